@@ -1,0 +1,153 @@
+import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
+import type { AppliedLayer, Change, LayerFormat, MapOptions } from '../layer/types.js';
+import type { Logger } from './log.js';
+
+/** What every context carries. Paths are absolute. */
+export interface BaseContext {
+  /** aborted when the operation is interrupted or has failed */
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** The bundle: where it is (or will be), and its root filesystem. */
+export interface BundleContext extends BaseContext {
+  /** the bundle's final path */
+  bundle: string;
+  /** the root filesystem now: while unpacking, inside a private staging directory beside the bundle */
+  rootfs: string;
+  map: MapOptions;
+}
+
+/** The image a bundle is made of. */
+export interface ImageContext extends BundleContext {
+  /** path of the image layout */
+  layout: string;
+  /** the tag */
+  reference: string;
+  manifest: Manifest;
+  manifestDescriptor: Descriptor;
+  config: ImageConfig;
+  configDescriptor: Descriptor;
+}
+
+/** One layer of the image. */
+export interface LayerContext extends ImageContext {
+  /** 0 is the lowest layer */
+  index: number;
+  descriptor: Descriptor;
+  diffID: Digest;
+  /** image-spec config.md, "Layer ChainID" */
+  chainID: Digest;
+  /** chainIDs of the layers below, lowest first */
+  lowerChainIDs: Digest[];
+  /** path of the layer's blob in the layout */
+  blob: string;
+}
+
+export interface PostExtractContext extends LayerContext {
+  target: string;
+  format: LayerFormat;
+  independent: boolean;
+  applied: AppliedLayer;
+}
+
+export interface ConfigContext extends ImageContext {
+  /** the runtime-spec config.json as it stands */
+  spec: Record<string, unknown>;
+}
+
+export interface DeltaContext extends ImageContext {
+  /** umoci's mtree manifest of the bundle, if there is one */
+  mtree: string | null;
+  /** paths whose changes do not count, absolute in the rootfs */
+  maskPaths: string[];
+}
+
+export interface RefreshContext extends ImageContext {
+  /** the changes that were packed; empty when nothing had changed */
+  changes: Change[];
+  /** the layer made of them, or null when nothing had changed */
+  layer: { descriptor: Descriptor; diffID: Digest; chainID: Digest } | null;
+}
+
+export type RemoveContext = BundleContext;
+
+export interface PoststopContext extends BaseContext {
+  /** container state as the OCI runtime gives it to a poststop hook */
+  state: Record<string, unknown>;
+  upperdir: string;
+  destination: string;
+  method: string;
+}
+
+export interface TrySkipResult {
+  skip: boolean;
+}
+
+export interface PreExtractResult {
+  /** directory to extract into; default: rootfs */
+  target?: string;
+  format?: LayerFormat;
+  /** extracted by itself, not on top of the layers below: layers then run side by side */
+  independent?: boolean;
+}
+
+export interface ArchiveResult {
+  archived: string;
+  bytes?: number;
+  entries?: number;
+}
+
+/**
+ * first: asked in order until one handles it. every: all run, in order.
+ * chain: each gets the result of the one before.
+ */
+export type PointKind = 'first' | 'every' | 'chain';
+
+/** Each lifecycle point: kind, context, result. */
+export interface LifecyclePoints {
+  'unpack.ociv1.layer.try-skip': { kind: 'first'; context: LayerContext; result: TrySkipResult };
+  'unpack.ociv1.layer.pre-extract': { kind: 'first'; context: LayerContext; result: PreExtractResult };
+  'unpack.ociv1.layer.post-extract': { kind: 'every'; context: PostExtractContext; result: void };
+  'unpack.ociv1.bundle.assemble': { kind: 'first'; context: ImageContext; result: void };
+  'unpack.ociv1.bundle.config': { kind: 'chain'; context: ConfigContext; result: Record<string, unknown> };
+  'repack.ociv1.layer.delta-list': {
+    kind: 'first';
+    context: DeltaContext;
+    result: Iterable<Change> | AsyncIterable<Change>;
+  };
+  'repack.ociv1.layer.refresh-bundle': { kind: 'first'; context: RefreshContext; result: void };
+  'bundle.ociv1.remove': { kind: 'every'; context: RemoveContext; result: void };
+  'runtime.ociv1.container.poststop-archive': {
+    kind: 'first';
+    context: PoststopContext;
+    result: ArchiveResult;
+  };
+}
+
+export type PointName = keyof LifecyclePoints;
+export type PointContext<P extends PointName> = LifecyclePoints[P]['context'];
+export type PointResult<P extends PointName> = LifecyclePoints[P]['result'];
+
+/** What a function hook of a `first` point returns to say: not mine, ask the next. */
+export const declined: unique symbol = Symbol.for('layerhook.declined');
+export type Declined = typeof declined;
+
+type Awaitable<T> = T | Promise<T>;
+
+/** A function hook. `first` points may decline; `chain` points return the changed value; `every` return nothing. */
+export type Hook<P extends PointName> = (
+  context: PointContext<P>,
+) => Awaitable<LifecyclePoints[P]['kind'] extends 'first' ? PointResult<P> | Declined : PointResult<P>>;
+
+/** Hooks by point: what a module exports, what a driver is made of, what `unpack({hooks})` takes. */
+export type Hooks = { [P in PointName]?: Hook<P> };
+
+/** A storage driver: nothing but hooks with a name. */
+export interface Driver {
+  name: string;
+  hooks: Hooks;
+}
+
+/** Makes a driver from its options (the `[driver]` table of hooks.toml without `name`). */
+export type DriverFactory = (options: Record<string, unknown>) => Driver | Promise<Driver>;

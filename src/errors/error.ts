@@ -1,0 +1,64 @@
+import { type ErrorCode, errorTable } from './table.js';
+
+type Placeholder<S extends string> = S extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholder<Rest>
+  : never;
+
+/** The details that the message and the hint of `Code` name. */
+export type ErrorDetails<Code extends ErrorCode> = Record<
+  Placeholder<(typeof errorTable)[Code]['message'] | (typeof errorTable)[Code]['hint']>,
+  string | number
+>;
+
+/**
+ * The one error class of layerhook: match on `code`, print `message` and `hint`.
+ *
+ * `details` holds what the message names (paths, digests, numbers); `cause` the error below it, if any.
+ */
+export class LayerhookError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'LayerhookError';
+  readonly code: Code;
+  readonly hint: string;
+  readonly exitStatus: number;
+  readonly details: Readonly<Record<string, string | number>>;
+
+  constructor(code: Code, details: ErrorDetails<Code>, cause?: unknown) {
+    const row = errorTable[code];
+    super(fill(row.message, details), cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.hint = fill(row.hint, details);
+    this.exitStatus = row.exit;
+    this.details = details;
+  }
+}
+
+/** Whether `error` is a LayerhookError, by default of any code (also one made by another copy of this package). */
+export function isLayerhookError<Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is LayerhookError<Code> {
+  return (
+    error instanceof Error &&
+    error.name === 'LayerhookError' &&
+    'code' in error &&
+    (code === undefined || error.code === code)
+  );
+}
+
+/** `details` as one line: control characters, which hostile names may carry, are shown as escapes. */
+function fill(template: string, details: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => oneLine(String(details[name] ?? '')));
+}
+
+function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
+    JSON.stringify(char)
+      .slice(1, -1)
+      .replace(/^[^\\]$/, escapeByte),
+  );
+}
+
+function escapeByte(char: string): string {
+  return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}

@@ -1,0 +1,204 @@
+/**
+ * Every error that layerhook can end with: one row a code, sorted by code.
+ *
+ * - `message`: one line; `{name}` is filled from the error's details
+ * - `hint`: what would be right, one line
+ * - `exit`: the exit status of the command line
+ *
+ * docs/errors.md lists the same rows; test/errors/table.test.ts compares the two.
+ */
+export const errorTable = {
+  ABORTED: {
+    message: '{what} was interrupted',
+    hint: 'nothing half done was left behind; run it again',
+    exit: 130,
+  },
+  BLOB_DIGEST: {
+    message: 'blob {digest} in {path} is corrupt: its content hashes to {actual}',
+    hint: 'fetch the image again; the layout holds other bytes than its index says',
+    exit: 1,
+  },
+  BLOB_MEDIA_TYPE: {
+    message: 'blob {digest} says mediaType {actual}, its descriptor says {expected}',
+    hint: 'the image is inconsistent (CVE-2021-41190); do not trust it',
+    exit: 1,
+  },
+  BLOB_NOT_FOUND: {
+    message: 'blob {digest} is not in {path}',
+    hint: 'the layout is incomplete; copy the image again',
+    exit: 1,
+  },
+  BLOB_SIZE: {
+    message: 'blob {digest} has {actual} bytes, its descriptor says {expected}',
+    hint: 'the layout is corrupt; copy the image again',
+    exit: 1,
+  },
+  BUNDLE_EXISTS: {
+    message: 'bundle {path} already has a {what}',
+    hint: 'name a bundle directory that does not exist, or remove it first',
+    exit: 1,
+  },
+  BUNDLE_INVALID: {
+    message: 'bundle {path} cannot be used: {reason}',
+    hint: 'unpack the image again into a new bundle',
+    exit: 1,
+  },
+  BUNDLE_NOT_FOUND: {
+    message: 'no bundle at {path}: {reason}',
+    hint: 'make one with: layerhook unpack --image LAYOUT:TAG BUNDLE',
+    exit: 1,
+  },
+  COMPRESSION_CORRUPT: {
+    message: 'layer {digest}: {format} stream is corrupt: {reason}',
+    hint: 'copy the image again',
+    exit: 1,
+  },
+  COMPRESSION_UNAVAILABLE: {
+    message: '{format} is not available: {reason}',
+    hint: 'use a newer node (22.15 or later) or install libzstd',
+    exit: 1,
+  },
+  COMPRESSION_UNKNOWN: {
+    message: 'unknown compression {value}',
+    hint: 'use one of auto, gzip, zstd, none',
+    exit: 1,
+  },
+  CONFIG_INVALID: { message: '{file}:{line}: {reason}', hint: '{expected}', exit: 1 },
+  CONFIG_UNREADABLE: {
+    message: 'cannot read {file}: {reason}',
+    hint: 'check the path and its permissions',
+    exit: 1,
+  },
+  DELTA_UNAVAILABLE: {
+    message: 'nothing can tell what changed in bundle {path}: {reason}',
+    hint: 'unpack with mtree = "always", or hook repack.ociv1.layer.delta-list',
+    exit: 1,
+  },
+  DIFF_ID: {
+    message: 'layer {digest} unpacks to {actual}, the image config says {expected}',
+    hint: 'the image is corrupt or was tampered with; copy it again',
+    exit: 1,
+  },
+  DIGEST_INVALID: {
+    message: 'malformed digest {value}',
+    hint: 'a digest is sha256: and 64 hex digits, or sha512: and 128',
+    exit: 1,
+  },
+  DRIVER_NOT_FOUND: {
+    message: 'no driver {name}: {reason}',
+    hint: 'name a shipped driver (copy) or a module that exports one',
+    exit: 1,
+  },
+  FILE_CHANGED: {
+    message: '{path} changed while it was read',
+    hint: 'stop what writes to the rootfs, then repack again',
+    exit: 1,
+  },
+  HOOK_FAILED: {
+    message: 'hook {hook} failed at {point}{layer}: {reason}',
+    hint: 'see its messages above; hooks check shows what it is called with',
+    exit: 1,
+  },
+  HOOK_MISSING: {
+    message: 'hook {hook} cannot be run: {reason}',
+    hint: 'correct the path in hooks.toml; it must be absolute and executable',
+    exit: 1,
+  },
+  HOOK_RESULT: {
+    message: 'hook {hook} gave a bad result at {point}{layer}: {reason}',
+    hint: 'docs/hook-protocol.md shows the result of each point',
+    exit: 1,
+  },
+  HOOK_TIMEOUT: {
+    message: 'hook {hook} did not end within {seconds} s at {point}{layer}',
+    hint: 'raise its timeout in hooks.toml, or find out what it waits for',
+    exit: 1,
+  },
+  HOOK_UNKNOWN_POINT: {
+    message: 'unknown lifecycle point {point}',
+    hint: 'layerhook hooks list shows them all',
+    exit: 1,
+  },
+  ID_MAP_INVALID: {
+    message: 'malformed id map {value}',
+    hint: 'an id map is CONTAINER:HOST[:SIZE], such as 0:100000:65536',
+    exit: 1,
+  },
+  ID_UNMAPPED: {
+    message: '{path}: {kind} {id} is not in the id map',
+    hint: 'add a --uid-map or --gid-map range that holds it',
+    exit: 1,
+  },
+  IMAGE_INVALID: {
+    message: '{what} is malformed: {reason}',
+    hint: 'the image breaks the OCI image-spec; build or copy it again',
+    exit: 1,
+  },
+  LAYER_ENTRY: {
+    message: 'layer {digest}: entry {name}: {reason}',
+    hint: 'the layer is malformed or hostile; nothing outside the target was touched',
+    exit: 1,
+  },
+  LAYER_MEDIA_TYPE: {
+    message: 'layer {digest} has mediaType {mediaType}, which is no layer that can be unpacked',
+    hint: 'the image is an artifact, not a container image',
+    exit: 1,
+  },
+  LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist', exit: 1 },
+  LAYOUT_INVALID: {
+    message: '{path} is no valid OCI image layout: {reason}',
+    hint: 'make one with: layerhook init --layout PATH',
+    exit: 1,
+  },
+  LAYOUT_NOT_FOUND: {
+    message: 'no OCI image layout at {path}',
+    hint: 'make one with: layerhook init --layout {path}',
+    exit: 1,
+  },
+  LIMIT_EXCEEDED: {
+    message: '{what} is over the limit of {limit}',
+    hint: 'the image is hostile, or the limit is too small for it',
+    exit: 1,
+  },
+  MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format', exit: 1 },
+  NO_SPACE: {
+    message: 'no space left: {path}',
+    hint: 'free some space; nothing half done was left behind',
+    exit: 1,
+  },
+  PLATFORM_NOT_FOUND: {
+    message: '{reference} has no image for {platform}; it has {available}',
+    hint: 'choose one of them with --platform',
+    exit: 1,
+  },
+  REFERENCE_AMBIGUOUS: {
+    message: 'tag {reference} is ambiguous: {count} images have it',
+    hint: 'remove or retag one of them',
+    exit: 1,
+  },
+  REFERENCE_INVALID: {
+    message: 'malformed reference {value}: {reason}',
+    hint: 'an image is PATH[:TAG]; a tag has letters, digits and - . _ : @ / +',
+    exit: 1,
+  },
+  REFERENCE_NOT_FOUND: {
+    message: 'tag {reference} is not in {path}',
+    hint: 'layerhook ls --layout {path} shows the tags',
+    exit: 1,
+  },
+  SYSTEM: { message: '{what}: {reason}', hint: '{expected}', exit: 1 },
+  TAR_INVALID: {
+    message: 'layer {digest}: tar is malformed at byte {offset}: {reason}',
+    hint: 'build or copy the image again',
+    exit: 1,
+  },
+  USAGE: { message: '{reason}', hint: 'see {command} --help', exit: 1 },
+} as const satisfies Record<string, ErrorRow>;
+
+export interface ErrorRow {
+  message: string;
+  hint: string;
+  exit: number;
+}
+
+export type ErrorCode = keyof typeof errorTable;

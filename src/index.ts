@@ -1,0 +1,7 @@
+/** The public API of layerhook: what a library user, a hook module or a driver may import. */
+export * from './engine/log.js';
+export * from './engine/points.js';
+export * from './errors/index.js';
+export type * from './image/types.js';
+export type * from './layer/types.js';
+export * from './system/bytes.js';
