@@ -1,0 +1,26 @@
+import { spawnSync } from 'node:child_process';
+import type { ExecutionContext } from 'ava';
+
+/**
+ * Whether everything that a test needs is here: `root`, or programs by name (on PATH, or absolute paths).
+ *
+ * If something is missing the test passes with a logged reason, which the test runner counts as skipped;
+ * with LAYERHOOK_REQUIRE_PEERS=1 (as in CI) the test fails instead.
+ *
+ * @example if (!requires(t, 'root', 'umoci')) return;
+ */
+export function requires(t: ExecutionContext<unknown>, ...needs: string[]): boolean {
+  const missing = needs.filter((need) => (need === 'root' ? process.getuid?.() !== 0 : !hasProgram(need)));
+  if (missing.length === 0) return true;
+  const reason = `needs ${missing.join(', ')}`;
+  if (process.env.LAYERHOOK_REQUIRE_PEERS === '1') t.fail(reason);
+  else {
+    t.log(`SKIPPED: ${reason}`);
+    t.pass();
+  }
+  return false;
+}
+
+function hasProgram(name: string): boolean {
+  return spawnSync('sh', ['-c', 'command -v "$0"', name]).status === 0;
+}
