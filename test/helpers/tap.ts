@@ -1,0 +1,56 @@
+/** One finished test of a TAP stream. */
+export interface TapTest {
+  title: string;
+  outcome: 'passed' | 'failed' | 'skipped';
+  /** why it was skipped */
+  reason: string;
+}
+
+/** What a run came to. */
+export interface TapTotals {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/**
+ * Reads the TAP that ava writes, line by line, and counts outcomes.
+ *
+ * A test that logged `SKIPPED: reason` (test/helpers/requires.ts) counts as skipped, as ava's own skip does.
+ * What ava knows only in total (tests that a crashed process never reached, a run cut short) is counted as
+ * failed by {@link finish}, so that nothing is lost.
+ */
+export class TapReader {
+  readonly tests: TapTest[] = [];
+  #ended = false;
+  #failedByAva = 0;
+
+  /** Takes one line, without its newline. */
+  line(text: string): void {
+    const test = /^(not )?ok \d+(?: - (.*))?$/.exec(text);
+    if (test) this.#test(test[2] ?? '', test[1] !== undefined);
+    const skipped = /^# {3}SKIPPED: (.*)/.exec(text);
+    const last = this.tests.at(-1);
+    if (skipped && last?.outcome === 'passed')
+      Object.assign(last, { outcome: 'skipped', reason: skipped[1] });
+    const failures = /^# fail (\d+)$/.exec(text);
+    if (failures) {
+      this.#ended = true;
+      this.#failedByAva = Number(failures[1]);
+    }
+  }
+
+  /** The totals, given how ava's process ended: 0, an exit status, or null after a signal. */
+  finish(status: number | null): TapTotals {
+    const count = (outcome: string) => this.tests.filter((test) => test.outcome === outcome).length;
+    const failed = Math.max(count('failed'), this.#failedByAva);
+    const unexplained = failed === 0 && (status !== 0 || !this.#ended);
+    return { passed: count('passed'), failed: unexplained ? 1 : failed, skipped: count('skipped') };
+  }
+
+  #test(title: string, failed: boolean): void {
+    const skip = /^(.*?) ?# SKIP$/.exec(title);
+    if (skip && !failed) this.tests.push({ title: skip[1]!, outcome: 'skipped', reason: 'test.skip' });
+    else this.tests.push({ title, outcome: failed ? 'failed' : 'passed', reason: '' });
+  }
+}

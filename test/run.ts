@@ -1,0 +1,35 @@
+/**
+ * Runs the tests and ends with one line: `N passed, N failed`, and `, N skipped` if any were.
+ *
+ * Arguments are test files (`test/x.test.ts` or compiled); none means all of them. Exit status 1 if a test
+ * failed, ava itself failed, or nothing passed.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { TapReader, type TapTest } from './helpers/tap.js';
+
+const ava = 'node_modules/.bin/ava';
+const files = process.argv.slice(2).map((file) => file.replace(/^(\.\/)?(test\/.*)\.ts$/, 'dist/$2.js'));
+
+const child = spawn(process.execPath, [ava, '--tap', ...files], { stdio: ['ignore', 'pipe', 'inherit'] });
+const closed = once(child, 'close');
+const tap = new TapReader();
+for await (const line of createInterface({ input: child.stdout })) {
+  tap.line(line);
+  console.log(line);
+}
+const [status] = (await closed) as [number | null];
+
+const totals = tap.finish(status);
+list('skipped', (test) => `${test.title}: ${test.reason}`);
+list('failed', (test) => test.title);
+if (tap.tests.length === 0) console.log('no tests ran');
+const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
+console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
+process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;
+
+function list(outcome: TapTest['outcome'], show: (test: TapTest) => string): void {
+  const tests = tap.tests.filter((test) => test.outcome === outcome);
+  if (tests.length > 0) console.log(`\n${outcome}:\n${tests.map((test) => `  ${show(test)}`).join('\n')}`);
+}
