@@ -1,5 +1,6 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
-import type { AppliedLayer, Change, LayerFormat, MapOptions } from '../layer/types.js';
+import type { AppliedLayer, Change, ChangeKind, LayerFormat, MapOptions } from '../layer/types.js';
+import type { ByteString } from '../system/bytes.js';
 import type { Logger } from './log.js';
 
 /** What every context carries. Paths are absolute. */
@@ -40,6 +41,8 @@ export interface LayerContext extends ImageContext {
   chainID: Digest;
   /** chainIDs of the layers below, lowest first */
   lowerChainIDs: Digest[];
+  /** chainIDs of all layers of the image, lowest first: who has a higher one may skip this layer without work */
+  chainIDs: Digest[];
   /** path of the layer's blob in the layout */
   blob: string;
 }
@@ -92,6 +95,13 @@ export interface PreExtractResult {
   independent?: boolean;
 }
 
+/** One row of what a delta-list hook gives. Without `kind`: a path missing in rootfs is deleted, others changed. */
+export interface DeltaEntry {
+  /** relative to rootfs; bytes, so text goes through `fromText` */
+  path: ByteString;
+  kind?: ChangeKind;
+}
+
 export interface ArchiveResult {
   archived: string;
   bytes?: number;
@@ -104,7 +114,10 @@ export interface ArchiveResult {
  */
 export type PointKind = 'first' | 'every' | 'chain';
 
-/** Each lifecycle point: kind, context, result. */
+/**
+ * Each lifecycle point: its kind, its context, what a hook gives. The words about them are in point-table.ts,
+ * which the compiler holds against these types.
+ */
 export interface LifecyclePoints {
   'unpack.ociv1.layer.try-skip': { kind: 'first'; context: LayerContext; result: TrySkipResult };
   'unpack.ociv1.layer.pre-extract': { kind: 'first'; context: LayerContext; result: PreExtractResult };
@@ -114,7 +127,7 @@ export interface LifecyclePoints {
   'repack.ociv1.layer.delta-list': {
     kind: 'first';
     context: DeltaContext;
-    result: Iterable<Change> | AsyncIterable<Change>;
+    result: Iterable<DeltaEntry> | AsyncIterable<DeltaEntry>;
   };
   'repack.ociv1.layer.refresh-bundle': { kind: 'first'; context: RefreshContext; result: void };
   'bundle.ociv1.remove': { kind: 'every'; context: RemoveContext; result: void };
@@ -129,19 +142,26 @@ export type PointName = keyof LifecyclePoints;
 export type PointContext<P extends PointName> = LifecyclePoints[P]['context'];
 export type PointResult<P extends PointName> = LifecyclePoints[P]['result'];
 
-/** What a function hook of a `first` point returns to say: not mine, ask the next. */
+/**
+ * What a function hook returns to say: not mine. `first`: the next is asked; `chain`: the value stays;
+ * `every`: as if it had returned.
+ */
 export const declined: unique symbol = Symbol.for('layerhook.declined');
 export type Declined = typeof declined;
 
 type Awaitable<T> = T | Promise<T>;
 
-/** A function hook. `first` points may decline; `chain` points return the changed value; `every` return nothing. */
-export type Hook<P extends PointName> = (
-  context: PointContext<P>,
-) => Awaitable<LifecyclePoints[P]['kind'] extends 'first' ? PointResult<P> | Declined : PointResult<P>>;
+/** A function hook. `first` and `chain` points return their result, `every` points nothing. */
+export type Hook<P extends PointName> = (context: PointContext<P>) => Awaitable<PointResult<P> | Declined>;
 
 /** Hooks by point: what a module exports, what a driver is made of, what `unpack({hooks})` takes. */
 export type Hooks = { [P in PointName]?: Hook<P> };
+
+/**
+ * What a failing hook does: end the operation (`abort`), only log (`continue`, for `every` points), or let the
+ * changes be found by the mtree manifest (`mtree`, for delta-list).
+ */
+export type OnFailure = 'abort' | 'continue' | 'mtree';
 
 /** A storage driver: nothing but hooks with a name. */
 export interface Driver {

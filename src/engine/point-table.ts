@@ -1,0 +1,270 @@
+import type {
+  BaseContext,
+  BundleContext,
+  ConfigContext,
+  DeltaContext,
+  DeltaEntry,
+  ImageContext,
+  LayerContext,
+  LifecyclePoints,
+  OnFailure,
+  PointContext,
+  PointName,
+  PointResult,
+  PostExtractContext,
+  PoststopContext,
+  RefreshContext,
+} from './points.js';
+import type { TypeWord, WordFor } from './words.js';
+
+/** One field of a context: the word for its type (words.ts) and what it is. */
+export interface Field<T = never> {
+  readonly type: [T] extends [never] ? TypeWord : WordFor<T>;
+  readonly says: string;
+}
+
+/** One field of a result; optional ones have a default that `says` names. */
+export interface ResultField<T = never, Required extends boolean = boolean> extends Field<T> {
+  readonly required: Required;
+}
+
+type ContextFields<T> = { readonly [K in keyof T]: Field<T[K]> };
+type IsRequired<T, K extends keyof T> = Record<never, never> extends Pick<T, K> ? false : true;
+type ResultFields<T> = {
+  readonly [K in keyof T]-?: ResultField<Exclude<T[K], undefined>, IsRequired<T, K>>;
+};
+
+type ResultRow<R> = [R] extends [void]
+  ? { readonly form: 'none' }
+  : [R] extends [Iterable<DeltaEntry> | AsyncIterable<DeltaEntry>]
+    ? { readonly form: 'stream'; readonly fields: ResultFields<DeltaEntry> }
+    : string extends keyof R
+      ? { readonly form: 'whole'; readonly says: string }
+      : { readonly form: 'object'; readonly fields: ResultFields<R> };
+
+interface PointRowOf<P extends PointName> {
+  readonly kind: LifecyclePoints[P]['kind'];
+  readonly called: string;
+  readonly says: string;
+  readonly context: ContextFields<PointContext<P>>;
+  readonly result: ResultRow<PointResult<P>>;
+  readonly onFailure: readonly OnFailure[];
+}
+
+/** A row of {@link points}, whatever the point. */
+export interface PointRow {
+  readonly kind: 'first' | 'every' | 'chain';
+  readonly called: string;
+  readonly says: string;
+  readonly context: Readonly<Record<string, Field>>;
+  readonly result:
+    | { readonly form: 'none' }
+    | { readonly form: 'object' | 'stream'; readonly fields: Readonly<Record<string, ResultField>> }
+    | { readonly form: 'whole'; readonly says: string };
+  readonly onFailure: readonly OnFailure[];
+}
+
+const base = {
+  signal: {
+    type: 'AbortSignal',
+    says: 'aborted when the operation is interrupted or has failed, or at the timeout',
+  },
+  log: { type: 'Logger', says: 'where the hook says what it does' },
+} as const satisfies ContextFields<BaseContext>;
+
+const bundle = {
+  bundle: { type: 'path', says: 'where the bundle is, or will be' },
+  rootfs: {
+    type: 'path',
+    says: 'the root filesystem now: while unpacking, inside a private staging directory beside the bundle',
+  },
+  map: { type: 'map', says: 'how owners in layers become owners on disk' },
+} as const satisfies Own<BundleContext, BaseContext>;
+
+const image = {
+  layout: { type: 'path', says: 'the image layout' },
+  reference: { type: 'string', says: 'the tag' },
+  manifest: { type: 'manifest', says: 'the manifest, whole' },
+  manifestDescriptor: { type: 'descriptor', says: 'the descriptor of the manifest' },
+  config: { type: 'image config', says: 'the image config, whole' },
+  configDescriptor: { type: 'descriptor', says: 'the descriptor of the image config' },
+} as const satisfies Own<ImageContext, BundleContext>;
+
+const layer = {
+  index: { type: 'integer', says: 'which layer; 0 is the lowest' },
+  descriptor: { type: 'descriptor', says: 'the descriptor of the layer' },
+  diffID: { type: 'digest', says: 'digest of the uncompressed layer' },
+  chainID: { type: 'digest', says: 'names this layer on top of all below it; image-spec config.md' },
+  lowerChainIDs: { type: 'digests', says: 'chainIDs of the layers below, lowest first' },
+  chainIDs: { type: 'digests', says: 'chainIDs of all layers of the image, lowest first' },
+  blob: { type: 'path', says: 'the blob of the layer in the layout' },
+} as const satisfies Own<LayerContext, ImageContext>;
+
+type Own<T, Parent> = ContextFields<Omit<T, keyof Parent>>;
+
+const ofImage = { ...base, ...bundle, ...image };
+const ofLayer = { ...ofImage, ...layer };
+
+/**
+ * What can be said about each lifecycle point beyond its types: the one place that the dispatcher, the check
+ * of results, hooks.toml, `hooks list` and docs/hook-protocol.md take it from, in the order of the flow.
+ */
+export const points = {
+  'unpack.ociv1.layer.try-skip': {
+    kind: 'first',
+    called: 'before a byte of the layer is read',
+    says: 'Is the layer here already? A hook that says so has made rootfs (or its store) as if it had been extracted.',
+    context: ofLayer,
+    result: {
+      form: 'object',
+      fields: {
+        skip: { type: 'boolean', required: true, says: 'true: the layer is neither read nor extracted' },
+      },
+    },
+    onFailure: ['abort'],
+  },
+  'unpack.ociv1.layer.pre-extract': {
+    kind: 'first',
+    called: 'the layer was not skipped; before it is extracted',
+    says: 'Where and how is the layer extracted? Nobody handling it: into rootfs, plain, on top of those below.',
+    context: ofLayer,
+    result: {
+      form: 'object',
+      fields: {
+        target: { type: 'path', required: false, says: 'directory to extract into; default: rootfs' },
+        format: { type: 'format', required: false, says: 'how whiteouts are written; default: `"plain"`' },
+        independent: {
+          type: 'boolean',
+          required: false,
+          says: 'extracted by itself, side by side with other layers; needs `target`; default: `false`',
+        },
+      },
+    },
+    onFailure: ['abort'],
+  },
+  'unpack.ociv1.layer.post-extract': {
+    kind: 'every',
+    called: 'the layer is extracted, its blob digest and diffID are verified; in the order of layers',
+    says: 'Keep, record or settle what was extracted. Not called for a skipped layer.',
+    context: {
+      ...ofLayer,
+      ...({
+        target: { type: 'path', says: 'the directory it was extracted into' },
+        format: { type: 'format', says: 'how whiteouts were written' },
+        independent: { type: 'boolean', says: 'whether it was extracted by itself' },
+        applied: {
+          type: 'applied',
+          says: 'what was extracted, and what the layers below have yet to settle',
+        },
+      } as const satisfies Own<PostExtractContext, LayerContext>),
+    },
+    result: { form: 'none' },
+    onFailure: ['abort', 'continue'],
+  },
+  'unpack.ociv1.bundle.assemble': {
+    kind: 'first',
+    called: 'every layer is skipped or extracted',
+    says: 'Make rootfs usable, for instance by mounting it. Nobody handling it: rootfs is what was extracted.',
+    context: ofImage,
+    result: { form: 'none' },
+    onFailure: ['abort'],
+  },
+  'unpack.ociv1.bundle.config': {
+    kind: 'chain',
+    called: 'config.json is made, not yet written',
+    says: 'Change the config.json of the bundle. Each hook gets the spec that the one before it gave.',
+    context: {
+      ...ofImage,
+      ...({
+        spec: { type: 'object', says: 'config.json of the runtime-spec as it stands' },
+      } as const satisfies Own<ConfigContext, ImageContext>),
+    },
+    result: { form: 'whole', says: 'the changed spec, whole; it must have `ociVersion`' },
+    onFailure: ['abort'],
+  },
+  'repack.ociv1.layer.delta-list': {
+    kind: 'first',
+    called: 'repack needs the changed paths',
+    says: 'What changed in rootfs against the image? Nobody handling it: the mtree manifest is compared.',
+    context: {
+      ...ofImage,
+      ...({
+        mtree: { type: 'path or null', says: "umoci's mtree manifest of the bundle, if there is one" },
+        maskPaths: { type: 'paths', says: 'paths in the rootfs whose changes do not count' },
+      } as const satisfies Own<DeltaContext, ImageContext>),
+    },
+    result: {
+      form: 'stream',
+      fields: {
+        path: { type: 'name', required: true, says: 'the changed path, relative to rootfs' },
+        kind: {
+          type: 'kind',
+          required: false,
+          says: 'default: `"delete"` if the path is missing in rootfs, else `"modify"`',
+        },
+      },
+    },
+    onFailure: ['abort', 'mtree'],
+  },
+  'repack.ociv1.layer.refresh-bundle': {
+    kind: 'first',
+    called: 'after `repack --refresh-bundle` has written the new image',
+    says: 'Bring what is stored about the bundle in line with the new image.',
+    context: {
+      ...ofImage,
+      ...({
+        changes: { type: 'changes', says: 'the changes that were packed; empty when nothing had changed' },
+        layer: {
+          type: 'new layer or null',
+          says: 'the layer made of them, or null when nothing had changed',
+        },
+      } as const satisfies Own<RefreshContext, ImageContext>),
+    },
+    result: { form: 'none' },
+    onFailure: ['abort'],
+  },
+  'bundle.ociv1.remove': {
+    kind: 'every',
+    called: 'a bundle is being taken down',
+    says: 'Undo what assemble did: unmount, release.',
+    context: { ...base, ...bundle },
+    result: { form: 'none' },
+    onFailure: ['abort', 'continue'],
+  },
+  'runtime.ociv1.container.poststop-archive': {
+    kind: 'first',
+    called: 'a container has stopped, one archive is wanted',
+    says: 'Write the archive of what the container changed.',
+    context: {
+      ...base,
+      ...({
+        state: { type: 'object', says: 'state of the container, runtime-spec runtime.md' },
+        upperdir: { type: 'path', says: 'the directory that has the changes' },
+        destination: { type: 'path', says: 'where the archive goes' },
+        method: { type: 'string', says: 'how it is archived' },
+      } as const satisfies Own<PoststopContext, BaseContext>),
+    },
+    result: {
+      form: 'object',
+      fields: {
+        archived: { type: 'path', required: true, says: 'what was written' },
+        bytes: { type: 'integer', required: false, says: 'its size' },
+        entries: { type: 'integer', required: false, says: 'how many files it has' },
+      },
+    },
+    onFailure: ['abort'],
+  },
+} as const satisfies { [P in PointName]: PointRowOf<P> };
+
+/** The names of all points, in the order of the flow. */
+export const pointNames = Object.keys(points) as PointName[];
+
+/** Whether `name` is a lifecycle point. */
+export function isPoint(name: string): name is PointName {
+  return Object.hasOwn(points, name);
+}
+
+/** The row of a point, with the type that all rows share. */
+export function pointRow(point: PointName): PointRow {
+  return points[point];
+}
