@@ -134,6 +134,11 @@ export const errorTable = {
     hint: 'the image breaks the OCI image-spec; build or copy it again',
     exit: 1,
   },
+  INTERNAL: {
+    message: 'internal error: {reason}',
+    hint: 'this is a bug of layerhook; run it again with --debug and report what it shows',
+    exit: 1,
+  },
   LAYER_ENTRY: {
     message: 'layer {digest}: entry {name}: {reason}',
     hint: 'the layer is malformed or hostile; nothing outside the target was touched',

@@ -1,0 +1,59 @@
+import type { ProgressEvent } from '../engine/log.js';
+import type { CommandContext, CommandSpec, OptionSpecs, OptionValues, Persona } from './command.js';
+import type { Settings } from './globals.js';
+import { createLogger } from './log.js';
+import { report } from './report.js';
+import { createScreen, type Screen } from './screen.js';
+import { watchSignals } from './signals.js';
+
+/**
+ * Runs a command with signals watched, its log and progress on stderr, and its error reported.
+ *
+ * @returns the exit status: that of the signal if one has come, whatever the command made of it
+ */
+export async function execute(
+  spec: CommandSpec,
+  args: readonly string[],
+  options: OptionValues<OptionSpecs>,
+  { name, settings, persona }: { name: string; settings: Settings; persona: Persona },
+): Promise<number> {
+  const screen = createScreen(process.stderr);
+  const interruption = watchSignals(name);
+  const progress = await progressOn(screen, settings);
+  const context: CommandContext = {
+    persona,
+    signal: interruption.signal,
+    log: await createLogger(settings, persona, screen.write),
+    hooksFile: settings.hooksFile,
+    onProgress: progress.onProgress,
+    print,
+  };
+  try {
+    const status = (await spec.run(args, options, context)) ?? 0;
+    return interruption.exitStatus() ?? status;
+  } catch (error) {
+    progress.stop();
+    const status = report(error, { settings, persona, write: screen.write });
+    return interruption.exitStatus() ?? status;
+  } finally {
+    progress.stop();
+    interruption.dispose();
+  }
+}
+
+/** Writes a line to stdout. */
+export function print(line: string | Uint8Array): number {
+  process.stdout.write(typeof line === 'string' ? `${line}\n` : Buffer.concat([line, Buffer.from('\n')]));
+  return 0;
+}
+
+interface Progress {
+  onProgress(event: ProgressEvent): void;
+  stop(): void;
+}
+
+async function progressOn(screen: Screen, settings: Settings): Promise<Progress> {
+  const wanted = process.stderr.isTTY === true && !settings.quiet && settings.format === 'text';
+  if (!wanted) return { onProgress() {}, stop() {} };
+  return (await import('./progress.js')).createProgress(screen, settings.color);
+}

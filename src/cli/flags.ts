@@ -1,0 +1,140 @@
+import { LayerhookError } from '../errors/index.js';
+import type { IdRange, MapOptions } from '../layer/types.js';
+import type { OptionSpecs, OptionValues } from './command.js';
+
+/** Options that several commands share, and what they mean. */
+
+export const imageFlag = {
+  image: { value: 'PATH[:TAG]', required: true, describe: 'image layout and tag in it (default: latest)' },
+} as const satisfies OptionSpecs;
+
+export const layoutFlag = {
+  layout: { value: 'PATH', required: true, describe: 'directory of an OCI image layout' },
+} as const satisfies OptionSpecs;
+
+export const tagFlag = {
+  tag: { value: 'TAG', describe: 'tag for the result (default: the tag of --image)' },
+} as const satisfies OptionSpecs;
+
+export const compressFlag = {
+  compress: {
+    value: 'ALGORITHM',
+    describe: 'compression of new layer blobs: auto (as the last layer), gzip, zstd or none (default: auto)',
+  },
+} as const satisfies OptionSpecs;
+
+export const mapFlags = {
+  'uid-map': {
+    value: 'CONTAINER:HOST:SIZE',
+    many: true,
+    describe: 'range of user ids in the image and on this host',
+  },
+  'gid-map': {
+    value: 'CONTAINER:HOST:SIZE',
+    many: true,
+    describe: 'range of group ids in the image and on this host',
+  },
+  rootless: { describe: 'work without privileges: no owners, no devices' },
+} as const satisfies OptionSpecs;
+
+export const historyFlags = {
+  'no-history': { describe: 'add no history entry to the image config' },
+  'history.author': { value: 'NAME', describe: 'who made the layer (default: the author of the image)' },
+  'history.comment': { value: 'TEXT', describe: 'a comment on the layer' },
+  'history.created': { value: 'TIME', describe: 'when it was made, as in RFC 3339 (default: now)' },
+  'history.created_by': { value: 'TEXT', describe: 'what made the layer' },
+} as const satisfies OptionSpecs;
+
+const compressions = ['auto', 'gzip', 'zstd', 'none'] as const;
+
+/** @throws LayerhookError COMPRESSION_UNKNOWN */
+export function readCompress(options: OptionValues<typeof compressFlag>): (typeof compressions)[number] {
+  const value = options.compress ?? 'auto';
+  const found = compressions.find((name) => name === value);
+  if (found === undefined) throw new LayerhookError('COMPRESSION_UNKNOWN', { value });
+  return found;
+}
+
+/**
+ * Id maps as umoci has them: with --rootless, a missing map means that the container's root is the caller.
+ *
+ * @throws LayerhookError ID_MAP_INVALID
+ */
+export function readMap(options: OptionValues<typeof mapFlags>): MapOptions {
+  const { rootless } = options;
+  const own = (id: number) => (rootless ? [{ containerID: 0, hostID: id, size: 1 }] : []);
+  const uidMappings = options['uid-map'].map(parseIdRange);
+  const gidMappings = options['gid-map'].map(parseIdRange);
+  return {
+    uidMappings: uidMappings.length > 0 ? uidMappings : own(process.geteuid!()),
+    gidMappings: gidMappings.length > 0 ? gidMappings : own(process.getegid!()),
+    rootless,
+  };
+}
+
+function parseIdRange(value: string): IdRange {
+  const numbers = value.split(':').map((part) => (/^\d+$/.test(part) ? Number(part) : Number.NaN));
+  const [containerID, hostID, size = 1] = numbers;
+  const valid = numbers.length >= 2 && numbers.length <= 3 && numbers.every((id) => id < 2 ** 32);
+  if (!valid || containerID === undefined || hostID === undefined) {
+    throw new LayerhookError('ID_MAP_INVALID', { value });
+  }
+  return { containerID, hostID, size };
+}
+
+export interface HistoryValues {
+  author?: string;
+  comment?: string;
+  /** RFC 3339 */
+  created?: string;
+  createdBy?: string;
+}
+
+/**
+ * The history entry asked for; false for none.
+ *
+ * @throws LayerhookError USAGE when --no-history comes with one of the others, or the time is no RFC 3339 time
+ */
+export function readHistory(
+  options: OptionValues<typeof historyFlags>,
+  command: string,
+): HistoryValues | false {
+  const given = (['author', 'comment', 'created', 'created_by'] as const).filter(
+    (name) => options[`history.${name}`] !== undefined,
+  );
+  if (options['no-history']) {
+    if (given.length === 0) return false;
+    const reason = `--no-history and --history.${given[0]} may not be specified together`;
+    throw new LayerhookError('USAGE', { reason, command });
+  }
+  const created = options['history.created'];
+  if (created !== undefined && !isTime(created)) {
+    const reason = `--history.created ${created} is no time such as 2026-01-31T12:00:00Z`;
+    throw new LayerhookError('USAGE', { reason, command });
+  }
+  const history: HistoryValues = {};
+  for (const name of given) history[name === 'created_by' ? 'createdBy' : name] = options[`history.${name}`]!;
+  return history;
+}
+
+function isTime(text: string): boolean {
+  return (
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))
+  );
+}
+
+/**
+ * SOURCE_DATE_EPOCH, seconds since the epoch; undefined when it is not set.
+ *
+ * @throws LayerhookError USAGE when it is no whole number
+ */
+export function readSourceDateEpoch(command: string): number | undefined {
+  const value = process.env.SOURCE_DATE_EPOCH;
+  if (value === undefined || value === '') return undefined;
+  const seconds = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(seconds)) return seconds;
+  throw new LayerhookError('USAGE', {
+    reason: `SOURCE_DATE_EPOCH=${value} is no number of seconds`,
+    command,
+  });
+}

@@ -1,0 +1,89 @@
+import type { CommandGroup, CommandSpec, OptionSpec, OptionSpecs, Persona } from './command.js';
+import { type FoundCommand, type FoundGroup, visible } from './find.js';
+import { globalOptions } from './globals.js';
+import { shortVersion } from './version.js';
+
+/** One block of a help text: a heading and what stands below it. */
+type Section = [heading: string, body: string];
+
+const summaries = {
+  layerhook: 'unpacks OCI images into runtime bundles and repacks them into layers',
+  umoci: 'modifies OCI images (this is layerhook)',
+} as const;
+
+/** Help of the program, or of a word that commands stand behind: what commands there are. */
+export function overview(persona: Persona, { path, table, group }: FoundGroup): string {
+  const name = [persona, ...path].join(' ');
+  const usage = `${name} ${group ? '' : '[global options] '}command [command options] [arguments...]`;
+  const sections: Section[] = [
+    ['NAME', `${name} - ${group?.summary ?? summaries[persona]}`],
+    ['USAGE', usage],
+  ];
+  if (group) sections.push(['DESCRIPTION', group.description]);
+  else sections.push(['VERSION', shortVersion(persona)]);
+  sections.push(['COMMANDS', commandList(persona, table, group)]);
+  sections.push([group ? 'OPTIONS' : 'GLOBAL OPTIONS', optionList(group ? {} : globalOptions, persona)]);
+  return render(sections);
+}
+
+/** Help of one command. */
+export function commandHelp(persona: Persona, { path, entry }: FoundCommand, spec: CommandSpec): string {
+  const name = [persona, ...path].join(' ');
+  const sections: Section[] = [
+    ['NAME', `${name} - ${entry.summary}`],
+    ['USAGE', `${name} [command options] ${spec.usage}`.trimEnd()],
+    ['DESCRIPTION', spec.description],
+  ];
+  if (entry.group) sections.push(['CATEGORY', entry.group]);
+  sections.push(['OPTIONS', optionList(spec.options, persona)]);
+  if (persona === 'layerhook') sections.push(['GLOBAL OPTIONS', `see ${persona} --help`]);
+  return render(sections);
+}
+
+/** The layout of urfave/cli, which umoci's users know. */
+function render(sections: readonly Section[]): string {
+  return sections
+    .map(([heading, body]) => `${heading}:\n${body.replace(/^(?=.)/gm, '   ')}\n`)
+    .join('\n')
+    .trimEnd();
+}
+
+function commandList(
+  persona: Persona,
+  table: CommandGroup['commands'],
+  group: CommandGroup | undefined,
+): string {
+  const rows = visible(table, persona).filter(([, entry]) => !entry.hidden);
+  const list = (wanted: string | undefined) =>
+    rows
+      .filter(([, entry]) => entry.group === wanted)
+      .map(([name, entry]): [string, string] => [[name, ...(entry.aliases ?? [])].join(', '), entry.summary]);
+  const loose = list(undefined);
+  if (!group) loose.push(['help, h', 'shows the commands, or help for one command']);
+  const headed = (['image', 'layout'] as const)
+    .map((heading) => [heading, list(heading)] as const)
+    .filter(([, entries]) => entries.length > 0)
+    .map(([heading, entries]) => `${heading}:\n${columns(entries).replace(/^/gm, '  ')}`);
+  return [columns(loose), ...headed].filter(Boolean).join('\n\n');
+}
+
+function optionList(options: OptionSpecs, persona: Persona): string {
+  const shown: OptionSpecs = { ...options, help: globalOptions.help };
+  return columns(
+    Object.entries(shown)
+      .filter(([, option]) => !option.hidden && !(option.extension && persona === 'umoci'))
+      .map(([name, option]) => [optionNames(name, option), option.describe]),
+  );
+}
+
+function optionNames(name: string, option: OptionSpec): string {
+  const value = option.value === undefined ? '' : ` ${option.value}`;
+  return [name, ...(option.alias ?? [])]
+    .map((each) => `${each.length === 1 ? '-' : '--'}${each}${value}`)
+    .join(', ');
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(0, ...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `${left.padEnd(width)}  ${right}`).join('\n');
+}

@@ -1,0 +1,19 @@
+const codes = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  blue: [34, 39],
+  white: [37, 39],
+} as const;
+
+export type Style = keyof typeof codes;
+
+/** Colours text, or leaves it as it is. */
+export function painter(color: boolean): (style: Style, text: string) => string {
+  return (style, text) => {
+    const [on, off] = codes[style];
+    return color ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+  };
+}

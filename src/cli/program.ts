@@ -1,0 +1,135 @@
+/**
+ * The command line. To add a command: write src/cli/commands/<name>.ts with `export default defineCommand({...})`
+ * (options are data, so help can show them; `run` imports the library it needs with `await import()`), and add its
+ * row to commands/index.ts. Only the file of the command that is run is loaded, so one command's weight is not
+ * another's start-up time. Commands throw LayerhookErrors and print through their context.
+ *
+ * Called as `umoci`, it has umoci's manners: the help's layout, the log's format, exit statuses, usage errors.
+ */
+import { basename } from 'node:path';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import type { CommandSpec, CommandTable, OptionSpecs, OptionValues, Persona } from './command.js';
+import { execute, print } from './execute.js';
+import { type FoundCommand, find } from './find.js';
+import { globalOptions, readSettings } from './globals.js';
+import { normalizeFlags } from './goflags.js';
+import { parseArguments } from './parse.js';
+import { report } from './report.js';
+import { createScreen } from './screen.js';
+
+/**
+ * Runs one command line and says how it ended.
+ *
+ * @param argv as process.argv
+ * @returns the exit status
+ */
+export async function main(argv: readonly string[], table: CommandTable): Promise<number> {
+  const persona: Persona = basename(argv[1] ?? '') === 'umoci' ? 'umoci' : 'layerhook';
+  const words = argv.slice(2);
+  quietBrokenPipes();
+  try {
+    return await dispatch(words, table, persona);
+  } catch (error) {
+    const settings = { format: guessFormat(words), color: false, debug: false };
+    return report(error, { settings, persona, write: createScreen(process.stderr).write });
+  }
+}
+
+async function dispatch(words: readonly string[], table: CommandTable, persona: Persona): Promise<number> {
+  const leading = normalizeFlags(words, globalOptions, persona, 'stop');
+  const found = find(leading.rest, table, persona);
+  const name = [persona, ...found.path].join(' ');
+  if (found.kind === 'command') {
+    const spec = (await found.entry.load()).default;
+    const parsed = await parse([leading.flags, found.rest], spec, name, persona, found);
+    if (found.help || parsed.options.help) {
+      return print((await import('./help.js')).commandHelp(persona, found, spec));
+    }
+    const settings = readSettings(parsed.options, persona);
+    checkGiven(spec, parsed, name);
+    return execute(spec, parsed.args, parsed.options, {
+      name: found.path.join(' '),
+      settings,
+      persona,
+    });
+  }
+  const { flags } = normalizeFlags(found.kind === 'group' ? found.rest : [], globalOptions, name, 'pass');
+  const { options } = parseArguments([...leading.flags, ...flags], globalOptions, name, persona);
+  readSettings(options, persona);
+  if (found.kind === 'unknown') return unknownCommand(found.path, persona);
+  if (options.version) return print((await import('./version.js')).versionText(persona));
+  return print((await import('./help.js')).overview(persona, found));
+}
+
+interface Parsed {
+  args: string[];
+  options: OptionValues<typeof globalOptions & OptionSpecs>;
+}
+
+/** Parses the options of the command and the global ones together: those of the command come first. */
+async function parse(
+  [leading, rest]: [readonly string[], readonly string[]],
+  spec: CommandSpec,
+  name: string,
+  persona: Persona,
+  found: FoundCommand,
+): Promise<Parsed> {
+  const known = { ...globalOptions, ...spec.options };
+  try {
+    const { flags } = normalizeFlags(rest, known, name, 'pass');
+    const parsed = parseArguments([...leading, ...flags], known, name, persona);
+    return parsed;
+  } catch (error) {
+    if (persona === 'umoci' && isLayerhookError(error, 'USAGE')) {
+      // umoci shows the command's help on stdout, and the error on stderr
+      const { commandHelp } = await import('./help.js');
+      print(`Incorrect Usage: ${error.message}\n\n${commandHelp(persona, found, spec)}\n`);
+    }
+    throw error;
+  }
+}
+
+function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
+  const fail = (reason: string) => new LayerhookError('USAGE', { reason, command });
+  const values: Record<string, unknown> = parsed.options;
+  for (const [key, option] of Object.entries(spec.options)) {
+    if (option.required && values[key] === undefined) throw fail(`missing mandatory argument: --${key}`);
+    if (option.required && values[key] === '') throw fail(`--${key} cannot be empty`);
+  }
+  if (spec.arguments === undefined) return;
+  const expected = spec.arguments.map((name) => `<${name}>`).join(' ') || 'none';
+  if (parsed.args.length !== spec.arguments.length) {
+    throw fail(`invalid number of positional arguments: expected ${expected}`);
+  }
+  const empty = spec.arguments.find((_, index) => parsed.args[index] === '');
+  if (empty !== undefined) throw fail(`<${empty}> cannot be empty`);
+}
+
+async function unknownCommand(path: readonly string[], persona: Persona): Promise<number> {
+  const words = path.join(' ');
+  const { umociOnly } = await import('./umoci-only.js');
+  if (umociOnly.has(words)) {
+    throw new LayerhookError('USAGE', {
+      reason: `${words} is a command of umoci that layerhook does not have yet`,
+      command: persona,
+    });
+  }
+  if (persona !== 'umoci')
+    throw new LayerhookError('USAGE', { reason: `unknown command ${words}`, command: persona });
+  process.stderr.write(`No help topic for '${path.at(-1)}'\n`);
+  return 3;
+}
+
+/** A reader that has gone away (`layerhook ls | head -1`) is no error of ours. */
+function quietBrokenPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
+/** How to report an error in the options themselves. */
+function guessFormat(words: readonly string[]): 'text' | 'json' {
+  return /(^|\0)--?log-format[=\0]json(\0|$)/.test(words.join('\0')) ? 'json' : 'text';
+}
