@@ -1,0 +1,95 @@
+import type { ByteSource } from '../types.js';
+
+export const BLOCK = 512;
+
+const nothing = Buffer.alloc(0);
+
+/** Cuts a source's chunks, of any size, into tar blocks and pieces of content, without copying where it can. */
+export class BlockReader {
+  readonly #source: ByteSource;
+  readonly #joined = Buffer.alloc(BLOCK);
+  #chunk: Buffer = nothing;
+  #pos = 0;
+  /** offset of the chunk's first byte in the stream */
+  #base = 0;
+
+  /** The block that {@link readBlock} read: `block[blockAt]` and on; valid until the next call of any method. */
+  block: Buffer = nothing;
+  blockAt = 0;
+
+  constructor(source: ByteSource) {
+    this.#source = source;
+  }
+
+  /** Bytes of the stream consumed so far. */
+  get position(): number {
+    return this.#base + this.#pos;
+  }
+
+  /** Reads a block. Returns the bytes it has: 512, or fewer at the end of the stream. */
+  readBlock(): number {
+    if (this.#chunk.length - this.#pos >= BLOCK) {
+      this.block = this.#chunk;
+      this.blockAt = this.#pos;
+      this.#pos += BLOCK;
+      return BLOCK;
+    }
+    this.block = this.#joined;
+    this.blockAt = 0;
+    return this.#fill(this.#joined);
+  }
+
+  /** Up to `max` of the next bytes, at least one, as a view valid until the next call; null at the end. */
+  read(max: number): Buffer | null {
+    if (!this.#more()) return null;
+    const chunk = this.#chunk;
+    const start = this.#pos;
+    const end = Math.min(chunk.length, start + max);
+    this.#pos = end;
+    return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
+  }
+
+  /** A copy of exactly the next `length` bytes, or undefined if the stream ends before. */
+  take(length: number): Buffer | undefined {
+    const taken = Buffer.allocUnsafe(length);
+    return this.#fill(taken) === length ? taken : undefined;
+  }
+
+  /** Passes over `length` bytes. Returns how many there were. */
+  skip(length: number): number {
+    let left = length;
+    while (left > 0 && this.#more()) {
+      const step = Math.min(left, this.#chunk.length - this.#pos);
+      this.#pos += step;
+      left -= step;
+    }
+    return length - left;
+  }
+
+  /** Reads all that is left, so that whoever hashes the stream sees its end. */
+  drain(): void {
+    this.skip(Number.POSITIVE_INFINITY);
+  }
+
+  #fill(target: Buffer): number {
+    let filled = 0;
+    while (filled < target.length && this.#more()) {
+      const copied = this.#chunk.copy(target, filled, this.#pos);
+      this.#pos += copied;
+      filled += copied;
+    }
+    return filled;
+  }
+
+  /** Whether there is an unread byte; fetches the next chunk if need be. */
+  #more(): boolean {
+    while (this.#pos === this.#chunk.length) {
+      const chunk = this.#source.read();
+      this.#base += this.#pos;
+      this.#pos = 0;
+      this.#chunk = chunk ?? nothing;
+      if (chunk === null) return false;
+    }
+    return true;
+  }
+}

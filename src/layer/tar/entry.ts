@@ -1,0 +1,98 @@
+import type { ByteString } from '../../system/bytes.js';
+import type { EntryType, TarEntry, Time } from '../types.js';
+import { BadTar } from './bad.js';
+import type { TarHeader } from './header.js';
+import { parseDecimal, parseTime } from './numbers.js';
+import { noRecords, type PaxRecords } from './pax.js';
+
+/** What stands before an entry's own header and changes it. */
+export interface EntryPrelude {
+  pax: PaxRecords;
+  global: PaxRecords;
+  longName: ByteString;
+  longLink: ByteString;
+}
+
+/** 2^32-1 is what chown(2) takes for "leave it": as an owner it would silently be root. */
+const MAX_ID = 0xfffffffe;
+
+const typeByFlag: Partial<Record<string, EntryType>> = {
+  '\0': 'file',
+  '0': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'char',
+  '4': 'block',
+  '5': 'directory',
+  '6': 'fifo',
+  // contiguous file, an ordinary one to all systems of today
+  '7': 'file',
+  S: 'file',
+};
+
+/** The type of an entry, or undefined if its flag is none that a layer can hold. */
+export function entryType(flag: number, name: ByteString): EntryType | undefined {
+  // the seventh edition had no type for directories
+  if (flag === 0 && name.endsWith('/')) return 'directory';
+  return typeByFlag[String.fromCharCode(flag)];
+}
+
+/** The name that the entry goes by: GNU's long one, else PAX's, else the header's. */
+export function entryName(header: TarHeader, { longName, pax }: EntryPrelude): ByteString {
+  return longName || pax.values.get('path') || header.name;
+}
+
+/** Bytes of content that follow the header: none but for files, whatever the header of a link or directory says. */
+export function storedSize(header: TarHeader, type: EntryType | undefined, { pax }: EntryPrelude): number {
+  const record = pax.values.get('size');
+  const size = record ? parseDecimal(record) : header.size;
+  if (!Number.isSafeInteger(size)) throw new BadTar('size is no number, or too large');
+  if (size < 0) throw new BadTar(`size is negative (${size})`);
+  return type === 'file' || type === undefined ? size : 0;
+}
+
+/** Puts an entry together from its header and what stood before it. */
+export function makeEntry(header: TarHeader, type: EntryType, size: number, prelude: EntryPrelude): TarEntry {
+  const { pax, global, longLink } = prelude;
+  const value = (key: string) => pax.values.get(key) ?? global.values.get(key);
+  const plain = pax === noRecords && global === noRecords;
+  return {
+    name: entryName(header, prelude),
+    type,
+    size,
+    mode: number('mode', header.mode) & 0o7777,
+    uid: id('uid', plain ? undefined : value('uid'), header.uid),
+    gid: id('gid', plain ? undefined : value('gid'), header.gid),
+    uname: (plain ? '' : value('uname')) || header.uname,
+    gname: (plain ? '' : value('gname')) || header.gname,
+    mtime: time(plain ? undefined : value('mtime'), header.mtime),
+    linkname: longLink || pax.values.get('linkpath') || header.linkname,
+    devMajor: device('devmajor', header.devMajor),
+    devMinor: device('devminor', header.devMinor),
+    xattrs: pax.xattrs,
+  };
+}
+
+function number(field: string, value: number): number {
+  if (!Number.isSafeInteger(value)) throw new BadTar(`${field} is no number, or too large`);
+  return value;
+}
+
+function id(field: string, record: string | undefined, inHeader: number): number {
+  const value = number(field, record ? parseDecimal(record) : inHeader);
+  if (value < 0 || value > MAX_ID) throw new BadTar(`${field} ${value} is no valid owner`);
+  return value;
+}
+
+function time(record: string | undefined, inHeader: number): Time {
+  if (!record) return { sec: number('mtime', inHeader), nsec: 0 };
+  const parsed = parseTime(record);
+  if (parsed === undefined) throw new BadTar('PAX mtime is no time');
+  return parsed;
+}
+
+function device(field: string, value: number): number {
+  if (number(field, value) < 0 || value > 0xffffffff)
+    throw new BadTar(`${field} ${value} is no device number`);
+  return value;
+}

@@ -1,0 +1,1 @@
+export { type TarLimits, TarReader, type TarReaderOptions } from './reader.js';

@@ -1,0 +1,272 @@
+import { LayerhookError } from '../../errors/index.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import type { ByteSource, EntryType, TarEntry } from '../types.js';
+import { BadTar } from './bad.js';
+import { BLOCK, BlockReader } from './blocks.js';
+import { type EntryPrelude, entryName, entryType, makeEntry, storedSize } from './entry.js';
+import { checksumMatches, emptyHeader, readHeader, sumBlock } from './header.js';
+import { mergeGlobal, noRecords, parsePax } from './pax.js';
+import { checkMap, readOldMap, readPaxMap, type SparseFile } from './sparse.js';
+
+export interface TarReaderOptions {
+  /** what errors call the layer; its digest */
+  digest?: string;
+  limits?: Partial<TarLimits>;
+}
+
+/** What a hostile tar may cost. */
+export interface TarLimits {
+  /** bytes of one PAX header or GNU long name; default 1 MiB, as Go's and containerd's readers have it */
+  metaBytes: number;
+  /** entries of the whole tar; default none */
+  entries: number;
+}
+
+const PAX = 0x78;
+const PAX_GLOBAL = 0x67;
+const GNU_LONG_NAME = 0x4c;
+const GNU_LONG_LINK = 0x4b;
+const GNU_SPARSE = 0x53;
+
+/**
+ * Reads a tar entry by entry, synchronously, from a source that blocks: POSIX ustar and pax, GNU, star and the
+ * seventh edition's format, as GNU tar, libarchive and Go's archive/tar write them.
+ *
+ * Call {@link next}, then {@link readData} until it returns null (or not at all), and so on; {@link drain} at the end.
+ * Entries are what the tar says: names are not cleaned, and need not be inside the root.
+ *
+ * Where other readers disagree on what an archive means, it is refused, or read as Go's archive/tar does, which
+ * all engines use: links, directories and devices have no content whatever their size says; a size of PAX is
+ * for the next file only, never for the header of another PAX header (CVE-2025-62518, CVE-2026-53655).
+ */
+export class TarReader {
+  readonly #blocks: BlockReader;
+  readonly #digest: string;
+  readonly #limits: TarLimits;
+  readonly #header = emptyHeader();
+  #prelude: EntryPrelude = { pax: noRecords, global: noRecords, longName: '', longLink: '' };
+  #entries = 0;
+  #state: 'open' | 'ended' | LayerhookError = 'open';
+  /** offset of the header block that is being read */
+  #headerAt = 0;
+  /** stored bytes of the current entry not yet read, and the zeros after them up to a whole block */
+  #left = 0;
+  #padding = 0;
+  #sparse: SparseFile | undefined;
+  #stretch = 0;
+  /** bytes of the current stretch of a sparse file that were read */
+  #inStretch = 0;
+  #nextOffset = 0;
+
+  /** Where in the file the bytes go that readData gave last: holes are passed over. */
+  dataOffset = 0;
+
+  constructor(source: ByteSource, { digest = '(tar)', limits = {} }: TarReaderOptions = {}) {
+    this.#blocks = new BlockReader(source);
+    this.#digest = digest;
+    this.#limits = { metaBytes: 1 << 20, entries: Number.POSITIVE_INFINITY, ...limits };
+  }
+
+  /** Bytes of the tar consumed so far. */
+  get position(): number {
+    return this.#blocks.position;
+  }
+
+  /**
+   * The next entry, or null after the last one; content not read of the one before is passed over.
+   *
+   * @throws LayerhookError TAR_INVALID: malformed, or cut off inside an entry
+   * @throws LayerhookError LAYER_ENTRY: an entry of a type that a layer cannot hold
+   * @throws LayerhookError LIMIT_EXCEEDED: see {@link TarLimits}
+   */
+  next(): TarEntry | null {
+    if (this.#state !== 'open') return this.#settled();
+    try {
+      this.#finishEntry();
+      const entry = this.#readEntry();
+      if (entry === null) this.#state = 'ended';
+      return entry;
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /**
+   * The next piece of the current entry's content, to be written at {@link dataOffset}; null at its end.
+   * The piece is valid until the next call of any method.
+   *
+   * @throws LayerhookError TAR_INVALID: the tar ends inside the entry
+   */
+  readData(): Buffer | null {
+    if (this.#state instanceof LayerhookError) throw this.#state;
+    if (this.#left === 0) return null;
+    try {
+      const max = this.#sparse === undefined ? this.#left : this.#seek(this.#sparse.map);
+      const piece = this.#blocks.read(max);
+      if (piece === null) throw new BadTar('the tar ends inside an entry');
+      this.dataOffset = this.#nextOffset;
+      this.#nextOffset += piece.length;
+      this.#inStretch += piece.length;
+      this.#left -= piece.length;
+      return piece;
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /** Reads the source to its end: data after the last entry is legal, and part of the layer's digests. */
+  drain(): void {
+    this.#left = 0;
+    if (this.#state === 'open') this.#state = 'ended';
+    this.#blocks.drain();
+  }
+
+  #settled(): null {
+    if (this.#state instanceof LayerhookError) throw this.#state;
+    return null;
+  }
+
+  #fail(error: unknown): unknown {
+    const failure =
+      error instanceof BadTar
+        ? new LayerhookError('TAR_INVALID', {
+            digest: this.#digest,
+            offset: this.#headerAt,
+            reason: error.message,
+          })
+        : error;
+    if (failure instanceof LayerhookError) this.#state = failure;
+    return failure;
+  }
+
+  #finishEntry(): void {
+    if (this.#blocks.skip(this.#left) < this.#left) throw new BadTar('the tar ends inside an entry');
+    this.#left = 0;
+    // the last entry's padding may be missing, as the trailer may
+    this.#blocks.skip(this.#padding);
+    this.#padding = 0;
+  }
+
+  /** Reads headers up to that of an entry proper; null at the end of the archive. */
+  #readEntry(): TarEntry | null {
+    const prelude = { ...this.#prelude, pax: noRecords, longName: '', longLink: '' };
+    this.#prelude = prelude;
+    for (;;) {
+      if (!this.#readHeader()) {
+        if (prelude.pax !== noRecords || prelude.longName || prelude.longLink) {
+          throw new BadTar('the tar ends between an extended header and its entry');
+        }
+        return null;
+      }
+      const flag = this.#header.typeflag;
+      if (flag === PAX) prelude.pax = parsePax(this.#readMeta('a PAX header'));
+      else if (flag === PAX_GLOBAL) {
+        prelude.global = mergeGlobal(prelude.global, parsePax(this.#readMeta('a global PAX header')));
+      } else if (flag === GNU_LONG_NAME) prelude.longName = untilNul(this.#readMeta('a long name'));
+      else if (flag === GNU_LONG_LINK) prelude.longLink = untilNul(this.#readMeta('a long link target'));
+      else return this.#finishHeader(prelude);
+    }
+  }
+
+  /** Reads a header block. False at the end: no block left, or two of zeros. */
+  #readHeader(): boolean {
+    const blocks = this.#blocks;
+    this.#headerAt = blocks.position;
+    const got = blocks.readBlock();
+    if (got === 0) return false;
+    if (got < BLOCK) throw new BadTar('the tar ends inside a header');
+    const sum = sumBlock(blocks.block, blocks.blockAt);
+    if (sum === 0) return this.#secondZeroBlock();
+    if (!checksumMatches(blocks.block, blocks.blockAt, sum))
+      throw new BadTar('a header has a wrong checksum');
+    readHeader(blocks.block, blocks.blockAt, this.#header);
+    return true;
+  }
+
+  /** One block of zeros alone ends nothing: GNU tar and Go read different entries after it. */
+  #secondZeroBlock(): false {
+    const blocks = this.#blocks;
+    const got = blocks.readBlock();
+    if (got === BLOCK && sumBlock(blocks.block, blocks.blockAt) !== 0) {
+      throw new BadTar('a lone block of zeros between entries');
+    }
+    return false;
+  }
+
+  /** The content of a header that describes the next entry; its size is its own, never one of PAX. */
+  #readMeta(what: string): Buffer {
+    const { size } = this.#header;
+    if (!Number.isSafeInteger(size) || size < 0) throw new BadTar(`${what} has no valid size`);
+    const { metaBytes } = this.#limits;
+    if (size > metaBytes) {
+      throw new LayerhookError('LIMIT_EXCEEDED', {
+        what: `${what} of layer ${this.#digest} (${size} bytes)`,
+        limit: metaBytes,
+      });
+    }
+    const data = this.#blocks.take(size);
+    if (data === undefined) throw new BadTar(`the tar ends inside ${what}`);
+    this.#blocks.skip(padding(size));
+    return data;
+  }
+
+  #finishHeader(prelude: EntryPrelude): TarEntry {
+    const header = this.#header;
+    const name = entryName(header, prelude);
+    const type = entryType(header.typeflag, name);
+    if (type === undefined) throw this.#unknownType(name);
+    if (++this.#entries > this.#limits.entries) {
+      const { entries } = this.#limits;
+      throw new LayerhookError('LIMIT_EXCEEDED', {
+        what: `entries of layer ${this.#digest}`,
+        limit: entries,
+      });
+    }
+    const stored = storedSize(header, type, prelude);
+    this.#nextOffset = 0;
+    this.#left = stored;
+    this.#padding = padding(stored);
+    this.#sparse = this.#readSparse(type, stored, prelude);
+    const entry = makeEntry(header, type, this.#sparse?.size ?? stored, prelude);
+    if (this.#sparse?.name) entry.name = this.#sparse.name;
+    return entry;
+  }
+
+  #readSparse(type: EntryType, stored: number, { pax }: EntryPrelude): SparseFile | undefined {
+    const old = this.#header.typeflag === GNU_SPARSE;
+    if (old && this.#header.format !== 'gnu') throw new BadTar('type S is a sparse file only in GNU headers');
+    const sparse = old ? readOldMap(this.#blocks) : readPaxMap(pax, this.#blocks, stored);
+    if (sparse === undefined) return undefined;
+    if (type !== 'file') throw new BadTar(`a ${type} has a sparse map`);
+    this.#left -= sparse.mapBytes;
+    checkMap(sparse, this.#left);
+    this.#stretch = 0;
+    this.#inStretch = 0;
+    return sparse;
+  }
+
+  /** Moves on to the stretch of data that the next byte is in; returns the bytes it has left. */
+  #seek(map: number[]): number {
+    while (this.#inStretch === map[this.#stretch + 1]!) {
+      this.#stretch += 2;
+      this.#inStretch = 0;
+    }
+    this.#nextOffset = map[this.#stretch]! + this.#inStretch;
+    return map[this.#stretch + 1]! - this.#inStretch;
+  }
+
+  #unknownType(name: ByteString): LayerhookError {
+    const flag = JSON.stringify(String.fromCharCode(this.#header.typeflag));
+    const reason = `type ${flag} is none that a layer can hold`;
+    return new LayerhookError('LAYER_ENTRY', { digest: this.#digest, name: showBytes(name), reason });
+  }
+}
+
+function padding(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}
+
+function untilNul(data: Buffer): ByteString {
+  const end = data.indexOf(0);
+  return data.toString('latin1', 0, end < 0 ? data.length : end);
+}

@@ -1,0 +1,137 @@
+import type { ByteString } from '../../system/bytes.js';
+import { BadTar } from './bad.js';
+import { BLOCK, type BlockReader } from './blocks.js';
+import { parseDecimal, parseField } from './numbers.js';
+import type { PaxRecords } from './pax.js';
+
+/** Where the stored bytes of a sparse file go; all else is holes. GNU tar manual, "Storing Sparse Files". */
+export interface SparseFile {
+  /** bytes with the holes */
+  size: number;
+  /** offset, length, offset, length, ...; ascending, no overlap */
+  map: number[];
+  /** the name that the header's stand-in replaces */
+  name?: ByteString;
+  /** bytes of content that the map itself took */
+  mapBytes: number;
+}
+
+/** Stretches of data in one file: what a hostile map may cost in memory. */
+const MAX_STRETCHES = 65_536;
+
+const OLD_MAP = 386;
+const OLD_EXTENDED = 482;
+const OLD_REAL_SIZE = 483;
+const EXTENSION_EXTENDED = 504;
+
+/** The map of an old GNU header (type S), whose further blocks stand between header and content. */
+export function readOldMap(blocks: BlockReader): SparseFile {
+  const size = parseField(blocks.block, blocks.blockAt + OLD_REAL_SIZE, 12);
+  const map: number[] = [];
+  let entries = 4;
+  let at = blocks.blockAt + OLD_MAP;
+  let extended = blocks.block[blocks.blockAt + OLD_EXTENDED] !== 0;
+  for (;;) {
+    for (let i = 0; i < entries && blocks.block[at] !== 0; i++, at += 24) {
+      push(map, parseField(blocks.block, at, 12), parseField(blocks.block, at + 12, 12));
+    }
+    if (!extended) return { size, map, mapBytes: 0 };
+    if (blocks.readBlock() < BLOCK) throw new BadTar('the tar ends inside a sparse map');
+    entries = 21;
+    at = blocks.blockAt;
+    extended = blocks.block[at + EXTENSION_EXTENDED] !== 0;
+  }
+}
+
+/** The map that PAX records give, in GNU's versions 0.0 and 0.1, or point to, in 1.0; undefined if they do not. */
+export function readPaxMap(pax: PaxRecords, blocks: BlockReader, stored: number): SparseFile | undefined {
+  const version = sparseVersion(pax);
+  if (version === undefined) return undefined;
+  const { values } = pax;
+  const size = parseDecimal(
+    values.get('GNU.sparse.size') ?? values.get('GNU.sparse.realsize') ?? `${stored}`,
+  );
+  const name = values.get('GNU.sparse.name');
+  const start = blocks.position;
+  const map = version === '1.0' ? readMapBefore(blocks, stored) : readMapRecord(pax);
+  return { size, map, mapBytes: blocks.position - start, ...(name ? { name } : {}) };
+}
+
+/** Throws BadTar unless the map lies inside the file, in order, and accounts for all `stored` bytes. */
+export function checkMap({ map, size }: SparseFile, stored: number): void {
+  if (!(size >= 0 && Number.isSafeInteger(size))) throw new BadTar('a sparse file has no valid size');
+  let end = 0;
+  let data = 0;
+  for (let i = 0; i < map.length; i += 2) {
+    const offset = map[i]!;
+    const length = map[i + 1]!;
+    if (!(offset >= end && length >= 0 && offset + length <= size))
+      throw new BadTar('a sparse map is malformed');
+    end = offset + length;
+    data += length;
+  }
+  if (data !== stored) throw new BadTar(`a sparse map has ${data} bytes of data, the tar ${stored}`);
+}
+
+function sparseVersion({ values, sparseMap }: PaxRecords): '0' | '1.0' | undefined {
+  const major = values.get('GNU.sparse.major');
+  const minor = values.get('GNU.sparse.minor');
+  if (major === '1' && minor === '0') return '1.0';
+  if (major === '0' && (minor === '0' || minor === '1')) return '0';
+  if (major || minor) throw new BadTar(`GNU sparse version ${major ?? '?'}.${minor ?? '?'} is unknown`);
+  return sparseMap.length > 0 ? '0' : undefined;
+}
+
+function readMapRecord({ values, sparseMap }: PaxRecords): number[] {
+  if (sparseMap.length !== 2 * parseDecimal(values.get('GNU.sparse.numblocks') ?? '')) {
+    throw new BadTar('GNU.sparse.numblocks does not match the sparse map');
+  }
+  const map: number[] = [];
+  for (let i = 0; i < sparseMap.length; i += 2)
+    push(map, parseDecimal(sparseMap[i]!), parseDecimal(sparseMap[i + 1]!));
+  return map;
+}
+
+/** Version 1.0 puts the map in front of the content: a count and the numbers, a line each, padded to a block. */
+function readMapBefore(blocks: BlockReader, stored: number): number[] {
+  const lines = new Lines(blocks, stored);
+  const count = lines.next();
+  const map: number[] = [];
+  for (let i = 0; i < count; i++) push(map, lines.next(), lines.next());
+  return map;
+}
+
+function push(map: number[], offset: number, length: number): void {
+  if (Number.isNaN(offset) || Number.isNaN(length)) throw new BadTar('a sparse map holds what is no number');
+  if (map.length >= 2 * MAX_STRETCHES) throw new BadTar(`a sparse map has over ${MAX_STRETCHES} stretches`);
+  map.push(offset, length);
+}
+
+/** Numbers, one a line, in blocks of which at most `left` bytes belong to the file. */
+class Lines {
+  #at = BLOCK;
+
+  constructor(
+    private readonly blocks: BlockReader,
+    private left: number,
+  ) {}
+
+  next(): number {
+    let digits = '';
+    for (;;) {
+      const char = this.#byte();
+      if (char === 0x0a) return parseDecimal(digits);
+      if (digits.length > 20) throw new BadTar('a sparse map holds what is no number');
+      digits += String.fromCharCode(char);
+    }
+  }
+
+  #byte(): number {
+    if (this.#at === BLOCK) {
+      if (this.left < BLOCK || this.blocks.readBlock() < BLOCK) throw new BadTar('a sparse map is cut off');
+      this.left -= BLOCK;
+      this.#at = 0;
+    }
+    return this.blocks.block[this.blocks.blockAt + this.#at++]!;
+  }
+}
