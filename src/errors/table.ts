@@ -99,6 +99,11 @@ export const errorTable = {
     hint: 'see its messages above; hooks check shows what it is called with',
     exit: 1,
   },
+  HOOK_INVALID: {
+    message: 'hook {hook} cannot be used at {point}: {reason}',
+    hint: 'a hook is a function; docs/hook-protocol.md shows what each point allows',
+    exit: 1,
+  },
   HOOK_MISSING: {
     message: 'hook {hook} cannot be run: {reason}',
     hint: 'correct the path in hooks.toml; it must be absolute and executable',
@@ -115,7 +120,7 @@ export const errorTable = {
     exit: 1,
   },
   HOOK_UNKNOWN_POINT: {
-    message: 'unknown lifecycle point {point}',
+    message: 'hook {hook} is for {point}, which is no lifecycle point',
     hint: 'layerhook hooks list shows them all',
     exit: 1,
   },
