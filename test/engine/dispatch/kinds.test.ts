@@ -34,10 +34,14 @@ function postContext() {
 
 test('first: asks in order, stops at the first that handles it', async (t) => {
   const asked: number[] = [];
+  const answer = <T>(who: number, result: T): T => {
+    asked.push(who);
+    return result;
+  };
   const dispatcher = dispatcherOf(
-    { [skip]: () => (asked.push(0), declined) },
-    { [skip]: async () => (asked.push(1), { skip: true }) },
-    { [skip]: () => (asked.push(2), { skip: false }) },
+    { [skip]: () => answer(0, declined) },
+    { [skip]: async () => answer(1, { skip: true }) },
+    { [skip]: () => answer(2, { skip: false }) },
   );
   const outcome = await dispatcher.first(skip, layerContext('/r'));
   t.deepEqual(outcome, { handled: true, by: 'owner 1', result: { skip: true } });
