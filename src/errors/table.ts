@@ -144,6 +144,11 @@ export const errorTable = {
     hint: 'this is a bug of layerhook; run it again with --debug and report what it shows',
     exit: 1,
   },
+  IMAGE_UNWRITABLE: {
+    message: '{digest} has mediaType {mediaType}: a Docker schema 2 image can be read, not changed',
+    hint: 'convert it first, such as with: skopeo copy --format oci',
+    exit: 1,
+  },
   LAYER_ENTRY: {
     message: 'layer {digest}: entry {name}: {reason}',
     hint: 'the layer is malformed or hostile; nothing outside the target was touched',

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { Readable, Transform } from 'node:stream';
+import { LayerhookError } from '../errors/index.js';
+import { digestOf, finishDigest, parseDigest } from './digest.js';
+import { errorCode, fsError } from './fs-error.js';
+import type { Descriptor } from './types.js';
+
+/**
+ * A small blob, whole and verified.
+ *
+ * @param path file of the blob; not touched if the descriptor has the blob embedded (`data`)
+ * @param layout names the layout in errors
+ * @param maxBytes refuses larger ones unread
+ * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, SYSTEM
+ */
+export function readVerified(path: string, descriptor: Descriptor, layout: string, maxBytes: number): Buffer {
+  if (descriptor.size > maxBytes) {
+    throw new LayerhookError('LIMIT_EXCEEDED', {
+      what: `blob ${descriptor.digest} (${descriptor.size} bytes)`,
+      limit: `${maxBytes} bytes`,
+    });
+  }
+  const bytes = embedded(descriptor) ?? readFile(path, descriptor, layout);
+  const actual = digestOf(bytes, parseDigest(descriptor.digest).algorithm);
+  if (actual !== descriptor.digest) throw corrupt(descriptor, layout, actual);
+  return bytes;
+}
+
+/**
+ * A blob as a stream that fails at its end if digest or size were wrong: what was read before that is not trusted.
+ * It never gives more than `size` bytes.
+ *
+ * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, SYSTEM; the stream fails with BLOB_DIGEST, BLOB_SIZE, SYSTEM
+ */
+export function openVerified(path: string, descriptor: Descriptor, layout: string): Readable {
+  const data = embedded(descriptor);
+  const source =
+    data === undefined ? openFile(path, descriptor, layout) : Readable.from([data], { objectMode: false });
+  const { algorithm } = parseDigest(descriptor.digest);
+  const hash = createHash(algorithm);
+  let size = 0;
+  const verifier = new Transform({
+    transform(chunk: Buffer, _, done) {
+      hash.update(chunk);
+      size += chunk.length;
+      done(null, chunk);
+    },
+    flush(done) {
+      const actual = finishDigest(hash, algorithm);
+      if (size !== descriptor.size) done(wrongSize(descriptor, size));
+      else done(actual === descriptor.digest ? null : corrupt(descriptor, layout, actual));
+    },
+  });
+  source.on('error', (error) => verifier.destroy(fsError(error, `reading ${path}`)));
+  verifier.on('close', () => source.destroy());
+  return source.pipe(verifier);
+}
+
+/** The blob that a descriptor carries; image-spec descriptor.md, "Embedded Content". Its digest is not yet checked. */
+function embedded(descriptor: Descriptor): Buffer | undefined {
+  if (typeof descriptor.data !== 'string') return undefined;
+  const data = Buffer.from(descriptor.data, 'base64');
+  if (data.length !== descriptor.size) throw wrongSize(descriptor, data.length);
+  return data;
+}
+
+function readFile(path: string, descriptor: Descriptor, layout: string): Buffer {
+  const fd = openBlobFile(path, descriptor, layout);
+  try {
+    const bytes = Buffer.allocUnsafe(descriptor.size);
+    let length = 0;
+    while (length < bytes.length) {
+      const count = readSync(fd, bytes, length, bytes.length - length, null);
+      if (count === 0) throw wrongSize(descriptor, length);
+      length += count;
+    }
+    return bytes;
+  } catch (error) {
+    throw fsError(error, `reading ${path}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openFile(path: string, descriptor: Descriptor, layout: string): Readable {
+  const fd = openBlobFile(path, descriptor, layout);
+  if (descriptor.size === 0) {
+    closeSync(fd);
+    return Readable.from([], { objectMode: false });
+  }
+  return createReadStream('', { fd, start: 0, end: descriptor.size - 1, highWaterMark: 1 << 20 });
+}
+
+/** Opens a blob whose size is right; a FIFO or device in its place neither hangs nor is read. */
+function openBlobFile(path: string, descriptor: Descriptor, layout: string): number {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') {
+      throw new LayerhookError('BLOB_NOT_FOUND', { digest: descriptor.digest, path: layout }, error);
+    }
+    throw fsError(error, `opening ${path}`);
+  }
+  const stat = fstatSync(fd);
+  if (stat.isFile() && stat.size === descriptor.size) return fd;
+  closeSync(fd);
+  if (stat.isFile()) throw wrongSize(descriptor, stat.size);
+  throw new LayerhookError('LAYOUT_INVALID', {
+    path: layout,
+    reason: `blob ${descriptor.digest} is no regular file`,
+  });
+}
+
+function wrongSize(descriptor: Descriptor, actual: number): LayerhookError {
+  return new LayerhookError('BLOB_SIZE', { digest: descriptor.digest, actual, expected: descriptor.size });
+}
+
+function corrupt(descriptor: Descriptor, layout: string, actual: string): LayerhookError {
+  return new LayerhookError('BLOB_DIGEST', { digest: descriptor.digest, path: layout, actual });
+}

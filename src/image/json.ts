@@ -1,0 +1,68 @@
+/**
+ * JSON for documents that we rewrite: what Go's `json.Encoder` writes, and no number loses a digit.
+ *
+ * Fields keep their order, with the exception of keys that are array indexes (`"8080"`), which JavaScript puts
+ * first. A number that a double cannot hold as written (9007199254740993, 1.0, 1e400) is read as a
+ * {@link JsonNumber} and written as it was.
+ */
+
+/** A number that a JavaScript number would change; `source` is its literal. */
+export class JsonNumber {
+  constructor(readonly source: string) {}
+}
+
+const MAX_DEPTH = 1000;
+const TOKENS = /"(?:[^"\\]|\\.)*"|[[{]|[\]}]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * Reads one JSON document. Bytes that are not UTF-8 become U+FFFD, as Go reads them.
+ *
+ * @throws SyntaxError if it is malformed or nested deeper than 1000
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const value: unknown = JSON.parse(text);
+  const mark = `\u0000${Math.random()}:`;
+  let depth = 0;
+  let marked = false;
+  const lossless = text.replace(TOKENS, (token) => {
+    const first = token[0];
+    if (first === '"') return token;
+    if (first === '[' || first === '{') depth += 1;
+    else if (first === ']' || first === '}') depth -= 1;
+    else if (String(Number(token)) !== token) {
+      marked = true;
+      return JSON.stringify(mark + token);
+    }
+    if (depth > MAX_DEPTH) throw new SyntaxError(`nested deeper than ${MAX_DEPTH}`);
+    return token;
+  });
+  if (!marked) return value;
+  return JSON.parse(lossless, (_, field: unknown) =>
+    typeof field === 'string' && field.startsWith(mark) ? new JsonNumber(field.slice(mark.length)) : field,
+  );
+}
+
+/**
+ * The bytes of a document: compact, in the order of its fields, with `<`, `>`, `&`, U+2028 and U+2029 escaped
+ * and a newline at the end.
+ */
+export function encodeJson(document: unknown): Buffer {
+  const mark = `\u0000${Math.random()}:`;
+  let marked = false;
+  let text = JSON.stringify(document, (_, field: unknown) => {
+    if (!(field instanceof JsonNumber)) return field;
+    marked = true;
+    return mark + field.source;
+  });
+  if (marked)
+    text = text.replace(
+      new RegExp(`"${JSON.stringify(mark).slice(1, -1).replace(/\\/g, '\\\\')}([^"]*)"`, 'g'),
+      '$1',
+    );
+  return Buffer.from(`${text.replace(/[<>&\u2028\u2029]/g, escapeChar)}\n`);
+}
+
+function escapeChar(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

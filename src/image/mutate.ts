@@ -1,0 +1,124 @@
+import { LayerhookError } from '../errors/index.js';
+import { encodeJson } from './json.js';
+import type { Layout } from './layout.js';
+import { isDockerMediaType, MEDIA_TYPE_MANIFEST } from './media-types.js';
+import { readIndexBlob } from './read.js';
+import { setTag } from './references.js';
+import type { Descriptor, Digest, History, ImageConfig, Manifest, ResolvedImage } from './types.js';
+
+/** A layer whose blob is in the layout already. */
+export interface NewLayer {
+  descriptor: Descriptor;
+  diffID: Digest;
+  /** without one, the layer stands outside the history, which many tools do not expect */
+  history?: History;
+}
+
+/**
+ * A changed copy of an image. Nothing is written before {@link commit}; the image it started from stays.
+ *
+ * Every field that is not changed survives, in its place.
+ */
+export class ImageMutation {
+  readonly #layout: Layout;
+  readonly #image: ResolvedImage;
+  #config: ImageConfig;
+  #manifest: Manifest;
+
+  /** @throws LayerhookError IMAGE_UNWRITABLE for a Docker schema 2 image */
+  constructor(layout: Layout, image: ResolvedImage) {
+    for (const { mediaType, digest } of [...image.path, image.configDescriptor]) {
+      if (isDockerMediaType(mediaType)) throw new LayerhookError('IMAGE_UNWRITABLE', { digest, mediaType });
+    }
+    this.#layout = layout;
+    this.#image = image;
+    this.#config = image.config;
+    this.#manifest = image.manifest;
+  }
+
+  /** The config as it is now. */
+  get config(): ImageConfig {
+    return this.#config;
+  }
+
+  /** The manifest as it is now; its `config` descriptor is that of the image it started from. */
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  /** Puts a layer on top. */
+  addLayer({ descriptor, diffID, history }: NewLayer): void {
+    const { rootfs } = this.#config;
+    this.#config = { ...this.#config, rootfs: { ...rootfs, diff_ids: [...rootfs.diff_ids, diffID] } };
+    this.#manifest = { ...this.#manifest, layers: [...this.#manifest.layers, descriptor] };
+    if (history) this.#appendHistory(history);
+  }
+
+  /** Adds to the history what changed no layer. */
+  addHistory(history: History): void {
+    this.#appendHistory({ ...history, empty_layer: true });
+  }
+
+  /** Replaces the config, all but its layers and history. */
+  setConfig(config: ImageConfig): void {
+    const { rootfs, history } = this.#config;
+    this.#config = { ...config, rootfs, ...(history && { history }) };
+  }
+
+  /** Replaces the annotations of the manifest. */
+  setAnnotations(annotations: Record<string, string>): void {
+    this.#manifest = { ...this.#manifest, annotations };
+  }
+
+  /**
+   * Writes the config, the manifest and the indexes that lead to it, then makes `tag` name the result. The tag's
+   * descriptor keeps the other annotations of the one this image was found by.
+   *
+   * @returns the way to the new manifest
+   * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what reading the indexes throws
+   */
+  async commit(tag: string): Promise<ResolvedImage['path']> {
+    const path = await this.#write();
+    await setTag(this.#layout, tag, path[0]);
+    return path;
+  }
+
+  async #write(): Promise<ResolvedImage['path']> {
+    const config = await this.#writeJson(this.#config);
+    const { mediaType: _, schemaVersion, ...rest } = this.#manifest;
+    const manifest = { schemaVersion, mediaType: MEDIA_TYPE_MANIFEST, ...rest };
+    manifest.config = { ...withoutData(manifest.config), ...config };
+    const { path } = this.#image;
+    const changed = [{ ...withoutData(path[path.length - 1]!), ...(await this.#writeJson(manifest)) }];
+    for (let at = path.length - 2; at >= 0; at -= 1) {
+      const parent = await this.#rewriteIndex(path[at]!, path[at + 1]!, changed[0]!);
+      changed.unshift(parent);
+    }
+    return changed as ResolvedImage['path'];
+  }
+
+  /** Every reference of an index to `before` becomes one to `after`, with its own annotations and platform. */
+  async #rewriteIndex(descriptor: Descriptor, before: Descriptor, after: Descriptor): Promise<Descriptor> {
+    const index = readIndexBlob(this.#layout, descriptor);
+    const replace = (child: Descriptor): Descriptor => {
+      if (child.digest !== before.digest) return child;
+      return { ...withoutData(child), digest: after.digest, size: after.size };
+    };
+    const changed = { ...index, manifests: index.manifests.map(replace) };
+    if (changed.subject) changed.subject = replace(changed.subject);
+    return { ...withoutData(descriptor), ...(await this.#writeJson(changed)) };
+  }
+
+  #writeJson(document: object): Promise<{ digest: Digest; size: number }> {
+    return this.#layout.writeBlob(encodeJson(document));
+  }
+
+  #appendHistory(history: History): void {
+    this.#config = { ...this.#config, history: [...(this.#config.history ?? []), history] };
+  }
+}
+
+/** `data` would be that of the old blob. */
+function withoutData({ data: _, ...descriptor }: Descriptor): Descriptor {
+  return descriptor as Descriptor;
+}

@@ -1,0 +1,33 @@
+import { encodeJson } from './json.js';
+import type { Layout } from './layout.js';
+import { MEDIA_TYPE_CONFIG, MEDIA_TYPE_MANIFEST } from './media-types.js';
+import { hostPlatform } from './platform.js';
+import { checkTag, setTag } from './references.js';
+import { showTime } from './time.js';
+import type { Descriptor, ImageConfig, Manifest } from './types.js';
+
+/**
+ * Writes an image without layers, for this machine's platform, and makes `tag` name it.
+ *
+ * @param created when it is said to be made
+ * @returns the manifest's descriptor
+ * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what Layout.updateIndex throws
+ */
+export async function newImage(layout: Layout, tag: string, created: Date): Promise<Descriptor> {
+  checkTag(tag);
+  const config: ImageConfig = {
+    created: showTime(created),
+    ...hostPlatform(),
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [] },
+  };
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE_MANIFEST,
+    config: { mediaType: MEDIA_TYPE_CONFIG, ...(await layout.writeBlob(encodeJson(config))) },
+    layers: [],
+  };
+  const descriptor = { mediaType: MEDIA_TYPE_MANIFEST, ...(await layout.writeBlob(encodeJson(manifest))) };
+  await setTag(layout, tag, descriptor);
+  return descriptor;
+}

@@ -1,0 +1,73 @@
+import type { Platform } from './types.js';
+
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  ia32: '386',
+  i386: '386',
+  i686: '386',
+  aarch64: 'arm64',
+  armhf: 'arm',
+  armel: 'arm',
+  ppc64el: 'ppc64le',
+  mipsel: 'mipsle',
+};
+
+/** The platform of this machine, with Go's names: `linux` and `amd64`, `arm64`, … */
+export function hostPlatform(): Platform {
+  const architecture = ARCHITECTURES[process.arch] ?? process.arch;
+  const littlePpc = architecture === 'ppc64' && isLittleEndian() ? 'ppc64le' : architecture;
+  const variant = hostVariant(architecture);
+  return { architecture: littlePpc, os: 'linux', ...(variant !== undefined && { variant }) };
+}
+
+/**
+ * Reads `OS/ARCHITECTURE[/VARIANT]`; a lone `ARCHITECTURE` means linux. Other names of an architecture are taken
+ * for Go's (`x86_64`, `aarch64`).
+ *
+ * @returns undefined if it is malformed
+ */
+export function parsePlatform(value: string): Platform | undefined {
+  const parts = value.toLowerCase().split('/');
+  if (parts.some((part) => !/^[a-z0-9._-]+$/.test(part)) || parts.length > 3) return undefined;
+  const [os, name, variant] = parts.length === 1 ? ['linux', parts[0]!] : parts;
+  const architecture = ARCHITECTURES[name!] ?? name!;
+  return { os: os!, architecture, ...(variant !== undefined && { variant }) };
+}
+
+/** `os/architecture[/variant]`. */
+export function showPlatform(platform: Platform): string {
+  return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
+}
+
+/**
+ * How well an image made for `offered` runs where `wanted` is asked for: undefined for not at all, else the higher
+ * the better. On arm and amd64 a lower variant runs too (v6 where v7 is wanted).
+ */
+export function platformFit(offered: Platform, wanted: Platform): number | undefined {
+  if (offered.os !== wanted.os || offered.architecture !== wanted.architecture) return undefined;
+  const wantedVariant = variantOf(wanted);
+  const offeredVariant = variantOf(offered);
+  if (offeredVariant === wantedVariant) return Number.MAX_SAFE_INTEGER;
+  const level = Number(/^v(\d+)/.exec(offeredVariant)?.[1] ?? Number.NaN);
+  const limit = Number(/^v(\d+)/.exec(wantedVariant)?.[1] ?? Number.NaN);
+  return level <= limit ? level : undefined;
+}
+
+const DEFAULT_VARIANTS: Readonly<Record<string, string>> = { amd64: 'v1', arm: 'v7', arm64: 'v8' };
+
+function variantOf(platform: Platform): string {
+  return platform.variant || (DEFAULT_VARIANTS[platform.architecture] ?? '');
+}
+
+function hostVariant(architecture: string): string | undefined {
+  if (architecture === 'arm64') return 'v8';
+  if (architecture !== 'arm') return undefined;
+  const { arm_version: version } = process.config.variables as { arm_version?: string | number };
+  return `v${version ?? 7}`;
+}
+
+function isLittleEndian(): boolean {
+  return new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+}

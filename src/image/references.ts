@@ -1,0 +1,85 @@
+import { LayerhookError } from '../errors/index.js';
+import type { Layout } from './layout.js';
+import type { Descriptor, Index } from './types.js';
+
+/** The annotation of a descriptor in index.json that is its tag; image-spec annotations.md. */
+export const REF_NAME = 'org.opencontainers.image.ref.name';
+
+/** An image named on a command line. */
+export interface ImageReference {
+  /** directory of the layout */
+  path: string;
+  tag: string;
+}
+
+// image-spec annotations.md, the grammar of org.opencontainers.image.ref.name.
+const COMPONENT = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
+const TAG = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
+
+/**
+ * Reads `PATH[:TAG]` as umoci does: the first colon ends the path, no colon means the tag `latest`.
+ *
+ * @throws LayerhookError REFERENCE_INVALID
+ */
+export function parseImageReference(value: string): ImageReference {
+  const colon = value.indexOf(':');
+  const path = colon === -1 ? value : value.slice(0, colon);
+  const tag = colon === -1 ? 'latest' : value.slice(colon + 1);
+  if (path === '') throw invalid(value, 'its path is empty');
+  if (path.includes('\0')) throw invalid(value, 'its path contains a NUL');
+  if (tag === '') throw invalid(value, 'its tag is empty');
+  if (!isTag(tag)) throw invalid(value, `its tag ${JSON.stringify(tag)} is none`);
+  return { path, tag };
+}
+
+/** Whether `tag` can name an image in a layout; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
+export function isTag(tag: string): boolean {
+  return TAG.test(tag);
+}
+
+/** The tags of a layout, in the order of index.json; one that is ambiguous comes more than once. */
+export function listTags(layout: Layout): string[] {
+  return layout.readIndex().manifests.flatMap((descriptor) => tagOf(descriptor) ?? []);
+}
+
+/**
+ * Makes `tag` name `descriptor`, and nothing else; its other annotations are kept.
+ *
+ * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
+ */
+export async function setTag(layout: Layout, tag: string, descriptor: Descriptor): Promise<void> {
+  checkTag(tag);
+  const tagged = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } };
+  await layout.updateIndex((index) => ({ ...index, manifests: [...withoutTag(index, tag), tagged] }));
+}
+
+/**
+ * Removes a tag; nothing if it is not there, as umoci.
+ *
+ * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
+ */
+export async function removeTag(layout: Layout, tag: string): Promise<void> {
+  checkTag(tag);
+  await layout.updateIndex((index) => {
+    const manifests = withoutTag(index, tag);
+    return manifests.length === index.manifests.length ? index : { ...index, manifests };
+  });
+}
+
+/** The tag of a descriptor in index.json, if it has one. */
+export function tagOf(descriptor: Descriptor): string | undefined {
+  return descriptor.annotations?.[REF_NAME];
+}
+
+/** @throws LayerhookError REFERENCE_INVALID */
+export function checkTag(tag: string): void {
+  if (!isTag(tag)) throw invalid(tag, 'it is no tag');
+}
+
+function withoutTag(index: Index, tag: string): Descriptor[] {
+  return index.manifests.filter((descriptor) => tagOf(descriptor) !== tag);
+}
+
+function invalid(value: string, reason: string): LayerhookError {
+  return new LayerhookError('REFERENCE_INVALID', { value: JSON.stringify(value), reason });
+}
