@@ -3,7 +3,7 @@ import { encodeJson } from './json.js';
 import type { Layout } from './layout.js';
 import { isDockerMediaType, MEDIA_TYPE_MANIFEST } from './media-types.js';
 import { readIndexBlob } from './read.js';
-import { setTag } from './references.js';
+import { checkTag, setTag } from './references.js';
 import type { Descriptor, Digest, History, ImageConfig, Manifest, ResolvedImage } from './types.js';
 
 /** A layer whose blob is in the layout already. */
@@ -78,9 +78,9 @@ export class ImageMutation {
    * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what reading the indexes throws
    */
   async commit(tag: string): Promise<ResolvedImage['path']> {
-    const path = await this.#write();
-    await setTag(this.#layout, tag, path[0]);
-    return path;
+    checkTag(tag);
+    const [root, ...below] = await this.#write();
+    return [await setTag(this.#layout, tag, root), ...below];
   }
 
   async #write(): Promise<ResolvedImage['path']> {

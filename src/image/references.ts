@@ -45,12 +45,14 @@ export function listTags(layout: Layout): string[] {
 /**
  * Makes `tag` name `descriptor`, and nothing else; its other annotations are kept.
  *
+ * @returns the descriptor as index.json has it now
  * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
  */
-export async function setTag(layout: Layout, tag: string, descriptor: Descriptor): Promise<void> {
+export async function setTag(layout: Layout, tag: string, descriptor: Descriptor): Promise<Descriptor> {
   checkTag(tag);
   const tagged = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } };
   await layout.updateIndex((index) => ({ ...index, manifests: [...withoutTag(index, tag), tagged] }));
+  return tagged;
 }
 
 /**

@@ -1,0 +1,64 @@
+import type { Layout } from './layout.js';
+import { MEDIA_TYPE_CONFIG, MEDIA_TYPE_EMPTY, ociMediaType } from './media-types.js';
+import { readConfig, readManifest } from './read.js';
+import { type ResolveOptions, resolvePath } from './resolve.js';
+import type { Descriptor, Digest, History, ImageConfig, Manifest } from './types.js';
+
+const MAX_CONFIG_BYTES = 8 << 20;
+
+/** One step of an image's history, with the layer it made. */
+export interface HistoryStat {
+  /** null for a step that made no layer */
+  layer: Descriptor | null;
+  /** empty for a step that made no layer */
+  diffID: Digest | '';
+  history: History;
+}
+
+/** What there is to say about a tagged manifest; `blob` is its JSON as it stands in the layout. */
+export interface ImageStat {
+  manifest: { descriptor: Descriptor; content: Manifest; blob: Buffer };
+  /** without `content` if it is no image config; absent if it is not even JSON we know */
+  config?: { descriptor: Descriptor; content?: ImageConfig; blob: Buffer };
+  /** absent for what is no image */
+  history?: HistoryStat[];
+}
+
+/**
+ * Reads all there is to say about what a tag names, an image or an artifact.
+ *
+ * @throws LayerhookError as resolveReference
+ */
+export function statImage(layout: Layout, tag: string, options: ResolveOptions = {}): ImageStat {
+  const path = resolvePath(layout, tag, options);
+  const descriptor = path[path.length - 1]!;
+  const content = readManifest(layout, descriptor);
+  const manifest = { descriptor, content, blob: layout.readBlob(descriptor) };
+  return { manifest, ...statConfig(layout, content) };
+}
+
+function statConfig(layout: Layout, manifest: Manifest): Pick<ImageStat, 'config' | 'history'> {
+  const descriptor = manifest.config;
+  const kind = ociMediaType(descriptor.mediaType);
+  if (kind === MEDIA_TYPE_CONFIG) {
+    const content = readConfig(layout, descriptor);
+    const blob = layout.readBlob(descriptor, { maxBytes: MAX_CONFIG_BYTES });
+    return { config: { descriptor, content, blob }, history: statHistory(manifest, content) };
+  }
+  if (kind !== MEDIA_TYPE_EMPTY && typeof descriptor.data !== 'string') return {};
+  layout.readJson(descriptor);
+  return { config: { descriptor, blob: layout.readBlob(descriptor) } };
+}
+
+/** Steps and layers have the same order, but some steps have no layer. */
+function statHistory(manifest: Manifest, config: ImageConfig): HistoryStat[] {
+  let at = 0;
+  return (config.history ?? []).map((history) => {
+    const index = history.empty_layer === true ? -1 : at++;
+    return {
+      layer: manifest.layers[index] ?? null,
+      diffID: config.rootfs.diff_ids[index] ?? '',
+      history,
+    };
+  });
+}
