@@ -1,0 +1,91 @@
+import type { ByteString } from './bytes.js';
+import { type AtPath, check, cString, libcFunction, result } from './libc.js';
+
+const AT_SYMLINK_NOFOLLOW = 0x100;
+/** As nanoseconds of a time that is to stay; utimensat(2). */
+export const UTIME_OMIT = 0x3ffffffe;
+
+const native = {
+  fchownat: libcFunction<[...AtPath, uid: number, gid: number, flags: number]>('fchownat', 'int', [
+    'int',
+    'void*',
+    'uint',
+    'uint',
+    'int',
+  ]),
+  fchown: libcFunction<[fd: number, uid: number, gid: number]>('fchown', 'int', ['int', 'uint', 'uint']),
+  fchmodat: libcFunction<[...AtPath, mode: number, flags: number]>('fchmodat', 'int', [
+    'int',
+    'void*',
+    'uint',
+    'int',
+  ]),
+  fchmod: libcFunction<[fd: number, mode: number]>('fchmod', 'int', ['int', 'uint']),
+  utimensat: libcFunction<[...AtPath, times: Buffer, flags: number]>('utimensat', 'int', [
+    'int',
+    'void*',
+    'void*',
+    'int',
+  ]),
+  futimens: libcFunction<[fd: number, times: Buffer]>('futimens', 'int', ['int', 'void*']),
+};
+
+/** Changes the owner, of a symlink its own; fchownat(2). */
+export function fchownat(dirfd: number, path: ByteString, uid: number, gid: number): void {
+  check(result(native.fchownat(dirfd, cString(path), uid, gid, AT_SYMLINK_NOFOLLOW)), 'fchownat', path);
+}
+
+/** Changes the owner of an open file; fchown(2). `path` is only for the error. */
+export function fchown(fd: number, uid: number, gid: number, path: ByteString): void {
+  check(result(native.fchown(fd, uid, gid)), 'fchown', path);
+}
+
+/** Changes the mode; fchmodat(2). Follows a symlink in the last component: the caller knows that it is none. */
+export function fchmodat(dirfd: number, path: ByteString, mode: number): void {
+  check(result(native.fchmodat(dirfd, cString(path), mode, 0)), 'fchmodat', path);
+}
+
+/** Changes the mode of an open file; fchmod(2). `path` is only for the error. */
+export function fchmod(fd: number, mode: number, path: ByteString): void {
+  check(result(native.fchmod(fd, mode)), 'fchmod', path);
+}
+
+const times = Buffer.alloc(32);
+const times32 = new Int32Array(times.buffer, times.byteOffset, 8);
+
+/** Sets access and modification time, of a symlink its own; utimensat(2). nsec UTIME_OMIT leaves one as it is. */
+export function utimensat(
+  dirfd: number,
+  path: ByteString,
+  atimeSec: number,
+  atimeNsec: number,
+  mtimeSec: number,
+  mtimeNsec: number,
+): void {
+  fillTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  check(result(native.utimensat(dirfd, cString(path), times, AT_SYMLINK_NOFOLLOW)), 'utimensat', path);
+}
+
+/** As {@link utimensat} on an open file. `path` is only for the error. */
+export function futimens(
+  fd: number,
+  atimeSec: number,
+  atimeNsec: number,
+  mtimeSec: number,
+  mtimeNsec: number,
+  path: ByteString,
+): void {
+  fillTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  check(result(native.futimens(fd, times)), 'futimens', path);
+}
+
+function fillTimes(atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): void {
+  times32[0] = atimeSec;
+  times32[1] = Math.floor(atimeSec / 0x100000000);
+  times32[2] = atimeNsec;
+  times32[3] = 0;
+  times32[4] = mtimeSec;
+  times32[5] = Math.floor(mtimeSec / 0x100000000);
+  times32[6] = mtimeNsec;
+  times32[7] = 0;
+}

@@ -1,0 +1,158 @@
+import { fstatSync, readSync } from 'node:fs';
+import { LayerhookError } from '../errors/index.js';
+import { type ByteString, fromText, showBytes } from './bytes.js';
+import { E, isErrno, SystemError } from './errno.js';
+import { AT_FDCWD, close, O, openat, readlinkat } from './files.js';
+import { cString, result, syscallFunction } from './libc.js';
+import { StatBuffer, statAt, statFd } from './stat.js';
+
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_IN_ROOT = 0x10;
+const MAX_SYMLINKS = 40;
+
+const openat2 = syscallFunction<[number, Buffer, how: Buffer, size: number]>('openat2', [
+  'long',
+  'void*',
+  'void*',
+  'long',
+]);
+const how = Buffer.alloc(24);
+
+/**
+ * Content of a regular file of a root filesystem that is not trusted. Symlinks are followed as if `rootfs` were `/`;
+ * nothing is opened but a regular file, so that neither a fifo nor a device can block or be triggered
+ * (CVE-2024-9676), and no more than `maxBytes` are read (CVE-2026-47262).
+ *
+ * @param path in the rootfs, with or without a leading slash
+ * @returns null if there is no such file
+ * @throws LayerhookError IMAGE_INVALID if it is no regular file, LIMIT_EXCEEDED if it is larger, SYSTEM
+ */
+export function readInRootfs(rootfs: string, path: ByteString, maxBytes: number): Buffer | null {
+  try {
+    return readConfined(rootfs, path, maxBytes);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    const what = showBytes(path);
+    if (isErrno(error, 'ELOOP')) throw irregular(what, 'too many symlinks', error);
+    if (!(error instanceof SystemError)) throw error;
+    throw new LayerhookError(
+      'SYSTEM',
+      { what: `cannot read ${what} of ${rootfs}`, reason: error.code, expected: 'check its permissions' },
+      error,
+    );
+  }
+}
+
+/**
+ * Opens `path` below `rootfs`, with symlinks and `..` resolved as if `rootfs` were `/`; openat2(2) with
+ * RESOLVE_IN_ROOT, or component by component where the kernel has no openat2 (before 5.6, or behind a seccomp filter).
+ *
+ * @returns the file descriptor
+ * @throws SystemError; ELOOP for more than 40 symlinks
+ */
+export function openInRootfs(rootfs: string, path: ByteString, flags: number): number {
+  const root = openat(AT_FDCWD, fromText(rootfs), O.PATH | O.DIRECTORY);
+  try {
+    const fd = tryOpenat2(root, path, flags);
+    if (fd >= 0) return fd;
+    if (fd !== -E.ENOSYS && fd !== -E.EPERM) throw new SystemError(-fd, 'openat2', path);
+    return walk(root, path, flags);
+  } finally {
+    close(root);
+  }
+}
+
+function readConfined(rootfs: string, path: ByteString, maxBytes: number): Buffer {
+  // O_PATH opens without touching: what it is is known before anything is read
+  const probe = openInRootfs(rootfs, path, O.PATH);
+  try {
+    requireRegular(probe, path);
+  } finally {
+    close(probe);
+  }
+  const fd = openInRootfs(rootfs, path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
+  try {
+    requireRegular(fd, path);
+    return readCapped(fd, path, maxBytes);
+  } finally {
+    close(fd);
+  }
+}
+
+function requireRegular(fd: number, path: ByteString): void {
+  const stat = new StatBuffer();
+  statFd(fd, stat, path);
+  if (!stat.isFile) throw irregular(showBytes(path), 'not a regular file');
+}
+
+function readCapped(fd: number, path: ByteString, maxBytes: number): Buffer {
+  const { size } = fstatSync(fd);
+  const tooLarge = () => new LayerhookError('LIMIT_EXCEEDED', { what: showBytes(path), limit: maxBytes });
+  if (size > maxBytes) throw tooLarge();
+  // one byte more than allowed: a file that grows meanwhile is noticed, not cut
+  const buffer = Buffer.alloc(Math.min(size, maxBytes) + 1);
+  let length = 0;
+  while (length < buffer.length) {
+    const count = readSync(fd, buffer, length, buffer.length - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  if (length > maxBytes) throw tooLarge();
+  return buffer.subarray(0, length);
+}
+
+function tryOpenat2(root: number, path: ByteString, flags: number): number {
+  how.writeBigUInt64LE(BigInt(flags | O.CLOEXEC), 0);
+  how.writeBigUInt64LE(0n, 8);
+  how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+  // EAGAIN: something was renamed during the walk
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const fd = result(openat2(root, cString(path), how, how.length));
+    if (fd !== -E.EAGAIN) return fd;
+  }
+  return -E.EAGAIN;
+}
+
+/** What openat2 does, by hand. `opened` is the way from the root down, for `..`; it never goes above the root. */
+export function walk(root: number, path: ByteString, flags: number): number {
+  const opened: number[] = [];
+  const here = () => opened.at(-1) ?? root;
+  const todo = components(path);
+  const stat = new StatBuffer();
+  let links = 0;
+  try {
+    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+      if (name === '..') {
+        const up = opened.pop();
+        if (up !== undefined) close(up);
+        continue;
+      }
+      if (!statAt(here(), name, stat)) throw new SystemError(E.ENOENT, 'openat', path);
+      if (stat.isSymlink) {
+        if (++links > MAX_SYMLINKS) throw new SystemError(E.ELOOP, 'openat', path);
+        const target = readlinkat(here(), name);
+        if (target.startsWith('/')) for (const fd of opened.splice(0)) close(fd);
+        todo.push(...components(target));
+      } else if (todo.length > 0) {
+        opened.push(openat(here(), name, O.PATH | O.DIRECTORY | O.NOFOLLOW));
+      } else {
+        return openat(here(), name, flags | O.NOFOLLOW);
+      }
+    }
+    return openat(here(), '.', flags | O.DIRECTORY);
+  } finally {
+    for (const fd of opened) close(fd);
+  }
+}
+
+/** Components in reverse: the next one is at the end. */
+function components(path: ByteString): ByteString[] {
+  return path
+    .split('/')
+    .filter((name) => name !== '' && name !== '.')
+    .reverse();
+}
+
+function irregular(what: string, reason: string, cause?: unknown): LayerhookError {
+  return new LayerhookError('IMAGE_INVALID', { what, reason }, cause);
+}

@@ -1,0 +1,186 @@
+import { closeSync, constants, writeSync } from 'node:fs';
+import type { ByteString } from './bytes.js';
+import { E } from './errno.js';
+import { type AtPath, check, cString, libcFunction, result, syscallFunction } from './libc.js';
+
+export { AT_FDCWD } from './libc.js';
+
+/** Flags of open(2), as numbers of this machine. */
+export const O = {
+  RDONLY: constants.O_RDONLY,
+  WRONLY: constants.O_WRONLY,
+  RDWR: constants.O_RDWR,
+  CREAT: constants.O_CREAT,
+  EXCL: constants.O_EXCL,
+  TRUNC: constants.O_TRUNC,
+  DIRECTORY: constants.O_DIRECTORY,
+  NOFOLLOW: constants.O_NOFOLLOW,
+  NONBLOCK: constants.O_NONBLOCK,
+  NOCTTY: constants.O_NOCTTY,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
+/** File types of st_mode; inode(7). */
+export const S = {
+  IFMT: constants.S_IFMT,
+  IFIFO: constants.S_IFIFO,
+  IFCHR: constants.S_IFCHR,
+  IFDIR: constants.S_IFDIR,
+  IFBLK: constants.S_IFBLK,
+  IFREG: constants.S_IFREG,
+  IFLNK: constants.S_IFLNK,
+  IFSOCK: constants.S_IFSOCK,
+} as const;
+
+export const AT_REMOVEDIR = 0x200;
+export const RENAME_NOREPLACE = 1;
+export const RENAME_EXCHANGE = 2;
+
+const native = {
+  openat: libcFunction<[...AtPath, flags: number, mode: number]>('openat', 'int', [
+    'int',
+    'void*',
+    'int',
+    'uint',
+  ]),
+  mkdirat: libcFunction<[...AtPath, mode: number]>('mkdirat', 'int', ['int', 'void*', 'uint']),
+  symlinkat: libcFunction<[target: Buffer, ...AtPath]>('symlinkat', 'int', ['void*', 'int', 'void*']),
+  linkat: libcFunction<[...AtPath, number, Buffer, number]>('linkat', 'int', [
+    'int',
+    'void*',
+    'int',
+    'void*',
+    'int',
+  ]),
+  unlinkat: libcFunction<[...AtPath, flags: number]>('unlinkat', 'int', ['int', 'void*', 'int']),
+  renameat2: syscallFunction<[...AtPath, number, Buffer, number]>('renameat2', [
+    'long',
+    'void*',
+    'long',
+    'void*',
+    'long',
+  ]),
+  mknodat: syscallFunction<[...AtPath, mode: number, dev: number]>('mknodat', [
+    'long',
+    'void*',
+    'long',
+    'long',
+  ]),
+  readlinkat: libcFunction<[...AtPath, out: Buffer, size: number]>('readlinkat', 'long', [
+    'int',
+    'void*',
+    'void*',
+    'size_t',
+  ]),
+};
+
+/**
+ * Opens a file; openat(2). O_CLOEXEC is always set.
+ *
+ * @returns the file descriptor
+ * @throws SystemError, as every function of this file that has no `try` in its name
+ */
+export function openat(dirfd: number, path: ByteString, flags: number, mode = 0): number {
+  return check(tryOpenat(dirfd, path, flags, mode), 'openat', path);
+}
+
+/** As {@link openat}, but a failure is a negative errno: for callers that expect it, since throwing is slow. */
+export function tryOpenat(dirfd: number, path: ByteString, flags: number, mode = 0): number {
+  return result(native.openat(dirfd, cString(path), flags | O.CLOEXEC, mode));
+}
+
+/** Makes a directory; mkdirat(2). The umask applies. */
+export function mkdirat(dirfd: number, path: ByteString, mode: number): void {
+  check(tryMkdirat(dirfd, path, mode), 'mkdirat', path);
+}
+
+/** As {@link mkdirat}: 0, or a negative errno. */
+export function tryMkdirat(dirfd: number, path: ByteString, mode: number): number {
+  return result(native.mkdirat(dirfd, cString(path), mode));
+}
+
+/** Makes a symlink whose target is stored as it is; symlinkat(2). */
+export function symlinkat(target: ByteString, dirfd: number, path: ByteString): void {
+  check(trySymlinkat(target, dirfd, path), 'symlinkat', path);
+}
+
+/** As {@link symlinkat}: 0, or a negative errno. */
+export function trySymlinkat(target: ByteString, dirfd: number, path: ByteString): number {
+  return result(native.symlinkat(cString(target), dirfd, cString(path, 1)));
+}
+
+/** Links `newPath` to the inode of `path`, also when that is a symlink; linkat(2). */
+export function linkat(dirfd: number, path: ByteString, newDirfd: number, newPath: ByteString): void {
+  check(tryLinkat(dirfd, path, newDirfd, newPath), 'linkat', newPath);
+}
+
+/** As {@link linkat}: 0, or a negative errno. */
+export function tryLinkat(dirfd: number, path: ByteString, newDirfd: number, newPath: ByteString): number {
+  return result(native.linkat(dirfd, cString(path), newDirfd, cString(newPath, 1), 0));
+}
+
+/** Removes a name; unlinkat(2). With AT_REMOVEDIR an empty directory. */
+export function unlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_REMOVEDIR = 0): void {
+  check(tryUnlinkat(dirfd, path, flags), 'unlinkat', path);
+}
+
+/** As {@link unlinkat}: 0, or a negative errno. */
+export function tryUnlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_REMOVEDIR = 0): number {
+  return result(native.unlinkat(dirfd, cString(path), flags));
+}
+
+/** Renames; renameat2(2). `flags`: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
+export function renameat2(
+  dirfd: number,
+  path: ByteString,
+  newDirfd: number,
+  newPath: ByteString,
+  flags: number,
+): void {
+  check(
+    result(native.renameat2(dirfd, cString(path), newDirfd, cString(newPath, 1), flags)),
+    'renameat2',
+    path,
+  );
+}
+
+/** Makes a device, fifo or socket; mknodat(2). `mode` has the type; the umask applies. */
+export function mknodat(dirfd: number, path: ByteString, mode: number, major = 0, minor = 0): void {
+  check(tryMknodat(dirfd, path, mode, major, minor), 'mknodat', path);
+}
+
+/** As {@link mknodat}: 0, or a negative errno. EINVAL for device numbers that Linux cannot hold. */
+export function tryMknodat(dirfd: number, path: ByteString, mode: number, major = 0, minor = 0): number {
+  if (!(major >= 0 && major <= 0xfff && minor >= 0 && minor <= 0xfffff)) return -E.EINVAL;
+  return result(native.mknodat(dirfd, cString(path), mode, encodeDevice(major, minor)));
+}
+
+const linkBuffer = Buffer.alloc(4096);
+
+/** Target of a symlink; readlinkat(2). */
+export function readlinkat(dirfd: number, path: ByteString): ByteString {
+  const length = check(
+    result(native.readlinkat(dirfd, cString(path), linkBuffer, linkBuffer.length)),
+    'readlinkat',
+    path,
+  );
+  return linkBuffer.toString('latin1', 0, length);
+}
+
+/** Writes all of `data`, at `position` or, with null, where the file stands. */
+export function writeAll(fd: number, data: Uint8Array, position: number | null): void {
+  for (let done = 0; done < data.length; ) {
+    done += writeSync(fd, data, done, data.length - done, position === null ? null : position + done);
+  }
+}
+
+/** Closes a file descriptor that is no longer written to: errors of close(2) mean nothing then. */
+export function close(fd: number): void {
+  closeSync(fd);
+}
+
+/** As the kernel's new_encode_dev, which mknodat(2) takes. */
+function encodeDevice(major: number, minor: number): number {
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+}

@@ -1,0 +1,88 @@
+import { arch } from 'node:process';
+import koffi from 'koffi';
+import type { ByteString } from './bytes.js';
+import { SystemError } from './errno.js';
+
+/** `dirfd` of the *at functions: the working directory. */
+export const AT_FDCWD = -100;
+
+/** A libc function as koffi gives it: numbers in, a number out; buffers are passed by address. */
+export type NativeFunction<Args extends unknown[]> = (...args: Args) => number;
+
+// null: what is loaded already. Node itself is linked to the C library, glibc's or musl's, whatever its file is named.
+const library = koffi.load(null);
+
+/**
+ * A function of the C library.
+ *
+ * @param types its parameters in koffi's words; `void*` takes a Buffer
+ */
+export function libcFunction<Args extends unknown[]>(
+  name: string,
+  result: 'int' | 'long',
+  types: string[],
+): NativeFunction<Args> {
+  return library.func(name, result, types) as unknown as NativeFunction<Args>;
+}
+
+/** Numbers of the system calls that not every C library has a function for. */
+const numbers = {
+  x64: { getdents64: 217, mknodat: 259, renameat2: 316, statx: 332, openat2: 437 },
+  arm64: { getdents64: 61, mknodat: 33, renameat2: 276, statx: 291, openat2: 437 },
+} as const;
+
+/**
+ * A system call by its number, for those that older C libraries lack: glibc has mknodat since 2.33,
+ * musl has renameat2 since 1.2.6, neither has openat2. It sets errno as the C library's functions do.
+ */
+export function syscallFunction<Args extends unknown[]>(
+  name: keyof (typeof numbers)['x64'],
+  types: string[],
+): NativeFunction<Args> {
+  const table = arch === 'x64' || arch === 'arm64' ? numbers[arch] : undefined;
+  if (table === undefined) throw new SystemError('ENOSYS', name, `architecture ${arch}`);
+  const call = library.func('syscall', 'long', ['long', ...types]) as unknown as (
+    ...args: unknown[]
+  ) => number;
+  return call.bind(null, table[name]) as NativeFunction<Args>;
+}
+
+/** The errno of the last failed call of this thread; to be read before anything else is called. */
+export function errno(): number {
+  return koffi.errno();
+}
+
+/** What a call returned, or the negative errno where it failed. */
+export function result(value: number): number {
+  return value < 0 ? -errno() : value;
+}
+
+/**
+ * A {@link result} that must not be an error.
+ *
+ * @throws SystemError
+ */
+export function check(value: number, syscall: string, path: ByteString): number {
+  if (value < 0) throw new SystemError(-value, syscall, path);
+  return value;
+}
+
+/** The first parameters of an *at function. */
+export type AtPath = [dirfd: number, path: Buffer];
+
+const PATH_MAX = 4096;
+const slots = [Buffer.alloc(PATH_MAX), Buffer.alloc(PATH_MAX)] as const;
+
+/**
+ * The bytes of `name` with a NUL after them, in one of two buffers that every call shares.
+ *
+ * @throws SystemError ENAMETOOLONG; EINVAL if the name has a NUL, behind which the kernel would not see
+ */
+export function cString(name: ByteString, slot: 0 | 1 = 0): Buffer {
+  const buffer = slots[slot];
+  if (name.length >= PATH_MAX) throw new SystemError('ENAMETOOLONG', 'path', name);
+  if (name.includes('\0')) throw new SystemError('EINVAL', 'path', name);
+  buffer.write(name, 0, 'latin1');
+  buffer[name.length] = 0;
+  return buffer;
+}

@@ -1,0 +1,111 @@
+import { type ByteString, fromText } from './bytes.js';
+import { E, SystemError } from './errno.js';
+import { check, cString, libcFunction, type NativeFunction, result } from './libc.js';
+
+/** A file by its path, itself if it is a symlink, or by a file descriptor (not O_PATH). */
+export type XattrTarget = ByteString | number;
+
+type Target = Buffer | number;
+type Get = NativeFunction<[Target, Buffer, Buffer, number]>;
+type List = NativeFunction<[Target, Buffer, number]>;
+type Set = NativeFunction<[Target, Buffer, Buffer, number, number]>;
+type Remove = NativeFunction<[Target, Buffer]>;
+
+const onPath = declare('l', 'void*');
+const onFd = declare('f', 'int');
+// the kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX
+const buffer = Buffer.alloc(64 * 1024);
+
+/**
+ * The path of `name` in the open directory `dirfd`: the xattr functions have no *at forms before Linux 6.13.
+ * It is never resolved through a symlink in the directory's own path.
+ */
+export function pathIn(dirfd: number, name: ByteString): ByteString {
+  return `/proc/self/fd/${dirfd}/${name}`;
+}
+
+/**
+ * Names of the extended attributes; listxattr(2).
+ *
+ * @throws SystemError, ENOTSUP where the filesystem has none
+ */
+export function listXattrs(target: XattrTarget): ByteString[] {
+  const done = check(
+    result(calls(target).list(address(target), buffer, buffer.length)),
+    'listxattr',
+    show(target),
+  );
+  return done === 0 ? [] : buffer.toString('latin1', 0, done - 1).split('\0');
+}
+
+/**
+ * Value of an extended attribute, or undefined if there is none of this name; getxattr(2).
+ *
+ * @throws SystemError, ENOTSUP where the filesystem has none
+ */
+export function getXattr(target: XattrTarget, name: ByteString): Buffer | undefined {
+  const done = result(calls(target).get(address(target), cString(name, 1), buffer, buffer.length));
+  if (done === -E.ENODATA) return undefined;
+  check(done, 'getxattr', show(target));
+  return Buffer.from(buffer.subarray(0, done));
+}
+
+/**
+ * Sets an extended attribute, made or replaced; setxattr(2).
+ *
+ * @throws SystemError, ENOTSUP where the filesystem has none
+ */
+export function setXattr(target: XattrTarget, name: ByteString, value: Uint8Array): void {
+  check(trySetXattr(target, name, value), 'setxattr', show(target));
+}
+
+/** As {@link setXattr}: 0, or a negative errno. */
+export function trySetXattr(target: XattrTarget, name: ByteString, value: Uint8Array): number {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return result(calls(target).set(address(target), cString(name, 1), bytes, bytes.length, 0));
+}
+
+/**
+ * Removes an extended attribute; removexattr(2).
+ *
+ * @returns whether there was one
+ * @throws SystemError
+ */
+export function removeXattr(target: XattrTarget, name: ByteString): boolean {
+  const done = result(calls(target).remove(address(target), cString(name, 1)));
+  if (done === -E.ENODATA) return false;
+  check(done, 'removexattr', show(target));
+  return true;
+}
+
+/** Whether `error` says that the filesystem has no extended attributes (of this namespace). */
+export function isUnsupported(error: unknown): boolean {
+  return error instanceof SystemError && error.errno === E.ENOTSUP;
+}
+
+function declare(prefix: 'l' | 'f', target: 'void*' | 'int') {
+  return {
+    get: libcFunction<Parameters<Get>>(`${prefix}getxattr`, 'long', [target, 'void*', 'void*', 'size_t']),
+    list: libcFunction<Parameters<List>>(`${prefix}listxattr`, 'long', [target, 'void*', 'size_t']),
+    set: libcFunction<Parameters<Set>>(`${prefix}setxattr`, 'int', [
+      target,
+      'void*',
+      'void*',
+      'size_t',
+      'int',
+    ]),
+    remove: libcFunction<Parameters<Remove>>(`${prefix}removexattr`, 'int', [target, 'void*']),
+  };
+}
+
+function calls(target: XattrTarget): typeof onPath {
+  return typeof target === 'number' ? onFd : onPath;
+}
+
+function address(target: XattrTarget): Target {
+  return typeof target === 'number' ? target : cString(target, 0);
+}
+
+function show(target: XattrTarget): ByteString {
+  return typeof target === 'number' ? fromText(`fd ${target}`) : target;
+}
