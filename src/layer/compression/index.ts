@@ -1,0 +1,2 @@
+export { createDecompressor } from './decompress.js';
+export { compressionOfMediaType, detectCompression, HEAD_BYTES } from './detect.js';

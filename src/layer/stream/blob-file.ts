@@ -1,0 +1,74 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { LayerhookError } from '../../errors/index.js';
+import type { LayerSource } from '../types.js';
+
+/** Reads a layer's blob piece by piece, and no byte more or less than its descriptor says. */
+export class BlobFile {
+  readonly #source: LayerSource;
+  readonly #fd: number | undefined;
+  #at = 0;
+
+  /**
+   * @throws LayerhookError BLOB_NOT_FOUND: no such file, or not one that can be read
+   * @throws LayerhookError BLOB_SIZE: it has another size than the descriptor's
+   */
+  constructor(source: LayerSource) {
+    this.#source = source;
+    if (source.data !== undefined) {
+      this.#checkSize(source.data.length);
+      return;
+    }
+    this.#fd = openBlob(source);
+    try {
+      this.#checkSize(fstatSync(this.#fd).size);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Fills `buffer` as far as there are bytes. Returns how many; 0 at the end.
+   *
+   * @throws LayerhookError BLOB_SIZE: the file became shorter
+   */
+  read(buffer: Buffer): number {
+    const want = Math.min(buffer.length, this.#source.size - this.#at);
+    let got = 0;
+    while (got < want) {
+      const count = this.#readSome(buffer, got, want - got);
+      if (count === 0) this.#checkSize(this.#at + got);
+      got += count;
+    }
+    this.#at += got;
+    return got;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+  }
+
+  #readSome(buffer: Buffer, start: number, length: number): number {
+    if (this.#fd !== undefined) return readSync(this.#fd, buffer, start, length, this.#at + start);
+    buffer.set(this.#source.data!.subarray(this.#at + start, this.#at + start + length), start);
+    return length;
+  }
+
+  #checkSize(actual: number): void {
+    const { digest, size } = this.#source;
+    if (actual !== size) throw new LayerhookError('BLOB_SIZE', { digest, actual, expected: size });
+  }
+}
+
+/** Opens the file; a fifo that someone put there does not hang us. */
+function openBlob({ path, digest }: LayerSource): number {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new LayerhookError('BLOB_NOT_FOUND', { digest, path }, error);
+  }
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new LayerhookError('BLOB_NOT_FOUND', { digest, path }, new Error('it is no regular file'));
+}

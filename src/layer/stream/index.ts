@@ -1,0 +1,3 @@
+export type { SourceSummary } from './messages.js';
+export { createRing, failRing, RingReader, RingWriter, ringCounters } from './ring.js';
+export { type OpenSource, SourceThread } from './source-thread.js';

@@ -1,0 +1,93 @@
+import { Worker } from 'node:worker_threads';
+import { LayerhookError } from '../../errors/index.js';
+import { receiveError } from '../../errors/transfer.js';
+import type { LayerSource } from '../types.js';
+import type { ClosedMessage, OpenMessage, SourceSummary } from './messages.js';
+import { createRing, failRing, ringCounters } from './ring.js';
+
+/** A layer on its way from its blob to a reader. */
+export interface OpenSource {
+  /** for a RingReader in another thread: the layer's tar, whose end means that both digests were right */
+  ring: SharedArrayBuffer;
+  /**
+   * Settles when the blob has been read, decompressed and verified, or that failed; the reader gets the same error.
+   * It never settles while the reader neither reads nor closes: the ring is bounded.
+   */
+  done: Promise<SourceSummary>;
+  /** how far it is, in bytes of the blob and of the tar */
+  progress(): { blobBytes: number; bytes: number };
+  /** gives up: reader and `done` get `reason`, or ABORTED */
+  abort(reason?: unknown): void;
+}
+
+/**
+ * A thread that reads, verifies and decompresses layers for readers in other threads.
+ *
+ * Sources are worked off in the order they were opened. Each has a ring of 3 MiB, so a source is decompressed ahead
+ * of its reader by no more than that, and the next one begins when the one before is in its ring as a whole.
+ */
+export class SourceThread {
+  readonly #worker = new Worker(new URL('./source-worker.js', import.meta.url));
+  readonly #open = new Map<number, Pending>();
+  #lastID = 0;
+  #failure: unknown;
+
+  constructor() {
+    this.#worker.on('message', (message: ClosedMessage) => this.#settle(message));
+    this.#worker.on('error', (error) => this.#failAll(error));
+    this.#worker.on('exit', () => this.#failAll(new LayerhookError('ABORTED', { what: 'reading layers' })));
+  }
+
+  /** Starts reading a layer. Aborting `signal` does what {@link OpenSource.abort} does. */
+  open(source: LayerSource, { signal }: { signal?: AbortSignal | undefined } = {}): OpenSource {
+    const id = ++this.#lastID;
+    const ring = createRing();
+    const abort = (reason?: unknown) => {
+      failRing(ring, reason ?? new LayerhookError('ABORTED', { what: `reading layer ${source.digest}` }));
+    };
+    const onAbort = () => abort();
+    const done = new Promise<SourceSummary>((resolve, reject) => {
+      const unlisten = () => signal?.removeEventListener('abort', onAbort);
+      this.#open.set(id, { ring, resolve, reject, unlisten });
+    });
+    // whoever only reads the ring gets the error there
+    done.catch(() => {});
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#worker.postMessage({ id, source, ring } satisfies OpenMessage);
+    if (this.#failure !== undefined) this.#failAll(this.#failure);
+    return { ring, done, progress: () => ringCounters(ring), abort };
+  }
+
+  /** Ends the thread; sources that are not done fail with ABORTED. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #settle(message: ClosedMessage): void {
+    const pending = this.#open.get(message.id);
+    if (pending === undefined) return;
+    this.#open.delete(message.id);
+    pending.unlisten();
+    if ('summary' in message) pending.resolve(message.summary);
+    else pending.reject(receiveError(message.error));
+  }
+
+  /** The thread has ended, so nothing will come of what is open. */
+  #failAll(failure: unknown): void {
+    this.#failure ??= failure;
+    for (const { ring, reject, unlisten } of this.#open.values()) {
+      unlisten();
+      failRing(ring, this.#failure);
+      reject(this.#failure);
+    }
+    this.#open.clear();
+  }
+}
+
+interface Pending {
+  ring: SharedArrayBuffer;
+  resolve(summary: SourceSummary): void;
+  reject(error: unknown): void;
+  unlisten(): void;
+}
