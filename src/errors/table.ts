@@ -159,6 +159,11 @@ export const errorTable = {
     hint: 'the image is an artifact, not a container image',
     exit: 1,
   },
+  LAYER_PATH: {
+    message: '{path} cannot go into a layer: {reason}',
+    hint: 'remove or rename it, or leave it out with --mask-path',
+    exit: 1,
+  },
   LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist', exit: 1 },
   LAYOUT_INVALID: {
     message: '{path} is no valid OCI image layout: {reason}',

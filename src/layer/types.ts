@@ -100,6 +100,8 @@ export type ChangeKind = 'add' | 'modify' | 'delete';
 export interface Change {
   path: ByteString;
   kind: ChangeKind;
+  /** of a directory: nothing that lower layers have in it shows; image-spec layer.md, "Opaque Whiteout" */
+  opaque?: boolean;
 }
 
 export type Compression = 'gzip' | 'zstd' | 'none';

@@ -1,0 +1,189 @@
+import { type Header, type Pack, pack as tarPack } from 'tar-stream';
+import type { ByteString } from '../../system/bytes.js';
+import type { EntryType, TarEntry } from '../types.js';
+import { encodePax, type PaxRecord } from './pax.js';
+
+/** Writes entries to a tar, one after the other. */
+export interface TarWriter {
+  /** the tar's bytes; to be read while entries are written, which waits for the reader */
+  readonly stream: Pack;
+  /** Writes one entry; `content` gives exactly `entry.size` bytes. */
+  write(entry: TarEntry, content?: Content): Promise<void>;
+  end(): void;
+}
+
+type Sink = ReturnType<Pack['entry']>;
+type Content = AsyncIterable<Buffer> | Iterable<Buffer>;
+
+/** What tar-stream can put into a ustar header; POSIX pax, "ustar Interchange Format". */
+const limits = {
+  name: 100,
+  prefix: 155,
+  id: 0o777777,
+  time: 0x7fffffff,
+  size: 0o77777777777,
+  device: 0o777777,
+};
+
+const typeNames: Record<EntryType, NonNullable<Header['type']>> = {
+  file: 'file',
+  hardlink: 'link',
+  symlink: 'symlink',
+  char: 'character-device',
+  block: 'block-device',
+  directory: 'directory',
+  fifo: 'fifo',
+};
+
+/** So that tar-stream keeps a mode of 0, which it takes for none: it cuts off the type bits. */
+const regularFile = 0o100000;
+
+/**
+ * A writer of tars in the ustar format, with a PAX header before the entries that need one: names that are long
+ * or not ASCII, numbers out of range, extended attributes. The same entries give the same bytes.
+ */
+export function tarWriter(): TarWriter {
+  const stream = tarPack();
+  return {
+    stream,
+    async write(entry, content = []) {
+      const records = paxRecords(entry);
+      if (records.length > 0) await writePax(stream, records);
+      await writeEntry(stream, entry, content);
+    },
+    end: () => stream.finalize(),
+  };
+}
+
+/** Whether a device number can be stored at all: no PAX keyword for them is in wide use. */
+export function deviceFits(major: number, minor: number): boolean {
+  return major <= limits.device && minor <= limits.device;
+}
+
+async function writePax(stream: Pack, records: PaxRecord[]): Promise<void> {
+  const body = encodePax(records);
+  const header = {
+    name: 'PaxHeader',
+    mode: 0o644,
+    mtime: new Date(0),
+    size: body.length,
+    type: 'pax-header',
+  };
+  await withoutBody(stream, header as unknown as Header);
+  stream.push(body);
+}
+
+async function writeEntry(stream: Pack, entry: TarEntry, content: Content): Promise<void> {
+  const header = ustarHeader(entry);
+  if (entry.type !== 'file') return withoutBody(stream, header);
+  const { sink, done } = openEntry(stream, header);
+  for await (const chunk of content) {
+    if (!sink.write(chunk)) await drained(sink);
+  }
+  sink.end(null);
+  await done;
+}
+
+function openEntry(stream: Pack, header: Header): { sink: Sink; done: Promise<void> } {
+  const { promise: done, resolve, reject } = deferred();
+  // it may fail while the content is still being read, before anyone awaits it
+  done.catch(() => {});
+  return { sink: stream.entry(header, (error) => (error ? reject(error) : resolve())), done };
+}
+
+function withoutBody(stream: Pack, header: Header): Promise<void> {
+  const { promise, resolve, reject } = deferred();
+  stream.entry(header, (error) => (error ? reject(error) : resolve()));
+  return promise;
+}
+
+function deferred() {
+  let resolve: () => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Resolves when more can be written, or never will be: the entry's own callback tells which. */
+function drained(sink: Sink): Promise<void> {
+  return new Promise((resolve) => {
+    sink.once('drain', () => resolve());
+    sink.once('close', () => resolve());
+  });
+}
+
+function paxRecords(entry: TarEntry): PaxRecord[] {
+  const records: PaxRecord[] = [];
+  const name = tarName(entry);
+  if (!fitsName(name)) records.push({ key: 'path', value: name });
+  if (!fitsLink(entry.linkname)) records.push({ key: 'linkpath', value: entry.linkname });
+  if (entry.size > limits.size) records.push({ key: 'size', value: String(entry.size) });
+  if (entry.uid > limits.id) records.push({ key: 'uid', value: String(entry.uid) });
+  if (entry.gid > limits.id) records.push({ key: 'gid', value: String(entry.gid) });
+  if (!fitsTime(entry.mtime)) records.push({ key: 'mtime', value: paxTime(entry.mtime) });
+  for (const [key, value] of [...entry.xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    records.push({ key: `SCHILY.xattr.${key}`, value });
+  }
+  return records;
+}
+
+/** The fields that fit; those that do not are in the PAX header, and here only stand-ins. */
+function ustarHeader(entry: TarEntry): Header {
+  const name = tarName(entry);
+  return {
+    name: fitsName(name) ? name : standIn(name),
+    type: typeNames[entry.type],
+    mode: entry.mode | regularFile,
+    size: entry.size,
+    uid: Math.min(entry.uid, limits.id),
+    gid: Math.min(entry.gid, limits.id),
+    uname: '',
+    gname: '',
+    mtime: new Date(fitsTime(entry.mtime) ? entry.mtime.sec * 1000 : 0),
+    linkname: fitsLink(entry.linkname) ? entry.linkname : standIn(entry.linkname),
+    devmajor: entry.devMajor,
+    devminor: entry.devMinor,
+  };
+}
+
+/** With the slash that tells a directory. */
+function tarName(entry: TarEntry): ByteString {
+  return entry.type === 'directory' ? `${entry.name}/` : entry.name;
+}
+
+function fitsTime({ sec, nsec }: TarEntry['mtime']): boolean {
+  return nsec === 0 && sec >= 0 && sec <= limits.time;
+}
+
+/** Seconds with a fraction; a time before the epoch counts its nanoseconds upwards, its notation does not. */
+function paxTime({ sec, nsec }: TarEntry['mtime']): string {
+  if (nsec === 0) return String(sec);
+  const negative = sec < 0;
+  const whole = negative ? -(sec + 1) : sec;
+  const fraction = negative ? 1e9 - nsec : nsec;
+  return `${negative ? '-' : ''}${whole}.${String(fraction).padStart(9, '0').replace(/0+$/, '')}`;
+}
+
+function fitsLink(linkname: ByteString): boolean {
+  return isAscii(linkname) && linkname.length <= limits.name;
+}
+
+/** Whether tar-stream can split the name at a slash into the prefix and name fields, neither empty. */
+function fitsName(name: ByteString): boolean {
+  if (!isAscii(name)) return false;
+  if (name.length <= limits.name) return true;
+  const slash = name.indexOf('/', name.length - limits.name - 1);
+  return slash > 0 && slash <= limits.prefix && slash < name.length - 1;
+}
+
+function standIn(name: ByteString): string {
+  return name.slice(0, limits.name - 1).replace(/[^\u0020-\u007e]|\/$/g, '_');
+}
+
+function isAscii(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked
+  return /^[\u0001-\u007f]*$/.test(text);
+}
