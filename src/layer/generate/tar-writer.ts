@@ -1,5 +1,5 @@
 import { type Header, type Pack, pack as tarPack } from 'tar-stream';
-import type { ByteString } from '../../system/bytes.js';
+import { type ByteString, toText } from '../../system/bytes.js';
 import type { EntryType, TarEntry } from '../types.js';
 import { encodePax, type PaxRecord } from './pax.js';
 
@@ -88,7 +88,10 @@ function openEntry(stream: Pack, header: Header): { sink: Sink; done: Promise<vo
   const { promise: done, resolve, reject } = deferred();
   // it may fail while the content is still being read, before anyone awaits it
   done.catch(() => {});
-  return { sink: stream.entry(header, (error) => (error ? reject(error) : resolve())), done };
+  const sink = stream.entry(header, (error) => (error ? reject(error) : resolve()));
+  // the callback tells it too
+  sink.on('error', () => {});
+  return { sink, done };
 }
 
 function withoutBody(stream: Pack, header: Header): Promise<void> {
@@ -118,6 +121,7 @@ function drained(sink: Sink): Promise<void> {
 function paxRecords(entry: TarEntry): PaxRecord[] {
   const records: PaxRecord[] = [];
   const name = tarName(entry);
+  if (needsBinary(name) || needsBinary(entry.linkname)) records.push({ key: 'hdrcharset', value: 'BINARY' });
   if (!fitsName(name)) records.push({ key: 'path', value: name });
   if (!fitsLink(entry.linkname)) records.push({ key: 'linkpath', value: entry.linkname });
   if (entry.size > limits.size) records.push({ key: 'size', value: String(entry.size) });
@@ -147,6 +151,11 @@ function ustarHeader(entry: TarEntry): Header {
     devmajor: entry.devMajor,
     devminor: entry.devMinor,
   };
+}
+
+/** Whether readers that take names in PAX headers for UTF-8, as POSIX has it, must be told otherwise. */
+function needsBinary(name: ByteString): boolean {
+  return toText(name) === undefined;
 }
 
 /** With the slash that tells a directory. */
