@@ -20,6 +20,8 @@ const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out:
 /** What statx(2) says of one file. Made once and filled again and again; a getter reads the kernel's struct. */
 export class StatBuffer {
   readonly bytes = Buffer.alloc(STATX_SIZE);
+  /** the same bytes as 32-bit words, for who copies or compares many */
+  readonly words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, STATX_SIZE / 4);
   readonly #view = new DataView(this.bytes.buffer, this.bytes.byteOffset, STATX_SIZE);
 
   get nlink(): number {

@@ -1,0 +1,34 @@
+import type { Change } from '../layer/types.js';
+import { type ByteString, fromText } from '../system/bytes.js';
+
+/**
+ * The changes that count: those neither at nor below a masked path, and of deletions only the highest, which takes
+ * with it what was below. umoci-repack(1), `--mask-path`.
+ *
+ * @param maskPaths text, with or without a leading slash, as in `Config.Volumes`. As with umoci the rootfs itself
+ *   cannot be masked: an image with the volume `/` could not be repacked
+ */
+export function filterChanges(changes: readonly Change[], maskPaths: readonly string[]): Change[] {
+  const masked = new Set(maskPaths.map((path) => clean(fromText(path))));
+  masked.delete('.');
+  const counting = changes.filter(({ path }) => !masked.has(path) && !isBelow(path, masked));
+  const deleted = new Set(counting.filter(({ kind }) => kind === 'delete').map(({ path }) => path));
+  return counting.filter(({ path }) => !isBelow(path, deleted));
+}
+
+function isBelow(path: ByteString, paths: ReadonlySet<ByteString>): boolean {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    if (paths.has(path.slice(0, end))) return true;
+  }
+  return false;
+}
+
+/** Lexically, as umoci: `..` never leaves the root. */
+function clean(path: ByteString): ByteString {
+  const parts: ByteString[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/') || '.';
+}

@@ -1,0 +1,2 @@
+export { comparePaths, copyStat, type StatTable, statTree, statWord, statWords } from './stat-table.js';
+export { type Visit, walk } from './walk.js';
