@@ -26,7 +26,7 @@ export async function execute(
     log: await createLogger(settings, persona, screen.write),
     hooksFile: settings.hooksFile,
     onProgress: progress.onProgress,
-    print,
+    print: (line) => screen.aside(() => print(line)),
   };
   try {
     const status = (await spec.run(args, options, context)) ?? 0;
@@ -55,5 +55,9 @@ interface Progress {
 async function progressOn(screen: Screen, settings: Settings): Promise<Progress> {
   const wanted = process.stderr.isTTY === true && !settings.quiet && settings.format === 'text';
   if (!wanted) return { onProgress() {}, stop() {} };
-  return (await import('./progress.js')).createProgress(screen, settings.color);
+  return (await import('./progress.js')).createProgress(
+    screen,
+    settings.color,
+    () => process.stderr.columns ?? 80,
+  );
 }

@@ -1,6 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import type { IdRange, MapOptions } from '../layer/types.js';
 import type { OptionSpecs, OptionValues } from './command.js';
+import { usageError } from './usage.js';
 
 /** Options that several commands share, and what they mean. */
 
@@ -105,12 +106,12 @@ export function readHistory(
   if (options['no-history']) {
     if (given.length === 0) return false;
     const reason = `--no-history and --history.${given[0]} may not be specified together`;
-    throw new LayerhookError('USAGE', { reason, command });
+    throw usageError(reason, command);
   }
   const created = options['history.created'];
   if (created !== undefined && !isTime(created)) {
     const reason = `--history.created ${created} is no time such as 2026-01-31T12:00:00Z`;
-    throw new LayerhookError('USAGE', { reason, command });
+    throw usageError(reason, command);
   }
   const history: HistoryValues = {};
   for (const name of given) history[name === 'created_by' ? 'createdBy' : name] = options[`history.${name}`]!;
@@ -133,8 +134,5 @@ export function readSourceDateEpoch(command: string): number | undefined {
   if (value === undefined || value === '') return undefined;
   const seconds = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
   if (Number.isSafeInteger(seconds)) return seconds;
-  throw new LayerhookError('USAGE', {
-    reason: `SOURCE_DATE_EPOCH=${value} is no number of seconds`,
-    command,
-  });
+  throw usageError(`SOURCE_DATE_EPOCH=${value} is no number of seconds`, command);
 }

@@ -1,5 +1,5 @@
-import { LayerhookError } from '../errors/index.js';
 import type { OptionSpecs, OptionValues, Persona } from './command.js';
+import { usageError } from './usage.js';
 
 /** Options that stand before the command, or behind it where it has none of that name. */
 export const globalOptions = {
@@ -46,7 +46,7 @@ export interface Settings {
 /** @throws LayerhookError USAGE */
 export function readSettings(options: OptionValues<typeof globalOptions>, persona: Persona): Settings {
   const { verbose, quiet, debug, log } = options;
-  const fail = (reason: string) => new LayerhookError('USAGE', { reason, command: persona });
+  const fail = (reason: string) => usageError(reason, persona);
   if (options['cpu-profile'] !== undefined) {
     throw fail('--cpu-profile is not supported; run it with NODE_OPTIONS=--cpu-prof instead');
   }

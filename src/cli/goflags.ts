@@ -1,5 +1,5 @@
-import { LayerhookError } from '../errors/index.js';
 import type { OptionSpec, OptionSpecs } from './command.js';
+import { usageError } from './usage.js';
 
 /** What Go's strconv.ParseBool takes, which umoci's scripts may rely on. */
 const booleans = new Map([
@@ -59,5 +59,5 @@ function findOption(name: string, options: OptionSpecs): [string, OptionSpec] | 
 function parseBoolean(name: string, value: string, command: string): boolean {
   const parsed = booleans.get(value);
   if (parsed !== undefined) return parsed;
-  throw new LayerhookError('USAGE', { reason: `invalid boolean value "${value}" for -${name}`, command });
+  throw usageError(`invalid boolean value "${value}" for -${name}`, command);
 }

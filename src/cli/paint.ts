@@ -10,8 +10,11 @@ const codes = {
 
 export type Style = keyof typeof codes;
 
+/** Puts text in a style. */
+export type Painter = (style: Style, text: string) => string;
+
 /** Colours text, or leaves it as it is. */
-export function painter(color: boolean): (style: Style, text: string) => string {
+export function painter(color: boolean): Painter {
   return (style, text) => {
     const [on, off] = codes[style];
     return color ? `\u001b[${on}m${text}\u001b[${off}m` : text;

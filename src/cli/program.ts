@@ -7,7 +7,7 @@
  * Called as `umoci`, it has umoci's manners: the help's layout, the log's format, exit statuses, usage errors.
  */
 import { basename } from 'node:path';
-import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { isLayerhookError } from '../errors/index.js';
 import type { CommandSpec, CommandTable, OptionSpecs, OptionValues, Persona } from './command.js';
 import { execute, print } from './execute.js';
 import { type FoundCommand, find } from './find.js';
@@ -16,6 +16,7 @@ import { normalizeFlags } from './goflags.js';
 import { parseArguments } from './parse.js';
 import { report } from './report.js';
 import { createScreen } from './screen.js';
+import { usageError } from './usage.js';
 
 /**
  * Runs one command line and says how it ended.
@@ -90,7 +91,7 @@ async function parse(
 }
 
 function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
-  const fail = (reason: string) => new LayerhookError('USAGE', { reason, command });
+  const fail = (reason: string) => usageError(reason, command);
   const values: Record<string, unknown> = parsed.options;
   for (const [key, option] of Object.entries(spec.options)) {
     if (option.required && values[key] === undefined) throw fail(`missing mandatory argument: --${key}`);
@@ -109,13 +110,9 @@ async function unknownCommand(path: readonly string[], persona: Persona): Promis
   const words = path.join(' ');
   const { umociOnly } = await import('./umoci-only.js');
   if (umociOnly.has(words)) {
-    throw new LayerhookError('USAGE', {
-      reason: `${words} is a command of umoci that layerhook does not have yet`,
-      command: persona,
-    });
+    throw usageError(`${words} is a command of umoci that layerhook does not have yet`, persona);
   }
-  if (persona !== 'umoci')
-    throw new LayerhookError('USAGE', { reason: `unknown command ${words}`, command: persona });
+  if (persona !== 'umoci') throw usageError(`unknown command ${words}`, persona);
   process.stderr.write(`No help topic for '${path.at(-1)}'\n`);
   return 3;
 }

@@ -2,6 +2,8 @@
 export interface Screen {
   /** Writes text that ends with a newline, above the lines that stay. */
   write(text: string): void;
+  /** Takes the lines that stay out of the way while something else writes to the same terminal. */
+  aside(write: () => void): void;
   /** Replaces the lines that stay; none removes them. */
   stay(lines: readonly string[]): void;
 }
@@ -14,6 +16,11 @@ export function createScreen(stream: { write(text: string): unknown }): Screen {
   return {
     write(text) {
       stream.write(erase() + text + draw(shown));
+    },
+    aside(write) {
+      if (shown.length > 0) stream.write(erase());
+      write();
+      if (shown.length > 0) stream.write(draw(shown));
     },
     stay(lines) {
       if (lines.length === 0 && shown.length === 0) return;
