@@ -139,14 +139,14 @@ export const errorTable = {
     hint: 'the image breaks the OCI image-spec; build or copy it again',
     exit: 1,
   },
-  INTERNAL: {
-    message: 'internal error: {reason}',
-    hint: 'this is a bug of layerhook; run it again with --debug and report what it shows',
-    exit: 1,
-  },
   IMAGE_UNWRITABLE: {
     message: '{digest} has mediaType {mediaType}: a Docker schema 2 image can be read, not changed',
     hint: 'convert it first, such as with: skopeo copy --format oci',
+    exit: 1,
+  },
+  INTERNAL: {
+    message: 'internal error: {reason}',
+    hint: 'this is a bug of layerhook; run it again with --debug and report what it shows',
     exit: 1,
   },
   LAYER_ENTRY: {
