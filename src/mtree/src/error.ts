@@ -6,8 +6,6 @@ export type MtreeErrorCode =
   | 'BAD_DOT_DOT'
   /** a line starting with `/` that is neither `/set` nor `/unset` */
   | 'BAD_COMMAND'
-  /** a value that its keyword cannot have */
-  | 'BAD_VALUE'
   /** a keyword asked for that no one can compute */
   | 'UNKNOWN_KEYWORD'
   /** `xattr` asked for without a function that reads extended attributes */
@@ -17,7 +15,9 @@ export type MtreeErrorCode =
   /** a file could not be read; `cause` says why */
   | 'UNREADABLE'
   /** a ManifestWriter was given entries out of order */
-  | 'BAD_ORDER';
+  | 'BAD_ORDER'
+  /** a tree has a file whose directory is missing, or is none */
+  | 'INCOMPLETE_TREE';
 
 /** The one error class of this package. */
 export class MtreeError extends Error {

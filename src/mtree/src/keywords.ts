@@ -138,6 +138,11 @@ export function isKeyword(name: string): name is Keyword {
   return Object.hasOwn(keywordTable, name);
 }
 
+/** Whether a keyword has no value, but tells a check what to do. */
+export function isFlag(name: string): boolean {
+  return isKeyword(name) && keywordTable[name].source === 'flag';
+}
+
 /**
  * Splits a list of keywords as gomtree's options have it: by commas and spaces.
  *

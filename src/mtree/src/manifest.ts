@@ -1,5 +1,5 @@
 import type { Entry } from './entry.js';
-import { keywordPrefix } from './keywords.js';
+import { isFlag, keywordPrefix, parseKeywordList } from './keywords.js';
 
 /** A parsed or walked manifest. */
 export class Manifest {
@@ -32,12 +32,13 @@ export class Manifest {
     return this.byPath.get(path);
   }
 
-  /** The canonical names of all keywords with values, in order of appearance; `xattr` stands for all of its kind. */
+  /**
+   * The canonical names of the keywords that the manifest was made with: those in its header (go-mtree's) and those
+   * that its entries have; `xattr` stands for all of its kind. Flags (`optional` and so on) are left out.
+   */
   usedKeywords(): string[] {
-    const used = new Set<string>();
-    for (const entry of this.entries) {
-      for (const [name, value] of entry.keywords) if (value !== '') used.add(keywordPrefix(name));
-    }
-    return [...used];
+    const used = new Set(parseKeywordList(this.header.get('keywords') ?? ''));
+    for (const entry of this.entries) for (const name of entry.keywords.keys()) used.add(keywordPrefix(name));
+    return [...used].filter((name) => !isFlag(name));
   }
 }

@@ -27,6 +27,17 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
+/** Whether one of the directories above `path` is in the set. */
+export function isBelow(path: string, directories: ReadonlySet<string>): boolean {
+  if (directories.size === 0 || path === '.') return false;
+  let parent = path;
+  do {
+    parent = parentPath(parent);
+    if (directories.has(parent)) return true;
+  } while (parent !== '.');
+  return false;
+}
+
 function isClean(path: string): boolean {
   return path !== '' && !/(?:^|\/)(?:\.{0,2})(?:\/|$)/.test(path);
 }

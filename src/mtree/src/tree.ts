@@ -1,3 +1,4 @@
+import { MtreeError } from './error.js';
 import { baseName, parentPath } from './path.js';
 
 /** What {@link writeTree} calls: {@link TreeWriter} has these methods. */
@@ -11,10 +12,10 @@ export interface TreeSink<Item> {
  * Gives a whole tree to a writer in go-mtree's order, whatever order the paths come in: in a directory first
  * all that are no directories, sorted by bytes, then the directories, likewise.
  *
- * Calls neither the writer's `end()` nor complains of what lies below something that is no directory: that is
- * left out, as is everything if there is no root `.`.
+ * The caller calls the writer's `end()`.
  *
  * @param items path (a byte string relative to the root, `.` for the root itself) and what is known of it
+ * @throws MtreeError INCOMPLETE_TREE, after the rest was written, if the directory of an item is missing or is none
  */
 export function writeTree<Item>(
   sink: TreeSink<Item>,
@@ -29,6 +30,9 @@ export function writeTree<Item>(
       childrenOf(directories, parentPath(path))[isDirectory(item) ? 'directories' : 'files'].set(path, item);
   }
   if (root !== undefined) writeDirectory(sink, directories, '.', root);
+  for (const missing of directories.keys()) {
+    throw new MtreeError('INCOMPLETE_TREE', `the tree has no directory ${JSON.stringify(missing)}`);
+  }
 }
 
 interface Children<Item> {
@@ -47,12 +51,13 @@ function childrenOf<Item>(directories: Map<string, Children<Item>>, path: string
 
 function writeDirectory<Item>(
   sink: TreeSink<Item>,
-  directories: ReadonlyMap<string, Children<Item>>,
+  directories: Map<string, Children<Item>>,
   path: string,
   item: Item,
 ): void {
   sink.enterDirectory(baseName(path), item);
   const children = directories.get(path);
+  directories.delete(path);
   if (children !== undefined) {
     for (const file of [...children.files.keys()].sort())
       sink.file(baseName(file), children.files.get(file)!);

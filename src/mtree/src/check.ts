@@ -1,0 +1,141 @@
+import type { BigIntStats } from 'node:fs';
+import { type CompareOptions, type Delta, diffKeywords, sortDeltas, typeCounts } from './delta.js';
+import { type ContentKeyword, contentKeywords, digestFile } from './digest.js';
+import { Entry, type KeywordMap } from './entry.js';
+import { canonicalKeyword, type Keyword } from './keywords.js';
+import type { Manifest } from './manifest.js';
+import { isBelow } from './path.js';
+import { computable, isComputable, type SystemOptions, valuesReader } from './read-values.js';
+import { attempt, type Found, guard, traverse, type Visitor } from './traverse.js';
+import type { Values } from './values.js';
+import { toKeywords } from './walk.js';
+
+export interface CheckOptions extends CompareOptions, SystemOptions {
+  /** whether to leave a file out, and all below it; `path` is a byte string relative to the root */
+  exclude?: (path: string, stats: BigIntStats) => boolean;
+}
+
+/**
+ * Checks a directory against a manifest, by default for the keywords that the manifest uses.
+ *
+ * Only what the keywords need is read: the content of a file only for digests, and not if its type or size already
+ * differs (then the digests are not among the differences). A file that cannot be read is `errored`, the rest is
+ * checked. Flags of the manifest count as for {@link compare}.
+ *
+ * @param root the directory, or a symbolic link to it
+ * @returns what differs, sorted by path
+ * @throws MtreeError NOT_A_DIRECTORY, UNREADABLE (the root), NO_XATTRS, UNKNOWN_KEYWORD (with `strict`, or if asked for)
+ */
+export function check(root: string | Buffer, manifest: Manifest, options: CheckOptions = {}): Delta[] {
+  const checker = new Checker(manifest, options);
+  traverse(root, checker);
+  checker.addMissing();
+  return sortDeltas(checker.deltas);
+}
+
+class Checker implements Visitor {
+  readonly deltas: Delta[] = [];
+  readonly #manifest: Manifest;
+  readonly #options: CheckOptions & { keywords: readonly Keyword[] };
+  /** the keywords that need no content */
+  readonly #cheap: readonly Keyword[];
+  readonly #read: (found: Found) => Values;
+  readonly #seen = new Set<string>();
+  /** directories below which nothing is looked at */
+  readonly #skipped = new Set<string>();
+
+  constructor(manifest: Manifest, options: CheckOptions) {
+    const keywords = keywordsToCheck(manifest, options);
+    this.#manifest = manifest;
+    this.#options = { ...options, keywords };
+    this.#cheap = keywords.filter((keyword) => !isContent(keyword));
+    this.#read = valuesReader(this.#cheap, options);
+  }
+
+  enterDirectory(found: Found): boolean {
+    this.#visit(found);
+    return !this.#skipped.has(found.path);
+  }
+
+  file(found: Found): void {
+    this.#visit(found);
+  }
+
+  leaveDirectory(): void {}
+
+  unreadable(path: string, error: Error): void {
+    this.#seen.add(path);
+    this.#skipped.add(path);
+    this.deltas.push({
+      path,
+      type: 'errored',
+      diffs: [],
+      old: this.#manifest.get(path),
+      new: undefined,
+      error,
+    });
+  }
+
+  /** To be called at the end: what the manifest has, but the directory has not. */
+  addMissing(): void {
+    for (const [path, entry] of this.#manifest.byPath) {
+      if (this.#seen.has(path) || isBelow(path, this.#skipped) || entry.has('optional')) continue;
+      if (!typeCounts(this.#options.types, entry.type)) continue;
+      this.deltas.push({ path, type: 'missing', diffs: [], old: entry, new: undefined });
+    }
+  }
+
+  #visit(found: Found): void {
+    const { path } = found;
+    this.#seen.add(path);
+    const entry = this.#manifest.get(path);
+    if (this.#options.exclude?.(path, found.stats)) {
+      this.#skipped.add(path);
+      return;
+    }
+    if (entry?.has('ignore')) this.#skipped.add(path);
+    if (!entry?.has('nochange')) guard(path, this, () => this.#check(found, entry));
+  }
+
+  #check(found: Found, old: Entry | undefined): void {
+    const { path } = found;
+    const values = this.#read(found);
+    if (!typeCounts(this.#options.types, old?.type, values.type)) return;
+    if (old === undefined) {
+      const now = new Entry(path, 0, '', toKeywords(values, this.#cheap));
+      this.deltas.push({ path, type: 'extra', diffs: [], old, new: now });
+      return;
+    }
+    const [now, keywords] = this.#withContent(found, values, old);
+    const diffs = diffKeywords(old.keywords, now, { ...this.#options, keywords });
+    if (diffs.length > 0) {
+      this.deltas.push({ path, type: 'modified', diffs, old, new: new Entry(path, 0, '', now) });
+    }
+  }
+
+  /** What the file is now, content included if it matters, and the keywords to compare. */
+  #withContent(found: Found, values: Values, old: Entry): [KeywordMap, readonly Keyword[]] {
+    const { keywords, strict } = this.#options;
+    const now = toKeywords(values, this.#cheap);
+    const content = keywords.filter(isContent).filter((keyword) => strict || old.has(keyword));
+    if (content.length === 0 || values.type !== 'file') return [now, keywords];
+    if (diffKeywords(old.keywords, now, { keywords: ['type', 'size'] }).length > 0) return [now, this.#cheap];
+    const digests = attempt(found.location, () => digestFile(found.location, content));
+    content.forEach((keyword, i) => {
+      now.set(keyword, digests[i]!);
+    });
+    return [now, keywords];
+  }
+}
+
+function isContent(keyword: Keyword): keyword is ContentKeyword {
+  return (contentKeywords as readonly Keyword[]).includes(keyword);
+}
+
+/** The type is always compared. What a manifest uses but no file has, such as `tags`, only counts if strict. */
+function keywordsToCheck(manifest: Manifest, options: CheckOptions): Keyword[] {
+  const asked = options.keywords?.map(canonicalKeyword) ?? manifest.usedKeywords();
+  const names = [...new Set(['type', ...asked])];
+  const lenient = options.keywords === undefined && !options.strict;
+  return computable(lenient ? names.filter(isComputable) : names, options);
+}

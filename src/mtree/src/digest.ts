@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { Cksum } from './cksum.js';
+import { MtreeError } from './error.js';
+import { Ripemd160 } from './ripemd160.js';
+
+/** The keywords that need a file's content. */
+export const contentKeywords = [
+  'cksum',
+  'md5digest',
+  'ripemd160digest',
+  'sha1digest',
+  'sha256digest',
+  'sha384digest',
+  'sha512digest',
+  'sha512256digest',
+] as const;
+
+export type ContentKeyword = (typeof contentKeywords)[number];
+
+/**
+ * Reads a regular file once, and computes what the keywords ask for.
+ *
+ * Neither follows a symbolic link nor waits for a fifo that has come in the file's place.
+ *
+ * @returns hex digests, and cksum in decimal, in the order of `keywords`
+ * @throws MtreeError UNREADABLE
+ */
+export function digestFile(path: string | Buffer, keywords: readonly ContentKeyword[]): string[] {
+  const hashers = keywords.map((keyword) => hasherOf[keyword]());
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+  const fd = openSync(path, flags);
+  try {
+    if (!fstatSync(fd).isFile()) throw new MtreeError('UNREADABLE', 'no longer a regular file');
+    for (let length = read(fd); length > 0; length = read(fd)) {
+      const bytes = buffer!.subarray(0, length);
+      for (const hasher of hashers) hasher.update(bytes);
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return hashers.map((hasher) => hasher.digest('hex'));
+}
+
+interface Hasher {
+  update(bytes: Uint8Array): unknown;
+  digest(encoding: 'hex'): string;
+}
+
+const hasherOf: Readonly<Record<ContentKeyword, () => Hasher>> = {
+  cksum: () => new Cksum(),
+  md5digest: () => createHash('md5'),
+  ripemd160digest: ripemd160,
+  sha1digest: () => createHash('sha1'),
+  sha256digest: () => createHash('sha256'),
+  sha384digest: () => createHash('sha384'),
+  sha512digest: () => createHash('sha512'),
+  sha512256digest: () => createHash('sha512-256'),
+};
+
+/** OpenSSL 3 may have no RIPEMD-160: it depends on how it was built and configured. */
+function ripemd160(): Hasher {
+  try {
+    return createHash('ripemd160');
+  } catch {
+    return new Ripemd160();
+  }
+}
+
+/** Shared by all files: reading is synchronous. */
+let buffer: Buffer | undefined;
+
+function read(fd: number): number {
+  buffer ??= Buffer.allocUnsafeSlow(1 << 18);
+  return readSync(fd, buffer, 0, buffer.length, null);
+}

@@ -1,0 +1,74 @@
+import { keywordPrefix } from './keywords.js';
+import { parseMode } from './mode.js';
+import { unvis } from './vis.js';
+
+/**
+ * Whether two values of a keyword mean the same, however they are written: `mode=755` and `mode=0755`, digests in
+ * capitals, a name in another style of vis(3), `time=1.5` and `time=1.000000005` (mtree(5): nanoseconds, no fraction).
+ *
+ * @param name canonical keyword
+ * @throws MtreeError BAD_ESCAPE
+ */
+export function sameValue(name: string, one: string, other: string): boolean {
+  if (one === other) return true;
+  const normalise = normalisers.get(keywordPrefix(name));
+  return normalise !== undefined && normalise(one) === normalise(other);
+}
+
+/** The `tar_time` of a `time`: its seconds. */
+export function toTarTime(time: string): string {
+  return `${time.split('.')[0]}.000000000`;
+}
+
+const number = (value: string) => (/^\d+$/.test(value) ? String(BigInt(value)) : value);
+const hex = (value: string) => value.toLowerCase();
+const name = (value: string) => unvis(value);
+
+function mode(value: string): string {
+  return String(parseMode(value) ?? value);
+}
+
+function time(value: string): string {
+  const match = /^(-?\d+)(?:\.(\d+))?$/.exec(value);
+  return match ? `${BigInt(match[1]!)}.${BigInt(match[2] ?? 0)}` : value;
+}
+
+/** BSD file flags are a list; no flags are `none`, or nothing. */
+function flags(value: string): string {
+  const list = value.split(',').filter((flag) => flag !== '' && flag !== 'none' && flag !== '-');
+  return list.sort().join(',');
+}
+
+/** `native,8,1`, `linux,8,1`, or the number itself as NetBSD writes it (`0x801`). */
+function device(value: string): string {
+  const match = /^(?:native|linux|netbsd|freebsd),(\d+|0x[0-9a-f]+),(\d+|0x[0-9a-f]+)$/i.exec(value);
+  if (match) return `${Number(match[1])},${Number(match[2])}`;
+  if (!/^(?:\d+|0x[0-9a-f]+)$/i.test(value)) return value;
+  const bits = Number(value);
+  return `${(bits >>> 8) & 0xfff},${(bits & 0xff) | ((bits >>> 12) & 0xfff00)}`;
+}
+
+const normalisers: ReadonlyMap<string, (value: string) => string> = new Map([
+  ['cksum', number],
+  ['device', device],
+  ['flags', flags],
+  ['gid', number],
+  ['gname', name],
+  ['inode', number],
+  ['link', name],
+  ['md5digest', hex],
+  ['mode', mode],
+  ['nlink', number],
+  ['resdevice', device],
+  ['ripemd160digest', hex],
+  ['sha1digest', hex],
+  ['sha256digest', hex],
+  ['sha384digest', hex],
+  ['sha512digest', hex],
+  ['sha512256digest', hex],
+  ['size', number],
+  ['tar_time', time],
+  ['time', time],
+  ['uid', number],
+  ['uname', name],
+]);

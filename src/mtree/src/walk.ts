@@ -1,0 +1,96 @@
+import type { BigIntStats } from 'node:fs';
+import { Entry } from './entry.js';
+import type { Header } from './header.js';
+import { defaultKeywords, type Keyword } from './keywords.js';
+import { Manifest } from './manifest.js';
+import { computable, type SystemOptions, valuesReader } from './read-values.js';
+import { type Found, traverse } from './traverse.js';
+import { formatters, formatXattrs, type Values } from './values.js';
+import { ManifestWriter } from './writer.js';
+
+export interface WalkOptions extends SystemOptions {
+  /** what to collect; {@link defaultKeywords} by default */
+  keywords?: readonly Keyword[];
+  /** whether to leave a file out, and all below it; `path` is a byte string relative to the root, `.` for itself */
+  exclude?: (path: string, stats: BigIntStats) => boolean;
+}
+
+/**
+ * Walks a directory and keeps its manifest in memory. Symbolic links are not followed, fifos and devices not opened.
+ *
+ * @param root the directory, or a symbolic link to it
+ * @throws MtreeError NOT_A_DIRECTORY, UNREADABLE, UNKNOWN_KEYWORD, NO_XATTRS
+ */
+export function walk(root: string | Buffer, options: WalkOptions = {}): Manifest {
+  const keywords = computable(options.keywords ?? defaultKeywords, options);
+  const entries: Entry[] = [];
+  const add = (found: Found, values: Values) => {
+    entries.push(new Entry(found.path, 0, '', toKeywords(values, keywords)));
+  };
+  visit(root, options, keywords, { enterDirectory: add, file: add, leaveDirectory() {} });
+  return new Manifest(entries);
+}
+
+/**
+ * Walks a directory and writes its manifest in go-mtree's style at once: what `gomtree -c` prints.
+ *
+ * @param write called with chunks of about 64 KiB
+ * @throws MtreeError as {@link walk}
+ */
+export function create(
+  root: string | Buffer,
+  write: (chunk: Buffer) => void,
+  options: WalkOptions & { header?: Header } = {},
+): void {
+  const keywords = computable(options.keywords ?? defaultKeywords, options);
+  const writer = new ManifestWriter(write, { keywords, ...(options.header && { header: options.header }) });
+  visit(root, options, keywords, {
+    enterDirectory: (found, values) => writer.enterDirectory(found.name, values),
+    file: (found, values) => writer.file(found.name, values),
+    leaveDirectory: () => writer.leaveDirectory(),
+  });
+  writer.end();
+}
+
+/** The keywords of {@link Values}, as a manifest has them. */
+export function toKeywords(values: Values, keywords: readonly Keyword[]): Map<string, string> {
+  const map = new Map<string, string>();
+  for (const keyword of keywords) {
+    if (keyword === 'xattr') {
+      for (const [name, value] of formatXattrs(values.xattrs)) map.set(`xattr.${name}`, value);
+    } else {
+      const value = formatters[keyword as keyof typeof formatters](values);
+      if (value !== undefined) map.set(keyword, value);
+    }
+  }
+  return map;
+}
+
+interface ValuesVisitor {
+  enterDirectory(found: Found, values: Values): void;
+  file(found: Found, values: Values): void;
+  leaveDirectory(): void;
+}
+
+function visit(
+  root: string | Buffer,
+  { exclude, ...system }: WalkOptions,
+  keywords: readonly Keyword[],
+  visitor: ValuesVisitor,
+): void {
+  const read = valuesReader(keywords, system);
+  traverse(root, {
+    enterDirectory(found) {
+      if (exclude?.(found.path, found.stats)) return false;
+      visitor.enterDirectory(found, read(found));
+      return true;
+    },
+    file(found) {
+      if (!exclude?.(found.path, found.stats)) visitor.file(found, read(found));
+    },
+    leaveDirectory: visitor.leaveDirectory,
+    unreadable(_path, error) {
+      throw error;
+    },
+  });
+}
