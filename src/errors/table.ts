@@ -96,7 +96,7 @@ export const errorTable = {
   },
   HOOK_FAILED: {
     message: 'hook {hook} failed at {point}{layer}: {reason}',
-    hint: 'see its messages above; hooks check shows what it is called with',
+    hint: 'its messages show with --log=info; hooks check shows what it is called with',
     exit: 1,
   },
   HOOK_INVALID: {

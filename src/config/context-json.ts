@@ -1,0 +1,24 @@
+import { pointRow } from '../engine/point-table.js';
+import type { PointName } from '../engine/points.js';
+import { typeWords } from '../engine/words.js';
+
+const shapes = ['simple', 'list', 'document'] as const;
+
+/**
+ * A context as exec hooks get it: one line of JSON. After `point` stand the simple values, then lists, then
+ * documents, so that all before the second `{` is ours and none of it the image's.
+ */
+export function encodeContext(point: PointName, context: object): string {
+  const fields = Object.entries(pointRow(point).context);
+  const values = context as Record<string, unknown>;
+  const json: Record<string, unknown> = { point };
+  for (const shape of shapes) {
+    for (const [name, { type }] of fields) {
+      const word = typeWords[type];
+      if (word.shape !== shape) continue;
+      const value = values[name];
+      json[name] = word.encode === undefined ? value : word.encode(value as never);
+    }
+  }
+  return `${JSON.stringify(json)}\n`;
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import type { PointName } from '../engine/points.js';
+
+/**
+ * All of the environment that an exec hook gets, besides `env` of its table: nothing of the caller's, whose
+ * LD_PRELOAD or PATH could be another user's under sudo, and nothing of the image's (CVE-2025-23266).
+ */
+export function hookEnvironment(
+  point: PointName,
+  added: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: homeOfUser(),
+    LANG: 'C.UTF-8',
+    LAYERHOOK_POINT: point,
+    LAYERHOOK_VERSION: packageVersion(),
+    ...added,
+  };
+}
+
+/** From the user database, not from `$HOME`. */
+function homeOfUser(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    // a uid without an entry
+    return '/';
+  }
+}
+
+function packageVersion(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,54 @@
+import { pointRow } from '../engine/point-table.js';
+import { type Declined, declined, type Hook, type PointContext, type PointName } from '../engine/points.js';
+import { encodeContext } from './context-json.js';
+import { hookEnvironment } from './environment.js';
+import { parseOutput } from './output.js';
+import { runProcess } from './process.js';
+import type { ExecRun } from './types.js';
+
+/** What an exec hook exits with to say: not mine. */
+export const declinedStatus = 77;
+
+const MiB = 1024 * 1024;
+
+/** How an exec hook is run at a point. */
+export interface ExecCall {
+  argv: [string, ...string[]];
+  env: Record<string, string>;
+  cwd: string;
+  /** bytes that it may write to stdout */
+  maxOutput: number;
+}
+
+/** A function hook that runs a program; docs/hook-protocol.md describes what passes between the two. */
+export function execHook<P extends PointName>(run: ExecRun, point: P): Hook<P> {
+  return (context) => callProgram(run, point, context) as ReturnType<Hook<P>>;
+}
+
+/** The call that an exec hook makes, which `hooks check` shows. */
+export function execCall({ argv, env }: ExecRun, point: PointName): ExecCall {
+  const isStream = pointRow(point).result.form === 'stream';
+  return {
+    argv: [...argv, point],
+    env: hookEnvironment(point, env),
+    cwd: '/',
+    maxOutput: isStream ? 64 * MiB : MiB,
+  };
+}
+
+async function callProgram<P extends PointName>(
+  run: ExecRun,
+  point: P,
+  context: PointContext<P>,
+): Promise<Declined | unknown> {
+  const { signal, log } = context;
+  const end = await runProcess(execCall(run, point), {
+    input: encodeContext(point, context),
+    signal,
+    onLine: (line) => log.info(line),
+  });
+  if (end.leftBehind) log.warn('ended, but left processes behind that hold its output open');
+  if (end.status === declinedStatus) return declined;
+  if (end.status !== 0) throw new Error(`${end.how}${end.lastLine === '' ? '' : `: ${end.lastLine}`}`);
+  return parseOutput(point, end.output);
+}

@@ -1,0 +1,37 @@
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+
+export interface FindOptions {
+  /** what `--hooks` gave; must exist */
+  file?: string | undefined;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The hooks.toml to use: `file`, `$LAYERHOOK_HOOKS` (both of which must exist), then
+ * `$XDG_CONFIG_HOME/layerhook/hooks.toml` (`~/.config`) and `/etc/layerhook/hooks.toml` if they exist.
+ *
+ * @returns an absolute path, or null if there is none
+ */
+export function findHooksFile({ file, env }: FindOptions): string | null {
+  const named = file ?? (env.LAYERHOOK_HOOKS || undefined);
+  if (named !== undefined) return resolve(named);
+  return standardPlaces(env).find(mayExist) ?? null;
+}
+
+/** Also true for what cannot be looked at: reading it then says so, instead of hooks silently missing. */
+function mayExist(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+function standardPlaces(env: FindOptions['env']): string[] {
+  const xdg = env.XDG_CONFIG_HOME;
+  // the XDG specification says to ignore a relative one
+  const config = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), '.config');
+  return [join(config, 'layerhook/hooks.toml'), '/etc/layerhook/hooks.toml'];
+}

@@ -1,0 +1,35 @@
+/**
+ * The one of `known` that somebody who wrote `given` will have meant: it ends with it, or differs in at most
+ * two letters or a third of them; undefined if none does.
+ */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  const ending = known.filter(
+    (name) => given !== '' && (name.endsWith(`.${given}`) || given.endsWith(`.${name}`)),
+  );
+  if (ending.length === 1) return ending[0];
+  const ranked = known
+    .map((name) => ({ name, distance: distance(given, name) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best !== undefined && best.distance <= Math.max(2, best.name.length / 3) ? best.name : undefined;
+}
+
+/** ` (did you mean X?)`, or nothing. */
+export function didYouMean(given: string, known: readonly string[]): string {
+  const name = nearest(given, known);
+  return name === undefined ? '' : ` (did you mean ${name}?)`;
+}
+
+/** Levenshtein: how many letters to insert, remove or replace. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}

@@ -1,0 +1,175 @@
+import type { Readable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import { LayerhookError } from '../errors/index.js';
+
+export interface ProcessCall {
+  argv: [string, ...string[]];
+  env: Record<string, string>;
+  cwd: string;
+  /** bytes of stdout; one that writes more is killed */
+  maxOutput: number;
+}
+
+export interface ProcessOptions {
+  /** what it gets on stdin; it need not read it */
+  input: string;
+  /** kills the program and all of its process group */
+  signal: AbortSignal;
+  /** gets each line of stderr */
+  onLine: (line: string) => void;
+}
+
+export interface ProcessEnd {
+  /** null if a signal ended it */
+  status: number | null;
+  /** `exit status 3`, `killed by SIGSEGV` */
+  how: string;
+  output: Buffer;
+  /** the last line of stderr that is not empty */
+  lastLine: string;
+  /** whether processes of it are still there with its stdout or stderr open */
+  leftBehind: boolean;
+}
+
+/** Between SIGTERM and SIGKILL, ms. */
+const killGrace = 1000;
+/** How long what a program's children still write is waited for after it ended, ms. */
+const drainGrace = 1000;
+/** A line of stderr that is longer is cut. */
+const maxLine = 4096;
+
+/**
+ * Runs a program without a shell, in a process group of its own.
+ *
+ * @throws HOOK_MISSING if it cannot be started; the reason of `signal`; Error if it writes too much
+ */
+export async function runProcess(call: ProcessCall, options: ProcessOptions): Promise<ProcessEnd> {
+  const { signal } = options;
+  const child = await start(call);
+  const group = processGroup(child.pid);
+  const stdout = collect(child.stdout, call.maxOutput, group.terminate);
+  const stderr = readLines(child.stderr, options.onLine);
+  signal.addEventListener('abort', group.terminate, { once: true });
+  if (signal.aborted) group.terminate();
+  // a program need not read its input: EPIPE is no failure
+  child.stdin.on('error', () => {});
+  child.stdin.end(options.input);
+  try {
+    const end = await child.ended;
+    group.leaderEnded();
+    const leftBehind = !(await drained([child.stdout, child.stderr]));
+    stderr.flush();
+    signal.throwIfAborted();
+    if (stdout.isOver()) throw new Error(`it wrote more than ${call.maxOutput} bytes to stdout`);
+    return { ...end, output: stdout.bytes(), lastLine: stderr.lastLine(), leftBehind };
+  } finally {
+    signal.removeEventListener('abort', group.terminate);
+  }
+}
+
+async function start({ argv: [file, ...args], env, cwd }: ProcessCall) {
+  // execa takes longer to load than all else of a start: only who has exec hooks pays for it
+  const { execa } = await import('execa');
+  const child = execa(file, args, {
+    env,
+    cwd,
+    extendEnv: false,
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    buffer: false,
+    reject: false,
+    detached: true,
+  });
+  const ended = new Promise<Pick<ProcessEnd, 'status' | 'how'>>((resolve) => {
+    child.once('exit', (status, killer) =>
+      resolve({ status, how: status === null ? `killed by ${killer}` : `exit status ${status}` }),
+    );
+  });
+  if (child.pid === undefined) {
+    const { cause } = await child;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LayerhookError('HOOK_MISSING', { hook: file, reason }, cause);
+  }
+  return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended };
+}
+
+/** Ends a program and what it started: SIGTERM, so that it may clean up, then SIGKILL. */
+function processGroup(pid: number) {
+  let timer: NodeJS.Timeout | undefined;
+  const send = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // all of it is gone
+    }
+  };
+  return {
+    terminate: (): void => {
+      send('SIGTERM');
+      timer ??= setTimeout(send, killGrace, 'SIGKILL');
+    },
+    /** its children have no time of their own; after this the number may be another's */
+    leaderEnded: (): void => {
+      if (timer !== undefined) send('SIGKILL');
+      clearTimeout(timer);
+    },
+  };
+}
+
+function collect(stream: Readable, max: number, onOver: () => void) {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  stream.on('data', (chunk: Buffer) => {
+    const wasOver = length > max;
+    length += chunk.length;
+    if (length <= max) chunks.push(chunk);
+    else if (!wasOver) onOver();
+  });
+  return { isOver: () => length > max, bytes: () => Buffer.concat(chunks) };
+}
+
+function readLines(stream: Readable, onLine: (line: string) => void) {
+  let rest = '';
+  let last = '';
+  const emit = (line: string): void => {
+    const text = line.trimEnd();
+    if (text === '') return;
+    last = text.length > maxLine ? `${text.slice(0, maxLine)}...` : text;
+    onLine(last);
+  };
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = (lines.pop() as string).slice(0, maxLine + 1);
+    for (const line of lines) emit(line);
+  });
+  return {
+    lastLine: () => last,
+    flush: () => {
+      emit(rest);
+      rest = '';
+    },
+  };
+}
+
+/**
+ * Waits until the streams have ended, but not for ever: a child that outlives the program may hold them.
+ *
+ * @returns whether they ended by themselves
+ */
+async function drained(streams: Readable[]): Promise<boolean> {
+  const late = new AbortController();
+  const closed = Promise.all(streams.map(async (stream) => stream.closed || onceClosed(stream)));
+  const isDrained = await Promise.race([
+    closed.then(() => true),
+    wait(drainGrace, false, { signal: late.signal }).catch(() => false),
+  ]);
+  late.abort();
+  for (const stream of streams) stream.destroy();
+  return isDrained;
+}
+
+function onceClosed(stream: Readable): Promise<void> {
+  return new Promise((resolve) => stream.once('close', resolve));
+}

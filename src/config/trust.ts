@@ -1,0 +1,47 @@
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+/**
+ * Whether only root and this user can change what `path` leads to: the file, each directory above it, and each
+ * symlink on the way. What others may write, they could make this user run.
+ *
+ * @param path absolute, existing
+ * @returns undefined, or what is wrong and how it would be right
+ */
+export function findDistrust(path: string): { reason: string; expected: string } | undefined {
+  let links = 0;
+  let found = check('/');
+  let at = '/';
+  const rest = path.split('/').filter(Boolean);
+  while (found === undefined && rest.length > 0) {
+    const name = rest.shift() as string;
+    const next = name === '..' ? dirname(at) : join(at, name);
+    found = check(next);
+    if (lstatSync(next).isSymbolicLink()) {
+      if (++links > 40)
+        return { reason: `${path} has too many symlinks`, expected: 'give the path of the file' };
+      const target = resolve(at, readlinkSync(next));
+      rest.unshift(...target.split('/').filter(Boolean));
+      at = '/';
+    } else at = next;
+  }
+  return found;
+}
+
+function check(path: string): { reason: string; expected: string } | undefined {
+  const stat = lstatSync(path);
+  if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) {
+    return {
+      reason: `${path} belongs to another user (uid ${stat.uid})`,
+      expected: `it must belong to root or to you: chown ${path}`,
+    };
+  }
+  if (stat.isSymbolicLink() || !othersMayWrite(stat)) return undefined;
+  return { reason: `others may write ${path}`, expected: `only its owner may: chmod go-w ${path}` };
+}
+
+/** In a sticky directory, such as /tmp, others cannot replace what is not theirs. */
+function othersMayWrite(stat: Stats): boolean {
+  const isSticky = stat.isDirectory() && (stat.mode & 0o1000) !== 0;
+  return (stat.mode & 0o022) !== 0 && !isSticky;
+}

@@ -1,0 +1,54 @@
+import type { HookSource } from '../engine/dispatch.js';
+import type { OnFailure, PointName } from '../engine/points.js';
+
+/** hooks.toml, checked. */
+export interface LoadedConfig {
+  /** absolute path of the file */
+  file: string;
+  /** the storage driver, or null to leave it to others */
+  driver: DriverChoice | null;
+  /** whether unpack writes an mtree manifest; default `always` */
+  mtree: 'always' | 'never';
+  /** absolute path of the layer store, or null to leave it to others */
+  store: string | null;
+  /** the `[[hook]]` tables in the order of the file */
+  entries: HookEntry[];
+  /** the same as the dispatcher takes them */
+  sources: HookSource[];
+}
+
+export interface DriverChoice {
+  /** a shipped driver (`copy`), the name of a package, or the absolute path of a module */
+  name: string;
+  /** what its factory gets */
+  options: Record<string, unknown>;
+}
+
+/** One `[[hook]]` table. */
+export interface HookEntry {
+  /** where the table starts, from 1 */
+  line: number;
+  /** what messages call it: `hooks.toml:12 exec /usr/libexec/cache`, or its `name` in place of the command */
+  owner: string;
+  points: PointName[];
+  run: ExecRun | ModuleRun;
+  /** seconds; 0 = without limit */
+  timeout: number;
+  onFailure: OnFailure;
+}
+
+export interface ExecRun {
+  type: 'exec';
+  /** absolute path of the program, then its arguments; the name of the point comes after them */
+  argv: [string, ...string[]];
+  /** added to the minimal environment */
+  env: Record<string, string>;
+}
+
+export interface ModuleRun {
+  type: 'module';
+  /** absolute path */
+  file: string;
+  /** what the default export gets if it is a function */
+  options: Record<string, unknown>;
+}

@@ -1,0 +1,55 @@
+import test from 'ava';
+import { encodeContext } from '../../src/config/context-json.js';
+import { imageContext, layerContext } from '../helpers/contexts.js';
+
+test('simple values come first, then lists, then documents; one line', (t) => {
+  const context = layerContext('/r', 1, { reference: 'a"b\nc' });
+  const json = encodeContext('unpack.ociv1.layer.try-skip', context);
+  t.is(json.indexOf('\n'), json.length - 1);
+  t.deepEqual(Object.keys(JSON.parse(json)), [
+    'point',
+    'bundle',
+    'rootfs',
+    'layout',
+    'reference',
+    'index',
+    'diffID',
+    'chainID',
+    'blob',
+    'lowerChainIDs',
+    'chainIDs',
+    'map',
+    'manifest',
+    'manifestDescriptor',
+    'config',
+    'configDescriptor',
+    'descriptor',
+  ]);
+});
+
+test('names that are not UTF-8 go as base64', (t) => {
+  const context = {
+    ...layerContext('/r'),
+    target: '/t',
+    format: 'overlay' as const,
+    independent: true,
+    applied: {
+      digest: 'd',
+      diffID: 'i',
+      bytes: 5,
+      entries: 2,
+      unsettled: {
+        implicitDirectories: ['h\u00c3\u00b6me', 'a\u00ff'],
+        lowerHardlinks: [{ path: 'x', target: '\u00ff' }],
+      },
+    },
+  };
+  t.deepEqual(JSON.parse(encodeContext('unpack.ociv1.layer.post-extract', context)).applied.unsettled, {
+    implicitDirectories: [{ path: 'höme' }, { pathBase64: 'Yf8=' }],
+    lowerHardlinks: [{ path: 'x', targetBase64: '/w==' }],
+  });
+  const refresh = { ...imageContext('/r'), changes: [{ path: '\u00ff', kind: 'add' as const }], layer: null };
+  const json = JSON.parse(encodeContext('repack.ociv1.layer.refresh-bundle', refresh));
+  t.deepEqual(json.changes, [{ pathBase64: '/w==', kind: 'add' }]);
+  t.is(json.layer, null);
+});
