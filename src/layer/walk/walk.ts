@@ -14,7 +14,6 @@ import { StatBuffer, statAt, statFd } from '../../system/stat.js';
  * @param name last component of the path; `.` for the root
  * @returns false: do not visit what is in this directory
  */
-// biome-ignore lint/suspicious/noConfusingVoidType: most visitors return nothing
 export type Visit = (path: ByteString, stat: StatBuffer, dirfd: number, name: ByteString) => boolean | void;
 
 /** Deeper directories have paths longer than any system call takes (PATH_MAX). */

@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto';
+import { type Logger, silentLogger } from '../../engine/log.js';
+import { LayerhookError } from '../../errors/index.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import { close } from '../../system/files.js';
+import { StatBuffer } from '../../system/stat.js';
+import type { Change, MapOptions, TarEntry, Time } from '../types.js';
+import { readContent } from './content.js';
+import { hasOtherNames, inodeOf, withAllNames } from './hardlinks.js';
+import { layerOwner, rootlessXattr } from './owner.js';
+import { planLayer } from './plan.js';
+import { RootfsReader, typeOf } from './rootfs.js';
+import { deviceFits, type TarWriter, tarWriter } from './tar-writer.js';
+import { isHostXattr, portableXattr, xattrProblem } from './xattrs.js';
+
+export interface GenerateOptions {
+  /** path of the root filesystem */
+  rootfs: string;
+  changes: readonly Change[];
+  map: MapOptions;
+  /** seconds since the epoch: later times become this one; reproducible-builds.org, SOURCE_DATE_EPOCH */
+  sourceDateEpoch?: number | undefined;
+  /** keep the fractions of times in PAX headers. By default they are cut off, as umoci does: some readers stumble */
+  subsecond?: boolean | undefined;
+  /** whether another name of a changed hardlinked file may be added to the layer; default: all are */
+  mayAdd?: ((path: ByteString) => boolean) | undefined;
+  /** called for each entry when it is in the tar; whiteouts do not count */
+  onPacked?: ((packed: PackedFile) => void) | undefined;
+  signal?: AbortSignal | undefined;
+  log?: Logger | undefined;
+}
+
+/** A file as it was when it was put into a layer. */
+export interface PackedFile {
+  path: ByteString;
+  /** valid during the call only */
+  stat: StatBuffer;
+  /** target of a symlink */
+  link?: ByteString;
+  /** extended attributes as on disk */
+  xattrs: ReadonlyMap<ByteString, Buffer>;
+  /** of a regular file's content, in hexadecimal */
+  sha256?: string;
+}
+
+/**
+ * The tar of a diff layer: what must be applied to get from the state before `changes` to that of the rootfs;
+ * image-spec layer.md. Whiteouts come first, then the entries, each sorted bytewise; the same input gives the same bytes.
+ *
+ * Directories above changed paths are in it, and all names of a hardlinked file if one has changed: those after
+ * the first are links to it. What is read never lies outside the rootfs. Sockets are left out with a warning.
+ *
+ * It fails, in the middle of the tar, with LayerhookError FILE_CHANGED if the rootfs is changed while it is read;
+ * LAYER_PATH for what a layer cannot hold; ID_UNMAPPED; ABORTED; SYSTEM.
+ */
+export async function* generateLayer(options: GenerateOptions): AsyncGenerator<Buffer> {
+  const reader = new RootfsReader(options.rootfs);
+  const writer = tarWriter();
+  const writing = writeLayerEntries(reader, writer, options).then(
+    () => writer.end(),
+    (error: Error) => {
+      writer.stream.destroy(error);
+      throw error;
+    },
+  );
+  // whoever reads the stream learns of it there
+  writing.catch(() => {});
+  try {
+    for await (const chunk of writer.stream) yield chunk as Buffer;
+    await writing;
+  } finally {
+    writer.stream.destroy();
+    await writing.catch(() => {});
+    reader.close();
+  }
+}
+
+async function writeLayerEntries(reader: RootfsReader, writer: TarWriter, options: GenerateOptions) {
+  const { rootfs, changes, mayAdd = () => true, log = silentLogger, signal } = options;
+  const all = withAllNames(rootfs, reader, changes, mayAdd);
+  const plan = planLayer(all, (path) => reader.lookup(path));
+  for (const path of plan.sockets)
+    log.warn('left out a socket, which no layer can hold', { path: showBytes(path) });
+  for (const name of plan.whiteouts) await writer.write(whiteout(name));
+  const packer = new Packer(reader, writer, options);
+  for (const path of plan.entries) {
+    if (signal?.aborted) throw new LayerhookError('ABORTED', { what: 'writing the layer' }, signal.reason);
+    await packer.pack(path);
+  }
+}
+
+/** Packs one file after the other, and remembers the names of hardlinked ones. */
+class Packer {
+  readonly #reader: RootfsReader;
+  readonly #writer: TarWriter;
+  readonly #options: GenerateOptions;
+  readonly #stat = new StatBuffer();
+  readonly #firstNames = new Map<string, { path: ByteString; sha256: string | undefined }>();
+
+  constructor(reader: RootfsReader, writer: TarWriter, options: GenerateOptions) {
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  async pack(path: ByteString): Promise<void> {
+    const stat = this.#stat;
+    if (!this.#reader.stat(path, stat)) throw changed(path);
+    if (stat.isFile) {
+      const fd = this.#reader.openFile(path, stat);
+      try {
+        await this.#packFile(path, fd);
+      } finally {
+        close(fd);
+      }
+    } else await this.#packFile(path, null);
+  }
+
+  async #packFile(path: ByteString, fd: number | null): Promise<void> {
+    const { onPacked } = this.#options;
+    const stat = this.#stat;
+    const inode = hasOtherNames(stat) ? inodeOf(stat) : undefined;
+    const first = inode === undefined ? undefined : this.#firstNames.get(inode);
+    const xattrs = this.#reader.xattrs(path);
+    const entry = this.#entry(path, xattrs);
+    let sha256 = first?.sha256;
+    if (first !== undefined) {
+      await this.#writer.write({
+        ...entry,
+        type: 'hardlink',
+        linkname: first.path,
+        size: 0,
+        xattrs: new Map(),
+      });
+    } else if (fd === null) {
+      await this.#writer.write(entry);
+    } else {
+      const hash = onPacked ? createHash('sha256') : undefined;
+      await this.#writer.write(entry, hashed(readContent(fd, path, stat), hash));
+      sha256 = hash?.digest('hex');
+    }
+    if (inode !== undefined && first === undefined) this.#firstNames.set(inode, { path, sha256 });
+    const link = stat.isSymlink ? { link: this.#reader.readlink(path) } : {};
+    onPacked?.({ path, stat, xattrs, ...link, ...(sha256 !== undefined && { sha256 }) });
+  }
+
+  #entry(path: ByteString, xattrs: ReadonlyMap<ByteString, Buffer>): TarEntry {
+    const stat = this.#stat;
+    const type = typeOf(stat);
+    if (type === 'socket') throw changed(path);
+    if (!deviceFits(stat.rdevMajor, stat.rdevMinor)) throw unfitDevice(path, stat);
+    const { map } = this.#options;
+    return {
+      name: path,
+      type,
+      size: type === 'file' ? stat.size : 0,
+      mode: stat.mode,
+      ...layerOwner(path, stat, map, xattrs.get(rootlessXattr)),
+      uname: '',
+      gname: '',
+      mtime: this.#time(),
+      linkname: type === 'symlink' ? this.#reader.readlink(path) : '',
+      devMajor: stat.rdevMajor,
+      devMinor: stat.rdevMinor,
+      xattrs: this.#layerXattrs(path, xattrs),
+    };
+  }
+
+  #time(): Time {
+    const { sourceDateEpoch, subsecond } = this.#options;
+    const { mtimeSec: sec, mtimeNsec } = this.#stat;
+    const nsec = subsecond ? mtimeNsec : 0;
+    if (sourceDateEpoch === undefined || sec < sourceDateEpoch) return { sec, nsec };
+    return { sec: sourceDateEpoch, nsec: 0 };
+  }
+
+  #layerXattrs(path: ByteString, onDisk: ReadonlyMap<ByteString, Buffer>): Map<ByteString, Buffer> {
+    const { map, log = silentLogger } = this.#options;
+    const kept = new Map<ByteString, Buffer>();
+    for (const [name, value] of onDisk) {
+      if (isHostXattr(name) || (map.rootless && name === rootlessXattr)) continue;
+      const problem = xattrProblem(name, value);
+      if (problem === undefined) kept.set(name, portableXattr(name, value));
+      else
+        log.warn(`left out an extended attribute: ${problem}`, {
+          path: showBytes(path),
+          name: showBytes(name),
+        });
+    }
+    return kept;
+  }
+}
+
+function* hashed(
+  chunks: Iterable<Buffer>,
+  hash: ReturnType<typeof createHash> | undefined,
+): Generator<Buffer> {
+  for (const chunk of chunks) {
+    hash?.update(chunk);
+    yield chunk;
+  }
+}
+
+/** As umoci and docker write them: empty, root's, without rights, of 1970. */
+function whiteout(name: ByteString): TarEntry {
+  return {
+    ...{ name, type: 'file', size: 0, mode: 0, uid: 0, gid: 0, uname: '', gname: '', linkname: '' },
+    ...{ mtime: { sec: 0, nsec: 0 }, devMajor: 0, devMinor: 0, xattrs: new Map() },
+  };
+}
+
+function changed(path: ByteString): LayerhookError {
+  return new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
+}
+
+function unfitDevice(path: ByteString, { rdevMajor, rdevMinor }: StatBuffer): LayerhookError {
+  return new LayerhookError('LAYER_PATH', {
+    path: showBytes(path),
+    reason: `no tar has room for its device number ${rdevMajor}:${rdevMinor}`,
+  });
+}

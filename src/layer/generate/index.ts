@@ -1,0 +1,1 @@
+export { type GenerateOptions, generateLayer, type PackedFile } from './generate.js';
