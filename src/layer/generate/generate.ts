@@ -1,33 +1,26 @@
 import { createHash } from 'node:crypto';
-import { type Logger, silentLogger } from '../../engine/log.js';
+import { silentLogger } from '../../engine/log.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close } from '../../system/files.js';
 import { StatBuffer } from '../../system/stat.js';
-import type { Change, MapOptions, TarEntry, Time } from '../types.js';
+import type { Change, TarEntry } from '../types.js';
 import { readContent } from './content.js';
+import { type EntryOptions, readEntry } from './entry.js';
 import { hasOtherNames, inodeOf, withAllNames } from './hardlinks.js';
-import { layerOwner, rootlessXattr } from './owner.js';
 import { planLayer } from './plan.js';
-import { RootfsReader, typeOf } from './rootfs.js';
-import { deviceFits, type TarWriter, tarWriter } from './tar-writer.js';
-import { isHostXattr, portableXattr, xattrProblem } from './xattrs.js';
+import { RootfsReader } from './rootfs.js';
+import { type TarWriter, tarWriter } from './tar-writer.js';
 
-export interface GenerateOptions {
+export interface GenerateOptions extends EntryOptions {
   /** path of the root filesystem */
   rootfs: string;
   changes: readonly Change[];
-  map: MapOptions;
-  /** seconds since the epoch: later times become this one; reproducible-builds.org, SOURCE_DATE_EPOCH */
-  sourceDateEpoch?: number | undefined;
-  /** keep the fractions of times in PAX headers. By default they are cut off, as umoci does: some readers stumble */
-  subsecond?: boolean | undefined;
   /** whether another name of a changed hardlinked file may be added to the layer; default: all are */
   mayAdd?: ((path: ByteString) => boolean) | undefined;
   /** called for each entry when it is in the tar; whiteouts do not count */
   onPacked?: ((packed: PackedFile) => void) | undefined;
   signal?: AbortSignal | undefined;
-  log?: Logger | undefined;
 }
 
 /** A file as it was when it was put into a layer. */
@@ -105,7 +98,7 @@ class Packer {
 
   async pack(path: ByteString): Promise<void> {
     const stat = this.#stat;
-    if (!this.#reader.stat(path, stat)) throw changed(path);
+    if (!this.#reader.stat(path, stat)) throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
     if (stat.isFile) {
       const fd = this.#reader.openFile(path, stat);
       try {
@@ -122,7 +115,7 @@ class Packer {
     const inode = hasOtherNames(stat) ? inodeOf(stat) : undefined;
     const first = inode === undefined ? undefined : this.#firstNames.get(inode);
     const xattrs = this.#reader.xattrs(path);
-    const entry = this.#entry(path, xattrs);
+    const entry = readEntry(this.#reader, path, stat, xattrs, this.#options);
     let sha256 = first?.sha256;
     if (first !== undefined) {
       await this.#writer.write({
@@ -140,54 +133,8 @@ class Packer {
       sha256 = hash?.digest('hex');
     }
     if (inode !== undefined && first === undefined) this.#firstNames.set(inode, { path, sha256 });
-    const link = stat.isSymlink ? { link: this.#reader.readlink(path) } : {};
+    const link = entry.type === 'symlink' && { link: entry.linkname };
     onPacked?.({ path, stat, xattrs, ...link, ...(sha256 !== undefined && { sha256 }) });
-  }
-
-  #entry(path: ByteString, xattrs: ReadonlyMap<ByteString, Buffer>): TarEntry {
-    const stat = this.#stat;
-    const type = typeOf(stat);
-    if (type === 'socket') throw changed(path);
-    if (!deviceFits(stat.rdevMajor, stat.rdevMinor)) throw unfitDevice(path, stat);
-    const { map } = this.#options;
-    return {
-      name: path,
-      type,
-      size: type === 'file' ? stat.size : 0,
-      mode: stat.mode,
-      ...layerOwner(path, stat, map, xattrs.get(rootlessXattr)),
-      uname: '',
-      gname: '',
-      mtime: this.#time(),
-      linkname: type === 'symlink' ? this.#reader.readlink(path) : '',
-      devMajor: stat.rdevMajor,
-      devMinor: stat.rdevMinor,
-      xattrs: this.#layerXattrs(path, xattrs),
-    };
-  }
-
-  #time(): Time {
-    const { sourceDateEpoch, subsecond } = this.#options;
-    const { mtimeSec: sec, mtimeNsec } = this.#stat;
-    const nsec = subsecond ? mtimeNsec : 0;
-    if (sourceDateEpoch === undefined || sec < sourceDateEpoch) return { sec, nsec };
-    return { sec: sourceDateEpoch, nsec: 0 };
-  }
-
-  #layerXattrs(path: ByteString, onDisk: ReadonlyMap<ByteString, Buffer>): Map<ByteString, Buffer> {
-    const { map, log = silentLogger } = this.#options;
-    const kept = new Map<ByteString, Buffer>();
-    for (const [name, value] of onDisk) {
-      if (isHostXattr(name) || (map.rootless && name === rootlessXattr)) continue;
-      const problem = xattrProblem(name, value);
-      if (problem === undefined) kept.set(name, portableXattr(name, value));
-      else
-        log.warn(`left out an extended attribute: ${problem}`, {
-          path: showBytes(path),
-          name: showBytes(name),
-        });
-    }
-    return kept;
   }
 }
 
@@ -207,15 +154,4 @@ function whiteout(name: ByteString): TarEntry {
     ...{ name, type: 'file', size: 0, mode: 0, uid: 0, gid: 0, uname: '', gname: '', linkname: '' },
     ...{ mtime: { sec: 0, nsec: 0 }, devMajor: 0, devMinor: 0, xattrs: new Map() },
   };
-}
-
-function changed(path: ByteString): LayerhookError {
-  return new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
-}
-
-function unfitDevice(path: ByteString, { rdevMajor, rdevMinor }: StatBuffer): LayerhookError {
-  return new LayerhookError('LAYER_PATH', {
-    path: showBytes(path),
-    reason: `no tar has room for its device number ${rdevMajor}:${rdevMinor}`,
-  });
 }

@@ -12,7 +12,6 @@ export interface TarWriter {
   end(): void;
 }
 
-type Sink = ReturnType<Pack['entry']>;
 type Content = AsyncIterable<Buffer> | Iterable<Buffer>;
 
 /** What tar-stream can put into a ustar header; POSIX pax, "ustar Interchange Format". */
@@ -76,22 +75,30 @@ async function writePax(stream: Pack, records: PaxRecord[]): Promise<void> {
 async function writeEntry(stream: Pack, entry: TarEntry, content: Content): Promise<void> {
   const header = ustarHeader(entry);
   if (entry.type !== 'file') return withoutBody(stream, header);
-  const { sink, done } = openEntry(stream, header);
+  const { sink, done, drained } = openEntry(stream, header);
   for await (const chunk of content) {
-    if (!sink.write(chunk)) await drained(sink);
+    if (!sink.write(chunk)) await drained();
   }
   sink.end(null);
   await done;
 }
 
-function openEntry(stream: Pack, header: Header): { sink: Sink; done: Promise<void> } {
+function openEntry(stream: Pack, header: Header) {
   const { promise: done, resolve, reject } = deferred();
   // it may fail while the content is still being read, before anyone awaits it
   done.catch(() => {});
   const sink = stream.entry(header, (error) => (error ? reject(error) : resolve()));
   // the callback tells it too
   sink.on('error', () => {});
-  return { sink, done };
+  let wake: () => void = () => {};
+  sink.on('drain', () => wake());
+  sink.on('close', () => wake());
+  /** resolves when more can be written, or never will be: `done` tells which */
+  const drained = () =>
+    new Promise<void>((go) => {
+      wake = go;
+    });
+  return { sink, done, drained };
 }
 
 function withoutBody(stream: Pack, header: Header): Promise<void> {
@@ -108,14 +115,6 @@ function deferred() {
     reject = no;
   });
   return { promise, resolve, reject };
-}
-
-/** Resolves when more can be written, or never will be: the entry's own callback tells which. */
-function drained(sink: Sink): Promise<void> {
-  return new Promise((resolve) => {
-    sink.once('drain', () => resolve());
-    sink.once('close', () => resolve());
-  });
 }
 
 function paxRecords(entry: TarEntry): PaxRecord[] {

@@ -1,0 +1,86 @@
+import { type Logger, silentLogger } from '../../engine/log.js';
+import { LayerhookError } from '../../errors/index.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import type { StatBuffer } from '../../system/stat.js';
+import type { MapOptions, TarEntry, Time } from '../types.js';
+import { layerOwner, rootlessXattr } from './owner.js';
+import { type RootfsReader, typeOf } from './rootfs.js';
+import { deviceFits } from './tar-writer.js';
+import { isHostXattr, portableXattr, xattrProblem } from './xattrs.js';
+
+/** How what is on disk becomes what is in a layer. */
+export interface EntryOptions {
+  map: MapOptions;
+  /** seconds since the epoch: later times become this one; reproducible-builds.org, SOURCE_DATE_EPOCH */
+  sourceDateEpoch?: number | undefined;
+  /** keep the fractions of times in PAX headers. By default they are cut off, as umoci does: some readers stumble */
+  subsecond?: boolean | undefined;
+  log?: Logger | undefined;
+}
+
+/**
+ * The tar entry of a file in the rootfs.
+ *
+ * @param xattrs as on disk
+ * @throws LayerhookError FILE_CHANGED, ID_UNMAPPED, LAYER_PATH for a device whose number no tar can hold, SYSTEM
+ */
+export function readEntry(
+  reader: RootfsReader,
+  path: ByteString,
+  stat: StatBuffer,
+  xattrs: ReadonlyMap<ByteString, Buffer>,
+  options: EntryOptions,
+): TarEntry {
+  const type = typeOf(stat);
+  if (type === 'socket') throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
+  if (!deviceFits(stat.rdevMajor, stat.rdevMinor)) throw unfitDevice(path, stat);
+  return {
+    name: path,
+    type,
+    size: type === 'file' ? stat.size : 0,
+    mode: stat.mode,
+    ...layerOwner(path, stat, options.map, xattrs.get(rootlessXattr)),
+    uname: '',
+    gname: '',
+    mtime: layerTime(stat, options),
+    linkname: type === 'symlink' ? reader.readlink(path) : '',
+    devMajor: stat.rdevMajor,
+    devMinor: stat.rdevMinor,
+    xattrs: layerXattrs(path, xattrs, options),
+  };
+}
+
+function layerTime(
+  { mtimeSec: sec, mtimeNsec }: StatBuffer,
+  { sourceDateEpoch, subsecond }: EntryOptions,
+): Time {
+  const nsec = subsecond ? mtimeNsec : 0;
+  if (sourceDateEpoch === undefined || sec < sourceDateEpoch) return { sec, nsec };
+  return { sec: sourceDateEpoch, nsec: 0 };
+}
+
+function layerXattrs(
+  path: ByteString,
+  onDisk: ReadonlyMap<ByteString, Buffer>,
+  { map, log = silentLogger }: EntryOptions,
+): Map<ByteString, Buffer> {
+  const kept = new Map<ByteString, Buffer>();
+  for (const [name, value] of onDisk) {
+    if (isHostXattr(name) || (map.rootless && name === rootlessXattr)) continue;
+    const problem = xattrProblem(name, value);
+    if (problem === undefined) kept.set(name, portableXattr(name, value));
+    else
+      log.warn(`left out an extended attribute: ${problem}`, {
+        path: showBytes(path),
+        name: showBytes(name),
+      });
+  }
+  return kept;
+}
+
+function unfitDevice(path: ByteString, { rdevMajor, rdevMinor }: StatBuffer): LayerhookError {
+  return new LayerhookError('LAYER_PATH', {
+    path: showBytes(path),
+    reason: `no tar has room for its device number ${rdevMajor}:${rdevMinor}`,
+  });
+}
