@@ -82,7 +82,7 @@ for (const [name, { config = {}, image: more = {}, map }] of Object.entries(case
   });
 }
 
-/** umoci 0.4 had an older runtime-spec, no cgroup namespace, volumes in any order, empty annotations; labels lost. */
+/** umoci 0.4 had an older runtime-spec, no cgroup namespace, volumes in any order, empty annotations; labels and HOME lost. */
 function asOld(ours: RuntimeSpec, theirs: RuntimeSpec): [RuntimeSpec, RuntimeSpec] {
   if (theirs.ociVersion === ours.ociVersion) return [ours, theirs];
   const annotations = (spec: RuntimeSpec) =>
@@ -90,6 +90,7 @@ function asOld(ours: RuntimeSpec, theirs: RuntimeSpec): [RuntimeSpec, RuntimeSpe
   const plain = (spec: RuntimeSpec): RuntimeSpec => ({
     ...spec,
     ociVersion: '',
+    process: { ...spec.process, env: spec.process.env.filter((variable) => !variable.startsWith('HOME=')) },
     annotations: Object.fromEntries(annotations(spec)),
     mounts: spec.mounts.toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
     linux: { ...spec.linux, namespaces: spec.linux.namespaces.filter(({ type }) => type !== 'cgroup') },
