@@ -180,6 +180,11 @@ export const errorTable = {
     hint: 'the image is hostile, or the limit is too small for it',
     exit: 1,
   },
+  MTREE_DIFFERENT: {
+    message: 'validation failed: {count} files of {path} differ from the manifest',
+    hint: 'they are listed on standard output',
+    exit: 1,
+  },
   MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format', exit: 1 },
   NO_SPACE: {
     message: 'no space left: {path}',
