@@ -1,7 +1,7 @@
 import { PassThrough, type Transform } from 'node:stream';
-import { LayerhookError } from '../../errors/index.js';
 import type { Compression } from '../types.js';
 import { Gunzip } from './gunzip.js';
+import { unzstd } from './zstd.js';
 
 /**
  * A stream that takes a compressed layer and gives its tar.
@@ -16,7 +16,7 @@ export async function createDecompressor(compression: Compression, digest: strin
     case 'gzip':
       return new Gunzip(digest);
     case 'zstd':
-      throw new LayerhookError('COMPRESSION_UNAVAILABLE', { format: 'zstd', reason: 'not built in yet' });
+      return unzstd(digest);
     case 'none':
       return new PassThrough();
   }

@@ -1,10 +1,9 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { crc32, createInflateRaw, type InflateRaw, inflateRawSync } from 'node:zlib';
 import { LayerhookError } from '../../errors/index.js';
+import { feed, PIECE } from './feed.js';
 import { beginsMember, gzipHeaderLength } from './gzip-header.js';
 
-/** Size of the pieces that come out; one call into libuv's pool makes one of them. */
-const PIECE = 512 * 1024;
 const TRAILER = 8;
 /** A header holds a file's name at most; more is an attempt to make us collect memory. */
 const MAX_HEADER = 128 * 1024;
@@ -107,6 +106,7 @@ export class Gunzip extends Transform {
       this.#state = 'trailer';
       return chunk.subarray(engine.bytesWritten);
     } catch {
+      // whatever is wrong with it shows again when it goes through the stream
       return undefined;
     }
   }
@@ -115,28 +115,20 @@ export class Gunzip extends Transform {
   async #inflateSome(chunk: Buffer): Promise<Buffer> {
     this.#inflate ??= this.#startMember();
     const inflate = this.#inflate;
-    const before = inflate.bytesWritten;
-    const ended = await new Promise<boolean>((resolve, reject) => {
-      const settle = (error?: Error | null) => {
-        inflate.off('error', settle).off('end', settle);
-        if (error) reject(this.#corrupt(error.message, error));
-        else resolve(inflate.readableEnded);
-      };
-      inflate.once('error', settle).once('end', settle);
-      inflate.write(chunk, settle);
+    const rest = await feed(inflate, chunk).catch((error: Error) => {
+      throw this.#corrupt(error.message, error);
     });
-    const consumed = inflate.bytesWritten - before;
-    if (!ended && consumed === chunk.length) return chunk.subarray(consumed);
+    if (rest === undefined) return chunk.subarray(chunk.length);
     inflate.destroy();
     this.#inflate = undefined;
     this.#state = 'trailer';
-    return chunk.subarray(consumed);
+    return rest;
   }
 
   #startMember(): InflateRaw {
     const inflate = createInflateRaw({ chunkSize: PIECE });
     inflate.on('data', (piece: Buffer) => this.#emit(piece));
-    // listened to by each write; this one keeps an error between two writes from being thrown
+    // feed() listens during a write; an error between two writes shows at the next
     inflate.on('error', () => {});
     return inflate;
   }

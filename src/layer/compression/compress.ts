@@ -1,0 +1,30 @@
+import { PassThrough, type Transform } from 'node:stream';
+import type { Compression } from '../types.js';
+import { ParallelGzip } from './parallel-gzip.js';
+import { zstdCompress } from './zstd.js';
+
+export interface CompressorOptions {
+  /** default: gzip 4, zstd 3 */
+  level?: number;
+  /** gzip: blocks compressed at once; does not change the bytes */
+  concurrency?: number;
+}
+
+/**
+ * A stream that takes a tar and gives a layer's blob. The same content and level give the same bytes.
+ *
+ * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, with neither node's nor a libzstd
+ */
+export async function createCompressor(
+  compression: Compression,
+  options: CompressorOptions = {},
+): Promise<Transform> {
+  switch (compression) {
+    case 'gzip':
+      return new ParallelGzip(options);
+    case 'zstd':
+      return zstdCompress(options);
+    case 'none':
+      return new PassThrough();
+  }
+}

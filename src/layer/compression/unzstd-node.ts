@@ -1,0 +1,89 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { LayerhookError } from '../../errors/index.js';
+import { feed, PIECE, type ZlibStream } from './feed.js';
+import type { NodeZstd } from './zstd.js';
+
+const SMALL_FRAME = 64 * 1024;
+
+/** Decompresses zstd by node:zlib, whose stream silently stops after the first frame: one stream a frame. */
+export class NodeUnzstd extends Transform {
+  readonly #zstd: NodeZstd;
+  readonly #digest: string;
+  #frame: ZlibStream | undefined;
+  #frames = 0;
+
+  constructor(zstd: NodeZstd, digest: string) {
+    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * PIECE });
+    this.#zstd = zstd;
+    this.#digest = digest;
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    this.#consume(chunk).then(
+      () => done(),
+      (error) => done(this.#corrupt(error)),
+    );
+  }
+
+  override _flush(done: TransformCallback): void {
+    if (this.#frame === undefined) {
+      done(this.#frames > 0 ? null : this.#corrupt(new Error('it is empty')));
+      return;
+    }
+    this.#frame.once('error', (error) => done(this.#corrupt(error)));
+    this.#frame.once('end', () => done());
+    this.#frame.end();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#frame?.destroy();
+    done(error);
+  }
+
+  async #consume(chunk: Buffer): Promise<void> {
+    for (let rest: Buffer | undefined = chunk; rest !== undefined && rest.length > 0; ) {
+      rest = this.#decompressSmall(rest) ?? (await this.#decompressSome(rest));
+    }
+  }
+
+  /** Decompresses a whole frame at once if it is a small one among many; undefined if it is none, or not all here. */
+  #decompressSmall(chunk: Buffer): Buffer | undefined {
+    if (this.#frames === 0 || this.#frame !== undefined) return undefined;
+    try {
+      const { buffer, engine } = this.#zstd.zstdDecompressSync(chunk, {
+        info: true,
+        maxOutputLength: SMALL_FRAME,
+      });
+      if (buffer.length === 0) return undefined;
+      this.push(buffer);
+      return chunk.subarray(engine.bytesWritten);
+    } catch {
+      // whatever is wrong with it shows again when it goes through the stream
+      return undefined;
+    }
+  }
+
+  async #decompressSome(chunk: Buffer): Promise<Buffer | undefined> {
+    this.#frame ??= this.#startFrame();
+    const frame = this.#frame;
+    const rest = await feed(frame, chunk);
+    if (rest === undefined) return undefined;
+    frame.destroy();
+    this.#frame = undefined;
+    this.#frames++;
+    return rest;
+  }
+
+  #startFrame(): ZlibStream {
+    const frame = this.#zstd.createZstdDecompress({ chunkSize: PIECE });
+    frame.on('data', (piece: Buffer) => this.push(piece));
+    // feed() listens during a write; an error between two writes shows at the next
+    frame.on('error', () => {});
+    return frame;
+  }
+
+  #corrupt(error: Error): LayerhookError {
+    const reason = error.message;
+    return new LayerhookError('COMPRESSION_CORRUPT', { digest: this.#digest, format: 'zstd', reason }, error);
+  }
+}

@@ -1,0 +1,95 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { LayerhookError } from '../../errors/index.js';
+import type { Libzstd, ZstdContext } from '../../system/zstd.js';
+import { PIECE } from './feed.js';
+
+const none = Buffer.alloc(0);
+
+/** Drives a context of libzstd as a stream; calls run beside this thread. */
+abstract class LibraryStream extends Transform {
+  readonly #context: ZstdContext;
+  #running: Promise<unknown> = Promise.resolve();
+  #output: Buffer = none;
+
+  constructor(context: ZstdContext) {
+    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * PIECE });
+    this.#context = context;
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#running.finally(() => this.#context.free()).catch(() => {});
+    done(error);
+  }
+
+  /** Takes in all of `input`, giving out what comes of it; at the end, all that is still inside. */
+  protected async run(input: Buffer, end: boolean): Promise<void> {
+    for (let rest = input; ; ) {
+      if (this.#output.length === 0) this.#output = Buffer.allocUnsafeSlow(PIECE);
+      const output = this.#output;
+      const step = this.#context.step(rest, output, end);
+      this.#running = step;
+      const { consumed, produced, pending } = await step;
+      if (this.destroyed) return;
+      if (produced > 0) this.push(output.subarray(0, produced));
+      this.#output = output.subarray(produced);
+      this.afterStep(consumed, pending);
+      rest = rest.subarray(consumed);
+      // a full output may mean that there is more where it came from
+      const drained = produced < output.length && !(end && pending > 0);
+      if (rest.length === 0 && drained) return;
+    }
+  }
+
+  protected abstract afterStep(consumed: number, pending: number): void;
+}
+
+/** Decompresses zstd by libzstd. */
+export class LibraryUnzstd extends LibraryStream {
+  readonly #digest: string;
+  #inFrame = false;
+  #frames = 0;
+
+  constructor(zstd: Libzstd, digest: string) {
+    super(zstd.decompressor());
+    this.#digest = digest;
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    this.run(chunk, false).then(
+      () => done(),
+      (error) => done(this.#corrupt(error)),
+    );
+  }
+
+  override _flush(done: TransformCallback): void {
+    const complete = this.#frames > 0 && !this.#inFrame;
+    done(complete ? null : this.#corrupt(new Error('it ends too early')));
+  }
+
+  protected override afterStep(consumed: number, pending: number): void {
+    if (pending === 0) this.#frames++;
+    if (pending === 0 || consumed > 0) this.#inFrame = pending !== 0;
+  }
+
+  #corrupt(error: Error): LayerhookError {
+    const reason = error.message;
+    return new LayerhookError('COMPRESSION_CORRUPT', { digest: this.#digest, format: 'zstd', reason }, error);
+  }
+}
+
+/** Compresses by libzstd, to one frame. */
+export class LibraryZstd extends LibraryStream {
+  constructor(zstd: Libzstd, level: number) {
+    super(zstd.compressor(level));
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    this.run(chunk, false).then(() => done(), done);
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.run(none, true).then(() => done(), done);
+  }
+
+  protected override afterStep(): void {}
+}

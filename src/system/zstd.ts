@@ -1,0 +1,104 @@
+/**
+ * zstd for a node that has none (before 22.15): libzstd by koffi, which is loaded only when it is needed.
+ *
+ * The streams of libzstd are stable API: zstd.h, "Streaming compression" and "Streaming decompression".
+ */
+
+/** What one call did. */
+export interface ZstdStep {
+  /** bytes taken from the input */
+  consumed: number;
+  /** bytes put into the output */
+  produced: number;
+  /** 0: a frame is complete and all of it is in the output; else a hint of how much is to come */
+  pending: number;
+}
+
+/** One stream of libzstd, compressing or decompressing; calls run beside this thread, one at a time. */
+export interface ZstdContext {
+  /**
+   * Goes on from `input` into `output`, as far as one of the two lets it.
+   *
+   * @param end compressing: no more input will come, finish the frame
+   * @throws Error with zstd's own words if the input is malformed
+   */
+  step(input: Buffer, output: Buffer, end: boolean): Promise<ZstdStep>;
+  /** Frees the memory; not while a step runs. */
+  free(): void;
+}
+
+export interface Libzstd {
+  decompressor(): ZstdContext;
+  compressor(level: number): ZstdContext;
+}
+
+/**
+ * Loads libzstd.
+ *
+ * @throws Error of the dynamic loader if it is not installed
+ */
+export async function loadLibzstd(): Promise<Libzstd> {
+  const { default: koffi } = await import('koffi');
+  const library = koffi.load('libzstd.so.1');
+  // named types are global to koffi, hence anonymous ones: this may be loaded in several threads
+  const inBuffer = koffi.inout(koffi.pointer(koffi.struct({ src: 'void *', size: 'size_t', pos: 'size_t' })));
+  const outBuffer = koffi.inout(
+    koffi.pointer(koffi.struct({ dst: 'void *', size: 'size_t', pos: 'size_t' })),
+  );
+  const isError = library.func('ZSTD_isError', 'uint', ['size_t']);
+  const errorName = library.func('ZSTD_getErrorName', 'str', ['size_t']);
+  const check = (result: number | bigint): number => {
+    if (isError(result)) throw new Error(errorName(result));
+    return Number(result);
+  };
+  const createD = library.func('ZSTD_createDCtx', 'void *', []);
+  const freeD = library.func('ZSTD_freeDCtx', 'size_t', ['void *']);
+  const decompress = library.func('ZSTD_decompressStream', 'size_t', ['void *', outBuffer, inBuffer]);
+  const createC = library.func('ZSTD_createCCtx', 'void *', []);
+  const freeC = library.func('ZSTD_freeCCtx', 'size_t', ['void *']);
+  const setParameter = library.func('ZSTD_CCtx_setParameter', 'size_t', ['void *', 'int', 'int']);
+  const compress = library.func('ZSTD_compressStream2', 'size_t', ['void *', outBuffer, inBuffer, 'int']);
+
+  const context = (
+    memory: unknown,
+    free: (memory: unknown) => unknown,
+    call: { async(...args: unknown[]): void },
+    extra: (end: boolean) => number[],
+  ): ZstdContext => ({
+    step: (input, output, end) =>
+      new Promise((resolve, reject) => {
+        const from = { src: input, size: input.length, pos: 0 };
+        const to = { dst: output, size: output.length, pos: 0 };
+        call.async(memory, to, from, ...extra(end), (failure: unknown, result: number | bigint) => {
+          try {
+            if (failure) throw failure;
+            resolve({ pending: check(result), consumed: Number(from.pos), produced: Number(to.pos) });
+          } catch (error) {
+            reject(error);
+          }
+        });
+      }),
+    free: () => void free(memory),
+  });
+
+  return {
+    decompressor: () => context(created(createD()), freeD, decompress, () => []),
+    compressor: (level) => {
+      const memory = created(createC());
+      check(setParameter(memory, COMPRESSION_LEVEL, level));
+      check(setParameter(memory, CHECKSUM, 1));
+      return context(memory, freeC, compress, directive);
+    },
+  };
+}
+
+const COMPRESSION_LEVEL = 100;
+const CHECKSUM = 201;
+
+/** ZSTD_e_continue, ZSTD_e_end */
+const directive = (end: boolean) => [end ? 2 : 0];
+
+function created(memory: unknown): unknown {
+  if (!memory) throw new Error('libzstd has no memory for a stream');
+  return memory;
+}
