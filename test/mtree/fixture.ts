@@ -94,14 +94,22 @@ export function xattrReader(root: string): (path: Buffer) => Map<string, Buffer>
  * If there is none the test logs why and passes, in CI too; undefined then.
  */
 export function findGomtree(t: ExecutionContext<unknown>): string | undefined {
-  const given = process.env.GOMTREE ?? 'gomtree';
-  const found = [given, join(cacheDirectory(), 'gomtree')].find((program) => runs(program, '--version'));
-  if (found !== undefined) return found;
-  const failure = runs('go', 'version') ? installGomtree() : 'no go to build it with';
-  if (failure === undefined) return join(cacheDirectory(), 'gomtree');
-  t.log(`SKIPPED: needs gomtree (set GOMTREE): ${failure}`);
+  search ??= searchGomtree();
+  if ('gomtree' in search) return search.gomtree;
+  t.log(`SKIPPED: needs gomtree (set GOMTREE): ${search.failure}`);
   t.pass();
   return undefined;
+}
+
+/** The first test that needs it searches for all of its file. */
+let search: { gomtree: string } | { failure: string } | undefined;
+
+function searchGomtree(): { gomtree: string } | { failure: string } {
+  const cached = join(cacheDirectory(), 'gomtree');
+  const gomtree = [process.env.GOMTREE ?? 'gomtree', cached].find((program) => runs(program, '--version'));
+  if (gomtree !== undefined) return { gomtree };
+  const failure = runs('go', 'version') ? installGomtree() : 'no go to build it with';
+  return failure === undefined ? { gomtree: cached } : { failure };
 }
 
 function cacheDirectory(): string {
