@@ -48,11 +48,12 @@ export function openLayout(path: string): Layout {
  * @throws LayerhookError LAYOUT_EXISTS, NO_SPACE, SYSTEM
  */
 export function createLayout(path: string): Layout {
+  const parent = dirname(path);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    if (!isDirectory(parent)) mkdirSync(parent, { recursive: true });
     mkdirSync(path);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
+    if (errorCode(error) === 'EEXIST' && isDirectory(parent)) throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
     throw fsError(error, `making ${path}`);
   }
   try {
