@@ -1,4 +1,4 @@
-import { lstatSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import { errorCode, fsError } from './fs-error.js';
@@ -83,9 +83,9 @@ async function firstLivingSession(layout: Layout): Promise<bigint | undefined> {
   for (const name of listDirectory(layout.path)) {
     if (!name.startsWith(SESSION_PREFIX)) continue;
     const path = join(layout.path, name);
-    const birth = statSync(path, { bigint: true, throwIfNoEntry: false })?.birthtimeNs;
-    if (birth === undefined || !(await cleanSession(path))) continue;
-    if (first === undefined || birth < first) first = birth;
+    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!stat?.isDirectory() || !(await cleanSession(path))) continue;
+    if (first === undefined || stat.birthtimeNs < first) first = stat.birthtimeNs;
   }
   return first;
 }

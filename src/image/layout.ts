@@ -53,7 +53,8 @@ export function createLayout(path: string): Layout {
     if (!isDirectory(parent)) mkdirSync(parent, { recursive: true });
     mkdirSync(path);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST' && isDirectory(parent)) throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
+    if (errorCode(error) === 'EEXIST' && isDirectory(parent))
+      throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
     throw fsError(error, `making ${path}`);
   }
   try {

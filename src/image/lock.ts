@@ -35,7 +35,7 @@ export async function withLock<T>(
   const { flock } = await import('../system/lock.js');
   const fd = openDirectory(layout);
   try {
-    for (let pause = 1; !flock(fd, mode, { wait: false }); pause = Math.min(pause * 2, 20)) {
+    for (let pause = 1; !flock(fd, mode, { wait: false }); pause = Math.min(pause * 2, 10)) {
       await sleep(pause * (0.5 + Math.random()));
     }
     return await action();
