@@ -1,6 +1,7 @@
 import { pointRow } from '../engine/point-table.js';
 import type { PointName } from '../engine/points.js';
 import { typeWords } from '../engine/words.js';
+import { encodeJson } from '../image/json.js';
 
 const shapes = ['simple', 'list', 'document'] as const;
 
@@ -8,7 +9,7 @@ const shapes = ['simple', 'list', 'document'] as const;
  * A context as exec hooks get it: one line of JSON. After `point` stand the simple values, then lists, then
  * documents, so that all before the second `{` is ours and none of it the image's.
  */
-export function encodeContext(point: PointName, context: object): string {
+export function encodeContext(point: PointName, context: object): Buffer {
   const fields = Object.entries(pointRow(point).context);
   const values = context as Record<string, unknown>;
   const json: Record<string, unknown> = { point };
@@ -20,5 +21,5 @@ export function encodeContext(point: PointName, context: object): string {
       json[name] = word.encode === undefined ? value : word.encode(value as never);
     }
   }
-  return `${JSON.stringify(json)}\n`;
+  return encodeJson(json);
 }

@@ -12,7 +12,7 @@ export interface ProcessCall {
 
 export interface ProcessOptions {
   /** what it gets on stdin; it need not read it */
-  input: string;
+  input: Uint8Array;
   /** kills the program and all of its process group */
   signal: AbortSignal;
   /** gets each line of stderr */

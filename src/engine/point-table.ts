@@ -102,6 +102,14 @@ const layer = {
 
 type Own<T, Parent> = ContextFields<Omit<T, keyof Parent>>;
 
+/** Fields that the contexts of several points share, each group on top of those before it. */
+export const contextGroups: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
+  common: base,
+  bundle,
+  image,
+  layer,
+};
+
 const ofImage = { ...base, ...bundle, ...image };
 const ofLayer = { ...ofImage, ...layer };
 

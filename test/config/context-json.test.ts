@@ -4,7 +4,7 @@ import { imageContext, layerContext } from '../helpers/contexts.js';
 
 test('simple values come first, then lists, then documents; one line', (t) => {
   const context = layerContext('/r', 1, { reference: 'a"b\nc' });
-  const json = encodeContext('unpack.ociv1.layer.try-skip', context);
+  const json = encodeContext('unpack.ociv1.layer.try-skip', context).toString();
   t.is(json.indexOf('\n'), json.length - 1);
   t.deepEqual(Object.keys(JSON.parse(json)), [
     'point',
@@ -44,12 +44,15 @@ test('names that are not UTF-8 go as base64', (t) => {
       },
     },
   };
-  t.deepEqual(JSON.parse(encodeContext('unpack.ociv1.layer.post-extract', context)).applied.unsettled, {
-    implicitDirectories: [{ path: 'höme' }, { pathBase64: 'Yf8=' }],
-    lowerHardlinks: [{ path: 'x', targetBase64: '/w==' }],
-  });
+  t.deepEqual(
+    JSON.parse(encodeContext('unpack.ociv1.layer.post-extract', context).toString()).applied.unsettled,
+    {
+      implicitDirectories: [{ path: 'höme' }, { pathBase64: 'Yf8=' }],
+      lowerHardlinks: [{ path: 'x', targetBase64: '/w==' }],
+    },
+  );
   const refresh = { ...imageContext('/r'), changes: [{ path: '\u00ff', kind: 'add' as const }], layer: null };
-  const json = JSON.parse(encodeContext('repack.ociv1.layer.refresh-bundle', refresh));
+  const json = JSON.parse(encodeContext('repack.ociv1.layer.refresh-bundle', refresh).toString());
   t.deepEqual(json.changes, [{ pathBase64: '/w==', kind: 'add' }]);
   t.is(json.layer, null);
 });

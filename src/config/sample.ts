@@ -1,0 +1,70 @@
+import { pointRow } from '../engine/point-table.js';
+import type { PointContext, PointName } from '../engine/points.js';
+import { chainIDs } from '../image/chain.js';
+import { digestOf } from '../image/digest.js';
+import type { Descriptor, Digest } from '../image/types.js';
+
+type Sent<C> = C extends unknown ? Exclude<keyof C, 'signal' | 'log'> : never;
+type FieldName = Sent<PointContext<PointName>>;
+type FieldValue<F extends FieldName> = Extract<PointContext<PointName>, Record<F, unknown>>[F];
+
+const diffIDs: Digest[] = [digestOf('sample layer 0'), digestOf('sample layer 1')];
+const chain = chainIDs(diffIDs);
+const descriptor = (type: string, size: number): Descriptor => ({
+  mediaType: `application/vnd.oci.image.${type}`,
+  digest: digestOf(`sample ${type}`),
+  size,
+});
+const layer = descriptor('layer.v1.tar+gzip', 30_000_000);
+const config = descriptor('config.v1+json', 600);
+const rootfs = '/srv/.bundle.staging/rootfs';
+
+/** The upper layer of an image with two. */
+const fields: { [F in FieldName]: FieldValue<F> } = {
+  bundle: '/srv/bundle',
+  rootfs,
+  map: { uidMappings: [], gidMappings: [], rootless: false },
+  layout: '/srv/image',
+  reference: 'latest',
+  manifest: {
+    schemaVersion: 2,
+    config,
+    layers: [{ ...layer, digest: digestOf('sample base layer') }, layer],
+  },
+  manifestDescriptor: descriptor('manifest.v1+json', 700),
+  config: { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: diffIDs } },
+  configDescriptor: config,
+  index: 1,
+  descriptor: layer,
+  diffID: diffIDs[1] as Digest,
+  chainID: chain[1] as Digest,
+  lowerChainIDs: chain.slice(0, 1),
+  chainIDs: chain,
+  blob: `/srv/image/blobs/sha256/${layer.digest.slice('sha256:'.length)}`,
+  target: rootfs,
+  format: 'plain',
+  independent: false,
+  applied: {
+    digest: layer.digest,
+    diffID: diffIDs[1] as Digest,
+    bytes: 80_000_000,
+    entries: 3500,
+    unsettled: { implicitDirectories: [], lowerHardlinks: [] },
+  },
+  spec: { ociVersion: '1.2.1', process: { args: ['sh'] }, root: { path: 'rootfs' }, mounts: [] },
+  mtree: '/srv/bundle/sha256_sample.mtree',
+  maskPaths: ['/var/lib/data'],
+  changes: [{ path: 'etc/hosts', kind: 'modify' }],
+  layer: null,
+  state: { ociVersion: '1.2.1', id: 'box', status: 'stopped', pid: 0, bundle: '/srv/bundle' },
+  upperdir: '/srv/store/7/fs',
+  destination: '/srv/archive/box',
+  method: 'tar',
+};
+
+/** A context of a point with made-up values: what `hooks check` shows, and the documentation. */
+export function sampleContext(point: PointName): Record<string, unknown> {
+  const names = Object.keys(pointRow(point).context);
+  const known = fields as Record<string, unknown>;
+  return Object.fromEntries(names.filter((name) => name in known).map((name) => [name, known[name]]));
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import test from 'ava';
+import { load, privateDir, script } from './helpers.js';
+
+const example = readFileSync('hooks.toml.example', 'utf8');
+
+test('hooks.toml.example loads, with its programs in place', async (t) => {
+  const dir = privateDir(t);
+  for (const name of ['layer-cache.sh', 'list-changes', 'forget']) script(dir, name, 'exit 77');
+  const text = example
+    .replaceAll('/usr/local/libexec/layerhook', dir)
+    .replaceAll('/usr/local/lib/layerhook', resolve('docs/examples'));
+  const loaded = await load(dir, text);
+  t.deepEqual(
+    loaded?.entries.map(({ run, points }) => [run.type, ...points]),
+    [
+      ['exec', 'unpack.ociv1.layer.try-skip', 'unpack.ociv1.layer.post-extract'],
+      ['module', 'unpack.ociv1.bundle.config'],
+      ['exec', 'repack.ociv1.layer.delta-list'],
+      ['exec', 'bundle.ociv1.remove'],
+    ],
+  );
+});
+
+test('hooks.toml.example and docs/hook-protocol.md show every key', (t) => {
+  const protocol = readFileSync('docs/hook-protocol.md', 'utf8');
+  const schema = readFileSync('src/config/schema.ts', 'utf8');
+  const [, top, hook] = /topKeys = \[(.*?)\];[\s\S]*hookKeys = \[(.*?)\];/.exec(schema) ?? [];
+  const keys = (list = '') => [...list.matchAll(/'([^']+)'/g)].map(([, key]) => key as string);
+  t.true(keys(top).length === 4 && keys(hook).length === 8);
+  for (const key of keys(top)) {
+    t.regex(example, new RegExp(`^(\\[\\[)?${key}\\b`, 'm'));
+    t.true(protocol.includes(key === 'hook' ? '| `[[hook]]` |' : `| \`${key}\` |`), key);
+  }
+  for (const key of keys(hook)) {
+    t.regex(example, key === 'options' ? /^\[hook\.options\]/m : new RegExp(`^${key} = `, 'm'));
+    t.true(protocol.includes(`| \`hook.${key}\` |`), key);
+  }
+});
