@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import type { ExecutionContext } from 'ava';
+import { changedLayer } from './debian-changes.js';
+import { put, writeImage } from './image.js';
+import { requires } from './requires.js';
+import { tar } from './tar.js';
+import { tmpdir } from './tmp.js';
+
+/** A debootstrapped Debian 12, made once a machine. Read only: copy before changing. */
+export interface Debian {
+  /** the tree as debootstrap left it */
+  rootfs: string;
+  /** an image layout with the tags `base` (the tree as one layer) and `changed` (a layer of changes on top) */
+  layout: string;
+}
+
+const suite = 'bookworm';
+const packages = 'ca-certificates,iputils-ping,locales,perl,python3';
+const version = '1';
+
+/** The cached Debian, made now if need be; null, with the test skipped, where it cannot be. */
+export function debian(t: ExecutionContext<unknown>): Debian | null {
+  if (!requires(t, 'root', 'debootstrap', 'flock', 'tar', 'gzip')) return null;
+  return cachedDebian();
+}
+
+/** As {@link debian}, outside tests. Processes that ask at once wait for the first. */
+export function cachedDebian(): Debian {
+  const cache = process.env.LAYERHOOK_TEST_CACHE ?? join(homedir(), '.cache', 'layerhook-test');
+  const dir = join(cache, `debian-${suite}-${version}`);
+  if (!existsSync(dir)) {
+    mkdirSync(cache, { recursive: true });
+    execFileSync('flock', [join(cache, 'lock'), process.execPath, import.meta.filename, dir], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  }
+  return { rootfs: join(dir, 'rootfs'), layout: join(dir, 'layout') };
+}
+
+/** A layout of one's own, to repack into; removed when the test ends. */
+export function copyLayout(t: ExecutionContext<unknown>, layout: string): string {
+  const copy = join(tmpdir(t), 'layout');
+  cpSync(layout, copy, { recursive: true });
+  return copy;
+}
+
+function build(dir: string): void {
+  if (existsSync(dir)) return;
+  const staging = `${dir}.making`;
+  rmSync(staging, { recursive: true, force: true });
+  const rootfs = join(staging, 'rootfs');
+  mkdirSync(rootfs, { recursive: true });
+  execFileSync('debootstrap', ['--variant=minbase', `--include=${packages}`, suite, rootfs], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  execFileSync('sh', ['-c', 'rm -rf "$0"/var/cache/apt/archives/*.deb "$0"/var/lib/apt/lists/*', rootfs]);
+  writeLayout(join(staging, 'layout'), rootfs);
+  renameSync(staging, dir);
+}
+
+function writeLayout(layout: string, rootfs: string): void {
+  const archive = join(layout, '..', 'layer.tar');
+  const options = ['--xattrs', '--xattrs-include=*', '--numeric-owner', '--sort=name', '--format=pax'];
+  execFileSync('tar', [...options, '-C', rootfs, '-c', '-f', archive, '.']);
+  const diffID = `sha256:${createHash('sha256').update(readFileSync(archive)).digest('hex')}` as const;
+  execFileSync('gzip', ['-6', '-n', archive]);
+  const blob = readFileSync(`${archive}.gz`);
+  rmSync(`${archive}.gz`);
+
+  const changes = tar(changedLayer());
+  const config = { Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'], Cmd: ['/bin/bash'], WorkingDir: '/' };
+  for (const [tag, layers] of [
+    ['base', []],
+    ['changed', [changes]],
+  ] as const) {
+    writeImage(layout, [...layers], {
+      tag,
+      config,
+      blob: (bytes) => gzipSync(bytes),
+      edit: {
+        config: (document) => {
+          document.rootfs.diff_ids.unshift(diffID);
+          document.history?.unshift({ created: '2020-01-01T00:00:00Z', created_by: 'debootstrap' });
+        },
+        manifest: (document) => {
+          document.layers.unshift(put(layout, blob, 'application/vnd.oci.image.layer.v1.tar+gzip'));
+        },
+      },
+    });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) build(process.argv[2]!);
