@@ -1,0 +1,70 @@
+/** Layers that ask for too much: bombs (CVE-2026-59873), depth, counts, names longer than file systems have. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import test from 'ava';
+import { layerhook } from '../../helpers/cli.js';
+import { assertError, unpackHostile } from '../../helpers/hostile.js';
+import { buildImage } from '../../helpers/image.js';
+import { requires } from '../../helpers/requires.js';
+import { tar } from '../../helpers/tar.js';
+import { tmpdir } from '../../helpers/tmp.js';
+import { diffTrees, treeOf } from '../../helpers/tree.js';
+
+test('a gzip bomb ends where the disk does, and leaves it as it was', async (t) => {
+  if (!requires(t, 'root')) return;
+  const mount = join(tmpdir(t), 'mount');
+  mkdirSync(mount);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', mount]);
+  t.teardown(() => void execFileSync('umount', [mount]));
+  const before = treeOf(mount);
+  const image = buildImage(t, [[{ name: 'zeros', content: Buffer.alloc(300_000_000) }]]);
+  const finished = await layerhook(['unpack', '--image', image.reference, join(mount, 'bundle')]);
+  assertError(t, finished, 'NO_SPACE');
+  t.deepEqual(
+    diffTrees(before, treeOf(mount), (_, field) => field === 'mtime'),
+    [],
+  );
+});
+
+test('a tar that says it is larger than it is fails, however much it says', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { status } = await unpackHostile(t, () => [[{ name: 'a', content: 'x', size: 0o77777777777 }]]);
+  t.not(status, 0);
+});
+
+test('a directory two thousand levels deep is made, or refused, and can be removed', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { status } = await unpackHostile(t, () => [[{ name: `${'d/'.repeat(2000)}file` }]]);
+  if (status === 0) t.pass();
+});
+
+for (const [what, name] of [
+  ['a name of 256 bytes', 'n'.repeat(256)],
+  ['a path of 70,000 bytes', 'nnnnnnnnn/'.repeat(7000)],
+]) {
+  test(`${what} is one clear error`, async (t) => {
+    if (!requires(t, 'root')) return;
+    const { status } = await unpackHostile(t, () => [[{ name: name! }]]);
+    if (what === 'a name of 256 bytes') t.not(status, 0);
+    else t.pass();
+  });
+}
+
+test('many gzip members, empty ones among them, and zeros after the end are one layer', async (t) => {
+  if (!requires(t, 'root')) return;
+  const bytes = Buffer.concat([tar([{ name: 'a', content: 'a' }]), Buffer.alloc(50_000)]);
+  const { rootfs } = await unpackHostile(t, () => [bytes], {
+    blob: (whole) => {
+      const parts = [
+        whole.subarray(0, 700),
+        Buffer.alloc(0),
+        whole.subarray(700, 1024),
+        whole.subarray(1024),
+      ];
+      return Buffer.concat(parts.map((part) => gzipSync(part)));
+    },
+  });
+  t.is(rootfs?.get('a')?.size, 1);
+});

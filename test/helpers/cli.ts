@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { ExecutionContext } from 'ava';
+
+/** The command line's entry file, as `npm install` links it. */
+export const mainFile = `${process.cwd()}/dist/src/cli/main.js`;
+
+export interface Finished {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** called as soon as the process runs, for example to send it a signal */
+  started?: (pid: number) => void;
+}
+
+/** Runs a program to its end. */
+export async function run(file: string, args: string[], options: RunOptions = {}): Promise<Finished> {
+  const child = spawn(file, args, {
+    cwd: options.cwd ?? '/',
+    env: { ...process.env, NO_COLOR: '1', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (chunk: string) => {
+      output[stream] += chunk;
+    });
+  }
+  if (child.pid !== undefined) options.started?.(child.pid);
+  const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return { status, signal, ...output };
+}
+
+/** Runs layerhook's command line to its end. No user's hooks.toml is read. */
+export function layerhook(args: string[], options: RunOptions = {}): Promise<Finished> {
+  const env = { XDG_CONFIG_HOME: '/nonexistent', ...options.env };
+  return run(process.execPath, [mainFile, ...args], { ...options, env });
+}
+
+/** Runs a program that must succeed; gives its stdout. */
+export async function succeed(t: ExecutionContext<unknown>, finished: Promise<Finished>): Promise<string> {
+  const { status, signal, stdout, stderr } = await finished;
+  if (status !== 0) throw new Error(`ended with ${signal ?? status}:\n${stdout}${stderr}`);
+  t.is(status, 0);
+  return stdout;
+}
