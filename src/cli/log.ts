@@ -1,4 +1,5 @@
 import type { Logger } from '../engine/log.js';
+import { oneLine } from '../errors/error.js';
 import type { Persona } from './command.js';
 import type { LogLevel, Settings } from './globals.js';
 import { painter } from './paint.js';
@@ -22,9 +23,10 @@ export async function createLogger(
   const line = logLine(settings, persona, write);
   const trace = process.env.DEBUG?.includes('layerhook') ? await createTrace() : undefined;
   const least = order.indexOf(settings.level);
+  const text = settings.format === 'json' ? String : oneLine;
   const at = (level: LogLevel & keyof Logger) => (message: string, fields?: LogFields) => {
     trace?.(level, message, fields);
-    if (order.indexOf(level) >= least) line(level, message, fields);
+    if (order.indexOf(level) >= least) line(level, text(message), fields);
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
@@ -63,7 +65,7 @@ const formatApex: Format = (level, message, fields, color) => {
 
 function fieldText(fields: LogFields): string {
   return Object.entries(fields)
-    .map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => ` ${name}=${typeof value === 'string' ? oneLine(value) : JSON.stringify(value)}`)
     .join('');
 }
 

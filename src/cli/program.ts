@@ -11,11 +11,10 @@ import { isLayerhookError } from '../errors/index.js';
 import type { CommandSpec, CommandTable, OptionSpecs, OptionValues, Persona } from './command.js';
 import { execute, print } from './execute.js';
 import { type FoundCommand, find } from './find.js';
-import { globalOptions, readSettings } from './globals.js';
+import { globalOptions, readSettings, type Settings } from './globals.js';
 import { normalizeFlags } from './goflags.js';
 import { parseArguments } from './parse.js';
 import { report } from './report.js';
-import { createScreen } from './screen.js';
 import { usageError } from './usage.js';
 
 /**
@@ -27,12 +26,14 @@ import { usageError } from './usage.js';
 export async function main(argv: readonly string[], table: CommandTable): Promise<number> {
   const persona: Persona = basename(argv[1] ?? '') === 'umoci' ? 'umoci' : 'layerhook';
   const words = argv.slice(2);
+  const tell = (error: unknown) =>
+    report(error, { settings: guessSettings(words), persona, write: (text) => process.stderr.write(text) });
   quietBrokenPipes();
+  process.on('uncaughtException', (error) => process.exit(tell(error)));
   try {
     return await dispatch(words, table, persona);
   } catch (error) {
-    const settings = { format: guessFormat(words), color: false, debug: false };
-    return report(error, { settings, persona, write: createScreen(process.stderr).write });
+    return tell(error);
   }
 }
 
@@ -126,7 +127,8 @@ function quietBrokenPipes(): void {
   }
 }
 
-/** How to report an error in the options themselves. */
-function guessFormat(words: readonly string[]): 'text' | 'json' {
-  return /(^|\0)--?log-format[=\0]json(\0|$)/.test(words.join('\0')) ? 'json' : 'text';
+/** How to report an error in the options themselves, which are not parsed then. */
+function guessSettings(words: readonly string[]): Pick<Settings, 'format' | 'color' | 'debug'> {
+  const json = /(^|\0)--?log-format[=\0]json(\0|$)/.test(words.join('\0'));
+  return { format: json ? 'json' : 'text', color: false, debug: words.includes('--debug') };
 }

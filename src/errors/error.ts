@@ -45,12 +45,13 @@ export function isLayerhookError<Code extends ErrorCode = ErrorCode>(
   );
 }
 
-/** `details` as one line: control characters, which hostile names may carry, are shown as escapes. */
+/** The message with its details, each in one line. */
 function fill(template: string, details: Readonly<Record<string, string | number>>): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => oneLine(String(details[name] ?? '')));
 }
 
-function oneLine(text: string): string {
+/** Text as one line: control characters, which hostile names may carry to a terminal, are shown as escapes. */
+export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
     JSON.stringify(char)

@@ -22,6 +22,7 @@ const echo = defineCommand({
     log.debug('debugging');
     log.info('informing', { count: 2 });
     log.warn('warning', { path: '/x y' });
+    if (args[0] === 'evil') log.warn('a\nb\u001b[2J', { name: 'c\u001bd' });
     print(JSON.stringify({ args, options, map, history, hooksFile }));
   },
 });
@@ -35,6 +36,8 @@ const fail = defineCommand({
     const cause = new Error('the cause');
     if (how === 'known') throw new LayerhookError('LAYOUT_NOT_FOUND', { path }, cause);
     if (how === 'escapes') throw new LayerhookError('LAYOUT_NOT_FOUND', { path: 'a\nb\u001b[31m' });
+    if (how === 'later')
+      await new Promise(() => setTimeout(() => Promise.reject(new Error('nobody waits')), 10));
     if (how === 'bug') throw new TypeError('cannot read\nof undefined');
     throw Object.assign(new Error(`${how}: xyz, open`), { code: how, syscall: 'open', path });
   },

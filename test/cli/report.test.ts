@@ -13,6 +13,8 @@ test('an error is one line: what, where, what would be right', (t) => {
 });
 
 test('control characters of a hostile name do not reach the terminal', (t) => {
+  const { stderr } = run('echo', '--image', 'a', 'evil');
+  t.true(stderr.endsWith('\nlayerhook: warning: a\\nb\\u001b[2J name=c\\u001bd\n'), stderr);
   t.regex(run('fail', 'escapes').stderr, /^layerhook: no OCI image layout at a\\nb\\u001b\[31m; [^\n]*\n$/);
 });
 
@@ -55,6 +57,12 @@ test('a bug of ours is called one, without a stack', (t) => {
   const { status, stderr } = run('fail', 'bug');
   t.is(status, 1);
   t.regex(stderr, /^layerhook: internal error: cannot read; this is a bug of layerhook; [^\n]+\n$/);
+});
+
+test('an error that nobody waits for ends the run as any other', (t) => {
+  const { status, stderr } = run('fail', 'later');
+  t.is(status, 1);
+  t.regex(stderr, /^layerhook: internal error: nobody waits; [^\n]+\n$/);
 });
 
 test('the log goes to stderr, from the level asked for', (t) => {
