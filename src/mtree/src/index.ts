@@ -24,4 +24,4 @@ export { type TreeSink, writeTree } from './tree.js';
 export type { Values } from './values.js';
 export { unvis, vis } from './vis.js';
 export { create, type WalkOptions, walk } from './walk.js';
-export { ManifestWriter, type ManifestWriterOptions, TreeWriter, type TreeWriterOptions } from './writer.js';
+export { ManifestWriter, type ManifestWriterOptions } from './writer.js';
