@@ -6,6 +6,8 @@ import { checkConfig } from './schema.js';
 import { readToml } from './toml.js';
 import type { HookEntry, LoadedConfig } from './types.js';
 
+export type { LoadedConfig } from './types.js';
+
 /**
  * Finds hooks.toml, checks all of it, and loads its modules.
  *

@@ -54,9 +54,16 @@ function readTrusted(file: string): string {
     source = readSmall(file);
   } catch (error) {
     if (error instanceof LayerhookError) throw error;
-    throw unreadable(error instanceof Error ? error.message : String(error), error);
+    throw unreadable(reasonOf(error), error);
   }
   return source;
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'it does not exist';
+  if (code === 'EACCES') return 'permission denied';
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message;
 }
 
 function readSmall(file: string): string {

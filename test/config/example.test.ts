@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import test from 'ava';
-import { load, privateDir, script } from './helpers.js';
+import { load, privateDir, script, write } from './helpers.js';
 
 const example = readFileSync('hooks.toml.example', 'utf8');
 
 test('hooks.toml.example loads, with its programs in place', async (t) => {
   const dir = privateDir(t);
   for (const name of ['layer-cache.sh', 'list-changes', 'forget']) script(dir, name, 'exit 77');
+  write(dir, 'lib/add-mount.mjs', readFileSync('docs/examples/add-mount.mjs', 'utf8'));
   const text = example
     .replaceAll('/usr/local/libexec/layerhook', dir)
-    .replaceAll('/usr/local/lib/layerhook', resolve('docs/examples'));
+    .replaceAll('/usr/local/lib/layerhook', join(dir, 'lib'));
   const loaded = await load(dir, text);
   t.deepEqual(
     loaded?.entries.map(({ run, points }) => [run.type, ...points]),

@@ -82,6 +82,13 @@ test('a named file that is missing, no file, or not UTF-8 is CONFIG_UNREADABLE',
     message: /missing\.toml/,
   });
   await t.throwsAsync(loadHooks({ env: { LAYERHOOK_HOOKS: missing } }), { code: 'CONFIG_UNREADABLE' });
+  const { writeFileSync } = await import('node:fs');
+  const latin1 = write(dir, 'latin1.toml', '');
+  writeFileSync(latin1, Buffer.from('# h\xf6me', 'latin1'));
+  await t.throwsAsync(loadHooks({ file: latin1, env: {} }), {
+    code: 'CONFIG_UNREADABLE',
+    message: /not UTF-8/,
+  });
   await t.throwsAsync(loadHooks({ file: dir, env: {} }), { code: 'CONFIG_UNREADABLE', message: /no file/ });
 });
 

@@ -1,0 +1,58 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { privateDir, script, write } from '../config/helpers.js';
+import { runFile } from './run.js';
+
+const bin = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
+const hooks = (...args: string[]) => runFile(bin, ['hooks', ...args]);
+
+test('hooks check shows what each hook would be called with', (t) => {
+  const dir = privateDir(t);
+  const program = script(dir, 'cache', '');
+  const file = write(
+    dir,
+    'hooks.toml',
+    `[[hook]]\npoint = "bundle.ociv1.remove"\nexec = ["${program}", "two words"]\nenv = ["A=b"]\ntimeout = 9\non-failure = "continue"\n`,
+  );
+  const { status, stdout, stderr } = hooks('check', file);
+  t.is(stderr, '');
+  t.is(status, 0);
+  const lines = stdout.split('\n');
+  t.is(lines[0], `${file} is good: 1 hook, driver copy, mtree always, store none`);
+  for (const expected of [
+    `hooks.toml:1 exec ${program}`,
+    '  timeout     9 s',
+    '  on-failure  continue',
+    '  bundle.ociv1.remove',
+    `    argv      ["${program}","two words","bundle.ociv1.remove"]`,
+    '    cwd       /',
+    '              LANG=C.UTF-8',
+    '              A=b',
+  ]) {
+    t.true(lines.includes(expected), `${expected}\n${stdout}`);
+  }
+  t.regex(stdout, /^ {4}stdin {5}\{"point":"bundle\.ociv1\.remove","bundle":"\/srv\/bundle",.*\}$/m);
+  const json = JSON.parse(hooks('check', '--hooks', file, '--json').stdout);
+  t.like(json, { file, driver: { name: 'copy' }, mtree: 'always', store: null });
+  t.like(json.hooks[0], { line: 1, timeout: 9, onFailure: 'continue' });
+  t.like(json.hooks[0].calls[0], {
+    argv: [program, 'two words', 'bundle.ociv1.remove'],
+    cwd: '/',
+    env: { A: 'b' },
+  });
+});
+
+test('hooks check says what is wrong, in one line', (t) => {
+  const dir = privateDir(t);
+  const file = write(dir, 'hooks.toml', '[[hook]]\npoint = "bundle.ociv1.rmove"\nexec = ["/bin/sh"]\n');
+  const { status, stdout, stderr } = hooks('check', file);
+  t.is(status, 1);
+  t.is(stdout, '');
+  t.is(
+    stderr,
+    `layerhook: ${file}:2: "bundle.ociv1.rmove" is no lifecycle point (did you mean bundle.ociv1.remove?); layerhook hooks list shows them all\n`,
+  );
+  t.is(hooks('check', join(dir, 'missing')).status, 1);
+  t.not(hooks('check', file, file).status, 0);
+});
