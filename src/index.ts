@@ -1,7 +1,9 @@
 /** The public API of layerhook: what a library user, a hook module or a driver may import. */
 export * from './engine/log.js';
+export { type ManifestCheck, openManifestCheck, readManifest } from './engine/manifest-check.js';
 export * from './engine/points.js';
 export * from './errors/index.js';
 export type * from './image/types.js';
 export type * from './layer/types.js';
+export * from './layer/walk/index.js';
 export * from './system/bytes.js';

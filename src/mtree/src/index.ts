@@ -23,5 +23,5 @@ export { formatBSD, formatJSON, formatPaths } from './report.js';
 export { type TreeSink, writeTree } from './tree.js';
 export type { Values } from './values.js';
 export { unvis, vis } from './vis.js';
-export { create, type WalkOptions, walk } from './walk.js';
+export { create, toKeywords, type WalkOptions, walk } from './walk.js';
 export { ManifestWriter, type ManifestWriterOptions } from './writer.js';

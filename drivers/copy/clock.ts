@@ -1,0 +1,51 @@
+import { closeSync, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { FileTime } from './stat-index.js';
+
+const nsPerSec = 1_000_000_000n;
+/** The clock that stamps files moves in steps of up to 10 ms; some filesystems keep whole seconds only. */
+const patience = 2500;
+
+/** The time that the filesystem of a directory would stamp a file with now. */
+export function fileClock(directory: string): FileTime {
+  return withProbe(directory, (touch) => touch());
+}
+
+/**
+ * Waits until the filesystem's clock has moved on, which takes a few ms: a file that was changed before the call and
+ * is not changed after it has an earlier ctime than the time that is given.
+ */
+export async function nextTick(directory: string): Promise<FileTime> {
+  return withProbe(directory, async (touch) => {
+    const start = touch();
+    const end = performance.now() + patience;
+    for (;;) {
+      const now = touch();
+      if (now.sec !== start.sec || now.nsec !== start.nsec || performance.now() > end) return now;
+      await wait(1);
+    }
+  });
+}
+
+function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
+  const path = `${directory}/layerhook.clock`;
+  const fd = openSync(path, 'w', 0o600);
+  const close = () => {
+    closeSync(fd);
+    rmSync(path, { force: true });
+  };
+  const touch = () => {
+    writeSync(fd, '.', 0);
+    const { ctimeNs } = fstatSync(fd, { bigint: true });
+    return { sec: Number(ctimeNs / nsPerSec), nsec: Number(ctimeNs % nsPerSec) };
+  };
+  try {
+    const result = use(touch);
+    if (result instanceof Promise) return result.finally(close) as T;
+    close();
+    return result;
+  } catch (error) {
+    close();
+    throw error;
+  }
+}

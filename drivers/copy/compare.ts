@@ -1,0 +1,140 @@
+import {
+  type ByteString,
+  type ChangeKind,
+  comparePaths,
+  type StatTable,
+  statWord,
+  statWords,
+} from 'layerhook';
+import { isRacy, type StatIndex } from './stat-index.js';
+
+/**
+ * How a file differs from its row in the index. `suspect`: everything that an image holds and stat tells is the
+ * same, but something else is not, so that content or extended attributes may differ.
+ */
+export type Finding = ChangeKind | 'suspect';
+
+/**
+ * Compares a rootfs with its index.
+ *
+ * @param report called in the order of a walk for every file that is not surely the same; rows of the two tables, -1 for none
+ */
+export function compareStats(
+  index: StatIndex,
+  now: StatTable,
+  report: (finding: Finding, path: ByteString, oldRow: number, newRow: number) => void,
+): void {
+  const devices = { old: rootDevice(index), new: rootDevice(now) };
+  const groups = new HardlinkGroups(index, now);
+  let o = 0;
+  let n = 0;
+  while (o < index.paths.length || n < now.paths.length) {
+    const oldPath = index.paths[o];
+    const newPath = now.paths[n];
+    const order = oldPath === undefined ? 1 : newPath === undefined ? -1 : comparePaths(oldPath, newPath);
+    if (order < 0) report('delete', oldPath!, o++, -1);
+    else if (order > 0) report('add', newPath!, -1, n++);
+    else {
+      const finding = compareRows(o, n);
+      if (finding !== 'same') report(finding, newPath!, o, n);
+      o++;
+      n++;
+    }
+  }
+
+  function compareRows(oldRow: number, newRow: number): Finding | 'same' {
+    const a = index.words;
+    const b = now.words;
+    const x = oldRow * statWords;
+    const y = newRow * statWords;
+    for (const word of imageWords) if (a[x + word] !== b[y + word]) return 'modify';
+    let same = !isRacy(index.tick, a, oldRow);
+    for (const word of hostWords) same &&= a[x + word] === b[y + word];
+    same &&= sameDevice(a, x, b, y, devices);
+    if (same) return 'same';
+    return groups.differ(oldRow, newRow) ? 'modify' : 'suspect';
+  }
+}
+
+/** Words that differ only if umoci would call the file changed, and device numbers. */
+const imageWords = [
+  ...[statWord.mode, statWord.uid, statWord.gid, statWord.nlink, statWord.size, statWord.size + 1],
+  ...[statWord.mtimeSec, statWord.mtimeSec + 1, statWord.rdevMajor, statWord.rdevMinor],
+];
+
+/** Words that differ if anything may have been done to the file. */
+const hostWords = [
+  ...[statWord.ino, statWord.ino + 1, statWord.mtimeNsec],
+  ...[statWord.ctimeSec, statWord.ctimeSec + 1, statWord.ctimeNsec],
+];
+
+type Device = [major: number, minor: number];
+
+function rootDevice({ words }: StatTable): Device {
+  return [words[statWord.devMajor] ?? 0, words[statWord.devMinor] ?? 0];
+}
+
+/** A filesystem without a device of its own has another number after each mount: what counts is where it changes. */
+function sameDevice(
+  a: Uint32Array,
+  x: number,
+  b: Uint32Array,
+  y: number,
+  root: { old: Device; new: Device },
+): boolean {
+  const old: Device = [a[x + statWord.devMajor]!, a[x + statWord.devMinor]!];
+  const [major, minor] = old[0] === root.old[0] && old[1] === root.old[1] ? root.new : old;
+  return b[y + statWord.devMajor] === major && b[y + statWord.devMinor] === minor;
+}
+
+/** Tells whether a file has other names now than it had. What it needs it gathers when it is first asked. */
+class HardlinkGroups {
+  readonly #tables: [StatTable, StatTable];
+  #names: [Map<string, ByteString[]>, Map<string, ByteString[]>] | undefined;
+  readonly #known = new Map<string, boolean>();
+
+  constructor(old: StatTable, now: StatTable) {
+    this.#tables = [old, now];
+  }
+
+  differ(oldRow: number, newRow: number): boolean {
+    const [old, now] = this.#tables;
+    if (!mayHaveOtherNames(old.words, oldRow) && !mayHaveOtherNames(now.words, newRow)) return false;
+    this.#names ??= [groupNames(old), groupNames(now)];
+    const keys = [inode(old.words, oldRow), inode(now.words, newRow)] as const;
+    const pair = keys.join(' ');
+    let answer = this.#known.get(pair);
+    if (answer === undefined) {
+      const [before, after] = [this.#names[0].get(keys[0]) ?? [], this.#names[1].get(keys[1]) ?? []];
+      answer = before.length !== after.length || before.some((name, i) => name !== after[i]);
+      this.#known.set(pair, answer);
+    }
+    return answer;
+  }
+}
+
+function groupNames({ paths, words }: StatTable): Map<string, ByteString[]> {
+  const groups = new Map<string, ByteString[]>();
+  paths.forEach((path, row) => {
+    if (!mayHaveOtherNames(words, row)) return;
+    const key = inode(words, row);
+    const names = groups.get(key);
+    if (names) names.push(path);
+    else groups.set(key, [path]);
+  });
+  return groups;
+}
+
+function mayHaveOtherNames(words: Uint32Array, row: number): boolean {
+  const at = row * statWords;
+  return words[at + statWord.nlink]! > 1 && (words[at + statWord.mode]! & typeBits) !== directory;
+}
+
+function inode(words: Uint32Array, row: number): string {
+  const at = row * statWords;
+  const { devMajor, devMinor, ino } = statWord;
+  return `${words[at + devMajor]}:${words[at + devMinor]}:${words[at + ino]}:${words[at + ino + 1]}`;
+}
+
+const typeBits = 0o170000;
+const directory = 0o040000;

@@ -1,0 +1,134 @@
+import { dirname, join } from 'node:path';
+import {
+  type ByteString,
+  type Change,
+  type DeltaContext,
+  type Driver,
+  declined,
+  type ImageContext,
+  openManifestCheck,
+  type RefreshContext,
+  type StatTable,
+  statTree,
+} from 'layerhook';
+import { fileClock, nextTick } from './clock.js';
+import { compareStats } from './compare.js';
+import { mergePacked } from './refresh.js';
+import {
+  type FileTime,
+  readStatIndex,
+  removeStatIndex,
+  type StatIndex,
+  writeStatIndex,
+} from './stat-index.js';
+
+/** What a delta was made of; what becomes the index if the bundle is refreshed. */
+interface Seen {
+  index: StatIndex | undefined;
+  now: StatTable;
+  tick: FileTime;
+  masked: boolean;
+  /** files that stat left in doubt, and that have changed */
+  exposed: Set<ByteString>;
+}
+
+/**
+ * The default driver: a bundle has one plain rootfs directory.
+ *
+ * It writes down what stat says of each file after unpacking (`layerhook.index` in the bundle), and later reads only
+ * the files of which stat says something else. What they were like then tells umoci's mtree manifest. It finds what
+ * umoci finds, and device numbers and hardlinks too. Where there is no index it declines, and layerhook
+ * compares with the manifest alone.
+ */
+export default function copyDriver(): Driver {
+  const seen = new Map<string, Seen>();
+  return {
+    name: 'copy',
+    hooks: {
+      'unpack.ociv1.bundle.assemble': assemble,
+      'repack.ociv1.layer.delta-list': (context) => listDelta(context, seen),
+      'repack.ociv1.layer.refresh-bundle': (context) => refresh(context, seen),
+    },
+  };
+}
+
+async function assemble({ rootfs, manifestDescriptor, log }: ImageContext): Promise<void> {
+  const tick = await nextTick(dirname(rootfs));
+  const table = statTree(rootfs);
+  writeStatIndex(indexFile(rootfs), { ...table, tick, manifest: manifestDescriptor.digest });
+  log.debug('wrote the stat index', { files: table.paths.length });
+}
+
+async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
+  const { rootfs, manifestDescriptor, maskPaths, log } = context;
+  const index = indexOf(rootfs, manifestDescriptor.digest);
+  const tick = clockIfWritable(rootfs);
+  const now = statTree(rootfs);
+  const exposed = new Set<ByteString>();
+  if (tick) seen.set(rootfs, { index, now, tick, masked: maskPaths.length > 0, exposed });
+  if (index === undefined) {
+    log.debug('there is no stat index of this image');
+    return declined;
+  }
+  const changes: Change[] = [];
+  const suspects: ByteString[] = [];
+  compareStats(index, now, (finding, path) => {
+    if (finding === 'suspect') suspects.push(path);
+    else changes.push({ path, kind: finding });
+  });
+  log.debug('compared stats', {
+    files: now.paths.length,
+    changes: changes.length,
+    suspects: suspects.length,
+  });
+  for (const path of await reallyChanged(suspects, context)) {
+    exposed.add(path);
+    changes.push({ path, kind: 'modify' });
+  }
+  return changes;
+}
+
+/** Of the files that may have changed those that have, by the manifest; without one, all. */
+async function reallyChanged(suspects: ByteString[], { rootfs, mtree }: DeltaContext): Promise<ByteString[]> {
+  if (suspects.length === 0 || mtree === null) return suspects;
+  const manifest = await openManifestCheck(rootfs, mtree);
+  try {
+    return suspects.filter((path) => !manifest.isUnchanged(path));
+  } finally {
+    manifest.close();
+  }
+}
+
+/**
+ * The index of the new image is what was seen before the delta: a file that changed since then has another ctime
+ * now, and is found next time. Without having seen it there is no index, and next time the manifest alone tells.
+ */
+function refresh({ rootfs, manifestDescriptor, changes }: RefreshContext, seen: Map<string, Seen>): void {
+  const state = seen.get(rootfs);
+  seen.delete(rootfs);
+  if (state === undefined || (state.index === undefined && state.masked)) {
+    removeStatIndex(indexFile(rootfs));
+    return;
+  }
+  const { index, now, tick, exposed } = state;
+  const table = index === undefined ? now : mergePacked(index, now, changes, exposed);
+  writeStatIndex(indexFile(rootfs), { ...table, tick, manifest: manifestDescriptor.digest });
+}
+
+function indexOf(rootfs: string, manifest: string): StatIndex | undefined {
+  const index = readStatIndex(indexFile(rootfs));
+  return index?.manifest === manifest ? index : undefined;
+}
+
+/** Of a bundle that cannot be written to, the index cannot be refreshed either. */
+function clockIfWritable(rootfs: string): FileTime | undefined {
+  try {
+    return fileClock(dirname(rootfs));
+  } catch {
+    return undefined;
+  }
+}
+
+function indexFile(rootfs: string): string {
+  return join(dirname(rootfs), 'layerhook.index');
+}

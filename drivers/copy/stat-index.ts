@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type StatTable, statWord, statWords } from 'layerhook';
+
+/** What stat said of every file of a rootfs when it was as an image has it. */
+export interface StatIndex extends StatTable {
+  /** of the image manifest that the rootfs is like */
+  manifest: string;
+  /** a file with a ctime of this or later may have changed after its stat was taken, with no trace in it */
+  tick: FileTime;
+}
+
+/** A time as the filesystem has it. */
+export interface FileTime {
+  sec: number;
+  nsec: number;
+}
+
+/** The file begins with this. */
+const magic = 'layerhook stat index 1\n';
+const digestSize = 32;
+const wordSize = 4;
+
+interface Head {
+  manifest: string;
+  tick: FileTime;
+  files: number;
+  pathBytes: number;
+}
+
+/**
+ * Writes an index, whole or not at all. Nothing is flushed to disk: what a power cut leaves does not fit the
+ * checksum at its end.
+ */
+export function writeStatIndex(file: string, { manifest, tick, paths, words }: StatIndex): void {
+  const names = Buffer.from(paths.join('\0'), 'latin1');
+  const head: Head = { manifest, tick, files: paths.length, pathBytes: names.length };
+  const parts = [
+    Buffer.from(padded(`${magic}${JSON.stringify(head)}\n`)),
+    Buffer.from(words.buffer, words.byteOffset, words.byteLength),
+    names,
+  ];
+  const temporary = `${file}.tmp`;
+  try {
+    writeFileSync(temporary, Buffer.concat([...parts, digest(parts)]), { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Reads an index; undefined if there is none, or none that is whole. */
+export function readStatIndex(file: string): StatIndex | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch {
+    return undefined;
+  }
+  const content = bytes.subarray(0, Math.max(0, bytes.length - digestSize));
+  if (!content.toString('latin1', 0, magic.length).startsWith(magic)) return undefined;
+  if (!digest([content]).equals(bytes.subarray(content.length))) return undefined;
+  const headEnd = content.indexOf('\n', magic.length) + 1;
+  const { manifest, tick, files, pathBytes } = JSON.parse(
+    content.toString('latin1', magic.length, headEnd),
+  ) as Head;
+  const names = content.toString('latin1', content.length - pathBytes);
+  const offset = content.byteOffset + headEnd;
+  const words = content.buffer.slice(offset, offset + files * statWords * wordSize);
+  return { manifest, tick, paths: names.split('\0'), words: new Uint32Array(words) };
+}
+
+/** Removes an index, if there is one. */
+export function removeStatIndex(file: string): void {
+  rmSync(file, { force: true });
+}
+
+/** Whether a file may have changed after its stat was taken. */
+export function isRacy(tick: FileTime, words: Uint32Array, row: number): boolean {
+  const at = row * statWords + statWord.ctimeSec;
+  const sec = words[at]! + (words[at + 1]! | 0) * 0x100000000;
+  return sec > tick.sec || (sec === tick.sec && words[row * statWords + statWord.ctimeNsec]! >= tick.nsec);
+}
+
+/** The words that follow begin at a multiple of their size. */
+function padded(head: string): string {
+  const missing = (wordSize - (head.length % wordSize)) % wordSize;
+  return head.slice(0, -1) + ' '.repeat(missing) + head.slice(-1);
+}
+
+function digest(parts: Buffer[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}

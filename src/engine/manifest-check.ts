@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Manifest } from 'mtree-ts';
+import { LayerhookError } from '../errors/index.js';
+import { readContent } from '../layer/generate/content.js';
+import { RootfsReader } from '../layer/generate/rootfs.js';
+import type { ByteString } from '../system/bytes.js';
+import { close } from '../system/files.js';
+import { StatBuffer } from '../system/stat.js';
+import { manifestValues } from './manifest-values.js';
+
+/** Compares single files of a rootfs with the mtree manifest of a bundle, as umoci would. */
+export interface ManifestCheck {
+  /**
+   * Whether a file is as the manifest says, its content and extended attributes included: umoci's keywords.
+   *
+   * @param path relative to the rootfs
+   * @throws LayerhookError FILE_CHANGED, SYSTEM
+   */
+  isUnchanged(path: ByteString): boolean;
+  close(): void;
+}
+
+/**
+ * Reads a bundle's manifest to look up files in it.
+ *
+ * @param mtreeFile its path
+ * @throws LayerhookError MTREE_INVALID, SYSTEM
+ */
+export async function openManifestCheck(rootfs: string, mtreeFile: string): Promise<ManifestCheck> {
+  const { compare, Entry, Manifest, toKeywords, umociKeywords } = await import('mtree-ts');
+  const manifest = await readManifest(mtreeFile);
+  const reader = new RootfsReader(rootfs);
+  const stat = new StatBuffer();
+  return {
+    isUnchanged: (path) => guard(mtreeFile, () => isUnchanged(path)),
+    close: () => reader.close(),
+  };
+
+  function isUnchanged(path: ByteString): boolean {
+    const old = manifest.get(path);
+    if (old === undefined || !reader.stat(path, stat)) return false;
+    const values = manifestValues({ stat, xattrs: reader.xattrs(path), ...contentOf(reader, path, stat) });
+    const now = new Entry(path, 0, '', toKeywords(values, umociKeywords));
+    return (
+      compare(new Manifest([old]), new Manifest([now]), { keywords: umociKeywords, strict: true }).length ===
+      0
+    );
+  }
+}
+
+/** Reads a manifest. @throws LayerhookError MTREE_INVALID, SYSTEM */
+export async function readManifest(file: string): Promise<Manifest> {
+  const { parse } = await import('mtree-ts');
+  return guard(file, () => parse(readFileSync(file)));
+}
+
+/** Entries are parsed when first looked at, so any use of a manifest may find it malformed. */
+function guard<T>(file: string, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    if (error instanceof LayerhookError) throw error;
+    const { name, message, code } = error as NodeJS.ErrnoException;
+    if (name === 'MtreeError') {
+      const { line = 0 } = error as { line?: number };
+      throw new LayerhookError('MTREE_INVALID', { file, line, reason: message }, error);
+    }
+    const expected = 'check that it exists and may be read';
+    throw new LayerhookError(
+      'SYSTEM',
+      { what: `cannot read ${file}`, reason: code ?? message, expected },
+      error,
+    );
+  }
+}
+
+function contentOf(
+  reader: RootfsReader,
+  path: ByteString,
+  stat: StatBuffer,
+): { link?: ByteString; sha256?: string } {
+  if (stat.isSymlink) return { link: reader.readlink(path) };
+  if (!stat.isFile) return {};
+  const fd = reader.openFile(path, stat);
+  try {
+    const hash = createHash('sha256');
+    for (const chunk of readContent(fd, path, stat)) hash.update(chunk);
+    return { sha256: hash.digest('hex') };
+  } finally {
+    close(fd);
+  }
+}
