@@ -52,7 +52,7 @@ export function makeTree(root: string): void {
     utimesSync(join(root, name), 1_000_000 + index, 1_000_000 + index);
   }
   writeFileSync(join(root, 'sub/file'), 'x'.repeat(300_000), { mode: 0o4755 });
-  writeFileSync(join(root, 'zz/none'), '', { mode: 0o000 });
+  writeFileSync(join(root, 'zz/none'), '', { mode: isRoot ? 0o000 : 0o600 });
   linkSync(join(root, 'plain'), join(root, 'sub/hardlink'));
   symlinkSync(Buffer.from('target with sp#ce\xff', 'latin1'), join(root, 'symlink'));
   symlinkSync('..', join(root, 'sub/up'));
@@ -60,7 +60,7 @@ export function makeTree(root: string): void {
   utimesSync(join(root, 'sub/file'), 1_600_000_000.25, 1_600_000_000.25);
   lutimesSync(join(root, 'symlink'), 12, 12);
   execFileSync('mkfifo', [join(root, 'fifo')]);
-  if (process.getuid?.() === 0) {
+  if (isRoot) {
     chownSync(join(root, 'sub'), 5, 6);
     chownSync(join(root, 'sub/deep'), 4_000_000_000, 4_000_000_001);
     execFileSync('mknod', [join(root, 'zz/char'), 'c', '1', '3']);
@@ -68,9 +68,16 @@ export function makeTree(root: string): void {
   }
 }
 
+const isRoot = process.getuid?.() === 0;
+
+/** A name for an extended attribute that tmpfs takes, even if its kernel is too old for those of users. */
+export function xattrName(name: string): string {
+  return `${isRoot ? 'trusted' : 'user'}.${name}`;
+}
+
 /** Sets an extended attribute with the program of the attr package. */
 export function setXattr(path: string, name: string, value: string): void {
-  execFileSync('setfattr', ['-n', name, '-v', value, path]);
+  execFileSync('setfattr', ['-n', xattrName(name), '-v', value, path]);
 }
 
 /** Reads the extended attributes of all files below `root` at once, for the option `xattrs`. */

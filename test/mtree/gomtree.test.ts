@@ -28,7 +28,7 @@ import {
 } from 'mtree-ts';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
-import { findGomtree, makeTree, setXattr, xattrReader } from './fixture.js';
+import { findGomtree, makeTree, setXattr, xattrName, xattrReader } from './fixture.js';
 
 const digests = ['md5', 'ripemd160', 'sha1', 'sha256', 'sha384', 'sha512'].map(
   (name) => `${name}digest` as Keyword,
@@ -148,9 +148,9 @@ function prepare(t: ExecutionContext<unknown>): Setup | undefined {
   if (gomtree === undefined) return undefined;
   const root = join(tmpdir(t), 'tree');
   makeTree(root);
-  setXattr(join(root, 'plain'), 'user.one', 'value');
-  setXattr(join(root, 'sub/file'), 'user.gone', 'value');
-  setXattr(join(root, 'zz'), 'user.dir with space#', '0x00ff');
+  setXattr(join(root, 'plain'), 'one', 'value');
+  setXattr(join(root, 'sub/file'), 'gone', 'value');
+  setXattr(join(root, 'zz'), 'dir with space#', '0x00ff');
   return { gomtree, root };
 }
 
@@ -173,9 +173,9 @@ function changeTree(root: string): void {
   rmSync(at('fifo'));
   mkdirSync(at('fifo'));
   rmSync(at('sub/hardlink'));
-  setXattr(at('plain'), 'user.one', 'changed');
-  setXattr(at('sub/file'), 'user.new', 'value');
-  run('setfattr', '-x', 'user.gone', at('sub/file'));
+  setXattr(at('plain'), 'one', 'changed');
+  setXattr(at('sub/file'), 'new', 'value');
+  run('setfattr', '-x', xattrName('gone'), at('sub/file'));
   chmodSync(at('sub/file'), 0o755);
   if (process.getuid?.() === 0) run('chown', '9:9', at('zz/none'));
 }

@@ -1,5 +1,5 @@
 import { MtreeError } from './error.js';
-import { baseName, parentPath } from './path.js';
+import { baseName, joinPath, parentPath } from './path.js';
 
 /** What {@link writeTree} calls: {@link TreeWriter} has these methods. */
 export interface TreeSink<Item> {
@@ -14,7 +14,7 @@ export interface TreeSink<Item> {
  *
  * The caller calls the writer's `end()`.
  *
- * @param items path (a byte string relative to the root, `.` for the root itself) and what is known of it
+ * @param items each path once (a byte string relative to the root, `.` for the root itself) and what is known of it
  * @throws MtreeError INCOMPLETE_TREE, after the rest was written, if the directory of an item is missing or is none
  */
 export function writeTree<Item>(
@@ -25,25 +25,33 @@ export function writeTree<Item>(
   const directories = new Map<string, Children<Item>>();
   let root: Item | undefined;
   for (const [path, item] of items) {
-    if (path === '.') root = item;
-    else
-      childrenOf(directories, parentPath(path))[isDirectory(item) ? 'directories' : 'files'].set(path, item);
+    if (path === '.') {
+      root = item;
+      continue;
+    }
+    const children = childrenOf(directories, parentPath(path));
+    (isDirectory(item) ? children.directories : children.files).push({ name: baseName(path), item });
   }
-  if (root !== undefined) writeDirectory(sink, directories, '.', root);
+  if (root !== undefined) writeDirectory(sink, directories, '.', { name: '.', item: root });
   for (const missing of directories.keys()) {
     throw new MtreeError('INCOMPLETE_TREE', `the tree has no directory ${JSON.stringify(missing)}`);
   }
 }
 
+interface Child<Item> {
+  name: string;
+  item: Item;
+}
+
 interface Children<Item> {
-  files: Map<string, Item>;
-  directories: Map<string, Item>;
+  files: Child<Item>[];
+  directories: Child<Item>[];
 }
 
 function childrenOf<Item>(directories: Map<string, Children<Item>>, path: string): Children<Item> {
   let children = directories.get(path);
   if (children === undefined) {
-    children = { files: new Map(), directories: new Map() };
+    children = { files: [], directories: [] };
     directories.set(path, children);
   }
   return children;
@@ -53,17 +61,20 @@ function writeDirectory<Item>(
   sink: TreeSink<Item>,
   directories: Map<string, Children<Item>>,
   path: string,
-  item: Item,
+  { name, item }: Child<Item>,
 ): void {
-  sink.enterDirectory(baseName(path), item);
+  sink.enterDirectory(name, item);
   const children = directories.get(path);
   directories.delete(path);
   if (children !== undefined) {
-    for (const file of [...children.files.keys()].sort())
-      sink.file(baseName(file), children.files.get(file)!);
-    for (const directory of [...children.directories.keys()].sort()) {
-      writeDirectory(sink, directories, directory, children.directories.get(directory)!);
+    for (const file of children.files.sort(byName)) sink.file(file.name, file.item);
+    for (const child of children.directories.sort(byName)) {
+      writeDirectory(sink, directories, joinPath(path, child.name), child);
     }
   }
   sink.leaveDirectory();
+}
+
+function byName(a: Child<unknown>, b: Child<unknown>): number {
+  return a.name < b.name ? -1 : 1;
 }

@@ -53,7 +53,7 @@ export const formatters: Readonly<Record<SingleKeyword, Formatter>> = {
   inode: ({ inode }) => decimal(inode),
   link: ({ link }) => (link === undefined ? undefined : vis(link)),
   md5digest: ({ md5digest }) => md5digest,
-  mode: ({ mode }) => (mode === 0 ? '0' : `0${mode.toString(8)}`),
+  mode: ({ mode }) => octal(mode),
   nlink: ({ nlink }) => decimal(nlink),
   resdevice: ({ resdevice }) => deviceNumber(resdevice),
   ripemd160digest: ({ ripemd160digest }) => ripemd160digest,
@@ -82,6 +82,11 @@ function toBase64(bytes: Uint8Array): string {
 
 function decimal(value: number | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
+}
+
+/** As printf's `%#o`. */
+function octal(value: number): string {
+  return value === 0 ? '0' : `0${value.toString(8)}`;
 }
 
 function deviceNumber(device: { major: number; minor: number } | undefined): string | undefined {

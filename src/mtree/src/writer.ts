@@ -25,24 +25,27 @@ export interface TreeWriterOptions<Item> {
  */
 export class TreeWriter<Item> {
   readonly #write: (chunk: Buffer) => void;
-  readonly #options: TreeWriterOptions<Item>;
-  readonly #emitters: { emit: Emitter<Item>; maySet: boolean }[];
+  readonly #columns: Column<Item>[];
+  /** uid and gid, if they may be set */
+  readonly #owner: Column<Item>[];
+  /** the part of `/set` that never changes */
+  readonly #defaults: readonly (readonly [keyword: string, pair: string])[];
   readonly #directories: string[] = [];
-  /** what the last `/set` said, each as ` key=value` */
-  #set: readonly string[] = [];
   #hasSet = false;
   #text: string;
 
-  constructor(write: (chunk: Buffer) => void, options: TreeWriterOptions<Item>) {
+  constructor(
+    write: (chunk: Buffer) => void,
+    { keywords, header, emitter, settable }: TreeWriterOptions<Item>,
+  ) {
     // without its type nobody can tell a directory, and where the manifest goes down
-    const keywords = options.keywords.includes('type') ? options.keywords : ['type', ...options.keywords];
+    const columns = keywords.includes('type') ? keywords : ['type', ...keywords];
+    const column = (keyword: string) => ({ keyword, emit: emitter(keyword), set: '' });
     this.#write = write;
-    this.#options = { ...options, keywords };
-    this.#emitters = keywords.map((keyword) => ({
-      emit: options.emitter(keyword),
-      maySet: setKeywords.has(keyword),
-    }));
-    this.#text = headerLines(options.header, keywords);
+    this.#columns = columns.map(column);
+    this.#owner = ['uid', 'gid'].filter(settable).map(column);
+    this.#defaults = defaultSet.filter(([keyword]) => columns.includes(keyword) && settable(keyword));
+    this.#text = headerLines(header, columns);
   }
 
   /** Opens a directory; `name` is a byte string, ignored for the root. */
@@ -74,9 +77,9 @@ export class TreeWriter<Item> {
 
   #entry(encodedName: string, item: Item): void {
     let line = encodedName;
-    for (const { emit, maySet } of this.#emitters) {
+    for (const { emit, set } of this.#columns) {
       const pair = emit(item);
-      if (!maySet || !this.#set.includes(pair)) line += pair;
+      if (pair !== set) line += pair;
     }
     // go-mtree puts a space after the name, come what may
     this.#text += line === encodedName ? `${line} \n` : `${line}\n`;
@@ -85,23 +88,29 @@ export class TreeWriter<Item> {
 
   /** A `/set` line where a directory's owner differs from the last one. */
   #newSet(item: Item): string {
-    const { emitter, keywords, settable } = this.#options;
-    const owner = ownerKeywords
-      .filter(settable)
-      .map((keyword) => ({ keyword, pair: emitter(keyword)(item) }));
-    if (this.#hasSet && owner.every(({ pair }) => this.#set.includes(pair))) return '';
-    const defaults = [...defaultSet].filter(([keyword]) => keywords.includes(keyword) && settable(keyword));
+    const owner = this.#owner.map(({ keyword, emit }) => [keyword, emit(item)] as const);
+    if (this.#hasSet && owner.every(([, pair], i) => pair === this.#owner[i]!.set)) return '';
     // go-mtree's first /set has the owner even if the keywords do not ask for it
-    const shown = owner.filter(({ keyword }) => !this.#hasSet || keywords.includes(keyword));
-    this.#set = [...defaults.map(([, pair]) => pair), ...shown.map(({ pair }) => pair)];
+    const shown = owner.filter(
+      ([name]) => !this.#hasSet || this.#columns.some(({ keyword }) => keyword === name),
+    );
     this.#hasSet = true;
-    return this.#set.length === 0 ? '' : `/set${this.#set.join('')}\n`;
+    const set = new Map([...this.#defaults, ...shown]);
+    for (const column of [...this.#columns, ...this.#owner]) column.set = set.get(column.keyword) ?? '';
+    return set.size === 0 ? '' : `/set${[...set.values()].join('')}\n`;
   }
 
   #flush(): void {
     if (this.#text !== '') this.#write(Buffer.from(this.#text, 'latin1'));
     this.#text = '';
   }
+}
+
+interface Column<Item> {
+  keyword: string;
+  emit: Emitter<Item>;
+  /** what `/set` says of it, '' if nothing */
+  set: string;
 }
 
 export interface ManifestWriterOptions {
@@ -130,16 +139,12 @@ export class ManifestWriter extends TreeWriter<Values> {
 
 const flushLength = 1 << 16;
 
-const ownerKeywords = ['uid', 'gid'];
-
-const defaultSet: ReadonlyMap<string, string> = new Map([
+const defaultSet = [
   ['type', ' type=file'],
   ['nlink', ' nlink=1'],
   ['flags', ' flags=none'],
   ['mode', ' mode=0664'],
-]);
-
-const setKeywords: ReadonlySet<string> = new Set([...defaultSet.keys(), ...ownerKeywords]);
+] as const;
 
 function valuesEmitter(keyword: string): Emitter<Values> {
   if (keyword === 'xattr') return ({ xattrs }) => (xattrs === undefined ? '' : xattrWords(xattrs));
