@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { type Finished, layerhook, succeed } from '../helpers/cli.js';
 import { assertError } from '../helpers/hostile.js';
@@ -61,8 +62,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     mkdirSync(bundles);
     const unpack = ['unpack', '--image', image.reference, join(bundles, 'b')];
     let interrupted = 0;
-    for (const wait of [150, 200, 260, 330, 410]) {
-      const finished = await after(wait, signal, (started) => layerhook(unpack, { started }));
+    for (const wait of [0, 30, 80, 150, 250]) {
+      const working = () => readdirSync(bundles).length > 0;
+      const finished = await after(wait, signal, (started) => layerhook(unpack, { started }), working);
       if (finished.status === 0) execFileSync('rm', ['-rf', join(bundles, 'b')]);
       else {
         if (/interrupted/.test(finished.stderr)) interrupted++;
@@ -110,17 +112,20 @@ test('after kill -9 the same command works, and no half bundle is taken for a wh
   t.is(treeOf(join(bundle, 'rootfs')).size, 1 + 50 + 6000);
 });
 
-/** Runs a command and sends its process a signal after a while. */
+/** Runs a command and sends its process a signal a while after `working` says that it is at work. */
 async function after(
   milliseconds: number,
   signal: NodeJS.Signals,
-  command: (started: (pid: number) => void) => Promise<Finished>,
+  command: (started: (pid: number) => Promise<void>) => Promise<Finished>,
+  working: () => boolean = () => true,
 ): Promise<Finished> {
-  let timer: NodeJS.Timeout | undefined;
-  const finished = await command((pid) => {
-    timer = setTimeout(() => process.kill(pid, signal), milliseconds);
+  const ended = new AbortController();
+  const finished = await command(async (pid) => {
+    while (!ended.signal.aborted && !working()) await setTimeout(1);
+    await setTimeout(milliseconds);
+    if (!ended.signal.aborted) process.kill(pid, signal);
   });
-  clearTimeout(timer);
+  ended.abort();
   return finished;
 }
 

@@ -16,7 +16,7 @@ export interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
   /** called as soon as the process runs, for example to send it a signal */
-  started?: (pid: number) => void;
+  started?: (pid: number) => void | Promise<void>;
 }
 
 /** Runs a program to its end. */
@@ -32,7 +32,7 @@ export async function run(file: string, args: string[], options: RunOptions = {}
       output[stream] += chunk;
     });
   }
-  if (child.pid !== undefined) options.started?.(child.pid);
+  if (child.pid !== undefined) void options.started?.(child.pid);
   const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   return { status, signal, ...output };
 }
