@@ -1,4 +1,6 @@
 import { LayerhookError } from '../errors/index.js';
+import { parsePlatform } from '../image/platform.js';
+import type { Platform } from '../image/types.js';
 import type { IdRange, MapOptions } from '../layer/types.js';
 import type { OptionSpecs, OptionValues } from './command.js';
 import { usageError } from './usage.js';
@@ -11,6 +13,14 @@ export const imageFlag = {
 
 export const layoutFlag = {
   layout: { value: 'PATH', required: true, describe: 'directory of an OCI image layout' },
+} as const satisfies OptionSpecs;
+
+export const platformFlag = {
+  platform: {
+    value: 'OS/ARCH[/VARIANT]',
+    extension: true,
+    describe: "which image of an index (default: the only one, else this machine's platform)",
+  },
 } as const satisfies OptionSpecs;
 
 export const tagFlag = {
@@ -45,6 +55,28 @@ export const historyFlags = {
   'history.created': { value: 'TIME', describe: 'when it was made, as in RFC 3339 (default: now)' },
   'history.created_by': { value: 'TEXT', describe: 'what made the layer' },
 } as const satisfies OptionSpecs;
+
+/**
+ * The directory given with --layout. A colon would end it in `--image`, so it may have none, as in umoci.
+ *
+ * @throws LayerhookError USAGE
+ */
+export function readLayout(options: OptionValues<typeof layoutFlag>, command: string): string {
+  const { layout } = options;
+  if (!/[:\0]/.test(layout)) return layout;
+  throw usageError(`--layout ${JSON.stringify(layout)} has a colon or NUL in it`, command);
+}
+
+/** @throws LayerhookError USAGE */
+export function readPlatform(
+  options: OptionValues<typeof platformFlag>,
+  command: string,
+): { platform?: Platform } {
+  if (options.platform === undefined) return {};
+  const platform = parsePlatform(options.platform);
+  if (platform) return { platform };
+  throw usageError(`--platform ${options.platform} is no platform such as linux/arm64/v8`, command);
+}
 
 const compressions = ['auto', 'gzip', 'zstd', 'none'] as const;
 

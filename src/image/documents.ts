@@ -51,9 +51,8 @@ export function checkManifest(value: unknown, what: string): Manifest {
  */
 export function checkConfig(value: unknown, what: string): ImageConfig {
   const config = checkObject(value, what);
-  for (const field of ['architecture', 'os']) {
-    if (typeof config[field] !== 'string') throw invalid(what, `its ${field} is no string`);
-  }
+  checkPlatform(config, what);
+  checkFields(config, ['created', 'author'], isString, what);
   const rootfs = checkObject(config.rootfs, `rootfs of ${what}`);
   if (rootfs.type !== 'layers') throw invalid(what, `its rootfs type is ${JSON.stringify(rootfs.type)}`);
   rootfs.diff_ids ??= [];
@@ -79,7 +78,7 @@ export function checkDescriptor(value: unknown, what: string): Descriptor {
   }
   if (isGiven(descriptor.data) && typeof descriptor.data !== 'string')
     throw invalid(what, 'its data is no string');
-  if (isGiven(descriptor.platform)) checkObject(descriptor.platform, `platform of ${what}`);
+  if (isGiven(descriptor.platform)) checkPlatform(descriptor.platform, `platform of ${what}`);
   checkAnnotations(descriptor.annotations, what);
   return descriptor as unknown as Descriptor;
 }
@@ -107,29 +106,40 @@ function refuseAliens(document: Record<string, unknown>, aliens: string[], what:
   }
 }
 
-const STRINGS = ['User', 'WorkingDir', 'StopSignal'];
-const LISTS = ['Env', 'Entrypoint', 'Cmd'];
-const MAPS = ['ExposedPorts', 'Volumes', 'Labels'];
+function checkPlatform(value: unknown, what: string): void {
+  const platform = checkObject(value, what);
+  for (const field of ['architecture', 'os']) {
+    if (typeof platform[field] !== 'string') throw invalid(what, `its ${field} is no string`);
+  }
+  checkFields(platform, ['os.version', 'variant'], isString, what);
+  checkFields(platform, ['os.features'], isStrings, what);
+}
 
 function checkExecution(value: unknown, what: string): void {
   const config = checkObject(value, what);
-  for (const field of STRINGS) {
-    if (isGiven(config[field]) && typeof config[field] !== 'string')
-      throw invalid(what, `its ${field} is no string`);
-  }
-  for (const field of LISTS) {
-    if (isGiven(config[field]) && !isStrings(config[field]))
-      throw invalid(what, `its ${field} is no list of strings`);
-  }
-  for (const field of MAPS) {
-    if (isGiven(config[field])) checkObject(config[field], `${field} of ${what}`);
-  }
+  checkFields(config, ['User', 'WorkingDir', 'StopSignal'], isString, what);
+  checkFields(config, ['Env', 'Entrypoint', 'Cmd'], isStrings, what);
+  checkFields(config, ['ExposedPorts', 'Volumes'], isObject, what);
+  checkFields(config, ['Labels'], (labels) => isObject(labels) && isStrings(Object.values(labels)), what);
 }
 
 function checkHistory(value: unknown, what: string): void {
   if (!isGiven(value)) return;
   if (!Array.isArray(value)) throw invalid(what, 'its history is no list');
-  for (const entry of value) checkObject(entry, `history of ${what}`);
+  for (const entry of value) {
+    const fields = checkObject(entry, `history of ${what}`);
+    checkFields(fields, ['created', 'author', 'created_by', 'comment'], isString, `history of ${what}`);
+  }
+}
+
+function checkFields(
+  object: Record<string, unknown>,
+  names: string[],
+  isRight: (value: unknown) => boolean,
+  what: string,
+): void {
+  const wrong = names.find((name) => isGiven(object[name]) && !isRight(object[name]));
+  if (wrong !== undefined) throw invalid(what, `its ${wrong} is ${showValue(object[wrong])}`);
 }
 
 function checkAnnotations(value: unknown, what: string): void {
@@ -139,9 +149,16 @@ function checkAnnotations(value: unknown, what: string): void {
 }
 
 function checkObject(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(what, 'it is no JSON object');
-  return value as Record<string, unknown>;
+  if (!isObject(value)) throw invalid(what, 'it is no JSON object');
+  return value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isString(value: unknown): boolean {
+  return typeof value === 'string';
 }
 
 function isGiven(value: unknown): boolean {

@@ -12,6 +12,7 @@ export class JsonNumber {
 }
 
 const MAX_DEPTH = 1000;
+const ESCAPED = /[<>&\u2028\u2029]/g;
 const TOKENS = /"(?:[^"\\]|\\.)*"|[[{]|[\]}]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
@@ -60,7 +61,15 @@ export function encodeJson(document: unknown): Buffer {
       new RegExp(`"${JSON.stringify(mark).slice(1, -1).replace(/\\/g, '\\\\')}([^"]*)"`, 'g'),
       '$1',
     );
-  return Buffer.from(`${text.replace(/[<>&\u2028\u2029]/g, escapeChar)}\n`);
+  return Buffer.from(`${text.replace(ESCAPED, escapeChar)}\n`);
+}
+
+/** A JSON document as it stands, without the whitespace between its tokens, escaped as {@link encodeJson} does. */
+export function compactJson(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString('utf8')
+    .replace(/"(?:[^"\\]|\\.)*"|\s+/g, (token) => (token[0] === '"' ? token : ''))
+    .replace(ESCAPED, escapeChar);
 }
 
 function escapeChar(char: string): string {

@@ -50,22 +50,44 @@ export function listTags(layout: Layout): string[] {
  */
 export async function setTag(layout: Layout, tag: string, descriptor: Descriptor): Promise<Descriptor> {
   checkTag(tag);
-  const tagged = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } };
+  const tagged = withTag(descriptor, tag);
   await layout.updateIndex((index) => ({ ...index, manifests: [...withoutTag(index, tag), tagged] }));
   return tagged;
 }
 
 /**
- * Removes a tag; nothing if it is not there, as umoci.
+ * Makes `tag` name what `from` names, be it an image or an index of several.
  *
- * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
+ * @throws LayerhookError REFERENCE_INVALID, REFERENCE_NOT_FOUND, REFERENCE_AMBIGUOUS, and what Layout.updateIndex
+ *   throws
  */
-export async function removeTag(layout: Layout, tag: string): Promise<void> {
+export async function copyTag(layout: Layout, from: string, tag: string): Promise<void> {
+  checkTag(from);
   checkTag(tag);
   await layout.updateIndex((index) => {
-    const manifests = withoutTag(index, tag);
-    return manifests.length === index.manifests.length ? index : { ...index, manifests };
+    const found = index.manifests.filter((descriptor) => tagOf(descriptor) === from);
+    if (found.length > 1)
+      throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: from, count: found.length });
+    if (!found[0]) throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: from, path: layout.path });
+    return { ...index, manifests: [...withoutTag(index, tag), withTag(found[0], tag)] };
   });
+}
+
+/**
+ * Removes a tag.
+ *
+ * @returns false if it was not there
+ * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
+ */
+export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
+  checkTag(tag);
+  let wasThere = false;
+  await layout.updateIndex((index) => {
+    const manifests = withoutTag(index, tag);
+    wasThere = manifests.length < index.manifests.length;
+    return wasThere ? { ...index, manifests } : index;
+  });
+  return wasThere;
 }
 
 /** The tag of a descriptor in index.json, if it has one. */
@@ -76,6 +98,10 @@ export function tagOf(descriptor: Descriptor): string | undefined {
 /** @throws LayerhookError REFERENCE_INVALID */
 export function checkTag(tag: string): void {
   if (!isTag(tag)) throw invalid(tag, 'it is no tag');
+}
+
+function withTag(descriptor: Descriptor, tag: string): Descriptor {
+  return { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } };
 }
 
 function withoutTag(index: Index, tag: string): Descriptor[] {

@@ -1,23 +1,17 @@
-import { LayerhookError } from '../errors/index.js';
-
-/**
- * The time that reproducible builds stamp on what they make, from SOURCE_DATE_EPOCH
- * (reproducible-builds.org/specs/source-date-epoch): seconds since the epoch; unset and empty mean none.
- *
- * @throws LayerhookError USAGE
- */
-export function sourceDateEpoch(environment: NodeJS.ProcessEnv = process.env): Date | undefined {
-  const value = environment.SOURCE_DATE_EPOCH;
-  if (value === undefined || value === '') return undefined;
-  const date = new Date(/^[+-]?\d+$/.test(value) ? Number(value) * 1000 : Number.NaN);
-  if (!Number.isNaN(date.getTime())) return date;
-  const reason = `SOURCE_DATE_EPOCH=${JSON.stringify(value)} is no number of seconds`;
-  throw new LayerhookError('USAGE', { reason, command: 'layerhook' });
-}
-
 /** RFC 3339 in UTC, without a fraction that is zero, as image configs have it. */
 export function showTime(date: Date): string {
-  return date
-    .toISOString()
-    .replace(/\.(\d*?)0*Z$/, (_, digits: string) => (digits === '' ? 'Z' : `.${digits}Z`));
+  return normalizeTime(date.toISOString());
+}
+
+/**
+ * An RFC 3339 time as Go writes it: at most nine digits of fraction, none of them a trailing zero, `Z` for UTC.
+ *
+ * @returns `time` itself if it is no such time
+ */
+export function normalizeTime(time: string): string {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(time);
+  if (!match) return time;
+  const fraction = (match[2] ?? '').slice(0, 10).replace(/\.?0*$/, '');
+  const zone = match[3] === '+00:00' || match[3] === '-00:00' ? 'Z' : match[3];
+  return `${match[1]}${fraction}${zone}`;
 }

@@ -2,6 +2,11 @@ import type { CommandTable } from '../command.js';
 
 /** Every command: a row here and a file beside this one. Only the file of the command that is run is loaded. */
 export const commands: CommandTable = {
+  gc: {
+    group: 'layout',
+    summary: 'removes the blobs that no tag leads to',
+    load: () => import('./gc.js'),
+  },
   hooks: {
     summary: 'shows, checks and calls hooks',
     description: 'Commands for those who write hooks. docs/hook-protocol.md describes them.',
@@ -13,6 +18,14 @@ export const commands: CommandTable = {
       },
     },
   },
+  init: { group: 'layout', summary: 'makes an empty image layout', load: () => import('./init.js') },
+  list: {
+    group: 'layout',
+    summary: 'lists the tags of a layout',
+    aliases: ['ls'],
+    load: () => import('./list.js'),
+  },
+  new: { group: 'image', summary: 'makes an image without layers', load: () => import('./new.js') },
   raw: {
     summary: 'more than most users need',
     description: 'Commands that work on the parts of images and bundles.',
@@ -24,4 +37,7 @@ export const commands: CommandTable = {
       },
     },
   },
+  remove: { group: 'image', summary: 'removes a tag', aliases: ['rm'], load: () => import('./remove.js') },
+  stat: { group: 'image', summary: 'shows what an image is made of', load: () => import('./stat.js') },
+  tag: { group: 'image', summary: 'gives an image another tag', load: () => import('./tag.js') },
 };
