@@ -104,13 +104,12 @@ export class Layout {
    * @throws LayerhookError as readIndex, NO_SPACE; and what `change` throws
    */
   async updateIndex(change: (index: Index) => Index): Promise<Index> {
-    const session = await this.#openSession();
     return withLock(this.path, 'exclusive', async () => {
       const before = this.readIndex();
       const changed = change(before);
       if (changed === before) return before;
       const after = withMediaType(changed);
-      const temporary = this.#temporaryPath(session);
+      const temporary = this.#temporaryPath(await this.#openSession());
       await writeNewFile(temporary, this.path, [encodeJson(after)]);
       await publishFile(temporary, join(this.path, 'index.json'));
       return after;
