@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { BadResult } from '../engine/result-schema.js';
 import { LayerhookError } from '../errors/index.js';
 
 export interface ProcessCall {
@@ -41,7 +42,7 @@ const maxLine = 4096;
 /**
  * Runs a program without a shell, in a process group of its own.
  *
- * @throws HOOK_MISSING if it cannot be started; the reason of `signal`; Error if it writes too much
+ * @throws HOOK_MISSING if it cannot be started; the reason of `signal`; BadResult if it writes too much
  */
 export async function runProcess(call: ProcessCall, options: ProcessOptions): Promise<ProcessEnd> {
   const { signal } = options;
@@ -60,7 +61,7 @@ export async function runProcess(call: ProcessCall, options: ProcessOptions): Pr
     const leftBehind = !(await drained([child.stdout, child.stderr]));
     stderr.flush();
     signal.throwIfAborted();
-    if (stdout.isOver()) throw new Error(`it wrote more than ${call.maxOutput} bytes to stdout`);
+    if (stdout.isOver()) throw new BadResult(`it wrote more than ${call.maxOutput} bytes to stdout`);
     return { ...end, output: stdout.bytes(), lastLine: stderr.lastLine(), leftBehind };
   } finally {
     signal.removeEventListener('abort', group.terminate);

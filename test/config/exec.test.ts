@@ -167,7 +167,7 @@ test('a child left behind that holds stdout does not hang us', async (t) => {
 test('stdout is capped', async (t) => {
   const { dispatcher, strip } = await setup(t, skip, 'cat /dev/zero');
   await t.throwsAsync(dispatcher.first(skip, strip(layerContext('/r'))), {
-    code: 'HOOK_FAILED',
+    code: 'HOOK_RESULT',
     message: /more than 1048576 bytes/,
   });
 });
