@@ -1,0 +1,199 @@
+import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
+import { SystemError } from '../../system/errno.js';
+import { statAt } from '../../system/stat.js';
+import type { TarReader } from '../tar/index.js';
+import type { AppliedLayer, ApplyOptions, TarEntry, Unsettled } from '../types.js';
+import { BadEntry, entryError } from './errors.js';
+import { Hardlinks } from './hardlinks.js';
+import { Maker } from './make.js';
+import { isBelowOpaque, OverlayWhiteouts } from './overlay-whiteouts.js';
+import { baseStart, cleanPath, parentOf } from './paths.js';
+import { Resolver } from './resolve.js';
+import { Target } from './target.js';
+import type { DirectoryNode, Tree } from './tree.js';
+import { PlainWhiteouts, type Whiteouts } from './whiteouts.js';
+import { type Warn, Xattrs } from './xattrs.js';
+
+const WHITEOUT = '.wh.';
+const OPAQUE = '.wh..wh..opq';
+const METADATA = '.wh..wh.';
+
+export interface ApplyLayerOptions extends ApplyOptions {
+  /** of the layer's blob; only for errors */
+  digest: string;
+  /** keep digests of all content in the tree, for a manifest */
+  digests: boolean;
+  warn: Warn;
+  /** called after each entry with the number of those done */
+  onEntry?: (entries: number) => void;
+}
+
+/**
+ * Applies a layer to a directory, synchronously: image-spec layer.md, "Applying Changesets".
+ *
+ * The directory is private to this process. Names are resolved inside of it, whatever they and the symlinks on
+ * the way say: nothing outside is ever opened or changed.
+ *
+ * @param path the directory; in plain format it holds the layers below, in overlay format nothing
+ * @param tree what this applier put there before; it is brought up to date
+ * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, NO_SPACE, SYSTEM, and what the reader throws. What the directory
+ *   holds then is undefined.
+ */
+export function applyLayer(
+  reader: TarReader,
+  path: string,
+  tree: Tree,
+  options: ApplyLayerOptions,
+): Pick<AppliedLayer, 'bytes' | 'entries' | 'unsettled'> {
+  tree.layer++;
+  let target: Target | undefined;
+  try {
+    target = new Target(path, tree);
+    return new LayerApplier(target, options).apply(reader);
+  } catch (error) {
+    throw entryError(error, options.digest, error instanceof SystemError ? error.path : fromText(path));
+  } finally {
+    target?.close();
+  }
+}
+
+class LayerApplier {
+  readonly #options: ApplyLayerOptions;
+  readonly #target: Target;
+  readonly #resolver: Resolver;
+  readonly #maker: Maker;
+  readonly #hardlinks: Hardlinks;
+  readonly #whiteouts: Whiteouts;
+
+  constructor(target: Target, options: ApplyLayerOptions) {
+    this.#options = options;
+    this.#target = target;
+    const xattrs = new Xattrs(options, options.warn);
+    this.#resolver = new Resolver(target, (dir, name) => this.#maker.implicitDirectory(dir, name));
+    this.#maker = new Maker(target, {
+      options,
+      xattrs,
+      warn: options.warn,
+      digests: options.digests,
+      onRemoved: () => this.#resolver.invalidate(),
+      onReplaced: (dir) => overlay?.replaceLower(dir),
+    });
+    const overlay =
+      options.format === 'overlay'
+        ? new OverlayWhiteouts(target, this.#resolver, this.#maker, xattrs)
+        : undefined;
+    this.#whiteouts = overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
+    this.#hardlinks = new Hardlinks(target, this.#resolver, this.#maker);
+  }
+
+  apply(reader: TarReader): Pick<AppliedLayer, 'bytes' | 'entries' | 'unsettled'> {
+    let entries = 0;
+    for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+      this.#target.nextEntry();
+      try {
+        this.#entry(entry, reader);
+      } catch (error) {
+        throw entryError(error, this.#options.digest, entry.name);
+      }
+      this.#options.onEntry?.(++entries);
+    }
+    reader.drain();
+    const lowerHardlinks = this.#finishHardlinks();
+    this.#whiteouts.finish();
+    this.#target.restore();
+    const implicitDirectories = this.#options.format === 'overlay' ? this.#implicitDirectories() : [];
+    return { bytes: reader.position, entries, unsettled: { implicitDirectories, lowerHardlinks } };
+  }
+
+  #entry(entry: TarEntry, reader: TarReader): void {
+    const path = cleanPath(entry.name);
+    if (path === '') this.#root(entry);
+    else this.#inRoot(path, entry, reader);
+  }
+
+  #inRoot(path: ByteString, entry: TarEntry, reader: TarReader): void {
+    const base = path.slice(baseStart(path));
+    if (path.includes(WHITEOUT) && this.#whiteout(parentOf(path), base)) return;
+    if (entry.type === 'directory' && this.#isKeptLink(path)) {
+      this.#maker.setLink(this.#resolver.make(parentOf(path)), base, entry);
+    } else this.#make(this.#resolver.make(parentOf(path)), base, entry, reader);
+  }
+
+  #make(dir: DirectoryNode, base: ByteString, entry: TarEntry, reader: TarReader): void {
+    switch (entry.type) {
+      case 'file':
+        this.#maker.file(dir, base, entry, reader);
+        break;
+      case 'directory':
+        this.#maker.directory(dir, base, entry);
+        break;
+      case 'symlink':
+        if (entry.linkname === '') throw new BadEntry('is a symlink to nothing');
+        this.#maker.symlink(dir, base, entry);
+        break;
+      case 'hardlink':
+        this.#hardlinks.add(dir, base, entry.name, entry.linkname);
+        break;
+      default:
+        this.#refuseWhiteoutDevice(entry);
+        this.#maker.special(dir, base, entry);
+    }
+  }
+
+  /** CVE-2021-29136: the root may be described, but not replaced. */
+  #root(entry: TarEntry): void {
+    if (entry.type !== 'directory') throw new BadEntry('the root can only be a directory');
+    this.#maker.describe(this.#target.tree.root, entry);
+  }
+
+  /** @returns false if the path is that of an ordinary file after all */
+  #whiteout(dirPath: ByteString, base: ByteString): boolean {
+    const parents = dirPath.split('/');
+    // aufs kept its own records under such names, and Docker put them into layers
+    if (parents.some((part) => part.startsWith(METADATA))) return true;
+    if (parents.some((part) => part.startsWith(WHITEOUT))) throw new BadEntry('is below a whiteout');
+    if (!base.startsWith(WHITEOUT)) return false;
+    if (base === OPAQUE) this.#whiteouts.hideAll(dirPath);
+    else if (!base.startsWith(METADATA)) this.#whiteouts.hide(dirPath, this.#hiddenName(base));
+    return true;
+  }
+
+  #hiddenName(base: ByteString): ByteString {
+    const name = base.slice(WHITEOUT.length);
+    if (name === '' || name === '.' || name === '..') throw new BadEntry('is a whiteout of no name');
+    return name;
+  }
+
+  /** With keepDirlinks, a symlink to a directory stays where the layer has a directory. */
+  #isKeptLink(path: ByteString): boolean {
+    if (!this.#options.keepDirlinks) return false;
+    const { dir } = this.#resolver.find(parentOf(path), { own: true });
+    if (dir === null || !statAt(this.#target.fd(dir), path.slice(baseStart(path)), this.#target.stat))
+      return false;
+    return this.#target.stat.isSymlink && this.#resolver.find(path, { own: true }).dir !== null;
+  }
+
+  #refuseWhiteoutDevice({ type, devMajor, devMinor }: TarEntry): void {
+    if (this.#options.format !== 'overlay' || type !== 'char' || devMajor !== 0 || devMinor !== 0) return;
+    throw new BadEntry('is a device 0:0, which overlayfs takes for a whiteout');
+  }
+
+  #finishHardlinks(): Unsettled['lowerHardlinks'] {
+    const missing = this.#hardlinks.finish();
+    const [first] = missing;
+    if (first === undefined) return [];
+    if (this.#options.format === 'plain') {
+      const error = new BadEntry(`is a hardlink to ${showBytes(first.to)}, which is not there`);
+      throw entryError(error, this.#options.digest, first.entry);
+    }
+    return missing.map(({ dir, name, to }) => ({ path: dir.pathOf(name), target: to }));
+  }
+
+  #implicitDirectories(): ByteString[] {
+    const { root, layer } = this.#target.tree;
+    const paths = this.#maker.implicit
+      .filter((dir) => dir.listed !== layer && dir.attached && !dir.replaces && !isBelowOpaque(dir.parent!))
+      .map((dir) => dir.path);
+    return root.listed === layer ? paths : ['.', ...paths];
+  }
+}

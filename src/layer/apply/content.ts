@@ -1,0 +1,60 @@
+import { createHash, type Hash, hash } from 'node:crypto';
+import { ftruncateSync } from 'node:fs';
+import { writeAll } from '../../system/files.js';
+import type { TarReader } from '../tar/index.js';
+import type { TarEntry } from '../types.js';
+import type { DigestPool } from './tree.js';
+
+const zeros = Buffer.alloc(64 * 1024);
+
+/** Writes the content of regular files, and keeps its SHA-256 if a manifest is wanted. */
+export class ContentWriter {
+  readonly #digests: DigestPool;
+  readonly #wanted: boolean;
+
+  constructor(digests: DigestPool, wanted: boolean) {
+    this.#digests = digests;
+    this.#wanted = wanted;
+  }
+
+  /**
+   * Writes what the reader has of the current entry into an empty file; holes stay holes.
+   *
+   * @returns index of the digest, -1 if none is wanted
+   */
+  write(fd: number, { size }: Pick<TarEntry, 'size'>, reader: TarReader): number {
+    const first = reader.readData();
+    if (first === null && size === 0) return this.empty();
+    if (first?.length !== size) return this.#writePieces(fd, size, first, reader);
+    writeAll(fd, first, null);
+    return this.#wanted ? this.#digests.add(hash('sha256', first, 'buffer')) : -1;
+  }
+
+  /** Index of the digest of no content. */
+  empty(): number {
+    return this.#wanted ? this.#digests.add(hash('sha256', '', 'buffer')) : -1;
+  }
+
+  #writePieces(fd: number, size: number, first: Buffer | null, reader: TarReader): number {
+    const sha256 = this.#wanted ? createHash('sha256') : undefined;
+    let end = 0;
+    for (let piece = first; piece !== null; piece = reader.readData()) {
+      if (reader.dataOffset > end) addZeros(sha256, reader.dataOffset - end);
+      writeAll(fd, piece, reader.dataOffset);
+      sha256?.update(piece);
+      end = reader.dataOffset + piece.length;
+    }
+    if (end < size) {
+      ftruncateSync(fd, size);
+      addZeros(sha256, size - end);
+    }
+    return sha256 === undefined ? -1 : this.#digests.add(sha256.digest());
+  }
+}
+
+function addZeros(sha256: Hash | undefined, count: number): void {
+  if (sha256 === undefined) return;
+  for (let left = count; left > 0; left -= zeros.length) {
+    sha256.update(left < zeros.length ? zeros.subarray(0, left) : zeros);
+  }
+}

@@ -1,0 +1,44 @@
+import { LayerhookError } from '../../errors/index.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import { errnoName } from '../../system/errno.js';
+
+/** An entry that a layer must not have; the applier knows which one it is. */
+export class BadEntry extends Error {
+  override readonly name = 'BadEntry';
+}
+
+/** What a failed entry is told as. */
+export function entryError(error: unknown, digest: string, name: ByteString): unknown {
+  if (error instanceof LayerhookError || !(error instanceof Error)) return error;
+  const shown = showBytes(name);
+  const malformed = (reason: string) =>
+    new LayerhookError('LAYER_ENTRY', { digest, name: shown, reason }, error);
+  if (error instanceof BadEntry) return malformed(error.message);
+  const code = codeOf(error);
+  const reason = namesAtFault[code];
+  if (reason !== undefined) return malformed(reason);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new LayerhookError('NO_SPACE', { path: shown }, error);
+  return new LayerhookError(
+    'SYSTEM',
+    { what: `layer ${digest}: ${shown}`, reason: code, expected: hints[code] ?? 'see the cause' },
+    error,
+  );
+}
+
+/** What only a strange name or number can lead to. */
+const namesAtFault: Readonly<Record<string, string>> = {
+  EINVAL: 'its name, link or device number is none that Linux can hold',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its name leads through too many symlinks',
+};
+
+const hints: Readonly<Record<string, string>> = {
+  EPERM: 'run as root, or with --rootless',
+  EACCES: 'run as root, or with --rootless',
+  EROFS: 'unpack to a filesystem that can be written',
+};
+
+function codeOf(error: Error): string {
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return 'errno' in error ? errnoName(Number(error.errno)) : error.message;
+}

@@ -1,0 +1,132 @@
+import type { ByteString } from '../../system/bytes.js';
+import { E } from '../../system/errno.js';
+import { tryLinkat } from '../../system/files.js';
+import { statAt } from '../../system/stat.js';
+import { BadEntry } from './errors.js';
+import type { Maker } from './make.js';
+import { baseStart, cleanPath, parentOf } from './paths.js';
+import type { Resolver } from './resolve.js';
+import type { Target } from './target.js';
+import { type DirectoryNode, FileNode, type Node } from './tree.js';
+
+interface Link {
+  /** the entry's own name, for errors */
+  entry: ByteString;
+  dir: DirectoryNode;
+  name: ByteString;
+  node: FileNode;
+  /** cleaned path of what it links to */
+  to: ByteString;
+}
+
+/**
+ * Hardlinks of a layer. A target that is not there yet may come later in the tar; one that is there may be
+ * the lower layer's, and the layer's own come later: then the link goes to that one, as it does when
+ * the layer is applied without those below it.
+ */
+export class Hardlinks {
+  readonly #target: Target;
+  readonly #resolver: Resolver;
+  readonly #maker: Maker;
+  readonly #waiting: Link[] = [];
+  readonly #toLower: Link[] = [];
+
+  constructor(target: Target, resolver: Resolver, maker: Maker) {
+    this.#target = target;
+    this.#resolver = resolver;
+    this.#maker = maker;
+  }
+
+  /**
+   * Links `name` to what the entry names, now or at the layer's end.
+   *
+   * @throws BadEntry if that is a directory, or the link itself; SystemError
+   */
+  add(dir: DirectoryNode, name: ByteString, entry: ByteString, linkname: ByteString): void {
+    const to = cleanPath(linkname);
+    if (to === '') throw new BadEntry('is a hardlink to the root directory');
+    const link = { entry, dir, name, to };
+    if (this.#isItself(link)) return;
+    const found = this.#link(link);
+    if (found === undefined) {
+      this.#maker.remove(dir, name);
+      this.#waiting.push({ ...link, node: this.#target.addFile(dir, name) });
+    } else if (!this.#isOwn(found)) {
+      this.#toLower.push({ ...link, node: this.#target.addFile(dir, name, digestOf(found)) });
+    } else this.#target.addFile(dir, name, digestOf(found));
+  }
+
+  /** Makes the links that wait. @returns those whose target is not there */
+  finish(): Link[] {
+    for (const link of this.#toLower) this.#relink(link);
+    let waiting = this.#waiting.filter(isCurrent);
+    for (let before = -1; waiting.length !== before; ) {
+      before = waiting.length;
+      waiting = waiting.filter((link) => !this.#tryAgain(link));
+    }
+    return waiting;
+  }
+
+  #tryAgain(link: Link): boolean {
+    this.#target.nextEntry();
+    const found = this.#link(link);
+    if (found === undefined) return false;
+    this.#target.addFile(link.dir, link.name, digestOf(found));
+    return true;
+  }
+
+  /** A link to what was the lower layer's at the time, if the layer has made its own since. */
+  #relink(link: Link): void {
+    if (!isCurrent(link)) return;
+    this.#target.nextEntry();
+    const { dir, node } = this.#find(link.to);
+    if (dir === null || node === undefined || !this.#isOwn(node)) return;
+    if (node instanceof FileNode) this.#tryAgain(link);
+  }
+
+  /** Makes the link. @returns what it now shares the file with, `null` if that is not known; undefined: no target */
+  #link({ dir, name, to }: Omit<Link, 'node'>): FileNode | null | undefined {
+    const { dir: toDir, name: toName, node } = this.#find(to);
+    if (toDir === null) return undefined;
+    let missing = false;
+    this.#maker.create(dir, name, (parent) => {
+      const done = tryLinkat(this.#target.fd(toDir), toName, parent, name);
+      missing = done === -E.ENOENT;
+      if (done === -E.EPERM) this.#refuseDirectory(toDir, toName);
+      return missing ? 0 : done;
+    });
+    if (missing) return undefined;
+    return node instanceof FileNode ? node : null;
+  }
+
+  #refuseDirectory(dir: DirectoryNode, name: ByteString): void {
+    const there = statAt(this.#target.fd(dir), name, this.#target.stat);
+    if (there && this.#target.stat.isDirectory) throw new BadEntry('is a hardlink to a directory');
+  }
+
+  #find(to: ByteString) {
+    const name = to.slice(baseStart(to));
+    const { dir } = this.#resolver.find(parentOf(to), { own: true });
+    return { dir, name, node: dir?.children.get(name) };
+  }
+
+  #isItself({ dir, name, to }: Pick<Link, 'dir' | 'name' | 'to'>): boolean {
+    const found = this.#find(to);
+    if (found.dir !== dir || found.name !== name) return false;
+    if (statAt(this.#target.fd(dir), name, this.#target.stat)) return true;
+    throw new BadEntry('is a hardlink to itself');
+  }
+
+  #isOwn(node: Node | null): boolean {
+    return node instanceof FileNode && node.layer === this.#target.tree.layer;
+  }
+}
+
+/** Whether nothing has taken the link's place since. */
+function isCurrent({ dir, name, node }: Link): boolean {
+  return dir.children.get(name) === node && dir.attached;
+}
+
+function digestOf(node: FileNode | null): number {
+  return node?.digest ?? -1;
+}

@@ -1,0 +1,113 @@
+import type { ByteString } from '../../system/bytes.js';
+import { E } from '../../system/errno.js';
+import { close, O, S, tryMknodat, tryOpenat } from '../../system/files.js';
+import type { Maker } from './make.js';
+import { componentsReversed } from './paths.js';
+import type { Resolver } from './resolve.js';
+import type { Target } from './target.js';
+import { DirectoryNode } from './tree.js';
+import type { Whiteouts } from './whiteouts.js';
+import type { Xattrs } from './xattrs.js';
+
+interface Hidden {
+  dirPath: ByteString;
+  /** null: everything */
+  name: ByteString | null;
+  depth: number;
+}
+
+/**
+ * Whiteouts as overlayfs reads them, in a directory that holds nothing but the layer: Linux
+ * Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories". They are made after all entries, those
+ * of the directories above first, since only then it is known what the layer itself has in their place.
+ */
+export class OverlayWhiteouts implements Whiteouts {
+  readonly #target: Target;
+  readonly #resolver: Resolver;
+  readonly #maker: Maker;
+  readonly #xattrs: Xattrs;
+  readonly #hidden: Hidden[] = [];
+  /** whether devices 0:0 may be made, as far as is known */
+  #devices = true;
+
+  constructor(target: Target, resolver: Resolver, maker: Maker, xattrs: Xattrs) {
+    this.#target = target;
+    this.#resolver = resolver;
+    this.#maker = maker;
+    this.#xattrs = xattrs;
+  }
+
+  hide(dirPath: ByteString, name: ByteString): void {
+    this.#hidden.push({ dirPath, name, depth: componentsReversed(dirPath).length });
+  }
+
+  hideAll(dirPath: ByteString): void {
+    this.#hidden.push({ dirPath, name: null, depth: componentsReversed(dirPath).length });
+  }
+
+  finish(): void {
+    const opaqueFirst = ({ name }: Hidden) => (name === null ? 0 : 1);
+    this.#hidden.sort((a, b) => a.depth - b.depth || opaqueFirst(a) - opaqueFirst(b));
+    for (const { dirPath, name } of this.#hidden) {
+      this.#target.nextEntry();
+      const found = this.#resolver.find(dirPath, { own: false });
+      // the layer has something else there: the directory below is gone as a whole
+      if (found.replaced) continue;
+      const dir = found.dir ?? this.#resolver.make(dirPath);
+      if (isBelowOpaque(dir)) continue;
+      if (name === null) this.#makeOpaque(dir);
+      else this.#whiteout(dir, name);
+    }
+  }
+
+  /** Makes a directory another one than those of the same path in the layers below. */
+  replaceLower(dir: DirectoryNode): void {
+    dir.replaces = true;
+    this.#makeOpaque(dir);
+  }
+
+  #makeOpaque(dir: DirectoryNode): void {
+    if (dir.opaque) return;
+    this.#xattrs.mark(this.#target.fd(dir), 'opaque', 'y');
+    dir.opaque = true;
+  }
+
+  #whiteout(dir: DirectoryNode, name: ByteString): void {
+    const node = dir.children.get(name);
+    if (node instanceof DirectoryNode) this.replaceLower(node);
+    else if (node === undefined) {
+      if (this.#devices) this.#makeDevice(dir, name);
+      if (!this.#devices) this.#makeMarked(dir, name);
+      this.#target.addFile(dir, name);
+    }
+  }
+
+  #makeDevice(dir: DirectoryNode, name: ByteString): void {
+    this.#maker.create(dir, name, (parent) => {
+      const done = tryMknodat(parent, name, S.IFCHR, 0, 0);
+      // a kernel before 5.8 lets only the host's root make them
+      this.#devices = done !== -E.EPERM;
+      return this.#devices ? done : 0;
+    });
+  }
+
+  /** The other form, since Linux 6.7: an empty file, in a directory and a layer that say there are such. */
+  #makeMarked(dir: DirectoryNode, name: ByteString): void {
+    const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
+    const fd = this.#maker.create(dir, name, (parent) => tryOpenat(parent, name, flags, 0o600));
+    try {
+      this.#xattrs.mark(fd, 'whiteout', 'y');
+    } finally {
+      close(fd);
+    }
+    for (const marked of [dir, this.#target.tree.root]) {
+      if (!marked.opaque) this.#xattrs.mark(this.#target.fd(marked), 'opaque', 'x');
+    }
+  }
+}
+
+/** Whether nothing of the layers below shows in the directory. */
+export function isBelowOpaque(dir: DirectoryNode): boolean {
+  for (let at: DirectoryNode | null = dir; at !== null; at = at.parent) if (at.opaque) return true;
+  return false;
+}

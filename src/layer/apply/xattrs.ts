@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import { E, SystemError } from '../../system/errno.js';
+import { getXattr, isUnsupported, listXattrs, removeXattr, trySetXattr } from '../../system/xattr.js';
+import type { ApplyOptions, TarEntry } from '../types.js';
+import { rootlessOwner } from './owners.js';
+
+/** Of the host, never from or into an image. */
+const HOST_ONLY: ReadonlySet<ByteString> = new Set(['security.selinux', 'system.nfs4_acl']);
+const ROOTLESS = 'user.rootlesscontainers';
+
+/** Told once for each `kind`, however many entries it is true of. */
+export type Warn = (kind: string, message: string) => void;
+
+/** Extended attributes of entries: under which names they are stored, and what happens if they cannot be. */
+export class Xattrs {
+  readonly #rootless: boolean;
+  /** without privileges over the host: refusals are normal */
+  readonly #unprivileged: boolean;
+  /** what overlayfs would act on, '' where nothing does */
+  readonly #acting: ByteString;
+  readonly #warn: Warn;
+
+  constructor({ map, format, overlayXattr }: ApplyOptions, warn: Warn) {
+    this.#rootless = map.rootless;
+    this.#unprivileged = map.rootless || inUserNamespace();
+    this.#acting = format === 'overlay' ? `${overlayXattr}.overlay.` : '';
+    this.#warn = warn;
+  }
+
+  /** Whether devices may be refused, and are replaced by empty files. */
+  get unprivileged(): boolean {
+    return this.#unprivileged;
+  }
+
+  /** Whether there is anything to set, for entries that were just made. */
+  needed(entry: TarEntry): boolean {
+    return entry.xattrs.size > 0 || (this.#rootless && (entry.uid !== 0 || entry.gid !== 0));
+  }
+
+  /**
+   * Sets an entry's attributes on a file that has none.
+   *
+   * @param file open file descriptor, or a path for what cannot be opened
+   * @throws SystemError
+   */
+  set(file: number | ByteString, entry: TarEntry): void {
+    for (const [name, value] of entry.xattrs) {
+      if (!this.#isForbidden(file, name, value, entry)) this.#setOne(file, this.#onDisk(name), value, entry);
+    }
+    const owner = this.#rootless ? rootlessOwner(entry.uid, entry.gid) : undefined;
+    if (owner !== undefined) this.#setOne(file, ROOTLESS, owner, entry);
+  }
+
+  /** Takes all attributes away but those of the host, and those that make it what it is to overlayfs. */
+  clear(file: number | ByteString, path: ByteString): void {
+    try {
+      for (const name of listXattrs(file)) {
+        if (!HOST_ONLY.has(name) && !this.#isActing(name)) removeXattr(file, name);
+      }
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      this.#warnUnsupported(path);
+    }
+  }
+
+  /** An attribute in the namespace of overlayfs, such as one that marks a directory opaque. @throws SystemError */
+  mark(file: number, name: string, value: string): void {
+    const done = trySetXattr(file, `${this.#acting}${name}`, Buffer.from(value));
+    if (done < 0) throw new SystemError(-done, 'setxattr', `${this.#acting}${name}`);
+  }
+
+  #isActing(name: ByteString): boolean {
+    return (
+      this.#acting !== '' && name.startsWith(this.#acting) && !name.startsWith(`${this.#acting}overlay.`)
+    );
+  }
+
+  /** overlayfs(5), "Nesting": `overlay.overlay.x` is what a mount shows as `overlay.x`. */
+  #onDisk(name: ByteString): ByteString {
+    if (this.#acting === '' || !name.startsWith(this.#acting)) return name;
+    return `${this.#acting}overlay.${name.slice(this.#acting.length)}`;
+  }
+
+  #isForbidden(file: number | ByteString, name: ByteString, value: Buffer, entry: TarEntry): boolean {
+    if (name === ROOTLESS) {
+      this.#warn(ROOTLESS, `${showBytes(entry.name)}: the layer itself has ${ROOTLESS}`);
+      return this.#rootless;
+    }
+    if (!HOST_ONLY.has(name)) return false;
+    if (!this.#has(file, name, value)) {
+      this.#warn(name, `${showBytes(entry.name)}: ${name} is not set: it is the host's`);
+    }
+    return true;
+  }
+
+  #has(file: number | ByteString, name: ByteString, value: Buffer): boolean {
+    try {
+      return getXattr(file, name)?.equals(value) ?? false;
+    } catch {
+      return false;
+    }
+  }
+
+  #setOne(file: number | ByteString, name: ByteString, value: Buffer, entry: TarEntry): void {
+    const done = trySetXattr(file, name, value);
+    if (done >= 0) return;
+    if (done === -E.ENOTSUP) this.#warnUnsupported(entry.name);
+    else if (done === -E.EPERM && this.#unprivileged) {
+      const shown = showBytes(name);
+      this.#warn(`EPERM ${name}`, `${showBytes(entry.name)}: ${shown} cannot be set without privileges`);
+    } else throw new SystemError(-done, `setxattr ${showBytes(name)}`, entry.name);
+  }
+
+  #warnUnsupported(path: ByteString): void {
+    this.#warn('ENOTSUP', `${showBytes(path)}: the filesystem does not take extended attributes`);
+  }
+}
+
+/** user_namespaces(7): the first one maps all ids to themselves. */
+function inUserNamespace(): boolean {
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  } catch {
+    return false;
+  }
+}
