@@ -95,7 +95,8 @@ class LayerApplier {
       } catch (error) {
         throw entryError(error, this.#options.digest, entry.name);
       }
-      this.#options.onEntry?.(++entries);
+      entries++;
+      this.#options.onEntry?.(entries);
     }
     reader.drain();
     const lowerHardlinks = this.#finishHardlinks();
