@@ -17,6 +17,7 @@ import { type Warn, Xattrs } from './xattrs.js';
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const METADATA = '.wh..wh.';
+const PATH_MAX = 4096;
 
 export interface ApplyLayerOptions extends ApplyOptions {
   /** of the layer's blob; only for errors */
@@ -113,6 +114,7 @@ class LayerApplier {
   }
 
   #inRoot(path: ByteString, entry: TarEntry, reader: TarReader): void {
+    if (path.length >= PATH_MAX) throw new BadEntry('its name is too long');
     const base = path.slice(baseStart(path));
     if (path.includes(WHITEOUT) && this.#whiteout(parentOf(path), base)) return;
     if (entry.type === 'directory' && this.#isKeptLink(path)) {
