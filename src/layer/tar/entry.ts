@@ -37,18 +37,23 @@ export function entryType(flag: number, name: ByteString): EntryType | undefined
   return typeByFlag[String.fromCharCode(flag)];
 }
 
-/** The name that the entry goes by: GNU's long one, else PAX's, else the header's. */
+/** The name that the entry goes by. */
 export function entryName(header: TarHeader, { longName, pax }: EntryPrelude): ByteString {
-  return longName || pax.values.get('path') || header.name;
+  return longOf('name', longName, pax.values.get('path')) || header.name;
 }
 
-/** Bytes of content that follow the header: none but for files, whatever the header of a link or directory says. */
-export function storedSize(header: TarHeader, type: EntryType | undefined, { pax }: EntryPrelude): number {
+/**
+ * Bytes of content that follow the header. Only files have some: the header of a link or directory may give a
+ * size all the same, as some writers do, and it means nothing. A PAX size there would mean something to some readers.
+ */
+export function storedSize(header: TarHeader, type: EntryType, { pax }: EntryPrelude): number {
   const record = pax.values.get('size');
   const size = record ? parseDecimal(record) : header.size;
   if (!Number.isSafeInteger(size)) throw new BadTar('size is no number, or too large');
   if (size < 0) throw new BadTar(`size is negative (${size})`);
-  return type === 'file' || type === undefined ? size : 0;
+  if (type === 'file') return size;
+  if (record && size > 0) throw new BadTar(`a ${type} has a PAX size of ${size}`);
+  return 0;
 }
 
 /** Puts an entry together from its header and what stood before it. */
@@ -66,11 +71,17 @@ export function makeEntry(header: TarHeader, type: EntryType, size: number, prel
     uname: (plain ? '' : value('uname')) || header.uname,
     gname: (plain ? '' : value('gname')) || header.gname,
     mtime: time(plain ? undefined : value('mtime'), header.mtime),
-    linkname: longLink || pax.values.get('linkpath') || header.linkname,
+    linkname: longOf('link target', longLink, pax.values.get('linkpath')) || header.linkname,
     devMajor: device('devmajor', header.devMajor),
     devMinor: device('devminor', header.devMinor),
     xattrs: pax.xattrs,
   };
+}
+
+/** GNU's long name or PAX's. Of two that differ, some readers take the one, some the other. */
+function longOf(what: string, gnu: ByteString, pax: ByteString = ''): ByteString {
+  if (gnu !== '' && pax !== '' && gnu !== pax) throw new BadTar(`an entry has two long ${what}s`);
+  return gnu || pax;
 }
 
 function number(field: string, value: number): number {

@@ -44,7 +44,7 @@ export class TarReader {
   readonly #digest: string;
   readonly #limits: TarLimits;
   readonly #header = emptyHeader();
-  #prelude: EntryPrelude = { pax: noRecords, global: noRecords, longName: '', longLink: '' };
+  readonly #prelude: EntryPrelude = { pax: noRecords, global: noRecords, longName: '', longLink: '' };
   #entries = 0;
   #state: 'open' | 'ended' | LayerhookError = 'open';
   /** offset of the header block that is being read */
@@ -149,18 +149,19 @@ export class TarReader {
 
   /** Reads headers up to that of an entry proper; null at the end of the archive. */
   #readEntry(): TarEntry | null {
-    const prelude = { ...this.#prelude, pax: noRecords, longName: '', longLink: '' };
-    this.#prelude = prelude;
+    const prelude = this.#prelude;
+    prelude.pax = noRecords;
+    prelude.longName = '';
+    prelude.longLink = '';
     for (;;) {
       if (!this.#readHeader()) {
-        if (prelude.pax !== noRecords || prelude.longName || prelude.longLink) {
-          throw new BadTar('the tar ends between an extended header and its entry');
-        }
+        if (hasBegun(prelude)) throw new BadTar('the tar ends between an extended header and its entry');
         return null;
       }
       const flag = this.#header.typeflag;
       if (flag === PAX) prelude.pax = parsePax(this.#readMeta('a PAX header'));
       else if (flag === PAX_GLOBAL) {
+        if (hasBegun(prelude)) throw new BadTar('a global header stands between a header and its entry');
         prelude.global = mergeGlobal(prelude.global, parsePax(this.#readMeta('a global PAX header')));
       } else if (flag === GNU_LONG_NAME) prelude.longName = untilNul(this.#readMeta('a long name'));
       else if (flag === GNU_LONG_LINK) prelude.longLink = untilNul(this.#readMeta('a long link target'));
@@ -260,6 +261,11 @@ export class TarReader {
     const reason = `type ${flag} is none that a layer can hold`;
     return new LayerhookError('LAYER_ENTRY', { digest: this.#digest, name: showBytes(name), reason });
   }
+}
+
+/** Whether something has been said about an entry whose header is yet to come. */
+function hasBegun({ pax, longName, longLink }: EntryPrelude): boolean {
+  return pax !== noRecords || longName !== '' || longLink !== '';
 }
 
 function padding(size: number): number {

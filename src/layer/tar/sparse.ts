@@ -96,6 +96,7 @@ function readMapRecord({ values, sparseMap }: PaxRecords): number[] {
 function readMapBefore(blocks: BlockReader, stored: number): number[] {
   const lines = new Lines(blocks, stored);
   const count = lines.next();
+  if (!(count >= 0)) throw new BadTar('a sparse map holds what is no number');
   const map: number[] = [];
   for (let i = 0; i < count; i++) push(map, lines.next(), lines.next());
   return map;
