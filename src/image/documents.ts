@@ -19,6 +19,7 @@ export function checkIndex(value: unknown, what: string): Index {
   }
   index.manifests = checkDescriptors(index.manifests ?? [], `manifests of ${what}`);
   if (isGiven(index.subject)) checkDescriptor(index.subject, `subject of ${what}`);
+  checkFields(index, ['artifactType'], isString, what);
   checkAnnotations(index.annotations, what);
   return index as unknown as Index;
 }
@@ -39,6 +40,7 @@ export function checkManifest(value: unknown, what: string): Manifest {
   checkDescriptor(manifest.config, `config of ${what}`);
   manifest.layers = checkDescriptors(manifest.layers ?? [], `layers of ${what}`);
   if (isGiven(manifest.subject)) checkDescriptor(manifest.subject, `subject of ${what}`);
+  checkFields(manifest, ['artifactType'], isString, what);
   checkAnnotations(manifest.annotations, what);
   return manifest as unknown as Manifest;
 }
@@ -76,8 +78,8 @@ export function checkDescriptor(value: unknown, what: string): Descriptor {
   if (!Number.isSafeInteger(descriptor.size) || (descriptor.size as number) < 0) {
     throw invalid(what, `its size is ${showValue(descriptor.size)}`);
   }
-  if (isGiven(descriptor.data) && typeof descriptor.data !== 'string')
-    throw invalid(what, 'its data is no string');
+  checkFields(descriptor, ['data', 'artifactType'], isString, what);
+  checkFields(descriptor, ['urls'], isStrings, what);
   if (isGiven(descriptor.platform)) checkPlatform(descriptor.platform, `platform of ${what}`);
   checkAnnotations(descriptor.annotations, what);
   return descriptor as unknown as Descriptor;

@@ -4,7 +4,7 @@ import { LayerhookError } from '../errors/index.js';
 import { errorCode, fsError } from './fs-error.js';
 import type { Layout } from './layout.js';
 import { listDirectory } from './layout-files.js';
-import { cleanSession, SESSION_PREFIX, withLock } from './lock.js';
+import { cleanSession, SESSION_PREFIX } from './lock.js';
 import { MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, ociMediaType } from './media-types.js';
 import { readIndexBlob, readManifest } from './read.js';
 import type { Descriptor, Digest } from './types.js';
@@ -29,10 +29,10 @@ export interface GarbageResult {
  * before they wrote it again during this very call.
  *
  * @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, BLOB_MEDIA_TYPE,
- *   DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM
+ *   DIGEST_INVALID, LIMIT_EXCEEDED, ABORTED, SYSTEM
  */
 export function collectGarbage(layout: Layout): Promise<GarbageResult> {
-  return withLock(layout.path, 'exclusive', async () => {
+  return layout.lock('exclusive', async () => {
     if (lstatSync(join(layout.path, 'blobs')).isSymbolicLink()) {
       const reason = 'its blobs directory is a symlink, so that the blobs may be those of other layouts too';
       throw new LayerhookError('LAYOUT_INVALID', { path: layout.path, reason });

@@ -26,9 +26,10 @@ const MAX_DOCUMENT_BYTES = 4 << 20;
  * Opens an existing layout.
  *
  * @param path directory of the layout
+ * @param options `signal` ends waiting for another writer's lock
  * @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID (also for a version other than 1.0.0), SYSTEM
  */
-export function openLayout(path: string): Layout {
+export function openLayout(path: string, options: { signal?: AbortSignal } = {}): Layout {
   if (!isDirectory(path)) {
     if (!existsSync(path)) throw new LayerhookError('LAYOUT_NOT_FOUND', { path });
     throw invalidLayout(path, 'it is no directory');
@@ -38,7 +39,7 @@ export function openLayout(path: string): Layout {
   checkVersion(path, version);
   if (!isDirectory(join(path, 'blobs'))) throw invalidLayout(path, 'it has no directory blobs');
   if (!existsSync(join(path, 'index.json'))) throw invalidLayout(path, 'it has no file index.json');
-  return new Layout(path);
+  return new Layout(path, options.signal);
 }
 
 /**
@@ -80,12 +81,14 @@ export function createLayout(path: string): Layout {
  */
 export class Layout {
   readonly path: string;
+  readonly #signal: AbortSignal | undefined;
   #session: Promise<Session> | undefined;
   #temporary = 0;
 
   /** Use {@link openLayout} or {@link createLayout}, which check or make what is there. */
-  constructor(path: string) {
+  constructor(path: string, signal?: AbortSignal) {
     this.path = path;
+    this.#signal = signal;
   }
 
   /** The top index. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
@@ -101,10 +104,10 @@ export class Layout {
    *
    * @param change gives the new index, or the one it got if nothing is to be written
    * @returns the index as it is now
-   * @throws LayerhookError as readIndex, NO_SPACE; and what `change` throws
+   * @throws LayerhookError as readIndex, NO_SPACE, ABORTED; and what `change` throws
    */
   async updateIndex(change: (index: Index) => Index): Promise<Index> {
-    return withLock(this.path, 'exclusive', async () => {
+    return this.lock('exclusive', async () => {
       const before = this.readIndex();
       const changed = change(before);
       if (changed === before) return before;
@@ -114,6 +117,11 @@ export class Layout {
       await publishFile(temporary, join(this.path, 'index.json'));
       return after;
     });
+  }
+
+  /** Keeps other writers away while `action` runs; see withLock in lock.ts. @throws LayerhookError ABORTED, SYSTEM */
+  lock<T>(mode: 'exclusive' | 'shared', action: () => T | Promise<T>): Promise<T> {
+    return withLock(this.path, mode, action, this.#signal);
   }
 
   /** Where the blob of a digest is, or would be. @throws LayerhookError DIGEST_INVALID */
@@ -158,7 +166,7 @@ export class Layout {
    * by its equal, which heals a corrupt one.
    *
    * @param content the bytes; if a stream fails, nothing is left behind
-   * @throws LayerhookError NO_SPACE, SYSTEM; and what the stream throws
+   * @throws LayerhookError NO_SPACE, ABORTED, SYSTEM; and what the stream throws
    */
   async writeBlob(
     content: Uint8Array | AsyncIterable<Uint8Array>,
@@ -176,7 +184,7 @@ export class Layout {
     const digest = finishDigest(hash, algorithm);
     const path = this.blobPath(digest);
     makeOwnedDirectory(dirname(path), this.path);
-    await withLock(this.path, 'shared', () => publishFile(temporary, path));
+    await this.lock('shared', () => publishFile(temporary, path));
     return { digest, size };
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LayerhookError } from '../errors/index.js';
 import { errorCode, fsError } from './fs-error.js';
 
 /** Prefix of a session's directory; umoci's, so that either program's gc removes what the other left behind. */
@@ -25,18 +26,22 @@ export interface Session {
  * The lock is an flock(2) on the layout's directory: it needs no file of its own, works on a layout that another
  * program made, and ends with the process. It is polled, so that signals are still heard.
  *
- * @throws LayerhookError SYSTEM, and what `action` throws
+ * @param signal ends the waiting
+ * @throws LayerhookError ABORTED, SYSTEM, and what `action` throws
  */
 export async function withLock<T>(
   layout: string,
   mode: 'exclusive' | 'shared',
   action: () => T | Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const { flock } = await import('../system/lock.js');
   const fd = openDirectory(layout);
   try {
     for (let pause = 1; !flock(fd, mode, { wait: false }); pause = Math.min(pause * 2, 10)) {
       await sleep(pause * (0.5 + Math.random()));
+      if (signal?.aborted)
+        throw new LayerhookError('ABORTED', { what: `waiting for ${layout}` }, signal.reason);
     }
     return await action();
   } finally {
@@ -52,15 +57,21 @@ export async function openSession(layout: string): Promise<Session> {
     const fd = openOwn(path);
     if (fd === undefined) continue;
     if (flock(fd, 'exclusive', { wait: false }) && isStillThere(path, fd)) {
-      return { path, close: () => closeSession(path, fd) };
+      return closedAtExit(path, fd);
     }
     closeSync(fd);
   }
 }
 
-function closeSession(path: string, fd: number): void {
-  rmSync(path, { recursive: true, force: true });
-  closeSync(fd);
+/** A session that its writer forgot to close, or could not, leaves no directory behind. */
+function closedAtExit(path: string, fd: number): Session {
+  const close = () => {
+    process.off('exit', close);
+    rmSync(path, { recursive: true, force: true });
+    closeSync(fd);
+  };
+  process.on('exit', close);
+  return { path, close };
 }
 
 /**

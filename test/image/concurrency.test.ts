@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { collectGarbage } from '../../src/image/gc.js';
-import { createLayout } from '../../src/image/layout.js';
+import { createLayout, openLayout } from '../../src/image/layout.js';
 import { withLock } from '../../src/image/lock.js';
-import { listTags } from '../../src/image/references.js';
+import { listTags, removeTag } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { tmpdir } from '../helpers/tmp.js';
 
@@ -69,4 +69,25 @@ test('a lock ends with what held it, also when that fails', async (t) => {
     { message: 'failed' },
   );
   t.is(await withLock(path, 'exclusive', () => 'free'), 'free');
+});
+
+test('a signal ends the waiting for a lock', async (t) => {
+  const { path } = createLayout(join(tmpdir(t), 'layout'));
+  const controller = new AbortController();
+  const layout = openLayout(path, { signal: controller.signal });
+  await withLock(path, 'exclusive', async () => {
+    const waiting = removeTag(layout, 'a');
+    setTimeout(() => controller.abort(), 20);
+    await t.throwsAsync(waiting, { code: 'ABORTED' });
+  });
+});
+
+test('a writer that is not closed leaves no directory', (t) => {
+  const { path } = createLayout(join(tmpdir(t), 'layout'));
+  const module = new URL('../../src/image/layout.js', import.meta.url);
+  const script = `import { openLayout } from ${JSON.stringify(module.href)};
+    await openLayout(${JSON.stringify(path)}).writeBlob(Buffer.from('x'));`;
+  execFileSync(process.execPath, ['--input-type=module', '-e', script]);
+  t.is(openLayout(path).blobs().length, 1);
+  t.deepEqual(readdirSync(path).sort(), ['blobs', 'index.json', 'oci-layout']);
 });

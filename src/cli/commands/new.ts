@@ -8,13 +8,13 @@ taken from the image that has it. The image is for the platform of this machine,
 made now or at SOURCE_DATE_EPOCH.`,
   arguments: [],
   options: imageFlag,
-  async run(_, options, { log }) {
+  async run(_, options, { log, signal }) {
     const epoch = readSourceDateEpoch('layerhook new');
     const { parseImageReference } = await import('../../image/references.js');
     const { openLayout } = await import('../../image/layout.js');
     const { newImage } = await import('../../image/new.js');
     const { path, tag } = parseImageReference(options.image);
-    const layout = openLayout(path);
+    const layout = openLayout(path, { signal });
     try {
       const { digest } = await newImage(
         layout,

@@ -7,11 +7,11 @@ export default defineCommand({
 no other tag leads to.`,
   arguments: [],
   options: imageFlag,
-  async run(_, options, { log }) {
+  async run(_, options, { log, signal }) {
     const { parseImageReference, removeTag } = await import('../../image/references.js');
     const { openLayout } = await import('../../image/layout.js');
     const { path, tag } = parseImageReference(options.image);
-    const layout = openLayout(path);
+    const layout = openLayout(path, { signal });
     try {
       if (await removeTag(layout, tag)) log.info(`removed tag: ${tag}`);
       else log.warn(`there was no tag ${tag} to remove`);

@@ -7,11 +7,11 @@ export default defineCommand({
 loses it.`,
   arguments: ['new-tag'],
   options: imageFlag,
-  async run([newTag], options, { log }) {
+  async run([newTag], options, { log, signal }) {
     const { copyTag, parseImageReference } = await import('../../image/references.js');
     const { openLayout } = await import('../../image/layout.js');
     const { path, tag } = parseImageReference(options.image);
-    const layout = openLayout(path);
+    const layout = openLayout(path, { signal });
     try {
       await copyTag(layout, tag, newTag!);
       log.info(`created new tag: ${JSON.stringify(newTag)} -> ${JSON.stringify(tag)}`);
