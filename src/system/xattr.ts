@@ -51,6 +51,25 @@ export function getXattr(target: XattrTarget, name: ByteString): Buffer | undefi
 }
 
 /**
+ * All extended attributes with their values; none where the filesystem has none, or of what another process removed
+ * meanwhile.
+ *
+ * @throws SystemError
+ */
+export function readXattrs(target: XattrTarget): Map<ByteString, Buffer> {
+  const found = new Map<ByteString, Buffer>();
+  try {
+    for (const name of listXattrs(target)) {
+      const value = getXattr(target, name);
+      if (value !== undefined) found.set(name, value);
+    }
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+  }
+  return found;
+}
+
+/**
  * Sets an extended attribute, made or replaced; setxattr(2).
  *
  * @throws SystemError, ENOTSUP where the filesystem has none

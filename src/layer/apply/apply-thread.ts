@@ -1,0 +1,64 @@
+import { Worker } from 'node:worker_threads';
+import { LayerhookError } from '../../errors/index.js';
+import { receiveError } from '../../errors/transfer.js';
+import type { ApplyMessage, ApplyReply, ApplyRequest } from './messages.js';
+
+type WithoutID<T> = T extends unknown ? Omit<T, 'id'> : never;
+
+interface Pending {
+  resolve(reply: ApplyReply | null): void;
+  reject(error: unknown): void;
+}
+
+/** A thread that applies layers, one after the other. */
+export class ApplyThread {
+  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), {
+    // libc opens and closes what node would otherwise keep account of
+    trackUnmanagedFds: false,
+  });
+  readonly #pending = new Map<number, Pending>();
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #onWarning: (warning: string) => void;
+  #lastID = 0;
+
+  constructor(onWarning: (warning: string) => void) {
+    this.#onWarning = onWarning;
+    this.#worker.on('message', (message: ApplyMessage) => this.#settle(message));
+    this.#worker.on('error', (error) => this.#failAll(error));
+    this.#worker.on('exit', () => this.#failAll(new LayerhookError('ABORTED', { what: 'applying layers' })));
+  }
+
+  /** How many requests it has not answered yet. */
+  get load(): number {
+    return this.#pending.size;
+  }
+
+  request(request: WithoutID<ApplyRequest>): Promise<ApplyReply | null> {
+    const id = ++this.#lastID;
+    const answer = new Promise<ApplyReply | null>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...request, id });
+    });
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  /** Ends the thread once it has answered what it was asked; to stop it sooner, fail the rings that it reads. */
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#worker.terminate();
+  }
+
+  #settle(message: ApplyMessage): void {
+    if ('warning' in message) return this.#onWarning(message.warning);
+    const pending = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if ('error' in message) pending?.reject(receiveError(message.error));
+    else pending?.resolve(message.reply);
+  }
+
+  #failAll(error: unknown): void {
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,33 @@
+import type { Header } from 'mtree-ts';
+import type { TransferredError } from '../../errors/transfer.js';
+import type { ApplyOptions, Unsettled } from '../types.js';
+
+/** To the apply worker. Requests are worked off one after the other, blocking the thread. */
+export type ApplyRequest = { id: number } & (
+  | {
+      type: 'apply';
+      /** the layer's tar */
+      ring: SharedArrayBuffer;
+      digest: string;
+      target: string;
+      options: ApplyOptions;
+      /** key of what is known of the target from layer to layer; null: nothing is kept */
+      track: string | null;
+      /** keep digests of content, for a manifest */
+      digests: boolean;
+      /** where the number of entries done is counted: one Int32 */
+      entries: SharedArrayBuffer;
+    }
+  | { type: 'manifest'; target: string; track: string; file: string; header: Header }
+);
+
+export interface ApplyReply {
+  entries: number;
+  unsettled: Unsettled;
+}
+
+/** From the apply worker: warnings as they come, then one answer for each request. */
+export type ApplyMessage =
+  | { warning: string }
+  | { id: number; reply: ApplyReply | null }
+  | { id: number; error: TransferredError };

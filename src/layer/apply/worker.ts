@@ -1,0 +1,57 @@
+import { parentPort } from 'node:worker_threads';
+import { transferError } from '../../errors/transfer.js';
+import { RingReader } from '../stream/index.js';
+import { TarReader } from '../tar/index.js';
+import { applyLayer } from './applier.js';
+import { writeTreeManifest } from './manifest.js';
+import type { ApplyMessage, ApplyReply, ApplyRequest } from './messages.js';
+import { Tree } from './tree.js';
+
+/** Thread of an ApplyThread: applies layers with blocking calls. */
+const port = parentPort!;
+const trees = new Map<string, Tree>();
+
+port.on('message', (request: ApplyRequest) => {
+  const { id } = request;
+  try {
+    post({ id, reply: serve(request) });
+  } catch (error) {
+    post({ id, error: transferError(error) });
+  }
+});
+
+function serve(request: ApplyRequest): ApplyReply | null {
+  if (request.type === 'apply') return apply(request);
+  const tree = trees.get(request.track);
+  if (!tree) throw new Error(`no layer was applied to ${request.track}`);
+  writeTreeManifest(request.target, tree, request.file, request.header);
+  return null;
+}
+
+function apply(request: Extract<ApplyRequest, { type: 'apply' }>): ApplyReply {
+  const { ring, digest, target, options, track, digests } = request;
+  const source = new RingReader(ring);
+  const entriesDone = new Int32Array(request.entries);
+  try {
+    const { entries, unsettled } = applyLayer(new TarReader(source, { digest }), target, treeOf(track), {
+      ...options,
+      digest,
+      digests,
+      warn: (warning) => post({ warning }),
+      onEntry: (count) => Atomics.store(entriesDone, 0, count),
+    });
+    return { entries, unsettled };
+  } finally {
+    source.close();
+  }
+}
+
+function treeOf(track: string | null): Tree {
+  const tree = (track !== null && trees.get(track)) || new Tree();
+  if (track !== null) trees.set(track, tree);
+  return tree;
+}
+
+function post(message: ApplyMessage): void {
+  port.postMessage(message);
+}
