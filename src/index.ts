@@ -2,6 +2,8 @@
 export * from './engine/log.js';
 export { type ManifestCheck, openManifestCheck, readManifest } from './engine/manifest-check.js';
 export * from './engine/points.js';
+export { type RepackOptions, type RepackResult, repack } from './engine/repack.js';
+export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack.js';
 export * from './errors/index.js';
 export type * from './image/types.js';
 export type * from './layer/types.js';

@@ -16,7 +16,8 @@ export function filterChanges(changes: readonly Change[], maskPaths: readonly st
   return counting.filter(({ path }) => !isBelow(path, deleted));
 }
 
-function isBelow(path: ByteString, paths: ReadonlySet<ByteString>): boolean {
+/** Whether one of the directories above `path` is among `paths`. */
+export function isBelow(path: ByteString, paths: ReadonlySet<ByteString>): boolean {
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
     if (paths.has(path.slice(0, end))) return true;
   }

@@ -4,10 +4,10 @@ import type { Manifest } from 'mtree-ts';
 import { LayerhookError } from '../errors/index.js';
 import { readContent } from '../layer/generate/content.js';
 import { RootfsReader } from '../layer/generate/rootfs.js';
+import { manifestValues } from '../layer/manifest-values.js';
 import type { ByteString } from '../system/bytes.js';
 import { close } from '../system/files.js';
 import { StatBuffer } from '../system/stat.js';
-import { manifestValues } from './manifest-values.js';
 
 /** Compares single files of a rootfs with the mtree manifest of a bundle, as umoci would. */
 export interface ManifestCheck {
@@ -33,7 +33,7 @@ export async function openManifestCheck(rootfs: string, mtreeFile: string): Prom
   const reader = new RootfsReader(rootfs);
   const stat = new StatBuffer();
   return {
-    isUnchanged: (path) => guard(mtreeFile, () => isUnchanged(path)),
+    isUnchanged: (path) => guardManifest(mtreeFile, () => isUnchanged(path)),
     close: () => reader.close(),
   };
 
@@ -52,11 +52,11 @@ export async function openManifestCheck(rootfs: string, mtreeFile: string): Prom
 /** Reads a manifest. @throws LayerhookError MTREE_INVALID, SYSTEM */
 export async function readManifest(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
-  return guard(file, () => parse(readFileSync(file)));
+  return guardManifest(file, () => parse(readFileSync(file)));
 }
 
-/** Entries are parsed when first looked at, so any use of a manifest may find it malformed. */
-function guard<T>(file: string, use: () => T): T {
+/** Runs what uses a manifest: entries are parsed when first looked at, so any use may find it malformed. */
+export function guardManifest<T>(file: string, use: () => T): T {
   try {
     return use();
   } catch (error) {
@@ -64,7 +64,11 @@ function guard<T>(file: string, use: () => T): T {
     const { name, message, code } = error as NodeJS.ErrnoException;
     if (name === 'MtreeError') {
       const { line = 0 } = error as { line?: number };
-      throw new LayerhookError('MTREE_INVALID', { file, line, reason: message }, error);
+      throw new LayerhookError(
+        'MTREE_INVALID',
+        { file, line, reason: message.replace(/^line \d+: /, '') },
+        error,
+      );
     }
     const expected = 'check that it exists and may be read';
     throw new LayerhookError(

@@ -191,6 +191,11 @@ export const errorTable = {
     hint: 'free some space; nothing half done was left behind',
     exit: 1,
   },
+  PLATFORM_INVALID: {
+    message: 'malformed platform {value}',
+    hint: 'a platform is OS/ARCHITECTURE[/VARIANT], such as linux/arm64/v8',
+    exit: 1,
+  },
   PLATFORM_NOT_FOUND: {
     message: '{reference} has no image for {platform}; it has {available}',
     hint: 'choose one of them with --platform',

@@ -18,7 +18,7 @@ export interface GenerateOptions extends EntryOptions {
   changes: readonly Change[];
   /** whether another name of a changed hardlinked file may be added to the layer; default: all are */
   mayAdd?: ((path: ByteString) => boolean) | undefined;
-  /** called for each entry when it is in the tar; whiteouts do not count */
+  /** called for each entry when it is in the tar, and for sockets, which are left out; not for whiteouts */
   onPacked?: ((packed: PackedFile) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -69,17 +69,26 @@ export async function* generateLayer(options: GenerateOptions): AsyncGenerator<B
 }
 
 async function writeLayerEntries(reader: RootfsReader, writer: TarWriter, options: GenerateOptions) {
-  const { rootfs, changes, mayAdd = () => true, log = silentLogger, signal } = options;
+  const { rootfs, changes, mayAdd = () => true, signal } = options;
   const all = withAllNames(rootfs, reader, changes, mayAdd);
   const plan = planLayer(all, (path) => reader.lookup(path));
-  for (const path of plan.sockets)
-    log.warn('left out a socket, which no layer can hold', { path: showBytes(path) });
+  for (const path of plan.sockets) leaveOut(reader, path, options);
   for (const name of plan.whiteouts) await writer.write(whiteout(name));
   const packer = new Packer(reader, writer, options);
   for (const path of plan.entries) {
     if (signal?.aborted) throw new LayerhookError('ABORTED', { what: 'writing the layer' }, signal.reason);
     await packer.pack(path);
   }
+}
+
+function leaveOut(
+  reader: RootfsReader,
+  path: ByteString,
+  { log = silentLogger, onPacked }: GenerateOptions,
+): void {
+  log.warn('left out a socket, which no layer can hold', { path: showBytes(path) });
+  const stat = new StatBuffer();
+  if (reader.stat(path, stat)) onPacked?.({ path, stat, xattrs: new Map() });
 }
 
 /** Packs one file after the other, and remembers the names of hardlinked ones. */

@@ -3,7 +3,7 @@ import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, S, tryOpenat } from '../../system/files.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
-import { getXattr, isUnsupported, listXattrs, pathIn } from '../../system/xattr.js';
+import { pathIn, readXattrs } from '../../system/xattr.js';
 import { baseName, parentPath } from './paths.js';
 import type { Lookup } from './plan.js';
 
@@ -122,17 +122,4 @@ export function typeOf(stat: StatBuffer): FoundType {
 
 function isInside(path: ByteString, directory: ByteString): boolean {
   return directory === '.' || path === directory || path.startsWith(`${directory}/`);
-}
-
-function readXattrs(path: ByteString): Map<ByteString, Buffer> {
-  const found = new Map<ByteString, Buffer>();
-  try {
-    for (const name of listXattrs(path)) {
-      const value = getXattr(path, name);
-      if (value !== undefined) found.set(name, value);
-    }
-  } catch (error) {
-    if (!isUnsupported(error)) throw error;
-  }
-  return found;
 }

@@ -1,0 +1,95 @@
+import type { DriverChoice, LoadedConfig } from '../config/types.js';
+import { LayerhookError } from '../errors/index.js';
+import type { MapOptions } from '../layer/types.js';
+import { copyDriver } from './bundle.js';
+import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
+import { loadDriver } from './driver.js';
+import { type Logger, type ProgressEvent, silentLogger } from './log.js';
+import type { Driver, Hooks, PointName } from './points.js';
+
+/** What every operation of the engine takes. */
+export interface OperationOptions {
+  /** storage driver: a name, the path of a module, or a driver itself; default: hooks.toml's, else `copy` */
+  driver?: string | Driver | undefined;
+  /** options for the driver when it is given by name */
+  driverOptions?: Record<string, unknown> | undefined;
+  /** function hooks, asked before those of hooks.toml and the driver's */
+  hooks?: Hooks | undefined;
+  /** path of hooks.toml; null: none; default: the search order of docs/hook-protocol.md */
+  hooksFile?: string | null | undefined;
+  signal?: AbortSignal | undefined;
+  log?: Logger | undefined;
+  onProgress?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** An operation under way: who is asked at each lifecycle point, and how it is stopped. */
+export interface Operation {
+  driver: Driver;
+  driverChoice: DriverChoice;
+  dispatcher: Dispatcher;
+  config: LoadedConfig | null;
+  log: Logger;
+  /** aborted when the caller's signal is, or by the first failure */
+  stop: AbortController;
+  onProgress(event: ProgressEvent): void;
+  /** whether nobody but the driver has a hook on `point` */
+  onlyDriver(point: PointName): boolean;
+}
+
+export const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless: false };
+
+/**
+ * Reads the configuration and gathers the hooks: functions first, then hooks.toml, then the driver's.
+ *
+ * @param recorded the driver that an existing bundle was made with; it counts unless the caller names another
+ */
+export async function openOperation(options: OperationOptions, recorded?: DriverChoice): Promise<Operation> {
+  const log = options.log ?? silentLogger;
+  const stop = linkedController(options.signal);
+  const config = await configOf(options.hooksFile);
+  const { driver, choice } = await driverOf(options, recorded ?? config?.driver ?? copyDriver);
+  const others: HookSource[] = [
+    ...(options.hooks ? [{ owner: 'function', hooks: options.hooks }] : []),
+    ...(config?.sources ?? []),
+  ];
+  const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks }];
+  return {
+    driver,
+    driverChoice: choice,
+    dispatcher: createDispatcher(sources, { log, signal: stop.signal }),
+    config,
+    log,
+    stop,
+    onProgress: options.onProgress ?? (() => {}),
+    onlyDriver: (point) => !others.some(({ hooks }) => hooks[point]),
+  };
+}
+
+/** Throws what stopped the operation, if anything did. */
+export function throwIfStopped({ stop }: Operation): void {
+  stop.signal.throwIfAborted();
+}
+
+async function configOf(file: string | null | undefined): Promise<LoadedConfig | null> {
+  if (file === null) return null;
+  const { loadHooks } = await import('../config/load.js');
+  return loadHooks({ file, env: process.env });
+}
+
+async function driverOf(
+  { driver, driverOptions }: OperationOptions,
+  fallback: DriverChoice,
+): Promise<{ driver: Driver; choice: DriverChoice }> {
+  if (typeof driver === 'object') return { driver, choice: { name: driver.name, options: {} } };
+  const choice = driver === undefined ? fallback : { name: driver, options: driverOptions ?? {} };
+  return { driver: await loadDriver(choice), choice };
+}
+
+function linkedController(signal: AbortSignal | undefined): AbortController {
+  const controller = new AbortController();
+  const stop = () =>
+    controller.abort(new LayerhookError('ABORTED', { what: 'the operation' }, signal?.reason));
+  if (signal?.aborted) stop();
+  else signal?.addEventListener('abort', stop, { once: true });
+  return controller;
+}

@@ -1,0 +1,168 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { chainIDs } from '../image/chain.js';
+import { type Layout, openLayout } from '../image/layout.js';
+import { ImageMutation } from '../image/mutate.js';
+import { parseImageReference } from '../image/references.js';
+import { loadImage } from '../image/resolve.js';
+import type { Descriptor, Digest, History, ResolvedImage } from '../image/types.js';
+import type { WrittenLayer } from '../layer/generate/write-layer.js';
+import type { Change, Compression } from '../layer/types.js';
+import { type BundleMeta, manifestPath, readBundleMeta, writeBundleMeta } from './bundle.js';
+import { listChanges } from './changes.js';
+import { imageContext } from './contexts.js';
+import { filterChanges } from './filter-changes.js';
+import { readManifest } from './manifest-check.js';
+import { type Operation, type OperationOptions, openOperation, throwIfStopped } from './operation.js';
+import type { ImageContext } from './points.js';
+import type { PackedEntries } from './refresh-manifest.js';
+import { writeFileAtomic } from './write-file.js';
+
+export interface RepackOptions extends OperationOptions {
+  /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
+  image: string;
+  /** path of the bundle */
+  bundle: string;
+  /** default `auto`: as the newest layer whose compression can be written, never `none` */
+  compress?: 'auto' | Compression | undefined;
+  /** the new history entry; false: none. `created` is RFC 3339, by default SOURCE_DATE_EPOCH or now */
+  history?: { author?: string; comment?: string; created?: string; createdBy?: string } | false | undefined;
+  /** paths in the rootfs below which (and at which) changes do not count */
+  maskPaths?: string[] | undefined;
+  /** whether the volumes of the image's config are masked too; default true */
+  maskVolumes?: boolean | undefined;
+  /** leave the bundle as if the new image had been unpacked into it */
+  refreshBundle?: boolean | undefined;
+  /** seconds since the epoch: newer times in the layer and the history entry become this */
+  sourceDateEpoch?: number | undefined;
+}
+
+export interface RepackResult {
+  manifest: Descriptor;
+  tag: string;
+  /** the new layer, or null when nothing had changed */
+  layer: Descriptor | null;
+  diffID: Digest | null;
+  changes: number;
+}
+
+/**
+ * Makes a layer of what changed in a bundle, and an image of it on top of the one that was unpacked.
+ *
+ * The image is tagged last: whoever looks finds the old image or the new one. The bundle is left as it is, unless
+ * it is refreshed.
+ *
+ * @throws LayerhookError of any code in docs/errors.md
+ */
+export async function repack(options: RepackOptions): Promise<RepackResult> {
+  const { path, tag } = parseImageReference(options.image);
+  const bundle = resolve(options.bundle);
+  const meta = readBundleMeta(bundle);
+  const layout = openLayout(path);
+  const image = loadImage(layout, tag, meta.from);
+  const operation = await openOperation(options, meta.driver);
+  const context = imageContext(
+    {
+      bundle,
+      rootfs: join(bundle, 'rootfs'),
+      map: meta.map,
+      signal: operation.stop.signal,
+      log: operation.log,
+    },
+    layout,
+    image,
+  );
+  const masked = masks(image, options);
+  const changes = await listChanges(operation, context, masked);
+  const packed = options.refreshBundle ? new (await import('./refresh-manifest.js')).PackedEntries() : null;
+  const layer =
+    changes.length === 0
+      ? null
+      : await packLayer(operation, layout, context, { changes, masked, packed }, options);
+  throwIfStopped(operation);
+  const from = await commit(layout, image, layer, tag, options);
+  if (packed) await refresh(operation, context, { ...meta, from }, { changes, packed, layer });
+  return {
+    manifest: from.at(-1)!,
+    tag,
+    layer: layer?.descriptor ?? null,
+    diffID: layer?.diffID ?? null,
+    changes: changes.length,
+  };
+}
+
+function masks(image: ResolvedImage, { maskPaths = [], maskVolumes = true }: RepackOptions): string[] {
+  return maskVolumes ? [...maskPaths, ...Object.keys(image.config.config?.Volumes ?? {})] : maskPaths;
+}
+
+async function packLayer(
+  operation: Operation,
+  layout: Layout,
+  context: ImageContext,
+  { changes, masked, packed }: { changes: Change[]; masked: string[]; packed: PackedEntries | null },
+  { compress = 'auto', sourceDateEpoch }: RepackOptions,
+): Promise<WrittenLayer> {
+  operation.onProgress({ type: 'phase', name: 'layer' });
+  const { generateLayer } = await import('../layer/generate/index.js');
+  const { chooseCompression, writeLayer } = await import('../layer/generate/write-layer.js');
+  const { rootfs, map, signal, log, manifest } = context;
+  const tar = generateLayer({
+    ...{ rootfs, changes, map, sourceDateEpoch, signal, log },
+    mayAdd: (path) => filterChanges([{ path, kind: 'modify' }], masked).length > 0,
+    onPacked: packed?.add,
+  });
+  return writeLayer(layout, tar, await chooseCompression(compress, manifest), { signal });
+}
+
+async function commit(
+  layout: Layout,
+  image: ResolvedImage,
+  layer: WrittenLayer | null,
+  tag: string,
+  options: RepackOptions,
+): Promise<BundleMeta['from']> {
+  const mutation = new ImageMutation(layout, image);
+  const history = historyOf(image, options);
+  if (layer)
+    mutation.addLayer({ descriptor: layer.descriptor, diffID: layer.diffID, ...(history && { history }) });
+  else if (history) mutation.addHistory(history);
+  return mutation.commit(tag);
+}
+
+function historyOf(image: ResolvedImage, { history, sourceDateEpoch }: RepackOptions): History | null {
+  if (history === false) return null;
+  const now = sourceDateEpoch === undefined ? new Date() : new Date(sourceDateEpoch * 1000);
+  return {
+    created: history?.created ?? now.toISOString(),
+    created_by: history?.createdBy ?? 'layerhook repack',
+    ...optional('author', history?.author ?? image.config.author),
+    ...optional('comment', history?.comment),
+  };
+}
+
+function optional(name: string, value: string | undefined): Record<string, string> {
+  return value ? { [name]: value } : {};
+}
+
+/** New state first, umoci.json last, the old manifest away after it: a kill in between leaves the old bundle. */
+async function refresh(
+  operation: Operation,
+  old: ImageContext,
+  meta: BundleMeta,
+  { changes, packed, layer }: { changes: Change[]; packed: PackedEntries; layer: WrittenLayer | null },
+): Promise<void> {
+  const manifestDescriptor = meta.from.at(-1)!;
+  const before = manifestPath(old.bundle, old.manifestDescriptor.digest);
+  const after = manifestPath(old.bundle, manifestDescriptor.digest);
+  if (existsSync(before)) {
+    const { refreshManifest } = await import('./refresh-manifest.js');
+    writeFileAtomic(after, refreshManifest(await readManifest(before), changes, packed));
+  }
+  const chainID = layer && chainIDs([...old.config.rootfs.diff_ids, layer.diffID]).at(-1)!;
+  await operation.dispatcher.first('repack.ociv1.layer.refresh-bundle', {
+    ...{ ...old, manifestDescriptor, changes },
+    layer: layer && { descriptor: layer.descriptor, diffID: layer.diffID, chainID: chainID! },
+  });
+  writeBundleMeta(old.bundle, meta);
+  if (after !== before) rmSync(before, { force: true });
+}
