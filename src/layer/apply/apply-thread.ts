@@ -50,7 +50,10 @@ export class ApplyThread {
   }
 
   #settle(message: ApplyMessage): void {
-    if ('warning' in message) return this.#onWarning(message.warning);
+    if ('warning' in message) {
+      this.#onWarning(message.warning);
+      return;
+    }
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if ('error' in message) pending?.reject(receiveError(message.error));
