@@ -24,7 +24,8 @@ export interface ApplyLayerOptions extends ApplyOptions {
   digest: string;
   /** keep digests of all content in the tree, for a manifest */
   digests: boolean;
-  warn: Warn;
+  /** told of what is not as the layer says, once a layer for each kind of it */
+  warn: (message: string) => void;
   /** called after each entry with the number of those done */
   onEntry?: (entries: number) => void;
 }
@@ -69,12 +70,13 @@ class LayerApplier {
   constructor(target: Target, options: ApplyLayerOptions) {
     this.#options = options;
     this.#target = target;
-    const xattrs = new Xattrs(options, options.warn);
+    const warn = once(options.warn);
+    const xattrs = new Xattrs(options, warn);
     this.#resolver = new Resolver(target, (dir, name) => this.#maker.implicitDirectory(dir, name));
     this.#maker = new Maker(target, {
       options,
       xattrs,
-      warn: options.warn,
+      warn,
       digests: options.digests,
       onRemoved: () => this.#resolver.invalidate(),
       onReplaced: (dir) => overlay?.replaceLower(dir),
@@ -199,4 +201,13 @@ class LayerApplier {
       .map((dir) => dir.path);
     return root.listed === layer ? paths : ['.', ...paths];
   }
+}
+
+function once(tell: (message: string) => void): Warn {
+  const told = new Set<string>();
+  return (kind, message) => {
+    if (told.has(kind)) return;
+    told.add(kind);
+    tell(message);
+  };
 }

@@ -7,7 +7,7 @@ import type { Maker } from './make.js';
 import { baseStart, cleanPath, parentOf } from './paths.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
-import { type DirectoryNode, FileNode, type Node } from './tree.js';
+import { DirectoryNode, FileNode, type Node } from './tree.js';
 
 interface Link {
   /** the entry's own name, for errors */
@@ -30,6 +30,7 @@ export class Hardlinks {
   readonly #maker: Maker;
   readonly #waiting: Link[] = [];
   readonly #toLower: Link[] = [];
+  readonly #lowerNodes = new Set<FileNode>();
 
   constructor(target: Target, resolver: Resolver, maker: Maker) {
     this.#target = target;
@@ -51,9 +52,12 @@ export class Hardlinks {
     if (found === undefined) {
       this.#maker.remove(dir, name);
       this.#waiting.push({ ...link, node: this.#target.addFile(dir, name) });
-    } else if (!this.#isOwn(found)) {
-      this.#toLower.push({ ...link, node: this.#target.addFile(dir, name, digestOf(found)) });
-    } else this.#target.addFile(dir, name, digestOf(found));
+      return;
+    }
+    const node = this.#target.addFile(dir, name, digestOf(found));
+    if (this.#isOwn(found)) return;
+    this.#toLower.push({ ...link, node });
+    this.#lowerNodes.add(node);
   }
 
   /** Makes the links that wait. @returns those whose target is not there */
@@ -81,13 +85,17 @@ export class Hardlinks {
     this.#target.nextEntry();
     const { dir, node } = this.#find(link.to);
     if (dir === null || node === undefined || !this.#isOwn(node)) return;
-    if (node instanceof FileNode) this.#tryAgain(link);
+    this.#tryAgain(link);
   }
 
   /** Makes the link. @returns what it now shares the file with, `null` if that is not known; undefined: no target */
   #link({ dir, name, to }: Omit<Link, 'node'>): FileNode | null | undefined {
     const { dir: toDir, name: toName, node } = this.#find(to);
     if (toDir === null) return undefined;
+    const replaced = dir.children.get(name);
+    if (replaced instanceof DirectoryNode && toDir.isBelow(replaced)) {
+      throw new BadEntry('is a hardlink to what it replaces');
+    }
     let missing = false;
     this.#maker.create(dir, name, (parent) => {
       const done = tryLinkat(this.#target.fd(toDir), toName, parent, name);
@@ -117,8 +125,9 @@ export class Hardlinks {
     throw new BadEntry('is a hardlink to itself');
   }
 
+  /** Whether it is the current layer's, and no link to a lower one's. */
   #isOwn(node: Node | null): boolean {
-    return node instanceof FileNode && node.layer === this.#target.tree.layer;
+    return node instanceof FileNode && node.layer === this.#target.tree.layer && !this.#lowerNodes.has(node);
   }
 }
 

@@ -203,7 +203,7 @@ test('attributes of the host are left out, with one warning', (t) => {
   const xattrs = { 'security.selinux': 'label', 'user.kept': 'x' };
   const { tree, warnings } = apply(t, [[file('a', '', { xattrs }), file('b', '', { xattrs })]]);
   t.deepEqual(tree.get('a')?.xattrs, { 'user.kept': '78' });
-  t.is(new Set(warnings.map((text) => text.replace(/^\w+/, ''))).size, 1);
+  t.is(warnings.length, 1);
 });
 
 test('an existing directory loses the attributes that its new entry does not have', (t) => {

@@ -78,7 +78,7 @@ export function applyOne(
   return applyLayer(reader, root, tree, {
     digest: 'sha256:0',
     digests: false,
-    warn: (_, message) => warnings.push(message),
+    warn: (message) => warnings.push(message),
     map: { uidMappings: [], gidMappings: [], rootless: false },
     format: 'plain',
     keepDirlinks: false,
