@@ -247,8 +247,9 @@ test('the same commands by umoci give the same layout and output', (t) => {
   }
   const [ours, theirs] = ['ours', 'theirs'].map((name) => openLayout(join(dir, name)));
   t.deepEqual(listTags(ours!), listTags(theirs!));
-  t.is(ours!.blobs().length, theirs!.blobs().length);
+  // 0.4 does not know SOURCE_DATE_EPOCH
   if (isOld()) return;
+  t.is(ours!.blobs().length, theirs!.blobs().length);
   const index = ({ path }: { path: string }) => readFileSync(join(path, 'index.json'), 'utf8');
   t.is(index(ours!), index(theirs!));
 });
