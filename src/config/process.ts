@@ -52,8 +52,7 @@ export async function runProcess(call: ProcessCall, options: ProcessOptions): Pr
   const stderr = readLines(child.stderr, options.onLine);
   signal.addEventListener('abort', group.terminate, { once: true });
   if (signal.aborted) group.terminate();
-  // a program need not read its input: EPIPE is no failure
-  child.stdin.on('error', () => {});
+  // a program need not read its input: execa takes EPIPE for no failure
   child.stdin.end(options.input);
   try {
     const end = await child.ended;

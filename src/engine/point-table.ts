@@ -76,7 +76,7 @@ const bundle = {
   bundle: { type: 'path', says: 'where the bundle is, or will be' },
   rootfs: {
     type: 'path',
-    says: 'the root filesystem now: while unpacking, inside a private staging directory beside the bundle',
+    says: 'the root filesystem now: while unpacking, inside a private staging directory',
   },
   map: { type: 'map', says: 'how owners in layers become owners on disk' },
 } as const satisfies Own<BundleContext, BaseContext>;

@@ -14,7 +14,7 @@ export interface BaseContext {
 export interface BundleContext extends BaseContext {
   /** the bundle's final path */
   bundle: string;
-  /** the root filesystem now: while unpacking, inside a private staging directory beside the bundle */
+  /** the root filesystem now: while unpacking, inside a private staging directory */
   rootfs: string;
   map: MapOptions;
 }

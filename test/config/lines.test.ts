@@ -12,7 +12,7 @@ driver = "inside"
 [[hook]]
   point = [ # a comment ]
     "a",
-    "b = 1",
+    "exec",
   ]
   exec = ["/bin/x"]
 [hook.options]

@@ -16,6 +16,15 @@ export const commands: CommandTable = {
         summary: 'checks a hooks.toml, and shows what each hook would be called with',
         load: () => import('./hooks-check.js'),
       },
+      list: {
+        aliases: ['ls'],
+        summary: 'shows the lifecycle points, and who is asked at each',
+        load: () => import('./hooks-list.js'),
+      },
+      run: {
+        summary: 'calls the hooks of one point by hand',
+        load: () => import('./hooks-run.js'),
+      },
     },
   },
   init: { group: 'layout', summary: 'makes an empty image layout', load: () => import('./init.js') },

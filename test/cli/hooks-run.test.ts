@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { chainIDs } from '../../src/image/chain.js';
+import { privateDir, script, write } from '../config/helpers.js';
+import { buildImage } from '../helpers/image.js';
+import { runFile } from './run.js';
+
+const bin = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
+const hooks = (...args: string[]) => runFile(bin, ['hooks', ...args]);
+
+/** A hooks.toml with a program at a point, which keeps its context in the file `seen`. */
+function setup(t: ExecutionContext<unknown>, point: string, output: string, more = '') {
+  const dir = privateDir(t);
+  const seen = join(dir, 'seen');
+  const program = script(dir, 'program', `cat > ${seen}\n${output}`);
+  const file = write(dir, 'hooks.toml', `[[hook]]\npoint = "${point}"\nexec = ["${program}"]\n${more}`);
+  const image = buildImage(t, [[{ name: 'a', content: 'a' }], [{ name: 'b', content: 'b' }]]);
+  const run = (...args: string[]) => {
+    const { status, stdout, stderr } = hooks('run', '--hooks', file, ...args);
+    return { status, stderr, json: stdout === '' ? undefined : JSON.parse(stdout) };
+  };
+  return { dir, program, image, run, context: () => JSON.parse(readFileSync(seen, 'utf8')) };
+}
+
+test('hooks list shows who is asked at each point, in order', (t) => {
+  const dir = privateDir(t);
+  const program = script(dir, 'program', '');
+  const text = `[[hook]]\npoint = "repack.ociv1.layer.delta-list"\nexec = ["${program}"]\non-failure = "mtree"\n`;
+  const file = write(dir, 'hooks.toml', text);
+  const { status, stdout } = hooks('list', '--hooks', file);
+  t.is(status, 0);
+  const lines = stdout.split('\n');
+  t.is(lines[0], file);
+  const at = lines.findIndex((line) => line.startsWith('repack.ociv1.layer.delta-list '));
+  t.regex(lines[at] as string, /first {2}hooks\.toml:1 exec .*program \(on-failure: mtree\)$/);
+  t.regex(lines[at + 1] as string, /^ +driver copy$/);
+  const json = JSON.parse(hooks('list', '--json', '--hooks', file).stdout);
+  t.like(json, { file, driver: 'copy' });
+  t.is(json.points.length, 9);
+  t.is(json.points[5].handlers[1].owner, 'driver copy');
+});
+
+test('hooks run gives a hook the real context of a layer, with a rootfs that goes away again', (t) => {
+  const point = 'unpack.ociv1.layer.try-skip';
+  const { program, image, run, context } = setup(t, point, `echo '{"skip": true}'`);
+  const { status, json, stderr } = run('--image', image.reference, '--layer', '1', point);
+  t.is(stderr, '');
+  t.is(status, 0);
+  t.deepEqual(json, { point, handled: true, by: `hooks.toml:1 exec ${program}`, result: { skip: true } });
+  const chain = chainIDs(image.config.rootfs.diff_ids);
+  t.like(context(), {
+    index: 1,
+    chainID: chain[1],
+    chainIDs: chain,
+    descriptor: image.manifest.layers[1],
+    blob: image.blob(image.manifest.layers[1]?.digest as string),
+    manifest: image.manifest,
+  });
+  t.false(existsSync(context().rootfs));
+});
+
+test('hooks run: a chain, a declined point, and a failure', (t) => {
+  const point = 'unpack.ociv1.bundle.config';
+  const { image, run, context } = setup(t, point, `echo '{"ociVersion": "9"}'`);
+  t.deepEqual(run('--image', image.reference, point).json, { point, result: { ociVersion: '9' } });
+  t.is(context().spec.root.path, 'rootfs');
+  const other = run('--image', image.reference, 'unpack.ociv1.layer.try-skip');
+  t.deepEqual(other.json, { point: 'unpack.ociv1.layer.try-skip', handled: false });
+  const failing = setup(t, point, 'echo sick >&2; exit 9');
+  const { status, stderr } = failing.run('--image', failing.image.reference, point);
+  t.is(status, 1);
+  t.regex(stderr, /failed at unpack\.ociv1\.bundle\.config: exit status 9: sick/);
+});
+
+test('hooks run: a delta of a bundle, with names that are not UTF-8', (t) => {
+  const point = 'repack.ociv1.layer.delta-list';
+  const { dir, image, run, context } = setup(t, point, `printf 'a\\0gone\\377\\0'`);
+  const bundle = join(dir, 'bundle');
+  mkdirSync(join(bundle, 'rootfs/a'), { recursive: true });
+  const { manifests } = JSON.parse(readFileSync(join(image.layout, 'index.json'), 'utf8'));
+  const meta = { umoci_version: '2', from_descriptor_path: { descriptor_walk: manifests }, map_options: {} };
+  write(bundle, 'umoci.json', JSON.stringify(meta));
+  const { json, stderr } = run('--bundle', bundle, '--image', image.reference, point);
+  t.is(stderr, '');
+  t.like(json, { handled: true });
+  t.deepEqual(json.result, [
+    { path: 'a', kind: 'modify' },
+    { pathBase64: Buffer.from('gone\xff', 'latin1').toString('base64'), kind: 'delete' },
+  ]);
+  t.like(context(), { bundle, rootfs: join(bundle, 'rootfs'), mtree: null, maskPaths: [] });
+});
+
+test('hooks run: fields of --context count, and what is missing is named', (t) => {
+  const point = 'runtime.ociv1.container.poststop-archive';
+  const { dir, run, context } = setup(t, point, `echo '{"archived": "/a"}'`);
+  t.regex(run(point).stderr, /needs state, upperdir, destination, method in --context/);
+  const fields = { state: { id: 'x' }, upperdir: '/u', destination: '/d', method: 'tar' };
+  const file = write(dir, 'context.json', JSON.stringify(fields));
+  t.like(run('--context', file, point).json, { handled: true, result: { archived: '/a' } });
+  t.deepEqual(context(), { point, ...fields });
+  const strange = write(dir, 'strange.json', JSON.stringify({ ...fields, colour: 'red' }));
+  t.regex(run('--context', strange, point).stderr, /has no colour in its context/);
+});
+
+test('hooks run says what it lacks', (t) => {
+  const { image, run } = setup(t, 'bundle.ociv1.remove', '');
+  t.regex(run('bundle.ociv1.remove').stderr, /needs --bundle/);
+  t.regex(run('unpack.ociv1.bundle.assemble').stderr, /needs --image/);
+  t.regex(run('try-skip').stderr, /no lifecycle point \(did you mean unpack\.ociv1\.layer\.try-skip\?\)/);
+  const layer = run('--image', image.reference, '--layer', '2', 'unpack.ociv1.layer.try-skip');
+  t.regex(layer.stderr, /the image has 2 layers/);
+});

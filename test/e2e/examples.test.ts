@@ -1,0 +1,129 @@
+/** The hooks of docs/examples at real unpacks, by the command line. */
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { layerhook, succeed } from '../helpers/cli.js';
+import { debian } from '../helpers/debian.js';
+import { buildImage, type RawLayer } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+import { diffTrees, treeOf } from '../helpers/tree.js';
+
+const layers: RawLayer[] = [
+  [
+    { name: './', type: 'dir', mode: 0o751, mtime: 1000000000.5 },
+    { name: 'etc/', type: 'dir', mtime: 1000000001.123456789 },
+    { name: 'etc/one', content: 'one', mode: 0o4711, uid: 12, gid: 34, mtime: 1000000002.5 },
+    { name: 'etc/link', type: 'hardlink', linkname: 'etc/one' },
+    { name: 'etc/gone', content: 'gone' },
+    { name: 'dir/', type: 'dir' },
+    { name: 'dir/below', content: 'below' },
+    { name: 'null', type: 'char', devMajor: 1, devMinor: 3, mode: 0o666 },
+    { name: 'symlink', type: 'symlink', linkname: '/etc/passwd' },
+  ],
+  [
+    { name: 'etc/.wh.gone', content: '' },
+    { name: 'dir/.wh..wh..opq', content: '' },
+    { name: 'dir/new', content: 'new', xattrs: { 'user.key': 'value' } },
+  ],
+  [
+    { name: 'dir', type: 'symlink', linkname: 'etc' },
+    { name: 'etc/two', content: 'two' },
+  ],
+];
+
+/** Copies of the examples, and a hooks.toml that names them. */
+function setup(t: ExecutionContext): { dir: string; toml: string; cache: string } {
+  const dir = tmpdir(t);
+  for (const name of ['layer-cache.sh', 'add-mount.mjs'])
+    copyFileSync(`docs/examples/${name}`, join(dir, name));
+  chmodSync(join(dir, 'layer-cache.sh'), 0o755);
+  chmodSync(join(dir, 'add-mount.mjs'), 0o644);
+  const toml = join(dir, 'hooks.toml');
+  const cache = join(dir, 'cache');
+  const text = `[[hook]]
+point = ["unpack.ociv1.layer.try-skip", "unpack.ociv1.layer.post-extract"]
+exec = ["${dir}/layer-cache.sh"]
+env = ["CACHE_DIR=${cache}"]
+[[hook]]
+module = "./add-mount.mjs"
+[hook.options]
+source = "/srv/shared"
+destination = "/mnt/shared"
+`;
+  writeFileSync(toml, text, { mode: 0o644 });
+  return { dir, toml, cache };
+}
+
+test('layer-cache.sh: unpacked from its cache an image has the same tree, without reading a layer', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, toml, cache } = setup(t);
+  const { reference, manifest, blob } = buildImage(t, layers);
+  const blobs = manifest.layers.map(({ digest }) => blob(digest));
+  const unpack = (name: string, ...flags: string[]) =>
+    succeed(t, layerhook([...flags, 'unpack', '--image', reference, join(dir, name)]));
+  const tree = (name: string) => treeOf(join(dir, name, 'rootfs'));
+  await unpack('plain');
+  await unpack('first', '--hooks', toml);
+  t.is(readdirSync(cache).length, 3);
+  for (const file of blobs) renameSync(file, `${file}.away`);
+  await unpack('second', '--hooks', toml);
+  t.deepEqual(diffTrees(tree('plain'), tree('first')), []);
+  t.deepEqual(diffTrees(tree('plain'), tree('second')), []);
+});
+
+test('a bundle from the cache repacks as any other', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, toml } = setup(t);
+  const { reference, layout } = buildImage(t, layers);
+  for (const name of ['first', 'second']) {
+    await succeed(t, layerhook(['--hooks', toml, 'unpack', '--image', reference, join(dir, name)]));
+  }
+  writeFileSync(join(dir, 'second/rootfs/etc/three'), 'three');
+  await succeed(t, layerhook(['--hooks', toml, 'repack', '--image', `${layout}:new`, join(dir, 'second')]));
+  const again = join(dir, 'again');
+  await succeed(t, layerhook(['--hooks', toml, 'unpack', '--image', `${layout}:new`, again]));
+  t.deepEqual(diffTrees(treeOf(join(dir, 'second/rootfs')), treeOf(join(again, 'rootfs'))), []);
+});
+
+test('layer-cache.sh: Debian, and an image on top of the same base', async (t) => {
+  const image = debian(t);
+  if (image === null) return;
+  const { dir, toml, cache } = setup(t);
+  const trees = [];
+  for (const [name, tag, flags] of [
+    ['1', 'base', ['--hooks', toml]],
+    ['2', 'changed', ['--hooks', toml]],
+    ['3', 'changed', ['--hooks', toml]],
+    ['4', 'changed', []],
+  ] as const) {
+    const reference = `${image.layout}:${tag}`;
+    await succeed(t, layerhook([...flags, 'unpack', '--image', reference, join(dir, name)]));
+    trees.push(treeOf(join(dir, name, 'rootfs')));
+  }
+  const [, second, third, plain] = trees;
+  t.is(readdirSync(cache).length, 2);
+  t.deepEqual(diffTrees(second!, plain!), []);
+  t.deepEqual(diffTrees(third!, plain!), []);
+});
+
+test('add-mount.mjs: the bundle has the mount, and runs with nothing else changed', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, toml } = setup(t);
+  const { reference } = buildImage(t, layers);
+  await succeed(t, layerhook(['unpack', '--image', reference, join(dir, 'plain')]));
+  await succeed(t, layerhook(['--hooks', toml, 'unpack', '--image', reference, join(dir, 'hooked')]));
+  const spec = (name: string) => JSON.parse(readFileSync(join(dir, name, 'config.json'), 'utf8'));
+  const mount = { destination: '/mnt/shared', type: 'bind', source: '/srv/shared', options: ['rbind'] };
+  const plain = spec('plain');
+  t.deepEqual(spec('hooked'), { ...plain, mounts: [...plain.mounts, mount] });
+  t.true(existsSync(join(dir, 'hooked/umoci.json')));
+});
