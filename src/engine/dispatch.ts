@@ -6,7 +6,6 @@ import type { Logger } from './log.js';
 import { isPoint, pointNames, pointRow } from './point-table.js';
 import {
   type Declined,
-  type Driver,
   declined,
   type Hooks,
   type LifecyclePoints,
@@ -89,16 +88,6 @@ export function createDispatcher(sources: readonly HookSource[], scope: CallScop
         handlers: at(point).map(({ owner, onFailure, timeout }) => ({ owner, onFailure, timeout })),
       })),
   };
-}
-
-/** The hooks given to `unpack({hooks})`. */
-export function functionSource(hooks: Hooks): HookSource {
-  return { owner: 'function', hooks };
-}
-
-/** The hooks of a driver. */
-export function driverSource(driver: Driver): HookSource {
-  return { owner: `driver ${driver.name}`, hooks: driver.hooks };
 }
 
 async function runFirst<P extends PointsOfKind<'first'>>(

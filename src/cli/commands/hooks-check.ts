@@ -6,7 +6,7 @@ import { usageError } from '../usage.js';
 export default defineCommand({
   usage: '[FILE]',
   description: `Checks a hooks.toml, by default the one that would be used: keys, points, programs,
-modules, and that nobody else may write any of them. Prints what each hook would be
+modules, the driver, and that nobody else may write any of them. Prints what each hook would be
 called with; the context is a sample. The exit status is 1 if the file is not good.`,
   options: {
     json: { describe: 'print JSON' },
@@ -16,6 +16,8 @@ called with; the context is a sample. The exit status is 1 if the file is not go
     if (args.length > 1) throw usageError('more than one FILE', 'layerhook hooks check');
     const config = await loadHooks({ file: args[0] ?? hooksFile, env: process.env });
     if (config === null) throw usageError('there is no hooks.toml; name a FILE', 'layerhook hooks check');
+    const { loadDriver } = await import('../../engine/driver.js');
+    await loadDriver(summary(config).driver);
     const calls = await Promise.all(config.entries.map(describeHook));
     if (options.json) print(JSON.stringify({ ...summary(config), hooks: calls }, null, 2));
     else for (const line of [headline(config), ...calls.flatMap(hookLines)]) print(line);
