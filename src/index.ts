@@ -5,6 +5,8 @@ export * from './engine/points.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack.js';
 export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack.js';
 export * from './errors/index.js';
+export { createLayout, Layout, openLayout } from './image/layout.js';
+export { newImage } from './image/new.js';
 export type * from './image/types.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';

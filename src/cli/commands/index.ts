@@ -41,12 +41,21 @@ export const commands: CommandTable = {
     commands: {
       'mtree-validate': {
         summary: 'checks a directory against an mtree manifest',
-        hidden: true,
         load: () => import('./raw-mtree-validate.js'),
       },
     },
   },
   remove: { group: 'image', summary: 'removes a tag', aliases: ['rm'], load: () => import('./remove.js') },
+  repack: {
+    group: 'image',
+    summary: 'makes a layer of what changed in a bundle, and an image with it',
+    load: () => import('./repack.js'),
+  },
   stat: { group: 'image', summary: 'shows what an image is made of', load: () => import('./stat.js') },
   tag: { group: 'image', summary: 'gives an image another tag', load: () => import('./tag.js') },
+  unpack: {
+    group: 'image',
+    summary: 'unpacks an image into a runtime bundle',
+    load: () => import('./unpack.js'),
+  },
 };

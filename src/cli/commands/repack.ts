@@ -1,0 +1,63 @@
+import { defineCommand } from '../command.js';
+import {
+  compressFlag,
+  historyFlags,
+  imageFlag,
+  readCompress,
+  readHistory,
+  readSourceDateEpoch,
+} from '../flags.js';
+
+const command = 'layerhook repack';
+
+export default defineCommand({
+  usage: '--image PATH[:NEW-TAG] BUNDLE',
+  description: `Makes a layer of what has changed in BUNDLE since it was unpacked, puts it on top
+of the image it was unpacked from, and tags the result NEW-TAG (latest by
+default). PATH is the layout that the bundle came from. Id maps are those of the
+unpacking. When nothing has changed there is no new layer, only the tag.
+
+SOURCE_DATE_EPOCH, if set, is the time of the history entry, and no file in the
+layer is newer than it.`,
+  arguments: ['bundle'],
+  options: {
+    'mask-path': { value: 'PATH', many: true, describe: 'a path in the image whose changes do not count' },
+    'no-mask-volumes': { describe: 'let changes in the volumes of the image count' },
+    'refresh-bundle': { describe: 'make the bundle one of the new image, so that it can be repacked again' },
+    ...historyFlags,
+    ...compressFlag,
+    ...imageFlag,
+    driver: {
+      value: 'NAME',
+      extension: true,
+      describe: 'storage driver, shipped or a module (default: that of the bundle)',
+    },
+  },
+  async run([bundle], options, { persona, signal, log, onProgress, hooksFile }) {
+    const compress = readCompress(options);
+    const history = readHistory(options, command);
+    if (history) history.createdBy ??= `${persona} repack`;
+    const sourceDateEpoch = readSourceDateEpoch(command);
+    const { repack } = await import('../../engine/repack.js');
+    const result = await repack({
+      image: options.image,
+      bundle: bundle!,
+      compress,
+      history,
+      maskPaths: [...options['mask-path']],
+      maskVolumes: !options['no-mask-volumes'],
+      refreshBundle: options['refresh-bundle'],
+      sourceDateEpoch,
+      driver: options.driver,
+      hooksFile,
+      signal,
+      log,
+      onProgress,
+    });
+    log.info(`repacked ${bundle} as ${result.manifest.digest}`, {
+      tag: result.tag,
+      changes: result.changes,
+      layer: result.layer?.digest ?? 'none',
+    });
+  },
+});
