@@ -39,7 +39,8 @@ export interface Libzstd {
  */
 export async function loadLibzstd(): Promise<Libzstd> {
   const { default: koffi } = await import('koffi');
-  const library = koffi.load('libzstd.so.1');
+  // deep: where node has zstd too, the library must call its own functions, not node's of the same names
+  const library = koffi.load('libzstd.so.1', { deep: true });
   // named types are global to koffi, hence anonymous ones: this may be loaded in several threads
   const inBuffer = koffi.inout(koffi.pointer(koffi.struct({ src: 'void *', size: 'size_t', pos: 'size_t' })));
   const outBuffer = koffi.inout(

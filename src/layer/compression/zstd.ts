@@ -39,7 +39,7 @@ export async function findZstd(allowNode = true): Promise<Zstd> {
 /** A stream that decompresses zstd: any number of frames, skippable ones among them. Errors with COMPRESSION_CORRUPT. */
 export async function unzstd(digest: string, zstd?: Zstd): Promise<Transform> {
   const { node, library } = zstd ?? (await findZstd());
-  if (node) return new (await import('./unzstd-node.js')).NodeUnzstd(node, digest);
+  if (node) return new (await import('./zstd-node.js')).NodeUnzstd(node, digest);
   return new (await import('./zstd-library.js')).LibraryUnzstd(library, digest);
 }
 
@@ -47,7 +47,8 @@ export async function unzstd(digest: string, zstd?: Zstd): Promise<Transform> {
 export async function zstdCompress({ level = 3 }: ZstdOptions = {}, zstd?: Zstd): Promise<Transform> {
   const { node, library } = zstd ?? (await findZstd());
   if (library) return new (await import('./zstd-library.js')).LibraryZstd(library, level);
-  return node.createZstdCompress({ params: { [LEVEL]: level, [CHECKSUM]: 1 } });
+  const stream = node.createZstdCompress({ params: { [LEVEL]: level, [CHECKSUM]: 1 } });
+  return new (await import('./zstd-node.js')).NodeZstdCompress(stream);
 }
 
 /** ZSTD_c_compressionLevel and so on, of zstd.h. */

@@ -87,3 +87,32 @@ export class NodeUnzstd extends Transform {
     return new LayerhookError('COMPRESSION_CORRUPT', { digest: this.#digest, format: 'zstd', reason }, error);
   }
 }
+
+/**
+ * Compresses by a stream of node:zlib, whose bytes depend on whether the end of the input comes with the last
+ * chunk or after it: here it always comes after it.
+ */
+export class NodeZstdCompress extends Transform {
+  readonly #stream: Transform;
+
+  constructor(stream: Transform) {
+    super();
+    this.#stream = stream;
+    stream.on('data', (piece: Buffer) => this.push(piece));
+    stream.on('error', (error) => this.destroy(error));
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    this.#stream.write(chunk, () => done());
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.#stream.once('end', () => done());
+    this.#stream.end();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stream.destroy();
+    done(error);
+  }
+}
