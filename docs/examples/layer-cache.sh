@@ -102,11 +102,13 @@ unpack.ociv1.layer.post-extract)
     new=$(mktemp -d "$CACHE_DIR/new.XXXXXXXX")
     trap 'rm -rf -- "$new"' EXIT
     trap 'exit 1' HUP INT TERM
-    copy "$rootfs" "$new"
+    # below new.*, which thus keeps its own time: the tree's may be of any year
+    mkdir "$new/tree"
+    copy "$rootfs" "$new/tree"
     # on disk before it has its name: a power loss leaves no hollow tree
     sync -f "$new"
     # the other one won if it is there by now: a directory that is not empty is not replaced
-    mv -T -- "$new" "$tree" || [ -d "$tree" ]
+    mv -T -- "$new/tree" "$tree" || [ -d "$tree" ]
     ;;
 *)
     echo "not a point of this hook: $point" >&2

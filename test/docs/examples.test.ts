@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -143,6 +144,9 @@ test('layer-cache.sh: a tree that goes away during the unpack is an error, not a
 
 test('layer-cache.sh: unpacks at the same time agree, and leave nothing half written', async (t) => {
   const { dir, cache, unpack } = await setup(t);
+  const crashed = join(cache, 'new.crashed');
+  mkdirSync(crashed, { recursive: true });
+  utimesSync(crashed, 1, 1);
   await Promise.all(['1', '2', '3', '4'].map((name) => unpack(join(dir, name))));
   const expected = plain(dir);
   for (const name of ['1', '2', '3', '4']) t.is(listing(join(dir, name)), expected);
