@@ -1,7 +1,7 @@
 import { chainIDs } from '../image/chain.js';
 import type { Layout } from '../image/layout.js';
-import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
-import type { LayerSource, MapOptions } from '../layer/types.js';
+import type { Digest, ResolvedImage } from '../image/types.js';
+import type { MapOptions } from '../layer/types.js';
 import type { Logger } from './log.js';
 import type { ImageContext, LayerContext } from './points.js';
 
@@ -34,14 +34,4 @@ export function layerContexts(image: ImageContext, layout: Layout): LayerContext
     chainIDs: chain,
     blob: layout.blobPath(descriptor.digest),
   }));
-}
-
-/** Where the bytes of a layer are. */
-export function layerSource({ descriptor, blob, diffID }: LayerContext): LayerSource {
-  const { digest, size, mediaType } = descriptor;
-  return { path: blob, ...embedded(descriptor), digest, size, mediaType, diffID };
-}
-
-function embedded({ data }: Descriptor): { data?: Uint8Array } {
-  return data === undefined ? {} : { data: Buffer.from(data, 'base64') };
 }

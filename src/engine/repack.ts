@@ -58,9 +58,24 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   const { path, tag } = parseImageReference(options.image);
   const bundle = resolve(options.bundle);
   const meta = readBundleMeta(bundle);
-  const layout = openLayout(path);
-  const image = loadImage(layout, tag, meta.from);
   const operation = await openOperation(options, meta.driver);
+  const layout = openLayout(path, { signal: operation.stop.signal });
+  try {
+    const image = loadImage(layout, tag, meta.from);
+    return await repackInto(operation, layout, image, meta, { ...options, bundle, tag });
+  } finally {
+    await layout.close();
+  }
+}
+
+async function repackInto(
+  operation: Operation,
+  layout: Layout,
+  image: ResolvedImage,
+  meta: BundleMeta,
+  options: RepackOptions & { tag: string },
+): Promise<RepackResult> {
+  const { bundle, tag } = options;
   const context = imageContext(
     {
       bundle,

@@ -2,6 +2,7 @@ import { chownSync, mkdirSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { currentHeader } from 'mtree-ts';
 import { LayerhookError } from '../errors/index.js';
+import { layerSources } from '../image/layers.js';
 import { type Layout, openLayout } from '../image/layout.js';
 import { parsePlatform } from '../image/platform.js';
 import { parseImageReference } from '../image/references.js';
@@ -12,8 +13,8 @@ import type { MapOptions } from '../layer/types.js';
 import { LayerUnpacker } from '../layer/unpacker.js';
 import { generateSpec } from '../runtime/spec.js';
 import { manifestPath, writeBundleMeta } from './bundle.js';
-import { imageContext, layerContexts, layerSource } from './contexts.js';
-import { type ExtractionResult, extractLayers } from './extract.js';
+import { imageContext, layerContexts } from './contexts.js';
+import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
 import { walkManifest } from './manifest.js';
 import {
   type Operation,
@@ -65,9 +66,14 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const map = options.map ?? unmapped;
   const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map };
   const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
+  const sources = layerSources(layout, image);
+  const layers = layerContexts(context, layout).map((layer, at) => ({
+    context: layer,
+    source: sources[at]!,
+  }));
   try {
     makeRootfs(staging.rootfs, map);
-    const { plain: _, ...result } = await fill(operation, staging, layout, context, options);
+    const { plain: _, ...result } = await fill(operation, staging, context, layers, options);
     writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
     throwIfStopped(operation);
     staging.publish();
@@ -110,8 +116,8 @@ function makeRootfs(rootfs: string, map: MapOptions): void {
 async function fill(
   operation: Operation,
   staging: Staging,
-  layout: Layout,
   context: ImageContext,
+  layers: Extraction['layers'],
   options: UnpackOptions,
 ): Promise<ExtractionResult> {
   const { dispatcher, onProgress, stop } = operation;
@@ -122,7 +128,7 @@ async function fill(
   });
   try {
     const extracted = await extractLayers({
-      layers: layerContexts(context, layout).map((layer) => ({ context: layer, source: layerSource(layer) })),
+      layers,
       dispatcher,
       unpacker,
       map: context.map,

@@ -1,8 +1,10 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { fsError } from '../errors/fs-error.js';
 
 /**
  * Writes a file so that it is there whole or not at all: a temporary name beside it, fsync, rename.
  *
+ * @throws LayerhookError NO_SPACE, SYSTEM
  * @param mode permission bits of the new file, before the umask
  */
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
@@ -18,6 +20,6 @@ export function writeFileAtomic(path: string, content: string | Uint8Array, mode
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    throw fsError(error, `cannot write ${path}`);
   }
 }

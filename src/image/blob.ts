@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
+import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { digestOf, finishDigest, parseDigest } from './digest.js';
-import { errorCode, fsError } from './fs-error.js';
 import type { Descriptor } from './types.js';
 
 /**

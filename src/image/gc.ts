@@ -1,7 +1,7 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
-import { errorCode, fsError } from './fs-error.js';
 import type { Layout } from './layout.js';
 import { listDirectory } from './layout-files.js';
 import { cleanSession, SESSION_PREFIX } from './lock.js';

@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
-import { errorCode, fsError } from './fs-error.js';
 
 /**
  * A small regular file of a layout, whole.

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { openVerified, readVerified } from './blob.js';
 import { type DigestAlgorithm, finishDigest, isDigest, parseDigest } from './digest.js';
 import { checkIndex } from './documents.js';
-import { errorCode, fsError } from './fs-error.js';
 import { encodeJson, parseJson } from './json.js';
 import {
   listDirectory,

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, lstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
-import { errorCode, fsError } from './fs-error.js';
 
 /** Prefix of a session's directory; umoci's, so that either program's gc removes what the other left behind. */
 export const SESSION_PREFIX = '.umoci-';

@@ -1,4 +1,4 @@
-import { LayerhookError } from '../errors/index.js';
+import { LayerhookError } from './error.js';
 
 /**
  * A file system's error as ours: NO_SPACE for a full disk or quota, else SYSTEM with its code.
