@@ -217,7 +217,7 @@ export const points = {
   'repack.ociv1.layer.refresh-bundle': {
     kind: 'first',
     called: 'after `repack --refresh-bundle` has written the new image',
-    says: 'Bring what is stored about the bundle in line with the new image.',
+    says: 'Bring what is stored about the bundle in line with the new image, which the context describes.',
     context: {
       ...ofImage,
       ...({

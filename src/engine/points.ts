@@ -66,6 +66,7 @@ export interface DeltaContext extends ImageContext {
   maskPaths: string[];
 }
 
+/** The image is the new one: the bundle is to be as if it had been unpacked from it. */
 export interface RefreshContext extends ImageContext {
   /** the changes that were packed; empty when nothing had changed */
   changes: Change[];
