@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Transform } from 'node:stream';
-import { LayerhookError } from '../../errors/index.js';
+import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { createDecompressor } from '../compression/decompress.js';
 import { detectCompression } from '../compression/detect.js';
 import type { LayerSource } from '../types.js';
@@ -15,119 +15,149 @@ const IN_FLIGHT = 3;
 
 /**
  * Reads, hashes and decompresses a blob into a ring, hashes what comes out, and ends the ring when both hashes
- * are what they must be: a reader that has seen the end has seen a verified layer.
+ * are what they must be: a reader that has seen the end has seen a verified layer. The compression is what the
+ * blob's first bytes show: images are about whose media type says otherwise.
  *
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, DIFF_ID, DIGEST_INVALID, COMPRESSION_CORRUPT,
- *   COMPRESSION_UNAVAILABLE; ABORTED if the reader went away
+ *   COMPRESSION_UNAVAILABLE; the ring's own error if it failed meanwhile, ABORTED if the reader closed it
  */
 export async function pumpSource(source: LayerSource, writer: RingWriter): Promise<SourceSummary> {
-  const blobHash = hashOf(source.digest);
-  const tarHash = hashOf(source.diffID);
-  const blob = new BlobFile(source);
+  const pump = new Pump(source, writer);
   try {
-    const counts = await decompress(source, blob, writer, blobHash, tarHash);
-    const digest = digestOf(blobHash, source.digest);
-    const diffID = digestOf(tarHash, source.diffID);
-    if (digest !== source.digest) {
-      throw new LayerhookError('BLOB_DIGEST', { digest: source.digest, path: source.path, actual: digest });
-    }
-    if (diffID !== source.diffID) {
-      throw new LayerhookError('DIFF_ID', { digest, actual: diffID, expected: source.diffID });
-    }
+    await pump.run();
+    const summary = pump.verify();
     writer.end();
-    return { ...counts, digest, diffID };
+    if (writer.failure) throw writer.failure;
+    return summary;
+  } catch (error) {
+    throw isLayerhookError(error, 'COMPRESSION_CORRUPT') ? pump.explain(error) : error;
   } finally {
-    blob.close();
+    pump.close();
   }
 }
 
-/** Runs the whole blob through a decompressor: while libuv's pool makes the next piece, this thread takes the last. */
-async function decompress(
-  source: LayerSource,
-  blob: BlobFile,
-  writer: RingWriter,
-  blobHash: Hash,
-  tarHash: Hash,
-): Promise<{ bytes: number; blobBytes: number }> {
-  const counts = { bytes: 0, blobBytes: 0 };
-  const buffers = Array.from({ length: IN_FLIGHT }, () => Buffer.allocUnsafeSlow(PIECE));
-  const readPiece = (buffer: Buffer): Buffer => {
-    const piece = buffer.subarray(0, blob.read(buffer));
-    blobHash.update(piece);
-    counts.blobBytes += piece.length;
+class Pump {
+  readonly #source: LayerSource;
+  readonly #writer: RingWriter;
+  readonly #blobHash: Hash;
+  readonly #tarHash: Hash;
+  readonly #blob: BlobFile;
+  #blobBytes = 0;
+  #bytes = 0;
+
+  constructor(source: LayerSource, writer: RingWriter) {
+    this.#source = source;
+    this.#writer = writer;
+    this.#blobHash = hashOf(source.digest);
+    this.#tarHash = hashOf(source.diffID);
+    this.#blob = new BlobFile(source);
+  }
+
+  async run(): Promise<void> {
+    const buffer = Buffer.allocUnsafeSlow(PIECE);
+    const first = this.#read(buffer);
+    const compression = detectCompression(first);
+    if (compression === 'none') {
+      for (let piece = first; piece.length > 0; piece = this.#read(buffer)) this.#take(piece);
+    } else {
+      await this.#decode(await createDecompressor(compression, this.#source.digest), first, buffer);
+    }
+  }
+
+  verify(): SourceSummary {
+    const { digest, diffID, path } = this.#source;
+    const actual = digestOf(this.#blobHash, digest);
+    if (actual !== digest) throw new LayerhookError('BLOB_DIGEST', { digest, path, actual });
+    const unpacked = digestOf(this.#tarHash, diffID);
+    if (unpacked !== diffID)
+      throw new LayerhookError('DIFF_ID', { digest, actual: unpacked, expected: diffID });
+    return { bytes: this.#bytes, blobBytes: this.#blobBytes, digest, diffID };
+  }
+
+  /** A blob that does not decompress: is it the one that was asked for at all? */
+  explain(error: LayerhookError): LayerhookError {
+    const { digest, path } = this.#source;
+    const buffer = Buffer.allocUnsafeSlow(PIECE);
+    while (this.#read(buffer).length > 0);
+    const actual = digestOf(this.#blobHash, digest);
+    return actual === digest ? error : new LayerhookError('BLOB_DIGEST', { digest, path, actual }, error);
+  }
+
+  close(): void {
+    this.#blob.close();
+  }
+
+  /** The next piece of the blob, hashed; empty at its end. */
+  #read(buffer: Buffer): Buffer {
+    const piece = buffer.subarray(0, this.#blob.read(buffer));
+    this.#blobHash.update(piece);
+    this.#blobBytes += piece.length;
     return piece;
-  };
-  const take = (piece: Buffer): void => {
-    tarHash.update(piece);
-    counts.bytes += piece.length;
-    writer.count(counts.blobBytes, counts.bytes);
-    if (writer.write(piece)) return;
-    throw writer.failure ?? new LayerhookError('ABORTED', { what: `reading layer ${source.digest}` });
-  };
-  const first = readPiece(buffers.pop()!);
-  const compression = detectCompression(first);
-  if (compression === 'none') {
-    for (let piece = first; piece.length > 0; piece = readPiece(first)) take(piece);
-    return counts;
   }
-  const decoder = await createDecompressor(compression, source.digest);
-  await run(decoder, first, buffers, readPiece, take);
-  return counts;
-}
 
-function run(
-  decoder: Transform,
-  first: Buffer,
-  buffers: Buffer[],
-  readPiece: (buffer: Buffer) => Buffer,
-  take: (piece: Buffer) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let pieces: Buffer[] = [];
-    let ended = false;
-    const fail = (error: unknown) => {
-      decoder.destroy();
-      reject(error);
-    };
-    const feed = (buffer: Buffer) => {
-      if (decoder.destroyed || decoder.writableEnded) return;
-      try {
-        const piece = readPiece(buffer);
+  /** Hashes a piece of the tar and puts it into the ring. */
+  #take(piece: Buffer): void {
+    this.#tarHash.update(piece);
+    this.#bytes += piece.length;
+    this.#writer.count(this.#blobBytes, this.#bytes);
+    if (this.#writer.write(piece)) return;
+    throw (
+      this.#writer.failure ?? new LayerhookError('ABORTED', { what: `reading layer ${this.#source.digest}` })
+    );
+  }
+
+  /** Runs the blob through a decompressor: while libuv's pool makes the next piece, this thread takes the last. */
+  #decode(decoder: Transform, first: Buffer, firstBuffer: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let pieces: Buffer[] = [];
+      let ended = false;
+      const fail = (error: unknown) => {
+        decoder.destroy();
+        reject(error);
+      };
+      const feed = (buffer: Buffer) => {
+        if (decoder.destroyed || decoder.writableEnded) return;
+        try {
+          give(buffer, this.#read(buffer));
+        } catch (error) {
+          fail(error);
+        }
+      };
+      const give = (buffer: Buffer, piece: Buffer) => {
         if (piece.length === 0) decoder.end();
         else decoder.write(piece, (error) => error || feed(buffer));
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const flush = () => {
-      const taken = pieces;
-      pieces = [];
-      try {
-        for (const piece of taken) take(piece);
-        if (ended) resolve();
-      } catch (error) {
-        fail(error);
-      }
-    };
-    decoder.on('data', (piece: Buffer) => {
-      // not now: the call for the next piece must go to the pool before this thread sets to work on this one
-      if (pieces.push(piece) === 1) setImmediate(flush);
+      };
+      const takeAll = () => {
+        const taken = pieces;
+        pieces = [];
+        try {
+          for (const piece of taken) this.#take(piece);
+          if (ended) resolve();
+        } catch (error) {
+          fail(error);
+        }
+      };
+      decoder.on('data', (piece: Buffer) => {
+        // not now: the call for the next piece must be in the pool before this thread sets to work on this one
+        if (pieces.push(piece) === 1) setImmediate(takeAll);
+      });
+      decoder.on('error', fail);
+      decoder.on('end', () => {
+        ended = true;
+        if (pieces.length === 0) resolve();
+      });
+      give(firstBuffer, first);
+      for (let i = 1; i < IN_FLIGHT; i++) feed(Buffer.allocUnsafeSlow(PIECE));
     });
-    decoder.on('error', fail);
-    decoder.on('end', () => {
-      ended = true;
-      if (pieces.length === 0) resolve();
-    });
-    decoder.write(first, (error) => error || feed(Buffer.allocUnsafeSlow(PIECE)));
-    for (const buffer of buffers) feed(buffer);
-  });
+  }
 }
 
 /** @throws LayerhookError DIGEST_INVALID */
 function hashOf(digest: string): Hash {
-  const [, algorithm] = /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.exec(digest) ?? [];
-  if (algorithm === undefined) throw new LayerhookError('DIGEST_INVALID', { value: digest });
-  return createHash(algorithm.slice(0, 6));
+  if (!/^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(digest)) {
+    throw new LayerhookError('DIGEST_INVALID', { value: digest });
+  }
+  return createHash(digest.slice(0, 6));
 }
 
 function digestOf(hash: Hash, expected: string): string {

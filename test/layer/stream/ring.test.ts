@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import test from 'ava';
+import { LayerhookError } from '../../../src/errors/index.js';
+import {
+  createRing,
+  failRing,
+  RingReader,
+  RingWriter,
+  ringCounters,
+} from '../../../src/layer/stream/index.js';
+import { pattern, startThread } from './threads.js';
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const MiB = 1 << 20;
+
+/** Whether the promise is still open after a while. */
+async function isPending(promise: Promise<unknown>, ms = 300): Promise<boolean> {
+  const timer = new Promise((resolve) => setTimeout(resolve, ms, 'pending'));
+  return (await Promise.race([promise, timer])) === 'pending';
+}
+
+for (const [bytes, piece] of [
+  [0, 1],
+  [1, 1],
+  [100_000, 777],
+  [512 * 1024, 512 * 1024],
+  [20 * MiB + 5, 300_001],
+  [20 * MiB, 4 * MiB],
+] as const) {
+  test(`${bytes} bytes in pieces of ${piece} arrive in order`, async (t) => {
+    const ring = createRing();
+    const reader = startThread({ do: 'read', ring });
+    const writer = startThread({ do: 'write', ring, bytes, piece, end: 'end' });
+    t.deepEqual(await reader.report, { bytes, sha256: sha256(pattern(bytes)), ended: 'end' });
+    t.like(await writer.report, { bytes });
+  });
+}
+
+test('a slow reader holds the writer back, whose memory is the ring', async (t) => {
+  const ring = createRing();
+  const writer = startThread({ do: 'write', ring, bytes: 8 * MiB, piece: 64 * 1024, end: 'end' });
+  t.true(await isPending(writer.report));
+  const reader = startThread({ do: 'read', ring, pauseMs: 20 });
+  t.like(await reader.report, { bytes: 8 * MiB, sha256: sha256(pattern(8 * MiB)), ended: 'end' });
+});
+
+test('an error arrives after the bytes before it, with its code', async (t) => {
+  const ring = createRing();
+  const writer = new RingWriter(ring);
+  writer.write(Buffer.from('some bytes'));
+  writer.fail(new LayerhookError('DIFF_ID', { digest: 'd', actual: 'a', expected: 'e' }, new Error('why')));
+  const reader = new RingReader(ring);
+  t.is(String(reader.read()), 'some bytes');
+  for (let again = 0; again < 2; again++) {
+    const error = t.throws(() => reader.read(), { instanceOf: LayerhookError });
+    t.is(error?.code, 'DIFF_ID');
+    t.is(error?.message, 'layer d unpacks to a, the image config says e');
+    t.like(error?.cause, { message: 'why' });
+  }
+});
+
+test('an error that is larger than the ring has room for is cut short', (t) => {
+  const ring = createRing();
+  failRing(ring, new Error('x'.repeat(100_000)));
+  t.throws(() => new RingReader(ring).read(), { message: /^Error: x{1900}/ });
+});
+
+test('the first end stands', (t) => {
+  const ring = createRing();
+  const writer = new RingWriter(ring);
+  writer.end();
+  failRing(ring, new Error('too late'));
+  t.is(new RingReader(ring).read(), null);
+  const failed = createRing();
+  failRing(failed, new Error('first'));
+  new RingWriter(failed).end();
+  t.throws(() => new RingReader(failed).read(), { message: 'first' });
+});
+
+test('a writer that fails wakes the reader that waits', async (t) => {
+  const ring = createRing();
+  const reader = startThread({ do: 'read', ring });
+  t.true(await isPending(reader.report));
+  startThread({ do: 'write', ring, bytes: 10, piece: 10, end: 'fail' });
+  t.like(await reader.report, { bytes: 10, ended: 'the writer gave up' });
+});
+
+test('whoever looks after the threads can end a wait on either side', async (t) => {
+  const waiting = createRing();
+  const reader = startThread({ do: 'read', ring: waiting });
+  t.true(await isPending(reader.report));
+  failRing(waiting, new LayerhookError('ABORTED', { what: 'the test' }));
+  t.like(await reader.report, { ended: 'ABORTED' });
+
+  const full = createRing();
+  const writer = startThread({ do: 'write', ring: full, bytes: 9 * MiB, piece: MiB, end: 'never' });
+  t.true(await isPending(writer.report));
+  failRing(full, new LayerhookError('ABORTED', { what: 'the test' }));
+  t.like(await writer.report, { ended: 'stopped' });
+});
+
+test('a reader that closes wakes the writer that waits', async (t) => {
+  const ring = createRing();
+  const writer = startThread({ do: 'write', ring, bytes: 30 * MiB, piece: MiB, end: 'end' });
+  t.true(await isPending(writer.report));
+  const reader = startThread({ do: 'read', ring, pieces: 2, close: true });
+  t.like(await reader.report, { bytes: MiB, ended: 'stopped' });
+  t.like(await writer.report, { ended: 'stopped' });
+});
+
+test('a thread that waits can be terminated', async (t) => {
+  const reader = startThread({ do: 'read', ring: createRing() });
+  t.true(await isPending(reader.report));
+  await reader.worker.terminate();
+  t.pass();
+});
+
+test('counters travel beside the bytes', (t) => {
+  const ring = createRing();
+  t.deepEqual(ringCounters(ring), { blobBytes: 0, bytes: 0 });
+  new RingWriter(ring).count(2 ** 40, 2 ** 41);
+  t.deepEqual(ringCounters(ring), { blobBytes: 2 ** 40, bytes: 2 ** 41 });
+});
+
+test('what is read can be written to files and hashed in place', (t) => {
+  const ring = createRing();
+  const writer = new RingWriter(ring);
+  writer.write(Buffer.from('caf\xe9', 'latin1'));
+  writer.end();
+  const piece = new RingReader(ring).read()!;
+  t.true(piece.buffer === (ring as ArrayBufferLike));
+  t.is(sha256(piece), sha256(Buffer.from('caf\xe9', 'latin1')));
+  t.is(piece.toString('latin1'), 'caf\xe9');
+});
