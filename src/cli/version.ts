@@ -4,7 +4,7 @@ import type { Persona } from './command.js';
 /** The umoci release whose command line ours is compared with, and the specifications we keep to. */
 const umociVersion = '0.6.0';
 const imageSpec = '1.1.1';
-const runtimeSpec = '1.2.1';
+const runtimeSpec = '1.0.2';
 
 /** What --version prints, in the manner of the persona. */
 export function versionText(persona: Persona): string {

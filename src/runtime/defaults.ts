@@ -2,10 +2,13 @@ import type { Mount, RuntimeSpec } from './types.js';
 
 const capabilities = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
 
-/** What an image that says nothing runs as: umoci's defaults, so that bundles of both are alike. */
+/**
+ * What an image that says nothing runs as: umoci's defaults, so that bundles of both are alike. Only the version
+ * is not: nothing in it is newer than 1.0.2, and runtimes that are still in use (crun 1.8) refuse 1.2 and later.
+ */
 export function defaultSpec(): RuntimeSpec {
   return {
-    ociVersion: '1.3.0',
+    ociVersion: '1.0.2',
     process: {
       terminal: true,
       user: { uid: 0, gid: 0 },

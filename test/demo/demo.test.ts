@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+
+const demo = join(dirname(fileURLToPath(import.meta.url)), 'demo.js');
+
+function run(dir: string, command: string[]) {
+  const [program = '', ...args] = command;
+  const env = { ...process.env, TMPDIR: dir, HOME: dir };
+  return spawnSync(program, args, { encoding: 'utf8', env });
+}
+
+function check(t: ExecutionContext, stdout: string): void {
+  const points = [
+    'layer.try-skip',
+    'layer.pre-extract',
+    'layer.post-extract',
+    'bundle.assemble',
+    'bundle.config',
+  ];
+  for (const point of points) t.true(stdout.includes(`unpack.ociv1.${point} `), point);
+  for (const point of ['delta-list', 'refresh-bundle'])
+    t.true(stdout.includes(`repack.ociv1.layer.${point} `), point);
+  for (const entry of [
+    'removed    bin/sleep',
+    'symlink    root/todo -> /root/notes',
+    '18 B       root/notes (600)',
+  ]) {
+    t.true(stdout.includes(entry), `${entry} in ${stdout}`);
+  }
+  t.regex(stdout, /ends with “And a changed one\.”/);
+  t.regex(stdout, /\/bin\/sleep +is gone/);
+  t.regex(stdout, /unpack again +\d+ ms/);
+}
+
+test('the demo does what it says, and leaves nothing behind', (t) => {
+  const dir = tmpdir(t);
+  const { status, stdout, stderr } = run(dir, [process.execPath, demo]);
+  t.is(status, 0, stderr);
+  t.is(stderr, '');
+  check(t, stdout);
+  t.deepEqual(readdirSync(dir), []);
+});
+
+test('runc runs its container', (t) => {
+  if (!requires(t, 'root', 'runc')) return;
+  const { stdout } = run(tmpdir(t), [process.execPath, demo]);
+  t.regex(stdout, /runc +hello from a container: root, \d+ names in \/bin/);
+  t.regex(stdout, /B +var\/log\/started/);
+});
+
+test('without privileges and without runtimes it says so, and does the rest', (t) => {
+  if (!requires(t, 'root', 'setpriv')) return;
+  const dir = tmpdir(t);
+  chmodSync(dir, 0o777);
+  const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  if (run(dir, [...user, process.execPath, '--check', demo]).status !== 0) {
+    t.log('SKIPPED: another user cannot read this directory');
+    t.pass();
+    return;
+  }
+  const bin = tmpdir(t);
+  chmodSync(bin, 0o755);
+  for (const tool of ['ldd', 'cat', 'bash']) symlinkSync(`/usr/bin/${tool}`, join(bin, tool));
+  const { status, stdout, stderr } = run(dir, [...user, 'env', `PATH=${bin}`, process.execPath, demo]);
+  t.is(status, 0, stderr);
+  t.regex(stdout, /^You are not root: /m);
+  t.regex(stdout, /neither runc nor crun is installed/);
+  t.deepEqual(readdirSync(dir), []);
+});
