@@ -16,6 +16,12 @@ const NEW_FILE = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
 const DEFAULT_ACL = 'system.posix_acl_default';
 const specialTypes = { fifo: S.IFIFO, char: S.IFCHR, block: S.IFBLK } as const;
 
+/**
+ * To set `user.` attributes takes permission to write, which only root has whatever the mode: others set them
+ * before the mode. After it is better: an access list and the mode change each other; acl(5).
+ */
+const asRoot = process.geteuid?.() === 0;
+
 /** What a directory is that nothing in the layer describes. */
 const implicitDirectory = { name: '', uid: 0, gid: 0, mode: 0o755 };
 
@@ -58,8 +64,9 @@ export class Maker {
       const digest = reader === null ? this.#content.empty() : this.#content.write(fd, entry, reader);
       if (dir.defaultAcl) this.#given.xattrs.clear(fd, entry.name);
       this.#setOwner(fd, entry);
+      this.#setXattrs(fd, entry, !asRoot);
       fchmod(fd, entry.mode, entry.name);
-      if (this.#given.xattrs.needed(entry)) this.#given.xattrs.set(fd, entry);
+      this.#setXattrs(fd, entry, asRoot);
       const { sec, nsec } = entry.mtime;
       futimens(fd, sec, nsec, sec, nsec, entry.name);
       this.#target.addFile(dir, name, digest);
@@ -77,7 +84,7 @@ export class Maker {
   setLink(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
     const parent = this.#target.fd(dir);
     if (this.#owners.settable) fchownat(parent, name, this.#owners.uid(entry), this.#owners.gid(entry));
-    if (this.#given.xattrs.needed(entry)) this.#given.xattrs.set(pathIn(parent, name), entry);
+    this.#setXattrs(pathIn(parent, name), entry, true);
     utimensat(parent, name, entry.mtime.sec, entry.mtime.nsec, entry.mtime.sec, entry.mtime.nsec);
     this.#target.addFile(dir, name);
   }
@@ -126,10 +133,12 @@ export class Maker {
     const { xattrs } = this.#given;
     const fd = this.#target.fd(dir);
     const isNew = dir.made === tree.layer && dir.listed !== tree.layer;
+    if (!isNew && !asRoot) this.#target.widen(dir);
     if (!isNew || dir.defaultAcl) xattrs.clear(fd, entry.name);
     this.#setOwner(fd, entry);
+    this.#setXattrs(fd, entry, !asRoot);
     this.#target.setMode(dir, entry.mode);
-    if (xattrs.needed(entry)) xattrs.set(fd, entry);
+    this.#setXattrs(fd, entry, asRoot);
     dir.defaultAcl = entry.xattrs.has(DEFAULT_ACL);
     this.#target.setTime(dir, entry.mtime.sec, entry.mtime.nsec);
     dir.listed = tree.layer;
@@ -200,6 +209,10 @@ export class Maker {
     const added = this.#target.addDirectory(dir, name);
     if (replaces) this.#given.onReplaced(added);
     return added;
+  }
+
+  #setXattrs(file: number | ByteString, entry: TarEntry, now: boolean): void {
+    if (now && this.#given.xattrs.needed(entry)) this.#given.xattrs.set(file, entry);
   }
 
   #setOwner(fd: number, entry: Pick<TarEntry, 'name' | 'uid' | 'gid'>): void {
