@@ -49,7 +49,7 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
     diffID: diffIDs[1] as Digest,
     bytes: 80_000_000,
     entries: 3500,
-    unsettled: { implicitDirectories: [], lowerHardlinks: [] },
+    unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
   },
   spec: { ociVersion: '1.2.1', process: { args: ['sh'] }, root: { path: 'rootfs' }, mounts: [] },
   mtree: '/srv/bundle/sha256_sample.mtree',

@@ -76,7 +76,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   manifest: { says: 'a manifest, image-spec manifest.md', shape: 'document' },
   'image config': { says: 'an image config, image-spec config.md', shape: 'document' },
   applied: {
-    says: '`{digest, diffID, bytes, entries, unsettled: {implicitDirectories, lowerHardlinks}}`',
+    says: '`{digest, diffID, bytes, entries, unsettled: {implicitDirectories, hidingDirectories, whiteouts, lowerHardlinks}}`',
     shape: 'document',
     encode: encodeApplied,
   },
@@ -106,6 +106,8 @@ function encodeApplied({ unsettled, ...applied }: AppliedLayer): unknown {
     ...applied,
     unsettled: {
       implicitDirectories: unsettled.implicitDirectories.map((path) => encodeName('path', path)),
+      hidingDirectories: unsettled.hidingDirectories.map((path) => encodeName('path', path)),
+      whiteouts: unsettled.whiteouts.map((path) => encodeName('path', path)),
       lowerHardlinks: unsettled.lowerHardlinks.map(({ path, target }) => ({
         ...encodeName('path', path),
         ...encodeName('target', target),

@@ -79,6 +79,13 @@ export interface LayerSource {
 export interface Unsettled {
   /** directories made only because something below them was in the tar, parents first */
   implicitDirectories: ByteString[];
+  /**
+   * those of them that are there only to hide something: where the layers below have no directory of this path,
+   * there is nothing to hide, and they are not to be there either
+   */
+  hidingDirectories: ByteString[];
+  /** whiteouts: where the layers below have nothing of this path, a directory would list what is not there */
+  whiteouts: ByteString[];
   /** hardlinks whose target is not in this layer */
   lowerHardlinks: { path: ByteString; target: ByteString }[];
 }

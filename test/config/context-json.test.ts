@@ -40,6 +40,8 @@ test('names that are not UTF-8 go as base64', (t) => {
       entries: 2,
       unsettled: {
         implicitDirectories: ['h\u00c3\u00b6me', 'a\u00ff'],
+        hidingDirectories: ['a\u00ff'],
+        whiteouts: ['w'],
         lowerHardlinks: [{ path: 'x', target: '\u00ff' }],
       },
     },
@@ -48,6 +50,8 @@ test('names that are not UTF-8 go as base64', (t) => {
     JSON.parse(encodeContext('unpack.ociv1.layer.post-extract', context).toString()).applied.unsettled,
     {
       implicitDirectories: [{ path: 'höme' }, { pathBase64: 'Yf8=' }],
+      hidingDirectories: [{ pathBase64: 'Yf8=' }],
+      whiteouts: [{ path: 'w' }],
       lowerHardlinks: [{ path: 'x', targetBase64: '/w==' }],
     },
   );

@@ -56,7 +56,7 @@ async function setup(t: ExecutionContext<unknown>) {
       diffID: '',
       bytes: 0,
       entries: 0,
-      unsettled: { implicitDirectories: [], lowerHardlinks: [] },
+      unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
     },
   });
   /** Unpacks as the engine does with the copy driver: skips a layer, or extracts it into rootfs. */

@@ -66,6 +66,7 @@ class LayerApplier {
   readonly #maker: Maker;
   readonly #hardlinks: Hardlinks;
   readonly #whiteouts: Whiteouts;
+  readonly #overlay: OverlayWhiteouts | null;
 
   constructor(target: Target, options: ApplyLayerOptions) {
     this.#options = options;
@@ -79,13 +80,11 @@ class LayerApplier {
       warn,
       digests: options.digests,
       onRemoved: () => this.#resolver.invalidate(),
-      onReplaced: (dir) => overlay?.replaceLower(dir),
+      onReplaced: (dir) => this.#overlay?.replaceLower(dir),
     });
-    const overlay =
-      options.format === 'overlay'
-        ? new OverlayWhiteouts(target, this.#resolver, this.#maker, xattrs)
-        : undefined;
-    this.#whiteouts = overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
+    this.#overlay =
+      options.format === 'overlay' ? new OverlayWhiteouts(target, this.#resolver, this.#maker, xattrs) : null;
+    this.#whiteouts = this.#overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
     this.#hardlinks = new Hardlinks(target, this.#resolver, this.#maker);
   }
 
@@ -105,8 +104,7 @@ class LayerApplier {
     const lowerHardlinks = this.#finishHardlinks();
     this.#whiteouts.finish();
     this.#target.restore();
-    const implicitDirectories = this.#options.format === 'overlay' ? this.#implicitDirectories() : [];
-    return { bytes: reader.position, entries, unsettled: { implicitDirectories, lowerHardlinks } };
+    return { bytes: reader.position, entries, unsettled: { ...this.#unsettled(), lowerHardlinks } };
   }
 
   #entry(entry: TarEntry, reader: TarReader): void {
@@ -194,12 +192,19 @@ class LayerApplier {
     return missing.map(({ dir, name, to }) => ({ path: dir.pathOf(name), target: to }));
   }
 
-  #implicitDirectories(): ByteString[] {
+  #unsettled(): Omit<Unsettled, 'lowerHardlinks'> {
+    if (this.#overlay === null) return { implicitDirectories: [], hidingDirectories: [], whiteouts: [] };
     const { root, layer } = this.#target.tree;
-    const paths = this.#maker.implicit
-      .filter((dir) => dir.listed !== layer && dir.attached && !dir.replaces && !isBelowOpaque(dir.parent!))
-      .map((dir) => dir.path);
-    return root.listed === layer ? paths : ['.', ...paths];
+    const dirs = this.#maker.implicit.filter(
+      (dir) => dir.listed !== layer && dir.attached && !dir.replaces && !isBelowOpaque(dir.parent!),
+    );
+    const hiding = this.#overlay.onlyHiding(dirs);
+    const paths = dirs.map((dir) => dir.path);
+    return {
+      implicitDirectories: root.listed === layer ? paths : ['.', ...paths],
+      hidingDirectories: dirs.filter((dir) => hiding.has(dir)).map((dir) => dir.path),
+      whiteouts: this.#overlay.paths,
+    };
   }
 }
 

@@ -2,10 +2,10 @@ import type { ByteString } from '../../system/bytes.js';
 import { E } from '../../system/errno.js';
 import { close, O, S, tryMknodat, tryOpenat } from '../../system/files.js';
 import type { Maker } from './make.js';
-import { componentsReversed } from './paths.js';
+import { componentsReversed, parentOf } from './paths.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
-import { DirectoryNode } from './tree.js';
+import { DirectoryNode, type Node } from './tree.js';
 import type { Whiteouts } from './whiteouts.js';
 import type { Xattrs } from './xattrs.js';
 
@@ -27,6 +27,9 @@ export class OverlayWhiteouts implements Whiteouts {
   readonly #maker: Maker;
   readonly #xattrs: Xattrs;
   readonly #hidden: Hidden[] = [];
+  readonly #made = new Set<Node>();
+  /** paths of the whiteouts that were made */
+  readonly paths: ByteString[] = [];
   /** whether devices 0:0 may be made, as far as is known */
   #devices = true;
 
@@ -53,17 +56,32 @@ export class OverlayWhiteouts implements Whiteouts {
       const found = this.#resolver.find(dirPath, { own: false });
       // the layer has something else there: the directory below is gone as a whole
       if (found.replaced) continue;
+      if (isBelowOpaque(found.dir ?? this.#lowestExisting(dirPath))) continue;
       const dir = found.dir ?? this.#resolver.make(dirPath);
-      if (isBelowOpaque(dir)) continue;
       if (name === null) this.#makeOpaque(dir);
       else this.#whiteout(dir, name);
     }
+  }
+
+  /** Those of the directories (those above first) that hold nothing but whiteouts, and others of them. */
+  onlyHiding(dirs: DirectoryNode[]): Set<Node> {
+    const hiding = new Set<Node>();
+    for (const dir of dirs.toReversed()) {
+      const children = [...dir.children.values()];
+      if (children.every((node) => this.#made.has(node) || hiding.has(node))) hiding.add(dir);
+    }
+    return hiding;
   }
 
   /** Makes a directory another one than those of the same path in the layers below. */
   replaceLower(dir: DirectoryNode): void {
     dir.replaces = true;
     this.#makeOpaque(dir);
+  }
+
+  #lowestExisting(path: ByteString): DirectoryNode {
+    const parent = parentOf(path);
+    return this.#resolver.find(parent, { own: false }).dir ?? this.#lowestExisting(parent);
   }
 
   #makeOpaque(dir: DirectoryNode): void {
@@ -78,7 +96,8 @@ export class OverlayWhiteouts implements Whiteouts {
     else if (node === undefined) {
       if (this.#devices) this.#makeDevice(dir, name);
       if (!this.#devices) this.#makeMarked(dir, name);
-      this.#target.addFile(dir, name);
+      this.#made.add(this.#target.addFile(dir, name));
+      this.paths.push(dir.pathOf(name));
     }
   }
 

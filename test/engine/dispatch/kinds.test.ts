@@ -27,7 +27,7 @@ function postContext() {
       diffID: '',
       bytes: 0,
       entries: 0,
-      unsettled: { implicitDirectories: [], lowerHardlinks: [] },
+      unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
     },
   };
 }
