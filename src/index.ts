@@ -11,3 +11,4 @@ export type * from './image/types.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export * from './system/bytes.js';
+export { readInRootfs } from './system/confined.js';

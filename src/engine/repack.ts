@@ -96,7 +96,10 @@ async function repackInto(
       : await packLayer(operation, layout, context, { changes, masked, packed }, options);
   throwIfStopped(operation);
   const from = await commit(layout, image, layer, tag, options);
-  if (packed) await refresh(operation, context, { ...meta, from }, { changes, packed, layer });
+  if (packed) {
+    const next = imageContext(context, layout, loadImage(layout, tag, from));
+    await refresh(operation, { before: context, after: next }, { ...meta, from }, { changes, packed, layer });
+  }
   return {
     manifest: from.at(-1)!,
     tag,
@@ -162,22 +165,22 @@ function optional(name: string, value: string | undefined): Record<string, strin
 /** New state first, umoci.json last, the old manifest away after it: a kill in between leaves the old bundle. */
 async function refresh(
   operation: Operation,
-  old: ImageContext,
+  image: { before: ImageContext; after: ImageContext },
   meta: BundleMeta,
   { changes, packed, layer }: { changes: Change[]; packed: PackedEntries; layer: WrittenLayer | null },
 ): Promise<void> {
-  const manifestDescriptor = meta.from.at(-1)!;
-  const before = manifestPath(old.bundle, old.manifestDescriptor.digest);
-  const after = manifestPath(old.bundle, manifestDescriptor.digest);
-  if (existsSync(before)) {
+  const { bundle, config, manifestDescriptor } = image.after;
+  const oldFile = manifestPath(bundle, image.before.manifestDescriptor.digest);
+  const newFile = manifestPath(bundle, manifestDescriptor.digest);
+  if (existsSync(oldFile)) {
     const { refreshManifest } = await import('./refresh-manifest.js');
-    writeFileAtomic(after, refreshManifest(await readManifest(before), changes, packed));
+    writeFileAtomic(newFile, refreshManifest(await readManifest(oldFile), changes, packed));
   }
-  const chainID = layer && chainIDs([...old.config.rootfs.diff_ids, layer.diffID]).at(-1)!;
+  const chainID = chainIDs(config.rootfs.diff_ids).at(-1);
   await operation.dispatcher.first('repack.ociv1.layer.refresh-bundle', {
-    ...{ ...old, manifestDescriptor, changes },
+    ...{ ...image.after, changes },
     layer: layer && { descriptor: layer.descriptor, diffID: layer.diffID, chainID: chainID! },
   });
-  writeBundleMeta(old.bundle, meta);
-  if (after !== before) rmSync(before, { force: true });
+  writeBundleMeta(bundle, meta);
+  if (newFile !== oldFile) rmSync(oldFile, { force: true });
 }
