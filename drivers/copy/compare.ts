@@ -24,11 +24,23 @@ export function compareStats(
   now: StatTable,
   report: (finding: Finding, path: ByteString, oldRow: number, newRow: number) => void,
 ): void {
-  const devices = { old: rootDevice(index), new: rootDevice(now) };
-  const groups = new HardlinkGroups(index, now);
+  const words = onDevice(index, now);
+  const groups = new HardlinkGroups({ ...index, words }, now);
+  const sameBlock = blockComparer(index, words, now);
   let o = 0;
   let n = 0;
   while (o < index.paths.length || n < now.paths.length) {
+    if (sameBlock(o, n)) {
+      o += blockRows;
+      n += blockRows;
+      continue;
+    }
+    // row by row to where a block may be the same again
+    for (const end = o + blockRows; o < end && (o < index.paths.length || n < now.paths.length); )
+      compareNext();
+  }
+
+  function compareNext(): void {
     const oldPath = index.paths[o];
     const newPath = now.paths[n];
     const order = oldPath === undefined ? 1 : newPath === undefined ? -1 : comparePaths(oldPath, newPath);
@@ -43,17 +55,39 @@ export function compareStats(
   }
 
   function compareRows(oldRow: number, newRow: number): Finding | 'same' {
-    const a = index.words;
-    const b = now.words;
     const x = oldRow * statWords;
     const y = newRow * statWords;
-    for (const word of imageWords) if (a[x + word] !== b[y + word]) return 'modify';
-    let same = !isRacy(index.tick, a, oldRow);
-    for (const word of hostWords) same &&= a[x + word] === b[y + word];
-    same &&= sameDevice(a, x, b, y, devices);
+    for (const word of imageWords) if (words[x + word] !== now.words[y + word]) return 'modify';
+    let same = !isRacy(index.tick, words, oldRow);
+    for (const word of hostWords) same &&= words[x + word] === now.words[y + word];
     if (same) return 'same';
     return groups.differ(oldRow, newRow) ? 'modify' : 'suspect';
   }
+}
+
+/** Rows that are compared at once: most trees have hardly changed. */
+const blockRows = 128;
+
+/** Makes a function that tells whether a whole block of rows is the same, beginning at these. */
+function blockComparer(
+  index: StatIndex,
+  words: Uint32Array,
+  now: StatTable,
+): (o: number, n: number) => boolean {
+  const rowBytes = statWords * 4;
+  const [a, b] = [bytesOf(words), bytesOf(now.words)];
+  return (o, n) => {
+    if (index.racy || o + blockRows > index.paths.length || n + blockRows > now.paths.length) return false;
+    const [x, y] = [o * rowBytes, n * rowBytes];
+    const size = blockRows * rowBytes;
+    if (a.compare(b, y, y + size, x, x + size) !== 0) return false;
+    for (let i = 0; i < blockRows; i++) if (index.paths[o + i] !== now.paths[n + i]) return false;
+    return true;
+  };
+}
+
+function bytesOf(words: Uint32Array): Buffer {
+  return Buffer.from(words.buffer, words.byteOffset, words.byteLength);
 }
 
 /** Words that differ only if umoci would call the file changed, and device numbers. */
@@ -65,26 +99,25 @@ const imageWords = [
 /** Words that differ if anything may have been done to the file. */
 const hostWords = [
   ...[statWord.ino, statWord.ino + 1, statWord.mtimeNsec],
-  ...[statWord.ctimeSec, statWord.ctimeSec + 1, statWord.ctimeNsec],
+  ...[statWord.ctimeSec, statWord.ctimeSec + 1, statWord.ctimeNsec, statWord.devMajor, statWord.devMinor],
 ];
 
-type Device = [major: number, minor: number];
-
-function rootDevice({ words }: StatTable): Device {
-  return [words[statWord.devMajor] ?? 0, words[statWord.devMinor] ?? 0];
-}
-
-/** A filesystem without a device of its own has another number after each mount: what counts is where it changes. */
-function sameDevice(
-  a: Uint32Array,
-  x: number,
-  b: Uint32Array,
-  y: number,
-  root: { old: Device; new: Device },
-): boolean {
-  const old: Device = [a[x + statWord.devMajor]!, a[x + statWord.devMinor]!];
-  const [major, minor] = old[0] === root.old[0] && old[1] === root.old[1] ? root.new : old;
-  return b[y + statWord.devMajor] === major && b[y + statWord.devMinor] === minor;
+/**
+ * The index's words as if its rootfs were on the device that it is on now: a filesystem without a device of its own
+ * has another number after each mount. What counts is where in the tree another one is mounted.
+ */
+function onDevice(index: StatIndex, now: StatTable): Uint32Array {
+  const { devMajor, devMinor } = statWord;
+  const [oldMajor, oldMinor] = [index.words[devMajor], index.words[devMinor]];
+  const [major = 0, minor = 0] = [now.words[devMajor], now.words[devMinor]];
+  if (oldMajor === major && oldMinor === minor) return index.words;
+  const words = index.words.slice();
+  for (let at = 0; at < words.length; at += statWords) {
+    if (words[at + devMajor] !== oldMajor || words[at + devMinor] !== oldMinor) continue;
+    words[at + devMajor] = major;
+    words[at + devMinor] = minor;
+  }
+  return words;
 }
 
 /** Tells whether a file has other names now than it had. What it needs it gathers when it is first asked. */

@@ -8,6 +8,8 @@ export interface StatIndex extends StatTable {
   manifest: string;
   /** a file with a ctime of this or later may have changed after its stat was taken, with no trace in it */
   tick: FileTime;
+  /** whether there is such a file; made when the index is written */
+  racy: boolean;
 }
 
 /** A time as the filesystem has it. */
@@ -21,9 +23,7 @@ const magic = 'layerhook stat index 1\n';
 const digestSize = 32;
 const wordSize = 4;
 
-interface Head {
-  manifest: string;
-  tick: FileTime;
+interface Head extends Pick<StatIndex, 'manifest' | 'tick' | 'racy'> {
   files: number;
   pathBytes: number;
 }
@@ -32,9 +32,11 @@ interface Head {
  * Writes an index, whole or not at all. Nothing is flushed to disk: what a power cut leaves does not fit the
  * checksum at its end.
  */
-export function writeStatIndex(file: string, { manifest, tick, paths, words }: StatIndex): void {
+export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): void {
+  const { manifest, tick, paths, words } = index;
   const names = Buffer.from(paths.join('\0'), 'latin1');
-  const head: Head = { manifest, tick, files: paths.length, pathBytes: names.length };
+  const racy = paths.some((_, row) => isRacy(tick, words, row));
+  const head: Head = { manifest, tick, racy, files: paths.length, pathBytes: names.length };
   const parts = [
     Buffer.from(padded(`${magic}${JSON.stringify(head)}\n`)),
     Buffer.from(words.buffer, words.byteOffset, words.byteLength),
@@ -62,13 +64,11 @@ export function readStatIndex(file: string): StatIndex | undefined {
   if (!content.toString('latin1', 0, magic.length).startsWith(magic)) return undefined;
   if (!digest([content]).equals(bytes.subarray(content.length))) return undefined;
   const headEnd = content.indexOf('\n', magic.length) + 1;
-  const { manifest, tick, files, pathBytes } = JSON.parse(
-    content.toString('latin1', magic.length, headEnd),
-  ) as Head;
+  const { files, pathBytes, ...head } = JSON.parse(content.toString('latin1', magic.length, headEnd)) as Head;
   const names = content.toString('latin1', content.length - pathBytes);
   const offset = content.byteOffset + headEnd;
   const words = content.buffer.slice(offset, offset + files * statWords * wordSize);
-  return { manifest, tick, paths: names.split('\0'), words: new Uint32Array(words) };
+  return { ...head, paths: names.split('\0'), words: new Uint32Array(words) };
 }
 
 /** Removes an index, if there is one. */

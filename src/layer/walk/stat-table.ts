@@ -34,8 +34,13 @@ export const statWord = {
 /** Words in a row of a StatTable. */
 export const statWords = 18;
 
-/** Where those words are in the kernel's struct statx; statx(2). */
-const kernelWords = [4, 5, 6, 7, 8, 9, 10, 11, 24, 25, 26, 28, 29, 30, 32, 33, 34, 35];
+/** Where those words are in the kernel's struct statx: first, end; statx(2). */
+const kernelRanges = [
+  [4, 12],
+  [24, 27],
+  [28, 31],
+  [32, 36],
+] as const;
 
 /**
  * Walks a tree and keeps what stat says of each file; the order is that of {@link walk}.
@@ -57,10 +62,24 @@ export function statTree(root: string): StatTable {
 
 /** Copies what a row holds out of `stat`. */
 export function copyStat(stat: StatBuffer, words: Uint32Array, offset: number): void {
-  const kernel = stat.words;
-  for (let i = 0; i < statWords; i++) words[offset + i] = kernel[kernelWords[i]!]!;
+  let at = offset;
+  for (const range of rangesOf(stat)) {
+    words.set(range, at);
+    at += range.length;
+  }
   // the kernel leaves the half above the mode undefined
   words[offset + statWord.mode]! &= 0xffff;
+}
+
+const knownRanges = new WeakMap<StatBuffer, Uint32Array[]>();
+
+function rangesOf(stat: StatBuffer): Uint32Array[] {
+  let ranges = knownRanges.get(stat);
+  if (ranges === undefined) {
+    ranges = kernelRanges.map(([first, end]) => stat.words.subarray(first, end));
+    knownRanges.set(stat, ranges);
+  }
+  return ranges;
 }
 
 /**

@@ -231,3 +231,27 @@ test('a bundle that was moved keeps its index', async (t) => {
   renameSync(`${dir}-moved`, dir);
   t.deepEqual(await bundle.delta(), []);
 });
+
+test('few changes among many files are found, wherever they are', async (t) => {
+  const names = Array.from({ length: 1000 }, (_, i) => `f${String(i).padStart(4, '0')}`);
+  const bundle = await makeBundle(t, (at) => {
+    for (const name of names) writeFileSync(at(name), '');
+    utimesSync(at('.'), 1, 1);
+  });
+  const { at } = bundle;
+  keepTimes(at('.'), () => {
+    for (const name of ['f0000', 'f0127', 'f0500', 'f0999']) writeFileSync(at(name), 'changed');
+    for (const name of ['f0001', 'f0300']) rmSync(at(name));
+    for (const name of ['a', 'f0300-', 'z']) writeFileSync(at(name), '');
+  });
+  const expected = [
+    ...['add a', 'add f0300-', 'add z', 'delete f0001', 'delete f0300'],
+    ...['modify f0000', 'modify f0127', 'modify f0500', 'modify f0999'],
+  ];
+  const found = (await bundle.delta())!;
+  // tmpfs counts a directory's entries in its size
+  t.deepEqual(
+    found.filter((row) => row !== 'modify .'),
+    expected,
+  );
+});
