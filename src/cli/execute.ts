@@ -1,4 +1,5 @@
 import type { ProgressEvent } from '../engine/log.js';
+import { isLayerhookError } from '../errors/index.js';
 import type { CommandContext, CommandSpec, OptionSpecs, OptionValues, Persona } from './command.js';
 import type { Settings } from './globals.js';
 import { createLogger } from './log.js';
@@ -33,7 +34,9 @@ export async function execute(
     return interruption.exitStatus() ?? status;
   } catch (error) {
     progress.stop();
-    const status = report(error, { settings, persona, write: screen.write });
+    // the abort's own reason names the command
+    const shown = isLayerhookError(error, 'ABORTED') ? interruption.signal.reason : error;
+    const status = report(shown, { settings, persona, write: screen.write });
     return interruption.exitStatus() ?? status;
   } finally {
     progress.stop();

@@ -58,7 +58,8 @@ export function renderProgress({ layers, phase }: State, width: number, paint: P
       layer,
     );
   });
-  lines.push(totalLine(layers, phase));
+  // a single layer is the total
+  if (layers.length > 1 || lines.length === 0) lines.push(totalLine(layers, phase));
   return lines.map((line) => lineText(line, width, paint));
 }
 
