@@ -4,7 +4,7 @@ import { constants, crc32, deflateRaw } from 'node:zlib';
 export interface ParallelGzipOptions {
   /** 1 to 9; default 4, whose output is about as large as umoci's */
   level?: number;
-  /** blocks compressed at once; default 4, the threads of libuv's pool unless UV_THREADPOOL_SIZE says otherwise */
+  /** blocks compressed at once; default: the threads of libuv's pool */
   concurrency?: number;
 }
 
@@ -30,7 +30,7 @@ export class ParallelGzip extends Transform {
   #crc = 0;
   #length = 0;
 
-  constructor({ level = 4, concurrency = 4 }: ParallelGzipOptions = {}) {
+  constructor({ level = 4, concurrency = poolThreads() }: ParallelGzipOptions = {}) {
     super({ writableHighWaterMark: BLOCK });
     this.#level = level;
     this.#concurrency = concurrency;
@@ -77,6 +77,11 @@ export class ParallelGzip extends Transform {
     this.#block = Buffer.allocUnsafeSlow(BLOCK);
     this.#filled = 0;
   }
+}
+
+/** Threads of libuv's pool: 4, unless the environment says otherwise. */
+function poolThreads(): number {
+  return Number(process.env.UV_THREADPOOL_SIZE) || 4;
 }
 
 function compress(

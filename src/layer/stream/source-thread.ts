@@ -33,6 +33,8 @@ export class SourceThread {
   #failure: unknown;
 
   constructor() {
+    // an idle thread keeps no process alive
+    this.#worker.unref();
     this.#worker.on('message', (message: ClosedMessage) => this.#settle(message));
     this.#worker.on('error', (error) => this.#failAll(error));
     this.#worker.on('exit', () => this.#failAll(new LayerhookError('ABORTED', { what: 'reading layers' })));
@@ -54,6 +56,7 @@ export class SourceThread {
     done.catch(() => {});
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', onAbort, { once: true });
+    this.#worker.ref();
     this.#worker.postMessage({ id, source, ring } satisfies OpenMessage);
     if (this.#failure !== undefined) this.#failAll(this.#failure);
     return { ring, done, progress: () => ringCounters(ring), abort };
@@ -68,6 +71,7 @@ export class SourceThread {
     const pending = this.#open.get(message.id);
     if (pending === undefined) return;
     this.#open.delete(message.id);
+    if (this.#open.size === 0) this.#worker.unref();
     pending.unlisten();
     if ('summary' in message) pending.resolve(message.summary);
     else pending.reject(receiveError(message.error));

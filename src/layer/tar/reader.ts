@@ -3,6 +3,7 @@ import { type ByteString, showBytes } from '../../system/bytes.js';
 import type { ByteSource, EntryType, TarEntry } from '../types.js';
 import { BadTar } from './bad.js';
 import { BLOCK, BlockReader } from './blocks.js';
+import { Content, padding } from './content.js';
 import { type EntryPrelude, entryName, entryType, makeEntry, storedSize } from './entry.js';
 import { checksumMatches, emptyHeader, readHeader, sumBlock } from './header.js';
 import { mergeGlobal, noRecords, parsePax } from './pax.js';
@@ -41,6 +42,7 @@ const GNU_SPARSE = 0x53;
  */
 export class TarReader {
   readonly #blocks: BlockReader;
+  readonly #content: Content;
   readonly #digest: string;
   readonly #limits: TarLimits;
   readonly #header = emptyHeader();
@@ -49,22 +51,16 @@ export class TarReader {
   #state: 'open' | 'ended' | LayerhookError = 'open';
   /** offset of the header block that is being read */
   #headerAt = 0;
-  /** stored bytes of the current entry not yet read, and the zeros after them up to a whole block */
-  #left = 0;
-  #padding = 0;
-  #sparse: SparseFile | undefined;
-  #stretch = 0;
-  /** bytes of the current stretch of a sparse file that were read */
-  #inStretch = 0;
-  #nextOffset = 0;
-
-  /** Where in the file the bytes go that readData gave last: holes are passed over. */
-  dataOffset = 0;
-
   constructor(source: ByteSource, { digest = '(tar)', limits = {} }: TarReaderOptions = {}) {
     this.#blocks = new BlockReader(source);
+    this.#content = new Content(this.#blocks);
     this.#digest = digest;
     this.#limits = { metaBytes: 1 << 20, entries: Number.POSITIVE_INFINITY, ...limits };
+  }
+
+  /** Where in the file the bytes go that readData gave last: holes are passed over. */
+  get dataOffset(): number {
+    return this.#content.offset;
   }
 
   /** Bytes of the tar consumed so far. */
@@ -82,7 +78,7 @@ export class TarReader {
   next(): TarEntry | null {
     if (this.#state !== 'open') return this.#settled();
     try {
-      this.#finishEntry();
+      this.#content.finish();
       const entry = this.#readEntry();
       if (entry === null) this.#state = 'ended';
       return entry;
@@ -99,16 +95,8 @@ export class TarReader {
    */
   readData(): Buffer | null {
     if (this.#state instanceof LayerhookError) throw this.#state;
-    if (this.#left === 0) return null;
     try {
-      const max = this.#sparse === undefined ? this.#left : this.#seek(this.#sparse.map);
-      const piece = this.#blocks.read(max);
-      if (piece === null) throw new BadTar('the tar ends inside an entry');
-      this.dataOffset = this.#nextOffset;
-      this.#nextOffset += piece.length;
-      this.#inStretch += piece.length;
-      this.#left -= piece.length;
-      return piece;
+      return this.#content.read();
     } catch (error) {
       throw this.#fail(error);
     }
@@ -116,7 +104,7 @@ export class TarReader {
 
   /** Reads the source to its end: data after the last entry is legal, and part of the layer's digests. */
   drain(): void {
-    this.#left = 0;
+    this.#content.abandon();
     if (this.#state === 'open') this.#state = 'ended';
     this.#blocks.drain();
   }
@@ -137,14 +125,6 @@ export class TarReader {
         : error;
     if (failure instanceof LayerhookError) this.#state = failure;
     return failure;
-  }
-
-  #finishEntry(): void {
-    if (this.#blocks.skip(this.#left) < this.#left) throw new BadTar('the tar ends inside an entry');
-    this.#left = 0;
-    // the last entry's padding may be missing, as the trailer may
-    this.#blocks.skip(this.#padding);
-    this.#padding = 0;
   }
 
   /** Reads headers up to that of an entry proper; null at the end of the archive. */
@@ -224,12 +204,10 @@ export class TarReader {
       });
     }
     const stored = storedSize(header, type, prelude);
-    this.#nextOffset = 0;
-    this.#left = stored;
-    this.#padding = padding(stored);
-    this.#sparse = this.#readSparse(type, stored, prelude);
-    const entry = makeEntry(header, type, this.#sparse?.size ?? stored, prelude);
-    if (this.#sparse?.name) entry.name = this.#sparse.name;
+    const sparse = this.#readSparse(type, stored, prelude);
+    this.#content.start(stored, sparse);
+    const entry = makeEntry(header, type, sparse?.size ?? stored, prelude);
+    if (sparse?.name) entry.name = sparse.name;
     return entry;
   }
 
@@ -239,21 +217,8 @@ export class TarReader {
     const sparse = old ? readOldMap(this.#blocks) : readPaxMap(pax, this.#blocks, stored);
     if (sparse === undefined) return undefined;
     if (type !== 'file') throw new BadTar(`a ${type} has a sparse map`);
-    this.#left -= sparse.mapBytes;
-    checkMap(sparse, this.#left);
-    this.#stretch = 0;
-    this.#inStretch = 0;
+    checkMap(sparse, stored - sparse.mapBytes);
     return sparse;
-  }
-
-  /** Moves on to the stretch of data that the next byte is in; returns the bytes it has left. */
-  #seek(map: number[]): number {
-    while (this.#inStretch === map[this.#stretch + 1]!) {
-      this.#stretch += 2;
-      this.#inStretch = 0;
-    }
-    this.#nextOffset = map[this.#stretch]! + this.#inStretch;
-    return map[this.#stretch + 1]! - this.#inStretch;
   }
 
   #unknownType(name: ByteString): LayerhookError {
@@ -266,10 +231,6 @@ export class TarReader {
 /** Whether something has been said about an entry whose header is yet to come. */
 function hasBegun({ pax, longName, longLink }: EntryPrelude): boolean {
   return pax !== noRecords || longName !== '' || longLink !== '';
-}
-
-function padding(size: number): number {
-  return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
 function untilNul(data: Buffer): ByteString {

@@ -200,3 +200,10 @@ test('closing the thread wakes whoever waits for it', async (t) => {
   t.is(await late.done.then(() => 'end', code), 'ABORTED');
   t.is((await startThread({ do: 'read', ring: late.ring }).report).ended, 'ABORTED');
 });
+
+test('a thread that is idle keeps no process alive', (t) => {
+  const module = new URL('../../../src/layer/stream/index.js', import.meta.url);
+  const script = `import { SourceThread } from ${JSON.stringify(module.href)}; new SourceThread();`;
+  execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
+  t.pass();
+});
