@@ -5,7 +5,7 @@ import {
   type StatTable,
   statWord,
   statWords,
-} from 'layerhook';
+} from 'layerhook/driver';
 import { isRacy, type StatIndex } from './stat-index.js';
 
 /**

@@ -6,11 +6,10 @@ import {
   type Driver,
   declined,
   type ImageContext,
-  openManifestCheck,
   type RefreshContext,
   type StatTable,
   statTree,
-} from 'layerhook';
+} from 'layerhook/driver';
 import { fileClock, nextTick } from './clock.js';
 import { compareStats } from './compare.js';
 import { mergePacked } from './refresh.js';
@@ -91,6 +90,7 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
 /** Of the files that may have changed those that have, by the manifest; without one, all. */
 async function reallyChanged(suspects: ByteString[], { rootfs, mtree }: DeltaContext): Promise<ByteString[]> {
   if (suspects.length === 0 || mtree === null) return suspects;
+  const { openManifestCheck } = await import('layerhook');
   const manifest = await openManifestCheck(rootfs, mtree);
   try {
     return suspects.filter((path) => !manifest.isUnchanged(path));

@@ -1,4 +1,11 @@
-import { type ByteString, type Change, comparePaths, type StatTable, statWord, statWords } from 'layerhook';
+import {
+  type ByteString,
+  type Change,
+  comparePaths,
+  type StatTable,
+  statWord,
+  statWords,
+} from 'layerhook/driver';
 import { compareStats } from './compare.js';
 import type { StatIndex } from './stat-index.js';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type StatTable, statWord, statWords } from 'layerhook';
+import { type StatTable, statWord, statWords } from 'layerhook/driver';
 
 /** What stat said of every file of a rootfs when it was as an image has it. */
 export interface StatIndex extends StatTable {

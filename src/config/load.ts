@@ -1,15 +1,10 @@
-import type { HookSource } from '../engine/dispatch.js';
-import { execHook } from './exec.js';
 import { type FindOptions, findHooksFile } from './find.js';
-import { moduleHooks } from './module.js';
-import { checkConfig } from './schema.js';
-import { readToml } from './toml.js';
-import type { HookEntry, LoadedConfig } from './types.js';
+import type { LoadedConfig } from './types.js';
 
 export type { LoadedConfig } from './types.js';
 
 /**
- * Finds hooks.toml, checks all of it, and loads its modules.
+ * Finds hooks.toml, checks all of it, and loads its modules. Nothing that reads it is loaded where there is none.
  *
  * @returns null if no file was named and none is in the places where it is looked for
  * @throws CONFIG_UNREADABLE; CONFIG_INVALID with file, line, and what would be right
@@ -17,18 +12,6 @@ export type { LoadedConfig } from './types.js';
 export async function loadHooks(options: FindOptions): Promise<LoadedConfig | null> {
   const file = findHooksFile(options);
   if (file === null) return null;
-  const toml = await readToml(file);
-  const config = checkConfig(toml);
-  const sources: HookSource[] = [];
-  for (const [index, entry] of config.entries.entries()) {
-    const { owner, onFailure, timeout } = entry;
-    const hooks = entry.run.type === 'exec' ? execHooks(entry) : await moduleHooks(toml, index, entry);
-    sources.push({ owner, hooks, onFailure, timeout });
-  }
-  return { ...config, sources };
-}
-
-function execHooks({ points, run }: HookEntry): HookSource['hooks'] {
-  if (run.type !== 'exec') return {};
-  return Object.fromEntries(points.map((point) => [point, execHook(run, point)]));
+  const { readHooks } = await import('./read.js');
+  return readHooks(file);
 }

@@ -12,7 +12,6 @@ import { type BundleMeta, manifestPath, readBundleMeta, writeBundleMeta } from '
 import { listChanges } from './changes.js';
 import { imageContext } from './contexts.js';
 import { filterChanges } from './filter-changes.js';
-import { readManifest } from './manifest-check.js';
 import { type Operation, type OperationOptions, openOperation, throwIfStopped } from './operation.js';
 import type { ImageContext } from './points.js';
 import type { PackedEntries } from './refresh-manifest.js';
@@ -173,6 +172,7 @@ async function refresh(
   const oldFile = manifestPath(bundle, image.before.manifestDescriptor.digest);
   const newFile = manifestPath(bundle, manifestDescriptor.digest);
   if (existsSync(oldFile)) {
+    const { readManifest } = await import('./manifest-check.js');
     const { refreshManifest } = await import('./refresh-manifest.js');
     writeFileAtomic(newFile, refreshManifest(await readManifest(oldFile), changes, packed));
   }

@@ -1,0 +1,28 @@
+import type { HookSource } from '../engine/dispatch.js';
+import { execHook } from './exec.js';
+import { moduleHooks } from './module.js';
+import { checkConfig } from './schema.js';
+import { readToml } from './toml.js';
+import type { HookEntry, LoadedConfig } from './types.js';
+
+/**
+ * Checks all of a hooks.toml, and loads its modules.
+ *
+ * @throws CONFIG_UNREADABLE; CONFIG_INVALID with file, line, and what would be right
+ */
+export async function readHooks(file: string): Promise<LoadedConfig> {
+  const toml = await readToml(file);
+  const config = checkConfig(toml);
+  const sources: HookSource[] = [];
+  for (const [index, entry] of config.entries.entries()) {
+    const { owner, onFailure, timeout } = entry;
+    const hooks = entry.run.type === 'exec' ? execHooks(entry) : await moduleHooks(toml, index, entry);
+    sources.push({ owner, hooks, onFailure, timeout });
+  }
+  return { ...config, sources };
+}
+
+function execHooks({ points, run }: HookEntry): HookSource['hooks'] {
+  if (run.type !== 'exec') return {};
+  return Object.fromEntries(points.map((point) => [point, execHook(run, point)]));
+}

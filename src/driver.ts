@@ -1,0 +1,7 @@
+/** `layerhook/driver`: what a driver needs at every call, without loading what unpacks and repacks. */
+export * from './engine/points.js';
+export * from './errors/index.js';
+export type * from './image/types.js';
+export type * from './layer/types.js';
+export * from './layer/walk/index.js';
+export * from './system/bytes.js';
