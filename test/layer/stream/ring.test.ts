@@ -99,13 +99,15 @@ test('whoever looks after the threads can end a wait on either side', async (t) 
   t.like(await writer.report, { ended: 'stopped' });
 });
 
-test('a reader that closes wakes the writer that waits', async (t) => {
-  const ring = createRing();
-  const writer = startThread({ do: 'write', ring, bytes: 30 * MiB, piece: MiB, end: 'end' });
-  t.true(await isPending(writer.report));
-  const reader = startThread({ do: 'read', ring, pieces: 2, close: true });
-  t.like(await reader.report, { bytes: MiB, ended: 'stopped' });
-  t.like(await writer.report, { ended: 'stopped' });
+test('a reader that closes wakes the writer that waits, whether it has read or not', async (t) => {
+  for (const pieces of [0, 2]) {
+    const ring = createRing();
+    const writer = startThread({ do: 'write', ring, bytes: 30 * MiB, piece: MiB, end: 'end' });
+    t.true(await isPending(writer.report));
+    const reader = startThread({ do: 'read', ring, pieces, close: true });
+    t.like(await reader.report, { bytes: (pieces * MiB) / 2, ended: 'stopped' });
+    t.like(await writer.report, { ended: 'stopped' });
+  }
 });
 
 test('a thread that waits can be terminated', async (t) => {
