@@ -1,3 +1,4 @@
+import { insideRoot } from '../layer/generate/paths.js';
 import type { Change } from '../layer/types.js';
 import { type ByteString, fromText } from '../system/bytes.js';
 
@@ -9,7 +10,7 @@ import { type ByteString, fromText } from '../system/bytes.js';
  *   cannot be masked: an image with the volume `/` could not be repacked
  */
 export function filterChanges(changes: readonly Change[], maskPaths: readonly string[]): Change[] {
-  const masked = new Set(maskPaths.map((path) => clean(fromText(path))));
+  const masked = new Set(maskPaths.map((path) => insideRoot(fromText(path))));
   masked.delete('.');
   const counting = changes.filter(({ path }) => !masked.has(path) && !isBelow(path, masked));
   const deleted = new Set(counting.filter(({ kind }) => kind === 'delete').map(({ path }) => path));
@@ -22,14 +23,4 @@ export function isBelow(path: ByteString, paths: ReadonlySet<ByteString>): boole
     if (paths.has(path.slice(0, end))) return true;
   }
   return false;
-}
-
-/** Lexically, as umoci: `..` never leaves the root. */
-function clean(path: ByteString): ByteString {
-  const parts: ByteString[] = [];
-  for (const part of path.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return parts.join('/') || '.';
 }

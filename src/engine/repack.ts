@@ -5,13 +5,14 @@ import { type Layout, openLayout } from '../image/layout.js';
 import { ImageMutation } from '../image/mutate.js';
 import { parseImageReference } from '../image/references.js';
 import { loadImage } from '../image/resolve.js';
-import type { Descriptor, Digest, History, ResolvedImage } from '../image/types.js';
+import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
 import type { WrittenLayer } from '../layer/generate/write-layer.js';
 import type { Change, Compression } from '../layer/types.js';
 import { type BundleMeta, manifestPath, readBundleMeta, writeBundleMeta } from './bundle.js';
 import { listChanges } from './changes.js';
 import { imageContext } from './contexts.js';
 import { filterChanges } from './filter-changes.js';
+import { type HistoryOptions, historyEntry } from './history.js';
 import { type Operation, type OperationOptions, openOperation, throwIfStopped } from './operation.js';
 import type { ImageContext } from './points.js';
 import type { PackedEntries } from './refresh-manifest.js';
@@ -24,8 +25,8 @@ export interface RepackOptions extends OperationOptions {
   bundle: string;
   /** default `auto`: as the newest layer whose compression can be written, never `none` */
   compress?: 'auto' | Compression | undefined;
-  /** the new history entry; false: none. `created` is RFC 3339, by default SOURCE_DATE_EPOCH or now */
-  history?: { author?: string; comment?: string; created?: string; createdBy?: string } | false | undefined;
+  /** the new history entry; false: none */
+  history?: HistoryOptions | false | undefined;
   /** paths in the rootfs below which (and at which) changes do not count */
   maskPaths?: string[] | undefined;
   /** whether the volumes of the image's config are masked too; default true */
@@ -139,26 +140,12 @@ async function commit(
   options: RepackOptions,
 ): Promise<BundleMeta['from']> {
   const mutation = new ImageMutation(layout, image);
-  const history = historyOf(image, options);
+  const defaults = { createdBy: 'layerhook repack', author: image.config.author };
+  const history = historyEntry(options.history, options.sourceDateEpoch, defaults);
   if (layer)
     mutation.addLayer({ descriptor: layer.descriptor, diffID: layer.diffID, ...(history && { history }) });
   else if (history) mutation.addHistory(history);
   return mutation.commit(tag);
-}
-
-function historyOf(image: ResolvedImage, { history, sourceDateEpoch }: RepackOptions): History | null {
-  if (history === false) return null;
-  const now = sourceDateEpoch === undefined ? new Date() : new Date(sourceDateEpoch * 1000);
-  return {
-    created: history?.created ?? now.toISOString(),
-    created_by: history?.createdBy ?? 'layerhook repack',
-    ...optional('author', history?.author ?? image.config.author),
-    ...optional('comment', history?.comment),
-  };
-}
-
-function optional(name: string, value: string | undefined): Record<string, string> {
-  return value ? { [name]: value } : {};
 }
 
 /** New state first, umoci.json last, the old manifest away after it: a kill in between leaves the old bundle. */

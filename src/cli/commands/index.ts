@@ -28,6 +28,11 @@ export const commands: CommandTable = {
     },
   },
   init: { group: 'layout', summary: 'makes an empty image layout', load: () => import('./init.js') },
+  insert: {
+    group: 'image',
+    summary: 'adds a file or directory to an image, or deletes a path from it',
+    load: () => import('./insert.js'),
+  },
   list: {
     group: 'layout',
     summary: 'lists the tags of a layout',

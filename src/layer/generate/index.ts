@@ -1,2 +1,4 @@
-export { type GenerateOptions, generateLayer, type PackedFile } from './generate.js';
+export { type GenerateOptions, generateLayer } from './generate.js';
+export { generateInsertLayer, type InsertOptions } from './insert.js';
+export type { PackedFile, PackOptions } from './pack.js';
 export { chooseCompression, type WrittenLayer, writeLayer } from './write-layer.js';

@@ -15,6 +15,16 @@ export function cleanPath(path: ByteString): ByteString {
   return parts.length === 0 ? '.' : parts.join('/');
 }
 
+/** A path as it is inside the rootfs, `..` taken lexically and never leading out; the rootfs itself is `.`. */
+export function insideRoot(path: ByteString): ByteString {
+  const parts: ByteString[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/') || '.';
+}
+
 /** The directories above a path, highest first, without the rootfs itself. */
 export function ancestors(path: ByteString): ByteString[] {
   const found: ByteString[] = [];

@@ -15,12 +15,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type GenerateOptions, generateLayer, type PackedFile } from '../../../src/layer/generate/index.js';
-import { TarReader } from '../../../src/layer/tar/index.js';
-import type { Change, TarEntry } from '../../../src/layer/types.js';
+import type { Change } from '../../../src/layer/types.js';
 import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { getXattr, setXattr } from '../../../src/system/xattr.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
+import { entriesOf, show } from './entries.js';
 
 const map = { uidMappings: [], gidMappings: [], rootless: false };
 
@@ -36,24 +36,6 @@ async function tarOf(
   const chunks: Buffer[] = [];
   for await (const chunk of generateLayer({ rootfs, changes, map, ...options })) chunks.push(chunk);
   return Buffer.concat(chunks);
-}
-
-function entriesOf(tar: Buffer): (TarEntry & { content: string })[] {
-  const chunks = [tar];
-  const reader = new TarReader({ read: () => chunks.pop() ?? null });
-  const entries: (TarEntry & { content: string })[] = [];
-  for (let entry = reader.next(); entry !== null; entry = reader.next()) {
-    let content = '';
-    for (let data = reader.readData(); data !== null; data = reader.readData())
-      content += data.toString('latin1');
-    entries.push({ ...entry, content });
-  }
-  return entries;
-}
-
-/** One line an entry: type, name, and the target of a link. */
-function show(tar: Buffer): string[] {
-  return entriesOf(tar).map(({ type, name, linkname }) => `${type} ${name}${linkname && ` -> ${linkname}`}`);
 }
 
 function rootfsOf(

@@ -1,0 +1,72 @@
+import { openLayout } from '../image/layout.js';
+import { ImageMutation } from '../image/mutate.js';
+import { parseImageReference } from '../image/references.js';
+import { resolveReference } from '../image/resolve.js';
+import type { Descriptor, Digest, Platform } from '../image/types.js';
+import type { Compression, MapOptions } from '../layer/types.js';
+import { fromText } from '../system/bytes.js';
+import { type HistoryOptions, historyEntry } from './history.js';
+import type { Logger } from './log.js';
+import { unmapped } from './operation.js';
+
+export interface InsertLayerOptions {
+  /** `LAYOUT[:TAG]` */
+  image: string;
+  /** tag for the new image; default: the one of `image`, which then names the new one */
+  tag?: string | undefined;
+  /** path of a file or directory on this host; null: `target` is deleted from the image */
+  source: string | null;
+  /** path in the image */
+  target: string;
+  /** of a directory: what lower layers have in `target` does not show */
+  opaque?: boolean | undefined;
+  /** which image of an index; default: the only one, else this machine's */
+  platform?: Platform | undefined;
+  /** default `auto`: as the newest layer that is compressed */
+  compress?: 'auto' | Compression | undefined;
+  /** ids on this host and in the image */
+  map?: MapOptions | undefined;
+  /** the new history entry; false: none */
+  history?: HistoryOptions | false | undefined;
+  /** seconds since the epoch: newer times in the layer and the history entry become this */
+  sourceDateEpoch?: number | undefined;
+  signal?: AbortSignal | undefined;
+  log?: Logger | undefined;
+}
+
+export interface InsertResult {
+  manifest: Descriptor;
+  tag: string;
+  layer: Descriptor;
+  diffID: Digest;
+}
+
+/**
+ * Puts a layer on top of an image that adds a file or directory of this host, or deletes a path; umoci-insert(1).
+ *
+ * @throws LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, USAGE, and those of reading and writing images
+ */
+export async function insertLayer(options: InsertLayerOptions): Promise<InsertResult> {
+  const { generateInsertLayer } = await import('../layer/generate/insert.js');
+  const { chooseCompression, writeLayer } = await import('../layer/generate/write-layer.js');
+  const { path, tag: from } = parseImageReference(options.image);
+  const { tag = from, source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
+  const layout = openLayout(path, signal && { signal });
+  try {
+    const image = resolveReference(layout, from, options.platform && { platform: options.platform });
+    const target = fromText(options.target);
+    const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, signal, log });
+    const compression = await chooseCompression(options.compress ?? 'auto', image.manifest);
+    const { descriptor, diffID } = await writeLayer(layout, tar, compression, { signal });
+    const mutation = new ImageMutation(layout, image);
+    const history = historyEntry(options.history, sourceDateEpoch, {
+      createdBy: 'layerhook insert',
+      author: image.config.author,
+    });
+    mutation.addLayer({ descriptor, diffID, ...(history && { history }) });
+    const manifest = (await mutation.commit(tag)).at(-1)!;
+    return { manifest, tag, layer: descriptor, diffID };
+  } finally {
+    await layout.close();
+  }
+}

@@ -1,0 +1,98 @@
+import { basename, dirname, resolve } from 'node:path';
+import { LayerhookError } from '../../errors/index.js';
+import { type ByteString, fromText } from '../../system/bytes.js';
+import { StatBuffer } from '../../system/stat.js';
+import { walk } from '../walk/index.js';
+import { type PackOptions, tarOf, whiteoutEntry, writePlan } from './pack.js';
+import { ancestors, insideRoot } from './paths.js';
+import { opaqueName, planLayer, refuseWhiteoutName, whiteoutName } from './plan.js';
+import { RootfsReader } from './rootfs.js';
+
+export interface InsertOptions extends PackOptions {
+  /** path of a file or directory on this host, not followed if it is a symlink; null: `target` is to be deleted */
+  source: string | null;
+  /** path in the image */
+  target: ByteString;
+  /** of a directory: nothing that lower layers have in it shows */
+  opaque?: boolean | undefined;
+}
+
+/**
+ * The tar of a layer that puts `source` at `target`, with all that is in it; umoci-insert(1).
+ *
+ * Directories above `target` are not in it, since what they are like lower layers say.
+ *
+ * It fails with LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, ABORTED, SYSTEM; USAGE for an opaque file.
+ */
+export async function* generateInsertLayer(options: InsertOptions): AsyncGenerator<Buffer> {
+  const target = cleanTarget(options.target);
+  if (options.source === null) {
+    if (target === '.') throw rootIs('the image itself');
+    yield* tarOf((writer) => writer.write(whiteoutEntry(whiteoutName(target))));
+    return;
+  }
+  const source = openSource(options.source);
+  try {
+    if (options.opaque && !source.isDirectory) throw opaqueFile(options.source);
+    if (target === '.' && !source.isDirectory) throw rootIs('a directory, not a file');
+    yield* tarOf((writer) => {
+      const plan = planLayer(
+        source.paths.map((path) => ({ path, kind: 'add' })),
+        (path) => source.reader.lookup(path),
+      );
+      const whiteouts = options.opaque ? [opaqueName(target)] : [];
+      return writePlan(source.reader, writer, { ...plan, whiteouts }, options, (path) =>
+        source.nameOf(path, target),
+      );
+    });
+  } finally {
+    source.reader.close();
+  }
+}
+
+/** What there is to insert, as paths below a directory, and what they are called below a target. */
+interface Source {
+  reader: RootfsReader;
+  isDirectory: boolean;
+  paths: ByteString[];
+  nameOf(path: ByteString, target: ByteString): ByteString;
+}
+
+function openSource(source: string): Source {
+  const path = resolve(source);
+  const name = fromText(basename(path));
+  const reader = new RootfsReader(dirname(path));
+  const stat = new StatBuffer();
+  if (name === '' || (reader.stat(name, stat) && stat.isDirectory)) {
+    reader.close();
+    const paths: ByteString[] = [];
+    walk(path, (found) => void paths.push(found));
+    return { reader: new RootfsReader(path), isDirectory: true, paths, nameOf: joinTarget };
+  }
+  if (!reader.stat(name, stat)) {
+    reader.close();
+    const expected = 'name a file or directory that exists';
+    throw new LayerhookError('SYSTEM', { what: `cannot read ${source}`, reason: 'ENOENT', expected });
+  }
+  return { reader, isDirectory: false, paths: [name], nameOf: (_, target) => target };
+}
+
+function joinTarget(path: ByteString, target: ByteString): ByteString {
+  if (path === '.') return target;
+  return target === '.' ? path : `${target}/${path}`;
+}
+
+function cleanTarget(target: ByteString): ByteString {
+  const path = insideRoot(target);
+  for (const step of [...ancestors(path), path]) refuseWhiteoutName(step);
+  return path;
+}
+
+function rootIs(reason: string): LayerhookError {
+  return new LayerhookError('LAYER_PATH', { path: '/', reason: `it is ${reason}` });
+}
+
+function opaqueFile(source: string): LayerhookError {
+  const reason = `${source} is no directory: only a directory can be opaque`;
+  return new LayerhookError('USAGE', { reason, command: 'layerhook insert' });
+}

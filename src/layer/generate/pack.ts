@@ -1,0 +1,168 @@
+import { createHash, type Hash } from 'node:crypto';
+import { silentLogger } from '../../engine/log.js';
+import { LayerhookError } from '../../errors/index.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import { close } from '../../system/files.js';
+import { StatBuffer } from '../../system/stat.js';
+import type { TarEntry } from '../types.js';
+import { readContent } from './content.js';
+import { type EntryOptions, readEntry } from './entry.js';
+import { hasOtherNames, inodeOf } from './hardlinks.js';
+import type { LayerPlan } from './plan.js';
+import type { RootfsReader } from './rootfs.js';
+import { type TarWriter, tarWriter } from './tar-writer.js';
+
+export interface PackOptions extends EntryOptions {
+  /** called for each entry when it is in the tar, and for sockets, which are left out; not for whiteouts */
+  onPacked?: ((packed: PackedFile) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A file as it was when it was put into a layer. */
+export interface PackedFile {
+  path: ByteString;
+  /** valid during the call only */
+  stat: StatBuffer;
+  /** target of a symlink */
+  link?: ByteString;
+  /** extended attributes as on disk */
+  xattrs: ReadonlyMap<ByteString, Buffer>;
+  /** of a regular file's content, in hexadecimal */
+  sha256?: string;
+}
+
+/**
+ * Gives the bytes of a tar while `write` writes its entries, no faster than they are taken.
+ *
+ * An error of `write` comes out in the middle of the bytes; when nobody takes them any more, `write` is stopped.
+ */
+export async function* tarOf(write: (writer: TarWriter) => Promise<void>): AsyncGenerator<Buffer> {
+  const writer = tarWriter();
+  const writing = write(writer).then(
+    () => writer.end(),
+    (error: Error) => {
+      writer.stream.destroy(error);
+      throw error;
+    },
+  );
+  // whoever reads the stream learns of it there
+  writing.catch(() => {});
+  try {
+    for await (const chunk of writer.stream) yield chunk as Buffer;
+    await writing;
+  } finally {
+    writer.stream.destroy();
+    await writing.catch(() => {});
+  }
+}
+
+/**
+ * Writes what a plan says: whiteouts, then files as they are on disk now.
+ *
+ * @param nameOf the name in the layer of a path
+ */
+export async function writePlan(
+  reader: RootfsReader,
+  writer: TarWriter,
+  plan: LayerPlan,
+  options: PackOptions,
+  nameOf: (path: ByteString) => ByteString = (path) => path,
+): Promise<void> {
+  for (const path of plan.sockets) leaveOut(reader, path, options);
+  for (const name of plan.whiteouts) await writer.write(whiteoutEntry(name));
+  const packer = new Packer(reader, writer, options, nameOf);
+  for (const path of plan.entries) {
+    const { signal } = options;
+    if (signal?.aborted) throw new LayerhookError('ABORTED', { what: 'writing the layer' }, signal.reason);
+    await packer.pack(path);
+  }
+}
+
+function leaveOut(
+  reader: RootfsReader,
+  path: ByteString,
+  { log = silentLogger, onPacked }: PackOptions,
+): void {
+  log.warn('left out a socket, which no layer can hold', { path: showBytes(path) });
+  const stat = new StatBuffer();
+  if (reader.stat(path, stat)) onPacked?.({ path, stat, xattrs: new Map() });
+}
+
+/** Packs one file after the other, and remembers the names of hardlinked ones. */
+class Packer {
+  readonly #reader: RootfsReader;
+  readonly #writer: TarWriter;
+  readonly #options: PackOptions;
+  readonly #nameOf: (path: ByteString) => ByteString;
+  readonly #stat = new StatBuffer();
+  readonly #firstNames = new Map<string, { path: ByteString; sha256: string | undefined }>();
+
+  constructor(
+    reader: RootfsReader,
+    writer: TarWriter,
+    options: PackOptions,
+    nameOf: (path: ByteString) => ByteString,
+  ) {
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#options = options;
+    this.#nameOf = nameOf;
+  }
+
+  async pack(path: ByteString): Promise<void> {
+    const stat = this.#stat;
+    if (!this.#reader.stat(path, stat)) throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
+    if (stat.isFile) {
+      const fd = this.#reader.openFile(path, stat);
+      try {
+        await this.#packFile(path, fd);
+      } finally {
+        close(fd);
+      }
+    } else await this.#packFile(path, null);
+  }
+
+  async #packFile(path: ByteString, fd: number | null): Promise<void> {
+    const { onPacked } = this.#options;
+    const stat = this.#stat;
+    const inode = hasOtherNames(stat) ? inodeOf(stat) : undefined;
+    const first = inode === undefined ? undefined : this.#firstNames.get(inode);
+    const xattrs = this.#reader.xattrs(path);
+    const read = readEntry(this.#reader, path, stat, xattrs, this.#options);
+    const entry = { ...read, name: this.#nameOf(path) };
+    let sha256 = first?.sha256;
+    if (first !== undefined) {
+      await this.#writer.write({
+        ...entry,
+        type: 'hardlink',
+        linkname: this.#nameOf(first.path),
+        size: 0,
+        xattrs: new Map(),
+      });
+    } else if (fd === null) {
+      await this.#writer.write(entry);
+    } else {
+      const hash = onPacked ? createHash('sha256') : undefined;
+      await this.#writer.write(entry, hashed(readContent(fd, path, stat), hash));
+      sha256 = hash?.digest('hex');
+    }
+    if (inode !== undefined && first === undefined) this.#firstNames.set(inode, { path, sha256 });
+    const link = entry.type === 'symlink' && { link: entry.linkname };
+    onPacked?.({ path, stat, xattrs, ...link, ...(sha256 !== undefined && { sha256 }) });
+  }
+}
+
+function* hashed(chunks: Iterable<Buffer>, hash: Hash | undefined): Generator<Buffer> {
+  for (const chunk of chunks) {
+    hash?.update(chunk);
+    yield chunk;
+  }
+}
+
+/** A whiteout or opaque marker as umoci and docker write them: empty, root's, without rights, of 1970. */
+export function whiteoutEntry(name: ByteString): TarEntry {
+  return {
+    ...{ name, type: 'file', size: 0, mode: 0, uid: 0, gid: 0, uname: '', gname: '', linkname: '' },
+    ...{ mtime: { sec: 0, nsec: 0 }, devMajor: 0, devMinor: 0, xattrs: new Map() },
+  };
+}
