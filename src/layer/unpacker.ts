@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Header } from 'mtree-ts';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { ApplyThread } from './apply/apply-thread.js';
 import { type OpenSource, SourceThread } from './stream/index.js';
 import type { AppliedLayer, ApplyOptions, LayerSource } from './types.js';
@@ -31,6 +32,9 @@ export interface LayerProgress {
 /** Milliseconds between two reports of progress. */
 const PROGRESS_INTERVAL = 100;
 
+/** Milliseconds that a thread has to stop by itself when the signal says so. */
+const GRACE = 2000;
+
 /** Sources that are opened before they are asked for; each may fill a ring of 3 MiB. */
 const SOURCES_AHEAD = 3;
 
@@ -57,10 +61,15 @@ export class LayerUnpacker {
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
+    options.signal.addEventListener('abort', this.#stop, { once: true });
   }
 
-  /** Starts to decompress layers that will be applied next, all with one track, in this order. */
+  /**
+   * Starts to decompress layers that will be applied next, all with one track, in this order. Those that are left out
+   * then, and all if another is asked for, are given up.
+   */
   prefetch(sources: LayerSource[]): void {
+    this.#giveUp();
     this.#ahead = [...sources];
     this.#openAhead();
   }
@@ -74,7 +83,7 @@ export class LayerUnpacker {
    *   ID_UNMAPPED, LAYER_ENTRY, LIMIT_EXCEEDED, NO_SPACE, SYSTEM, TAR_INVALID, ABORTED
    */
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
-    this.#options.signal.throwIfAborted();
+    throwIfAborted(this.#options.signal);
     const { track, manifest, onProgress, ...applyOptions } = options;
     const lane = this.#laneFor(track);
     const open = this.#take(source, lane);
@@ -106,7 +115,8 @@ export class LayerUnpacker {
 
   /** Ends the threads, after what they are doing has stopped. */
   async close(): Promise<void> {
-    for (const open of this.#opened.values()) open.abort();
+    this.#giveUp();
+    this.#options.signal.removeEventListener('abort', this.#stop);
     await Promise.all(this.#lanes.map(({ applier }) => applier.close()));
     await Promise.all(this.#lanes.map(({ sources }) => sources.close()));
   }
@@ -128,10 +138,27 @@ export class LayerUnpacker {
 
   #take(source: LayerSource, lane: Lane): OpenSource {
     const opened = this.#opened.get(source);
-    this.#opened.delete(source);
+    // a source that nobody reads would keep its thread from those behind it
+    this.#giveUp(source);
     this.#openAhead();
     return opened ?? lane.sources.open(source, { signal: this.#options.signal });
   }
+
+  /** Closes what was opened ahead: those before `source`, or all if it is not among them. */
+  #giveUp(source?: LayerSource): void {
+    for (const [ahead, open] of this.#opened) {
+      this.#opened.delete(ahead);
+      if (ahead === source) return;
+      open.abort();
+    }
+    const at = source === undefined ? -1 : this.#ahead.indexOf(source);
+    this.#ahead = at < 0 ? [] : this.#ahead.slice(at + 1);
+  }
+
+  /** The rings have failed by now; a thread that does not see it, since it does not read, is ended. */
+  readonly #stop = (): void => {
+    for (const { applier } of this.#lanes) applier.endWithin(GRACE);
+  };
 
   #openAhead(): void {
     while (this.#opened.size < SOURCES_AHEAD) {
@@ -141,6 +168,12 @@ export class LayerUnpacker {
       this.#opened.set(source, lane.sources.open(source, { signal: this.#options.signal }));
     }
   }
+}
+
+/** @throws the signal's reason if that is one of ours, else LayerhookError ABORTED */
+function throwIfAborted({ aborted, reason }: AbortSignal): void {
+  if (!aborted) return;
+  throw isLayerhookError(reason) ? reason : new LayerhookError('ABORTED', { what: 'unpacking' }, reason);
 }
 
 function report(

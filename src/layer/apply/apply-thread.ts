@@ -20,6 +20,7 @@ export class ApplyThread {
   #last: Promise<unknown> = Promise.resolve();
   readonly #onWarning: (warning: string) => void;
   #lastID = 0;
+  #deadline: NodeJS.Timeout | undefined;
 
   constructor(onWarning: (warning: string) => void) {
     this.#onWarning = onWarning;
@@ -46,7 +47,14 @@ export class ApplyThread {
   /** Ends the thread once it has answered what it was asked; to stop it sooner, fail the rings that it reads. */
   async close(): Promise<void> {
     await this.#last;
+    clearTimeout(this.#deadline);
     await this.#worker.terminate();
+  }
+
+  /** Ends the thread if it does not answer within so many milliseconds; what it was asked then fails. */
+  endWithin(milliseconds: number): void {
+    if (this.load === 0) return;
+    this.#deadline = setTimeout(() => this.#worker.terminate(), milliseconds);
   }
 
   #settle(message: ApplyMessage): void {
@@ -56,6 +64,7 @@ export class ApplyThread {
     }
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
+    if (this.load === 0) clearTimeout(this.#deadline);
     if ('error' in message) pending?.reject(receiveError(message.error));
     else pending?.resolve(message.reply);
   }

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type Header, ManifestWriter, umociKeywords } from 'mtree-ts';
-import { type ByteString, fromText } from '../../system/bytes.js';
+import { LayerhookError } from '../../errors/index.js';
+import { fchmodat } from '../../system/attributes.js';
+import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
+import { isErrno, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, S } from '../../system/files.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import { manifestValues } from '../manifest-values.js';
 import { DirectoryNode, type FileNode, type Tree } from './tree.js';
 
-const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+const asRoot = process.geteuid?.() === 0;
+const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
  * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted: each file is looked
@@ -16,20 +20,28 @@ const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
  *
  * @param tree lists all that is in the directory
  * @param file path of the manifest; it appears whole or not at all
- * @throws SystemError if what the tree lists is not there
+ * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there
  */
 export function writeTreeManifest(root: string, tree: Tree, file: string, header: Header): void {
   const temporary = `${file}.tmp`;
-  const fd = openSync(temporary, 'w', 0o644);
   try {
-    const writer = new ManifestWriter((chunk) => writeSync(fd, chunk), { keywords: umociKeywords, header });
-    new TreeWalk(tree, writer).directory(AT_FDCWD, fromText(root), '.', tree.root);
-    writer.end();
-    fsyncSync(fd);
+    writeWhole(temporary, (write) => {
+      const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
+      new TreeWalk(tree, writer).directory(AT_FDCWD, fromText(root), '.', tree.root);
+      writer.end();
+    });
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    throw manifestError(error, file);
+  }
+}
+
+function writeWhole(path: string, produce: (write: (chunk: Buffer) => void) => void): void {
+  const fd = openSync(path, 'w', 0o644);
+  try {
+    produce((chunk) => writeSync(fd, chunk));
+    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
@@ -46,33 +58,44 @@ class TreeWalk {
   }
 
   directory(parentfd: number, path: ByteString, name: ByteString, node: DirectoryNode): void {
-    const fd = openat(parentfd, path, DIRECTORY);
-    try {
-      statAt(fd, '.', this.#stat);
-      this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(fd) }));
-      const directories: [ByteString, DirectoryNode][] = [];
-      for (const [child, childNode] of sorted(node)) {
-        if (childNode instanceof DirectoryNode) directories.push([child, childNode]);
-        else this.#file(fd, child, childNode);
+    this.#look(parentfd, path);
+    withAccess(parentfd, path, this.#stat.mode, 0o500, () => {
+      const fd = openat(parentfd, path, DIRECTORY);
+      try {
+        this.#directory(fd, name, node);
+      } finally {
+        close(fd);
       }
-      for (const [child, childNode] of directories) this.directory(fd, child, child, childNode);
-      this.#writer.leaveDirectory();
-    } finally {
-      close(fd);
+    });
+  }
+
+  #directory(fd: number, name: ByteString, node: DirectoryNode): void {
+    this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(fd) }));
+    const directories: [ByteString, DirectoryNode][] = [];
+    for (const [child, childNode] of sorted(node)) {
+      if (childNode instanceof DirectoryNode) directories.push([child, childNode]);
+      else this.#file(fd, child, childNode);
     }
+    for (const [child, childNode] of directories) this.directory(fd, child, child, childNode);
+    this.#writer.leaveDirectory();
   }
 
   #file(dirfd: number, name: ByteString, node: FileNode): void {
+    this.#look(dirfd, name);
     const stat = this.#stat;
-    if (!statAt(dirfd, name, stat)) throw new Error(`what was extracted is gone: ${name}`);
     const regular = stat.type === S.IFREG;
+    const read = <T>(action: () => T) => withAccess(dirfd, name, stat.mode, 0o400, action);
     const values = manifestValues({
       stat,
-      xattrs: regular ? readXattrs(pathIn(dirfd, name)) : new Map(),
+      xattrs: regular ? read(() => readXattrs(pathIn(dirfd, name))) : new Map(),
       ...(stat.type === S.IFLNK && { link: readlinkat(dirfd, name) }),
-      ...(regular && { sha256: this.#digest(dirfd, name, node) }),
+      ...(regular && { sha256: read(() => this.#digest(dirfd, name, node)) }),
     });
     this.#writer.file(name, values);
+  }
+
+  #look(dirfd: number, name: ByteString): void {
+    if (!statAt(dirfd, name, this.#stat)) throw new SystemError('ENOENT', 'statx', name);
   }
 
   /** A hardlink to a file whose content this applier did not write has no digest yet. */
@@ -81,12 +104,23 @@ class TreeWalk {
   }
 }
 
+/** Runs `action`; where its mode keeps us out of a file of ours, with the mode changed meanwhile. */
+function withAccess<T>(dirfd: number, name: ByteString, mode: number, needed: number, action: () => T): T {
+  if (asRoot || (mode & needed) === needed) return action();
+  fchmodat(dirfd, name, mode | needed);
+  try {
+    return action();
+  } finally {
+    fchmodat(dirfd, name, mode);
+  }
+}
+
 function sorted(node: DirectoryNode): [ByteString, DirectoryNode | FileNode][] {
   return [...node.children].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function hashFile(dirfd: number, name: ByteString): string {
-  const fd = openat(dirfd, name, O.RDONLY | O.NOFOLLOW | O.CLOEXEC);
+  const fd = openat(dirfd, name, O.RDONLY | O.NOFOLLOW);
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(64 * 1024);
   try {
@@ -96,4 +130,16 @@ function hashFile(dirfd: number, name: ByteString): string {
   } finally {
     close(fd);
   }
+}
+
+function manifestError(error: unknown, file: string): unknown {
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) return new LayerhookError('NO_SPACE', { path: file }, error);
+  if (!(error instanceof Error && 'code' in error) || error instanceof LayerhookError) return error;
+  const what = error instanceof SystemError ? showBytes(error.path) : file;
+  const expected = 'nothing else may change the rootfs while it is unpacked';
+  return new LayerhookError(
+    'SYSTEM',
+    { what: `manifest: ${what}`, reason: String(error.code), expected },
+    error,
+  );
 }

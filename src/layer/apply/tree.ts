@@ -86,8 +86,6 @@ export class Tree {
   /** number of the current layer, from 1 */
   layer = 0;
   readonly digests = new DigestPool();
-  /** whether everything in the directory was put there by this applier, so that the tree lists it all */
-  complete = true;
 
   /** Notes that the current layer made or listed `dir`, or something in it. */
   markUpper(dir: DirectoryNode): void {

@@ -29,11 +29,11 @@ function serve(request: ApplyRequest): ApplyReply | null {
 }
 
 function apply(request: Extract<ApplyRequest, { type: 'apply' }>): ApplyReply {
-  const { ring, digest, target, options, track, digests } = request;
+  const { ring, digest, target, options, digests } = request;
   const source = new RingReader(ring);
   const entriesDone = new Int32Array(request.entries);
   try {
-    const { entries, unsettled } = applyLayer(new TarReader(source, { digest }), target, treeOf(track), {
+    const { entries, unsettled } = applyLayer(new TarReader(source, { digest }), target, treeOf(request), {
       ...options,
       digest,
       digests,
@@ -46,9 +46,10 @@ function apply(request: Extract<ApplyRequest, { type: 'apply' }>): ApplyReply {
   }
 }
 
-function treeOf(track: string | null): Tree {
+/** What earlier layers put there matters for a manifest only. */
+function treeOf({ track, digests }: Extract<ApplyRequest, { type: 'apply' }>): Tree {
   const tree = (track !== null && trees.get(track)) || new Tree();
-  if (track !== null) trees.set(track, tree);
+  if (track !== null && digests) trees.set(track, tree);
   return tree;
 }
 

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { create, umociKeywords } from 'mtree-ts';
 import { hostID, rootlessOwner } from '../../../src/layer/apply/owners.js';
+import { readXattrs } from '../../../src/system/xattr.js';
 import { requires } from '../../helpers/requires.js';
 import { type RawEntry, tar } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
@@ -99,7 +101,8 @@ function applyAs(t: ExecutionContext<unknown>, uid: number, layers: RawEntry[][]
   chmodSync(base, 0o755);
   const root = join(base, 'root');
   mkdirSync(root);
-  chownSync(root, uid, uid);
+  mkdirSync(join(base, 'own'));
+  for (const path of [root, join(base, 'own')]) chownSync(path, uid, uid);
   const files = layers.map((layer, i) => {
     writeFileSync(join(base, `${i}.tar`), tar(layer));
     return join(base, `${i}.tar`);
@@ -109,22 +112,25 @@ function applyAs(t: ExecutionContext<unknown>, uid: number, layers: RawEntry[][]
   const script = `
     import { readFileSync } from 'node:fs';
     import { applyLayer } from ${modules('apply/applier.js')};
+    import { writeTreeManifest } from ${modules('apply/manifest.js')};
     import { Tree } from ${modules('apply/tree.js')};
     import { TarReader } from ${modules('tar/index.js')};
+    const tree = new Tree();
     for (const file of ${JSON.stringify(files)}) {
       const pieces = [readFileSync(file)];
-      applyLayer(new TarReader({ read: () => pieces.shift() ?? null }), ${JSON.stringify(root)}, new Tree(), {
+      applyLayer(new TarReader({ read: () => pieces.shift() ?? null }), ${JSON.stringify(root)}, tree, {
         digest: 'sha256:0', digests: true, warn: (message) => console.log(message), format: 'plain',
         map: { uidMappings: [], gidMappings: [], rootless: ${rootless} }, keepDirlinks: false, overlayXattr: 'user',
       });
-    }`;
+    }
+    writeTreeManifest(${JSON.stringify(root)}, tree, ${JSON.stringify(join(base, 'own/manifest'))}, {});`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     uid,
     gid: uid,
     cwd: '/',
     encoding: 'utf8',
   });
-  return { tree: treeOf(root), stdout, stderr };
+  return { root, manifest: join(base, 'own/manifest'), tree: treeOf(root), stdout, stderr };
 }
 
 test('rootless: directories that keep their owner out are written to, and are as they were after it', (t) => {
@@ -140,6 +146,19 @@ test('rootless: directories that keep their owner out are written to, and are as
   );
   t.false(tree.has('ro/a') || tree.has('none/sub/g'));
   t.is(tree.get('ro/b')?.type, 'file');
+});
+
+test('rootless: the manifest has what its owner cannot read, and modes stay', (t) => {
+  const { root, manifest, tree, stderr } = applyAs(t, 65534, [closed, onClosed], true);
+  t.is(stderr, '');
+  const chunks: Buffer[] = [];
+  const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
+  create(root, (chunk) => chunks.push(chunk), { keywords: umociKeywords, header: {}, xattrs });
+  t.is(readFileSync(manifest, 'latin1'), Buffer.concat(chunks).toString('latin1'));
+  t.deepEqual(
+    ['none', 'none/f', 'none/sub'].map((path) => tree.get(path)?.mode),
+    ['0000', '0000', '0111'],
+  );
 });
 
 test('rootless: owners are kept in an attribute, devices are empty files, with one warning', (t) => {

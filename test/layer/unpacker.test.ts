@@ -1,0 +1,315 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { create, umociKeywords } from 'mtree-ts';
+import type { LayerSource } from '../../src/layer/types.js';
+import { type LayerOptions, LayerUnpacker } from '../../src/layer/unpacker.js';
+import { readXattrs } from '../../src/system/xattr.js';
+import { buildImage, type ImageOptions, type RawLayer } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import type { RawEntry } from '../helpers/tar.js';
+import { tmpdir } from '../helpers/tmp.js';
+
+const dir = (name: string, more: Partial<RawEntry> = {}): RawEntry => ({ name, type: 'dir', ...more });
+const file = (name: string, content = '', more: Partial<RawEntry> = {}): RawEntry => ({
+  name,
+  content,
+  ...more,
+});
+
+const options: LayerOptions = {
+  map: { uidMappings: [], gidMappings: [], rootless: false },
+  format: 'plain',
+  keepDirlinks: false,
+  overlayXattr: 'trusted',
+  track: 't',
+  manifest: true,
+};
+
+interface Bench {
+  unpacker: LayerUnpacker;
+  sources: LayerSource[];
+  /** path of a fresh directory */
+  target(name: string): string;
+  abort: AbortController;
+  warnings: string[];
+}
+
+function bench(t: ExecutionContext<unknown>, layers: RawLayer[], image: ImageOptions = {}): Bench {
+  const built = buildImage(t, layers, image);
+  const abort = new AbortController();
+  const warnings: string[] = [];
+  const unpacker = new LayerUnpacker({
+    signal: abort.signal,
+    onWarning: (message) => warnings.push(message),
+  });
+  t.teardown(() => unpacker.close());
+  const base = tmpdir(t);
+  const sources = built.manifest.layers.map(({ digest, size, mediaType }, i) => ({
+    path: built.blob(digest),
+    digest,
+    size,
+    mediaType,
+    diffID: built.config.rootfs.diff_ids[i]!,
+  }));
+  const target = (name: string) => {
+    mkdirSync(join(base, name));
+    utimesSync(join(base, name), 0, 0);
+    return join(base, name);
+  };
+  return { unpacker, sources, target, abort, warnings };
+}
+
+const many = (count: number, size: number, prefix = 'f') =>
+  Array.from({ length: count }, (_, i) => file(`${prefix}${i}`, String(i).repeat(size).slice(0, size)));
+
+test.beforeEach((t) => {
+  requires(t, 'root');
+});
+
+test('layers on top of each other, decompressed ahead', async (t) => {
+  const layers = [many(500, 3000), [file('.wh.f0'), dir('d')], [file('d/x', 'y')], [file('.wh.f1')]];
+  const { unpacker, sources, target } = bench(t, layers);
+  const root = target('root');
+  unpacker.prefetch(sources);
+  for (const [i, source] of sources.entries()) {
+    const applied = await unpacker.apply(source, root, options);
+    t.is(applied.digest, source.digest);
+    t.is(applied.diffID, source.diffID);
+    t.is(applied.entries, layers[i]!.length);
+    t.is(applied.bytes % 512, 0);
+  }
+  t.is(readdirSync(root).length, 499);
+  t.is(readFileSync(join(root, 'd/x'), 'utf8'), 'y');
+});
+
+test('the same layer twice', async (t) => {
+  const { unpacker, sources, target } = bench(t, [many(5, 10), many(5, 10)]);
+  const root = target('root');
+  unpacker.prefetch(sources);
+  for (const source of sources) await unpacker.apply(source, root, options);
+  t.is(readdirSync(root).length, 5);
+});
+
+test('layers that were announced but left out hold nobody up', async (t) => {
+  const big = (prefix: string) => many(20, 1 << 20, prefix);
+  const { unpacker, sources, target } = bench(t, [big('a'), big('b'), big('c'), big('d'), [file('other')]]);
+  const root = target('root');
+  unpacker.prefetch(sources.slice(0, 4));
+  await unpacker.apply(sources[2]!, root, options);
+  t.is(readdirSync(root).length, 20);
+  await unpacker.apply(sources[4]!, root, options);
+  await unpacker.apply(sources[0]!, root, options);
+  t.is(readdirSync(root).length, 41);
+});
+
+test('layers apart run side by side', async (t) => {
+  const { unpacker, sources, target } = bench(
+    t,
+    [0, 1, 2, 3, 4, 5].map((i) => many(200, 2000, `l${i}-`)),
+  );
+  const roots = sources.map((_, i) => target(`root${i}`));
+  const applied = await Promise.all(
+    sources.map((source, i) =>
+      unpacker.apply(source, roots[i]!, { ...options, track: null, format: 'overlay' }),
+    ),
+  );
+  t.true(applied.every(({ entries }) => entries === 200));
+  t.deepEqual(
+    roots.map((root) => readdirSync(root).length),
+    [200, 200, 200, 200, 200, 200],
+  );
+});
+
+test('a layer is refused with the error of what is wrong with it', async (t) => {
+  const layer = [...many(300, 3000), file('x')];
+  const wrong = (change: (source: LayerSource) => Partial<LayerSource>) => (source: LayerSource) => ({
+    ...source,
+    ...change(source),
+  });
+  const cases: [code: string, source: (source: LayerSource) => LayerSource][] = [
+    ['DIFF_ID', wrong(() => ({ diffID: `sha256:${'0'.repeat(64)}` }))],
+    ['BLOB_DIGEST', wrong(() => ({ digest: `sha256:${'0'.repeat(64)}` }))],
+    ['BLOB_SIZE', wrong(({ size }) => ({ size: size - 1 }))],
+    ['BLOB_NOT_FOUND', wrong(({ path }) => ({ path: `${path}-none` }))],
+  ];
+  for (const [code, change] of cases) {
+    const { unpacker, sources, target } = bench(t, [layer]);
+    await t.throwsAsync(unpacker.apply(change(sources[0]!), target('root'), options), { code }, code);
+  }
+  const hostile = bench(t, [[...many(2000, 3000), file('.wh.')]]);
+  await t.throwsAsync(hostile.unpacker.apply(hostile.sources[0]!, hostile.target('root'), options), {
+    code: 'LAYER_ENTRY',
+    message: /\.wh\./,
+  });
+  const cut = bench(t, [layer], { blob: (tar) => tar.subarray(0, 100_000) });
+  const broken = { ...cut.sources[0]!, diffID: cut.sources[0]!.digest };
+  await t.throwsAsync(cut.unpacker.apply(broken, cut.target('root'), options), { code: 'TAR_INVALID' });
+});
+
+test('after a refused layer the threads go on with the next', async (t) => {
+  const { unpacker, sources, target } = bench(t, [[file('.wh.'), ...many(5000, 3000)], [file('x')]]);
+  const root = target('root');
+  unpacker.prefetch(sources);
+  await t.throwsAsync(unpacker.apply(sources[0]!, root, options), { code: 'LAYER_ENTRY' });
+  t.is((await unpacker.apply(sources[1]!, root, options)).entries, 1);
+});
+
+test('progress comes as it goes', async (t) => {
+  const { unpacker, sources, target } = bench(t, [many(8000, 20_000)], { compression: 'none' });
+  const reports: { blobBytes: number; bytes: number; entries: number }[] = [];
+  await unpacker.apply(sources[0]!, target('root'), {
+    ...options,
+    onProgress: (progress) => reports.push(progress),
+  });
+  t.true(reports.length > 0);
+  t.true(reports.every(({ entries }) => entries <= 8000));
+  t.true(reports.at(-1)!.bytes > 0 && reports.at(-1)!.entries > 0);
+  t.deepEqual(
+    reports,
+    reports.toSorted((a, b) => a.entries - b.entries),
+  );
+});
+
+test('warnings come once a layer', async (t) => {
+  const xattrs = { 'security.selinux': 'x' };
+  const { unpacker, sources, target, warnings } = bench(t, [
+    [file('a', '', { xattrs }), file('b', '', { xattrs })],
+  ]);
+  await unpacker.apply(sources[0]!, target('root'), options);
+  t.is(warnings.length, 1);
+});
+
+test('an abort ends it soon, and nothing is written after that', async (t) => {
+  const { unpacker, sources, target, abort } = bench(t, [many(20_000, 4000)], { compression: 'none' });
+  const root = target('root');
+  const applying = unpacker.apply(sources[0]!, root, options);
+  while (readdirSync(root).length < 10) await new Promise((resolve) => setTimeout(resolve, 5));
+  abort.abort();
+  await t.throwsAsync(applying, { code: 'ABORTED' });
+  const count = readdirSync(root).length;
+  t.true(count < 20_000);
+  await unpacker.close();
+  t.is(readdirSync(root).length, count);
+  await t.throwsAsync(unpacker.apply(sources[0]!, root, options), { code: 'ABORTED' });
+});
+
+test('an abort ends also what does not read: the digest of a file of 4 TiB', async (t) => {
+  const { unpacker, sources, target, abort } = bench(t, [[hugeHole()]]);
+  const root = target('root');
+  const applying = unpacker.apply(sources[0]!, root, options);
+  while (readdirSync(root).length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  abort.abort();
+  await t.throwsAsync(applying, { code: 'ABORTED' });
+});
+
+test('close ends the threads while something is under way', async (t) => {
+  const { unpacker, sources, target, abort } = bench(t, [many(2000, 4000), many(2000, 4000)]);
+  unpacker.prefetch(sources);
+  const applying = unpacker.apply(sources[0]!, target('root'), options);
+  applying.catch(() => {});
+  abort.abort();
+  await unpacker.close();
+  await t.throwsAsync(applying);
+});
+
+/** A sparse file that is a hole, as GNU tar's PAX format 1.0 writes it. */
+function hugeHole(): RawEntry {
+  const pax = {
+    'GNU.sparse.major': '1',
+    'GNU.sparse.minor': '0',
+    'GNU.sparse.name': 'huge',
+    'GNU.sparse.realsize': String(2 ** 42),
+  };
+  return file('huge', `1\n${2 ** 42}\n0\n`.padEnd(512, '\0'), { pax });
+}
+
+const varied: RawLayer[] = [
+  [
+    dir('.', { mode: 0o750, uid: 3, xattrs: { 'user.root': 'x' } }),
+    dir('d', { mtime: 5 }),
+    file('d/f', 'content'),
+    file('d/empty'),
+    { name: 'd/hard', type: 'hardlink', linkname: 'd/f' },
+    { name: 'd/link', type: 'symlink', linkname: '../\xffx y#' },
+    { name: 'd/fifo', type: 'fifo' },
+    { name: 'd/null', type: 'char', devMajor: 1, devMinor: 3 },
+    file('implicit/x\n\xff y', 'z'),
+    file('suid', 'x', {
+      mode: 0o4755,
+      uid: 70000,
+      gid: 5,
+      xattrs: { 'user.b': Buffer.from([0, 255]), 'user.a': 'x' },
+    }),
+    file('big', 'ab'.repeat(700_000)),
+    file('replaced', 'old'),
+    dir('gone'),
+    file('gone/x'),
+    hugeless(),
+  ],
+  [
+    file('replaced', 'new'),
+    file('.wh.gone'),
+    dir('d/new', { mode: 0o700 }),
+    file('d/new/x'),
+    { name: 'hl', type: 'hardlink', linkname: 'big' },
+    { name: 'lib', type: 'symlink', linkname: 'd' },
+    file('lib/through', 'link'),
+    file('d/f', 'rewritten'),
+  ],
+  [file('d/.wh..wh..opq'), dir('d/again'), file('d/again/f')],
+];
+
+/** A small sparse file with data in its middle. */
+function hugeless(): RawEntry {
+  const pax = {
+    'GNU.sparse.major': '1',
+    'GNU.sparse.minor': '0',
+    'GNU.sparse.name': 'sparse',
+    'GNU.sparse.realsize': '300000',
+  };
+  return file('sparse', `2\n100000\n5\n300000\n0\n`.padEnd(512, '\0').concat('hello'), { pax });
+}
+
+test('the manifest of what was extracted is that of a fresh walk', async (t) => {
+  const { unpacker, sources, target } = bench(t, varied);
+  const root = target('root');
+  const manifest = `${root}.mtree`;
+  const header = { user: 'root', machine: 'm', tree: root, date: 'today' };
+  for (const source of sources) {
+    await unpacker.apply(source, root, options);
+    await unpacker.writeManifest('t', root, manifest, header);
+    const chunks: Buffer[] = [];
+    const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
+    create(root, (chunk) => chunks.push(chunk), { keywords: umociKeywords, header, xattrs });
+    t.deepEqual(
+      readFileSync(manifest, 'latin1').split('\n'),
+      Buffer.concat(chunks).toString('latin1').split('\n'),
+    );
+  }
+});
+
+test('gomtree finds no difference', async (t) => {
+  const gomtree = process.env.GOMTREE ?? 'gomtree';
+  if (!requires(t, gomtree)) return;
+  const { unpacker, sources, target } = bench(t, varied);
+  const root = target('root');
+  for (const source of sources) await unpacker.apply(source, root, options);
+  await unpacker.writeManifest('t', root, `${root}.mtree`, {});
+  t.notThrows(() => execFileSync(gomtree, ['-p', root, '-f', `${root}.mtree`]));
+  writeFileSync(join(root, 'replaced'), 'changed');
+  t.throws(() => execFileSync(gomtree, ['-p', root, '-f', `${root}.mtree`], { stdio: 'pipe' }));
+});
+
+test('a manifest of what is not as it was extracted is an error, and there is none', async (t) => {
+  const { unpacker, sources, target } = bench(t, [many(3, 3)]);
+  const root = target('root');
+  await unpacker.apply(sources[0]!, root, options);
+  truncateSync(join(root, 'f0'), 0);
+  execFileSync('rm', [join(root, 'f1')]);
+  const file = `${root}.mtree`;
+  await t.throwsAsync(unpacker.writeManifest('t', root, file, {}), { code: 'SYSTEM', message: /f1/ });
+  t.false(readdirSync(join(root, '..')).includes('root.mtree'));
+});
