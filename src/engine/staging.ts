@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
-import { removeTree } from './remove-tree.js';
+
+type Remove = (path: string) => unknown;
 
 /** Names that make a directory a bundle, in the order in which they are published: umoci.json says it is whole. */
 const bundleNames = ['rootfs', 'config.json', 'umoci.json'] as const;
@@ -36,13 +37,15 @@ export interface Staging {
 export async function openStaging(bundle: string): Promise<Staging> {
   const final = resolve(bundle);
   const { flock } = await import('../system/lock.js');
+  const { removeTree } = await import('../system/remove.js');
   const place = preparePlace(final);
-  sweep(place.parent, place.prefix, (fd) => flock(fd, 'exclusive', { wait: false }));
+  const isDead = (fd: number) => flock(fd, 'exclusive', { wait: false });
+  sweep(place.parent, place.prefix, isDead, removeTree);
   for (;;) {
     const path = mkdtempSync(join(place.parent, place.prefix));
     const fd = openSync(path, 'r');
     if (flock(fd, 'exclusive', { wait: false }) && existsSync(path))
-      return staging(path, final, place.inside, fd);
+      return staging(path, final, place.inside, fd, removeTree);
     closeSync(fd);
   }
 }
@@ -77,7 +80,7 @@ function refuseBundle(path: string): void {
 }
 
 /** Removes what killed processes left: directories of our naming that nobody holds a lock on. */
-function sweep(parent: string, prefix: string, lock: (fd: number) => boolean): void {
+function sweep(parent: string, prefix: string, isDead: (fd: number) => boolean, remove: Remove): void {
   for (const name of readdirSync(parent)) {
     if (!name.startsWith(prefix)) continue;
     const path = join(parent, name);
@@ -88,24 +91,24 @@ function sweep(parent: string, prefix: string, lock: (fd: number) => boolean): v
       continue;
     }
     try {
-      if (lock(fd)) removeTree(path);
+      if (isDead(fd)) remove(path);
     } finally {
       closeSync(fd);
     }
   }
 }
 
-function staging(path: string, final: string, inside: boolean, lockFd: number): Staging {
+function staging(path: string, final: string, inside: boolean, lockFd: number, remove: Remove): Staging {
   return {
     path,
     rootfs: join(path, 'rootfs'),
     publish() {
-      if (inside) moveUp(path, final);
+      if (inside) moveUp(path, final, remove);
       else publishAs(path, final);
       closeSync(lockFd);
     },
     discard() {
-      removeTree(path);
+      remove(path);
       closeSync(lockFd);
     },
   };
@@ -120,10 +123,10 @@ function publishAs(path: string, final: string): void {
   }
 }
 
-function moveUp(path: string, final: string): void {
+function moveUp(path: string, final: string, remove: Remove): void {
   refuseBundle(final);
   const last = new Set<string>(bundleNames);
   const names = [...readdirSync(path).filter((name) => !last.has(name)), ...bundleNames];
   for (const name of names) if (existsSync(join(path, name))) renameSync(join(path, name), join(final, name));
-  removeTree(path);
+  remove(path);
 }
