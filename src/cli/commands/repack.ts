@@ -15,7 +15,7 @@ export default defineCommand({
   description: `Makes a layer of what has changed in BUNDLE since it was unpacked, puts it on top
 of the image it was unpacked from, and tags the result NEW-TAG (latest by
 default). PATH is the layout that the bundle came from. Id maps are those of the
-unpacking. When nothing has changed there is no new layer, only the tag.
+unpacking. When nothing has changed there is a history entry but no layer.
 
 SOURCE_DATE_EPOCH, if set, is the time of the history entry, and no file in the
 layer is newer than it.`,

@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import { commands } from '../../src/cli/commands/index.js';
+import { umociOnly } from '../../src/cli/umoci-only.js';
+import { buildImage } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+import { fixture, runFile } from './run.js';
+
+const readme = readFileSync('README.md', 'utf8');
+const main = join(dirname(fixture), '../../src/cli/main.js');
+const block = (language: string) => {
+  const found = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].filter(([, name]) => name === language);
+  return found.map(([, , code]) => code!);
+};
+
+test('every file that the README links is there', (t) => {
+  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path!);
+  t.true(links.length > 5);
+  t.deepEqual(
+    links.filter((path) => !existsSync(path)),
+    [],
+  );
+});
+
+test('the README lists the commands of umoci that are missing, and no other', (t) => {
+  const sentence = /commands of umoci are not there yet, and say so: ([^.]*)\./.exec(readme)?.[1] ?? '';
+  const listed = [...sentence.matchAll(/`([^`]+)`/g)].map(([, command]) => command!);
+  t.deepEqual(listed.toSorted(), [...umociOnly].filter((command) => command !== 'raw config').toSorted());
+  for (const command of listed) {
+    const [word = '', second] = command.split(' ');
+    const entry = commands[word];
+    const there = second !== undefined && entry && 'commands' in entry ? second in entry.commands : entry;
+    t.falsy(there, command);
+  }
+});
+
+test('the README’s hook in JavaScript runs', (t) => {
+  if (!requires(t, 'root')) return;
+  const image = buildImage(t, [[{ name: 'a', content: 'a' }]], { tag: 'changed' });
+  // inside the package, so that it finds `layerhook`
+  const file = join(dirname(fixture), `readme-${process.pid}.mjs`);
+  t.teardown(() => rmSync(file, { force: true }));
+  const dir = tmpdir(t);
+  execFileSync('cp', ['-r', image.layout, join(dir, 'image')]);
+  writeFileSync(file, block('js')[0]!);
+  const output = execFileSync(process.execPath, [file], { cwd: dir, encoding: 'utf8' });
+  t.regex(output, /^layer 0: sha256:[0-9a-f]{64}\n$/);
+  t.is(JSON.parse(readFileSync(join(dir, 'bundle2/config.json'), 'utf8')).hostname, 'demo');
+});
+
+test('the README’s hook program runs', (t) => {
+  if (!requires(t, 'root', 'jq')) return;
+  const image = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  const dir = tmpdir(t);
+  const program = join(dir, 'tell-layer');
+  const script = block('sh').find((code) => code.startsWith('#!/bin/sh'));
+  writeFileSync(program, script!, { mode: 0o755 });
+  const toml = join(dir, 'hooks.toml');
+  writeFileSync(toml, block('toml')[0]!.replace('/usr/local/libexec/tell-layer', program));
+  const args = ['--hooks', toml, '--verbose', 'unpack', '--image', image.reference, join(dir, 'bundle')];
+  const { status, stderr } = runFile(main, args);
+  t.is(status, 0, stderr);
+  t.regex(stderr, /^layerhook: sha256:[0-9a-f]{64}: 1 entries hook=hooks\.toml:1 exec /);
+});
