@@ -19,12 +19,14 @@ export interface RunOptions {
   started?: (pid: number) => void | Promise<void>;
 }
 
-/** Runs a program to its end. */
+/** Runs a program to its end; one that hangs is killed before the test's own time is over. */
 export async function run(file: string, args: string[], options: RunOptions = {}): Promise<Finished> {
   const child = spawn(file, args, {
     cwd: options.cwd ?? '/',
     env: { ...process.env, NO_COLOR: '1', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 200_000,
+    killSignal: 'SIGKILL',
   });
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {

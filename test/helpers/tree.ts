@@ -59,6 +59,7 @@ function diffEntries(
 const script = `
 import hashlib, json, os, stat, sys
 root = os.fsencode(sys.argv[1])
+sys.setrecursionlimit(100000)
 kinds = {stat.S_IFREG: 'file', stat.S_IFDIR: 'dir', stat.S_IFLNK: 'symlink', stat.S_IFCHR: 'char',
          stat.S_IFBLK: 'block', stat.S_IFIFO: 'fifo', stat.S_IFSOCK: 'socket'}
 text = lambda b: b.decode('latin1')

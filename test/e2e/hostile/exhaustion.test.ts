@@ -1,11 +1,11 @@
 /** Layers that ask for too much: bombs (CVE-2026-59873), depth, counts, names longer than file systems have. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { layerhook } from '../../helpers/cli.js';
-import { assertError, unpackHostile } from '../../helpers/hostile.js';
+import { arena, assertError, unpackHostile } from '../../helpers/hostile.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { tar } from '../../helpers/tar.js';
@@ -34,23 +34,28 @@ test('a tar that says it is larger than it is fails, however much it says', asyn
   t.not(status, 0);
 });
 
-test('a directory two thousand levels deep is made, or refused, and can be removed', async (t) => {
+test('a directory a thousand levels deep is made', async (t) => {
   if (!requires(t, 'root')) return;
-  const { status } = await unpackHostile(t, () => [[{ name: `${'d/'.repeat(2000)}file` }]]);
-  if (status === 0) t.pass();
+  const { rootfs } = await unpackHostile(t, () => [[{ name: `${'d/'.repeat(1000)}file` }]]);
+  t.is(rootfs?.size, 1002);
 });
 
-for (const [what, name] of [
-  ['a name of 256 bytes', 'n'.repeat(256)],
-  ['a path of 70,000 bytes', 'nnnnnnnnn/'.repeat(7000)],
-]) {
-  test(`${what} is one clear error`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const { status } = await unpackHostile(t, () => [[{ name: name! }]]);
-    if (what === 'a name of 256 bytes') t.not(status, 0);
-    else t.pass();
-  });
-}
+test('a directory deeper than any path the system takes is made, or refused with nothing left', async (t) => {
+  if (!requires(t, 'root')) return;
+  const place = arena(t);
+  const image = buildImage(t, [[{ name: `${'d/'.repeat(5000)}file` }]]);
+  const finished = await layerhook(['unpack', '--image', image.reference, place.bundle]);
+  if (finished.status !== 0) t.deepEqual(readdirSync(place.bundles), []);
+  t.notRegex(finished.stderr, /RangeError|node:internal/);
+  execFileSync('rm', ['-rf', place.bundle]);
+  place.assertUntouched();
+});
+
+test('a name of 256 bytes is one clear error', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { status } = await unpackHostile(t, () => [[{ name: 'n'.repeat(256) }]]);
+  t.not(status, 0);
+});
 
 test('many gzip members, empty ones among them, and zeros after the end are one layer', async (t) => {
   if (!requires(t, 'root')) return;
