@@ -4,11 +4,13 @@ import { currentHeader } from 'mtree-ts';
 import { LayerhookError } from '../errors/index.js';
 import { layerSources } from '../image/layers.js';
 import { type Layout, openLayout } from '../image/layout.js';
+import { ociMediaType } from '../image/media-types.js';
 import { parsePlatform } from '../image/platform.js';
 import { parseImageReference } from '../image/references.js';
 import { resolveReference } from '../image/resolve.js';
 import type { Descriptor, Platform, ResolvedImage } from '../image/types.js';
 import { hostID } from '../layer/apply/owners.js';
+import { compressionOfMediaType } from '../layer/compression/detect.js';
 import type { MapOptions } from '../layer/types.js';
 import { LayerUnpacker } from '../layer/unpacker.js';
 import { generateSpec } from '../runtime/spec.js';
@@ -93,10 +95,13 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
 function openImage({ image, platform }: UnpackOptions): { layout: Layout; image: ResolvedImage } {
   const { path, tag } = parseImageReference(image);
   const layout = openLayout(path);
-  return {
-    layout,
-    image: resolveReference(layout, tag, platform === undefined ? {} : { platform: readPlatform(platform) }),
-  };
+  const choice = platform === undefined ? {} : { platform: readPlatform(platform) };
+  const found = resolveReference(layout, tag, choice);
+  // refuses what is no layer before anything is written
+  for (const { mediaType, digest } of found.manifest.layers) {
+    compressionOfMediaType(ociMediaType(mediaType), digest);
+  }
+  return { layout, image: found };
 }
 
 function readPlatform(value: string): Platform {

@@ -114,14 +114,12 @@ test('repack of a bundle whose umoci.json is garbage', async (t) => {
 });
 
 test('index.json is not JSON', (t) =>
-  spoiled(t, 'LAYOUT_INVALID', ({ layout }) =>
+  spoiled(t, 'IMAGE_INVALID', ({ layout }) =>
     writeFileSync(join(layout, 'index.json'), '{"schemaVersion":'),
   ));
 
 test('index.json is JSON of something else', (t) =>
-  spoiled(t, 'LAYOUT_INVALID', ({ layout }) =>
-    writeFileSync(join(layout, 'index.json'), '{"manifests": 7}'),
-  ));
+  spoiled(t, 'IMAGE_INVALID', ({ layout }) => writeFileSync(join(layout, 'index.json'), '{"manifests": 7}')));
 
 test('a layout of another version', (t) =>
   spoiled(t, 'LAYOUT_INVALID', ({ layout }) =>
@@ -207,7 +205,7 @@ test('fewer diffIDs than layers', (t) =>
   spoiled(t, 'IMAGE_INVALID', () => {}, { edit: { config: ({ rootfs }) => void rootfs.diff_ids.pop() } }));
 
 test('a layer that is no gzip', (t) =>
-  spoiled(t, 'COMPRESSION_CORRUPT', () => {}, {
+  spoiled(t, 'TAR_INVALID', () => {}, {
     blob: (bytes) => Buffer.concat([Buffer.from('no'), bytes]),
   }));
 

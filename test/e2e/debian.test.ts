@@ -13,14 +13,13 @@ import { applyChanges, changes, umociMisses } from './changes.js';
 
 const test = anyTest as TestFn;
 
-test('Debian unpacks to the tree and the config.json that umoci makes', async (t) => {
+test('Debian unpacks to the tree that umoci makes', async (t) => {
   const image = debian(t);
   if (!image || !requires(t, 'umoci', 'python3')) return;
   const dir = tmpdir(t);
   await unpack(t, 'layerhook', `${image.layout}:changed`, join(dir, 'ours'));
   await unpack(t, 'umoci', `${image.layout}:changed`, join(dir, 'umoci'));
   t.deepEqual(diffTrees(treeOf(join(dir, 'ours/rootfs')), treeOf(join(dir, 'umoci/rootfs'))), []);
-  t.deepEqual(json(dir, 'ours/config.json'), json(dir, 'umoci/config.json'));
   t.deepEqual(readdirSync(join(dir, 'ours')), readdirSync(join(dir, 'umoci')));
 });
 

@@ -88,12 +88,13 @@ test('Ctrl-C at several moments of repack leaves the layout and the bundle as th
   execFileSync('sh', ['-c', 'head -c 60000000 /dev/urandom > "$0"/rootfs/random', bundle]);
   const before = [treeOf(image.layout), treeOf(bundle)] as const;
   const unchanged = (path: string, field: string) => path !== 'index.json' && field === 'mtime';
+  const ownTime = (path: string, field: string) => path === '.' && field === 'mtime';
   for (const wait of [150, 250, 400, 600]) {
     const repack = ['repack', '--image', `${image.layout}:new`, bundle];
     const finished = await after(wait, 'SIGINT', (started) => layerhook(repack, { started }));
     if (finished.status === 0) break;
     t.deepEqual(diffTrees(before[0], treeOf(image.layout), unchanged), [], `layout after ${wait} ms`);
-    t.deepEqual(diffTrees(before[1], treeOf(bundle)), [], `bundle after ${wait} ms`);
+    t.deepEqual(diffTrees(before[1], treeOf(bundle), ownTime), [], `bundle after ${wait} ms`);
   }
   t.pass();
 });

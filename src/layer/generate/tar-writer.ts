@@ -78,6 +78,7 @@ async function writeEntry(stream: Pack, entry: TarEntry, content: Content): Prom
   const { sink, done, drained } = openEntry(stream, header);
   for await (const chunk of content) {
     if (!sink.write(chunk)) await drained();
+    if (sink.destroyed) break;
   }
   sink.end(null);
   await done;
@@ -97,6 +98,7 @@ function openEntry(stream: Pack, header: Header) {
   const drained = () =>
     new Promise<void>((go) => {
       wake = go;
+      if (sink.destroyed) go();
     });
   return { sink, done, drained };
 }

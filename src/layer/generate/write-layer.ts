@@ -40,12 +40,18 @@ export async function writeLayer(
       yield chunk;
     }
   }
-  const blob = await guardAbort(
-    signal,
-    pipeline(counted, await createCompressor(compression), (bytes) => layout.writeBlob(bytes), {
-      ...(signal && { signal }),
-    }),
-  );
+  let cause: unknown;
+  const store = (bytes: AsyncIterable<Buffer>) =>
+    layout.writeBlob(bytes).catch((error: unknown) => {
+      cause = error;
+      throw error;
+    });
+  const blob = await pipeline(counted, await createCompressor(compression), store, {
+    ...(signal && { signal }),
+  }).catch((error: unknown) => {
+    // when the blob cannot be written, the pipeline tells only that its other ends were cut off
+    throw failure(cause instanceof LayerhookError ? cause : error, signal);
+  });
   const annotations = blob.size !== size && { annotations: { [sizeAnnotation]: String(size) } };
   const mediaType = MEDIA_TYPE_LAYER + suffixes[compression];
   return {
@@ -80,11 +86,7 @@ async function canWriteZstd(): Promise<boolean> {
   );
 }
 
-async function guardAbort<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!signal?.aborted || error instanceof LayerhookError) throw error;
-    throw new LayerhookError('ABORTED', { what: 'writing the layer' }, error);
-  }
+function failure(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (!signal?.aborted || error instanceof LayerhookError) return error;
+  return new LayerhookError('ABORTED', { what: 'writing the layer' }, error);
 }

@@ -31,6 +31,7 @@ export class SourceThread {
   readonly #open = new Map<number, Pending>();
   #lastID = 0;
   #failure: unknown;
+  #closing = false;
 
   constructor() {
     // an idle thread keeps no process alive
@@ -64,6 +65,7 @@ export class SourceThread {
 
   /** Ends the thread; sources that are not done fail with ABORTED. */
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#worker.terminate();
   }
 
@@ -71,7 +73,8 @@ export class SourceThread {
     const pending = this.#open.get(message.id);
     if (pending === undefined) return;
     this.#open.delete(message.id);
-    if (this.#open.size === 0) this.#worker.unref();
+    // while it is being ended, the process must live to see that
+    if (this.#open.size === 0 && !this.#closing) this.#worker.unref();
     pending.unlisten();
     if ('summary' in message) pending.resolve(message.summary);
     else pending.reject(receiveError(message.error));

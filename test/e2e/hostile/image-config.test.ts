@@ -29,7 +29,7 @@ async function userOf(t: ExecutionContext, entries: () => RawEntry[], user: stri
 
 test('a manifest that says it is an index is refused', async (t) => {
   if (!requires(t, 'root')) return;
-  await assertRefused(t, 'BLOB_MEDIA_TYPE', () => [[{ name: 'a' }]], {
+  await assertRefused(t, 'IMAGE_INVALID', () => [[{ name: 'a' }]], {
     edit: {
       manifest: (manifest) => {
         manifest.mediaType = 'application/vnd.oci.image.index.v1+json';
