@@ -28,8 +28,10 @@ export function readDirectory(fd: number): DirectoryEntry[] {
   for (;;) {
     const length = check(result(getdents64(fd, buffer, buffer.length)), 'getdents64', `fd ${fd}`);
     if (length === 0) return entries;
-    for (let at = 0; at < length; at += buffer.readUInt16LE(at + 16)) {
-      const name = buffer.toString('latin1', at + 19, buffer.indexOf(0, at + 19));
+    // decoded at once and cut up: several times quicker than name by name
+    const text = buffer.toString('latin1', 0, length);
+    for (let at = 0; at < length; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
+      const name = text.slice(at + 19, text.indexOf('\0', at + 19));
       if (name !== '.' && name !== '..') entries.push({ name, type: buffer[at + 18]! });
     }
   }

@@ -8,6 +8,8 @@ const AT_NO_AUTOMOUNT = 0x800;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_SIZE = 256;
+/** what the upper word of a 64-bit number counts */
+const high = 0x100000000;
 
 const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out: Buffer]>('statx', [
   'long',
@@ -22,64 +24,63 @@ export class StatBuffer {
   readonly bytes = Buffer.alloc(STATX_SIZE);
   /** the same bytes as 32-bit words, for who copies or compares many */
   readonly words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, STATX_SIZE / 4);
-  readonly #view = new DataView(this.bytes.buffer, this.bytes.byteOffset, STATX_SIZE);
 
   get nlink(): number {
-    return this.#u32(16);
+    return this.words[4]!;
   }
   get uid(): number {
-    return this.#u32(20);
+    return this.words[5]!;
   }
   get gid(): number {
-    return this.#u32(24);
+    return this.words[6]!;
   }
   /** one of {@link S}, as a number */
   get type(): number {
-    return this.#view.getUint16(28, true) & S.IFMT;
+    return this.words[7]! & S.IFMT;
   }
   /** permission, setuid, setgid and sticky bits, without the type */
   get mode(): number {
-    return this.#view.getUint16(28, true) & 0o7777;
+    return this.words[7]! & 0o7777;
   }
   get ino(): bigint {
-    return this.#view.getBigUint64(32, true);
+    return (BigInt(this.inoHigh) << 32n) | BigInt(this.inoLow);
   }
   get inoLow(): number {
-    return this.#u32(32);
+    return this.words[8]!;
   }
   get inoHigh(): number {
-    return this.#u32(36);
+    return this.words[9]!;
   }
   get size(): number {
-    return this.#u32(40) + this.#u32(44) * 0x100000000;
+    return this.words[10]! + this.words[11]! * high;
   }
   /** 512-byte blocks that are allocated */
   get blocks(): number {
-    return this.#u32(48) + this.#u32(52) * 0x100000000;
+    return this.words[12]! + this.words[13]! * high;
   }
   get ctimeSec(): number {
-    return this.#i64(96);
+    return this.words[24]! + (this.words[25]! | 0) * high;
   }
   get ctimeNsec(): number {
-    return this.#u32(104);
+    return this.words[26]!;
   }
   get mtimeSec(): number {
-    return this.#i64(112);
+    return this.words[28]! + (this.words[29]! | 0) * high;
   }
   get mtimeNsec(): number {
-    return this.#u32(120);
+    return this.words[30]!;
   }
   get rdevMajor(): number {
-    return this.#u32(128);
+    return this.words[32]!;
   }
   get rdevMinor(): number {
-    return this.#u32(132);
+    return this.words[33]!;
   }
   get devMajor(): number {
-    return this.#u32(136);
+    return this.words[34]!;
   }
   get devMinor(): number {
-    return this.#u32(140);
+    return this.words[35]!;
   }
 
   get isDirectory(): boolean {
@@ -91,13 +92,6 @@ export class StatBuffer {
   get isSymlink(): boolean {
     return this.type === S.IFLNK;
   }
-
-  #u32(offset: number): number {
-    return this.#view.getUint32(offset, true);
-  }
-  #i64(offset: number): number {
-    return this.#view.getInt32(offset + 4, true) * 0x100000000 + this.#u32(offset);
-  }
 }
 
 /**
@@ -108,8 +102,9 @@ export class StatBuffer {
  */
 export function statAt(dirfd: number, path: ByteString, out: StatBuffer): boolean {
   const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-  const done = result(statx(dirfd, cString(path), flags, STATX_BASIC_STATS, out.bytes));
-  if (done >= 0) return true;
+  const value = statx(dirfd, cString(path), flags, STATX_BASIC_STATS, out.bytes);
+  if (value >= 0) return true;
+  const done = result(value);
   if (done === -E.ENOENT || done === -E.ENOTDIR) return false;
   throw new SystemError(-done, 'statx', path);
 }

@@ -34,6 +34,9 @@ export const statWord = {
 /** Words in a row of a StatTable. */
 export const statWords = 18;
 
+/** Memory that is not used is never touched; growing is what costs. */
+const initialRows = 16_384;
+
 /** Where those words are in the kernel's struct statx: first, end; statx(2). */
 const kernelRanges = [
   [4, 12],
@@ -49,7 +52,7 @@ const kernelRanges = [
  */
 export function statTree(root: string): StatTable {
   const paths: ByteString[] = [];
-  let words = new Uint32Array(1024 * statWords);
+  let words = new Uint32Array(initialRows * statWords);
   let end = 0;
   walk(root, (path, stat) => {
     if (end === words.length) words = grown(words);

@@ -69,9 +69,9 @@ export function walk(root: string, visit: Visit): void {
 
 /** Names in an open directory, sorted bytewise. */
 function namesIn(fd: number): ByteString[] {
-  return readDirectory(fd)
-    .map((entry) => entry.name)
-    .sort();
+  const names: ByteString[] = [];
+  for (const { name } of readDirectory(fd)) names.push(name);
+  return names.sort();
 }
 
 function cannotRead(root: string, path: ByteString, cause: SystemError): LayerhookError {
