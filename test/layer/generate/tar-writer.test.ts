@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -136,3 +136,25 @@ test('the bytes of a tar stay as they are from one release to the next', async (
 test('content of another size than announced is an error, not a broken tar', async (t) => {
   await t.throwsAsync(tarOf([entry('f', { size: 4 }), Buffer.from('abc')]));
 });
+
+test('a size over 8 GiB is in the PAX header too, and others read it', async (t) => {
+  if (!requires(t, 'tar')) return;
+  const size = 2 ** 33 + 5;
+  const writer = tarWriter();
+  const writing = writer.write(entry('big', { size }), zeros(size)).catch(() => {});
+  const chunks: Buffer[] = [];
+  for await (const chunk of writer.stream) {
+    chunks.push(chunk as Buffer);
+    if (chunks.length > 4) break;
+  }
+  await writing;
+  const head = Buffer.concat(chunks);
+  t.true(head.includes(`size=${size}\n`));
+  const { stdout } = spawnSync('tar', ['-tvf', '-'], { input: head, encoding: 'utf8' });
+  t.regex(stdout, /8589934597 .* big/);
+});
+
+function* zeros(size: number): Generator<Buffer> {
+  const chunk = Buffer.alloc(1 << 20);
+  for (let left = size; left > 0; left -= chunk.length) yield chunk.subarray(0, left);
+}
