@@ -1,3 +1,4 @@
+import { normalizeTime, showTime } from '../image/time.js';
 import type { History } from '../image/types.js';
 
 /** What a history entry says; image-spec config.md, "history". `created` is RFC 3339. */
@@ -23,7 +24,7 @@ export function historyEntry(
   const now = sourceDateEpoch === undefined ? new Date() : new Date(sourceDateEpoch * 1000);
   const { author = defaults.author, comment, created, createdBy } = history ?? {};
   return {
-    created: created ?? now.toISOString(),
+    created: created === undefined ? showTime(now) : normalizeTime(created),
     created_by: createdBy ?? defaults.createdBy,
     ...(author && { author }),
     ...(comment && { comment }),
