@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Header } from 'mtree-ts';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { ApplyThread } from './apply/apply-thread.js';
-import { type OpenSource, SourceThread } from './stream/index.js';
+import { blameBlob, type OpenSource, SourceThread } from './stream/index.js';
 import type { AppliedLayer, ApplyOptions, LayerSource } from './types.js';
 
 export interface UnpackerOptions {
@@ -97,6 +97,8 @@ export class LayerUnpacker {
       });
       const { bytes, diffID } = await open.done;
       return { digest, diffID, bytes, ...reply! };
+    } catch (error) {
+      throw await blameBlob(error, source, this.#options.signal);
     } finally {
       open.abort();
       stopReporting();

@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import type { LayerSource } from '../types.js';
+
+/**
+ * What to say of a layer that could not be applied: a corrupt blob shows first as a malformed tar or an impossible
+ * entry, before its digest is known. If that is so, the digest is what is wrong.
+ *
+ * @returns BLOB_DIGEST with the error as cause, or the error
+ */
+export async function blameBlob(error: unknown, source: LayerSource, signal: AbortSignal): Promise<unknown> {
+  if (!isLayerhookError(error, 'TAR_INVALID') && !isLayerhookError(error, 'LAYER_ENTRY')) return error;
+  const { digest, path, size } = source;
+  const algorithm = digest.slice(0, digest.indexOf(':'));
+  try {
+    const hash = createHash(algorithm);
+    const bytes = source.data ? Readable.from([source.data]) : createReadStream(path, { end: size - 1 });
+    await pipeline(bytes, hash, { signal });
+    const actual = `${algorithm}:${hash.digest('hex')}`;
+    return actual === digest ? error : new LayerhookError('BLOB_DIGEST', { digest, path, actual }, error);
+  } catch {
+    return error;
+  }
+}
