@@ -10,6 +10,7 @@ import { buildImage, type ImageOptions, type RawLayer } from '../helpers/image.j
 import { requires } from '../helpers/requires.js';
 import type { RawEntry } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { findGomtree } from '../mtree/fixture.js';
 
 const dir = (name: string, more: Partial<RawEntry> = {}): RawEntry => ({ name, type: 'dir', ...more });
 const file = (name: string, content = '', more: Partial<RawEntry> = {}): RawEntry => ({
@@ -292,8 +293,8 @@ test('the manifest of what was extracted is that of a fresh walk', async (t) => 
 });
 
 test('gomtree finds no difference', async (t) => {
-  const gomtree = process.env.GOMTREE ?? 'gomtree';
-  if (!requires(t, gomtree)) return;
+  const gomtree = findGomtree(t);
+  if (!gomtree) return;
   const { unpacker, sources, target } = bench(t, varied);
   const root = target('root');
   for (const source of sources) await unpacker.apply(source, root, options);
