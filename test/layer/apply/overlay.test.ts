@@ -161,6 +161,30 @@ test('layers applied apart and mounted are what layers applied on top of each ot
   t.pass();
 });
 
+test('where devices 0:0 are refused, as on another overlay, whiteouts are marked files', (t) => {
+  const base = tmpdir(t);
+  const [outer, upper, work, lower, merged] = ['outer', 'upper', 'work', 'lower', 'merged'].map((name) =>
+    newDirectory(join(base, name)),
+  );
+  const on = (at: string, given: string) => {
+    execFileSync('mount', ['-t', 'overlay', '-o', given, 'overlay', at]);
+    t.teardown(() => execFileSync('umount', [at]));
+  };
+  on(outer!, `lowerdir=${lower},upperdir=${upper},workdir=${work}`);
+  const layers = [
+    [dir('.'), dir('d'), file('d/a'), file('d/b'), file('c')],
+    [dir('.'), dir('d'), file('d/.wh.a'), file('.wh.c'), file('new')],
+  ];
+  const roots = layers.map((entries, i) => {
+    const root = newDirectory(join(outer!, `layer${i}`));
+    applyOne(entries, root, new Tree(), [], { format: 'overlay' });
+    return root;
+  });
+  t.true(lstatSync(join(roots[1]!, 'c')).isFile());
+  on(merged!, `lowerdir=${roots.reverse().join(':')}`);
+  t.deepEqual(readdirSync(merged!, { recursive: true, encoding: 'utf8' }).sort(), ['d', 'd/b', 'new']);
+});
+
 /** Random layers over few names, so that they meet. */
 function layer(): fc.Arbitrary<RawEntry[]> {
   const name = fc.constantFrom('a', 'b');
