@@ -46,7 +46,7 @@ export interface IdRange {
 export interface MapOptions {
   uidMappings: IdRange[];
   gidMappings: IdRange[];
-  /** without privileges: owners are not set, devices are left out (umoci's --rootless) */
+  /** without privileges (umoci's --rootless): owners go to `user.rootlesscontainers`, devices become empty files */
   rootless: boolean;
 }
 

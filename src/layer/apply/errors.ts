@@ -1,6 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
-import { errnoName } from '../../system/errno.js';
+import { errnoName, SystemError } from '../../system/errno.js';
 
 /** An entry that a layer must not have; the applier knows which one it is. */
 export class BadEntry extends Error {
@@ -15,6 +15,8 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
     new LayerhookError('LAYER_ENTRY', { digest, name: shown, reason }, error);
   if (error instanceof BadEntry) return malformed(error.message);
   const code = codeOf(error);
+  const attribute = error instanceof SystemError && error.syscall.startsWith('setxattr');
+  if (attribute && code === 'EINVAL') return malformed(`${error.syscall}: not a value that it can have`);
   const reason = namesAtFault[code];
   if (reason !== undefined) return malformed(reason);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new LayerhookError('NO_SPACE', { path: shown }, error);
@@ -32,9 +34,14 @@ const namesAtFault: Readonly<Record<string, string>> = {
   ELOOP: 'its name leads through too many symlinks',
 };
 
+const refused =
+  process.geteuid?.() === 0
+    ? 'the filesystem, or the container that this runs in, must allow it'
+    : 'run as root, or with --rootless';
+
 const hints: Readonly<Record<string, string>> = {
-  EPERM: 'run as root, or with --rootless',
-  EACCES: 'run as root, or with --rootless',
+  EPERM: refused,
+  EACCES: refused,
   EROFS: 'unpack to a filesystem that can be written',
 };
 

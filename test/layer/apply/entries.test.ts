@@ -199,6 +199,14 @@ test('capabilities and setuid bits survive the change of owner', (t) => {
   });
 });
 
+test('an attribute that cannot be is an error that names it', (t) => {
+  const xattrs = { 'security.capability': 'nonsense' };
+  t.throws(() => apply(t, [[file('f', '', { xattrs })]]), {
+    code: 'LAYER_ENTRY',
+    message: /security\.capability/,
+  });
+});
+
 test('attributes of the host are left out, with one warning', (t) => {
   const xattrs = { 'security.selinux': 'label', 'user.kept': 'x' };
   const { tree, warnings } = apply(t, [[file('a', '', { xattrs }), file('b', '', { xattrs })]]);
