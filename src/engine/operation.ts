@@ -1,9 +1,9 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
-import { LayerhookError } from '../errors/index.js';
 import type { MapOptions } from '../layer/types.js';
 import { copyDriver } from './bundle.js';
 import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
 import { loadDriver } from './driver.js';
+import { linkedController } from './linked-controller.js';
 import { type Logger, type ProgressEvent, silentLogger } from './log.js';
 import type { Driver, Hooks, PointName } from './points.js';
 
@@ -42,10 +42,16 @@ export const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless
  * Reads the configuration and gathers the hooks: functions first, then hooks.toml, then the driver's.
  *
  * @param recorded the driver that an existing bundle was made with; it counts unless the caller names another
+ * @param stop the operation's own, if it is linked to the caller's signal already
  */
-export async function openOperation(options: OperationOptions, recorded?: DriverChoice): Promise<Operation> {
+export async function openOperation(
+  options: OperationOptions,
+  {
+    recorded,
+    stop = linkedController(options.signal),
+  }: { recorded?: DriverChoice; stop?: AbortController } = {},
+): Promise<Operation> {
   const log = options.log ?? silentLogger;
-  const stop = linkedController(options.signal);
   const config = await configOf(options.hooksFile);
   const { driver, choice } = await driverOf(options, recorded ?? config?.driver ?? copyDriver);
   const others: HookSource[] = [
@@ -83,13 +89,4 @@ async function driverOf(
   if (typeof driver === 'object') return { driver, choice: { name: driver.name, options: {} } };
   const choice = driver === undefined ? fallback : { name: driver, options: driverOptions ?? {} };
   return { driver: await loadDriver(choice), choice };
-}
-
-function linkedController(signal: AbortSignal | undefined): AbortController {
-  const controller = new AbortController();
-  const stop = () =>
-    controller.abort(new LayerhookError('ABORTED', { what: 'the operation' }, signal?.reason));
-  if (signal?.aborted) stop();
-  else signal?.addEventListener('abort', stop, { once: true });
-  return controller;
 }

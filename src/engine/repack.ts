@@ -58,7 +58,7 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   const { path, tag } = parseImageReference(options.image);
   const bundle = resolve(options.bundle);
   const meta = readBundleMeta(bundle);
-  const operation = await openOperation(options, meta.driver);
+  const operation = await openOperation(options, { recorded: meta.driver });
   const layout = openLayout(path, { signal: operation.stop.signal });
   try {
     const image = loadImage(layout, tag, meta.from);

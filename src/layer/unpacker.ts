@@ -64,6 +64,11 @@ export class LayerUnpacker {
     options.signal.addEventListener('abort', this.#stop, { once: true });
   }
 
+  /** Starts the threads that every unpack needs, to have them when the first layer is there. */
+  start(): void {
+    this.#idleLane();
+  }
+
   /**
    * Starts to decompress layers that will be applied next, all with one track, in this order. Those that are left out
    * then, and all if another is asked for, are given up.
@@ -119,8 +124,7 @@ export class LayerUnpacker {
   async close(): Promise<void> {
     this.#giveUp();
     this.#options.signal.removeEventListener('abort', this.#stop);
-    await Promise.all(this.#lanes.map(({ applier }) => applier.close()));
-    await Promise.all(this.#lanes.map(({ sources }) => sources.close()));
+    await Promise.all(this.#lanes.map(closeLane));
   }
 
   #laneFor(track: string | null): Lane {
@@ -170,6 +174,12 @@ export class LayerUnpacker {
       this.#opened.set(source, lane.sources.open(source, { signal: this.#options.signal }));
     }
   }
+}
+
+/** The thread that applies may still be waiting for the other. */
+async function closeLane({ applier, sources }: Lane): Promise<void> {
+  await applier.close();
+  await sources.close();
 }
 
 /** @throws the signal's reason if that is one of ours, else LayerhookError ABORTED */

@@ -34,7 +34,10 @@ that neither of them has come from --context.`,
     const { openOperation } = await import('../../engine/operation.js');
     const { contextByHand, metaByHand } = await import('../hand-context.js');
     const meta = metaByHand(name, options);
-    const operation = await openOperation({ driver: options.driver, hooksFile, log, signal }, meta?.driver);
+    const operation = await openOperation(
+      { driver: options.driver, hooksFile, log, signal },
+      meta && { recorded: meta.driver },
+    );
     const { context, dispose } = contextByHand(name, options, meta, operation);
     try {
       if (!operation.dispatcher.handles(name)) log.warn(`nobody has a hook at ${name}`);

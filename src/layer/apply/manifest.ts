@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Header, ManifestWriter, umociKeywords } from 'mtree-ts';
+import { type Header, ManifestWriter, umociKeywords } from 'mtree-ts/write';
 import { LayerhookError } from '../../errors/index.js';
 import { fchmodat } from '../../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
@@ -49,6 +49,8 @@ function writeWhole(path: string, produce: (write: (chunk: Buffer) => void) => v
   }
 }
 
+const none: ReadonlyMap<ByteString, Buffer> = new Map();
+
 class TreeWalk {
   readonly #tree: Tree;
   readonly #writer: ManifestWriter;
@@ -90,7 +92,7 @@ class TreeWalk {
     const read = <T>(action: () => T) => withAccess(dirfd, name, stat.mode, 0o400, action);
     const values = manifestValues({
       stat,
-      xattrs: regular ? read(() => readXattrs(xattrPath(dir, name))) : new Map(),
+      xattrs: regular && !node.bare ? read(() => readXattrs(xattrPath(dir, name))) : none,
       ...(stat.type === S.IFLNK && { link: readlinkat(dirfd, name) }),
       ...(regular && { sha256: read(() => this.#digest(dirfd, name, node)) }),
     });

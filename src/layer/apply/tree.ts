@@ -6,6 +6,8 @@ export class FileNode {
   layer: number;
   /** index of its content's digest in the tree's pool; -1: not known, or it has no content */
   digest: number;
+  /** known to have no extended attributes */
+  bare = false;
 
   constructor(layer: number, digest: number) {
     this.layer = layer;

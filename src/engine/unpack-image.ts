@@ -1,0 +1,157 @@
+import { chownSync, mkdirSync, utimesSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { currentHeader } from 'mtree-ts/write';
+import { LayerhookError } from '../errors/index.js';
+import { layerSources } from '../image/layers.js';
+import { type Layout, openLayout } from '../image/layout.js';
+import { ociMediaType } from '../image/media-types.js';
+import { parsePlatform } from '../image/platform.js';
+import { parseImageReference } from '../image/references.js';
+import { resolveReference } from '../image/resolve.js';
+import type { Platform, ResolvedImage } from '../image/types.js';
+import { hostID } from '../layer/apply/owners.js';
+import { compressionOfMediaType } from '../layer/compression/detect.js';
+import type { MapOptions } from '../layer/types.js';
+import type { LayerUnpacker } from '../layer/unpacker.js';
+import { generateSpec } from '../runtime/spec.js';
+import { manifestPath, writeBundleMeta } from './bundle.js';
+import { imageContext, layerContexts } from './contexts.js';
+import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
+import { walkManifest } from './manifest.js';
+import { type Operation, openOperation, throwIfStopped, unmapped } from './operation.js';
+import type { ImageContext } from './points.js';
+import { openStaging, type Staging } from './staging.js';
+import type { UnpackOptions, UnpackResult } from './unpack.js';
+import { writeFileAtomic } from './write-file.js';
+
+/** The work of `unpack`, in threads that are started already; whoever started them ends them. */
+export async function unpackImage(
+  options: UnpackOptions,
+  unpacker: LayerUnpacker,
+  stop: AbortController,
+): Promise<UnpackResult> {
+  const { layout, image } = openImage(options);
+  const operation = await openOperation(options, { stop });
+  const staging = await openStaging(options.bundle);
+  const map = options.map ?? unmapped;
+  const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map };
+  const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
+  const sources = layerSources(layout, image);
+  const layers = layerContexts(context, layout).map((layer, at) => ({
+    context: layer,
+    source: sources[at]!,
+  }));
+  try {
+    makeRootfs(staging.rootfs, map);
+    const { plain: _, ...result } = await fill(operation, unpacker, staging, context, layers, options);
+    writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
+    throwIfStopped(operation);
+    staging.publish();
+    return {
+      bundle: base.bundle,
+      manifest: image.manifestDescriptor,
+      layers: image.manifest.layers.length,
+      ...result,
+    };
+  } catch (error) {
+    // nothing may write any more
+    await unpacker.close();
+    await takeDown(operation, context);
+    staging.discard();
+    throw error;
+  }
+}
+
+function openImage({ image, platform }: UnpackOptions): { layout: Layout; image: ResolvedImage } {
+  const { path, tag } = parseImageReference(image);
+  const layout = openLayout(path);
+  const choice = platform === undefined ? {} : { platform: readPlatform(platform) };
+  const found = resolveReference(layout, tag, choice);
+  // refuses what is no layer before anything is written
+  for (const { mediaType, digest } of found.manifest.layers) {
+    compressionOfMediaType(ociMediaType(mediaType), digest);
+  }
+  return { layout, image: found };
+}
+
+function readPlatform(value: string): Platform {
+  const platform = parsePlatform(value);
+  if (!platform) throw new LayerhookError('PLATFORM_INVALID', { value });
+  return platform;
+}
+
+/** The root directory before any layer says what it is: as umoci makes it. */
+function makeRootfs(rootfs: string, map: MapOptions): void {
+  mkdirSync(rootfs, { mode: 0o755 });
+  if (!map.rootless)
+    chownSync(rootfs, hostID(0, map.uidMappings, 'uid', '.'), hostID(0, map.gidMappings, 'gid', '.'));
+  utimesSync(rootfs, 0, 0);
+}
+
+async function fill(
+  operation: Operation,
+  unpacker: LayerUnpacker,
+  staging: Staging,
+  context: ImageContext,
+  layers: Extraction['layers'],
+  options: UnpackOptions,
+): Promise<ExtractionResult> {
+  const { dispatcher, onProgress, stop } = operation;
+  const manifest = (options.mtree ?? operation.config?.mtree ?? 'always') === 'always';
+  const extracted = await extractLayers({
+    layers,
+    dispatcher,
+    unpacker,
+    map: context.map,
+    keepDirlinks: options.keepDirlinks ?? false,
+    manifest,
+    onProgress,
+    stop,
+  });
+  const seen =
+    layers.length > 0 && extracted.plain && rootfsPoints.every((point) => operation.onlyDriver(point));
+  onProgress({ type: 'phase', name: 'assemble' });
+  const assemble = async () => {
+    await dispatcher.first('unpack.ociv1.bundle.assemble', context);
+    await writeConfig(operation, staging, context);
+  };
+  const file = manifestPath(staging.path, context.manifestDescriptor.digest);
+  const header = currentHeader(join(context.bundle, 'rootfs'));
+  if (manifest && seen) {
+    // in its thread, while the driver does its part in this one
+    await bothDone(unpacker.writeManifest(`${context.rootfs} 0`, context.rootfs, file, header), assemble());
+  } else {
+    await assemble();
+    onProgress({ type: 'phase', name: 'manifest' });
+    if (manifest) await walkManifest(context.rootfs, file, header);
+  }
+  return extracted;
+}
+
+/** Points at which a hook may change the rootfs behind the extractor's back, which then must be walked. */
+const rootfsPoints = ['unpack.ociv1.layer.post-extract', 'unpack.ociv1.bundle.assemble'] as const;
+
+/** As Promise.all, but settles only when nothing goes on any more. */
+async function bothDone(...promises: Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(promises)) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+}
+
+async function writeConfig(
+  { dispatcher }: Operation,
+  staging: Staging,
+  context: ImageContext,
+): Promise<void> {
+  const spec = generateSpec(context, { rootfs: staging.rootfs, map: context.map });
+  const changed = await dispatcher.chain('unpack.ociv1.bundle.config', { ...context, spec });
+  writeFileAtomic(join(staging.path, 'config.json'), `${JSON.stringify(changed, null, '\t')}\n`);
+}
+
+/** Lets whoever made something outside the staging directory (a mount, a snapshot) take it back. */
+async function takeDown({ dispatcher, log }: Operation, context: ImageContext): Promise<void> {
+  const signal = new AbortController().signal;
+  await dispatcher
+    .every('bundle.ociv1.remove', { ...context, signal })
+    .catch((error: Error) => log.warn(`taking the unfinished bundle down: ${error.message}`));
+}

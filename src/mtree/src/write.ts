@@ -1,0 +1,5 @@
+/** `mtree-ts/write`: what writes manifests, without loading what reads and compares them. */
+export { currentHeader, formatDate, type Header } from './header.js';
+export { defaultKeywords, type Keyword, umociKeywords } from './keywords.js';
+export type { Values } from './values.js';
+export { ManifestWriter, type ManifestWriterOptions } from './writer.js';
