@@ -97,6 +97,16 @@ export function removeXattr(target: XattrTarget, name: ByteString): boolean {
   return true;
 }
 
+/** Whether there are any extended attributes, also of a file that may not be read. @throws SystemError */
+export function hasXattrs(target: XattrTarget): boolean {
+  try {
+    return listXattrs(target).length > 0;
+  } catch (error) {
+    if (isUnsupported(error)) return false;
+    throw error;
+  }
+}
+
 /** Whether `error` says that the filesystem has no extended attributes (of this namespace). */
 export function isUnsupported(error: unknown): boolean {
   return error instanceof SystemError && error.errno === E.ENOTSUP;

@@ -2,7 +2,7 @@ import { fchmod, fchmodat, fchown, fchownat, futimens, utimensat } from '../../s
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E, isErrno, SystemError } from '../../system/errno.js';
 import { close, O, S, tryMkdirat, tryMknodat, tryOpenat, trySymlinkat } from '../../system/files.js';
-import { pathIn, readXattrs } from '../../system/xattr.js';
+import { hasXattrs, pathIn } from '../../system/xattr.js';
 import type { TarReader } from '../tar/index.js';
 import type { ApplyOptions, TarEntry } from '../types.js';
 import { ContentWriter } from './content.js';
@@ -71,7 +71,7 @@ export class Maker {
       futimens(fd, sec, nsec, sec, nsec, entry.name);
       const node = this.#target.addFile(dir, name, digest);
       // asked here, of an open file, and not by its path for the manifest
-      if (this.#given.digests) node.bare = readXattrs(fd).size === 0;
+      if (this.#given.digests) node.bare = !hasXattrs(fd);
     } finally {
       close(fd);
     }
