@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chownSync,
   linkSync,
+  lutimesSync,
   mkdirSync,
   readFileSync,
   symlinkSync,
@@ -25,6 +26,9 @@ function sourceOf(t: ExecutionContext<unknown>): string {
   writeFileSync(join(source, 'f'), 'f');
   linkSync(join(source, 'f'), join(source, 'd/hard'));
   symlinkSync('f', join(source, 'link'));
+  // whole seconds: older umocis round fractions, where later ones and we cut them off
+  for (const name of ['f', 'd', '.']) utimesSync(join(source, name), 1_000_000_000, 1_000_000_000);
+  lutimesSync(join(source, 'link'), 1_000_000_000, 1_000_000_000);
   return source;
 }
 
