@@ -163,11 +163,16 @@ async function drained(streams: Readable[]): Promise<boolean> {
   const closed = Promise.all(streams.map(async (stream) => stream.closed || onceClosed(stream)));
   const isDrained = await Promise.race([
     closed.then(() => true),
-    wait(drainGrace, false, { signal: late.signal }).catch(() => false),
+    wait(drainGrace, undefined, { signal: late.signal }).then(immediately, () => false),
   ]);
   late.abort();
   for (const stream of streams) stream.destroy();
   return isDrained;
+}
+
+/** After what has come in meanwhile was read: this process may have been too busy, or stopped, to do so. */
+function immediately(): Promise<false> {
+  return new Promise((resolve) => setImmediate(resolve, false));
 }
 
 function onceClosed(stream: Readable): Promise<void> {

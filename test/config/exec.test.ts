@@ -135,7 +135,7 @@ test('a timeout kills the program and its children', async (t) => {
     code: 'HOOK_TIMEOUT',
     message: /did not end within 0\.3 s/,
   });
-  t.true(Date.now() - started < 2000);
+  t.true(Date.now() - started < 15_000);
   await new Promise((resolve) => setTimeout(resolve, 2200));
   t.false(existsSync(join(dir, 'survived')));
 });
@@ -152,15 +152,15 @@ test('an abort kills the program', async (t) => {
   setTimeout(() => abort.abort(), 300);
   const started = Date.now();
   await t.throwsAsync(dispatcher.first(skip, strip(layerContext('/r'))), { code: 'ABORTED' });
-  t.true(Date.now() - started < 1500);
+  t.true(Date.now() - started < 15_000);
 });
 
 test('a child left behind that holds stdout does not hang us', async (t) => {
-  const body = `echo '{"skip":true}'; sleep 6 & exit 0`;
+  const body = `echo '{"skip":true}'; sleep 60 & exit 0`;
   const { dispatcher, logged, strip } = await setup(t, skip, body);
   const started = Date.now();
   t.like(await dispatcher.first(skip, strip(layerContext('/r'))), { handled: true, result: { skip: true } });
-  t.true(Date.now() - started < 4000);
+  t.true(Date.now() - started < 30_000);
   t.regex(logged.join(), /left processes behind/);
 });
 

@@ -20,7 +20,8 @@ test('Debian unpacks to the tree that umoci makes', async (t) => {
   await unpack(t, 'layerhook', `${image.layout}:changed`, join(dir, 'ours'));
   await unpack(t, 'umoci', `${image.layout}:changed`, join(dir, 'umoci'));
   t.deepEqual(diffTrees(treeOf(join(dir, 'ours/rootfs')), treeOf(join(dir, 'umoci/rootfs'))), []);
-  t.deepEqual(readdirSync(join(dir, 'ours')), readdirSync(join(dir, 'umoci')));
+  const own = readdirSync(join(dir, 'ours')).filter((name) => !name.startsWith('layerhook.'));
+  t.deepEqual(own, readdirSync(join(dir, 'umoci')));
 });
 
 test('Debian of one layer unpacks to what debootstrap made', async (t) => {

@@ -13,7 +13,7 @@ export interface InsertOptions extends PackOptions {
   source: string | null;
   /** path in the image */
   target: ByteString;
-  /** of a directory: nothing that lower layers have in it shows */
+  /** of a directory, nothing that lower layers have in it shows; of a file, nothing does anyhow */
   opaque?: boolean | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface InsertOptions extends PackOptions {
  *
  * Directories above `target` are not in it, since what they are like lower layers say.
  *
- * It fails with LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, ABORTED, SYSTEM; USAGE for an opaque file.
+ * It fails with LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, ABORTED, SYSTEM.
  */
 export async function* generateInsertLayer(options: InsertOptions): AsyncGenerator<Buffer> {
   const target = cleanTarget(options.target);
@@ -33,14 +33,13 @@ export async function* generateInsertLayer(options: InsertOptions): AsyncGenerat
   }
   const source = openSource(options.source);
   try {
-    if (options.opaque && !source.isDirectory) throw opaqueFile(options.source);
     if (target === '.' && !source.isDirectory) throw rootIs('a directory, not a file');
     yield* tarOf((writer) => {
       const plan = planLayer(
         source.paths.map((path) => ({ path, kind: 'add' })),
         (path) => source.reader.lookup(path),
       );
-      const whiteouts = options.opaque ? [opaqueName(target)] : [];
+      const whiteouts = options.opaque && source.isDirectory ? [opaqueName(target)] : [];
       return writePlan(source.reader, writer, { ...plan, whiteouts }, options, (path) =>
         source.nameOf(path, target),
       );
@@ -90,9 +89,4 @@ function cleanTarget(target: ByteString): ByteString {
 
 function rootIs(reason: string): LayerhookError {
   return new LayerhookError('LAYER_PATH', { path: '/', reason: `it is ${reason}` });
-}
-
-function opaqueFile(source: string): LayerhookError {
-  const reason = `${source} is no directory: only a directory can be opaque`;
-  return new LayerhookError('USAGE', { reason, command: 'layerhook insert' });
 }
