@@ -9,17 +9,12 @@ import { unzstd } from './zstd.js';
  * It errors with COMPRESSION_CORRUPT if what it takes is malformed or cut off.
  *
  * @param digest what errors call the layer
- * @param options `checksum`: whether gzip's CRC is checked; not worth it where a digest of the content is
  * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, with neither node's nor a libzstd
  */
-export async function createDecompressor(
-  compression: Compression,
-  digest: string,
-  { checksum = true }: { checksum?: boolean } = {},
-): Promise<Transform> {
+export async function createDecompressor(compression: Compression, digest: string): Promise<Transform> {
   switch (compression) {
     case 'gzip':
-      return new Gunzip(digest, checksum);
+      return new Gunzip(digest);
     case 'zstd':
       return unzstd(digest);
     case 'none':

@@ -18,7 +18,6 @@ const SMALL_MEMBER = 64 * 1024;
  */
 export class Gunzip extends Transform {
   readonly #digest: string;
-  readonly #checksum: boolean;
   #state: 'header' | 'body' | 'trailer' | 'garbage' = 'header';
   #members = 0;
   /** the beginning of a header or trailer that the last chunk ended in */
@@ -27,14 +26,10 @@ export class Gunzip extends Transform {
   #crc = 0;
   #length = 0;
 
-  /**
-   * @param digest what errors call the layer
-   * @param checksum whether to check the CRC
-   */
-  constructor(digest: string, checksum = true) {
+  /** @param digest what errors call the layer */
+  constructor(digest: string) {
     super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * PIECE });
     this.#digest = digest;
-    this.#checksum = checksum;
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -86,7 +81,7 @@ export class Gunzip extends Transform {
       this.#held = Buffer.from(data);
       return data.subarray(data.length);
     }
-    if (this.#checksum && data.readUInt32LE(0) !== this.#crc) throw this.#corrupt('its checksum is wrong');
+    if (data.readUInt32LE(0) !== this.#crc) throw this.#corrupt('its checksum is wrong');
     if (data.readUInt32LE(4) !== this.#length % 2 ** 32) throw this.#corrupt('its length is wrong');
     this.#held = Buffer.alloc(0);
     this.#crc = 0;
@@ -139,7 +134,7 @@ export class Gunzip extends Transform {
   }
 
   #emit(piece: Buffer): void {
-    if (this.#checksum) this.#crc = crc32(piece, this.#crc);
+    this.#crc = crc32(piece, this.#crc);
     this.#length += piece.length;
     this.push(piece);
   }

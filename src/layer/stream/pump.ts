@@ -3,7 +3,7 @@ import type { Transform } from 'node:stream';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { createDecompressor } from '../compression/decompress.js';
 import { detectCompression } from '../compression/detect.js';
-import type { Compression, LayerSource } from '../types.js';
+import type { LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 import type { SourceSummary } from './messages.js';
 import type { RingWriter } from './ring.js';
@@ -60,13 +60,8 @@ class Pump {
     if (compression === 'none') {
       for (let piece = first; piece.length > 0; piece = this.#read(buffer)) this.#take(piece);
     } else {
-      await this.#decode(await this.#decompressor(compression), first, buffer);
+      await this.#decode(await createDecompressor(compression, this.#source.digest), first, buffer);
     }
-  }
-
-  /** The diffID says more than gzip's checksum. */
-  #decompressor(compression: Compression): Promise<Transform> {
-    return createDecompressor(compression, this.#source.digest, { checksum: false });
   }
 
   verify(): SourceSummary {
