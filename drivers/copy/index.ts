@@ -9,12 +9,14 @@ import {
   type RefreshContext,
   type StatTable,
   statTree,
+  statTreeAgain,
 } from 'layerhook/driver';
 import { fileClock, nextTick } from './clock.js';
 import { compareStats } from './compare.js';
 import { mergePacked } from './refresh.js';
 import {
   type FileTime,
+  isRacy,
   readStatIndex,
   removeStatIndex,
   type StatIndex,
@@ -62,7 +64,7 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
   const { rootfs, manifestDescriptor, maskPaths, log } = context;
   const index = indexOf(rootfs, manifestDescriptor.digest);
   const tick = clockIfWritable(rootfs);
-  const now = statTree(rootfs);
+  const now = statNow(rootfs, index);
   const exposed = new Set<ByteString>();
   if (tick) seen.set(rootfs, { index, now, tick, masked: maskPaths.length > 0, exposed });
   if (index === undefined) {
@@ -85,6 +87,12 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
     changes.push({ path, kind: 'modify' });
   }
   return changes;
+}
+
+/** The index says what is in a directory that has not changed. */
+function statNow(rootfs: string, index: StatIndex | undefined): StatTable {
+  if (index === undefined) return statTree(rootfs);
+  return statTreeAgain(rootfs, index, (row) => !isRacy(index.tick, index.words, row));
 }
 
 /** Of the files that may have changed those that have, by the manifest; without one, all. */

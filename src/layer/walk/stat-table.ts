@@ -51,16 +51,37 @@ const kernelRanges = [
  * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED
  */
 export function statTree(root: string): StatTable {
-  const paths: ByteString[] = [];
-  let words = new Uint32Array(initialRows * statWords);
-  let end = 0;
+  const table = new TableBuilder();
   walk(root, (path, stat) => {
-    if (end === words.length) words = grown(words);
-    copyStat(stat, words, end);
-    end += statWords;
-    paths.push(path);
+    table.add(path, stat);
   });
-  return { paths, words: words.subarray(0, end) };
+  return table.finish();
+}
+
+/** A table that grows. */
+export class TableBuilder {
+  readonly #paths: ByteString[] = [];
+  #words = new Uint32Array(initialRows * statWords);
+  #end = 0;
+
+  add(path: ByteString, stat: StatBuffer): void {
+    if (this.#end === this.#words.length) this.#words = grown(this.#words);
+    copyStat(stat, this.#words, this.#end);
+    this.#end += statWords;
+    this.#paths.push(path);
+  }
+
+  /** Whether the row that was added last is the same as a row of another table. */
+  lastIs(words: Uint32Array, row: number): boolean {
+    const last = this.#end - statWords;
+    for (let i = 0; i < statWords; i++)
+      if (this.#words[last + i] !== words[row * statWords + i]) return false;
+    return true;
+  }
+
+  finish(): StatTable {
+    return { paths: this.#paths, words: this.#words.subarray(0, this.#end) };
+  }
 }
 
 /** Copies what a row holds out of `stat`. */

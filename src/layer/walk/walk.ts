@@ -68,13 +68,14 @@ export function walk(root: string, visit: Visit): void {
 }
 
 /** Names in an open directory, sorted bytewise. */
-function namesIn(fd: number): ByteString[] {
+export function namesIn(fd: number): ByteString[] {
   const names: ByteString[] = [];
   for (const { name } of readDirectory(fd)) names.push(name);
   return names.sort();
 }
 
-function cannotRead(root: string, path: ByteString, cause: SystemError): LayerhookError {
+/** What a tree that cannot be read ends with. */
+export function cannotRead(root: string, path: ByteString, cause: SystemError): LayerhookError {
   const file = path === fromText(root) ? root : `${root}/${showBytes(path)}`;
   return new LayerhookError(
     'SYSTEM',
