@@ -20,7 +20,6 @@ type Tool = keyof typeof tools;
 const both = ['layerhook', 'umoci'] as const;
 
 const rounds = Number(process.argv[2] ?? 5);
-const { layout: source } = cachedDebian();
 const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'layerhook-bench-'));
 const [layout, bundle, target] = ['layout', 'bundle', 'target'].map((name) => join(scratch, name)) as [
   string,
@@ -30,12 +29,20 @@ const [layout, bundle, target] = ['layout', 'bundle', 'target'].map((name) => jo
 const env = { ...process.env, XDG_CONFIG_HOME: '/nonexistent' };
 
 try {
-  cpSync(source, layout, { recursive: true });
-  const times = [...unpacking(), ...repacking(), startUp()];
+  const times = [...measure('small'), ...measure('full'), startUp()];
   console.log(`${benchTable(times, (value) => `${value.toFixed(3)} s`)}\n`);
   console.log(benchTable([await largeLayer()], (value) => `${Math.round(value / 2 ** 20)} MiB`));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
+}
+
+function measure(extent: 'small' | 'full'): Pair[] {
+  const { rootfs, layout: source } = cachedDebian(extent);
+  const files = execFileSync('find', [rootfs, '-printf', '.']).length;
+  cpSync(source, layout, { recursive: true });
+  const pairs = [...unpacking(), ...repacking()];
+  rmSync(layout, { recursive: true });
+  return pairs.map((pair) => ({ ...pair, task: `${pair.task} (${Math.round(files / 1000)}k files)` }));
 }
 
 function unpacking(): Pair[] {

@@ -21,7 +21,12 @@ export interface Debian {
 }
 
 const suite = 'bookworm';
-const packages = 'ca-certificates,iputils-ping,locales,perl,python3';
+/** small: as little as the tests need, 11,000 files; full: what people who build software have, 33,000. */
+const packages = {
+  small: 'ca-certificates,iputils-ping,locales,perl,python3',
+  full: 'ca-certificates,git,libboost1.74-dev,locales,manpages-dev,perl,python3,tzdata,vim',
+} as const;
+type Extent = keyof typeof packages;
 const version = '1';
 
 /** The cached Debian, made now if need be; null, with the test skipped, where it cannot be. */
@@ -31,12 +36,12 @@ export function debian(t: ExecutionContext<unknown>): Debian | null {
 }
 
 /** As {@link debian}, outside tests. Processes that ask at once wait for the first. */
-export function cachedDebian(): Debian {
+export function cachedDebian(extent: Extent = 'small'): Debian {
   const cache = process.env.LAYERHOOK_TEST_CACHE ?? join(homedir(), '.cache', 'layerhook-test');
-  const dir = join(cache, `debian-${suite}-${version}`);
+  const dir = join(cache, `debian-${suite}-${extent}-${version}`);
   if (!existsSync(dir)) {
     mkdirSync(cache, { recursive: true });
-    execFileSync('flock', [join(cache, 'lock'), process.execPath, import.meta.filename, dir], {
+    execFileSync('flock', [join(cache, 'lock'), process.execPath, import.meta.filename, dir, extent], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   }
@@ -50,13 +55,13 @@ export function copyLayout(t: ExecutionContext<unknown>, layout: string): string
   return copy;
 }
 
-function build(dir: string): void {
+function build(dir: string, extent: Extent): void {
   if (existsSync(dir)) return;
   const staging = `${dir}.making`;
   rmSync(staging, { recursive: true, force: true });
   const rootfs = join(staging, 'rootfs');
   mkdirSync(rootfs, { recursive: true });
-  execFileSync('debootstrap', ['--variant=minbase', `--include=${packages}`, suite, rootfs], {
+  execFileSync('debootstrap', ['--variant=minbase', `--include=${packages[extent]}`, suite, rootfs], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
@@ -97,4 +102,5 @@ function writeLayout(layout: string, rootfs: string): void {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) build(process.argv[2]!);
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  build(process.argv[2]!, process.argv[3] as Extent);
