@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 
 /**
  * Applies a diff layer to a tree the simplest way there is, by way of Python, which shares no code with us:
- * whiteouts first, then each entry in place of what is there; times of directories last. image-spec layer.md.
+ * whiteouts first, then each entry in place of what is there; times of directories last. A directory's time
+ * changes through its own entry only. image-spec layer.md.
  */
 export function applyReference(root: string, tar: Buffer): void {
   execFileSync('python3', ['-c', script, root], { input: tar });
@@ -18,6 +19,9 @@ names = [raw(m.name).rstrip(b'/') for m in members]
 assert len(set(names)) == len(names), 'a name twice'
 for name in names:
     assert not name.startswith(b'/') and b'..' not in name.split(b'/'), name
+
+# other directories that change are always entries
+root_mtime = os.lstat(root).st_mtime_ns
 
 def remove(path):
     if os.path.isdir(path) and not os.path.islink(path):
@@ -67,6 +71,7 @@ for member, name in zip(members, names):
         if key.startswith('SCHILY.xattr.'):
             os.setxattr(path, raw(key[13:]), raw(value), follow_symlinks=False)
     late.append((path, int(member.mtime)))
+os.utime(root, ns=(root_mtime, root_mtime))
 for path, mtime in reversed(late):
     os.utime(path, (mtime, mtime), follow_symlinks=False)
 `;
