@@ -32,6 +32,25 @@ test('Debian of one layer unpacks to what debootstrap made', async (t) => {
   t.deepEqual(diffTrees(treeOf(join(bundle, 'rootfs')), treeOf(image.rootfs)), []);
 });
 
+test('an image that skopeo compressed anew with zstd unpacks to the same tree', async (t) => {
+  const image = debian(t);
+  if (!image || !requires(t, 'skopeo', 'python3')) return;
+  const dir = tmpdir(t);
+  const zstd = [
+    'copy',
+    '-q',
+    '--dest-compress-format',
+    'zstd',
+    '--dest-compress',
+    `oci:${image.layout}:base`,
+  ];
+  await succeed(t, run('skopeo', [...zstd, `oci:${dir}/zstd:base`]));
+  const blob = readFileSync(await topLayer(t, `${dir}/zstd:base`));
+  t.is(blob.readUInt32LE(0), 0xfd2fb528);
+  await unpack(t, 'layerhook', `${dir}/zstd:base`, join(dir, 'bundle'));
+  t.deepEqual(diffTrees(treeOf(join(dir, 'bundle/rootfs')), treeOf(image.rootfs)), []);
+});
+
 test('the manifest beside a bundle is true for gomtree', async (t) => {
   const image = debian(t);
   const gomtree = image && findGomtree(t);
