@@ -10,7 +10,7 @@ import { watchSignals } from './signals.js';
 /**
  * Runs a command with signals watched, its log and progress on stderr, and its error reported.
  *
- * @returns the exit status: that of the signal if one has come, whatever the command made of it
+ * @returns the exit status: that of the signal if one has come and the command failed, else the command's own
  */
 export async function execute(
   spec: CommandSpec,
@@ -30,8 +30,8 @@ export async function execute(
     print: (line) => screen.aside(() => print(line)),
   };
   try {
-    const status = (await spec.run(args, options, context)) ?? 0;
-    return interruption.exitStatus() ?? status;
+    // a command that has done its work has, also when a signal came too late to stop it
+    return (await spec.run(args, options, context)) ?? 0;
   } catch (error) {
     progress.stop();
     // the abort's own reason names the command
@@ -39,8 +39,8 @@ export async function execute(
     const status = report(shown, { settings, persona, write: screen.write });
     return interruption.exitStatus() ?? status;
   } finally {
+    // signals stay watched: one that comes while the process ends must not make done work look undone
     progress.stop();
-    interruption.dispose();
   }
 }
 

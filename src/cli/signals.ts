@@ -6,7 +6,6 @@ export interface Interruption {
   signal: AbortSignal;
   /** 128 + signal number once one has come */
   exitStatus(): number | undefined;
-  dispose(): void;
 }
 
 /**
@@ -17,16 +16,13 @@ export interface Interruption {
 export function watchSignals(what: string): Interruption {
   const controller = new AbortController();
   let status: number | undefined;
-  const dispose = () => {
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
-  };
   const abort = (name: NodeJS.Signals) => {
     status = 128 + constants.signals[name];
-    dispose();
+    process.off('SIGINT', abort);
+    process.off('SIGTERM', abort);
     controller.abort(new LayerhookError('ABORTED', { what }));
   };
   process.on('SIGINT', abort);
   process.on('SIGTERM', abort);
-  return { signal: controller.signal, exitStatus: () => status, dispose };
+  return { signal: controller.signal, exitStatus: () => status };
 }

@@ -45,6 +45,7 @@ export async function unpackImage(
     makeRootfs(staging.rootfs, map);
     const { plain: _, ...result } = await fill(operation, unpacker, staging, context, layers, options);
     writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
+    await unpacker.close();
     throwIfStopped(operation);
     staging.publish();
     return {
