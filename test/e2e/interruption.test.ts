@@ -54,7 +54,7 @@ test('repack onto a full disk leaves the layout as it was', async (t) => {
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} at several moments of unpack leaves no bundle and nothing beside it`, async (t) => {
+  test.serial(`${signal} at several moments of unpack leaves no bundle and nothing beside it`, async (t) => {
     if (!requires(t, 'root')) return;
     const image = bigImage(t);
     const dir = tmpdir(t);
@@ -80,38 +80,44 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-test('Ctrl-C at several moments of repack leaves the layout and the bundle as they were', async (t) => {
-  if (!requires(t, 'root')) return;
-  const image = bigImage(t);
-  const bundle = join(tmpdir(t), 'bundle');
-  await succeed(t, layerhook(['unpack', '--image', image.reference, bundle]));
-  execFileSync('sh', ['-c', 'head -c 60000000 /dev/urandom > "$0"/rootfs/random', bundle]);
-  const before = [treeOf(image.layout), treeOf(bundle)] as const;
-  const unchanged = (path: string, field: string) => path !== 'index.json' && field === 'mtime';
-  const ownTime = (path: string, field: string) => path === '.' && field === 'mtime';
-  for (const wait of [150, 250, 400, 600]) {
-    const repack = ['repack', '--image', `${image.layout}:new`, bundle];
-    const finished = await after(wait, 'SIGINT', (started) => layerhook(repack, { started }));
-    if (finished.status === 0) break;
-    t.deepEqual(diffTrees(before[0], treeOf(image.layout), unchanged), [], `layout after ${wait} ms`);
-    t.deepEqual(diffTrees(before[1], treeOf(bundle), ownTime), [], `bundle after ${wait} ms`);
-  }
-  t.pass();
-});
+test.serial(
+  'Ctrl-C at several moments of repack leaves the layout and the bundle as they were',
+  async (t) => {
+    if (!requires(t, 'root')) return;
+    const image = bigImage(t);
+    const bundle = join(tmpdir(t), 'bundle');
+    await succeed(t, layerhook(['unpack', '--image', image.reference, bundle]));
+    execFileSync('sh', ['-c', 'head -c 60000000 /dev/urandom > "$0"/rootfs/random', bundle]);
+    const before = [treeOf(image.layout), treeOf(bundle)] as const;
+    const unchanged = (path: string, field: string) => path !== 'index.json' && field === 'mtime';
+    const ownTime = (path: string, field: string) => path === '.' && field === 'mtime';
+    for (const wait of [150, 250, 400, 600]) {
+      const repack = ['repack', '--image', `${image.layout}:new`, bundle];
+      const finished = await after(wait, 'SIGINT', (started) => layerhook(repack, { started }));
+      if (finished.status === 0) break;
+      t.deepEqual(diffTrees(before[0], treeOf(image.layout), unchanged), [], `layout after ${wait} ms`);
+      t.deepEqual(diffTrees(before[1], treeOf(bundle), ownTime), [], `bundle after ${wait} ms`);
+    }
+    t.pass();
+  },
+);
 
-test('after kill -9 the same command works, and no half bundle is taken for a whole one', async (t) => {
-  if (!requires(t, 'root')) return;
-  const image = bigImage(t);
-  const bundle = join(tmpdir(t), 'bundle');
-  const unpack = ['unpack', '--image', image.reference, bundle];
-  for (const wait of [150, 220, 300]) {
-    const finished = await after(wait, 'SIGKILL', (started) => layerhook(unpack, { started }));
-    if (finished.status === 0) execFileSync('rm', ['-rf', bundle]);
-    else t.is(finished.signal, 'SIGKILL');
-  }
-  await succeed(t, layerhook(unpack));
-  t.is(treeOf(join(bundle, 'rootfs')).size, 1 + 50 + 6000);
-});
+test.serial(
+  'after kill -9 the same command works, and no half bundle is taken for a whole one',
+  async (t) => {
+    if (!requires(t, 'root')) return;
+    const image = bigImage(t);
+    const bundle = join(tmpdir(t), 'bundle');
+    const unpack = ['unpack', '--image', image.reference, bundle];
+    for (const wait of [150, 220, 300]) {
+      const finished = await after(wait, 'SIGKILL', (started) => layerhook(unpack, { started }));
+      if (finished.status === 0) execFileSync('rm', ['-rf', bundle]);
+      else t.is(finished.signal, 'SIGKILL');
+    }
+    await succeed(t, layerhook(unpack));
+    t.is(treeOf(join(bundle, 'rootfs')).size, 1 + 50 + 6000);
+  },
+);
 
 /** Runs a command and sends its process a signal a while after `working` says that it is at work. */
 async function after(
@@ -124,10 +130,19 @@ async function after(
   const finished = await command(async (pid) => {
     while (!ended.signal.aborted && !working()) await setTimeout(1);
     await setTimeout(milliseconds);
-    if (!ended.signal.aborted) process.kill(pid, signal);
+    if (!ended.signal.aborted) send(pid, signal);
   });
   ended.abort();
   return finished;
+}
+
+/** It may have ended by itself just now. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** A mounted file system of 32 MB with a file on it, unmounted when the test ends. */
