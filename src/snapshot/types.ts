@@ -108,9 +108,9 @@ export interface LayerStore extends Snapshotter {
    * layers and took nothing from them that is not the same here, it gets its name here.
    *
    * @param parent name of the layer below it in this client, or ''
-   * @param valueOf what {@link LayerDependency} `value` is for `path`, on top of `parent`
+   * @param dependencyAt what {@link LayerDependency} `value` is for `path`, on top of `parent`
    */
-  find(layer: LayerIdentity, parent: string, valueOf: (path: string) => string): Promise<boolean>;
+  find(layer: LayerIdentity, parent: string, dependencyAt: (path: string) => string): Promise<boolean>;
   /**
    * Begins to extract a layer, or waits while another process does.
    *
