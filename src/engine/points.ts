@@ -168,7 +168,12 @@ export type OnFailure = 'abort' | 'continue' | 'mtree';
 export interface Driver {
   name: string;
   hooks: Hooks;
+  /** Frees what it has open; called once, when the operation is over and no hook of it runs any more. */
+  close?(): Promise<void>;
 }
 
-/** Makes a driver from its options (the `[driver]` table of hooks.toml without `name`). */
+/**
+ * Makes a driver from its options: the `[driver]` table of hooks.toml without `name`, and `store`, the absolute path of
+ * the directory where drivers keep layers, which is always there.
+ */
 export type DriverFactory = (options: Record<string, unknown>) => Driver | Promise<Driver>;

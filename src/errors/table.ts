@@ -86,7 +86,12 @@ export const errorTable = {
   },
   DRIVER_NOT_FOUND: {
     message: 'no driver {name}: {reason}',
-    hint: 'name a shipped driver (copy) or a module that exports one',
+    hint: 'name a shipped driver (copy, overlay) or a module that exports one',
+    exit: 1,
+  },
+  DRIVER_OPTION: {
+    message: 'driver {driver}: option {option} {reason}',
+    hint: 'docs/drivers.md has the options of each driver',
     exit: 1,
   },
   FILE_CHANGED: {

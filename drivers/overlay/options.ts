@@ -1,0 +1,28 @@
+import { isAbsolute } from 'node:path';
+import { LayerhookError } from 'layerhook/driver';
+import type { Durability } from 'layerhook/snapshot';
+
+/** What the driver's factory takes; a bundle remembers it. */
+export interface OverlayOptions {
+  /** directory of the layer store, absolute */
+  store: string;
+  /** when the store trusts a committed layer; default `boot` */
+  durability?: Durability;
+}
+
+const durabilities: readonly unknown[] = ['boot', 'sync', 'none'];
+
+/** @throws LayerhookError DRIVER_OPTION */
+export function readOptions(options: Record<string, unknown>): OverlayOptions {
+  const { store, durability, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw invalid(unknown, 'is not known; there are store and durability');
+  if (typeof store !== 'string' || !isAbsolute(store)) throw invalid('store', 'is no absolute path');
+  if (durability === undefined) return { store };
+  if (!durabilities.includes(durability)) throw invalid('durability', 'is none of boot, sync and none');
+  return { store, durability: durability as Durability };
+}
+
+function invalid(option: string, reason: string): LayerhookError {
+  return new LayerhookError('DRIVER_OPTION', { driver: 'overlay', option, reason });
+}

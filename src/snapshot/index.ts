@@ -1,0 +1,2 @@
+/** `layerhook/snapshot`: the layer store, as drivers, hooks and programs use it. */
+export type * from './types.js';
