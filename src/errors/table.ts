@@ -185,6 +185,7 @@ export const errorTable = {
     hint: 'the image is hostile, or the limit is too small for it',
     exit: 1,
   },
+  MOUNT_FAILED: { message: 'cannot mount {what} at {path}: {reason}', hint: '{expected}', exit: 1 },
   MTREE_DIFFERENT: {
     message: 'validation failed: {count} files of {path} differ from the manifest',
     hint: 'they are listed on standard output',
@@ -227,6 +228,7 @@ export const errorTable = {
     hint: 'build or copy the image again',
     exit: 1,
   },
+  UNMOUNT_FAILED: { message: 'cannot unmount {path}: {reason}', hint: '{expected}', exit: 1 },
   USAGE: { message: '{reason}', hint: 'see {command} --help', exit: 1 },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -30,9 +30,22 @@ export function libcFunction<Args extends unknown[]>(
 
 /** Numbers of the system calls that not every C library has a function for. */
 const numbers = {
-  x64: { getdents64: 217, mknodat: 259, renameat2: 316, statx: 332, openat2: 437 },
-  arm64: { getdents64: 61, mknodat: 33, renameat2: 276, statx: 291, openat2: 437 },
+  x64: { getdents64: 217, mknodat: 259, renameat2: 316, statx: 332, ...sinceLinux5() },
+  arm64: { getdents64: 61, mknodat: 33, renameat2: 276, statx: 291, ...sinceLinux5() },
 } as const;
+
+/** Calls that are numbered alike everywhere. */
+function sinceLinux5() {
+  return {
+    open_tree: 428,
+    move_mount: 429,
+    fsopen: 430,
+    fsconfig: 431,
+    fsmount: 432,
+    openat2: 437,
+    mount_setattr: 442,
+  } as const;
+}
 
 /**
  * A system call by its number, for those that older C libraries lack: glibc has mknodat since 2.33,

@@ -7,6 +7,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const STATX_SIZE = 256;
 /** what the upper word of a 64-bit number counts */
 const high = 0x100000000;
@@ -81,6 +82,13 @@ export class StatBuffer {
   }
   get devMinor(): number {
     return this.words[35]!;
+  }
+
+  /** whether it is the root of a mount; undefined before Linux 5.8, which does not say */
+  get isMountRoot(): boolean | undefined {
+    return this.words[14]! & STATX_ATTR_MOUNT_ROOT
+      ? (this.words[2]! & STATX_ATTR_MOUNT_ROOT) !== 0
+      : undefined;
   }
 
   get isDirectory(): boolean {

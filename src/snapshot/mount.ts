@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { LayerhookError } from '../errors/index.js';
+import { type ByteString, fromText, showBytes } from '../system/bytes.js';
+import { AT_FDCWD } from '../system/files.js';
+import { MS, mountBind, mountOverlay, unmount } from '../system/mount.js';
+import { findMount, type MountInfo } from '../system/mountinfo.js';
+import { overlayDirsOf } from '../system/overlay-options.js';
+import { StatBuffer, statAt } from '../system/stat.js';
+import { type MountRequest, readMountOptions } from './mount-options.js';
+import type { Mount } from './types.js';
+
+/**
+ * Mounts what a Snapshotter gave, in order, at the directory `target`; all or nothing. What is mounted there already
+ * is left as it is if it is the same.
+ *
+ * @param target absolute, without symlinks
+ * @throws LayerhookError MOUNT_FAILED, also if something else is mounted there
+ */
+export async function mountAll(mounts: Mount[], target: string): Promise<void> {
+  const done: ByteString[] = [];
+  try {
+    for (const mount of mounts) {
+      const place = fromText(mount.target === '' ? target : join(target, mount.target));
+      if (mountOne(readMountOptions(mount), place)) done.push(place);
+    }
+  } catch (error) {
+    for (const place of done.reverse()) unmount(place, { detach: true });
+    throw error;
+  }
+}
+
+/**
+ * Takes away all that is mounted at `target`, also if several mounts hide each other.
+ *
+ * @param target absolute, without symlinks
+ * @param options `detach`: also while it is used
+ * @returns false if nothing was mounted there
+ * @throws LayerhookError UNMOUNT_FAILED
+ */
+export async function unmountAll(target: string, options: { detach?: boolean } = {}): Promise<boolean> {
+  const place = fromText(target);
+  if (!unmount(place, options)) return false;
+  while (unmount(place, options));
+  return true;
+}
+
+/** @returns false if it was mounted before */
+function mountOne(request: MountRequest, place: ByteString): boolean {
+  if (isMountPoint(place)) {
+    const mounted = findMount(place);
+    if (mounted && isSame(mounted, request, place)) return false;
+    if (mounted) throw occupied(mounted, place);
+  }
+  if (request.type === 'overlay') mountOverlay(request, place);
+  else mountBind(request.source, place, request);
+  return true;
+}
+
+function isMountPoint(place: ByteString): boolean {
+  const stat = new StatBuffer();
+  return statAt(AT_FDCWD, place, stat) && stat.isMountRoot !== false;
+}
+
+function isSame(mounted: MountInfo, request: MountRequest, place: ByteString): boolean {
+  const isReadOnly = mounted.options.includes('ro');
+  const wantsReadOnly = (request.flags & MS.RDONLY) !== 0;
+  if (isReadOnly !== wantsReadOnly) return false;
+  if (request.type === 'bind') return sameFile(request.source, place);
+  const shown = overlayDirsOf(mounted);
+  return (
+    samePath(shown.upperdir, request.upperdir) &&
+    shown.lowerdirs.length === request.lowerdirs.length &&
+    shown.lowerdirs.every((path, index) => samePath(path, request.lowerdirs[index]))
+  );
+}
+
+/** `shown` is relative where the kernel was given relative paths, to make them short. */
+function samePath(shown: ByteString | undefined, path: ByteString | undefined): boolean {
+  if (shown === undefined || path === undefined || shown.startsWith('/')) return shown === path;
+  return path.endsWith(`/${shown}`);
+}
+
+function sameFile(a: ByteString, b: ByteString): boolean {
+  const [first, second] = [new StatBuffer(), new StatBuffer()];
+  if (!statAt(AT_FDCWD, a, first) || !statAt(AT_FDCWD, b, second)) return false;
+  return first.ino === second.ino && first.devMajor === second.devMajor && first.devMinor === second.devMinor;
+}
+
+function occupied(mounted: MountInfo, place: ByteString): LayerhookError {
+  return new LayerhookError('MOUNT_FAILED', {
+    what: 'a snapshot',
+    path: showBytes(place),
+    reason: `a mount of type ${mounted.type} is there`,
+    expected: 'unmount it first',
+  });
+}

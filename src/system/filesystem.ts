@@ -1,0 +1,70 @@
+import { readFileSync, statfsSync } from 'node:fs';
+import { type ByteString, toBuffer } from './bytes.js';
+import { AT_FDCWD, close, O, openat } from './files.js';
+import { check, libcFunction, result } from './libc.js';
+
+const libcSyncfs = libcFunction<[fd: number]>('syncfs', 'int', ['int']);
+
+/** f_type of statfs(2) of filesystems that behave in their own way. */
+const names: Readonly<Record<number, string>> = {
+  16914836: 'tmpfs',
+  19780: 'vfat',
+  538032816: 'exfat',
+  26985: 'nfs',
+  2035054128: 'overlay',
+  1702057286: 'fuse',
+  2435016766: 'btrfs',
+  1481003842: 'xfs',
+  61267: 'ext',
+  4283649346: 'cifs',
+  4266872130: 'smb2',
+  16914839: '9p',
+  801189825: 'zfs',
+  61791: 'ecryptfs',
+};
+
+export interface Filesystem {
+  /** its name where it is one of the usual ones, else its number in hex */
+  type: string;
+  /** bytes */
+  size: number;
+  /** bytes that this user may still use */
+  free: number;
+  inodes: number;
+  freeInodes: number;
+}
+
+/**
+ * The filesystem that `path` is on; statfs(2).
+ *
+ * @throws as node:fs
+ */
+export function filesystemOf(path: ByteString): Filesystem {
+  const { type, bsize, blocks, bavail, files, ffree } = statfsSync(toBuffer(path));
+  return {
+    type: names[type >>> 0] ?? `0x${(type >>> 0).toString(16)}`,
+    size: blocks * bsize,
+    free: bavail * bsize,
+    inodes: files,
+    freeInodes: ffree,
+  };
+}
+
+/**
+ * Writes all that is cached of the filesystem of `path` to its device, blocking this thread; syncfs(2).
+ *
+ * @throws SystemError, EIO where something could not be written
+ */
+export function syncFilesystem(path: ByteString): void {
+  const fd = openat(AT_FDCWD, path, O.RDONLY);
+  try {
+    check(result(libcSyncfs(fd)), 'syncfs', path);
+  } finally {
+    close(fd);
+  }
+}
+
+/** A UUID that each boot of the machine has for itself; random(4). */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
