@@ -131,6 +131,8 @@ export interface LifecyclePoints {
     result: Iterable<DeltaEntry> | AsyncIterable<DeltaEntry>;
   };
   'repack.ociv1.layer.refresh-bundle': { kind: 'first'; context: RefreshContext; result: void };
+  'bundle.ociv1.mount': { kind: 'first'; context: BundleContext; result: void };
+  'bundle.ociv1.umount': { kind: 'first'; context: BundleContext; result: void };
   'bundle.ociv1.remove': { kind: 'every'; context: RemoveContext; result: void };
   'runtime.ociv1.container.poststop-archive': {
     kind: 'first';

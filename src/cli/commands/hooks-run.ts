@@ -11,8 +11,8 @@ bundle and image, and prints the result as JSON. What hooks do is done for real;
 nothing else of an unpack or repack is.
 
 Points of unpack need an image. Without a bundle they get an empty rootfs, which is
-removed afterwards. Points of repack need both, bundle.ociv1.remove a bundle. Fields
-that neither of them has come from --context.`,
+removed afterwards. Points of repack need both, those of bundles a bundle. Fields that
+neither of them has come from --context.`,
   arguments: ['point'],
   options: {
     bundle: { value: 'BUNDLE', describe: 'the bundle' },
