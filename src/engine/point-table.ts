@@ -233,7 +233,7 @@ export const points = {
   },
   'bundle.ociv1.mount': {
     kind: 'first',
-    called: '`bundle mount`: the rootfs of a bundle may have to be mounted again, for instance after a reboot',
+    called: 'the rootfs of a bundle is to be usable again, for instance after a reboot',
     says: 'Make rootfs usable as assemble did; it may be already. Nobody handling it: there is nothing to mount.',
     context: { ...base, ...bundle },
     result: { form: 'none' },
