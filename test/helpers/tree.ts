@@ -1,59 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import type { Tree, TreeEntry } from '../../src/testing/tree.js';
 
-/** Everything about one file of a tree; what does not apply is left out. Names and attribute values are bytes (latin1). */
-export interface TreeEntry {
-  type: 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
-  /** four octal digits */
-  mode: string;
-  owner: string;
-  /** seconds.nanoseconds */
-  mtime: string;
-  size?: number;
-  sha256?: string;
-  target?: string;
-  device?: string;
-  /** all names of this file in the tree, if it has several */
-  links?: string[];
-  /** hexadecimal values by name */
-  xattrs?: Record<string, string>;
-}
-
-/** A tree by path relative to its root; the root itself is `.`. */
-export type Tree = Map<string, TreeEntry>;
+export { diffTrees, type Tree, type TreeEntry } from '../../src/testing/tree.js';
 
 /** Lists a tree with everything that an image layer can set, by way of Python, which shares no code with us. */
 export function treeOf(root: string): Tree {
   const text = execFileSync('python3', ['-c', script, root], { encoding: 'latin1', maxBuffer: 2 ** 30 });
   const rows = text.split('\n').filter((line) => line !== '');
   return new Map(rows.map((line) => JSON.parse(line) as [string, TreeEntry]));
-}
-
-/**
- * What differs between two trees, one line each, sorted by path; empty when nothing does.
- *
- * @param ignore says which differences do not count: a field's name for all paths, or a function
- */
-export function diffTrees(
-  a: Tree,
-  b: Tree,
-  ignore: (path: string, field: string) => boolean = () => false,
-): string[] {
-  const paths = [...new Set([...a.keys(), ...b.keys()])].sort();
-  return paths.flatMap((path) => diffEntries(path, a.get(path), b.get(path), ignore));
-}
-
-function diffEntries(
-  path: string,
-  a: TreeEntry | undefined,
-  b: TreeEntry | undefined,
-  ignore: (path: string, field: string) => boolean,
-): string[] {
-  const name = JSON.stringify(path);
-  if (!a || !b) return ignore(path, 'exists') ? [] : [`${name}: only in the ${a ? 'first' : 'second'}`];
-  const fields = [...new Set([...Object.keys(a), ...Object.keys(b)])] as (keyof TreeEntry)[];
-  return fields
-    .filter((field) => !ignore(path, field) && JSON.stringify(a[field]) !== JSON.stringify(b[field]))
-    .map((field) => `${name}: ${field} ${JSON.stringify(a[field])} / ${JSON.stringify(b[field])}`);
 }
 
 const script = `

@@ -18,6 +18,8 @@ import { type RawEntry, tar } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { type Tree, treeOf } from '../../helpers/tree.js';
 
+export { dir, file, hardlink, symlink } from '../../../src/testing/entries.js';
+
 export interface Applied {
   root: string;
   /** everything about what is there now; slow */
@@ -123,12 +125,3 @@ function list(root: string): string[] {
   });
   return shown.sort();
 }
-
-export const dir = (name: string, more: Partial<RawEntry> = {}): RawEntry => ({ name, type: 'dir', ...more });
-export const file = (name: string, content = '', more: Partial<RawEntry> = {}): RawEntry => ({
-  name,
-  content,
-  ...more,
-});
-export const symlink = (name: string, linkname: string): RawEntry => ({ name, type: 'symlink', linkname });
-export const hardlink = (name: string, linkname: string): RawEntry => ({ name, type: 'hardlink', linkname });

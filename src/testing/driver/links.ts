@@ -1,0 +1,178 @@
+import { dir, file, hardlink, symlink } from '../entries.js';
+import { type LayerCase, layerCase } from './layer-case.js';
+
+const linkEntries = 'POSIX pax, typeflag 1; image-spec layer.md, "Hardlinks"';
+const usrmerge = 'merged /usr, as layers of Debian and Fedora have it';
+
+const cases: LayerCase[] = [
+  {
+    name: 'a hardlink to a file of the same layer',
+    rule: 'both names are one file',
+    source: linkEntries,
+    layers: [[file('a', 'x', { mode: 0o4755 }), hardlink('d/b', 'a')]],
+    expect: { a: { links: ['a', 'd/b'] }, 'd/b': { mode: '4755', size: 1 } },
+  },
+  {
+    name: 'a hardlink to a file that comes later in the same layer',
+    rule: 'a target may come later in the tar',
+    source: linkEntries,
+    layers: [[hardlink('a', 'b'), file('b', 'x')]],
+    expect: { a: { size: 1, links: ['a', 'b'] } },
+  },
+  {
+    name: 'a hardlink to a file of a lower layer has its content and metadata',
+    rule: 'a target may be in a lower layer',
+    source: linkEntries,
+    layers: [
+      [
+        dir('d', { mode: 0o700 }),
+        file('d/a', 'content', { mode: 0o4750, uid: 3, gid: 4, mtime: 5.5, xattrs: { 'user.x': 'y' } }),
+      ],
+      [file('other')],
+      [hardlink('b', 'd/a')],
+    ],
+    expect: {
+      b: { size: 7, mode: '4750', owner: '3:4', mtime: '5.500000000', xattrs: { 'user.x': '79' } },
+      'd/a': { size: 7 },
+      d: { mode: '0700' },
+    },
+  },
+  {
+    name: 'a hardlink to a file of a lower layer is one file with it',
+    rule: 'a hardlink is another name, not a copy: both have one inode, and change together',
+    source: linkEntries,
+    layers: [[file('a', 'x')], [hardlink('b', 'a')]],
+    expect: { a: { links: ['a', 'b'] }, b: { links: ['a', 'b'] } },
+  },
+  {
+    name: 'a hardlink to a file that has several names in lower layers joins them',
+    rule: 'all names are one file',
+    source: linkEntries,
+    layers: [[file('a', 'x'), hardlink('b', 'a')], [hardlink('d/c', 'b')], [hardlink('e', 'd/c')]],
+    expect: { a: { links: ['a', 'b', 'd/c', 'e'] } },
+  },
+  {
+    name: 'a hardlink in place of a file of a lower layer',
+    rule: 'the name is replaced, the file that had it is not written to',
+    source: linkEntries,
+    layers: [[file('a', 'old'), hardlink('keep', 'a'), file('b', 'target')], [hardlink('a', 'b')]],
+    expect: { a: { size: 6, links: ['a', 'b'] }, keep: { size: 3, links: undefined } },
+  },
+  {
+    name: "a hardlink entry's own metadata are ignored",
+    rule: 'mode, owner, time and xattrs are those of the file that it links to',
+    source: `${linkEntries}; GNU tar and Go's archive/tar ignore them`,
+    layers: [
+      [
+        file('a', 'x', { mode: 0o640, uid: 1, mtime: 7 }),
+        { ...hardlink('b', 'a'), mode: 0o777, uid: 9, gid: 9, mtime: 99, xattrs: { 'user.no': 'x' } },
+      ],
+    ],
+    expect: { a: { mode: '0640', owner: '1:0', mtime: '7.000000000', xattrs: undefined } },
+  },
+  {
+    name: 'hardlinks to symlinks, fifos and devices are other names of these',
+    rule: 'a hardlink is to the link itself, not to what it leads to',
+    source: 'link(2), linkat without AT_SYMLINK_FOLLOW',
+    layers: [
+      [
+        ...[file('f'), symlink('s', 'f'), { name: 'p', type: 'fifo' as const }],
+        { name: 'c', type: 'char', devMajor: 1, devMinor: 3 },
+        ...['s', 'p', 'c'].map((name) => hardlink(`${name}2`, name)),
+      ],
+    ],
+    expect: { s2: { type: 'symlink', links: ['s', 's2'] }, p2: { type: 'fifo' }, c2: { device: '1,3' } },
+  },
+  {
+    name: 'a file that is written again is another file than its hardlinks',
+    rule: 'what is there is replaced by unlinking, never by opening it',
+    source: 'image-spec layer.md, "Modifications"',
+    layers: [[file('a', 'old'), hardlink('b', 'a')], [file('a', 'new!')]],
+    expect: { a: { size: 4 }, b: { size: 3 } },
+  },
+  {
+    name: 'what is in the way is replaced, not opened: fifos, devices, symlinks',
+    rule: 'an entry replaces what is there by unlinking it',
+    source: 'opening a fifo waits for ever, opening a symlink writes elsewhere',
+    layers: [
+      [
+        ...[
+          { name: 'p', type: 'fifo' as const },
+          { name: 'c', type: 'char', devMajor: 1, devMinor: 3 },
+        ],
+        ...[file('target', 'safe'), symlink('s', 'target'), symlink('dangling', '/no/such')],
+      ],
+      ['p', 'c', 's', 'dangling'].map((name) => file(name, 'new')),
+    ],
+    expect: {
+      ...{
+        p: { type: 'file', size: 3 },
+        c: { type: 'file' },
+        s: { type: 'file' },
+        dangling: { type: 'file' },
+      },
+      target: { size: 4 },
+    },
+  },
+  {
+    name: 'entries below a symlinked directory of a lower layer are where it leads to',
+    rule: 'parents that are symlinks are followed, inside the root',
+    source: usrmerge,
+    layers: [
+      [
+        dir('usr'),
+        dir('usr/lib', { mode: 0o711, mtime: 5 }),
+        symlink('lib', 'usr/lib'),
+        symlink('lib64', '/lib'),
+      ],
+      [file('lib/a'), dir('lib64/sub'), file('lib64/sub/b')],
+      [hardlink('lib/c', 'lib64/a')],
+    ],
+    expect: {
+      ...{ 'usr/lib/a': { links: ['usr/lib/a', 'usr/lib/c'] }, 'usr/lib/sub/b': {} },
+      ...{ lib: { type: 'symlink' }, 'usr/lib': { mode: '0711', mtime: '5.000000000' } },
+    },
+  },
+  {
+    name: 'entries below a symlinked directory of the same layer are where it leads to',
+    rule: 'parents that are symlinks are followed, inside the root',
+    source: usrmerge,
+    layers: [[dir('usr'), dir('usr/bin'), symlink('bin', 'usr/bin'), file('bin/sh', 'x')]],
+    expect: { 'usr/bin/sh': { size: 1 }, bin: { type: 'symlink' } },
+  },
+  {
+    name: 'a file replaces what is there through a symlinked parent of a lower layer',
+    rule: 'the name that the link leads to is replaced, its neighbours stay',
+    source: usrmerge,
+    layers: [
+      [dir('usr'), dir('usr/lib'), file('usr/lib/a', 'old'), file('usr/lib/b'), symlink('lib', 'usr/lib')],
+      [file('lib/a', 'newer')],
+    ],
+    expect: { 'usr/lib/a': { size: 5 }, 'usr/lib/b': {}, lib: { type: 'symlink' } },
+  },
+  {
+    name: 'a parent that is a dangling symlink gets its target, inside the root',
+    rule: 'missing targets of parents are made inside the root',
+    source: 'as umoci does; the link itself stays',
+    layers: [[symlink('link', '/missing/dir')], [file('link/f')]],
+    expect: { 'missing/dir/f': {}, link: { type: 'symlink' }, missing: { type: 'dir', mode: '0755' } },
+  },
+  {
+    name: 'targets of symlinks are kept as they are',
+    rule: 'a target is data: absolute, dangling, with .. or odd bytes, it is stored byte by byte',
+    source: 'POSIX pax, typeflag 2',
+    layers: [
+      ['/etc/passwd', '../../..', './a/../b//c/', '\xff\n', ' ', '/'].map((to, i) => symlink(`l${i}`, to)),
+    ],
+    expect: { l1: { target: '../../..' }, l2: { target: './a/../b//c/' }, l3: { target: '\xff\n' } },
+  },
+  {
+    name: '.. in a name is what it says there',
+    rule: '.. in names is lexical and ends at the root',
+    source: 'as umoci cleans names, before anything is followed',
+    layers: [[symlink('link', '/somewhere/deep'), file('link/../f'), file('../../g'), file('a/./b/../c')]],
+    expect: { f: {}, g: {}, 'a/c': {}, 'a/b': null },
+  },
+];
+
+export const linkCases = cases.map(layerCase);

@@ -1,0 +1,114 @@
+import { existsSync, mkdtempSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadDriver } from '../../engine/driver.js';
+import { silentLogger } from '../../engine/log.js';
+import { type RepackOptions, type RepackResult, repack } from '../../engine/repack.js';
+import { type UnpackOptions, type UnpackResult, unpack } from '../../engine/unpack.js';
+import { removeTree } from '../../system/remove.js';
+import { type CaseWords, conformanceCase } from '../case.js';
+import { type BuiltImage, type ImageOptions, type RawLayer, writeImage } from '../image.js';
+import { detachBelow } from '../mounts.js';
+import { readTree, type Tree } from '../tree.js';
+import type { DriverCase, DriverHarness } from './harness.js';
+
+export interface MadeBundle extends UnpackResult {
+  rootfs: string;
+  image: BuiltImage;
+  tree(): Tree;
+}
+
+type UnpackMore = Partial<Pick<UnpackOptions, 'bundle' | 'hooks' | 'signal' | 'mtree' | 'onProgress'>>;
+type RepackMore = Partial<Omit<RepackOptions, 'image' | 'bundle'>> & { tag?: string };
+
+/** Makes images and bundles with the driver for one case, and takes them down after it. */
+export class Workshop {
+  readonly directory: string;
+  readonly #harness: DriverHarness;
+  readonly #bundles = new Set<string>();
+  #made = 0;
+
+  constructor(harness: DriverHarness, directory: string) {
+    this.#harness = harness;
+    this.directory = directory;
+  }
+
+  /** A path of its own, where nothing is. */
+  path(name: string): string {
+    return join(this.directory, `${name}-${this.#made++}`);
+  }
+
+  image(layers: RawLayer[], options?: ImageOptions): BuiltImage {
+    return writeImage(this.path('layout'), layers, options);
+  }
+
+  async unpack(image: BuiltImage | RawLayer[], more: UnpackMore = {}): Promise<MadeBundle> {
+    const built = Array.isArray(image) ? this.image(image) : image;
+    const bundle = more.bundle ?? this.path('bundle');
+    this.#bundles.add(bundle);
+    const result = await unpack({
+      ...this.#choice(),
+      mtree: 'never',
+      image: built.reference,
+      ...more,
+      bundle,
+    });
+    const rootfs = join(bundle, 'rootfs');
+    return { ...result, rootfs, image: built, tree: () => readTree(rootfs) };
+  }
+
+  /** Repacks into the layout of the bundle's image; the layer is not compressed unless asked to be. */
+  repack(
+    { bundle, image }: MadeBundle,
+    { tag = image.tag, ...more }: RepackMore = {},
+  ): Promise<RepackResult> {
+    const target = `${image.layout}:${tag}`;
+    return repack({
+      ...this.#choice(),
+      maskVolumes: false,
+      compress: 'none',
+      ...more,
+      image: target,
+      bundle,
+    });
+  }
+
+  /** Takes a bundle down. */
+  async remove(bundle: string): Promise<void> {
+    this.#bundles.delete(bundle);
+    const { driver, driverOptions = {} } = this.#harness;
+    const { hooks } =
+      typeof driver === 'object' ? driver : await loadDriver({ name: driver, options: driverOptions });
+    await hooks['bundle.ociv1.remove']?.({
+      ...{ bundle, rootfs: join(bundle, 'rootfs'), log: silentLogger, signal: new AbortController().signal },
+      map: { uidMappings: [], gidMappings: [], rootless: false },
+    });
+    removeTree(bundle);
+  }
+
+  async close(): Promise<void> {
+    try {
+      for (const bundle of [...this.#bundles]) if (existsSync(bundle)) await this.remove(bundle);
+    } finally {
+      detachBelow(this.directory);
+      removeTree(this.directory);
+    }
+  }
+
+  #choice() {
+    const { driver, driverOptions } = this.#harness;
+    return { driver, driverOptions, hooksFile: null };
+  }
+}
+
+/** A case that makes bundles. */
+export function driverCase(words: CaseWords, body: (workshop: Workshop) => Promise<void>): DriverCase {
+  return conformanceCase(words, async (harness: DriverHarness) => {
+    const directory = mkdtempSync(join(realpathSync(await harness.scratch()), 'case-'));
+    const workshop = new Workshop(harness, directory);
+    try {
+      await body(workshop);
+    } finally {
+      await workshop.close();
+    }
+  });
+}

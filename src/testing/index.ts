@@ -1,0 +1,12 @@
+/**
+ * `layerhook/testing`: conformance suites for storage drivers and Snapshotters, for any test runner, and what
+ * they are made of: hand-made tars and images, listings of trees, and a plain model of what layers mean.
+ */
+export { type CaseWords, type ConformanceCase, conformanceCase, type Need } from './case.js';
+export type { DriverCase, DriverHarness } from './driver/harness.js';
+export { driverSuite } from './driver/suite.js';
+export { type BuiltImage, type ImageOptions, type RawLayer, writeImage } from './image.js';
+export { LayerModel } from './model.js';
+export { type LayerEntry, readLayer } from './read-layer.js';
+export { paxRecords, type RawEntry, type RawType, tar, utf8 } from './tar.js';
+export { diffTrees, readTree, type Tree, type TreeEntry } from './tree.js';

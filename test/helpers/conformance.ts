@@ -1,0 +1,32 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir as systemTmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import type { ConformanceCase } from '../../src/testing/index.js';
+import { requires } from './requires.js';
+
+/** Makes a test of each case of a suite. */
+export function testSuite<Harness>(suite: readonly ConformanceCase<Harness>[], harness: Harness): void {
+  for (const { name, needs, run } of suite) {
+    test.serial(name, async (t) => {
+      if (!requires(t, ...needs)) return;
+      await run(harness);
+      t.pass();
+    });
+  }
+}
+
+/** Directories for a file's tests, on tmpfs where there is one, removed when all have ended. */
+export function scratchDirectories(): () => string {
+  const made: string[] = [];
+  test.after.always(() => {
+    for (const directory of made) rmSync(directory, { recursive: true, force: true });
+  });
+  return () => {
+    const directory = mkdtempSync(
+      join(existsSync('/dev/shm') ? '/dev/shm' : systemTmpdir(), 'layerhook-test-'),
+    );
+    made.push(directory);
+    return directory;
+  };
+}
