@@ -49,6 +49,7 @@ const wait = defineCommand({
   options: { stubborn: { describe: 'does not heed the signal' } },
   async run(_, { stubborn }, { signal, print }) {
     print('waiting');
+    if (stubborn) signal.addEventListener('abort', () => print('noticed'));
     await sleep(20_000, undefined, stubborn ? {} : { signal }).catch(() => {});
     print('cleaned up');
     signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { tmpdir } from '../helpers/tmp.js';
@@ -41,14 +42,15 @@ export async function start(...args: string[]) {
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
-  await new Promise<void>((resolve) => {
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      stdout += text;
-      resolve();
-    });
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
   });
+  const said = async (text: string) => {
+    while (!stdout.endsWith(text) && child.exitCode === null && child.signalCode === null) await sleep(5);
+  };
   const ended = new Promise<Outcome & { signal: NodeJS.Signals | null }>((resolve) => {
     child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));
   });
-  return { child, ended };
+  await said('\n');
+  return { child, said, ended };
 }

@@ -16,10 +16,11 @@ for (const [signal, status] of [
 }
 
 test('a second signal kills', async (t) => {
-  const { child, ended } = await start('wait', '--stubborn');
+  const { child, said, ended } = await start('wait', '--stubborn');
   child.kill('SIGINT');
-  setTimeout(() => child.kill('SIGINT'), 200);
+  await said('noticed\n');
+  child.kill('SIGINT');
   const outcome = await ended;
   t.is(outcome.signal, 'SIGINT');
-  t.is(outcome.stdout, 'waiting\n');
+  t.is(outcome.stdout, 'waiting\nnoticed\n');
 });

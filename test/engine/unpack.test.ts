@@ -156,7 +156,7 @@ test('an aborted unpack fails with ABORTED and leaves nothing', async (t) => {
     ...{ image: image.reference, bundle, hooksFile: null, signal: controller.signal },
     hooks: {
       'unpack.ociv1.layer.pre-extract': () => {
-        setTimeout(() => controller.abort(), 20);
+        setImmediate(() => controller.abort());
         return {};
       },
     },

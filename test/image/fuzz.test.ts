@@ -1,7 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { statJson } from '../../src/cli/stat-json.js';
 import { statText } from '../../src/cli/stat-text.js';
 import { isLayerhookError } from '../../src/errors/index.js';
@@ -12,6 +11,7 @@ import { resolveReference } from '../../src/image/resolve.js';
 import { statImage } from '../../src/image/stat.js';
 import type { ImageConfig, Index, Manifest } from '../../src/image/types.js';
 import { buildImage, type ImageOptions, writeImage } from '../helpers/image.js';
+import fc from '../helpers/properties.js';
 
 const odd = fc.oneof(
   fc.constantFrom(null, 0, -1, 1.5, 2 ** 53, '', 'sha256:', true, [], {}, [null], { a: null }, [[]], [{}]),

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { encodeJson, JsonNumber, parseJson } from '../../src/image/json.js';
+import fc from '../helpers/properties.js';
 
 const rewrite = (text: string) => encodeJson(parseJson(Buffer.from(text))).toString();
 

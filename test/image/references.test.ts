@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { isTag, parseImageReference } from '../../src/image/references.js';
+import fc from '../helpers/properties.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 

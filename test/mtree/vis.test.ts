@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { MtreeError, unvis, vis } from 'mtree-ts';
+import fc from '../helpers/properties.js';
 
 const byteString = fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 

@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import {
   compare,
   Entry,
@@ -13,6 +12,7 @@ import {
   type Values,
   writeTree,
 } from 'mtree-ts';
+import fc from '../helpers/properties.js';
 
 const directory: Values = {
   type: 'dir',

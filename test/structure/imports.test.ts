@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { committedFiles } from '../helpers/repository.js';
-import { violations } from './imports.js';
+import { imports, violations } from './imports.js';
 
 const sources = committedFiles().filter((path) => /^(src|drivers|hooks)\/.*\.ts$/.test(path));
 
@@ -11,6 +11,12 @@ test('every source file keeps the import rules', (t) => {
     sources.flatMap((path) => violations(path, readFileSync(path, 'utf8'))),
     [],
   );
+});
+
+test('only one helper imports fast-check, so that every property has its seed', (t) => {
+  const tests = committedFiles().filter((path) => /^test\/.*\.ts$/.test(path));
+  const importing = tests.filter((path) => imports(readFileSync(path, 'utf8')).includes('fast-check'));
+  t.deepEqual(importing, ['test/helpers/properties.ts']);
 });
 
 const bad: [path: string, source: string][] = [

@@ -13,9 +13,9 @@ import {
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import type { ApplyLayerOptions } from '../../../src/layer/apply/applier.js';
 import { Tree } from '../../../src/layer/apply/tree.js';
+import fc from '../../helpers/properties.js';
 import { requires } from '../../helpers/requires.js';
 import type { RawEntry } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';

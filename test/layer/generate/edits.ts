@@ -10,11 +10,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import fc from 'fast-check';
 import { utimensat } from '../../../src/system/attributes.js';
 import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { AT_FDCWD, mknodat } from '../../../src/system/files.js';
 import { setXattr } from '../../../src/system/xattr.js';
+import fc from '../../helpers/properties.js';
 
 /** One thing done to a tree. Paths are bytes; what cannot be done, since something is or is not there, is not done. */
 export type Edit =

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import test from 'ava';
-import fc from 'fast-check';
 import { filterChanges } from '../../../src/engine/filter-changes.js';
 import { mtreeDelta } from '../../../src/engine/mtree-delta.js';
 import { generateLayer } from '../../../src/layer/generate/index.js';
 import type { Change } from '../../../src/layer/types.js';
 import { makeBundle } from '../../drivers/copy/bundle.js';
+import fc from '../../helpers/properties.js';
 import { requires } from '../../helpers/requires.js';
 import { diffTrees, type Tree, treeOf } from '../../helpers/tree.js';
 import { applyReference } from './apply-reference.js';

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { isLayerhookError } from '../../../src/errors/index.js';
@@ -177,8 +178,9 @@ test('an abort reaches reader and source, before, while and after it is read', a
 
   const controller = new AbortController();
   const during = thread.open(sourceOf(t, blob, large), { signal: controller.signal });
-  setTimeout(() => controller.abort(), 200);
   const reader = startThread({ do: 'read', ring: during.ring, pauseMs: 50 });
+  while (during.progress().bytes === 0) await sleep(5);
+  controller.abort();
   t.is((await reader.report).ended, 'ABORTED');
   t.is(await during.done.then(() => 'end', code), 'ABORTED');
 
@@ -192,7 +194,7 @@ test('closing the thread wakes whoever waits for it', async (t) => {
   const thread = new SourceThread();
   const [first, second] = [1, 2].map(() => thread.open(sourceOf(t, gzipSync(large), large)));
   const reader = startThread({ do: 'read', ring: second!.ring });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await sleep(200);
   await thread.close();
   t.is((await reader.report).ended, 'ABORTED');
   t.is(await first!.done.then(() => 'end', code), 'ABORTED');

@@ -1,7 +1,7 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { TarReader } from '../../../src/layer/tar/index.js';
+import fc from '../../helpers/properties.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { mutatedArchive, soundArchive } from './mutate.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../helpers/properties.js';
 import { type RawEntry, tar } from '../../helpers/tar.js';
 
 /** Archives as hostile hands might make them: well-formed ones, of all kinds of entries, with blows dealt to them. */

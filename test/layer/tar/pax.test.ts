@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { isLayerhookError } from '../../../src/errors/index.js';
+import fc from '../../helpers/properties.js';
 import { paxRecords, type RawEntry, tar } from '../../helpers/tar.js';
 import { readAll, readOne } from './read.js';
 
