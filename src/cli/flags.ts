@@ -34,6 +34,14 @@ export const compressFlag = {
   },
 } as const satisfies OptionSpecs;
 
+export const storeFlag = {
+  store: {
+    value: 'DIR',
+    extension: true,
+    describe: 'directory where drivers keep layers (default: $LAYERHOOK_STORE, or that of hooks.toml)',
+  },
+} as const satisfies OptionSpecs;
+
 export const mapFlags = {
   'uid-map': {
     value: 'CONTAINER:HOST:SIZE',

@@ -1,7 +1,9 @@
-import { basename, isAbsolute } from 'node:path';
+import { basename } from 'node:path';
 import { isPoint, pointNames, pointRow } from '../engine/point-table.js';
 import type { OnFailure, PointName } from '../engine/points.js';
 import { show } from '../engine/result-schema.js';
+import { checkStore } from './check-store.js';
+import { checkKeys, isTable, type Table } from './check-table.js';
 import { checkProgram, resolveModule } from './files.js';
 import type { KeyPath } from './lines.js';
 import { didYouMean } from './nearest.js';
@@ -15,8 +17,6 @@ const defaultTimeout = 300;
 /** Seconds; setTimeout takes no more than 24 days. */
 const longestTimeout = 1_000_000;
 
-type Table = Record<string, unknown>;
-
 /**
  * Checks all that can be known without running anything: keys, types, points, files.
  *
@@ -25,12 +25,9 @@ type Table = Record<string, unknown>;
 export function checkConfig(toml: TomlFile): Omit<LoadedConfig, 'sources'> {
   const { values } = toml;
   checkKeys(toml, [], values, topKeys);
-  const { mtree = 'always', store = null, hook = [] } = values;
-  if (mtree !== 'always' && mtree !== 'never') {
+  const { mtree = null, hook = [] } = values;
+  if (mtree !== null && mtree !== 'always' && mtree !== 'never') {
     throw toml.invalid(['mtree'], `mtree is ${show(mtree)}`, 'mtree is "always" or "never"');
-  }
-  if (store !== null && (typeof store !== 'string' || !isAbsolute(store))) {
-    throw toml.invalid(['store'], `store is ${show(store)}`, 'store is the absolute path of a directory');
   }
   if (!Array.isArray(hook))
     throw toml.invalid(['hook'], 'hook is one table', 'each hook starts with [[hook]]');
@@ -38,7 +35,7 @@ export function checkConfig(toml: TomlFile): Omit<LoadedConfig, 'sources'> {
     file: toml.file,
     driver: checkDriver(toml),
     mtree,
-    store,
+    ...checkStore(toml),
     entries: hook.map((table, index) => checkHook(toml, ['hook', index], table)),
   };
 }
@@ -185,18 +182,6 @@ function checkTimeout(toml: TomlFile, path: KeyPath, value: unknown): number {
     `timeout is ${show(value)}`,
     `timeout is in seconds, 0 (none) to ${longestTimeout}`,
   );
-}
-
-function checkKeys(toml: TomlFile, path: KeyPath, table: Table, known: string[]): void {
-  for (const key of Object.keys(table)) {
-    if (known.includes(key)) continue;
-    const reason = `unknown key ${key}${didYouMean(key, known)}`;
-    throw toml.invalid([...path, key], reason, `the keys here are ${known.join(', ')}`);
-  }
-}
-
-function isTable(value: unknown): value is Table {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function isStrings(value: unknown): value is string[] {

@@ -1,5 +1,6 @@
 import type { HookSource } from '../engine/dispatch.js';
 import type { OnFailure, PointName } from '../engine/points.js';
+import type { Durability } from '../snapshot/types.js';
 
 /** hooks.toml, checked. */
 export interface LoadedConfig {
@@ -7,10 +8,12 @@ export interface LoadedConfig {
   file: string;
   /** the storage driver, or null to leave it to others */
   driver: DriverChoice | null;
-  /** whether unpack writes an mtree manifest; default `always` */
-  mtree: 'always' | 'never';
+  /** whether unpack writes an mtree manifest, or null to leave it to the driver */
+  mtree: 'always' | 'never' | null;
   /** absolute path of the layer store, or null to leave it to others */
   store: string | null;
+  /** when the layer store trusts what was committed, or null for its default */
+  durability: Durability | null;
   /** the `[[hook]]` tables in the order of the file */
   entries: HookEntry[];
   /** the same as the dispatcher takes them */

@@ -1,3 +1,4 @@
+import { chooseStore } from '../config/store.js';
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
 import { copyDriver } from './bundle.js';
@@ -13,6 +14,8 @@ export interface OperationOptions {
   driver?: string | Driver | undefined;
   /** options for the driver when it is given by name */
   driverOptions?: Record<string, unknown> | undefined;
+  /** directory where drivers keep layers; default: `$LAYERHOOK_STORE`, hooks.toml's, else where layerhook keeps its data */
+  store?: string | undefined;
   /** function hooks, asked before those of hooks.toml and the driver's */
   hooks?: Hooks | undefined;
   /** path of hooks.toml; null: none; default: the search order of docs/hook-protocol.md */
@@ -53,7 +56,7 @@ export async function openOperation(
 ): Promise<Operation> {
   const log = options.log ?? silentLogger;
   const config = await configOf(options.hooksFile);
-  const { driver, choice } = await driverOf(options, recorded ?? config?.driver ?? copyDriver);
+  const { driver, choice } = await driverOf(options, config, recorded ?? config?.driver ?? copyDriver);
   const others: HookSource[] = [
     ...(options.hooks ? [{ owner: 'function', hooks: options.hooks }] : []),
     ...(config?.sources ?? []),
@@ -71,6 +74,11 @@ export async function openOperation(
   };
 }
 
+/** To be called when no hook runs any more. */
+export async function closeOperation({ driver, log }: Operation): Promise<void> {
+  await driver.close?.().catch((error: Error) => log.warn(`closing driver ${driver.name}: ${error.message}`));
+}
+
 /** Throws what stopped the operation, if anything did. */
 export function throwIfStopped({ stop }: Operation): void {
   stop.signal.throwIfAborted();
@@ -83,10 +91,23 @@ async function configOf(file: string | null | undefined): Promise<LoadedConfig |
 }
 
 async function driverOf(
-  { driver, driverOptions }: OperationOptions,
+  { driver, driverOptions, store }: OperationOptions,
+  config: LoadedConfig | null,
   fallback: DriverChoice,
 ): Promise<{ driver: Driver; choice: DriverChoice }> {
   if (typeof driver === 'object') return { driver, choice: { name: driver.name, options: {} } };
-  const choice = driver === undefined ? fallback : { name: driver, options: driverOptions ?? {} };
+  const { name, options } = driver === undefined ? fallback : { name: driver, options: driverOptions ?? {} };
+  const choice = { name, options: withStore(options, store, config) };
   return { driver: await loadDriver(choice), choice };
+}
+
+/** A store that the caller names counts before that of a bundle that there is; any other does not. */
+function withStore(
+  options: DriverChoice['options'],
+  store: string | undefined,
+  config: LoadedConfig | null,
+): DriverChoice['options'] {
+  if (store === undefined && options.store !== undefined) return options;
+  const { root, durability } = chooseStore({ store, config, env: process.env });
+  return { ...(durability && { durability }), ...options, store: root };
 }

@@ -170,6 +170,8 @@ export type OnFailure = 'abort' | 'continue' | 'mtree';
 export interface Driver {
   name: string;
   hooks: Hooks;
+  /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
+  mtree?: 'always' | 'never';
   /** Frees what it has open; called once, when the operation is over and no hook of it runs any more. */
   close?(): Promise<void>;
 }

@@ -13,7 +13,13 @@ import { listChanges } from './changes.js';
 import { imageContext } from './contexts.js';
 import { filterChanges } from './filter-changes.js';
 import { type HistoryOptions, historyEntry } from './history.js';
-import { type Operation, type OperationOptions, openOperation, throwIfStopped } from './operation.js';
+import {
+  closeOperation,
+  type Operation,
+  type OperationOptions,
+  openOperation,
+  throwIfStopped,
+} from './operation.js';
 import type { ImageContext } from './points.js';
 import type { PackedEntries } from './refresh-manifest.js';
 import { writeFileAtomic } from './write-file.js';
@@ -65,6 +71,7 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
     return await repackInto(operation, layout, image, meta, { ...options, bundle, tag });
   } finally {
     await layout.close();
+    await closeOperation(operation);
   }
 }
 

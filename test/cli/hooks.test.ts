@@ -19,7 +19,7 @@ test('hooks check shows what each hook would be called with', (t) => {
   t.is(stderr, '');
   t.is(status, 0);
   const lines = stdout.split('\n');
-  t.is(lines[0], `${file} is good: 1 hook, driver copy, mtree always, store none`);
+  t.is(lines[0], `${file} is good: 1 hook, driver copy, mtree as the driver says, store the default`);
   for (const expected of [
     `hooks.toml:1 exec ${program}`,
     '  timeout     9 s',
@@ -34,7 +34,7 @@ test('hooks check shows what each hook would be called with', (t) => {
   }
   t.regex(stdout, /^ {4}stdin {5}\{"point":"bundle\.ociv1\.remove","bundle":"\/srv\/bundle",.*\}$/m);
   const json = JSON.parse(hooks('check', '--hooks', file, '--json').stdout);
-  t.like(json, { file, driver: { name: 'copy' }, mtree: 'always', store: null });
+  t.like(json, { file, driver: { name: 'copy' }, mtree: null, store: null });
   t.like(json.hooks[0], { line: 1, timeout: 9, onFailure: 'continue' });
   t.like(json.hooks[0].calls[0], {
     argv: [program, 'two words', 'bundle.ociv1.remove'],

@@ -28,6 +28,7 @@ timeout = 30
     driver: { name: 'copy', options: { level: 3 } },
     mtree: 'never',
     store: '/var/lib/layerhook',
+    durability: null,
   });
   t.deepEqual(loaded?.entries, [
     {
@@ -47,8 +48,9 @@ test('an empty file has defaults; driver may be a word', async (t) => {
   t.deepEqual(await load(dir, ''), {
     file: join(dir, 'hooks.toml'),
     driver: null,
-    mtree: 'always',
+    mtree: null,
     store: null,
+    durability: null,
     entries: [],
     sources: [],
   });
@@ -104,6 +106,9 @@ const bad: [title: string, text: string, line: number, reason: RegExp, hint: Reg
   ],
   ['mtree', 'mtree = "maybe"', 1, /mtree is "maybe"/, /"always" or "never"/],
   ['store', 'store = "here"', 1, /store is "here"/, /absolute/],
+  ['store path', '[store]\npath = "here"', 2, /store is "here"/, /absolute/],
+  ['store key', '[store]\ndir = "/here"', 2, /unknown key dir/, /path, durability/],
+  ['durability', '[store]\ndurability = "always"', 2, /durability is "always"/, /boot/],
   ['driver', 'driver = 3', 1, /the driver is 3/, /copy/],
   ['hook as a table', '[hook]\nexec = []', 1, /hook is one table/, /\[\[hook\]\]/],
   ['nothing to run', '[[hook]]\npoint = "x"', 1, /runs nothing/, /exec = /],
@@ -252,4 +257,11 @@ test('files of another user are refused, in sticky directories too', async (t) =
     code: 'CONFIG_INVALID',
     message: /belongs to another user \(uid 1234\)/,
   });
+});
+
+test('the store may be a table', async (t) => {
+  const dir = privateDir(t);
+  const loaded = await load(dir, '[store]\npath = "/srv/layers"\ndurability = "sync"');
+  t.like(loaded, { store: '/srv/layers', durability: 'sync' });
+  t.like(await load(dir, '[store]\ndurability = "none"'), { store: null, durability: 'none' });
 });

@@ -71,7 +71,7 @@ function headline(config: LoadedConfig): string {
   const { file, driver, mtree, store } = summary(config);
   const count = config.entries.length;
   const hooks = count === 1 ? '1 hook' : `${count} hooks`;
-  return `${file} is good: ${hooks}, driver ${driver.name}, mtree ${mtree}, store ${store ?? 'none'}`;
+  return `${file} is good: ${hooks}, driver ${driver.name}, mtree ${mtree ?? 'as the driver says'}, store ${store ?? 'the default'}`;
 }
 
 function hookLines({ hook, timeout, onFailure, module, options, calls }: HookDescription): string[] {

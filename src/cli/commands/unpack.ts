@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.js';
-import { imageFlag, mapFlags, platformFlag, readMap, readPlatform } from '../flags.js';
+import { imageFlag, mapFlags, platformFlag, readMap, readPlatform, storeFlag } from '../flags.js';
 import { formatBytes, formatCount } from '../quantities.js';
 import { usageError } from '../usage.js';
 
@@ -23,6 +23,7 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
       extension: true,
       describe: 'storage driver, shipped or a module (default: that of hooks.toml, or copy)',
     },
+    ...storeFlag,
     mtree: {
       value: 'WHEN',
       extension: true,
@@ -41,6 +42,7 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
       bundle: bundle!,
       platform: options.platform,
       driver: options.driver,
+      store: options.store,
       hooksFile,
       map: readMap(options),
       keepDirlinks: options['keep-dirlinks'],

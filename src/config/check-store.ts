@@ -1,0 +1,32 @@
+import { isAbsolute } from 'node:path';
+import { show } from '../engine/result-schema.js';
+import type { Durability } from '../snapshot/types.js';
+import { checkKeys, isTable } from './check-table.js';
+import type { TomlFile } from './toml.js';
+import type { LoadedConfig } from './types.js';
+
+const storeKeys = ['path', 'durability'];
+const durabilities: readonly unknown[] = ['boot', 'sync', 'none'] satisfies Durability[];
+
+/**
+ * `store = "DIR"`, or a table `[store]` with `path` and `durability`, either of which may be left out.
+ *
+ * @throws CONFIG_INVALID with line
+ */
+export function checkStore(toml: TomlFile): Pick<LoadedConfig, 'store' | 'durability'> {
+  const { store } = toml.values;
+  if (!isTable(store)) return { store: checkPath(toml, ['store'], store), durability: null };
+  checkKeys(toml, ['store'], store, storeKeys);
+  const { path, durability = null } = store;
+  if (durability !== null && !durabilities.includes(durability)) {
+    const reason = `durability is ${show(durability)}`;
+    throw toml.invalid(['store', 'durability'], reason, 'durability is "boot", "sync" or "none"');
+  }
+  return { store: checkPath(toml, ['store', 'path'], path), durability: durability as Durability | null };
+}
+
+function checkPath(toml: TomlFile, at: string[], value: unknown): string | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string' && isAbsolute(value)) return value;
+  throw toml.invalid(at, `store is ${show(value)}`, 'store is the absolute path of a directory');
+}

@@ -1,0 +1,18 @@
+import type { KeyPath } from './lines.js';
+import { didYouMean } from './nearest.js';
+import type { TomlFile } from './toml.js';
+
+export type Table = Record<string, unknown>;
+
+export function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** @throws CONFIG_INVALID for a key that is not one of `known` */
+export function checkKeys(toml: TomlFile, path: KeyPath, table: Table, known: string[]): void {
+  for (const key of Object.keys(table)) {
+    if (known.includes(key)) continue;
+    const reason = `unknown key ${key}${didYouMean(key, known)}`;
+    throw toml.invalid([...path, key], reason, `the keys here are ${known.join(', ')}`);
+  }
+}

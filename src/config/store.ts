@@ -1,0 +1,31 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { StoreOptions } from '../snapshot/types.js';
+import type { LoadedConfig } from './types.js';
+
+export interface ChooseStoreOptions {
+  /** what `--store` gave; relative to the working directory */
+  store?: string | undefined;
+  config: LoadedConfig | null;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The layer store to use: `store`, `$LAYERHOOK_STORE`, hooks.toml's, else `/var/lib/layerhook` for root and
+ * `$XDG_DATA_HOME/layerhook` (`~/.local/share/layerhook`) for others. When it trusts a layer is hooks.toml's word.
+ *
+ * @returns an absolute root
+ */
+export function chooseStore({ store, config, env }: ChooseStoreOptions): StoreOptions {
+  const named = store ?? (env.LAYERHOOK_STORE || undefined);
+  const root = named === undefined ? (config?.store ?? defaultStore(env)) : resolve(named);
+  return { root, ...(config?.durability && { durability: config.durability }) };
+}
+
+function defaultStore(env: ChooseStoreOptions['env']): string {
+  if (process.geteuid?.() === 0) return '/var/lib/layerhook';
+  const xdg = env.XDG_DATA_HOME;
+  // the XDG specification says to ignore a relative one
+  const data = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), '.local/share');
+  return join(data, 'layerhook');
+}
