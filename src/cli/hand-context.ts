@@ -83,7 +83,7 @@ function withImage(
   const layout = openLayout(path);
   const image = meta === undefined ? resolveReference(layout, tag) : loadImage(layout, tag, meta.from);
   const context = imageContext(base, layout, image);
-  const layers = layerContexts(context, layout);
+  const layers = layerContexts(context, layout, false);
   const index = Number(layer ?? 0);
   const chosen = layers[index];
   const needsLayer = 'chainID' in pointRow(point).context;

@@ -4,7 +4,7 @@ import { chainIDs } from '../image/chain.js';
 import { digestOf } from '../image/digest.js';
 import type { Descriptor, Digest } from '../image/types.js';
 
-type Sent<C> = C extends unknown ? Exclude<keyof C, 'signal' | 'log'> : never;
+type Sent<C> = C extends unknown ? Exclude<keyof C, 'signal' | 'log' | 'writeManifest'> : never;
 type FieldName = Sent<PointContext<PointName>>;
 type FieldValue<F extends FieldName> = Extract<PointContext<PointName>, Record<F, unknown>>[F];
 
@@ -41,6 +41,7 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   lowerChainIDs: chain.slice(0, 1),
   chainIDs: chain,
   blob: `/srv/image/blobs/sha256/${layer.digest.slice('sha256:'.length)}`,
+  keepDirlinks: false,
   target: rootfs,
   format: 'plain',
   independent: false,

@@ -21,7 +21,7 @@ export function imageContext(base: ContextBase, layout: Layout, image: ResolvedI
 }
 
 /** The contexts of the points that see one layer, lowest layer first. */
-export function layerContexts(image: ImageContext, layout: Layout): LayerContext[] {
+export function layerContexts(image: ImageContext, layout: Layout, keepDirlinks: boolean): LayerContext[] {
   const diffIDs = image.config.rootfs.diff_ids;
   const chain = chainIDs(diffIDs);
   return image.manifest.layers.map((descriptor, index) => ({
@@ -33,5 +33,6 @@ export function layerContexts(image: ImageContext, layout: Layout): LayerContext
     lowerChainIDs: chain.slice(0, index),
     chainIDs: chain,
     blob: layout.blobPath(descriptor.digest),
+    keepDirlinks,
   }));
 }

@@ -1,20 +1,23 @@
+import { currentHeader } from 'mtree-ts/write';
 import type { LayerSource, MapOptions } from '../layer/types.js';
 import type { LayerUnpacker } from '../layer/unpacker.js';
 import type { Dispatcher } from './dispatch.js';
+import { InFlight } from './in-flight.js';
 import type { ProgressEvent } from './log.js';
 import type { LayerContext, PreExtractResult } from './points.js';
+import type { ExtractionThreads } from './threads.js';
 
 /** The layers of one image on their way into a bundle. */
 export interface Extraction {
   layers: { context: LayerContext; source: LayerSource }[];
   dispatcher: Dispatcher;
-  unpacker: LayerUnpacker;
+  threads: ExtractionThreads;
   map: MapOptions;
   keepDirlinks: boolean;
   /** whether to keep what a manifest of the rootfs needs */
   manifest: boolean;
   onProgress(event: ProgressEvent): void;
-  /** aborted with the first failure, so that the layers beside it stop too; the unpacker has its signal */
+  /** aborted with the first failure, so that the layers beside it stop too; the threads have its signal */
   stop: AbortController;
 }
 
@@ -27,6 +30,9 @@ export interface ExtractionResult {
   plain: boolean;
 }
 
+/** Layers that may be prepared while others are being extracted: what they hold (a lock, a directory) stays little. */
+const LAYERS_AHEAD = 8;
+
 /**
  * Takes every layer, lowest first, through try-skip, pre-extract, extraction and post-extract.
  *
@@ -36,22 +42,26 @@ export interface ExtractionResult {
  */
 export async function extractLayers(extraction: Extraction): Promise<ExtractionResult> {
   const result: ExtractionResult = { skipped: 0, bytes: 0, entries: 0, plain: true };
-  announce(extraction);
+  await announce(extraction);
+  const extracting = new InFlight(LAYERS_AHEAD);
   let below: Promise<void> = Promise.resolve();
   const fail = (error: unknown) => extraction.stop.abort(error);
   try {
     for (const layer of extraction.layers) {
+      await extracting.room();
       extraction.stop.signal.throwIfAborted();
       if (await skip(extraction, layer.context)) {
         result.skipped++;
         result.plain = false;
         continue;
       }
+      const unpacker = await extraction.threads.start();
       const plan = await planOf(extraction, layer.context);
       if (!plan.independent) await below;
       if (plan.independent || plan.format !== 'plain' || plan.target !== layer.context.rootfs)
         result.plain = false;
-      below = extractOne(extraction, layer, plan, below, result);
+      const applying = extracting.add(apply(extraction, unpacker, layer, plan, result));
+      below = finish(extraction, unpacker, { layer, plan, applying, below, result });
       below.catch(fail);
       if (!plan.independent) await below;
     }
@@ -64,7 +74,11 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
   }
 }
 
-function announce({ layers, dispatcher, unpacker, onProgress }: Extraction): void {
+type Plan = Required<PreExtractResult>;
+type Layer = Extraction['layers'][number];
+type Applying = ReturnType<LayerUnpacker['apply']>;
+
+async function announce({ layers, dispatcher, threads, onProgress }: Extraction): Promise<void> {
   onProgress({
     type: 'layers',
     layers: layers.map(({ context }) => ({
@@ -74,7 +88,7 @@ function announce({ layers, dispatcher, unpacker, onProgress }: Extraction): voi
   });
   const asked =
     dispatcher.handles('unpack.ociv1.layer.try-skip') || dispatcher.handles('unpack.ociv1.layer.pre-extract');
-  if (!asked) unpacker.prefetch(layers.map((layer) => layer.source));
+  if (!asked) (await threads.start()).prefetch(layers.map((layer) => layer.source));
 }
 
 async function skip({ dispatcher, onProgress }: Extraction, context: LayerContext): Promise<boolean> {
@@ -84,36 +98,64 @@ async function skip({ dispatcher, onProgress }: Extraction, context: LayerContex
   return true;
 }
 
-async function planOf(
-  { dispatcher }: Extraction,
-  context: LayerContext,
-): Promise<Required<PreExtractResult>> {
+async function planOf({ dispatcher }: Extraction, context: LayerContext): Promise<Plan> {
   const answer = await dispatcher.first('unpack.ociv1.layer.pre-extract', context);
   const chosen = answer.handled ? answer.result : {};
-  return { target: context.rootfs, format: 'plain', independent: false, ...chosen };
+  return {
+    ...{
+      target: context.rootfs,
+      format: 'plain',
+      overlayXattr: 'trusted',
+      independent: false,
+      digests: false,
+    },
+    ...chosen,
+  };
 }
 
-async function extractOne(
-  { dispatcher, unpacker, map, keepDirlinks, manifest, onProgress }: Extraction,
-  { context, source }: Extraction['layers'][number],
-  plan: Required<PreExtractResult>,
-  below: Promise<void>,
+function apply(
+  { map, keepDirlinks, manifest, onProgress }: Extraction,
+  unpacker: LayerUnpacker,
+  { context, source }: Layer,
+  { target, format, overlayXattr, independent, digests }: Plan,
   result: ExtractionResult,
-): Promise<void> {
-  const applying = unpacker.apply(source, plan.target, {
-    map,
-    keepDirlinks,
-    format: plan.format,
-    overlayXattr: 'trusted',
-    manifest: manifest && result.plain,
-    track: plan.independent ? null : `${plan.target} ${result.skipped}`,
+): Applying {
+  return unpacker.apply(source, target, {
+    ...{ map, keepDirlinks, format, overlayXattr },
+    alone: independent,
+    manifest: digests || (manifest && result.plain),
+    track: trackOf({ target, independent, digests }, result),
     onProgress: (progress) => onProgress({ type: 'layer-progress', index: context.index, ...progress }),
   });
-  const [applied, lower] = await Promise.allSettled([applying, below]);
+}
+
+/** Layers that were skipped have changed the directory behind the extractor's back. */
+function trackOf(
+  { target, independent, digests }: Pick<Plan, 'target' | 'independent' | 'digests'>,
+  { skipped }: ExtractionResult,
+): string | null {
+  if (!independent) return `${target} ${skipped}`;
+  return digests ? target : null;
+}
+
+/** What comes after a layer is extracted, once all below it are complete. */
+async function finish(
+  { dispatcher, onProgress }: Extraction,
+  unpacker: LayerUnpacker,
+  given: { layer: Layer; plan: Plan; applying: Applying; below: Promise<void>; result: ExtractionResult },
+): Promise<void> {
+  const { plan, result } = given;
+  const { context } = given.layer;
+  const [applied, lower] = await Promise.allSettled([given.applying, given.below]);
   if (applied.status === 'rejected') throw applied.reason;
   if (lower.status === 'rejected') throw lower.reason;
   const { bytes, entries } = applied.value;
-  await dispatcher.every('unpack.ociv1.layer.post-extract', { ...context, ...plan, applied: applied.value });
+  const { target, format, independent } = plan;
+  await dispatcher.every('unpack.ociv1.layer.post-extract', {
+    ...context,
+    ...{ target, format, independent, applied: applied.value },
+    writeManifest: (file) => unpacker.writeSettledManifest(target, target, file, currentHeader(target)),
+  });
   result.bytes += bytes;
   result.entries += entries;
   onProgress({ type: 'layer-done', index: context.index, bytes, entries });

@@ -98,6 +98,10 @@ const layer = {
   lowerChainIDs: { type: 'digests', says: 'chainIDs of the layers below, lowest first' },
   chainIDs: { type: 'digests', says: 'chainIDs of all layers of the image, lowest first' },
   blob: { type: 'path', says: 'the blob of the layer in the layout' },
+  keepDirlinks: {
+    type: 'boolean',
+    says: 'whether a symlink to a directory stays when the layer has a directory in its place',
+  },
 } as const satisfies Own<LayerContext, ImageContext>;
 
 type Own<T, Parent> = ContextFields<Omit<T, keyof Parent>>;
@@ -146,6 +150,16 @@ export const points = {
           required: false,
           says: 'extracted by itself, side by side with other layers; needs `target`; default: `false`',
         },
+        overlayXattr: {
+          type: 'overlay xattr',
+          required: false,
+          says: 'with `"overlay"`: where the mount will read its attributes; default: `"trusted"`',
+        },
+        digests: {
+          type: 'boolean',
+          required: false,
+          says: 'keep what `writeManifest` of post-extract needs; needs `independent`; default: `false`',
+        },
       },
     },
     onFailure: ['abort'],
@@ -163,6 +177,10 @@ export const points = {
         applied: {
           type: 'applied',
           says: 'what was extracted, and what the layers below have yet to settle',
+        },
+        writeManifest: {
+          type: 'function',
+          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `digests`',
         },
       } as const satisfies Own<PostExtractContext, LayerContext>),
     },

@@ -1,5 +1,12 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
-import type { AppliedLayer, Change, ChangeKind, LayerFormat, MapOptions } from '../layer/types.js';
+import type {
+  AppliedLayer,
+  Change,
+  ChangeKind,
+  LayerFormat,
+  MapOptions,
+  OverlayXattr,
+} from '../layer/types.js';
 import type { ByteString } from '../system/bytes.js';
 import type { Logger } from './log.js';
 
@@ -45,6 +52,8 @@ export interface LayerContext extends ImageContext {
   chainIDs: Digest[];
   /** path of the layer's blob in the layout */
   blob: string;
+  /** a symlink to a directory stays when the layer has a directory in its place */
+  keepDirlinks: boolean;
 }
 
 export interface PostExtractContext extends LayerContext {
@@ -52,6 +61,11 @@ export interface PostExtractContext extends LayerContext {
   format: LayerFormat;
   independent: boolean;
   applied: AppliedLayer;
+  /**
+   * Writes umoci's mtree manifest of `target` as it is now to a file, which appears whole or not at all. Only for a layer
+   * whose pre-extract asked for `digests`; no content is read again but what is not of the layer.
+   */
+  writeManifest(file: string): Promise<void>;
 }
 
 export interface ConfigContext extends ImageContext {
@@ -94,6 +108,10 @@ export interface PreExtractResult {
   format?: LayerFormat;
   /** extracted by itself, not on top of the layers below: layers then run side by side */
   independent?: boolean;
+  /** with the format `overlay`: the namespace overlayfs will read its attributes from; `user` for mounts with userxattr */
+  overlayXattr?: OverlayXattr;
+  /** keep the digest of all content, for post-extract's `writeManifest` */
+  digests?: boolean;
 }
 
 /** One row of what a delta-list hook gives. Without `kind`: a path missing in rootfs is deleted, others changed. */

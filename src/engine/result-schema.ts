@@ -73,6 +73,7 @@ function checkTogether(point: PointName, value: Record<string, unknown>): void {
   if (point !== 'unpack.ociv1.layer.pre-extract' || value.target !== undefined) return;
   // into rootfs, layers side by side would mix, and overlay whiteouts would hide nothing
   if (value.independent === true) throw new BadResult('independent: true needs a target of its own');
+  if (value.digests === true) throw new BadResult('digests: true needs a target of its own');
   if (value.format === 'overlay') throw new BadResult('format "overlay" needs a target of its own');
 }
 

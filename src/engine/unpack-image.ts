@@ -1,51 +1,43 @@
 import { chownSync, mkdirSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { currentHeader } from 'mtree-ts/write';
-import { LayerhookError } from '../errors/index.js';
 import { layerSources } from '../image/layers.js';
-import { type Layout, openLayout } from '../image/layout.js';
-import { ociMediaType } from '../image/media-types.js';
-import { parsePlatform } from '../image/platform.js';
-import { parseImageReference } from '../image/references.js';
-import { resolveReference } from '../image/resolve.js';
-import type { Platform, ResolvedImage } from '../image/types.js';
 import { hostID } from '../layer/apply/owners.js';
-import { compressionOfMediaType } from '../layer/compression/detect.js';
 import type { MapOptions } from '../layer/types.js';
-import type { LayerUnpacker } from '../layer/unpacker.js';
 import { generateSpec } from '../runtime/spec.js';
 import { manifestPath, writeBundleMeta } from './bundle.js';
 import { imageContext, layerContexts } from './contexts.js';
 import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
 import { walkManifest } from './manifest.js';
-import { type Operation, openOperation, throwIfStopped, unmapped } from './operation.js';
+import type { OpenedImage } from './open-image.js';
+import { type Operation, throwIfStopped, unmapped } from './operation.js';
 import type { ImageContext } from './points.js';
 import { openStaging, type Staging } from './staging.js';
+import type { ExtractionThreads } from './threads.js';
 import type { UnpackOptions, UnpackResult } from './unpack.js';
 import { writeFileAtomic } from './write-file.js';
 
-/** The work of `unpack`, in threads that are started already; whoever started them ends them. */
+/** The work of `unpack`, once the image is found and it is known who is asked; the caller ends the threads. */
 export async function unpackImage(
   options: UnpackOptions,
-  unpacker: LayerUnpacker,
-  stop: AbortController,
+  { layout, image }: OpenedImage,
+  operation: Operation,
+  threads: ExtractionThreads,
 ): Promise<UnpackResult> {
-  const { layout, image } = openImage(options);
-  const operation = await openOperation(options, { stop });
   const staging = await openStaging(options.bundle);
   const map = options.map ?? unmapped;
   const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map };
   const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
   const sources = layerSources(layout, image);
-  const layers = layerContexts(context, layout).map((layer, at) => ({
+  const layers = layerContexts(context, layout, options.keepDirlinks ?? false).map((layer, at) => ({
     context: layer,
     source: sources[at]!,
   }));
   try {
     makeRootfs(staging.rootfs, map);
-    const { plain: _, ...result } = await fill(operation, unpacker, staging, context, layers, options);
+    const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
     writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
-    await unpacker.close();
+    await threads.close();
     throwIfStopped(operation);
     staging.publish();
     return {
@@ -56,29 +48,11 @@ export async function unpackImage(
     };
   } catch (error) {
     // nothing may write any more
-    await unpacker.close();
+    await threads.close();
     await takeDown(operation, context);
     staging.discard();
     throw error;
   }
-}
-
-function openImage({ image, platform }: UnpackOptions): { layout: Layout; image: ResolvedImage } {
-  const { path, tag } = parseImageReference(image);
-  const layout = openLayout(path);
-  const choice = platform === undefined ? {} : { platform: readPlatform(platform) };
-  const found = resolveReference(layout, tag, choice);
-  // refuses what is no layer before anything is written
-  for (const { mediaType, digest } of found.manifest.layers) {
-    compressionOfMediaType(ociMediaType(mediaType), digest);
-  }
-  return { layout, image: found };
-}
-
-function readPlatform(value: string): Platform {
-  const platform = parsePlatform(value);
-  if (!platform) throw new LayerhookError('PLATFORM_INVALID', { value });
-  return platform;
 }
 
 /** The root directory before any layer says what it is: as umoci makes it. */
@@ -91,18 +65,18 @@ function makeRootfs(rootfs: string, map: MapOptions): void {
 
 async function fill(
   operation: Operation,
-  unpacker: LayerUnpacker,
+  threads: ExtractionThreads,
   staging: Staging,
   context: ImageContext,
   layers: Extraction['layers'],
   options: UnpackOptions,
 ): Promise<ExtractionResult> {
-  const { dispatcher, onProgress, stop } = operation;
-  const manifest = (options.mtree ?? operation.config?.mtree ?? 'always') === 'always';
+  const { dispatcher, driver, config, onProgress, stop } = operation;
+  const manifest = (options.mtree ?? config?.mtree ?? driver.mtree ?? 'always') === 'always';
   const extracted = await extractLayers({
     layers,
     dispatcher,
-    unpacker,
+    threads,
     map: context.map,
     keepDirlinks: options.keepDirlinks ?? false,
     manifest,
@@ -120,6 +94,7 @@ async function fill(
   const header = currentHeader(join(context.bundle, 'rootfs'));
   if (manifest && seen) {
     // in its thread, while the driver does its part in this one
+    const unpacker = await threads.start();
     await bothDone(unpacker.writeManifest(`${context.rootfs} 0`, context.rootfs, file, header), assemble());
   } else {
     await assemble();

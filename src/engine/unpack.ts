@@ -1,8 +1,8 @@
 import type { Descriptor } from '../image/types.js';
 import type { MapOptions } from '../layer/types.js';
-import { LayerUnpacker } from '../layer/unpacker.js';
 import { linkedController } from './linked-controller.js';
 import type { OperationOptions } from './operation.js';
+import { ExtractionThreads } from './threads.js';
 
 export interface UnpackOptions extends OperationOptions {
   /** `LAYOUT[:TAG]`; the tag is `latest` by default */
@@ -38,14 +38,21 @@ export interface UnpackResult {
  */
 export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const stop = linkedController(options.signal);
-  const onWarning = (message: string) => options.log?.warn(message);
-  const unpacker = new LayerUnpacker({ signal: stop.signal, onWarning });
-  // threads take as long to start as the rest takes to load: both at once
-  unpacker.start();
+  const [{ openImage }, { closeOperation, openOperation }] = await Promise.all([
+    import('./open-image.js'),
+    import('./operation.js'),
+  ]);
+  const image = openImage(options);
+  const operation = await openOperation(options, { stop });
+  const onWarning = (message: string) => operation.log.warn(message);
+  const threads = new ExtractionThreads({ signal: stop.signal, onWarning });
   try {
+    // threads take as long to start as the rest takes to load: both at once, if it is known that they are needed
+    if (!operation.dispatcher.handles('unpack.ociv1.layer.try-skip')) void threads.start();
     const { unpackImage } = await import('./unpack-image.js');
-    return await unpackImage(options, unpacker, stop);
+    return await unpackImage(options, image, operation, threads);
   } finally {
-    await unpacker.close();
+    await threads.close();
+    await closeOperation(operation);
   }
 }

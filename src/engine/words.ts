@@ -1,5 +1,12 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
-import type { AppliedLayer, Change, ChangeKind, LayerFormat, MapOptions } from '../layer/types.js';
+import type {
+  AppliedLayer,
+  Change,
+  ChangeKind,
+  LayerFormat,
+  MapOptions,
+  OverlayXattr,
+} from '../layer/types.js';
 import { type ByteString, toText } from '../system/bytes.js';
 import type { Logger } from './log.js';
 import type { RefreshContext } from './points.js';
@@ -8,6 +15,7 @@ import type { RefreshContext } from './points.js';
 export interface TypeWords {
   AbortSignal: AbortSignal;
   Logger: Logger;
+  function: (file: string) => Promise<void>;
   string: string;
   path: string;
   'path or null': string | null;
@@ -15,6 +23,7 @@ export interface TypeWords {
   boolean: boolean;
   integer: number;
   format: LayerFormat;
+  'overlay xattr': OverlayXattr;
   kind: ChangeKind;
   name: ByteString;
   paths: string[];
@@ -56,6 +65,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
     says: 'an object with debug, info, warn, error; only function and module hooks have it',
     shape: 'none',
   },
+  function: { says: 'a function; only function and module hooks have it', shape: 'none' },
   string: { says: 'a string', shape: 'simple', accepts: (value) => typeof value === 'string' },
   path: { says: 'an absolute path', shape: 'simple', accepts: isAbsolutePath },
   'path or null': { says: 'an absolute path, or null', shape: 'simple' },
@@ -63,6 +73,11 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   boolean: { says: '`true` or `false`', shape: 'simple', accepts: (value) => typeof value === 'boolean' },
   integer: { says: 'a whole number, 0 or more', shape: 'simple', accepts: isCount },
   format: { says: '`"plain"` or `"overlay"`', shape: 'simple', accepts: isOneOf('plain', 'overlay') },
+  'overlay xattr': {
+    says: '`"trusted"` or `"user"`',
+    shape: 'simple',
+    accepts: isOneOf('trusted', 'user'),
+  },
   kind: {
     says: '`"add"`, `"modify"` or `"delete"`',
     shape: 'simple',

@@ -53,13 +53,16 @@ export interface MapOptions {
 /** How whiteouts are written: `plain` removes what is there, `overlay` writes what overlayfs reads. */
 export type LayerFormat = 'plain' | 'overlay';
 
+/** Namespace of the extended attributes that overlayfs acts on. */
+export type OverlayXattr = 'trusted' | 'user';
+
 export interface ApplyOptions {
   map: MapOptions;
   format: LayerFormat;
   /** a symlink to a directory stays when a layer has a directory in its place (umoci's --keep-dirlinks) */
   keepDirlinks: boolean;
   /** the namespace overlayfs reads its attributes from: `trusted`, or `user` for mounts with userxattr */
-  overlayXattr: 'trusted' | 'user';
+  overlayXattr: OverlayXattr;
 }
 
 /** Where a layer's bytes are and what they must be. */

@@ -1,8 +1,8 @@
-import { availableParallelism } from 'node:os';
 import type { Header } from 'mtree-ts';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
-import { ApplyThread } from './apply/apply-thread.js';
-import { blameBlob, type OpenSource, SourceThread } from './stream/index.js';
+import type { ManifestRequest } from './apply/messages.js';
+import { type Lane, Lanes } from './lanes.js';
+import { blameBlob, type OpenSource } from './stream/index.js';
 import type { AppliedLayer, ApplyOptions, LayerSource } from './types.js';
 
 export interface UnpackerOptions {
@@ -12,9 +12,11 @@ export interface UnpackerOptions {
 }
 
 export interface LayerOptions extends ApplyOptions {
+  /** the directory is for this layer alone: such layers run side by side, as many at a time as there are cores */
+  alone?: boolean;
   /**
    * Layers with the same key are applied to one directory on top of each other, by one thread that remembers what it
-   * put there; null: the directory is for this layer alone, and layers run side by side on all cores.
+   * put there; null: nothing is remembered.
    */
   track: string | null;
   /** remember digests of content, for {@link LayerUnpacker.writeManifest} */
@@ -38,35 +40,26 @@ const GRACE = 2000;
 /** Sources that are opened before they are asked for; each may fill a ring of 3 MiB. */
 const SOURCES_AHEAD = 3;
 
-/** A thread that decompresses and one that applies: what a layer needs. */
-class Lane {
-  readonly sources = new SourceThread();
-  readonly applier: ApplyThread;
-
-  constructor(onWarning: (message: string) => void) {
-    this.applier = new ApplyThread(onWarning);
-  }
-}
-
 /**
  * Applies layers to directories in worker threads. A layer's bytes are read, verified (blob digest and diffID) and
  * decompressed in one thread and applied in another, with blocking calls.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
-  readonly #lanes: Lane[] = [];
+  readonly #lanes: Lanes;
   readonly #laneOfTrack = new Map<string, Lane>();
   readonly #opened = new Map<LayerSource, OpenSource>();
   #ahead: LayerSource[] = [];
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
+    this.#lanes = new Lanes(options.onWarning ?? (() => {}));
     options.signal.addEventListener('abort', this.#stop, { once: true });
   }
 
   /** Starts the threads that every unpack needs, to have them when the first layer is there. */
   start(): void {
-    this.#idleLane();
+    this.#lanes.idlest();
   }
 
   /**
@@ -89,8 +82,24 @@ export class LayerUnpacker {
    */
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
-    const { track, manifest, onProgress, ...applyOptions } = options;
-    const lane = this.#laneFor(track);
+    if (!options.alone) return this.#apply(source, target, options, this.#laneFor(options.track));
+    const lane = await this.#lanes.take();
+    try {
+      throwIfAborted(this.#options.signal);
+      if (options.track !== null) this.#laneOfTrack.set(options.track, lane);
+      return await this.#apply(source, target, options, lane);
+    } finally {
+      this.#lanes.release(lane);
+    }
+  }
+
+  async #apply(
+    source: LayerSource,
+    target: string,
+    options: LayerOptions,
+    lane: Lane,
+  ): Promise<AppliedLayer> {
+    const { track, manifest, onProgress, alone: _, ...applyOptions } = options;
     const open = this.#take(source, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const stopReporting = report(open, entries, onProgress);
@@ -117,28 +126,33 @@ export class LayerUnpacker {
    * @param file path of the manifest; appears whole or not at all
    */
   async writeManifest(track: string, target: string, file: string, header: Header): Promise<void> {
-    await this.#laneFor(track).applier.request({ type: 'manifest', target, track, file, header });
+    await this.#manifest({ track, target, file, header, changed: false });
+  }
+
+  /**
+   * As {@link writeManifest}, of a directory in which more has changed since than what was applied: what is not as it
+   * was applied is read. The manifest is not flushed to the disk, and the track is forgotten.
+   */
+  async writeSettledManifest(track: string, target: string, file: string, header: Header): Promise<void> {
+    await this.#manifest({ track, target, file, header, changed: true });
+    this.#laneOfTrack.delete(track);
+  }
+
+  async #manifest(request: ManifestRequest): Promise<void> {
+    await this.#laneFor(request.track).applier.request({ type: 'manifest', ...request });
   }
 
   /** Ends the threads, after what they are doing has stopped. */
   async close(): Promise<void> {
     this.#giveUp();
     this.#options.signal.removeEventListener('abort', this.#stop);
-    await Promise.all(this.#lanes.map(closeLane));
+    await this.#lanes.close();
   }
 
   #laneFor(track: string | null): Lane {
-    if (track === null) return this.#idleLane();
-    const lane = this.#laneOfTrack.get(track) ?? this.#idleLane();
+    if (track === null) return this.#lanes.idlest();
+    const lane = this.#laneOfTrack.get(track) ?? this.#lanes.idlest();
     this.#laneOfTrack.set(track, lane);
-    return lane;
-  }
-
-  #idleLane(): Lane {
-    const idlest = this.#lanes.toSorted((a, b) => a.applier.load - b.applier.load)[0];
-    if (idlest && (idlest.applier.load === 0 || this.#lanes.length >= availableParallelism())) return idlest;
-    const lane = new Lane(this.#options.onWarning ?? (() => {}));
-    this.#lanes.push(lane);
     return lane;
   }
 
@@ -163,23 +177,17 @@ export class LayerUnpacker {
 
   /** The rings have failed by now; a thread that does not see it, since it does not read, is ended. */
   readonly #stop = (): void => {
-    for (const { applier } of this.#lanes) applier.endWithin(GRACE);
+    for (const { applier } of this.#lanes.all) applier.endWithin(GRACE);
   };
 
   #openAhead(): void {
     while (this.#opened.size < SOURCES_AHEAD) {
       const source = this.#ahead.shift();
       if (!source) return;
-      const lane = this.#lanes[0] ?? this.#idleLane();
+      const lane = this.#lanes.all[0] ?? this.#lanes.idlest();
       this.#opened.set(source, lane.sources.open(source, { signal: this.#options.signal }));
     }
   }
-}
-
-/** The thread that applies may still be waiting for the other. */
-async function closeLane({ applier, sources }: Lane): Promise<void> {
-  await applier.close();
-  await sources.close();
 }
 
 /** @throws the signal's reason if that is one of ours, else LayerhookError ABORTED */

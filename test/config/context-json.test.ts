@@ -16,6 +16,7 @@ test('simple values come first, then lists, then documents; one line', (t) => {
     'diffID',
     'chainID',
     'blob',
+    'keepDirlinks',
     'lowerChainIDs',
     'chainIDs',
     'map',

@@ -47,6 +47,7 @@ export function layerContext(rootfs: string, index = 0, more: Partial<LayerConte
     lowerChainIDs: chainIDs.slice(0, index),
     chainIDs,
     blob: `/srv/image/blobs/sha256/${layer.digest.slice(7)}`,
+    keepDirlinks: false,
     ...more,
   };
 }

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Header, ManifestWriter, umociKeywords } from 'mtree-ts/write';
+import { ManifestWriter, umociKeywords } from 'mtree-ts/write';
 import { LayerhookError } from '../../errors/index.js';
 import { fchmodat } from '../../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { isErrno, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, S, writeAll } from '../../system/files.js';
+import { DT, readDirectory } from '../../system/readdir.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import { manifestValues } from '../manifest-values.js';
-import { DirectoryNode, type FileNode, type Tree } from './tree.js';
+import type { ManifestRequest } from './messages.js';
+import { DirectoryNode, FileNode, type Node, type Tree } from './tree.js';
 
 const asRoot = process.geteuid?.() === 0;
 const PATH_MAX = 4096;
@@ -20,16 +22,21 @@ const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
  * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted: each file is looked
  * at once more, for its size, links and attributes, but no content is read.
  *
- * @param tree lists all that is in the directory
- * @param file path of the manifest; it appears whole or not at all
- * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there
+ * @param request `file` appears whole or not at all; what has `changed` since then is listed and read again, and the
+ *   manifest is not flushed to the disk
+ * @param tree lists all that was in the directory then
+ * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there and nothing `changed`
  */
-export function writeTreeManifest(root: string, tree: Tree, file: string, header: Header): void {
+export function writeTreeManifest(
+  { target, file, header, changed }: Omit<ManifestRequest, 'track'>,
+  tree: Tree,
+): void {
   const temporary = `${file}.tmp`;
   try {
-    writeWhole(temporary, (write) => {
+    writeWhole(temporary, !changed, (write) => {
       const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
-      new TreeWalk(tree, writer).directory({ fd: AT_FDCWD, path: '' }, fromText(resolve(root)), tree.root);
+      const walk = new TreeWalk(tree, writer, changed ? listed : sorted);
+      walk.directory({ fd: AT_FDCWD, path: '' }, fromText(resolve(target)), tree.root);
       writer.end();
     });
     renameSync(temporary, file);
@@ -39,11 +46,11 @@ export function writeTreeManifest(root: string, tree: Tree, file: string, header
   }
 }
 
-function writeWhole(path: string, produce: (write: (chunk: Buffer) => void) => void): void {
+function writeWhole(path: string, flush: boolean, produce: (write: (chunk: Buffer) => void) => void): void {
   const fd = openSync(path, 'w', 0o644);
   try {
     produce((chunk) => writeAll(fd, chunk, null));
-    fsyncSync(fd);
+    if (flush) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
@@ -55,10 +62,17 @@ class TreeWalk {
   readonly #tree: Tree;
   readonly #writer: ManifestWriter;
   readonly #stat = new StatBuffer();
+  readonly #children: (node: DirectoryNode, fd: number) => [ByteString, Node][];
 
-  constructor(tree: Tree, writer: ManifestWriter) {
+  /** @param children gives what is in a directory, sorted by name */
+  constructor(
+    tree: Tree,
+    writer: ManifestWriter,
+    children: (node: DirectoryNode, fd: number) => [ByteString, Node][],
+  ) {
     this.#tree = tree;
     this.#writer = writer;
+    this.#children = children;
   }
 
   directory(parent: OpenDirectory, name: ByteString, node: DirectoryNode): void {
@@ -76,7 +90,7 @@ class TreeWalk {
   #directory(dir: OpenDirectory, name: ByteString, node: DirectoryNode): void {
     this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(dir.fd) }));
     const directories: [ByteString, DirectoryNode][] = [];
-    for (const [child, childNode] of sorted(node)) {
+    for (const [child, childNode] of this.#children(node, dir.fd)) {
       if (childNode instanceof DirectoryNode) directories.push([child, childNode]);
       else this.#file(dir, child, childNode);
     }
@@ -131,8 +145,21 @@ function withAccess<T>(dirfd: number, name: ByteString, mode: number, needed: nu
   }
 }
 
-function sorted(node: DirectoryNode): [ByteString, DirectoryNode | FileNode][] {
-  return [...node.children].sort(([a], [b]) => (a < b ? -1 : 1));
+/** What a directory has in it as far as the tree knows. */
+function sorted({ children }: DirectoryNode): [ByteString, Node][] {
+  return [...children].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What a directory has in it now; nodes that nothing is known of for what the tree does not list as what it is. */
+function listed(node: DirectoryNode, fd: number): [ByteString, Node][] {
+  const stat = new StatBuffer();
+  const found = readDirectory(fd).map(({ name, type }): [ByteString, Node] => {
+    const known = node.children.get(name);
+    const isDirectory = type === DT.UNKNOWN ? statAt(fd, name, stat) && stat.isDirectory : type === DT.DIR;
+    if (isDirectory) return [name, known instanceof DirectoryNode ? known : new DirectoryNode(node, name)];
+    return [name, known instanceof FileNode ? known : new FileNode(0, -1)];
+  });
+  return found.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function hashFile(dirfd: number, name: ByteString): string {

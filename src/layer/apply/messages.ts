@@ -18,8 +18,17 @@ export type ApplyRequest = { id: number } & (
       /** where the number of entries done is counted: one Int32 */
       entries: SharedArrayBuffer;
     }
-  | { type: 'manifest'; target: string; track: string; file: string; header: Header }
+  | ({ type: 'manifest' } & ManifestRequest)
 );
+
+export interface ManifestRequest {
+  target: string;
+  track: string;
+  file: string;
+  header: Header;
+  /** the directory has changed since the layers were applied; the track ends with this */
+  changed: boolean;
+}
 
 export interface ApplyReply {
   entries: number;

@@ -24,7 +24,8 @@ function serve(request: ApplyRequest): ApplyReply | null {
   if (request.type === 'apply') return apply(request);
   const tree = trees.get(request.track);
   if (!tree) throw new Error(`no layer was applied to ${request.track}`);
-  writeTreeManifest(request.target, tree, request.file, request.header);
+  writeTreeManifest(request, tree);
+  if (request.changed) trees.delete(request.track);
   return null;
 }
 

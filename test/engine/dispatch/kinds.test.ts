@@ -29,6 +29,7 @@ function postContext() {
       entries: 0,
       unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
     },
+    writeManifest: async () => {},
   };
 }
 
