@@ -1,0 +1,281 @@
+import { type Change, comparePaths, LayerhookError } from 'layerhook/driver';
+import {
+  AT_FDCWD,
+  type ByteString,
+  close,
+  E,
+  fromText,
+  O,
+  openat,
+  pathIn,
+  readDirectory,
+  StatBuffer,
+  SystemError,
+  showBytes,
+  statAt,
+  statFd,
+  tryOpenat,
+} from 'layerhook/system';
+import { HardlinkGroups, inode } from './hardlinks.js';
+import { isWhiteout, type LowerFile, LowerStack } from './lower.js';
+import { type Marks, type OverlayFormat, opaqueName, readMarks, whiteoutPrefix } from './marks.js';
+import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from './same-file.js';
+
+export type { OverlayFormat } from './marks.js';
+
+export interface UpperdirOptions {
+  /** path of the upperdir; it may be mounted and written to */
+  upperdir: string;
+  /** paths of the lowerdirs, highest first */
+  lowerdirs: readonly string[];
+  /** default `trusted` */
+  format?: OverlayFormat | undefined;
+  /** paths in the tree that are not looked at, with all below them; with or without a leading slash */
+  maskPaths?: readonly string[] | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface UpperdirChanges {
+  /** in the order of a walk: a directory before what is in it */
+  changes: Change[];
+  /** masked paths at which the upperdir has something */
+  masked: ByteString[];
+}
+
+/**
+ * What an overlay's upperdir changes in the tree of its lowerdirs: Linux Documentation/filesystems/overlayfs.rst, read
+ * without a mount.
+ *
+ * - what was copied up, and is like the file below in all that a layer holds, is no change; nor is a whiteout of nothing
+ * - a directory that is opaque, or is new in the place of another, is compared with what is below: what it lacks is
+ *   deleted, what it has again is no change
+ * - a directory that was renamed (`redirect_dir`) has all that it had below; so have files of metadata alone (`metacopy`)
+ * - a changed file with several names is changed under all that the upperdir has of it
+ *
+ * It costs what the upperdir holds: layers are asked for the names that it has, and walked only below directories that
+ * are opaque or were renamed. What vanishes meanwhile is as if never there.
+ *
+ * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED for directories deeper than 2048
+ */
+export function upperdirChanges(options: UpperdirOptions): UpperdirChanges {
+  const walk = new Walk(options);
+  try {
+    return walk.run();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const what = `cannot read ${showBytes(walk.at)} of ${options.upperdir} or of the layers below`;
+    const expected = 'check that they exist and may be read';
+    throw new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
+  }
+}
+
+/** A directory on both sides of the comparison. */
+interface Place {
+  /** '' for the root, else with a slash at its end */
+  prefix: ByteString;
+  /** what the upperdir has, open; null: nothing, what shows is `shown` */
+  upper: number | null;
+  upperMarks: Pick<Marks, 'markedWhiteouts'>;
+  /** what of the layers shows through */
+  shown: LowerStack | null;
+  /** what the layers have at this path, which the result is compared with */
+  below: LowerStack | null;
+  depth: number;
+}
+
+/** What there is now under a name: a file of the upperdir, or of a layer. */
+interface Current {
+  file: FileAt;
+  /** of a directory: what of the layers shows through */
+  shown: LowerStack | null;
+  upper: { marks: Marks } | null;
+}
+
+const maxDepth = 2048;
+
+class Walk {
+  readonly #upperdir: string;
+  readonly #format: OverlayFormat;
+  readonly #root: LowerStack;
+  readonly #maskPaths: ReadonlySet<ByteString>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #changes: Change[] = [];
+  readonly #masked: ByteString[] = [];
+  readonly #hardlinks = new HardlinkGroups();
+  /** what is looked at, for errors */
+  at: ByteString = '.';
+
+  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], signal }: UpperdirOptions) {
+    this.#upperdir = upperdir;
+    this.#format = format;
+    this.#root = LowerStack.open(lowerdirs, format);
+    this.#maskPaths = new Set(maskPaths.map((path) => fromText(path).replace(/^\/+|\/+$/g, '')));
+    this.#signal = signal;
+  }
+
+  run(): UpperdirChanges {
+    const upper = openat(AT_FDCWD, fromText(this.#upperdir), O.RDONLY | O.DIRECTORY);
+    try {
+      this.#compareRoot(upper);
+      const upperMarks = readMarks(upper, this.#format);
+      const [shown, below] = [this.#root, this.#root];
+      this.#visit({ prefix: '', upper, upperMarks, shown, below, depth: 0 });
+    } finally {
+      close(upper);
+    }
+    this.#changes.push(...this.#hardlinks.changes());
+    this.#changes.sort((a, b) => comparePaths(a.path, b.path));
+    return { changes: this.#changes, masked: this.#masked };
+  }
+
+  #compareRoot(upper: number): void {
+    const top = this.#root.top;
+    const now = { dirfd: upper, name: '.', stat: new StatBuffer() };
+    const before = { dirfd: AT_FDCWD, name: `${top}/.`, stat: new StatBuffer() };
+    statFd(upper, now.stat);
+    if (top !== undefined && statAt(AT_FDCWD, before.name, before.stat)) {
+      if (hasSameMetadata(now, before, this.#format)) return;
+    }
+    this.#changes.push({ path: '.', kind: 'modify' });
+  }
+
+  #visit(place: Place): void {
+    const { prefix, upper, shown, below, depth } = place;
+    if (depth > maxDepth) {
+      throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#upperdir}`, limit: maxDepth });
+    }
+    this.#signal?.throwIfAborted();
+    const names = upper === null ? new Set<ByteString>() : namesIn(upper);
+    const hidden = this.#format === 'fuse' ? takeWhiteouts(names) : new Set<ByteString>();
+    for (const name of hidden) names.add(name);
+    shown?.expect(names.size);
+    below?.expect(names.size);
+    if (shown !== below) {
+      for (const name of shown?.names() ?? []) names.add(name);
+      for (const name of below?.names() ?? []) names.add(name);
+    }
+    for (const name of [...names].sort()) {
+      this.at = prefix + name;
+      if (this.#maskPaths.has(this.at)) this.#masked.push(this.at);
+      else this.#visitName(place, name, hidden.has(name));
+    }
+  }
+
+  #visitName(place: Place, name: ByteString, hidden: boolean): void {
+    const path = place.prefix + name;
+    const below = place.below?.find(name) ?? null;
+    const now = hidden ? null : this.#current(place, name, below);
+    if (now === null) {
+      if (below !== null) this.#changes.push({ path, kind: 'delete' });
+      return;
+    }
+    const { stat } = now.file;
+    const kind = below === null ? 'add' : this.#isSame(place, name, now, below) ? null : 'modify';
+    if (HardlinkGroups.mayHold(stat)) this.#hardlinks.add(path, stat, kind, below?.stat ?? null);
+    else if (kind !== null) this.#changes.push({ path, kind });
+    if (stat.isDirectory) this.#descend(place, name, now, below);
+  }
+
+  /** What shows under a name now; null: nothing. */
+  #current(place: Place, name: ByteString, below: LowerFile | null): Current | null {
+    const stat = new StatBuffer();
+    const { upper, shown } = place;
+    const through = () => (shown === place.below ? below : (shown?.find(name) ?? null));
+    if (upper === null || !statAt(upper, name, stat)) {
+      const found = through();
+      if (found === null) return null;
+      const file = { dirfd: AT_FDCWD, name: found.path, stat: found.stat };
+      return { file, shown: found.directory, upper: null };
+    }
+    const file = { dirfd: upper, name, stat };
+    if (isWhiteout(stat, place.upperMarks.markedWhiteouts, pathIn(upper, name), this.#format)) return null;
+    if (!stat.isDirectory) return { file, shown: null, upper: null };
+    const marks = readMarks(pathIn(upper, name), this.#format);
+    if (marks.opaque || (this.#format === 'fuse' && isThere(upper, `${name}/${opaqueName}`))) {
+      return { file, shown: null, upper: { marks } };
+    }
+    const lower =
+      marks.redirect === undefined
+        ? through()
+        : this.#follow(shown, marks.redirect, (stack, to) => stack.find(to));
+    return { file, shown: lower?.directory ?? null, upper: { marks } };
+  }
+
+  #descend(place: Place, name: ByteString, now: Current, below: LowerFile | null): void {
+    const rest = {
+      prefix: `${place.prefix}${name}/`,
+      shown: now.shown,
+      below: below?.directory ?? null,
+      depth: place.depth + 1,
+    };
+    if (now.upper === null) {
+      // a directory of the layers alone, at its place
+      if (rest.shown === rest.below) return;
+      this.#visit({ ...rest, upper: null, upperMarks: { markedWhiteouts: false } });
+      return;
+    }
+    const upper = tryOpenat(now.file.dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    if (upper === -E.ENOENT || upper === -E.ENOTDIR || upper === -E.ELOOP) return;
+    if (upper < 0) throw new SystemError(-upper, 'openat', rest.prefix);
+    try {
+      this.#visit({ ...rest, upper, upperMarks: now.upper.marks });
+    } finally {
+      close(upper);
+    }
+  }
+
+  /** Whether a layer would hold the same of what is there now as of what is below. */
+  #isSame(place: Place, name: ByteString, { file }: Current, below: LowerFile): boolean {
+    if (inode(file.stat) === inode(below.stat)) return true;
+    const before = { dirfd: AT_FDCWD, name: below.path, stat: below.stat };
+    try {
+      if (!hasSameMetadata(file, before, this.#format)) return false;
+      if (!file.stat.isFile || file.stat.size === 0) return true;
+      const content = place.below?.findContent(name) ?? before.name;
+      return hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
+    } catch (error) {
+      // it has vanished, or is another one now
+      if (error instanceof SystemError && [E.ENOENT, E.EINVAL].includes(error.errno)) return false;
+      throw error;
+    }
+  }
+
+  /** What a redirect in a directory leads to: another name there, or a path from the root of the layers. */
+  #follow<T>(
+    directory: LowerStack | null,
+    redirect: ByteString,
+    find: (stack: LowerStack, path: ByteString) => T | null,
+  ): T | null {
+    if (redirect.startsWith('/')) return find(this.#root, redirect.slice(1));
+    return directory && find(directory, redirect);
+  }
+
+  /** Where the content of what is there now is: a file of metadata alone has that of a layer. */
+  #contentOf({ shown }: Place, name: ByteString, file: FileAt): Pick<FileAt, 'dirfd' | 'name'> {
+    const marks = readMarks(pathOf(file), this.#format);
+    if (!marks.metacopy) return file;
+    const find = (stack: LowerStack, path: ByteString) => stack.findContent(path);
+    const content = this.#follow(shown, marks.redirect ?? name, find);
+    return content === null ? file : { dirfd: AT_FDCWD, name: content };
+  }
+}
+
+function namesIn(fd: number): Set<ByteString> {
+  return new Set(readDirectory(fd).map(({ name }) => name));
+}
+
+/** Takes fuse-overlayfs' whiteouts and markers out of names. @returns names that are hidden by them alone */
+function takeWhiteouts(names: Set<ByteString>): Set<ByteString> {
+  const hidden = new Set<ByteString>();
+  for (const name of names) {
+    if (!name.startsWith(whiteoutPrefix)) continue;
+    names.delete(name);
+    if (name !== opaqueName) hidden.add(name.slice(whiteoutPrefix.length));
+  }
+  for (const name of names) hidden.delete(name);
+  return hidden;
+}
+
+function isThere(dirfd: number, path: ByteString): boolean {
+  return statAt(dirfd, path, new StatBuffer());
+}
