@@ -17,6 +17,8 @@ export class ApplyThread {
     trackUnmanagedFds: false,
   });
   readonly #pending = new Map<number, Pending>();
+  /** settles when the thread has loaded what it needs, or ended */
+  readonly #loaded: Promise<unknown>;
   #last: Promise<unknown> = Promise.resolve();
   readonly #onWarning: (warning: string) => void;
   #lastID = 0;
@@ -24,6 +26,10 @@ export class ApplyThread {
 
   constructor(onWarning: (warning: string) => void) {
     this.#onWarning = onWarning;
+    this.#loaded = new Promise((resolve) => {
+      this.#worker.once('message', resolve);
+      this.#worker.once('exit', resolve);
+    });
     this.#worker.on('message', (message: ApplyMessage) => this.#settle(message));
     this.#worker.on('error', (error) => this.#failAll(error));
     this.#worker.on('exit', () => this.#failAll(new LayerhookError('ABORTED', { what: 'applying layers' })));
@@ -47,6 +53,8 @@ export class ApplyThread {
   /** Ends the thread once it has answered what it was asked; to stop it sooner, fail the rings that it reads. */
   async close(): Promise<void> {
     await this.#last;
+    // koffi takes the whole process down if its thread is ended while it declares functions
+    await this.#loaded;
     clearTimeout(this.#deadline);
     await this.#worker.terminate();
   }
@@ -58,6 +66,7 @@ export class ApplyThread {
   }
 
   #settle(message: ApplyMessage): void {
+    if ('loaded' in message) return;
     if ('warning' in message) {
       this.#onWarning(message.warning);
       return;

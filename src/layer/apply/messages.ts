@@ -35,8 +35,9 @@ export interface ApplyReply {
   unsettled: Unsettled;
 }
 
-/** From the apply worker: warnings as they come, then one answer for each request. */
+/** From the apply worker: that it is loaded, then warnings as they come and one answer for each request. */
 export type ApplyMessage =
+  | { loaded: true }
   | { warning: string }
   | { id: number; reply: ApplyReply | null }
   | { id: number; error: TransferredError };

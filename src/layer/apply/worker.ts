@@ -20,6 +20,8 @@ port.on('message', (request: ApplyRequest) => {
   }
 });
 
+post({ loaded: true });
+
 function serve(request: ApplyRequest): ApplyReply | null {
   if (request.type === 'apply') return apply(request);
   const tree = trees.get(request.track);
