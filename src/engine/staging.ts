@@ -1,30 +1,18 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
-
-type Remove = (path: string) => unknown;
-
-/** Names that make a directory a bundle, in the order in which they are published: umoci.json says it is whole. */
-const bundleNames = ['rootfs', 'config.json', 'umoci.json'] as const;
+import { lockDirectory, removePrivate, sweep } from './private-place.js';
+import { moveUp, publishAs, refuseBundle } from './publish.js';
 
 /** A private place (mode 0700) where a bundle is built, invisible under its final name until it is whole. */
 export interface Staging {
   /** where to build: becomes the bundle */
   path: string;
   rootfs: string;
-  /** Gives the bundle its final name. */
-  publish(): void;
-  /** Removes all that was built. */
-  discard(): void;
+  /** Gives the bundle its final name; what is mounted in it comes along. */
+  publish(): Promise<void>;
+  /** Removes all that was built, and what is still mounted there. */
+  discard(): Promise<void>;
 }
 
 /**
@@ -36,17 +24,14 @@ export interface Staging {
  */
 export async function openStaging(bundle: string): Promise<Staging> {
   const final = resolve(bundle);
-  const { flock } = await import('../system/lock.js');
-  const { removeTree } = await import('../system/remove.js');
   const place = preparePlace(final);
-  const isDead = (fd: number) => flock(fd, 'exclusive', { wait: false });
-  sweep(place.parent, place.prefix, isDead, removeTree);
+  await sweep(place.parent, place.prefix);
   for (;;) {
     const path = mkdtempSync(join(place.parent, place.prefix));
-    const fd = openSync(path, 'r');
-    if (flock(fd, 'exclusive', { wait: false }) && existsSync(path))
-      return staging(path, final, place.inside, fd, removeTree);
-    closeSync(fd);
+    const fd = await lockDirectory(path);
+    // another's sweep may have been quicker
+    if (fd !== null && existsSync(path)) return staging(path, final, place.inside, fd);
+    if (fd !== null) closeSync(fd);
   }
 }
 
@@ -74,59 +59,18 @@ function preparePlace(final: string): { parent: string; prefix: string; inside: 
   return { parent: dirname(final), prefix: `.${basename(final)}.layerhook-`, inside: false };
 }
 
-function refuseBundle(path: string): void {
-  for (const name of bundleNames)
-    if (existsSync(join(path, name))) throw new LayerhookError('BUNDLE_EXISTS', { path, what: name });
-}
-
-/** Removes what killed processes left: directories of our naming that nobody holds a lock on. */
-function sweep(parent: string, prefix: string, isDead: (fd: number) => boolean, remove: Remove): void {
-  for (const name of readdirSync(parent)) {
-    if (!name.startsWith(prefix)) continue;
-    const path = join(parent, name);
-    let fd: number;
-    try {
-      fd = openSync(path, 'r');
-    } catch {
-      continue;
-    }
-    try {
-      if (isDead(fd)) remove(path);
-    } finally {
-      closeSync(fd);
-    }
-  }
-}
-
-function staging(path: string, final: string, inside: boolean, lockFd: number, remove: Remove): Staging {
+function staging(path: string, final: string, inside: boolean, lockFd: number): Staging {
   return {
     path,
     rootfs: join(path, 'rootfs'),
-    publish() {
-      if (inside) moveUp(path, final, remove);
+    async publish() {
+      if (inside) await moveUp(path, final);
       else publishAs(path, final);
       closeSync(lockFd);
     },
-    discard() {
-      remove(path);
+    async discard() {
+      await removePrivate(path);
       closeSync(lockFd);
     },
   };
-}
-
-/** rename(2) replaces an empty directory only: a bundle that appeared meanwhile is never overwritten. */
-function publishAs(path: string, final: string): void {
-  try {
-    renameSync(path, final);
-  } catch (error) {
-    throw new LayerhookError('BUNDLE_EXISTS', { path: final, what: 'bundle made meanwhile' }, error);
-  }
-}
-
-function moveUp(path: string, final: string, remove: Remove): void {
-  refuseBundle(final);
-  const last = new Set<string>(bundleNames);
-  const names = [...readdirSync(path).filter((name) => !last.has(name)), ...bundleNames];
-  for (const name of names) if (existsSync(join(path, name))) renameSync(join(path, name), join(final, name));
-  remove(path);
 }

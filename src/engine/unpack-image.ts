@@ -39,7 +39,7 @@ export async function unpackImage(
     writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
     await threads.close();
     throwIfStopped(operation);
-    staging.publish();
+    await staging.publish();
     return {
       bundle: base.bundle,
       manifest: image.manifestDescriptor,
@@ -50,7 +50,7 @@ export async function unpackImage(
     // nothing may write any more
     await threads.close();
     await takeDown(operation, context);
-    staging.discard();
+    await staging.discard();
     throw error;
   }
 }

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
 import { AT_FDCWD } from '../system/files.js';
-import { MS, mountBind, mountOverlay, unmount } from '../system/mount.js';
-import { findMount, type MountInfo } from '../system/mountinfo.js';
+import { isMountPoint, MS, mountBind, mountOverlay, unmount } from '../system/mount.js';
+import { findMount, type MountInfo, mountsBelow } from '../system/mountinfo.js';
 import { overlayDirsOf } from '../system/overlay-options.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { type MountRequest, readMountOptions } from './mount-options.js';
@@ -44,6 +44,16 @@ export async function unmountAll(target: string, options: { detach?: boolean } =
   return true;
 }
 
+/**
+ * Takes away every mount at the directory `path` and below it, also if it is used.
+ *
+ * @param path absolute, without symlinks
+ * @throws LayerhookError UNMOUNT_FAILED
+ */
+export async function unmountTree(path: string): Promise<void> {
+  for (const { mountPoint } of mountsBelow(fromText(path)).reverse()) unmount(mountPoint, { detach: true });
+}
+
 /** @returns false if it was mounted before */
 function mountOne(request: MountRequest, place: ByteString): boolean {
   if (isMountPoint(place)) {
@@ -54,11 +64,6 @@ function mountOne(request: MountRequest, place: ByteString): boolean {
   if (request.type === 'overlay') mountOverlay(request, place);
   else mountBind(request.source, place, request);
   return true;
-}
-
-function isMountPoint(place: ByteString): boolean {
-  const stat = new StatBuffer();
-  return statAt(AT_FDCWD, place, stat) && stat.isMountRoot !== false;
 }
 
 function isSame(mounted: MountInfo, request: MountRequest, place: ByteString): boolean {

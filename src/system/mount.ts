@@ -1,7 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes } from './bytes.js';
 import { E, errnoName, SystemError } from './errno.js';
-import { close } from './files.js';
+import { AT_FDCWD, close } from './files.js';
 import {
   isMissing,
   MS,
@@ -13,9 +13,11 @@ import {
   tryUnmount,
 } from './mount-calls.js';
 import { explainMount, explainOverlay } from './mount-errors.js';
+import { findMount } from './mountinfo.js';
 import { mountByContext, type OverlayRequest } from './overlay-fscontext.js';
 import { mountByOptions } from './overlay-legacy.js';
 import type { OverlayDirs } from './overlay-options.js';
+import { StatBuffer, statAt } from './stat.js';
 
 export { MS } from './mount-calls.js';
 
@@ -112,15 +114,29 @@ export function tryBindByFlags(
 }
 
 /**
- * Moves what is mounted at `from`, with all that is mounted below, to `to`; move_mount(2).
+ * Moves what is mounted at `from`, with all that is mounted below, to `to`; move_mount(2). Where the kernel does not move,
+ * because `from` is on a shared mount (mount_namespaces(7)), it is mounted at `to` too and then taken away.
  *
  * @throws LayerhookError MOUNT_FAILED
  */
 export function moveMount(from: ByteString, to: ByteString): void {
-  const done = tryMove(from, to);
+  const moved = tryMove(from, to);
+  const done = moved === -E.EINVAL && isMountPoint(from) ? tryMountAgain(from, to) : moved;
   if (done >= 0) return;
   const cause = new SystemError(-done, 'move_mount', to);
   throw failed(`what is mounted at ${showBytes(from)}`, to, explainMount(from, to, -done), cause);
+}
+
+function tryMountAgain(from: ByteString, to: ByteString): number {
+  const done = tryBind(from, to, { recursive: true });
+  return done < 0 ? done : tryUnmount(from, true);
+}
+
+/** Whether something is mounted at `path`. */
+export function isMountPoint(path: ByteString): boolean {
+  const stat = new StatBuffer();
+  if (!statAt(AT_FDCWD, path, stat)) return false;
+  return stat.isMountRoot ?? findMount(path) !== undefined;
 }
 
 /**
