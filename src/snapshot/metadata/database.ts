@@ -1,0 +1,115 @@
+import type { RootDatabase } from 'lmdb';
+import { fsError } from '../../errors/fs-error.js';
+import { LayerhookError } from '../../errors/index.js';
+import { loadLmdb } from './lmdb.js';
+
+/** Room in the address space for the metadata, in bytes; the file is as large as what is in it. */
+const MAP_SIZE = 2 ** 30;
+/** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
+export const MAX_KEY_BYTES = 1900;
+
+/** A transaction's view of the metadata: sorted bytes, each with a JSON value. */
+export interface Reader {
+  get<T>(key: Buffer): T | undefined;
+  /** keys that begin with `prefix`, sorted, with their values; what it goes over must not be changed meanwhile */
+  range<T>(prefix: Buffer): Iterable<[key: Buffer, value: T]>;
+}
+
+export interface Writer extends Reader {
+  put(key: Buffer, value: unknown): void;
+  delete(key: Buffer): void;
+}
+
+/**
+ * The metadata of a store: LMDB, for many processes at once.
+ *
+ * A transaction is synchronous and sees one state throughout. A write is on disk before it is seen, in an order that
+ * leaves a whole database whenever the machine stops; only the very last one may then be undone (MDB_NOMETASYNC). A
+ * process that dies inside a transaction undoes it and blocks no other.
+ */
+export class Database {
+  readonly #db: RootDatabase<unknown, Buffer>;
+  readonly #path: string;
+  readonly #view: Writer;
+
+  /** @throws LayerhookError SYSTEM, NO_SPACE */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#db = loadLmdb().open<unknown, Buffer>({
+        path,
+        noSubdir: true,
+        permissionsMode: 0o600,
+        mapSize: MAP_SIZE,
+        maxReaders: 1024,
+        encoding: 'json',
+        keyEncoding: 'binary',
+        overlappingSync: false,
+        noMetaSync: true,
+      } as Parameters<ReturnType<typeof loadLmdb>['open']>[0]) as RootDatabase<unknown, Buffer>;
+    } catch (error) {
+      throw databaseError(error, path);
+    }
+    this.#view = viewOf(this.#db);
+  }
+
+  /** @throws LayerhookError SYSTEM, and what `action` throws */
+  read<T>(action: (reader: Reader) => T): T {
+    try {
+      // what others have committed since is to be seen
+      this.#db.resetReadTxn();
+      return action(this.#view);
+    } catch (error) {
+      throw databaseError(error, this.#path);
+    }
+  }
+
+  /**
+   * Runs `action` while no other process or thread writes. If it throws, nothing is changed.
+   *
+   * @throws LayerhookError NO_SPACE, SYSTEM, and what `action` throws
+   */
+  write<T>(action: (writer: Writer) => T): T {
+    try {
+      return this.#db.transactionSync(() => action(this.#view)) as T;
+    } catch (error) {
+      throw databaseError(error, this.#path);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+}
+
+function viewOf(db: RootDatabase<unknown, Buffer>): Writer {
+  return {
+    get: <T>(key: Buffer) => db.get(key) as T | undefined,
+    range: <T>(prefix: Buffer) => entries<T>(db, prefix),
+    put: (key, value) => void db.putSync(key, value),
+    delete: (key) => void db.removeSync(key),
+  };
+}
+
+function* entries<T>(db: RootDatabase<unknown, Buffer>, prefix: Buffer): Generator<[Buffer, T]> {
+  const end = Buffer.from(prefix);
+  end[end.length - 1]! += 1;
+  for (const { key, value } of db.getRange({ start: prefix, end })) yield [key, value as T];
+}
+
+const ENOSPC = 28;
+
+/** What LMDB threw, as ours: it has errno values in `code`, and its own codes below zero. */
+function databaseError(error: unknown, path: string): Error {
+  if (error instanceof LayerhookError) return error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === ENOSPC || (error instanceof Error && /no space left/i.test(error.message))) {
+    return new LayerhookError('NO_SPACE', { path }, error);
+  }
+  return typeof code === 'string' ? fsError(error, path) : systemError(error, path);
+}
+
+function systemError(error: unknown, path: string): LayerhookError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new LayerhookError('SYSTEM', { what: path, reason, expected: 'see the cause' }, error);
+}
