@@ -222,6 +222,26 @@ export const errorTable = {
     hint: 'layerhook ls --layout {path} shows the tags',
     exit: 1,
   },
+  SNAPSHOT_ARGUMENT: {
+    message: '{what} cannot be used: {reason}',
+    hint: 'docs/store.md says what a snapshot may be called and made of',
+    exit: 1,
+  },
+  SNAPSHOT_EXISTS: {
+    message: 'snapshot {name} already exists',
+    hint: 'keys and names of snapshots share one space: choose another, or remove it first',
+    exit: 1,
+  },
+  SNAPSHOT_NOT_FOUND: {
+    message: 'no snapshot {name}',
+    hint: 'it was never made by this client, or has been removed',
+    exit: 1,
+  },
+  SNAPSHOT_PRECONDITION: {
+    message: 'snapshot {name}: {reason}',
+    hint: 'docs/store.md says what each kind of snapshot allows',
+    exit: 1,
+  },
   SYSTEM: { message: '{what}: {reason}', hint: '{expected}', exit: 1 },
   TAR_INVALID: {
     message: 'layer {digest}: tar is malformed at byte {offset}: {reason}',

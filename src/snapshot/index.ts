@@ -2,4 +2,6 @@
 
 export { mountAll, unmountAll } from './mount.js';
 export { overlayOptions } from './mount-options.js';
+export { openStore } from './open.js';
+export type { Store } from './store.js';
 export type * from './types.js';

@@ -127,6 +127,20 @@ export function contentsOfDiff(reader: Reader, diffID: string, map: string): str
   return [...reader.range(rowsPrefix('diff', diffID, map))].map(([key]) => partsOf(key)[2]!);
 }
 
+/** Notes that the directory of a content without names must stay for the mounts of this boot. */
+export function retire(writer: Writer, content: string, boot: string): void {
+  writer.put(rowKey('retired', content), boot);
+}
+
+export function unretire(writer: Writer, content: string): void {
+  writer.delete(rowKey('retired', content));
+}
+
+/** What has been retired, and under which boot. */
+export function retired(reader: Reader): [content: string, boot: string][] {
+  return [...reader.range<string>(rowsPrefix('retired'))].map(([key, boot]) => [partsOf(key)[0]!, boot]);
+}
+
 /** A number that no content has had. */
 export function nextContent(writer: Writer): string {
   const number = (writer.get<number>(rowKey('sequence')) ?? 0) + 1;

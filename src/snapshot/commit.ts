@@ -1,0 +1,120 @@
+import { fsError } from '../errors/fs-error.js';
+import { LayerhookError } from '../errors/index.js';
+import { fromText } from '../system/bytes.js';
+import { syncFilesystem } from '../system/filesystem.js';
+import { type Context, keptLabels, requireName, requireText } from './context.js';
+import { layerOfLabels } from './labels.js';
+import type { Reader, Writer } from './metadata/database.js';
+import {
+  deleteName,
+  getContent,
+  getName,
+  type LayerRecord,
+  type NameRecord,
+  putContent,
+  putName,
+} from './metadata/records.js';
+import type { CommitOptions, Usage } from './types.js';
+import { usageOf } from './usage.js';
+
+/**
+ * Makes an active snapshot a committed one.
+ *
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_PRECONDITION, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
+ */
+export function commitSnapshot(
+  context: Context,
+  name: string,
+  key: string,
+  options: CommitOptions = {},
+): void {
+  requireText('snapshot name', name);
+  const usage = measure(context, key);
+  context.db.write((writer) => {
+    if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
+    const layer = layerOfLabels(options.labels);
+    commitActive(context, writer, name, key, { ...options, usage, layer });
+  });
+}
+
+/** What an active snapshot takes. With durability `sync`, all of it is on disk then. */
+export function measure(context: Context, key: string): Usage {
+  const { directories, durability } = context;
+  const { content } = context.db.read((reader) => requireActive(reader, context, key));
+  const usage = usageOf(directories.fs(content));
+  if (durability === 'sync') flush(directories.root);
+  return usage;
+}
+
+/** Writes the filesystem of a store to its disk. @throws LayerhookError SYSTEM, NO_SPACE */
+export function flush(root: string): void {
+  try {
+    syncFilesystem(fromText(root));
+  } catch (error) {
+    throw fsError(error, `flushing ${root}`);
+  }
+}
+
+/** What {@link commitActive} is to note of the content. */
+export interface CommitDetails extends CommitOptions {
+  usage: Usage;
+  layer: LayerRecord | undefined;
+}
+
+/** Replaces the active snapshot `key` by the committed one `name`, which must be free; within a transaction. */
+export function commitActive(
+  context: Context,
+  writer: Writer,
+  name: string,
+  key: string,
+  { parent = '', labels, usage, layer }: CommitDetails,
+): string {
+  const { client, boot, durability } = context;
+  const active = requireActive(writer, context, key);
+  const { content } = active;
+  const created = Date.now();
+  const record: NameRecord = {
+    kind: 'committed',
+    parent: parentOf(writer, client, key, active.parent, parent),
+    content,
+    labels: keptLabels(labels),
+    created,
+    updated: created,
+  };
+  deleteName(writer, client, key);
+  putName(writer, client, name, record);
+  const flushed = durability === 'sync';
+  putContent(writer, content, {
+    ...getContent(writer, content),
+    boot,
+    flushed,
+    usage,
+    ...(layer && { layer }),
+  });
+  return content;
+}
+
+function requireActive(reader: Reader, { client }: Context, key: string): NameRecord {
+  const record = requireName(reader, client, key);
+  if (record.kind === 'active') return record;
+  throw new LayerhookError('SNAPSHOT_PRECONDITION', {
+    name: key,
+    reason: `it is not active but ${record.kind}`,
+  });
+}
+
+/** The parent that a committed snapshot gets: the one it was prepared on, or else the one that is named now. */
+function parentOf(reader: Reader, client: string, key: string, prepared: string, named: string): string {
+  if (prepared !== '' && named !== '' && prepared !== named) {
+    const reason = `it was prepared on ${prepared}`;
+    throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `parent ${named} of snapshot ${key}`, reason });
+  }
+  const parent = prepared || named;
+  if (parent !== '' && requireName(reader, client, parent).kind !== 'committed') {
+    throw new LayerhookError('SNAPSHOT_PRECONDITION', {
+      name: parent,
+      reason: 'it is no committed snapshot',
+    });
+  }
+  return parent;
+}

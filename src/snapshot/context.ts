@@ -1,0 +1,56 @@
+import { LayerhookError } from '../errors/index.js';
+import type { Directories } from './directories.js';
+import type { Database, Reader } from './metadata/database.js';
+import { type ContentRecord, getContent, getName, type NameRecord } from './metadata/records.js';
+import type { Durability } from './types.js';
+
+/** What every operation on a store is given. */
+export interface Context {
+  db: Database;
+  directories: Directories;
+  client: string;
+  durability: Durability;
+  /** id of the boot that this is */
+  boot: string;
+  /** options of every overlay */
+  overlayFlags: string[];
+}
+
+/** @throws LayerhookError SNAPSHOT_NOT_FOUND */
+export function requireName(reader: Reader, client: string, name: string): NameRecord {
+  const record = getName(reader, client, name);
+  if (record === undefined) throw new LayerhookError('SNAPSHOT_NOT_FOUND', { name });
+  return record;
+}
+
+/** Contents of a snapshot and of all below it, highest first. @throws LayerhookError SNAPSHOT_NOT_FOUND */
+export function chainOf(reader: Reader, client: string, name: string): string[] {
+  const chain: string[] = [];
+  for (let at = name; at !== ''; ) {
+    const { content, parent } = requireName(reader, client, at);
+    chain.push(content);
+    at = parent;
+  }
+  return chain;
+}
+
+/** Whether a committed content is whole: what was written under another boot is, once it was flushed. */
+export function isTrusted({ boot, durability }: Context, content: ContentRecord): boolean {
+  if (content.damaged !== undefined) return false;
+  return durability === 'none' || content.flushed || content.boot === boot;
+}
+
+/** As {@link isTrusted}, of a content by its number. */
+export function isTrustedContent(context: Context, reader: Reader, content: string): boolean {
+  return isTrusted(context, getContent(reader, content));
+}
+
+/** Labels as they are kept: containerd's metadata has none that are empty. */
+export function keptLabels(labels: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
+}
+
+/** @throws LayerhookError SNAPSHOT_ARGUMENT */
+export function requireText(what: string, name: string): void {
+  if (name === '') throw new LayerhookError('SNAPSHOT_ARGUMENT', { what, reason: 'it is empty' });
+}

@@ -1,0 +1,59 @@
+import { LayerhookError } from '../errors/index.js';
+import { type Context, chainOf, keptLabels, requireName, requireText } from './context.js';
+import type { Writer } from './metadata/database.js';
+import { getName, nextContent, putContent, putName } from './metadata/records.js';
+import { mountsOf } from './mounts.js';
+import type { Mount, SnapshotOptions } from './types.js';
+
+/**
+ * Makes an active snapshot or a view.
+ *
+ * @param parent name of a committed snapshot, or ''
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
+ */
+export function createSnapshot(
+  context: Context,
+  kind: 'active' | 'view',
+  key: string,
+  parent: string,
+  options: SnapshotOptions = {},
+): Mount[] {
+  requireText('snapshot key', key);
+  return context.db.write((writer) => {
+    const below = parent === '' ? [] : parentChain(writer, context.client, parent);
+    if (getName(writer, context.client, key)) throw new LayerhookError('SNAPSHOT_EXISTS', { name: key });
+    const content = addSnapshot(context, writer, kind, key, parent, options);
+    context.directories.create(content, below[0]);
+    return mountsOf(context, kind, [content, ...below]);
+  });
+}
+
+function parentChain(writer: Writer, client: string, parent: string): string[] {
+  if (requireName(writer, client, parent).kind !== 'committed') {
+    const what = `parent ${parent}`;
+    throw new LayerhookError('SNAPSHOT_ARGUMENT', { what, reason: 'it is not a committed snapshot' });
+  }
+  return chainOf(writer, client, parent);
+}
+
+function addSnapshot(
+  { client, boot }: Context,
+  writer: Writer,
+  kind: 'active' | 'view',
+  key: string,
+  parent: string,
+  { labels }: SnapshotOptions,
+): string {
+  const content = nextContent(writer);
+  const created = Date.now();
+  putContent(writer, content, { created, boot, flushed: false });
+  putName(writer, client, key, {
+    kind,
+    parent,
+    content,
+    labels: keptLabels(labels),
+    created,
+    updated: created,
+  });
+  return content;
+}

@@ -1,0 +1,158 @@
+import { mkdirSync, mkdtempSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode, fsError } from '../errors/fs-error.js';
+import { fchmodat, UTIME_OMIT, utimensat } from '../system/attributes.js';
+import { fromText } from '../system/bytes.js';
+import { isErrno } from '../system/errno.js';
+import { AT_FDCWD } from '../system/files.js';
+import { removeTree } from '../system/remove.js';
+import { StatBuffer, statAt } from '../system/stat.js';
+import { copyRootAttributes } from './root-attributes.js';
+
+/** prefix of a directory that is being made; only who writes the metadata makes them */
+const TEMPORARY = 'new-';
+
+/** The files of a store: `metadata.mdb`, `snapshots/ID/{fs,work}`, `removed/`, `locks/`. */
+export class Directories {
+  readonly root: string;
+  readonly database: string;
+  readonly #snapshots: string;
+  readonly #removed: string;
+  readonly #locks: string;
+
+  constructor(root: string) {
+    this.root = root;
+    this.database = join(root, 'metadata.mdb');
+    this.#snapshots = join(root, 'snapshots');
+    this.#removed = join(root, 'removed');
+    this.#locks = join(root, 'locks');
+  }
+
+  /** Makes what is not there. @throws LayerhookError NO_SPACE, SYSTEM */
+  make(): void {
+    for (const path of [this.#snapshots, this.#removed, this.#locks]) {
+      inStore(`making ${path}`, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+    }
+  }
+
+  /** the directory of a content's own files */
+  fs(content: string): string {
+    return join(this.#snapshots, content, 'fs');
+  }
+
+  work(content: string): string {
+    return join(this.#snapshots, content, 'work');
+  }
+
+  /** the directory that is all of a content */
+  of(content: string): string {
+    return join(this.#snapshots, content);
+  }
+
+  /** a manifest by which a layer can be verified, if its extractor wrote one */
+  manifest(content: string): string {
+    return join(this.#snapshots, content, 'manifest.mtree');
+  }
+
+  lock(name: string): string {
+    return join(this.#locks, name);
+  }
+
+  /**
+   * Makes the directory of a content, whole or not at all. To be called inside a write transaction, so that nobody
+   * takes what is half made for a leftover.
+   *
+   * @param parent content below it, whose root's attributes it gets
+   */
+  create(content: string, parent: string | undefined): void {
+    inStore(`making ${this.of(content)}`, () => {
+      const temporary = mkdtempSync(join(this.#snapshots, TEMPORARY));
+      try {
+        const fs = join(temporary, 'fs');
+        mkdirSync(fs);
+        // the umask took its part
+        fchmodat(AT_FDCWD, fromText(fs), 0o755);
+        if (parent !== undefined) copyRootAttributes(this.fs(parent), fs);
+        mkdirSync(join(temporary, 'work'), { mode: 0o711 });
+        this.#place(temporary, content);
+      } catch (error) {
+        removeTree(temporary);
+        throw error;
+      }
+    });
+  }
+
+  /** Takes the directory of a content out of the way, to be removed for good by {@link empty}. */
+  discard(content: string): void {
+    inStore(`removing ${this.of(content)}`, () => this.#moveAway(content));
+  }
+
+  /** Removes what has been discarded, by whomever. */
+  empty(): void {
+    inStore(`emptying ${this.#removed}`, () => {
+      for (const name of readdirSync(this.#removed)) removeTree(join(this.#removed, name));
+    });
+  }
+
+  /** Names in `snapshots/`: contents, and what is half made. */
+  list(): string[] {
+    return inStore(`reading ${this.#snapshots}`, () => readdirSync(this.#snapshots));
+  }
+
+  exists(content: string): boolean {
+    return inStore(`reading ${this.of(content)}`, () => statAt(AT_FDCWD, fromText(this.fs(content)), stat));
+  }
+
+  /** Notes that a content was used now; false if its directory is not there. */
+  touch(content: string): boolean {
+    try {
+      utimensat(AT_FDCWD, fromText(this.of(content)), 0, UTIME_OMIT, 0, UTIME_NOW);
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return false;
+      // a store that may only be read is used all the same
+      if (isErrno(error, 'EROFS', 'EACCES', 'EPERM')) return this.exists(content);
+      throw fsError(error, `using ${this.of(content)}`);
+    }
+  }
+
+  /** When a content was last used, ms since the epoch; 0 if its directory is not there. */
+  lastUsed(content: string): number {
+    const path = fromText(this.of(content));
+    const found = inStore(`reading ${this.of(content)}`, () => statAt(AT_FDCWD, path, stat));
+    return found ? stat.mtimeSec * 1000 + stat.mtimeNsec / 1e6 : 0;
+  }
+
+  #place(temporary: string, content: string): void {
+    try {
+      renameSync(temporary, this.of(content));
+    } catch (error) {
+      if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
+      // left by a transaction that a power loss has undone, with the number that is now ours
+      this.#moveAway(content);
+      renameSync(temporary, this.of(content));
+    }
+  }
+
+  #moveAway(content: string): void {
+    const place = mkdtempSync(join(this.#removed, `${content}-`));
+    try {
+      renameSync(this.of(content), place);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** As nanoseconds of a time: now; utimensat(2). */
+const UTIME_NOW = 0x3fffffff;
+const stat = new StatBuffer();
+
+/** Runs file calls; what they throw is said of `what`. */
+function inStore<T>(what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw fsError(error, what);
+  }
+}

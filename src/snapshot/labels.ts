@@ -1,0 +1,24 @@
+import type { LayerRecord } from './metadata/records.js';
+import type { LayerIdentity } from './types.js';
+
+/** By which containerd tells a snapshotter, and we tell containerd, which layer a snapshot is: its chainID. */
+export const REF_LABEL = 'containerd.io/snapshot.ref';
+/** diffID of a layer that layerhook extracted. */
+export const DIFF_ID_LABEL = 'layerhook/diff-id';
+/** diffID of a layer that containerd extracted; since its version 2.3. */
+const CONTAINERD_DIFF_ID_LABEL = 'containerd.io/snapshot/diff-id';
+/** Of a snapshot whose owners containerd has mapped: it is not the layer as others know it. */
+const MAPPING_LABELS = ['containerd.io/snapshot/uidmapping', 'containerd.io/snapshot/gidmapping'];
+
+/** The labels of a committed snapshot that is a layer. */
+export function labelsOfLayer({ chainID, diffID }: LayerIdentity): Record<string, string> {
+  return { [REF_LABEL]: chainID, [DIFF_ID_LABEL]: diffID };
+}
+
+/** The layer that a snapshot is, as the labels with which it is committed say; undefined if they do not. */
+export function layerOfLabels(labels: Readonly<Record<string, string>> = {}): LayerRecord | undefined {
+  const chainID = labels[REF_LABEL];
+  if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;
+  const diffID = labels[DIFF_ID_LABEL] ?? labels[CONTAINERD_DIFF_ID_LABEL] ?? '';
+  return { diffID, map: '', chainIDs: [chainID], dependencies: null };
+}

@@ -1,0 +1,45 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { OverlayDirs } from '../system/overlay-options.js';
+import type { Context } from './context.js';
+import { overlayOptions } from './mount-options.js';
+import type { Kind, Mount } from './types.js';
+
+/**
+ * The mounts by which a snapshot is seen, as containerd's overlay snapshotter gives them.
+ *
+ * @param chain contents, the snapshot's own first
+ */
+export function mountsOf({ directories, overlayFlags }: Context, kind: Kind, chain: string[]): Mount[] {
+  const [own, ...below] = chain as [string, ...string[]];
+  const lowerdirs = below.map((content) => directories.fs(content));
+  const upperdir = directories.fs(own);
+  if (kind === 'active') {
+    if (lowerdirs.length === 0) return [bind(upperdir, 'rw')];
+    return [overlay({ workdir: directories.work(own), upperdir, lowerdirs }, overlayFlags)];
+  }
+  if (lowerdirs.length <= 1) return [bind(lowerdirs[0] ?? upperdir, 'ro')];
+  return [overlay({ lowerdirs }, overlayFlags)];
+}
+
+function bind(source: string, access: 'ro' | 'rw'): Mount {
+  return { type: 'bind', source, target: '', options: [access, 'rbind'] };
+}
+
+function overlay(dirs: OverlayDirs, flags: string[]): Mount {
+  const options = [...overlayOptions(dirs), ...flags];
+  return { type: 'overlay', source: 'overlay', target: '', options };
+}
+
+/** What every overlay of a store is mounted with, on this kernel and for this user. */
+export function neededOverlayFlags(): string[] {
+  return [
+    ...(isInUserNamespace() ? ['userxattr'] : []),
+    // where the kernel's default may be on, lowerdirs could not be shared by overlays
+    ...(existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : []),
+  ];
+}
+
+/** Whether root is someone else outside: trusted.* attributes are not for us then; user_namespaces(7). */
+function isInUserNamespace(): boolean {
+  return readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/).join(' ') !== '0 0 4294967295';
+}

@@ -1,0 +1,38 @@
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fsError } from '../errors/fs-error.js';
+import { bootId } from '../system/filesystem.js';
+import { Directories } from './directories.js';
+import { Database } from './metadata/database.js';
+import { neededOverlayFlags } from './mounts.js';
+import { Store } from './store.js';
+import type { StoreOptions } from './types.js';
+
+/**
+ * Opens a layer store, made if it is not there. Many processes may have it open at once; call `close` when done.
+ *
+ * @throws LayerhookError SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  return openStoreAt(options, bootId());
+}
+
+/** As {@link openStore}, under a boot that the caller names: a test can play a reboot. */
+export async function openStoreAt(
+  { root, client = 'layerhook', durability = 'boot' }: StoreOptions,
+  boot: string,
+): Promise<Store> {
+  const directories = new Directories(resolve(root));
+  makeRoot(directories.root);
+  directories.make();
+  const db = new Database(directories.database);
+  return new Store({ db, directories, client, durability, boot, overlayFlags: neededOverlayFlags() });
+}
+
+function makeRoot(root: string): void {
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw fsError(error, `making the store ${root}`);
+  }
+}
