@@ -1,7 +1,13 @@
 import { directoryCases } from './directories.js';
+import { failureCases } from './failure.js';
 import type { DriverCase } from './harness.js';
+import { hostileCases } from './hostile.js';
 import { linkCases } from './links.js';
 import { metadataCases } from './metadata.js';
+import { overlayDataCases } from './overlay-data.js';
+import { refreshCases } from './refresh.js';
+import { repackCases } from './repack.js';
+import { shapeCases, sharingCases } from './sharing.js';
 import { whiteoutCases } from './whiteouts.js';
 
 /**
@@ -14,4 +20,11 @@ export const driverSuite: readonly DriverCase[] = [
   ...whiteoutCases,
   ...linkCases,
   ...metadataCases,
+  ...overlayDataCases,
+  ...hostileCases,
+  ...failureCases,
+  ...shapeCases,
+  ...sharingCases,
+  ...repackCases,
+  ...refreshCases,
 ];

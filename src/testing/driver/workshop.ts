@@ -1,13 +1,15 @@
-import { existsSync, mkdtempSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { loadDriver } from '../../engine/driver.js';
 import { silentLogger } from '../../engine/log.js';
 import { type RepackOptions, type RepackResult, repack } from '../../engine/repack.js';
 import { type UnpackOptions, type UnpackResult, unpack } from '../../engine/unpack.js';
+import { fromText } from '../../system/bytes.js';
+import { unmount } from '../../system/mount.js';
+import { type MountInfo, mountsBelow, readMountInfo } from '../../system/mountinfo.js';
 import { removeTree } from '../../system/remove.js';
-import { type CaseWords, conformanceCase } from '../case.js';
+import { type CaseWords, conformanceCase, expect } from '../case.js';
 import { type BuiltImage, type ImageOptions, type RawLayer, writeImage } from '../image.js';
-import { detachBelow } from '../mounts.js';
 import { readTree, type Tree } from '../tree.js';
 import type { DriverCase, DriverHarness } from './harness.js';
 
@@ -17,19 +19,21 @@ export interface MadeBundle extends UnpackResult {
   tree(): Tree;
 }
 
-type UnpackMore = Partial<Pick<UnpackOptions, 'bundle' | 'hooks' | 'signal' | 'mtree' | 'onProgress'>>;
-type RepackMore = Partial<Omit<RepackOptions, 'image' | 'bundle'>> & { tag?: string };
+export type UnpackMore = Partial<Pick<UnpackOptions, 'bundle' | 'hooks' | 'signal' | 'mtree' | 'onProgress'>>;
+export type RepackMore = Partial<Omit<RepackOptions, 'image' | 'bundle'>> & { tag?: string };
 
 /** Makes images and bundles with the driver for one case, and takes them down after it. */
 export class Workshop {
   readonly directory: string;
   readonly #harness: DriverHarness;
   readonly #bundles = new Set<string>();
+  readonly #mountsBefore: number;
   #made = 0;
 
   constructor(harness: DriverHarness, directory: string) {
     this.#harness = harness;
     this.directory = directory;
+    this.#mountsBefore = this.mounts().length;
   }
 
   /** A path of its own, where nothing is. */
@@ -72,6 +76,29 @@ export class Workshop {
     });
   }
 
+  /** What is mounted in the case's directory now, and in the driver's store. */
+  mounts(): MountInfo[] {
+    const store = this.#harness.driverOptions?.store;
+    const places = typeof store === 'string' ? [this.directory, resolve(store)] : [this.directory];
+    const mounts = readMountInfo();
+    return places.flatMap((place) => mountsBelow(fromText(place), mounts));
+  }
+
+  /** @throws AssertionError if a bundle, or a trace of its making, is there */
+  assertGone(bundle: string): void {
+    const names = readdirSync(dirname(bundle)).filter((name) => name.includes(basename(bundle)));
+    expect(names.length === 0, `left behind: ${names.join(', ')}`);
+    const mounts = this.mounts().filter(({ mountPoint }) => mountPoint.startsWith(fromText(bundle)));
+    expect(mounts.length === 0, `left mounted: ${mounts.map(({ mountPoint }) => mountPoint).join(', ')}`);
+  }
+
+  /** As {@link assertGone}, and nothing else may be mounted than before the case. */
+  assertNothingLeft(bundle: string): void {
+    this.assertGone(bundle);
+    const mounts = this.mounts().map(({ mountPoint, type }) => `${mountPoint} (${type})`);
+    expect(mounts.length === this.#mountsBefore, `left mounted: ${mounts.join(', ')}`);
+  }
+
   /** Takes a bundle down. */
   async remove(bundle: string): Promise<void> {
     this.#bundles.delete(bundle);
@@ -89,7 +116,7 @@ export class Workshop {
     try {
       for (const bundle of [...this.#bundles]) if (existsSync(bundle)) await this.remove(bundle);
     } finally {
-      detachBelow(this.directory);
+      for (const { mountPoint } of this.mounts().reverse()) unmount(mountPoint, { detach: true });
       removeTree(this.directory);
     }
   }

@@ -1,0 +1,97 @@
+import { isLayerhookError } from '../../errors/index.js';
+import { type CaseWords, type Expected, expect, expectPaths, expectTree } from '../case.js';
+import { dir, file } from '../entries.js';
+import { LayerModel } from '../model.js';
+import type { RawEntry } from '../tar.js';
+import type { DriverCase } from './harness.js';
+import { unpackOrRefuse } from './hostile.js';
+import { driverCase } from './workshop.js';
+
+interface OverlayDataCase extends Pick<CaseWords, 'name'> {
+  layers(namespace: 'trusted' | 'user'): RawEntry[][];
+  expect: Expected;
+}
+
+const source = 'Linux, Documentation/filesystems/overlayfs.rst: "Nesting overlayfs mounts"';
+const lower = [dir('d'), file('d/a', 'a'), dir('d/sub'), file('d/sub/b'), file('f', 'f')];
+
+/** What means something to overlayfs, and nothing in an image. */
+const cases: OverlayDataCase[] = [
+  {
+    name: 'the xattr of an opaque directory',
+    layers: (ns) => [lower, [dir('d', { xattrs: { [`${ns}.overlay.opaque`]: 'y' } })]],
+    expect: { 'd/a': {}, 'd/sub/b': {} },
+  },
+  {
+    name: 'the xattr of a renamed directory',
+    layers: (ns) => [lower, [dir('x', { xattrs: { [`${ns}.overlay.redirect`]: '/d' } }), file('x/own')]],
+    expect: { 'x/own': {}, 'x/a': null, 'd/a': {} },
+  },
+  {
+    name: 'the xattrs of a file that is only metadata',
+    layers: (ns) => [
+      lower,
+      [
+        file('f', 'new', {
+          xattrs: { [`${ns}.overlay.metacopy`]: '', [`${ns}.overlay.redirect`]: '/d/a' },
+        }),
+      ],
+    ],
+    expect: { f: { size: 3 }, 'd/a': { size: 1 } },
+  },
+  {
+    name: 'the xattr of a whiteout',
+    layers: (ns) => [
+      lower,
+      [
+        dir('d', { xattrs: { [`${ns}.overlay.opaque`]: 'x' } }),
+        file('d/a', '', { xattrs: { [`${ns}.overlay.whiteout`]: 'y' } }),
+      ],
+    ],
+    expect: { 'd/a': { size: 0 }, 'd/sub/b': {} },
+  },
+];
+
+function overlayDataCase({ name, layers, expect: expected }: OverlayDataCase): DriverCase[] {
+  const rule = "the image is refused, or overlayfs' attributes in it are data that does not act";
+  return (['trusted', 'user'] as const).map((namespace) =>
+    driverCase({ name: `overlay data: ${name}, ${namespace}`, rule, source }, async (workshop) => {
+      const made = layers(namespace);
+      const bundle = await unpackOrRefuse(workshop, made);
+      if (bundle === null) return;
+      expectPaths(bundle.tree(), expected);
+      expectTree(bundle.tree(), LayerModel.of(made).tree(), (_, field) => field === 'xattrs');
+    }),
+  );
+}
+
+const device = driverCase(
+  {
+    name: 'overlay data: a character device 0:0',
+    rule: 'the image is refused, or the device is there and hides nothing',
+    source,
+  },
+  async (workshop) => {
+    const zero: RawEntry = { name: 'f', type: 'char', devMajor: 0, devMinor: 0 };
+    const bundle = await unpackOrRefuse(workshop, [lower, [zero]]);
+    if (bundle !== null) expectPaths(bundle.tree(), { f: { type: 'char', device: '0,0' } });
+  },
+);
+
+const names = ['.wh.', '.wh..', '.wh...', 'd/.wh.', 'd/.wh..', 'd/.wh...'].map((name) =>
+  driverCase(
+    {
+      name: `a whiteout of no name is refused: ${name}`,
+      rule: 'the layer is refused with LAYER_ENTRY, and nothing is left of it',
+      source: 'umoci deletes the whole bundle on .wh... at the root',
+    },
+    async (workshop) => {
+      const bundle = workshop.path('bundle');
+      const outcome = await workshop.unpack([lower, [file(name)]], { bundle }).catch((error) => error);
+      expect(isLayerhookError(outcome, 'LAYER_ENTRY'), `unpacked, or failed otherwise: ${outcome}`);
+      workshop.assertNothingLeft(bundle);
+    },
+  ),
+);
+
+export const overlayDataCases = [...cases.flatMap(overlayDataCase), device, ...names];

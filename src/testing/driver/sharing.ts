@@ -1,0 +1,245 @@
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, expectPaths, expectTree } from '../case.js';
+import { dir, file, hardlink, symlink } from '../entries.js';
+import { LayerModel } from '../model.js';
+import type { RawEntry } from '../tar.js';
+import { driverCase } from './workshop.js';
+
+/** A little of everything, in layers that hide, replace and extend each other. */
+export function richLayers(): RawEntry[][] {
+  return [
+    [
+      dir('.', { mode: 0o711, mtime: 11.5 }),
+      ...[
+        dir('etc', { mode: 0o750, gid: 4, mtime: 7.25 }),
+        file('etc/passwd', 'root:x:0:0', { mtime: 8.125 }),
+      ],
+      ...[dir('usr'), dir('usr/lib', { mtime: 3 }), file('usr/lib/a', 'a'), symlink('lib', 'usr/lib')],
+      ...[dir('old'), file('old/x', 'x'), dir('keep'), file('keep/f', 'f', { xattrs: { 'user.x': '1' } })],
+      ...[file('suid', 's', { mode: 0o4755, uid: 5 }), hardlink('suid2', 'suid')],
+      { name: 'null', type: 'char', devMajor: 1, devMinor: 3 },
+    ],
+    [file('etc/motd', 'hello'), file('.wh.old'), file('lib/b', 'b'), { name: 'fifo', type: 'fifo' }],
+    [file('keep/.wh..wh..opq'), file('keep/g', 'g'), hardlink('etc/shadow', 'etc/passwd'), file('new\n\xff')],
+  ];
+}
+
+/** Changes a root filesystem in every way. */
+function change(rootfs: string): void {
+  const at = (name: string) => join(rootfs, name);
+  writeFileSync(at('etc/passwd'), 'changed', { flag: 'r+' });
+  chmodSync(at('suid'), 0o600);
+  renameSync(at('etc/motd'), at('etc/motd2'));
+  rmSync(at('keep'), { recursive: true });
+  mkdirSync(at('made'));
+  writeFileSync(at('usr/lib/new'), 'new');
+  chmodSync(rootfs, 0o700);
+}
+
+const store = 'docs/drivers.md: a driver with a store gives every bundle the same tree';
+const private_ = 'a bundle is its own: what layers share is read-only';
+
+export const sharingCases = [
+  driverCase(
+    {
+      name: 'a second unpack gives the same tree as the first',
+      rule: 'what a store keeps loses nothing',
+      source: store,
+    },
+    async (workshop) => {
+      const image = workshop.image(richLayers());
+      const expected = LayerModel.of(richLayers()).tree();
+      for (let i = 0; i < 2; i++) expectTree((await workshop.unpack(image)).tree(), expected);
+    },
+  ),
+  driverCase(
+    {
+      name: 'two bundles of one image do not see what changes in the other',
+      rule: 'files, modes, names and the root directory of one bundle change in it alone',
+      source: private_,
+    },
+    async (workshop) => {
+      const image = workshop.image(richLayers());
+      const [first, second] = [await workshop.unpack(image), await workshop.unpack(image)];
+      const before = second.tree();
+      change(first.rootfs);
+      const changed = first.tree();
+      expectTree(second.tree(), before);
+      rmSync(join(second.rootfs, 'usr'), { recursive: true });
+      expectTree(first.tree(), changed);
+    },
+  ),
+  driverCase(
+    {
+      name: 'a bundle made after another was changed is as the image says',
+      rule: 'changes in a bundle never come into the store',
+      source: private_,
+    },
+    async (workshop) => {
+      const image = workshop.image(richLayers());
+      const first = await workshop.unpack(image);
+      change(first.rootfs);
+      const expected = LayerModel.of(richLayers()).tree();
+      expectTree((await workshop.unpack(image)).tree(), expected);
+      await workshop.remove(first.bundle);
+      expectTree((await workshop.unpack(image)).tree(), expected);
+    },
+  ),
+  driverCase(
+    {
+      name: 'the same layer above other parents',
+      rule: 'what a layer does not say (parents, hardlinks, symlinked parents) comes from the layers below in this image',
+      source: 'image-spec config.md: a layer is known by its chainID, not its diffID',
+    },
+    async (workshop) => {
+      const top = [
+        file('d/e/f', 'f'),
+        hardlink('h', 'd/t'),
+        file('l/g', 'g'),
+        file('d/.wh.gone'),
+        file('x/y/z'),
+      ];
+      const bases = [
+        [
+          dir('d', { mode: 0o700, mtime: 5 }),
+          file('d/t', 'one'),
+          file('d/gone'),
+          dir('m'),
+          symlink('l', 'm'),
+        ],
+        [
+          dir('d', { uid: 6, gid: 7 }),
+          file('d/t', 'two!', { uid: 3 }),
+          dir('d/e', { mode: 0o711 }),
+          dir('l'),
+        ],
+        [
+          file('d/t', 'three'),
+          dir('d/gone'),
+          file('d/gone/x'),
+          dir('x', { mode: 0o1777 }),
+          symlink('l', '/x'),
+        ],
+      ];
+      for (const base of bases) {
+        const { tree } = await workshop.unpack([base, top]);
+        expectTree(tree(), LayerModel.of([base, top]).tree());
+      }
+    },
+  ),
+  driverCase(
+    {
+      name: 'an image that is another one with a layer more',
+      rule: 'layers that are there already are used, and those on top are added',
+      source: store,
+    },
+    async (workshop) => {
+      const layers = richLayers();
+      for (const count of [2, 3, 1]) {
+        const some = layers.slice(0, count);
+        expectTree((await workshop.unpack(some)).tree(), LayerModel.of(some).tree());
+      }
+    },
+  ),
+  driverCase(
+    {
+      name: 'bundles of one image made at the same time',
+      rule: 'whoever extracts a layer, every bundle gets the whole tree',
+      source: 'several processes may use a store at once',
+    },
+    async (workshop) => {
+      const layers = [...richLayers(), [file('at-the-same-time', String(Math.random()))]];
+      const image = workshop.image(layers);
+      const expected = LayerModel.of(layers).tree();
+      const bundles = await Promise.all([1, 2, 3].map(() => workshop.unpack(image)));
+      for (const { tree } of bundles) expectTree(tree(), expected);
+    },
+  ),
+  driverCase(
+    {
+      name: 'a bundle that is removed leaves nothing, and the others as they are',
+      rule: 'no file, directory or mount of it is left',
+      source: 'docs/hook-protocol.md, bundle.ociv1.remove',
+    },
+    async (workshop) => {
+      const image = workshop.image(richLayers());
+      const [first, second] = [await workshop.unpack(image), await workshop.unpack(image)];
+      await workshop.remove(second.bundle);
+      workshop.assertGone(second.bundle);
+      expectTree(first.tree(), LayerModel.of(richLayers()).tree());
+      await workshop.remove(first.bundle);
+      workshop.assertNothingLeft(first.bundle);
+    },
+  ),
+  driverCase(
+    {
+      name: 'config.json is made over a root filesystem that is whole',
+      rule: 'after assemble, rootfs is usable: bundle.config finds the files of the image there',
+      source: 'docs/hook-protocol.md, unpack.ociv1.bundle.assemble',
+    },
+    async (workshop) => {
+      const seen: string[] = [];
+      const { bundle } = await workshop.unpack(workshop.image(richLayers()), {
+        hooks: {
+          'unpack.ociv1.bundle.config': ({ rootfs, spec }) => {
+            seen.push(readFileSync(join(rootfs, 'etc/passwd'), 'utf8'));
+            return { ...spec, hostname: 'hooked' };
+          },
+        },
+      });
+      expect(seen.join() === 'root:x:0:0', `bundle.config found in etc/passwd: ${seen.join()}`);
+      const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
+      expect(
+        spec.hostname === 'hooked' && spec.root?.path === 'rootfs',
+        'config.json is not what the hook made',
+      );
+    },
+  ),
+  driverCase(
+    {
+      name: 'the user of config.json is looked up in the assembled root filesystem',
+      rule: 'names of users resolve by etc/passwd as the topmost layer has it',
+      source: 'image-spec config.md, "User"',
+    },
+    async (workshop) => {
+      const layers = [[file('etc/passwd', 'web:x:1:1::/:/\n')], [file('etc/passwd', 'web:x:33:34::/:/\n')]];
+      const { bundle } = await workshop.unpack(workshop.image(layers, { config: { User: 'web' } }));
+      const { user } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')).process;
+      expect(user.uid === 33 && user.gid === 34, `the user is ${user.uid}:${user.gid}, not 33:34`);
+    },
+  ),
+];
+
+const shapes = 'image-spec manifest.md, "layers": an array of any length';
+
+function shapeCase(name: string, rule: string, layers: () => RawEntry[][]) {
+  return driverCase({ name, rule, source: shapes }, async (workshop) => {
+    const made = layers();
+    const { tree, rootfs } = await workshop.unpack(made);
+    expectTree(tree(), LayerModel.of(made).tree());
+    writeFileSync(join(rootfs, 'written'), 'w');
+    expectPaths(tree(), { written: { size: 1 } });
+  });
+}
+
+export const shapeCases = [
+  shapeCase('an image without layers', 'rootfs is an empty directory that can be written to', () => []),
+  shapeCase('an image of one layer', 'rootfs is that layer, and can be written to', () => [[file('f', 'f')]]),
+  shapeCase('an image of a layer that is empty', 'a layer may have no entries', () => [[], [file('f')], []]),
+  shapeCase(
+    'an image that has a layer twice',
+    'the same layer may come again, and hides what came between',
+    () => {
+      const twice = [file('f', 'first'), file('d/.wh.g')];
+      return [twice, [file('f', 'second'), file('d/g')], twice];
+    },
+  ),
+  shapeCase('an image of 130 layers', 'the number of layers is not limited by how mounts are made', () =>
+    Array.from({ length: 130 }, (_, at) => [
+      ...[file('top', `${at}`), file(`all/f${at}`, `${at}`), dir(`own${at % 7}`, { mtime: at })],
+      ...(at > 0 ? [file(`all/.wh.f${at - 1}-`), file(`own${(at - 1) % 7}/.wh..wh..opq`)] : []),
+      file(`own${at % 7}/f${at}`),
+    ]),
+  ),
+];
