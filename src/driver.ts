@@ -1,7 +1,9 @@
 /** `layerhook/driver`: what a driver needs at every call, without loading what unpacks and repacks. */
 export * from './engine/points.js';
 export * from './errors/index.js';
+export { chainIDs } from './image/chain.js';
 export type * from './image/types.js';
+export { isHostXattr } from './layer/generate/xattrs.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export * from './system/bytes.js';

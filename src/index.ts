@@ -1,4 +1,5 @@
 /** The public API of layerhook: what a library user, a hook module or a driver may import. */
+export { type ApplyLayerOptions, applyLayer } from './engine/apply-layer.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/insert.js';
 export * from './engine/log.js';
 export { type ManifestCheck, openManifestCheck, readManifest } from './engine/manifest-check.js';

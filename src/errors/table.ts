@@ -33,6 +33,11 @@ export const errorTable = {
     hint: 'the layout is corrupt; copy the image again',
     exit: 1,
   },
+  BTRFS_REQUIRED: {
+    message: 'the btrfs driver cannot use {path}: {reason}',
+    hint: 'store and bundle must be on one btrfs; choose a store with --store, or another driver',
+    exit: 1,
+  },
   BUNDLE_EXISTS: {
     message: 'bundle {path} already has a {what}',
     hint: 'name a bundle directory that does not exist, or remove it first',

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fromText, LayerhookError } from 'layerhook/driver';
+import { filesystemOf } from 'layerhook/system';
+import { filesystemID } from './subvolume.js';
+
+/**
+ * Sees to it that snapshots of the store can be where the bundle is.
+ *
+ * @param store directory of the store, which need not exist yet
+ * @param bundle path of the bundle, for the error; `directory` is where its rootfs is made
+ * @throws LayerhookError BTRFS_REQUIRED
+ */
+export function checkPlace(
+  store: string,
+  { bundle, directory }: { bundle: string; directory: string },
+): void {
+  const existing = nearest(store);
+  const own = filesystemID(existing);
+  if (own === undefined)
+    throw required(`store ${store}`, `it is on ${filesystemOf(fromText(existing)).type}, not on btrfs`);
+  const other = filesystemID(directory);
+  if (other === own) return;
+  const where = other === undefined ? `on ${filesystemOf(fromText(directory)).type}` : 'on another btrfs';
+  throw required(`bundle ${bundle}`, `it is ${where}, the store ${store} on a btrfs of its own`);
+}
+
+function required(path: string, reason: string): LayerhookError {
+  return new LayerhookError('BTRFS_REQUIRED', { path, reason });
+}
+
+function nearest(path: string): string {
+  let at = path;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  return at;
+}

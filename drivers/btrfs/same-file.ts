@@ -1,0 +1,94 @@
+import { readSync } from 'node:fs';
+import { isHostXattr } from 'layerhook/driver';
+import {
+  type ByteString,
+  close,
+  O,
+  openat,
+  pathIn,
+  readlinkat,
+  readXattrs,
+  S,
+  StatBuffer,
+} from 'layerhook/system';
+
+/** A file in an open directory, and what stat says of it. */
+export interface Spot {
+  dirfd: number;
+  name: ByteString;
+  stat: FileStat;
+}
+
+/** What statx(2) says of a file, with numbers as one where the kernel has two. */
+export class FileStat extends StatBuffer {
+  /** btrfs counts them up from 256: exact in a number */
+  get inode(): number {
+    return this.inoHigh * 2 ** 32 + this.inoLow;
+  }
+  /** ns since the epoch */
+  get ctime(): bigint {
+    return BigInt(this.ctimeSec) * 1_000_000_000n + BigInt(this.ctimeNsec);
+  }
+}
+
+const blocks = [Buffer.alloc(256 * 1024), Buffer.alloc(256 * 1024)] as const;
+
+/**
+ * Whether an image would have nothing to say of the difference of two files, their names and other links aside. Times
+ * count in seconds, as in umoci's manifest, and what belongs to the host does not.
+ *
+ * @throws SystemError
+ */
+export function sameFile(a: Spot, b: Spot): boolean {
+  return sameStat(a.stat, b.stat) && sameXattrs(a, b) && sameContent(a, b);
+}
+
+function sameStat(a: StatBuffer, b: StatBuffer): boolean {
+  if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
+  if (a.mtimeSec !== b.mtimeSec) return false;
+  if (a.isFile || a.isSymlink) return a.size === b.size;
+  const isDevice = a.type === S.IFCHR || a.type === S.IFBLK;
+  return !isDevice || (a.rdevMajor === b.rdevMajor && a.rdevMinor === b.rdevMinor);
+}
+
+function sameXattrs(a: Spot, b: Spot): boolean {
+  const [before, after] = [a, b].map(({ dirfd, name }) => {
+    const found = [...readXattrs(pathIn(dirfd, name))].filter(([key]) => !isHostXattr(key));
+    return new Map(found);
+  }) as [Map<ByteString, Buffer>, Map<ByteString, Buffer>];
+  if (before.size !== after.size) return false;
+  return [...before].every(([key, value]) => after.get(key)?.equals(value) === true);
+}
+
+function sameContent(a: Spot, b: Spot): boolean {
+  if (a.stat.isSymlink) return readlinkat(a.dirfd, a.name) === readlinkat(b.dirfd, b.name);
+  if (!a.stat.isFile || a.stat.size === 0) return true;
+  const fds: number[] = [];
+  try {
+    for (const { dirfd, name } of [a, b])
+      fds.push(openat(dirfd, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY));
+    return sameBytes(fds[0]!, fds[1]!);
+  } finally {
+    fds.forEach(close);
+  }
+}
+
+function sameBytes(a: number, b: number): boolean {
+  for (;;) {
+    const length = readSync(a, blocks[0]);
+    if (readFully(b, blocks[1], length) !== length) return false;
+    if (length === 0) return readSync(b, blocks[1]) === 0;
+    if (blocks[0].compare(blocks[1], 0, length, 0, length) !== 0) return false;
+  }
+}
+
+/** Reads `length` bytes, or what there is. */
+function readFully(fd: number, out: Buffer, length: number): number {
+  let done = 0;
+  while (done < length) {
+    const read = readSync(fd, out, done, length - done, null);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Digest, MapOptions } from 'layerhook/driver';
+import { flock, StatBuffer, statFd } from 'layerhook/system';
+import { deleteSubvolume } from './remove.js';
+import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from './subvolume.js';
+
+/** Milliseconds between two looks at whether another process has let go of a lock. */
+const patience = 20;
+const unfinished = '.partial';
+
+/** The right to make one subvolume of the store. */
+export interface Making {
+  /** the directory to fill, once begun */
+  path: string;
+  /** Makes what is there the store's, whole and read-only. */
+  commit(): void;
+  /** Removes what is there, unless it was committed, and lets others try. */
+  release(): void;
+}
+
+/**
+ * Read-only subvolumes, each with the tree that all layers of a chain make together. One that has its name is whole and
+ * on disk; it is made under another name, with a lock that dies with its process.
+ */
+export class SubvolumeStore {
+  readonly #root: string;
+  #swept = false;
+
+  /** @param root directory on a btrfs; made, with mode 0700, when something is to be kept */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Where the subvolume of this name is, or would be. */
+  path(name: string): string {
+    return join(this.#root, name);
+  }
+
+  has(name: string): boolean {
+    return existsSync(this.path(name));
+  }
+
+  /**
+   * Takes the right to make a subvolume, waiting while another has it.
+   *
+   * @returns null if the subvolume is there now
+   * @throws the reason of the signal
+   */
+  async make(name: string, signal: AbortSignal): Promise<Making | null> {
+    mkdirSync(join(this.#root, 'locks'), { recursive: true, mode: 0o700 });
+    for (;;) {
+      signal.throwIfAborted();
+      const lock = this.#tryLock(name);
+      if (lock !== null && !this.has(name)) return this.#making(name, lock);
+      lock?.();
+      if (lock !== null) return null;
+      await wait(patience, undefined, { signal });
+    }
+  }
+
+  /** Starts what is made: empty, or as the subvolume `below` is. @throws SystemError */
+  begin(making: Making, below: string | null): void {
+    this.#sweep();
+    this.#remove(making.path);
+    if (below === null) createSubvolume(making.path);
+    else snapshotSubvolume(this.path(below), making.path);
+  }
+
+  #making(name: string, unlock: () => void): Making {
+    const path = this.path(name) + unfinished;
+    return {
+      path,
+      commit: () => {
+        flushFilesystem(path);
+        setReadOnly(path, true);
+        renameSync(path, this.path(name));
+      },
+      release: () => {
+        this.#remove(path);
+        unlock();
+      },
+    };
+  }
+
+  /** Removes what killed processes have left. */
+  #sweep(): void {
+    if (this.#swept) return;
+    this.#swept = true;
+    for (const entry of readdirSync(this.#root)) {
+      if (!entry.endsWith(unfinished)) continue;
+      const unlock = this.#tryLock(basename(entry, unfinished));
+      if (unlock === null) continue;
+      this.#remove(join(this.#root, entry));
+      unlock();
+    }
+  }
+
+  #remove(path: string): void {
+    if (existsSync(path)) deleteSubvolume(path);
+  }
+
+  /** Gives what unlocks; null if another has the lock. The file goes with the lock: who has waited for it looks again. */
+  #tryLock(name: string): (() => void) | null {
+    const file = join(this.#root, 'locks', name);
+    const stat = new StatBuffer();
+    for (;;) {
+      const fd = openSync(file, 'a', 0o600);
+      if (!flock(fd, 'exclusive')) {
+        closeSync(fd);
+        return null;
+      }
+      statFd(fd, stat);
+      if (stat.nlink > 0)
+        return () => {
+          unlinkSync(file);
+          closeSync(fd);
+        };
+      closeSync(fd);
+    }
+  }
+}
+
+/** The name of a chain's subvolume: its chainID, and a digest of the map that its owners went through, if any did. */
+export function subvolumeName(chainID: Digest, { uidMappings, gidMappings, rootless }: MapOptions): string {
+  const name = chainID.replace(':', '-');
+  if (uidMappings.length === 0 && gidMappings.length === 0 && !rootless) return name;
+  const ranges = [uidMappings, gidMappings].map((map) =>
+    map.map(({ containerID, hostID, size }) => [containerID, hostID, size]),
+  );
+  const digest = createHash('sha256').update(JSON.stringify([...ranges, rootless]));
+  return `${name}-${digest.digest('hex').slice(0, 16)}`;
+}

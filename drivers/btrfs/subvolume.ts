@@ -1,0 +1,150 @@
+import { basename, dirname } from 'node:path';
+import {
+  AT_FDCWD,
+  type ByteString,
+  close,
+  fromText,
+  ioctl,
+  ioctlNumber,
+  O,
+  openat,
+  StatBuffer,
+  statFd,
+  tryIoctl,
+  tryOpenat,
+} from 'layerhook/system';
+
+/** What btrfs knows of a subvolume; btrfs-subvolume(8), "show". */
+export interface SubvolumeInfo {
+  uuid: string;
+  /** uuid of what it is a snapshot of; zeros for none */
+  parentUuid: string;
+  /** the transaction that made it: what was changed in it since has a higher number */
+  generation: bigint;
+  /** when that was, in ns since the epoch */
+  created: bigint;
+}
+
+/** Inode number of the root of each subvolume; BTRFS_FIRST_FREE_OBJECTID. */
+export const rootInode = 256;
+
+/** linux/btrfs.h; the struct sizes are part of the numbers. */
+const magic = 0x94;
+const volArgs = 4096;
+const subvolInfoSize = 504;
+const fsInfoSize = 1024;
+const request = {
+  sync: ioctlNumber('none', magic, 8, 0),
+  snapDestroy: ioctlNumber('write', magic, 15, volArgs),
+  waitSync: ioctlNumber('write', magic, 22, 8),
+  snapCreate: ioctlNumber('write', magic, 23, volArgs),
+  startSync: ioctlNumber('read', magic, 24, 8),
+  subvolCreate: ioctlNumber('write', magic, 24, volArgs),
+  getFlags: ioctlNumber('read', magic, 25, 8),
+  setFlags: ioctlNumber('write', magic, 26, 8),
+  fsInfo: ioctlNumber('read', magic, 31, fsInfoSize),
+  subvolInfo: ioctlNumber('read', magic, 60, subvolInfoSize),
+} as const;
+const readOnlyFlag = 2n;
+
+/** Makes an empty subvolume. @throws SystemError */
+export function createSubvolume(path: string): void {
+  withDirectory(dirname(path), (fd) =>
+    ioctl(fd, request.subvolCreate, nameArgs(fromText(basename(path)), 56), fromText(path)),
+  );
+}
+
+/**
+ * Makes a writable snapshot of a subvolume, which is on disk when this returns, data included.
+ *
+ * @throws SystemError
+ */
+export function snapshotSubvolume(source: string, path: string): void {
+  withDirectory(source, (from) => {
+    const args = nameArgs(fromText(basename(path)), 56);
+    args.writeBigInt64LE(BigInt(from));
+    withDirectory(dirname(path), (fd) => ioctl(fd, request.snapCreate, args, fromText(path)));
+  });
+}
+
+/**
+ * Deletes a subvolume in an open directory that has no others in it: 0, or a negative errno. Its space is freed in
+ * the background.
+ */
+export function tryDestroyAt(dirfd: number, name: ByteString): number {
+  return tryIoctl(dirfd, request.snapDestroy, nameArgs(name, 8));
+}
+
+/** Makes a subvolume read-only or writable. @throws SystemError */
+export function setReadOnly(path: string, readOnly: boolean): void {
+  withDirectory(path, (fd) => {
+    const flags = Buffer.alloc(8);
+    ioctl(fd, request.getFlags, flags, fromText(path));
+    const others = flags.readBigUInt64LE() & ~readOnlyFlag;
+    flags.writeBigUInt64LE(readOnly ? others | readOnlyFlag : others);
+    ioctl(fd, request.setFlags, flags, fromText(path));
+  });
+}
+
+/** What btrfs knows of the subvolume whose root is `path`; undefined if it is none, or not there. */
+export function subvolumeInfo(path: string): SubvolumeInfo | undefined {
+  return withDirectoryIfThere(path, (fd) => {
+    const stat = new StatBuffer();
+    statFd(fd, stat);
+    if (stat.ino !== BigInt(rootInode)) return undefined;
+    const info = Buffer.alloc(subvolInfoSize);
+    if (tryIoctl(fd, request.subvolInfo, info) < 0) return undefined;
+    return {
+      uuid: info.toString('hex', 296, 312),
+      parentUuid: info.toString('hex', 312, 328),
+      generation: info.readBigUInt64LE(352),
+      created: info.readBigUInt64LE(392) * 1_000_000_000n + BigInt(info.readUInt32LE(400)),
+    };
+  });
+}
+
+/** What tells one btrfs from another; undefined where `path` is on another kind of filesystem. */
+export function filesystemID(path: string): string | undefined {
+  return withDirectoryIfThere(path, (fd) => {
+    const info = Buffer.alloc(fsInfoSize);
+    return tryIoctl(fd, request.fsInfo, info) < 0 ? undefined : info.toString('hex', 16, 32);
+  });
+}
+
+/** Writes all that is cached of a filesystem, data included, to its device. @throws SystemError */
+export function flushFilesystem(path: string): void {
+  withDirectory(path, (fd) => ioctl(fd, request.sync, Buffer.alloc(0), fromText(path)));
+}
+
+/** Ends the transaction under way, so that the trees say what the files are now; data may follow later. */
+export function commitTransaction(fd: number): void {
+  const transaction = Buffer.alloc(8);
+  if (tryIoctl(fd, request.startSync, transaction) === 0) tryIoctl(fd, request.waitSync, transaction);
+}
+
+/** An argument with a name at `offset`; the rest of it is zeros. */
+function nameArgs(name: ByteString, offset: number): Buffer {
+  const args = Buffer.alloc(volArgs);
+  args.write(name, offset, 'latin1');
+  return args;
+}
+
+/** Opens a directory for the time of a call. @throws SystemError */
+export function withDirectory<T>(path: string, use: (fd: number) => T): T {
+  const fd = openat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  try {
+    return use(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+function withDirectoryIfThere<T>(path: string, use: (fd: number) => T): T | undefined {
+  const fd = tryOpenat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  if (fd < 0) return undefined;
+  try {
+    return use(fd);
+  } finally {
+    close(fd);
+  }
+}
