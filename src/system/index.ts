@@ -10,6 +10,7 @@ export * from './bytes.js';
 export * from './errno.js';
 export * from './files.js';
 export * from './filesystem.js';
+export * from './ioctl.js';
 export * from './lock.js';
 export * from './mount.js';
 export * from './mountinfo.js';

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
 
 /**
- * Whether everything that a test needs is here: `root`, or programs by name (on PATH, or absolute paths).
+ * Whether everything that a test needs is here: `root`, `loop-btrfs` (a kernel that mounts a btrfs in a file), or
+ * programs by name (on PATH, or absolute paths).
  *
  * If something is missing the test passes with a logged reason, which the test runner counts as skipped;
  * with LAYERHOOK_REQUIRE_PEERS=1 (as in CI) the test fails instead.
@@ -10,7 +12,7 @@ import type { ExecutionContext } from 'ava';
  * @example if (!requires(t, 'root', 'umoci')) return;
  */
 export function requires(t: ExecutionContext<unknown>, ...needs: string[]): boolean {
-  const missing = needs.filter((need) => (need === 'root' ? process.getuid?.() !== 0 : !hasProgram(need)));
+  const missing = needs.filter((need) => !isHere(need));
   if (missing.length === 0) return true;
   const reason = `needs ${missing.join(', ')}`;
   if (process.env.LAYERHOOK_REQUIRE_PEERS === '1') t.fail(reason);
@@ -19,6 +21,17 @@ export function requires(t: ExecutionContext<unknown>, ...needs: string[]): bool
     t.pass();
   }
   return false;
+}
+
+function isHere(need: string): boolean {
+  if (need === 'root') return process.getuid?.() === 0;
+  if (need === 'loop-btrfs') return existsSync('/dev/loop-control') && hasBtrfs();
+  return hasProgram(need);
+}
+
+function hasBtrfs(): boolean {
+  const isKnown = () => /\tbtrfs$/m.test(readFileSync('/proc/filesystems', 'utf8'));
+  return isKnown() || (spawnSync('modprobe', ['btrfs']).status === 0 && isKnown());
 }
 
 function hasProgram(name: string): boolean {
