@@ -1,10 +1,18 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { DeltaContext, Driver, ImageContext, RefreshContext, RemoveContext } from 'layerhook/driver';
+import type {
+  DeltaContext,
+  Digest,
+  Driver,
+  MapOptions,
+  RefreshContext,
+  RemoveContext,
+} from 'layerhook/driver';
 import { chainIDs, declined, fsError } from 'layerhook/driver';
-import { storeOf } from './options.js';
+import { subvolumeName, type Variant } from './names.js';
+import { readOptions } from './options.js';
 import { checkPlace } from './place.js';
-import { SubvolumeStore, subvolumeName } from './store.js';
+import { SubvolumeStore } from './store.js';
 import { snapshotSubvolume, subvolumeInfo } from './subvolume.js';
 import { Unpacking } from './unpacking.js';
 
@@ -13,14 +21,14 @@ import { Unpacking } from './unpacking.js';
  * layer applied on top; a bundle's rootfs is a writable snapshot of the last.
  */
 export default function btrfsDriver(options: Record<string, unknown>): Driver {
-  const root = storeOf(options);
-  const store = new SubvolumeStore(root);
+  const { root, durability } = readOptions(options);
+  const store = new SubvolumeStore(root, durability);
   const unpackings = new Map<string, Unpacking>();
   return {
     name: 'btrfs',
+    mtree: 'never',
     hooks: {
       'unpack.ociv1.layer.try-skip': async (context) => {
-        if (context.keepDirlinks) return declined;
         checkPlace(root, { bundle: context.bundle, directory: dirname(context.rootfs) });
         const unpacking = unpackings.get(context.rootfs) ?? new Unpacking(store, context);
         unpackings.set(context.rootfs, unpacking);
@@ -31,11 +39,11 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
         return target === undefined ? declined : { target, format: 'plain' };
       },
       'unpack.ociv1.layer.post-extract': (context) => unpackings.get(context.rootfs)?.commit(context),
-      'unpack.ociv1.bundle.assemble': (context) => {
-        const unpacking = unpackings.get(context.rootfs);
-        unpackings.delete(context.rootfs);
-        if (unpacking?.isComplete !== true) return declined;
-        assemble(store, context);
+      'unpack.ociv1.bundle.assemble': ({ rootfs }) => {
+        const whole = unpackings.get(rootfs)?.whole;
+        unpackings.delete(rootfs);
+        if (whole === undefined) return declined;
+        assemble(store.path(whole), rootfs);
       },
       'repack.ociv1.layer.delta-list': (context) => listDelta(store, context),
       'repack.ociv1.layer.refresh-bundle': (context) => refresh(store, context),
@@ -49,20 +57,17 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
 }
 
 /** Makes the empty rootfs a snapshot of what the layers make. */
-function assemble(store: SubvolumeStore, { rootfs, config, map }: ImageContext): void {
-  const top = chainIDs(config.rootfs.diff_ids).at(-1)!;
+function assemble(layers: string, rootfs: string): void {
   try {
     rmdirSync(rootfs);
-    snapshotSubvolume(store.path(subvolumeName(top, map)), rootfs);
+    snapshotSubvolume(layers, rootfs);
   } catch (error) {
     throw fsError(error, `cannot make a snapshot at ${rootfs}`);
   }
 }
 
 async function listDelta(store: SubvolumeStore, { rootfs, config, map, log }: DeltaContext) {
-  const layers = chainIDs(config.rootfs.diff_ids).map((chainID) => store.path(subvolumeName(chainID, map)));
-  const { baseOf } = await import('./lineage.js');
-  const base = baseOf(rootfs, layers);
+  const { base } = (await lineageOf(store, rootfs, chainIDs(config.rootfs.diff_ids), map)) ?? {};
   if (base === undefined) {
     log.debug('the rootfs is no snapshot of a layer that is in the store');
     return declined;
@@ -71,20 +76,36 @@ async function listDelta(store: SubvolumeStore, { rootfs, config, map, log }: De
   return compareWithBase(rootfs, base);
 }
 
+/** What a rootfs is a snapshot of. How links to directories were treated a bundle does not say: its subvolume does. */
+async function lineageOf(store: SubvolumeStore, rootfs: string, chain: Digest[], map: MapOptions) {
+  const { baseOf } = await import('./lineage.js');
+  for (const keepDirlinks of [false, true]) {
+    const variant: Variant = { map, keepDirlinks };
+    const base = baseOf(
+      rootfs,
+      chain.map((chainID) => store.path(subvolumeName(chainID, variant))),
+    );
+    if (base !== undefined) return { base, variant };
+  }
+  return undefined;
+}
+
 /**
  * Takes the new layer into the store. It is applied to a snapshot of the chain below, not taken from the rootfs, which
  * has what the layer has not: fractions of seconds, masked paths, what changed meanwhile.
  */
 async function refresh(store: SubvolumeStore, context: RefreshContext): Promise<void> {
-  const { layer, config, map, layout, signal, log } = context;
-  const below = chainIDs(config.rootfs.diff_ids).at(-2);
-  if (layer === null || below === undefined || !store.has(subvolumeName(below, map))) return;
-  const making = await store.make(subvolumeName(layer.chainID, map), signal);
+  const { layer, rootfs, config, map, layout, signal, log } = context;
+  const lower = chainIDs(config.rootfs.diff_ids).slice(0, -1);
+  const lineage = layer && (await lineageOf(store, rootfs, lower, map));
+  if (!lineage) return;
+  const { variant } = lineage;
+  const making = await store.make(subvolumeName(layer.chainID, variant), signal);
   if (making === null) return;
   const { applyLayer } = await import('layerhook');
   try {
-    store.begin(making, subvolumeName(below, map));
-    await applyLayer({ ...layer, target: making.path, ...{ layout, map, signal, log } });
+    store.begin(making, subvolumeName(lower.at(-1)!, variant));
+    await applyLayer({ ...layer, target: making.path, ...variant, ...{ layout, signal, log } });
     making.commit();
   } catch (error) {
     throw fsError(error, `cannot keep layer ${layer.descriptor.digest}`);

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Digest, MapOptions } from 'layerhook/driver';
+import type { Durability } from 'layerhook/snapshot';
 import { flock, StatBuffer, statFd } from 'layerhook/system';
 import { deleteSubvolume } from './remove.js';
 import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from './subvolume.js';
@@ -22,16 +21,21 @@ export interface Making {
 }
 
 /**
- * Read-only subvolumes, each with the tree that all layers of a chain make together. One that has its name is whole and
- * on disk; it is made under another name, with a lock that dies with its process.
+ * Read-only subvolumes, each with the tree that all layers of a chain make together. One that has its name is whole
+ * and on disk; it is made under another name, with a lock that dies with its process.
  */
 export class SubvolumeStore {
   readonly #root: string;
+  readonly #flush: boolean;
   #swept = false;
 
-  /** @param root directory on a btrfs; made, with mode 0700, when something is to be kept */
-  constructor(root: string) {
+  /**
+   * @param root directory on a btrfs; made, with mode 0700, when something is to be kept
+   * @param durability `none`: what is kept may have lost content after a power cut
+   */
+  constructor(root: string, durability: Durability) {
     this.#root = root;
+    this.#flush = durability !== 'none';
   }
 
   /** Where the subvolume of this name is, or would be. */
@@ -74,7 +78,7 @@ export class SubvolumeStore {
     return {
       path,
       commit: () => {
-        flushFilesystem(path);
+        if (this.#flush) flushFilesystem(path);
         setReadOnly(path, true);
         renameSync(path, this.path(name));
       },
@@ -121,15 +125,4 @@ export class SubvolumeStore {
       closeSync(fd);
     }
   }
-}
-
-/** The name of a chain's subvolume: its chainID, and a digest of the map that its owners went through, if any did. */
-export function subvolumeName(chainID: Digest, { uidMappings, gidMappings, rootless }: MapOptions): string {
-  const name = chainID.replace(':', '-');
-  if (uidMappings.length === 0 && gidMappings.length === 0 && !rootless) return name;
-  const ranges = [uidMappings, gidMappings].map((map) =>
-    map.map(({ containerID, hostID, size }) => [containerID, hostID, size]),
-  );
-  const digest = createHash('sha256').update(JSON.stringify([...ranges, rootless]));
-  return `${name}-${digest.digest('hex').slice(0, 16)}`;
 }

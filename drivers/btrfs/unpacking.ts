@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, statSync, utimesSync } from 'node:fs';
 import { fsError, type LayerContext } from 'layerhook/driver';
-import { type Making, type SubvolumeStore, subvolumeName } from './store.js';
+import { subvolumeName } from './names.js';
+import type { Making, SubvolumeStore } from './store.js';
 
 /** One bundle on its way: which layers the store has, and which one it is taking in. */
 export class Unpacking {
@@ -8,20 +9,27 @@ export class Unpacking {
   /** index of the highest layer that was there from the beginning; -1 for none */
   readonly #have: number;
   #making: Making | null = null;
-  /** whether the store has what all layers make */
-  isComplete = false;
+  readonly #whole: string;
+  #complete = false;
 
-  constructor(store: SubvolumeStore, { chainIDs, map }: LayerContext) {
+  constructor(store: SubvolumeStore, context: LayerContext) {
     this.#store = store;
-    this.#have = chainIDs.findLastIndex((chainID) => store.has(subvolumeName(chainID, map)));
+    this.#have = context.chainIDs.findLastIndex((chainID) => store.has(subvolumeName(chainID, context)));
+    this.#whole = subvolumeName(context.chainIDs.at(-1)!, context);
+  }
+
+  /** The name of what all layers make; undefined unless the store has it, and no other hook has a part in it. */
+  get whole(): string | undefined {
+    return this.#complete ? this.#whole : undefined;
   }
 
   /** Whether the store has the layer on top of those below it; if not, others now wait for this process to make it. */
-  async skips({ index, chainIDs, chainID, map, signal }: LayerContext): Promise<boolean> {
+  async skips(context: LayerContext): Promise<boolean> {
+    const { index, chainIDs, chainID, signal } = context;
     this.giveUp();
-    if (index > this.#have) this.#making = await this.#store.make(subvolumeName(chainID, map), signal);
+    if (index > this.#have) this.#making = await this.#store.make(subvolumeName(chainID, context), signal);
     const skipped = this.#making === null;
-    this.isComplete = skipped && index === chainIDs.length - 1;
+    this.#complete = skipped && index === chainIDs.length - 1;
     return skipped;
   }
 
@@ -29,9 +37,11 @@ export class Unpacking {
    * The directory to extract the layer into, with what the layers below make; undefined if another hook has
    * these, and the layer belongs on top of them.
    */
-  begin({ index, lowerChainIDs, rootfs, map }: LayerContext): string | undefined {
+  begin(context: LayerContext): string | undefined {
+    const { lowerChainIDs, rootfs } = context;
     const making = this.#making;
-    const below = index === 0 ? null : subvolumeName(lowerChainIDs.at(-1)!, map);
+    const lower = lowerChainIDs.at(-1);
+    const below = lower === undefined ? null : subvolumeName(lower, context);
     if (making === null || (below !== null && !this.#store.has(below))) return undefined;
     try {
       this.#store.begin(making, below);
@@ -50,7 +60,7 @@ export class Unpacking {
     } catch (error) {
       throw fsError(error, `cannot keep ${target}`);
     }
-    this.isComplete = index === chainIDs.length - 1;
+    this.#complete = index === chainIDs.length - 1;
     this.giveUp();
   }
 

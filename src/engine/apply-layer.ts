@@ -13,6 +13,8 @@ export interface ApplyLayerOptions {
   /** directory that has what the layers below make; it exists, and nobody else writes there */
   target: string;
   map: MapOptions;
+  /** a symlink to a directory stays when the layer has a directory in its place; default false */
+  keepDirlinks?: boolean | undefined;
   signal: AbortSignal;
   log?: Logger | undefined;
 }
@@ -24,7 +26,7 @@ export interface ApplyLayerOptions {
  * @throws LayerhookError of any code that unpack has for layers; what the target has then is not to be used
  */
 export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLayer> {
-  const { descriptor, diffID, target, map, signal, log = silentLogger } = options;
+  const { descriptor, diffID, target, map, keepDirlinks = false, signal, log = silentLogger } = options;
   const layout = openLayout(options.layout);
   const unpacker = new LayerUnpacker({ signal, onWarning: (message) => log.warn(message) });
   try {
@@ -36,7 +38,7 @@ export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLay
     return await unpacker.apply(source, target, {
       ...{
         map,
-        keepDirlinks: false,
+        keepDirlinks,
         format: 'plain',
         overlayXattr: 'trusted',
         manifest: false,

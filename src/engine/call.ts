@@ -12,6 +12,8 @@ export interface RegisteredHook {
   onFailure: OnFailure;
   /** seconds; 0 = without limit */
   timeout: number;
+  /** its LayerhookErrors end the operation as they are, not as the cause of a HOOK_FAILED */
+  ownErrors: boolean;
 }
 
 /** What is common to all calls of one dispatcher. */
@@ -29,7 +31,7 @@ const reminder = 30_000;
  * Calls one hook and waits for it and for what `settle` makes of its result, until its timeout or an abort.
  *
  * @param settle checks the result, or collects a stream; fails under the name of the hook
- * @throws HOOK_FAILED, HOOK_RESULT, HOOK_TIMEOUT with the error below as cause; HOOK_MISSING; ABORTED
+ * @throws HOOK_FAILED, HOOK_RESULT, HOOK_TIMEOUT with the error below as cause; HOOK_MISSING; ABORTED; the hook's own errors
  */
 export async function callHook<T>(
   hook: RegisteredHook,
@@ -66,7 +68,7 @@ export async function callHook<T>(
     if (scope.signal.aborted) throw aborted(hook, point, error);
     const where = { hook: hook.owner, point, layer: layerOf(context) };
     if (timedOut) throw new LayerhookError('HOOK_TIMEOUT', { ...where, seconds: hook.timeout }, error);
-    if (isLayerhookError(error, 'HOOK_MISSING')) throw error;
+    if (isLayerhookError(error, 'HOOK_MISSING') || (hook.ownErrors && isLayerhookError(error))) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new LayerhookError(
       error instanceof BadResult ? 'HOOK_RESULT' : 'HOOK_FAILED',

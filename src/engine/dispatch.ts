@@ -26,6 +26,8 @@ export interface HookSource {
   onFailure?: OnFailure;
   /** seconds that a hook may take; default 0, without limit */
   timeout?: number;
+  /** whether a LayerhookError of a hook is the operation's, as a driver's is; default: it is a HOOK_FAILED */
+  ownErrors?: boolean;
 }
 
 type PointsOfKind<K extends PointKind> = {
@@ -152,7 +154,7 @@ async function runChain<P extends PointsOfKind<'chain'>>(
 
 function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook[]> {
   const registered = new Map<PointName, RegisteredHook[]>();
-  for (const { owner, hooks, onFailure = 'abort', timeout = 0 } of sources) {
+  for (const { owner, hooks, onFailure = 'abort', timeout = 0, ownErrors = false } of sources) {
     for (const [point, run] of Object.entries(hooks)) {
       if (!isPoint(point)) throw new LayerhookError('HOOK_UNKNOWN_POINT', { point, hook: owner });
       if (run === undefined) continue;
@@ -161,7 +163,7 @@ function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook
         throw unusable(owner, point, `cannot have on-failure ${onFailure}`);
       }
       const list = registered.get(point) ?? [];
-      list.push({ owner, run, onFailure, timeout });
+      list.push({ owner, run, onFailure, timeout, ownErrors });
       registered.set(point, list);
     }
   }

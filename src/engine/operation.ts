@@ -61,7 +61,7 @@ export async function openOperation(
     ...(options.hooks ? [{ owner: 'function', hooks: options.hooks }] : []),
     ...(config?.sources ?? []),
   ];
-  const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks }];
+  const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks, ownErrors: true }];
   return {
     driver,
     driverChoice: choice,
