@@ -4,7 +4,9 @@ import { chainIDs } from '../image/chain.js';
 import { digestOf } from '../image/digest.js';
 import type { Descriptor, Digest } from '../image/types.js';
 
-type Sent<C> = C extends unknown ? Exclude<keyof C, 'signal' | 'log' | 'writeManifest'> : never;
+type Sent<C> = C extends unknown
+  ? Exclude<keyof C, 'signal' | 'log' | 'writeManifest' | 'unpackLayer'>
+  : never;
 type FieldName = Sent<PointContext<PointName>>;
 type FieldValue<F extends FieldName> = Extract<PointContext<PointName>, Record<F, unknown>>[F];
 
@@ -55,6 +57,7 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   spec: { ociVersion: '1.2.1', process: { args: ['sh'] }, root: { path: 'rootfs' }, mounts: [] },
   mtree: '/srv/bundle/sha256_sample.mtree',
   maskPaths: ['/var/lib/data'],
+  refresh: false,
   changes: [{ path: 'etc/hosts', kind: 'modify' }],
   layer: null,
   state: { ociVersion: '1.2.1', id: 'box', status: 'stopped', pid: 0, bundle: '/srv/bundle' },

@@ -15,11 +15,11 @@ import type { DeltaContext, ImageContext } from './points.js';
 export async function listChanges(
   operation: Operation,
   image: ImageContext,
-  maskPaths: string[],
+  { maskPaths, refresh }: Pick<DeltaContext, 'maskPaths' | 'refresh'>,
 ): Promise<Change[]> {
   operation.onProgress({ type: 'phase', name: 'delta' });
   const file = manifestPath(image.bundle, image.manifestDescriptor.digest);
-  const context: DeltaContext = { ...image, mtree: existsSync(file) ? file : null, maskPaths };
+  const context: DeltaContext = { ...image, mtree: existsSync(file) ? file : null, maskPaths, refresh };
   const answer = await operation.dispatcher.first('repack.ociv1.layer.delta-list', context);
   const changes = answer.handled ? (answer.result as Change[]) : await compareWithManifest(context);
   return filterChanges(changes, maskPaths);

@@ -217,6 +217,10 @@ export const points = {
       ...({
         mtree: { type: 'path or null', says: "umoci's mtree manifest of the bundle, if there is one" },
         maskPaths: { type: 'paths', says: 'paths in the rootfs whose changes do not count' },
+        refresh: {
+          type: 'boolean',
+          says: 'whether the bundle is to be refreshed then: if it cannot be, this is the time to fail',
+        },
       } as const satisfies Own<DeltaContext, ImageContext>),
     },
     result: {
@@ -244,6 +248,10 @@ export const points = {
           type: 'new layer or null',
           says: 'the layer made of them, or null when nothing had changed',
         },
+        unpackLayer: {
+          type: 'function of nothing',
+          says: 'takes the new layer through try-skip, pre-extract and post-extract, as unpack would',
+        },
       } as const satisfies Own<RefreshContext, ImageContext>),
     },
     result: { form: 'none' },
@@ -251,7 +259,8 @@ export const points = {
   },
   'bundle.ociv1.mount': {
     kind: 'first',
-    called: 'the rootfs of a bundle is to be usable again, for instance after a reboot',
+    called:
+      'the rootfs of a bundle is to be usable: by `bundle mount` (after a reboot), before repack reads it, after a refresh',
     says: 'Make rootfs usable as assemble did; it may be already. Nobody handling it: there is nothing to mount.',
     context: { ...base, ...bundle },
     result: { form: 'none' },

@@ -78,6 +78,8 @@ export interface DeltaContext extends ImageContext {
   mtree: string | null;
   /** paths whose changes do not count, absolute in the rootfs */
   maskPaths: string[];
+  /** whether the bundle is to be refreshed then: whoever sees that it cannot be fails now, before anything is written */
+  refresh: boolean;
 }
 
 /** The image is the new one: the bundle is to be as if it had been unpacked from it. */
@@ -86,6 +88,8 @@ export interface RefreshContext extends ImageContext {
   changes: Change[];
   /** the layer made of them, or null when nothing had changed */
   layer: { descriptor: Descriptor; diffID: Digest; chainID: Digest } | null;
+  /** Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for who keeps layers. */
+  unpackLayer(): Promise<void>;
 }
 
 export type RemoveContext = BundleContext;

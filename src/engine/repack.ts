@@ -1,6 +1,5 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { chainIDs } from '../image/chain.js';
 import { type Layout, openLayout } from '../image/layout.js';
 import { ImageMutation } from '../image/mutate.js';
 import { parseImageReference } from '../image/references.js';
@@ -8,7 +7,7 @@ import { loadImage } from '../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
 import type { WrittenLayer } from '../layer/generate/write-layer.js';
 import type { Change, Compression } from '../layer/types.js';
-import { type BundleMeta, manifestPath, readBundleMeta, writeBundleMeta } from './bundle.js';
+import { type BundleMeta, manifestPath, readBundleMeta } from './bundle.js';
 import { listChanges } from './changes.js';
 import { imageContext } from './contexts.js';
 import { filterChanges } from './filter-changes.js';
@@ -22,7 +21,6 @@ import {
 } from './operation.js';
 import type { ImageContext } from './points.js';
 import type { PackedEntries } from './refresh-manifest.js';
-import { writeFileAtomic } from './write-file.js';
 
 export interface RepackOptions extends OperationOptions {
   /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
@@ -95,17 +93,19 @@ async function repackInto(
     image,
   );
   const masked = masks(image, options);
-  const changes = await listChanges(operation, context, masked);
-  const packed = options.refreshBundle ? new (await import('./refresh-manifest.js')).PackedEntries() : null;
+  const { refreshBundle = false } = options;
+  const changes = await listChanges(operation, context, { maskPaths: masked, refresh: refreshBundle });
+  const packed = refreshBundle && hasManifest(context) ? await rememberPacked() : null;
   const layer =
     changes.length === 0
       ? null
       : await packLayer(operation, layout, context, { changes, masked, packed }, options);
   throwIfStopped(operation);
   const from = await commit(layout, image, layer, tag, options);
-  if (packed) {
-    const next = imageContext(context, layout, loadImage(layout, tag, from));
-    await refresh(operation, { before: context, after: next }, { ...meta, from }, { changes, packed, layer });
+  if (refreshBundle) {
+    const { refreshBundle } = await import('./refresh.js');
+    const after = { layout, image: loadImage(layout, tag, from), meta: { ...meta, from } };
+    await refreshBundle(operation, context, after, { changes, packed, layer });
   }
   return {
     manifest: from.at(-1)!,
@@ -114,6 +114,15 @@ async function repackInto(
     diffID: layer?.diffID ?? null,
     changes: changes.length,
   };
+}
+
+function hasManifest({ bundle, manifestDescriptor }: ImageContext): boolean {
+  return existsSync(manifestPath(bundle, manifestDescriptor.digest));
+}
+
+async function rememberPacked(): Promise<PackedEntries> {
+  const { PackedEntries } = await import('./refresh-manifest.js');
+  return new PackedEntries();
 }
 
 function masks(image: ResolvedImage, { maskPaths = [], maskVolumes = true }: RepackOptions): string[] {
@@ -128,6 +137,8 @@ async function packLayer(
   { compress = 'auto', sourceDateEpoch }: RepackOptions,
 ): Promise<WrittenLayer> {
   operation.onProgress({ type: 'phase', name: 'layer' });
+  // a driver may know the changes without having to read the rootfs
+  await operation.dispatcher.first('bundle.ociv1.mount', context);
   const { generateLayer } = await import('../layer/generate/index.js');
   const { chooseCompression, writeLayer } = await import('../layer/generate/write-layer.js');
   const { rootfs, map, signal, log, manifest } = context;
@@ -153,28 +164,4 @@ async function commit(
     mutation.addLayer({ descriptor: layer.descriptor, diffID: layer.diffID, ...(history && { history }) });
   else if (history) mutation.addHistory(history);
   return mutation.commit(tag);
-}
-
-/** New state first, umoci.json last, the old manifest away after it: a kill in between leaves the old bundle. */
-async function refresh(
-  operation: Operation,
-  image: { before: ImageContext; after: ImageContext },
-  meta: BundleMeta,
-  { changes, packed, layer }: { changes: Change[]; packed: PackedEntries; layer: WrittenLayer | null },
-): Promise<void> {
-  const { bundle, config, manifestDescriptor } = image.after;
-  const oldFile = manifestPath(bundle, image.before.manifestDescriptor.digest);
-  const newFile = manifestPath(bundle, manifestDescriptor.digest);
-  if (existsSync(oldFile)) {
-    const { readManifest } = await import('./manifest-check.js');
-    const { refreshManifest } = await import('./refresh-manifest.js');
-    writeFileAtomic(newFile, refreshManifest(await readManifest(oldFile), changes, packed));
-  }
-  const chainID = chainIDs(config.rootfs.diff_ids).at(-1);
-  await operation.dispatcher.first('repack.ociv1.layer.refresh-bundle', {
-    ...{ ...image.after, changes },
-    layer: layer && { descriptor: layer.descriptor, diffID: layer.diffID, chainID: chainID! },
-  });
-  writeBundleMeta(bundle, meta);
-  if (newFile !== oldFile) rmSync(oldFile, { force: true });
 }

@@ -54,5 +54,5 @@ export function layerContext(rootfs: string, index = 0, more: Partial<LayerConte
 
 /** The context of delta-list. */
 export function deltaContext(rootfs: string): DeltaContext {
-  return { ...imageContext(rootfs), mtree: null, maskPaths: [] };
+  return { ...imageContext(rootfs), mtree: null, maskPaths: [], refresh: false };
 }

@@ -1,0 +1,73 @@
+import { existsSync, rmSync } from 'node:fs';
+import { chainIDs } from '../image/chain.js';
+import { layerSources } from '../image/layers.js';
+import type { Layout } from '../image/layout.js';
+import type { ResolvedImage } from '../image/types.js';
+import type { WrittenLayer } from '../layer/generate/write-layer.js';
+import type { Change } from '../layer/types.js';
+import { type BundleMeta, manifestPath, writeBundleMeta } from './bundle.js';
+import { imageContext, layerContexts } from './contexts.js';
+import type { Operation } from './operation.js';
+import type { ImageContext } from './points.js';
+import type { PackedEntries } from './refresh-manifest.js';
+import { writeFileAtomic } from './write-file.js';
+
+/** What a repack has made. */
+interface Repacked {
+  changes: Change[];
+  /** what was put into the layer, if the bundle has a manifest */
+  packed: PackedEntries | null;
+  layer: WrittenLayer | null;
+}
+
+/**
+ * Leaves a bundle as if the new image had been unpacked into it: new state first, umoci.json last, then what only the old
+ * state needed goes. A kill in between leaves the old bundle, or the new one without its mount.
+ */
+export async function refreshBundle(
+  operation: Operation,
+  before: ImageContext,
+  { layout, image, meta }: { layout: Layout; image: ResolvedImage; meta: BundleMeta },
+  { changes, packed, layer }: Repacked,
+): Promise<void> {
+  const { dispatcher } = operation;
+  const after = imageContext(before, layout, image);
+  const { bundle } = before;
+  const oldFile = manifestPath(bundle, before.manifestDescriptor.digest);
+  const newFile = manifestPath(bundle, after.manifestDescriptor.digest);
+  if (packed && existsSync(oldFile)) {
+    const { readManifest } = await import('./manifest-check.js');
+    const { refreshManifest } = await import('./refresh-manifest.js');
+    writeFileAtomic(newFile, refreshManifest(await readManifest(oldFile), changes, packed));
+  }
+  const chainID = chainIDs(after.config.rootfs.diff_ids).at(-1);
+  await dispatcher.first('repack.ociv1.layer.refresh-bundle', {
+    ...{ ...after, changes },
+    layer: layer && { descriptor: layer.descriptor, diffID: layer.diffID, chainID: chainID! },
+    unpackLayer: () => unpackTopLayer(operation, after, layout, image),
+  });
+  writeBundleMeta(bundle, meta);
+  if (newFile !== oldFile) rmSync(oldFile, { force: true });
+  await dispatcher.first('bundle.ociv1.mount', after);
+}
+
+/** Takes the highest layer of an image through the points of unpack. */
+async function unpackTopLayer(
+  { dispatcher, stop, log, onProgress }: Operation,
+  context: ImageContext,
+  layout: Layout,
+  image: ResolvedImage,
+): Promise<void> {
+  const { extractLayers } = await import('./extract.js');
+  const { ExtractionThreads } = await import('./threads.js');
+  const threads = new ExtractionThreads({ signal: stop.signal, onWarning: (message) => log.warn(message) });
+  const layers = [
+    { context: layerContexts(context, layout, false).at(-1)!, source: layerSources(layout, image).at(-1)! },
+  ];
+  const rest = { map: context.map, keepDirlinks: false, manifest: false, onProgress, stop };
+  try {
+    await extractLayers({ layers, dispatcher, threads, ...rest });
+  } finally {
+    await threads.close();
+  }
+}
