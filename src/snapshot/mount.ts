@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { LayerhookError } from '../errors/index.js';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
 import { AT_FDCWD } from '../system/files.js';
 import { isMountPoint, MS, mountBind, mountOverlay, unmount } from '../system/mount.js';
@@ -7,7 +7,13 @@ import { findMount, type MountInfo, mountsBelow } from '../system/mountinfo.js';
 import { overlayDirsOf } from '../system/overlay-options.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { type MountRequest, readMountOptions } from './mount-options.js';
+import type { OverlaySupport } from './overlay-support.js';
 import type { Mount } from './types.js';
+
+export interface MountAllOptions {
+  /** by what overlays are mounted: what {@link chooseOverlay} says; default: by the kernel */
+  support?: OverlaySupport | undefined;
+}
 
 /**
  * Mounts what a Snapshotter gave, in order, at the directory `target`; all or nothing. What is mounted there already
@@ -16,15 +22,19 @@ import type { Mount } from './types.js';
  * @param target absolute, without symlinks
  * @throws LayerhookError MOUNT_FAILED, also if something else is mounted there
  */
-export async function mountAll(mounts: Mount[], target: string): Promise<void> {
+export async function mountAll(
+  mounts: Mount[],
+  target: string,
+  { support }: MountAllOptions = {},
+): Promise<void> {
   const done: ByteString[] = [];
   try {
     for (const mount of mounts) {
       const place = fromText(mount.target === '' ? target : join(target, mount.target));
-      if (mountOne(readMountOptions(mount), place)) done.push(place);
+      if (await mountOne(readMountOptions(mount), place, support)) done.push(place);
     }
   } catch (error) {
-    for (const place of done.reverse()) unmount(place, { detach: true });
+    for (const place of done.reverse()) await unmountOne(place, { detach: true });
     throw error;
   }
 }
@@ -39,8 +49,8 @@ export async function mountAll(mounts: Mount[], target: string): Promise<void> {
  */
 export async function unmountAll(target: string, options: { detach?: boolean } = {}): Promise<boolean> {
   const place = fromText(target);
-  if (!unmount(place, options)) return false;
-  while (unmount(place, options));
+  if (!(await unmountOne(place, options))) return false;
+  while (await unmountOne(place, options));
   return true;
 }
 
@@ -51,19 +61,41 @@ export async function unmountAll(target: string, options: { detach?: boolean } =
  * @throws LayerhookError UNMOUNT_FAILED
  */
 export async function unmountTree(path: string): Promise<void> {
-  for (const { mountPoint } of mountsBelow(fromText(path)).reverse()) unmount(mountPoint, { detach: true });
+  for (const { mountPoint } of mountsBelow(fromText(path)).reverse())
+    await unmountOne(mountPoint, { detach: true });
 }
 
 /** @returns false if it was mounted before */
-function mountOne(request: MountRequest, place: ByteString): boolean {
+async function mountOne(
+  request: MountRequest,
+  place: ByteString,
+  support: OverlaySupport | undefined,
+): Promise<boolean> {
   if (isMountPoint(place)) {
     const mounted = findMount(place);
     if (mounted && isSame(mounted, request, place)) return false;
     if (mounted) throw occupied(mounted, place);
   }
-  if (request.type === 'overlay') mountOverlay(request, place);
-  else mountBind(request.source, place, request);
+  if (request.type === 'bind') mountBind(request.source, place, request);
+  else if (support?.by === 'fuse')
+    await (await import('./fuse.js')).mountFuse(support.program, request, place);
+  else mountOverlay(request, place);
   return true;
+}
+
+/** As {@link unmount}; a FUSE mount of a user who may not unmount goes by the program that may. */
+async function unmountOne(place: ByteString, options: { detach?: boolean }): Promise<boolean> {
+  try {
+    return unmount(place, options);
+  } catch (error) {
+    if (!isLayerhookError(error) || error.details.reason !== 'EPERM') throw error;
+    const mounted = findMount(place);
+    // without privileges the kernel says so also where nothing is mounted
+    if (mounted === undefined) return false;
+    if (!mounted.type.startsWith('fuse')) throw error;
+    await (await import('./fuse.js')).unmountFuse(place, options);
+    return true;
+  }
 }
 
 function isSame(mounted: MountInfo, request: MountRequest, place: ByteString): boolean {
@@ -71,6 +103,8 @@ function isSame(mounted: MountInfo, request: MountRequest, place: ByteString): b
   const wantsReadOnly = (request.flags & MS.RDONLY) !== 0;
   if (isReadOnly !== wantsReadOnly) return false;
   if (request.type === 'bind') return sameFile(request.source, place);
+  // it does not say what it is made of
+  if (mounted.type === 'fuse.fuse-overlayfs') return true;
   const shown = overlayDirsOf(mounted);
   return (
     samePath(shown.upperdir, request.upperdir) &&

@@ -40,6 +40,6 @@ export function neededOverlayFlags(): string[] {
 }
 
 /** Whether root is someone else outside: trusted.* attributes are not for us then; user_namespaces(7). */
-function isInUserNamespace(): boolean {
+export function isInUserNamespace(): boolean {
   return readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/).join(' ') !== '0 0 4294967295';
 }

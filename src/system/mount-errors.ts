@@ -14,7 +14,17 @@ export interface Explanation {
 /** OVL_MAX_STACK of the kernel */
 const MAX_LOWERDIRS = 500;
 /** filesystems that overlayfs cannot write to, or that lose its whiteouts */
-const UNFIT_FOR_UPPERDIR = ['overlay', 'nfs', 'fuse', 'vfat', 'exfat', 'cifs', 'smb2', '9p', 'ecryptfs'];
+export const UNFIT_FOR_UPPERDIR = [
+  'overlay',
+  'nfs',
+  'fuse',
+  'vfat',
+  'exfat',
+  'cifs',
+  'smb2',
+  '9p',
+  'ecryptfs',
+];
 const NOT_PERMITTED = 'it takes root; without, use fuse-overlayfs or the copy driver';
 
 /** What is behind a refusal, from what the kernel says, its errno and a look at the directories. */
