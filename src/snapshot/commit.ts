@@ -22,14 +22,14 @@ import { usageOf } from './usage.js';
  *
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_PRECONDITION, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
  */
-export function commitSnapshot(
+export async function commitSnapshot(
   context: Context,
   name: string,
   key: string,
   options: CommitOptions = {},
-): void {
+): Promise<void> {
   requireText('snapshot name', name);
-  const usage = measure(context, key);
+  const usage = await measure(context, key);
   context.db.write((writer) => {
     if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     const layer = layerOfLabels(options.labels);
@@ -38,18 +38,18 @@ export function commitSnapshot(
 }
 
 /** What an active snapshot takes. With durability `sync`, all of it is on disk then. */
-export function measure(context: Context, key: string): Usage {
+export async function measure(context: Context, key: string): Promise<Usage> {
   const { directories, durability } = context;
   const { content } = context.db.read((reader) => requireActive(reader, context, key));
   const usage = usageOf(directories.fs(content));
-  if (durability === 'sync') flush(directories.root);
+  if (durability === 'sync') await flush(directories.root);
   return usage;
 }
 
 /** Writes the filesystem of a store to its disk. @throws LayerhookError SYSTEM, NO_SPACE */
-export function flush(root: string): void {
+export async function flush(root: string): Promise<void> {
   try {
-    syncFilesystem(fromText(root));
+    await syncFilesystem(fromText(root));
   } catch (error) {
     throw fsError(error, `flushing ${root}`);
   }

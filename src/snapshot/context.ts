@@ -1,5 +1,6 @@
 import { LayerhookError } from '../errors/index.js';
 import type { Directories } from './directories.js';
+import type { Lease } from './lease.js';
 import type { Database, Reader } from './metadata/database.js';
 import { type ContentRecord, getContent, getName, type NameRecord } from './metadata/records.js';
 import type { Durability } from './types.js';
@@ -12,6 +13,7 @@ export interface Context {
   durability: Durability;
   /** id of the boot that this is */
   boot: string;
+  lease: Lease;
   /** options of every overlay */
   overlayFlags: string[];
 }

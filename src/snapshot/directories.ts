@@ -99,6 +99,11 @@ export class Directories {
     return inStore(`reading ${this.#snapshots}`, () => readdirSync(this.#snapshots));
   }
 
+  /** Names in `locks/`. */
+  locks(): string[] {
+    return inStore(`reading ${this.#locks}`, () => readdirSync(this.#locks));
+  }
+
   exists(content: string): boolean {
     return inStore(`reading ${this.of(content)}`, () => statAt(AT_FDCWD, fromText(this.fs(content)), stat));
   }
@@ -135,11 +140,16 @@ export class Directories {
   }
 
   #moveAway(content: string): void {
-    const place = mkdtempSync(join(this.#removed, `${content}-`));
-    try {
-      renameSync(this.of(content), place);
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw error;
+    for (;;) {
+      // a name by itself, not one in a new directory: a full disk may have room for no more
+      const place = join(this.#removed, `${content}-${Math.random().toString(36).slice(2)}`);
+      try {
+        renameSync(this.of(content), place);
+        return;
+      } catch (error) {
+        if (errorCode(error) === 'ENOENT') return;
+        if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
+      }
     }
   }
 }

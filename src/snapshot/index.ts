@@ -4,5 +4,4 @@ export { type MountAllOptions, mountAll, unmountAll } from './mount.js';
 export { overlayOptions } from './mount-options.js';
 export { openStore } from './open.js';
 export { chooseOverlay, type OverlaySupport } from './overlay-support.js';
-export type { Store } from './store.js';
 export type * from './types.js';

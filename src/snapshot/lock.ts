@@ -29,12 +29,28 @@ export async function lockFile(path: string, signal: AbortSignal): Promise<Unloc
 /** As {@link lockFile}, undefined if another process has the lock, or lets it go just now. */
 export function tryLockFile(path: string): Unlock | undefined {
   const fd = open(path);
-  let unlock: Unlock | undefined;
-  try {
-    if (flock(fd, 'exclusive') && isStillThere(path, fd)) unlock = () => release(path, fd);
-    return unlock;
-  } finally {
-    if (unlock === undefined) closeSync(fd);
+  const locked = flock(fd, 'exclusive') && isStillThere(path, fd);
+  if (locked) return once(() => release(path, fd));
+  closeSync(fd);
+  return undefined;
+}
+
+/** A second call does nothing: the descriptor may be another file's by then. */
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
+}
+
+/** Locks a new file, whose name begins with `prefix`. @throws LayerhookError NO_SPACE, SYSTEM */
+export function lockNewFile(prefix: string): Unlock {
+  for (;;) {
+    const unlock = tryLockFile(prefix + Math.random().toString(36).slice(2));
+    // someone may take a file that is not yet locked for one whose owner is dead
+    if (unlock !== undefined) return unlock;
   }
 }
 

@@ -1,8 +1,33 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { LayerhookError } from '../errors/index.js';
 import type { OverlayDirs } from '../system/overlay-options.js';
-import type { Context } from './context.js';
+import { type Context, chainOf, requireName } from './context.js';
+import { getContent } from './metadata/records.js';
 import { overlayOptions } from './mount-options.js';
 import type { Kind, Mount } from './types.js';
+
+/** As Snapshotter's `mounts`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SYSTEM */
+export function mountsOfSnapshot(context: Context, key: string): Mount[] {
+  const { db, client } = context;
+  const { kind, chain, own } = db.read((reader) => {
+    const chain = chainOf(reader, client, key);
+    return { kind: requireName(reader, client, key).kind, chain, own: getContent(reader, chain[0]!) };
+  });
+  if (kind === 'committed') {
+    const reason = 'it is committed: only active snapshots and views have mounts';
+    throw new LayerhookError('SNAPSHOT_PRECONDITION', { name: key, reason });
+  }
+  // of one that was made just before a power loss, only the metadata may be left
+  if (own.boot !== context.boot) restore(context, chain);
+  return mountsOf(context, kind, chain);
+}
+
+function restore({ db, directories }: Context, [own, parent]: string[]): void {
+  if (own === undefined || directories.exists(own)) return;
+  db.write(() => {
+    if (!directories.exists(own)) directories.create(own, parent);
+  });
+}
 
 /**
  * The mounts by which a snapshot is seen, as containerd's overlay snapshotter gives them.

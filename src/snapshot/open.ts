@@ -3,10 +3,11 @@ import { resolve } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './directories.js';
+import { Lease } from './lease.js';
 import { Database } from './metadata/database.js';
 import { neededOverlayFlags } from './mounts.js';
-import { Store } from './store.js';
-import type { StoreOptions } from './types.js';
+import { LmdbStore } from './store.js';
+import type { Store, StoreOptions } from './types.js';
 
 /**
  * Opens a layer store, made if it is not there. Many processes may have it open at once; call `close` when done.
@@ -26,7 +27,9 @@ export async function openStoreAt(
   makeRoot(directories.root);
   directories.make();
   const db = new Database(directories.database);
-  return new Store({ db, directories, client, durability, boot, overlayFlags: neededOverlayFlags() });
+  const overlayFlags = neededOverlayFlags();
+  const lease = new Lease(directories, client);
+  return new LmdbStore({ db, directories, client, durability, boot, lease, overlayFlags });
 }
 
 function makeRoot(root: string): void {

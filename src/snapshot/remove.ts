@@ -1,15 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import { type Context, requireName } from './context.js';
 import type { Reader, Writer } from './metadata/database.js';
-import {
-  children,
-  contents,
-  deleteContent,
-  deleteName,
-  retired,
-  unretire,
-  usersOf,
-} from './metadata/records.js';
+import { children, deleteContent, deleteName, usersOf } from './metadata/records.js';
 
 /**
  * Removes a snapshot; its content too, if no other name points to it.
@@ -46,17 +38,4 @@ export function mayBeMounted(reader: Reader, content: string): boolean {
 function hasMounted(reader: Reader, client: string, name: string): boolean {
   if (requireName(reader, client, name).kind !== 'committed') return true;
   return children(reader, client, name).some((child) => hasMounted(reader, client, child));
-}
-
-/** Removes from the disk what no name needs. @throws LayerhookError NO_SPACE, SYSTEM */
-export function removeLeftovers(context: Context): void {
-  const { db, directories, boot } = context;
-  // inside a transaction, so that nobody is making what looks like a leftover
-  db.write((writer) => {
-    for (const [content, of] of retired(writer)) if (of !== boot) unretire(writer, content);
-    const needed = new Set([...contents(writer)].map(([content]) => content));
-    for (const [content] of retired(writer)) needed.add(content);
-    for (const name of directories.list()) if (!needed.has(name)) directories.discard(name);
-  });
-  directories.empty();
 }

@@ -1,29 +1,27 @@
-import { commitSnapshot } from './commit.js';
 import { type Context, chainOf, requireName } from './context.js';
 import { createSnapshot } from './create.js';
-import { extractLayer, removeDeadExtractions } from './extract.js';
-import { compileFilters } from './filter/index.js';
-import { findLayer } from './find.js';
-import { infoOf, updateSnapshot } from './info.js';
-import { getContent, names } from './metadata/records.js';
-import { requireMountable } from './mountable.js';
-import { mountsOf } from './mounts.js';
-import { removeLeftovers, removeSnapshot } from './remove.js';
-import { nameOf } from './supersede.js';
+import { type DependencyAt, findLayer } from './find.js';
+import { infoOf } from './info.js';
+import { getContent } from './metadata/records.js';
+import { mountsOfSnapshot } from './mounts.js';
+import { nameOf } from './name.js';
 import type {
   CommitOptions,
+  ContentInfo,
+  GarbagePolicy,
+  GarbageResult,
   Info,
   LayerExtraction,
   LayerIdentity,
-  LayerStore,
   Mount,
   SnapshotOptions,
+  Store,
+  StoreFilesystem,
   Usage,
 } from './types.js';
-import { usageOf } from './usage.js';
 
-/** The layer store as one client has it: see docs/store.md for what is on disk. */
-export class Store implements LayerStore {
+/** The layer store as one client has it. What does not happen when a bundle is made of layers that are there is loaded on demand. */
+export class LmdbStore implements Store {
   readonly #context: Context;
 
   constructor(context: Context) {
@@ -32,13 +30,11 @@ export class Store implements LayerStore {
 
   async stat(name: string): Promise<Info> {
     const { db, client } = this.#context;
-    return infoOf(
-      name,
-      db.read((reader) => requireName(reader, client, name)),
-    );
+    return db.read((reader) => infoOf(name, requireName(reader, client, name)));
   }
 
   async update(info: Pick<Info, 'name' | 'labels'>, fieldpaths: string[] = []): Promise<Info> {
+    const { updateSnapshot } = await import('./info.js');
     return updateSnapshot(this.#context, info, fieldpaths);
   }
 
@@ -48,15 +44,13 @@ export class Store implements LayerStore {
       const record = requireName(reader, client, name);
       return { ...record, usage: getContent(reader, record.content).usage };
     });
-    return kind === 'active' ? usageOf(directories.fs(content)) : (usage ?? { size: 0, inodes: 0 });
+    if (kind !== 'active') return usage ?? { size: 0, inodes: 0 };
+    const { usageOf } = await import('./usage.js');
+    return usageOf(directories.fs(content));
   }
 
   async mounts(key: string): Promise<Mount[]> {
-    const { db, client } = this.#context;
-    return db.read((reader) => {
-      const kind = requireMountable(this.#context, reader, key);
-      return mountsOf(this.#context, kind, chainOf(reader, client, key));
-    });
+    return mountsOfSnapshot(this.#context, key);
   }
 
   async prepare(key: string, parent: string, options?: SnapshotOptions): Promise<Mount[]> {
@@ -68,31 +62,27 @@ export class Store implements LayerStore {
   }
 
   async commit(name: string, key: string, options?: CommitOptions): Promise<void> {
-    commitSnapshot(this.#context, name, key, options);
+    const { commitSnapshot } = await import('./commit.js');
+    return commitSnapshot(this.#context, name, key, options);
   }
 
   async remove(name: string): Promise<void> {
+    const { removeSnapshot } = await import('./remove.js');
     removeSnapshot(this.#context, name);
   }
 
   async *walk(filters: string[] = []): AsyncIterable<Info> {
-    const { db, client } = this.#context;
-    const matches = compileFilters(filters);
-    const all = db.read((reader) => [...names(reader, client)]);
-    for (const [{ name }, record] of all) {
-      const info = infoOf(name, record);
-      if (matches(info)) yield info;
-    }
+    const { walkSnapshots } = await import('./walk.js');
+    yield* walkSnapshots(this.#context, filters);
   }
 
   async cleanup(): Promise<void> {
-    const { db } = this.#context;
-    const all = db.read((reader) => [...names(reader)].map(([owner]) => owner));
-    removeDeadExtractions(this.#context, all);
-    removeLeftovers(this.#context);
+    const { cleanUp } = await import('./cleanup.js');
+    cleanUp(this.#context);
   }
 
   async close(): Promise<void> {
+    this.#context.lease.close();
     await this.#context.db.close();
   }
 
@@ -100,7 +90,7 @@ export class Store implements LayerStore {
     return nameOf(layer);
   }
 
-  async find(layer: LayerIdentity, parent: string, dependencyAt: (path: string) => string): Promise<boolean> {
+  async find(layer: LayerIdentity, parent: string, dependencyAt: DependencyAt): Promise<boolean> {
     return findLayer(this.#context, layer, parent, dependencyAt);
   }
 
@@ -109,6 +99,7 @@ export class Store implements LayerStore {
     parent: string,
     { signal }: { signal: AbortSignal },
   ): Promise<LayerExtraction | null> {
+    const { extractLayer } = await import('./extract.js');
     return extractLayer(this.#context, layer, parent, signal);
   }
 
@@ -120,5 +111,40 @@ export class Store implements LayerStore {
   async directory(name: string): Promise<string> {
     const { db, client, directories } = this.#context;
     return directories.fs(db.read((reader) => requireName(reader, client, name)).content);
+  }
+
+  async list(): Promise<ContentInfo[]> {
+    const { listContents } = await import('./list.js');
+    return listContents(this.#context);
+  }
+
+  async sync(): Promise<void> {
+    const { syncStore } = await import('./trust.js');
+    return syncStore(this.#context);
+  }
+
+  async markDamaged(id: string, why: string): Promise<void> {
+    const { markDamaged } = await import('./trust.js');
+    markDamaged(this.#context, id, why);
+  }
+
+  async markVerified(id: string): Promise<void> {
+    const { markVerified } = await import('./trust.js');
+    markVerified(this.#context, id);
+  }
+
+  async untrusted(name: string): Promise<string[]> {
+    const { untrustedBelow } = await import('./trust.js');
+    return untrustedBelow(this.#context, name);
+  }
+
+  async gc(policy?: GarbagePolicy): Promise<GarbageResult> {
+    const { collectGarbage } = await import('./gc.js');
+    return collectGarbage(this.#context, policy);
+  }
+
+  async df(): Promise<StoreFilesystem> {
+    const { spaceOf } = await import('./list.js');
+    return spaceOf(this.#context);
   }
 }

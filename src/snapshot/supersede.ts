@@ -10,13 +10,9 @@ import {
   retire,
   usersOf,
 } from './metadata/records.js';
+import { nameOf } from './name.js';
 import { mayBeMounted } from './remove.js';
 import type { LayerIdentity } from './types.js';
-
-/** The name that a layer has as a committed snapshot of a client of ours. */
-export function nameOf({ chainID, map }: LayerIdentity): string {
-  return map === '' ? chainID : `${chainID}+${map}`;
-}
 
 /**
  * Gives a layer's name to another content than it may have had, and lets that take the place of all contents of the layer

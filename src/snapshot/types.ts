@@ -129,6 +129,88 @@ export interface LayerStore extends Snapshotter {
   directory(name: string): Promise<string>;
 }
 
+/** A directory of the store, whoever uses it. */
+export interface ContentInfo {
+  /** its directory is `snapshots/ID` */
+  id: string;
+  /** the snapshots that it is, of all clients */
+  names: { client: string; name: string; kind: Kind }[];
+  /** of a committed one that is known as a layer; `diffID` is '' where it is not known */
+  layer?: { diffID: string; chainIDs: string[]; map: string };
+  /** of a committed one */
+  usage?: Usage;
+  created: Date;
+  lastUsed: Date;
+  /** its own files */
+  directory: string;
+  /** mtree manifest of its files; there only if its extractor wrote one */
+  manifest: string;
+  /** known to be on disk */
+  flushed: boolean;
+  /** whether it is used as it is; if not, who wants the layer extracts it again */
+  trusted: boolean;
+  /** what was found to be wrong with it */
+  damaged?: string;
+}
+
+/** What a garbage collection may free. */
+export interface GarbagePolicy {
+  /** bytes of the client's layers at which to stop; default 0 */
+  keepBytes?: number | undefined;
+  /** ms for which a layer must not have been used; default 0 */
+  unusedFor?: number | undefined;
+  /** only say what would be freed */
+  dryRun?: boolean | undefined;
+}
+
+export interface GarbageResult {
+  /** oldest first; `freed` is false where another client keeps the content */
+  removed: { name: string; id: string; bytes: number; freed: boolean }[];
+  /** bytes on disk that were freed */
+  bytes: number;
+}
+
+/** What a store takes, and what its filesystem has left. */
+export interface StoreFilesystem {
+  root: string;
+  /** number of contents, and what the committed ones take */
+  contents: number;
+  bytes: number;
+  inodes: number;
+  /** bytes of the filesystem */
+  size: number;
+  /** bytes that this user may still use */
+  free: number;
+}
+
+/** A LayerStore with what looks after it. */
+export interface Store extends LayerStore {
+  /** every content, of all clients */
+  list(): Promise<ContentInfo[]>;
+  /** Writes the store's filesystem to its disk; what was committed before is trusted under any boot then. */
+  sync(): Promise<void>;
+  /**
+   * Notes that a content is not what it should be: who wants the layer extracts it again.
+   *
+   * @throws LayerhookError SNAPSHOT_NOT_FOUND
+   */
+  markDamaged(id: string, why: string): Promise<void>;
+  /**
+   * Notes that a content was read from disk and is what it should be: it is trusted again.
+   *
+   * @throws LayerhookError SNAPSHOT_NOT_FOUND
+   */
+  markVerified(id: string): Promise<void>;
+  /** ids of contents below `name`, itself included if it is committed, that are not trusted, highest first */
+  untrusted(name: string): Promise<string[]>;
+  /**
+   * Frees layers of this client that no active snapshot or view needs and no label `containerd.io/gc.root` keeps, the
+   * longest unused first. What a process found or extracted and has not yet used stays, until that closes the store.
+   */
+  gc(policy?: GarbagePolicy): Promise<GarbageResult>;
+  df(): Promise<StoreFilesystem>;
+}
+
 /** When a committed snapshot is trusted: see docs/store.md. */
 export type Durability = 'boot' | 'sync' | 'none';
 

@@ -1,9 +1,10 @@
 import { readFileSync, statfsSync } from 'node:fs';
 import { type ByteString, toBuffer } from './bytes.js';
+import { SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat } from './files.js';
-import { check, libcFunction, result } from './libc.js';
+import { libcAsyncFunction } from './libc.js';
 
-const libcSyncfs = libcFunction<[fd: number]>('syncfs', 'int', ['int']);
+const libcSyncfs = libcAsyncFunction<[fd: number]>('syncfs', 'int', ['int']);
 
 /** f_type of statfs(2) of filesystems that behave in their own way. */
 const names: Readonly<Record<number, string>> = {
@@ -51,14 +52,14 @@ export function filesystemOf(path: ByteString): Filesystem {
 }
 
 /**
- * Writes all that is cached of the filesystem of `path` to its device, blocking this thread; syncfs(2).
+ * Writes all that is cached of the filesystem of `path` to its device; syncfs(2).
  *
  * @throws SystemError, EIO where something could not be written
  */
-export function syncFilesystem(path: ByteString): void {
+export async function syncFilesystem(path: ByteString): Promise<void> {
   const fd = openat(AT_FDCWD, path, O.RDONLY);
   try {
-    check(result(libcSyncfs(fd)), 'syncfs', path);
+    if ((await libcSyncfs(fd)) < 0) throw new SystemError('EIO', 'syncfs', path);
   } finally {
     close(fd);
   }

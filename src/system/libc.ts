@@ -28,6 +28,23 @@ export function libcFunction<Args extends unknown[]>(
   return library.func(name, result, types) as unknown as NativeFunction<Args>;
 }
 
+/**
+ * A function of the C library that may take long, in a thread of its own.
+ *
+ * @returns the negative result where it failed; errno is not known
+ */
+export function libcAsyncFunction<Args extends unknown[]>(
+  name: string,
+  result: 'int' | 'long',
+  types: string[],
+): (...args: Args) => Promise<number> {
+  const call = library.func(name, result, types) as unknown as { async(...args: unknown[]): void };
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      call.async(...args, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
+    });
+}
+
 /** Numbers of the system calls that not every C library has a function for. */
 const numbers = {
   x64: { getdents64: 217, mknodat: 259, renameat2: 316, statx: 332, ...sinceLinux5() },

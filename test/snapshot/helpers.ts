@@ -2,8 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { openStoreAt } from '../../src/snapshot/open.js';
-import type { Store } from '../../src/snapshot/store.js';
-import type { Info, LayerIdentity, StoreOptions } from '../../src/snapshot/types.js';
+import type { Info, LayerIdentity, Store, StoreOptions } from '../../src/snapshot/types.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 /** A store in a fresh directory, closed when the test ends. */

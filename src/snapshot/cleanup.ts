@@ -1,0 +1,47 @@
+import type { Context } from './context.js';
+import { LAYER_LOCK, lockPath } from './extract.js';
+import { EXTRACTION_PREFIX, removeIfThere } from './extraction.js';
+import { LEASE } from './lease.js';
+import { tryLockFile } from './lock.js';
+import { contents, names, retired, unretire } from './metadata/records.js';
+
+/** As Snapshotter's `cleanup`. @throws LayerhookError NO_SPACE, SYSTEM */
+export function cleanUp(context: Context): void {
+  removeDeadExtractions(context);
+  removeUnusedLocks(context);
+  discardLeftovers(context);
+  context.directories.empty();
+}
+
+/** Removes the snapshots of extractions, of any client, whose process has died. */
+function removeDeadExtractions(context: Context): void {
+  const owners = context.db.read((reader) => [...names(reader)].map(([owner]) => owner));
+  for (const { client, name } of owners) {
+    if (!name.startsWith(EXTRACTION_PREFIX)) continue;
+    const unlock = tryLockFile(lockPath(context, name.slice(EXTRACTION_PREFIX.length)));
+    if (unlock === undefined) continue;
+    try {
+      removeIfThere({ ...context, client }, name);
+    } finally {
+      unlock();
+    }
+  }
+}
+
+/** Removes the lock files that processes which died have left. */
+function removeUnusedLocks({ directories }: Context): void {
+  for (const name of directories.locks()) {
+    if (name.startsWith(LAYER_LOCK) || name.startsWith(LEASE)) tryLockFile(directories.lock(name))?.();
+  }
+}
+
+/** Discards directories that no content has. */
+function discardLeftovers({ db, directories, boot }: Context): void {
+  // inside a transaction, so that nobody is making what looks like a leftover
+  db.write((writer) => {
+    for (const [content, of] of retired(writer)) if (of !== boot) unretire(writer, content);
+    const needed = new Set([...contents(writer)].map(([content]) => content));
+    for (const [content] of retired(writer)) needed.add(content);
+    for (const name of directories.list()) if (!needed.has(name)) directories.discard(name);
+  });
+}

@@ -1,0 +1,89 @@
+import { commitActive, measure } from './commit.js';
+import type { Context } from './context.js';
+import { createSnapshot } from './create.js';
+import { ownContent } from './find.js';
+import { labelsOfLayer } from './labels.js';
+import type { Unlock } from './lock.js';
+import type { Writer } from './metadata/database.js';
+import { getName, type LayerRecord } from './metadata/records.js';
+import { nameOf } from './name.js';
+import { removeSnapshot } from './remove.js';
+import { supersede } from './supersede.js';
+import type { LayerExtraction, LayerIdentity, Usage } from './types.js';
+
+/** Keys of the snapshots that layers are extracted into, before the layer's name. */
+export const EXTRACTION_PREFIX = 'extract ';
+
+type CommitOptions = Parameters<LayerExtraction['commit']>[0];
+
+/** A layer that this process extracts: see LayerExtraction. It has the layer's lock until it is committed or discarded. */
+export class Extraction implements LayerExtraction {
+  readonly key: string;
+  readonly target: string;
+  readonly manifest: string;
+  readonly #context: Context;
+  readonly #layer: LayerIdentity;
+  readonly #unlock: Unlock;
+  #ended = false;
+
+  constructor(context: Context, layer: LayerIdentity, unlock: Unlock) {
+    this.#context = context;
+    this.#layer = layer;
+    this.#unlock = unlock;
+    this.key = EXTRACTION_PREFIX + nameOf(layer);
+    // whoever has left it had the lock that is now ours
+    removeIfThere(context, this.key);
+    createSnapshot(context, 'active', this.key, '');
+    const content = context.db.read((reader) => getName(reader, context.client, this.key)!.content);
+    this.target = context.directories.fs(content);
+    this.manifest = context.directories.manifest(content);
+  }
+
+  async commit(options: CommitOptions): Promise<void> {
+    try {
+      await this.#commit(options);
+      this.#end();
+    } catch (error) {
+      // a store that is full may not even be able to forget it: cleanup does
+      await this.discard().catch(() => this.#end());
+      throw error;
+    }
+  }
+
+  async discard(): Promise<void> {
+    if (this.#ended) return;
+    removeIfThere(this.#context, this.key);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#unlock();
+  }
+
+  async #commit(options: CommitOptions): Promise<void> {
+    const { db, directories } = this.#context;
+    const usage = await measure(this.#context, this.key);
+    const freed = db.write((writer) => {
+      // a client that knows no lock, such as containerd, may have been quicker
+      if (ownContent(this.#context, writer, this.#layer) !== undefined) return undefined;
+      return supersede(this.#context, writer, this.#layer, () => this.#name(writer, usage, options));
+    });
+    if (freed === undefined) removeIfThere(this.#context, this.key);
+    for (const content of freed ?? []) directories.discard(content);
+    if (freed?.length) directories.empty();
+  }
+
+  #name(writer: Writer, usage: Usage, { parent, labels, dependencies }: CommitOptions): string {
+    const { diffID, chainID, map } = this.#layer;
+    const layer: LayerRecord = { diffID, map, chainIDs: [chainID], dependencies };
+    const details = { parent, labels: { ...labels, ...labelsOfLayer(this.#layer) }, usage, layer };
+    return commitActive(this.#context, writer, nameOf(this.#layer), this.key, details);
+  }
+}
+
+/** Removes an active snapshot, if it is there. @throws LayerhookError NO_SPACE, SYSTEM */
+export function removeIfThere(context: Context, key: string): void {
+  const there = context.db.read((reader) => getName(reader, context.client, key) !== undefined);
+  if (there) removeSnapshot(context, key);
+}

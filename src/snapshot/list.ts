@@ -1,0 +1,40 @@
+import { fromText } from '../system/bytes.js';
+import { filesystemOf } from '../system/filesystem.js';
+import { type Context, isTrusted } from './context.js';
+import type { Reader } from './metadata/database.js';
+import { type ContentRecord, contents, getName, usersOf } from './metadata/records.js';
+import type { ContentInfo, StoreFilesystem } from './types.js';
+
+/** Every content of a store, whoever uses it. @throws LayerhookError SYSTEM */
+export function listContents(context: Context): ContentInfo[] {
+  return context.db.read((reader) =>
+    [...contents(reader)].map(([id, record]) => infoOfContent(context, reader, id, record)),
+  );
+}
+
+function infoOfContent(context: Context, reader: Reader, id: string, record: ContentRecord): ContentInfo {
+  const { directories } = context;
+  const { layer, usage, created, flushed, damaged } = record;
+  return {
+    id,
+    names: usersOf(reader, id).map((of) => ({ ...of, kind: getName(reader, of.client, of.name)!.kind })),
+    ...(layer && { layer: { diffID: layer.diffID, chainIDs: layer.chainIDs, map: layer.map } }),
+    ...(usage && { usage }),
+    created: new Date(created),
+    lastUsed: new Date(directories.lastUsed(id)),
+    directory: directories.fs(id),
+    manifest: directories.manifest(id),
+    flushed,
+    trusted: isTrusted(context, record),
+    ...(damaged !== undefined && { damaged }),
+  };
+}
+
+/** As Store's `df`. @throws LayerhookError SYSTEM */
+export function spaceOf({ db, directories: { root } }: Context): StoreFilesystem {
+  const records = db.read((reader) => [...contents(reader)].map(([, record]) => record));
+  const { size, free } = filesystemOf(fromText(root));
+  const bytes = records.reduce((sum, { usage }) => sum + (usage?.size ?? 0), 0);
+  const inodes = records.reduce((sum, { usage }) => sum + (usage?.inodes ?? 0), 0);
+  return { root, contents: records.length, bytes, inodes, size, free };
+}

@@ -1,0 +1,56 @@
+import { LayerhookError } from '../errors/index.js';
+import { flush } from './commit.js';
+import { type Context, chainOf, isTrusted, requireName } from './context.js';
+import { type ContentRecord, contents, findContent, getContent, putContent } from './metadata/records.js';
+
+/** As Store's `sync`. @throws LayerhookError NO_SPACE, SYSTEM */
+export async function syncStore(context: Context): Promise<void> {
+  const { db, directories } = context;
+  const before = db.read((reader) =>
+    [...contents(reader)].filter(([, record]) => isUnflushed(context, record)),
+  );
+  if (before.length === 0) return;
+  await flush(directories.root);
+  db.write((writer) => {
+    for (const [id, { boot }] of before) {
+      const now = findContent(writer, id);
+      if (now?.boot === boot) putContent(writer, id, { ...now, flushed: true });
+    }
+  });
+}
+
+/** Whether a content was committed under this boot, and may be only in memory. */
+function isUnflushed({ boot }: Context, record: ContentRecord): boolean {
+  return record.usage !== undefined && !record.flushed && record.boot === boot;
+}
+
+/** As Store's `markDamaged`. @throws LayerhookError SNAPSHOT_NOT_FOUND, NO_SPACE, SYSTEM */
+export function markDamaged(context: Context, id: string, why: string): void {
+  change(context, id, (record) => ({ ...record, damaged: why }));
+}
+
+/** As Store's `markVerified`. @throws LayerhookError SNAPSHOT_NOT_FOUND, NO_SPACE, SYSTEM */
+export function markVerified(context: Context, id: string): void {
+  change(context, id, ({ damaged: _, ...record }) => {
+    // what was written under this boot may have been read from memory
+    return record.boot === context.boot ? record : { ...record, boot: context.boot, flushed: true };
+  });
+}
+
+function change(context: Context, id: string, changed: (record: ContentRecord) => ContentRecord): void {
+  context.db.write((writer) => {
+    const record = findContent(writer, id);
+    if (record === undefined) throw new LayerhookError('SNAPSHOT_NOT_FOUND', { name: `content ${id}` });
+    putContent(writer, id, changed(record));
+  });
+}
+
+/** As Store's `untrusted`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SYSTEM */
+export function untrustedBelow(context: Context, name: string): string[] {
+  const { db, client } = context;
+  return db.read((reader) => {
+    const { kind, parent } = requireName(reader, client, name);
+    const chain = chainOf(reader, client, kind === 'committed' ? name : parent);
+    return chain.filter((content) => !isTrusted(context, getContent(reader, content)));
+  });
+}
