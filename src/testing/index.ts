@@ -8,5 +8,7 @@ export { driverSuite } from './driver/suite.js';
 export { type BuiltImage, type ImageOptions, type RawLayer, writeImage } from './image.js';
 export { LayerModel } from './model.js';
 export { type LayerEntry, readLayer } from './read-layer.js';
+export type { SnapshotterCase, SnapshotterHarness } from './snapshot/harness.js';
+export { snapshotterSuite } from './snapshot/suite.js';
 export { paxRecords, type RawEntry, type RawType, tar, utf8 } from './tar.js';
 export { diffTrees, readTree, type Tree, type TreeEntry } from './tree.js';

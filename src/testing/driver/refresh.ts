@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { RepackResult } from '../../engine/repack.js';
 import { isLayerhookError } from '../../errors/index.js';
 import { expect, expectTree } from '../case.js';
+import { Edits } from '../edits.js';
 import { dir, file } from '../entries.js';
-import { Edits } from './edits.js';
 import { expectEntries, inSeconds, layerOf } from './repack-case.js';
 import { driverCase, type MadeBundle, type Workshop } from './workshop.js';
 

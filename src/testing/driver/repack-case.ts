@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import type { RepackResult } from '../../engine/repack.js';
 import type { ByteString } from '../../system/bytes.js';
 import { type CaseWords, expect, expectTree } from '../case.js';
+import { Edits } from '../edits.js';
 import type { BuiltImage } from '../image.js';
 import { LayerModel } from '../model.js';
 import { type LayerEntry, readLayer } from '../read-layer.js';
 import type { RawEntry } from '../tar.js';
 import type { Tree } from '../tree.js';
-import { Edits } from './edits.js';
 import type { DriverCase } from './harness.js';
 import { driverCase } from './workshop.js';
 

@@ -11,12 +11,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { utimensat } from '../../system/attributes.js';
-import { type ByteString, fromText, toBuffer } from '../../system/bytes.js';
-import { SystemError } from '../../system/errno.js';
-import { AT_FDCWD, mknodat, S } from '../../system/files.js';
-import { tryRemoveTreeAt } from '../../system/remove.js';
-import { removeXattr, setXattr } from '../../system/xattr.js';
+import { utimensat } from '../system/attributes.js';
+import { type ByteString, fromText, toBuffer } from '../system/bytes.js';
+import { SystemError } from '../system/errno.js';
+import { AT_FDCWD, mknodat, S } from '../system/files.js';
+import { tryRemoveTreeAt } from '../system/remove.js';
+import { removeXattr, setXattr } from '../system/xattr.js';
 
 /** What a container may do to its root filesystem, on names that are bytes. */
 export class Edits {
