@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LayerhookError } from 'layerhook/driver';
 
@@ -6,11 +6,22 @@ import { LayerhookError } from 'layerhook/driver';
 export interface OverlayBundle {
   /** key of the active snapshot that is mounted at rootfs */
   key: string;
+  /** a snapshot that is no longer the bundle's, or not yet: a refresh was not brought to its end */
+  other?: string;
+}
+
+/** What the file holds. Which snapshot counts while a bundle is refreshed is settled by umoci.json alone. */
+interface Stored {
+  key: string;
+  /** the snapshot of the bundle once it is of another image */
+  next?: { key: string; manifest: string };
 }
 
 /** @param rootfs the bundle's root filesystem, also while it is in the staging directory */
-export function writeBundle(rootfs: string, bundle: OverlayBundle): void {
-  writeFileSync(fileOf(rootfs), `${JSON.stringify(bundle)}\n`);
+export function writeBundle(rootfs: string, stored: Stored): void {
+  const temporary = `${fileOf(rootfs)}.tmp`;
+  writeFileSync(temporary, `${JSON.stringify(stored)}\n`);
+  renameSync(temporary, fileOf(rootfs));
 }
 
 /**
@@ -25,13 +36,26 @@ export function readBundle(rootfs: string): OverlayBundle | null {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  const bundle = parse(text);
-  if (typeof bundle?.key === 'string') return { key: bundle.key };
-  const reason = 'layerhook.overlay names no snapshot';
-  throw new LayerhookError('BUNDLE_INVALID', { path: dirname(rootfs), reason });
+  const { key, next } = parse(text) ?? {};
+  if (typeof key !== 'string') {
+    const reason = 'layerhook.overlay names no snapshot';
+    throw new LayerhookError('BUNDLE_INVALID', { path: dirname(rootfs), reason });
+  }
+  if (next === undefined) return { key };
+  return next.manifest === manifestOf(rootfs) ? { key: next.key, other: key } : { key, other: next.key };
 }
 
-function parse(text: string): Partial<OverlayBundle> | null {
+/** Digest of the manifest of the image that the bundle is of; undefined while it is unpacked. */
+function manifestOf(rootfs: string): string | undefined {
+  try {
+    const meta = JSON.parse(readFileSync(join(dirname(rootfs), 'umoci.json'), 'utf8'));
+    return meta.from_descriptor_path.descriptor_walk.at(-1).digest;
+  } catch {
+    return undefined;
+  }
+}
+
+function parse(text: string): Partial<Stored> | null {
   try {
     return JSON.parse(text);
   } catch {

@@ -19,18 +19,23 @@ export interface FileAt {
   stat: StatBuffer;
 }
 
-/** Of the host, never in a layer. */
+/** Of the host. */
 const hostXattrs: ReadonlySet<ByteString> = new Set(['security.selinux', 'system.nfs4_acl']);
 
-/** Where the words are in struct statx that a layer holds of any file but its type's own; statx(2). */
-const word = { uid: 5, gid: 6, mode: 7, mtimeSec: 28, mtimeSecHigh: 29, mtimeNsec: 30 };
-const kept = [word.uid, word.gid, word.mtimeSec, word.mtimeSecHigh, word.mtimeNsec];
-
-/** Whether two files are the same to a layer but for their content: type, mode, owner, mtime, size, device, link, attributes. */
-export function hasSameMetadata(a: FileAt, b: FileAt, format: OverlayFormat): boolean {
+/**
+ * Whether a file is to a layer what it was before but for its content: type, mode, owner, mtime, size, device, link,
+ * attributes.
+ *
+ * @param packed whether it was before as a layer that was made of it says: such has times cut to seconds or to an epoch
+ */
+export function hasSameMetadata(
+  a: FileAt,
+  b: FileAt,
+  { format, packed }: { format: OverlayFormat; packed: boolean },
+): boolean {
   const [x, y] = [a.stat, b.stat];
-  if (x.type !== y.type || x.mode !== y.mode) return false;
-  if (kept.some((at) => x.words[at] !== y.words[at])) return false;
+  if (x.type !== y.type || x.mode !== y.mode || x.uid !== y.uid || x.gid !== y.gid) return false;
+  if (!hasSameTime(x, y) && !(packed && y.mtimeNsec === 0 && y.mtimeSec <= x.mtimeSec)) return false;
   if ((x.isFile || x.isSymlink) && x.size !== y.size) return false;
   if (x.rdevMajor !== y.rdevMajor || x.rdevMinor !== y.rdevMinor) return false;
   if (x.isSymlink && readlinkat(a.dirfd, a.name) !== readlinkat(b.dirfd, b.name)) return false;
@@ -63,15 +68,25 @@ export function pathOf({ dirfd, name }: Pick<FileAt, 'dirfd' | 'name'>): ByteStr
   return dirfd === AT_FDCWD ? name : pathIn(dirfd, name);
 }
 
+function hasSameTime(a: StatBuffer, b: StatBuffer): boolean {
+  return a.mtimeNsec === b.mtimeNsec && a.mtimeSec === b.mtimeSec;
+}
+
 function haveSameXattrs(a: ByteString, b: ByteString, format: OverlayFormat): boolean {
-  const counts = (name: ByteString) => !hostXattrs.has(name) && !isMark(name, format);
-  const names = namesOf(a).filter(counts);
-  const others = new Set(namesOf(b).filter(counts));
-  if (names.length !== others.size) return false;
-  return names.every((name) => {
-    const value = others.has(name) && getXattr(a, name);
-    return value && getXattr(b, name)?.equals(value) === true;
-  });
+  const now = layerXattrs(a, format);
+  const before = layerXattrs(b, format);
+  return now.size === before.size && [...now].every(([name, value]) => before.get(name)?.equals(value));
+}
+
+/** The attributes that a layer can hold: not the host's, nor overlayfs' own, nor what PAX headers have no room for. */
+function layerXattrs(path: ByteString, format: OverlayFormat): Map<ByteString, Buffer> {
+  const found = new Map<ByteString, Buffer>();
+  for (const name of namesOf(path)) {
+    if (hostXattrs.has(name) || isMark(name, format) || name.includes('=')) continue;
+    const value = getXattr(path, name);
+    if (value !== undefined && value.length > 0) found.set(name, value);
+  }
+  return found;
 }
 
 function openFile({ dirfd, name }: Pick<FileAt, 'dirfd' | 'name'>): number {

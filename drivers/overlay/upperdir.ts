@@ -32,6 +32,8 @@ export interface UpperdirOptions {
   format?: OverlayFormat | undefined;
   /** paths in the tree that are not looked at, with all below them; with or without a leading slash */
   maskPaths?: readonly string[] | undefined;
+  /** paths of which the highest layer was made: they are as in it if only their times are later and it has whole seconds */
+  packed?: ReadonlySet<ByteString> | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -98,6 +100,7 @@ class Walk {
   readonly #format: OverlayFormat;
   readonly #root: LowerStack;
   readonly #maskPaths: ReadonlySet<ByteString>;
+  readonly #packed: ReadonlySet<ByteString> | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #changes: Change[] = [];
   readonly #masked: ByteString[] = [];
@@ -105,11 +108,12 @@ class Walk {
   /** what is looked at, for errors */
   at: ByteString = '.';
 
-  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], signal }: UpperdirOptions) {
+  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], packed, signal }: UpperdirOptions) {
     this.#upperdir = upperdir;
     this.#format = format;
     this.#root = LowerStack.open(lowerdirs, format);
     this.#maskPaths = new Set(maskPaths.map((path) => fromText(path).replace(/^\/+|\/+$/g, '')));
+    this.#packed = packed;
     this.#signal = signal;
   }
 
@@ -134,7 +138,7 @@ class Walk {
     const before = { dirfd: AT_FDCWD, name: `${top}/.`, stat: new StatBuffer() };
     statFd(upper, now.stat);
     if (top !== undefined && statAt(AT_FDCWD, before.name, before.stat)) {
-      if (hasSameMetadata(now, before, this.#format)) return;
+      if (hasSameMetadata(now, before, this.#allowance('.'))) return;
     }
     this.#changes.push({ path: '.', kind: 'modify' });
   }
@@ -229,7 +233,7 @@ class Walk {
     if (inode(file.stat) === inode(below.stat)) return true;
     const before = { dirfd: AT_FDCWD, name: below.path, stat: below.stat };
     try {
-      if (!hasSameMetadata(file, before, this.#format)) return false;
+      if (!hasSameMetadata(file, before, this.#allowance(place.prefix + name))) return false;
       if (!file.stat.isFile || file.stat.size === 0) return true;
       const content = place.below?.findContent(name) ?? before.name;
       return hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
@@ -238,6 +242,10 @@ class Walk {
       if (error instanceof SystemError && [E.ENOENT, E.EINVAL].includes(error.errno)) return false;
       throw error;
     }
+  }
+
+  #allowance(path: ByteString): { format: OverlayFormat; packed: boolean } {
+    return { format: this.#format, packed: this.#packed?.has(path) === true };
   }
 
   /** What a redirect in a directory leads to: another name there, or a path from the root of the layers. */

@@ -1,0 +1,41 @@
+import { type Change, type Declined, type DeltaContext, declined } from 'layerhook/driver';
+import type { LayerStore } from 'layerhook/snapshot';
+import { readBundle } from './bundle.js';
+import type { OverlayFormat } from './marks.js';
+import { upperdirChanges } from './upperdir.js';
+import { requireUnused } from './used.js';
+
+/** The directories of a bundle's snapshot. */
+export interface BundleDirectories {
+  upperdir: string;
+  /** highest first */
+  lowerdirs: string[];
+  format: OverlayFormat;
+}
+
+/** What changed in a bundle: what its upperdir has. It need not be mounted, and may be in use. */
+export async function listDelta(store: LayerStore, context: DeltaContext): Promise<Change[] | Declined> {
+  const { rootfs, maskPaths, refresh, signal, log } = context;
+  const bundle = readBundle(rootfs);
+  if (bundle === null) return declined;
+  if (refresh) requireUnused(rootfs);
+  const { changes } = upperdirChanges({ ...(await directoriesOf(store, bundle.key)), maskPaths, signal });
+  log.debug('compared the upperdir with the layers below', { changes: changes.length });
+  return changes;
+}
+
+export async function directoriesOf(store: LayerStore, key: string): Promise<BundleDirectories> {
+  const { parent } = await store.stat(key);
+  const [mount] = await store.mounts(key);
+  return {
+    upperdir: await store.directory(key),
+    lowerdirs: parent === '' ? [] : await store.lowerdirs(parent),
+    format: formatOf(mount?.options ?? []),
+  };
+}
+
+/** Without root it is fuse-overlayfs that mounts, and writes what it likes. */
+function formatOf(mountOptions: string[]): OverlayFormat {
+  if (process.getuid?.() !== 0) return 'fuse';
+  return mountOptions.includes('userxattr') ? 'user' : 'trusted';
+}

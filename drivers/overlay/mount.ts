@@ -1,0 +1,35 @@
+import { type BundleContext, type Declined, declined, isLayerhookError } from 'layerhook/driver';
+import { type LayerStore, mountAll, unmountAll } from 'layerhook/snapshot';
+import { readBundle, writeBundle } from './bundle.js';
+
+/** Mounts the rootfs of a bundle, if it is not; with a refresh behind it, what the bundle had before goes. */
+export async function mountBundle(store: LayerStore, { rootfs }: BundleContext): Promise<void | Declined> {
+  const bundle = readBundle(rootfs);
+  if (bundle === null) return declined;
+  await mountAll(await store.mounts(bundle.key), rootfs);
+  if (bundle.other !== undefined) await forget(store, rootfs, { key: bundle.key, other: bundle.other });
+}
+
+/** Takes the mount of a bundle away. */
+export async function unmountBundle({ rootfs }: BundleContext): Promise<void | Declined> {
+  if (readBundle(rootfs) === null) return declined;
+  await unmountAll(rootfs);
+}
+
+/** Forgets the snapshot that is not the bundle's. */
+export async function forget(
+  store: LayerStore,
+  rootfs: string,
+  { key, other }: { key: string; other: string },
+): Promise<void> {
+  await removeIfThere(store, other);
+  writeBundle(rootfs, { key });
+}
+
+export async function removeIfThere(store: LayerStore, key: string): Promise<void> {
+  try {
+    await store.remove(key);
+  } catch (error) {
+    if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) throw error;
+  }
+}
