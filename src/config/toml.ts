@@ -17,13 +17,13 @@ export interface TomlFile {
 const maxBytes = 1024 * 1024;
 
 /**
- * Reads a TOML file that only root or this user can write.
+ * Reads a TOML file that only root or this user can write, or with `trust: false` any.
  *
  * @param file absolute path
  * @throws CONFIG_UNREADABLE; CONFIG_INVALID with line for a syntax error, or a file that others may write
  */
-export async function readToml(file: string): Promise<TomlFile> {
-  const source = readTrusted(file);
+export async function readToml(file: string, { trust = true } = {}): Promise<TomlFile> {
+  const source = readSource(file, trust);
   const { default: toml } = await import('@iarna/toml');
   const fail = (line: number, reason: string, expected: string, cause?: unknown) =>
     new LayerhookError('CONFIG_INVALID', { file, line, reason, expected }, cause);
@@ -44,12 +44,12 @@ export async function readToml(file: string): Promise<TomlFile> {
   };
 }
 
-function readTrusted(file: string): string {
+function readSource(file: string, trust: boolean): string {
   const unreadable = (reason: string, cause?: unknown) =>
     new LayerhookError('CONFIG_UNREADABLE', { file, reason }, cause);
   let source: string;
   try {
-    const distrust = findDistrust(file);
+    const distrust = trust ? findDistrust(file) : undefined;
     if (distrust !== undefined) throw new LayerhookError('CONFIG_INVALID', { file, line: 1, ...distrust });
     source = readSmall(file);
   } catch (error) {

@@ -232,6 +232,26 @@ export const errorTable = {
     hint: 'layerhook ls --layout {path} shows the tags',
     exit: 1,
   },
+  RUNTIME_EXEC: {
+    message: 'cannot run {path}: {reason}',
+    hint: 'it must be a program of this machine',
+    exit: 1,
+  },
+  RUNTIME_HOOKS: {
+    message: 'hooks of {file} cannot be used: {reason}',
+    hint: 'correct it; on-error = "pass-through" in runtime.toml would start containers without them',
+    exit: 1,
+  },
+  RUNTIME_NOT_FOUND: {
+    message: 'no OCI runtime found: {reason}',
+    hint: 'install one, or name it in runtimes of runtime.toml or with --runtime-path',
+    exit: 1,
+  },
+  RUNTIME_SPEC: {
+    message: 'cannot add hooks to {file}: {reason}',
+    hint: 'the engine must give a bundle with a config.json as the OCI runtime-spec has it',
+    exit: 1,
+  },
   SNAPSHOT_ARGUMENT: {
     message: '{what} cannot be used: {reason}',
     hint: 'docs/store.md says what a snapshot may be called and made of',

@@ -1,5 +1,5 @@
+// process is the global one: importing node:process opens its streams, which makes pipes non-blocking
 import { createRequire } from 'node:module';
-import { arch } from 'node:process';
 import type { ByteString } from './bytes.js';
 import { SystemError } from './errno.js';
 
@@ -72,12 +72,18 @@ export function syscallFunction<Args extends unknown[]>(
   name: keyof (typeof numbers)['x64'],
   types: string[],
 ): NativeFunction<Args> {
+  const { arch } = process;
   const table = arch === 'x64' || arch === 'arm64' ? numbers[arch] : undefined;
   if (table === undefined) throw new SystemError('ENOSYS', name, `architecture ${arch}`);
   const call = library.func('syscall', 'long', ['long', ...types]) as unknown as (
     ...args: unknown[]
   ) => number;
   return call.bind(null, table[name]) as NativeFunction<Args>;
+}
+
+/** The address of a buffer's bytes, for a structure that holds pointers. The buffer must outlive the call. */
+export function pointerTo(buffer: Buffer): bigint {
+  return koffi.address(buffer);
 }
 
 /** The errno of the last failed call of this thread; to be read before anything else is called. */

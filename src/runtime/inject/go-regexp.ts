@@ -1,0 +1,48 @@
+/** POSIX classes, which JavaScript has no names for; within brackets. */
+const classes: Readonly<Record<string, string>> = {
+  alnum: 'A-Za-z0-9',
+  alpha: 'A-Za-z',
+  ascii: '\\x00-\\x7F',
+  blank: '\\t ',
+  cntrl: '\\x00-\\x1F\\x7F',
+  digit: '0-9',
+  graph: '!-~',
+  lower: 'a-z',
+  print: ' -~',
+  punct: '!-\\/:-@\\[-`{-~',
+  space: '\\t\\n\\v\\f\\r ',
+  upper: 'A-Z',
+  word: '\\w',
+  xdigit: '0-9A-Fa-f',
+};
+
+/**
+ * An expression of Go's regexp package, which engines read hook files with, as JavaScript's: flags at its start,
+ * POSIX classes, `\A`, `\z`, `\Q…\E`, `(?P<name>…)`. https://pkg.go.dev/regexp/syntax
+ *
+ * @throws SyntaxError for what JavaScript cannot express, or is no expression
+ */
+export function goRegExp(source: string): RegExp {
+  const [flags = '', given = ''] = /^\(\?([ims]+)\)/.exec(source) ?? [];
+  const translated = source.slice(flags.length).replace(constructs, translate);
+  return new RegExp(translated, `u${given}`);
+}
+
+// an escaped char is matched as a whole, so that what follows a backslash is never taken for something else
+const constructs = /\\Q([\s\S]*?)(?:\\E|$)|\\A|\\z|\\[pP][A-Z]|\\[\s\S]|\[:(\^?)(\w+):\]|\(\?P</g;
+
+function translate(match: string, quoted?: string, negated?: string, name?: string): string {
+  if (quoted !== undefined) return quoted.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  if (name !== undefined) {
+    const chars = classes[name];
+    if (chars === undefined || negated === '^') throw new SyntaxError(`unknown class ${match}`);
+    return chars;
+  }
+  if (match === '(?P<') return '(?<';
+  if (match === '\\A') return '(?<![\\s\\S])';
+  if (match === '\\z') return '(?![\\s\\S])';
+  if (/^\\[pP][A-Z]$/.test(match)) return `${match.slice(0, 2)}{${match.slice(2)}}`;
+  // Go lets every sign be escaped, JavaScript only those with a meaning
+  const isSign = /^\\[!-/:-@[-`{-~]$/.test(match) && !/[\^$.*+?()[\]{}|/]$/.test(match);
+  return isSign ? `\\x${match.charCodeAt(1).toString(16)}` : match;
+}

@@ -1,0 +1,100 @@
+import { type ByteString, toBuffer } from './bytes.js';
+import { check, libcFunction, pointerTo, result } from './libc.js';
+
+/** What of a process execve(2) hands on, and node changes when it starts. Undefined: left as it is. */
+export interface ProcessState {
+  /** descriptors above 2 that the program gets; all others close */
+  fds: readonly number[];
+  /** bit n-1 for signal n, as SigBlk and SigIgn of /proc/PID/status */
+  blockedSignals: bigint | undefined;
+  ignoredSignals: bigint | undefined;
+  /** soft limit of open files, RLIMIT_NOFILE */
+  openFiles: bigint | undefined;
+}
+
+const F_GETFD = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const RLIMIT_NOFILE = 7;
+const SIG_SETMASK = 2;
+const SIG_DFL = 0;
+const SIG_IGN = 1;
+/** Those that node ignores from its start on. */
+const ignoredByNode = ['SIGPIPE', 'SIGXFSZ'] as const;
+const signalNumbers = { SIGPIPE: 13, SIGXFSZ: 25 } as const;
+
+/**
+ * Replaces this process by a program: same pid, parent, working directory, and descriptors 0 to 2; execve(2).
+ *
+ * @param argv command line, the program's own name first
+ * @param env all of its environment, as `NAME=value`
+ * @throws SystemError if it cannot be run; this process has its signals and limits as in `state` then
+ */
+export function become(
+  program: ByteString,
+  argv: readonly ByteString[],
+  env: readonly ByteString[],
+  state: ProcessState,
+): never {
+  const execve = libcFunction<[Buffer, Buffer, Buffer]>('execve', 'int', ['void*', 'void*', 'void*']);
+  const strings = [program, ...argv, ...env].map((text) => toBuffer(`${text}\0`));
+  const [file, ...rest] = strings as [Buffer, ...Buffer[]];
+  keepOpen([0, 1, 2, ...state.fds]);
+  if (state.openFiles !== undefined) setOpenFiles(state.openFiles);
+  setDispositions(state.ignoredSignals);
+  if (state.blockedSignals !== undefined) setMask(state.blockedSignals);
+  check(
+    result(execve(file, pointers(rest.slice(0, argv.length)), pointers(rest.slice(argv.length)))),
+    'execve',
+    program,
+  );
+  throw new Error('execve returned');
+}
+
+/** The addresses of strings, and a null pointer after them. */
+function pointers(strings: readonly Buffer[]): Buffer {
+  const array = Buffer.alloc((strings.length + 1) * 8);
+  strings.forEach((text, index) => {
+    array.writeBigUInt64LE(pointerTo(text), index * 8);
+  });
+  return array;
+}
+
+/** Node sets close-on-exec on what it was started with, and opens its own files with it. */
+function keepOpen(fds: readonly number[]): void {
+  const fcntl = libcFunction<[fd: number, command: number, flags: number]>('fcntl', 'int', [
+    'int',
+    'int',
+    'long',
+  ]);
+  for (const fd of fds) {
+    const flags = fcntl(fd, F_GETFD, 0);
+    if (flags > 0) fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+  }
+}
+
+function setOpenFiles(soft: bigint): void {
+  const types = ['int', 'void*'];
+  const limit = Buffer.alloc(16);
+  const getrlimit = libcFunction<[number, Buffer]>('getrlimit', 'int', types);
+  check(result(getrlimit(RLIMIT_NOFILE, limit)), 'getrlimit', '');
+  limit.writeBigUInt64LE(soft);
+  const setrlimit = libcFunction<[number, Buffer]>('setrlimit', 'int', types);
+  check(result(setrlimit(RLIMIT_NOFILE, limit)), 'setrlimit', '');
+}
+
+/** Handlers become the default by themselves in execve(2); what is ignored stays so. */
+function setDispositions(ignored: bigint | undefined): void {
+  const signal = libcFunction<[number, number]>('signal', 'long', ['int', 'long']);
+  for (const name of ignoredByNode) signal(signalNumbers[name], SIG_DFL);
+  for (let number = 1; number <= 64; number++) {
+    if (ignored !== undefined && (ignored >> BigInt(number - 1)) & 1n) signal(number, SIG_IGN);
+  }
+}
+
+function setMask(blocked: bigint): void {
+  const set = Buffer.alloc(128);
+  set.writeBigUInt64LE(blocked);
+  const sigprocmask = libcFunction<[number, Buffer, null]>('sigprocmask', 'int', ['int', 'void*', 'void*']);
+  check(result(sigprocmask(SIG_SETMASK, set, null)), 'sigprocmask', '');
+}
