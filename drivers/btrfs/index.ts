@@ -24,6 +24,10 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
   const { root, durability } = readOptions(options);
   const store = new SubvolumeStore(root, durability);
   const unpackings = new Map<string, Unpacking>();
+  const giveUp = (rootfs: string): void => {
+    unpackings.get(rootfs)?.giveUp();
+    unpackings.delete(rootfs);
+  };
   return {
     name: 'btrfs',
     mtree: 'never',
@@ -41,17 +45,19 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
       'unpack.ociv1.layer.post-extract': (context) => unpackings.get(context.rootfs)?.commit(context),
       'unpack.ociv1.bundle.assemble': ({ rootfs }) => {
         const whole = unpackings.get(rootfs)?.whole;
-        unpackings.delete(rootfs);
+        giveUp(rootfs);
         if (whole === undefined) return declined;
         assemble(store.path(whole), rootfs);
       },
       'repack.ociv1.layer.delta-list': (context) => listDelta(store, context),
       'repack.ociv1.layer.refresh-bundle': (context) => refresh(store, context),
       'bundle.ociv1.remove': async (context) => {
-        unpackings.get(context.rootfs)?.giveUp();
-        unpackings.delete(context.rootfs);
+        giveUp(context.rootfs);
         await removeRootfs(context);
       },
+    },
+    async close() {
+      for (const rootfs of unpackings.keys()) giveUp(rootfs);
     },
   };
 }
