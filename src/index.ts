@@ -1,5 +1,12 @@
 /** The public API of layerhook: what a library user, a hook module or a driver may import. */
 export { type ApplyLayerOptions, applyLayer } from './engine/apply-layer.js';
+export {
+  type BundleMountResult,
+  type BundleOptions,
+  mountBundle,
+  unmountBundle,
+} from './engine/bundle-mount.js';
+export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle-remove.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/insert.js';
 export * from './engine/log.js';
 export { type ManifestCheck, openManifestCheck, readManifest } from './engine/manifest-check.js';

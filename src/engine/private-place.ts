@@ -1,5 +1,10 @@
 import { closeSync, openSync, readdirSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+
+/** How the private directories beside `path` begin that become it, or were it. */
+export function privatePrefix(path: string): string {
+  return `.${basename(path)}.layerhook-`;
+}
 
 /**
  * Removes what killed processes left in `parent`: directories whose names begin with `prefix` and that nobody holds a lock

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { privatePrefix } from './private-place.js';
 
 /** Names that make a directory a bundle. */
 const bundleNames = ['rootfs', 'config.json', 'umoci.json'] as const;
@@ -65,7 +66,7 @@ async function moveRootfs(from: string, to: string): Promise<void> {
 
 /** Where mounts may not be moved (FUSE without root): `path` takes the place of `final`, in which it is alone. */
 function replace(path: string, final: string): void {
-  const beside = mkdtempSync(join(dirname(final), `.${basename(final)}.layerhook-`));
+  const beside = mkdtempSync(join(dirname(final), privatePrefix(final)));
   renameSync(path, beside);
   try {
     publishAs(beside, final);

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, mkdirSync, mkdtempSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
-import { lockDirectory, removePrivate, sweep } from './private-place.js';
+import { lockDirectory, privatePrefix, removePrivate, sweep } from './private-place.js';
 import { moveUp, publishAs, refuseBundle } from './publish.js';
 
 /** A private place (mode 0700) where a bundle is built, invisible under its final name until it is whole. */
@@ -56,7 +56,7 @@ function preparePlace(final: string): { parent: string; prefix: string; inside: 
       error,
     );
   }
-  return { parent: dirname(final), prefix: `.${basename(final)}.layerhook-`, inside: false };
+  return { parent: dirname(final), prefix: privatePrefix(final), inside: false };
 }
 
 function staging(path: string, final: string, inside: boolean, lockFd: number): Staging {

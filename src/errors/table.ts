@@ -38,6 +38,7 @@ export const errorTable = {
     hint: 'store and bundle must be on one btrfs; choose a store with --store, or another driver',
     exit: 1,
   },
+  BUNDLE_BUSY: { message: 'bundle {path} is in use: {reason}', hint: '{expected}', exit: 1 },
   BUNDLE_EXISTS: {
     message: 'bundle {path} already has a {what}',
     hint: 'name a bundle directory that does not exist, or remove it first',

@@ -2,6 +2,32 @@ import type { CommandTable } from '../command.js';
 
 /** Every command: a row here and a file beside this one. Only the file of the command that is run is loaded. */
 export const commands: CommandTable = {
+  bundle: {
+    summary: 'mounts, unmounts, lists and removes bundles',
+    description: 'Commands for bundles that unpack has made.',
+    persona: 'layerhook',
+    commands: {
+      list: {
+        aliases: ['ls'],
+        summary: 'lists the bundles of the layer store',
+        load: () => import('./bundle-list.js'),
+      },
+      mount: {
+        summary: 'makes the rootfs of bundles usable again, for instance after a reboot',
+        load: () => import('./bundle-mount.js'),
+      },
+      remove: {
+        aliases: ['rm'],
+        summary: 'removes bundles',
+        load: () => import('./bundle-remove.js'),
+      },
+      umount: {
+        aliases: ['unmount'],
+        summary: 'takes the mounts of bundles away, and keeps all that is in them',
+        load: () => import('./bundle-umount.js'),
+      },
+    },
+  },
   gc: {
     group: 'layout',
     summary: 'removes the blobs that no tag leads to',

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Info } from '../snapshot/types.js';
+import { fromText } from '../system/bytes.js';
+import { isMountPoint } from '../system/mount.js';
+import { readBundleMeta } from './bundle.js';
+import type { OperationOptions } from './operation.js';
+
+/** Label of an active snapshot that is a bundle's: the absolute path of the bundle. */
+export const bundleLabel = 'layerhook/bundle';
+
+export interface BundleEntry {
+  /** absolute path */
+  bundle: string;
+  /** `missing`: the directory is gone, or is another bundle's now; what is in the store is left of it */
+  state: 'mounted' | 'unmounted' | 'missing';
+  /** tag and manifest digest of the image that it was unpacked from; null if the bundle does not say */
+  image: { tag: string | null; digest: string } | null;
+  /** key of its active snapshot in the store */
+  key: string;
+  /** what its changes take on disk */
+  bytes: number;
+}
+
+/**
+ * The bundles that a layer store knows, sorted by path. Bundles of the copy driver are in no store.
+ *
+ * @throws LayerhookError as for reading hooks.toml, and SYSTEM
+ */
+export async function listBundles(
+  options: Pick<OperationOptions, 'store' | 'hooksFile'>,
+): Promise<BundleEntry[]> {
+  const { chooseStore } = await import('../config/store.js');
+  const { loadHooks } = await import('../config/load.js');
+  const { env } = process;
+  const config = options.hooksFile === null ? null : await loadHooks({ file: options.hooksFile, env });
+  const choice = chooseStore({ store: options.store, config, env });
+  if (!existsSync(choice.root)) return [];
+  const { openStore } = await import('../snapshot/index.js');
+  const store = await openStore(choice);
+  try {
+    const entries: BundleEntry[] = [];
+    for await (const info of store.walk([`kind==active,labels."${bundleLabel}"`])) {
+      const { size } = await store.usage(info.name);
+      entries.push(entryOf(info, size));
+    }
+    return entries.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
+  } finally {
+    await store.close();
+  }
+}
+
+function entryOf({ name, labels }: Info, bytes: number): BundleEntry {
+  const bundle = labels[bundleLabel]!;
+  return { bundle, state: stateOf(bundle), image: imageOf(bundle), key: name, bytes };
+}
+
+function stateOf(bundle: string): BundleEntry['state'] {
+  if (!existsSync(join(bundle, 'umoci.json'))) return 'missing';
+  return isMountPoint(fromText(join(bundle, 'rootfs'))) ? 'mounted' : 'unmounted';
+}
+
+function imageOf(bundle: string): BundleEntry['image'] {
+  try {
+    const { from } = readBundleMeta(bundle);
+    const tag = from[0].annotations?.['org.opencontainers.image.ref.name'] ?? null;
+    return { tag, digest: from.at(-1)!.digest };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,62 @@
+import { join, resolve } from 'node:path';
+import { type BundleMeta, readBundleMeta } from './bundle.js';
+import { closeOperation, type Operation, type OperationOptions, openOperation } from './operation.js';
+import type { BundleContext } from './points.js';
+
+export interface BundleOptions extends OperationOptions {
+  /** path of the bundle */
+  bundle: string;
+}
+
+export interface BundleMountResult {
+  /** absolute path of the bundle */
+  bundle: string;
+  /** false: nobody has anything to mount for this bundle; its rootfs is a plain directory */
+  handled: boolean;
+}
+
+/**
+ * Makes the rootfs of a bundle usable again, for instance after a reboot: `bundle.ociv1.mount` is asked of its hooks and of
+ * the driver that it was unpacked with. It is no error if it is usable already.
+ *
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, and what the hooks throw
+ */
+export async function mountBundle(options: BundleOptions): Promise<BundleMountResult> {
+  const bundle = resolve(options.bundle);
+  return withBundle(options, readBundleMeta(bundle), async ({ dispatcher }, context) => {
+    const { handled } = await dispatcher.first('bundle.ociv1.mount', context);
+    return { bundle, handled };
+  });
+}
+
+/**
+ * Takes the mounts of a bundle away and keeps all that is in it: `bundle.ociv1.umount`. It is no error if there are none.
+ *
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_BUSY (a container runs in it, or something else is mounted
+ *   below it), and what the hooks throw
+ */
+export async function unmountBundle(options: BundleOptions): Promise<BundleMountResult> {
+  const bundle = resolve(options.bundle);
+  return withBundle(options, readBundleMeta(bundle), async ({ dispatcher }, context) => {
+    const { refuseUse } = await import('./bundle-use.js');
+    refuseUse(bundle);
+    const { handled } = await dispatcher.first('bundle.ociv1.umount', context);
+    return { bundle, handled };
+  });
+}
+
+/** Calls `work` with an operation of the bundle's driver, and the context of the points of bundles. */
+export async function withBundle<T>(
+  options: BundleOptions,
+  { driver, map }: Pick<BundleMeta, 'driver' | 'map'>,
+  work: (operation: Operation, context: BundleContext) => Promise<T>,
+): Promise<T> {
+  const operation = await openOperation(options, { recorded: driver });
+  const bundle = resolve(options.bundle);
+  const { log, stop } = operation;
+  try {
+    return await work(operation, { bundle, rootfs: join(bundle, 'rootfs'), map, signal: stop.signal, log });
+  } finally {
+    await closeOperation(operation);
+  }
+}
