@@ -42,9 +42,9 @@ export function isTrusted({ boot, durability }: Context, content: ContentRecord)
   return durability === 'none' || content.flushed || content.boot === boot;
 }
 
-/** As {@link isTrusted}, of a content by its number. */
-export function isTrustedContent(context: Context, reader: Reader, content: string): boolean {
-  return isTrusted(context, getContent(reader, content));
+/** Whether a committed content is trusted, and there. */
+export function isUsable(context: Context, reader: Reader, content: string): boolean {
+  return isTrusted(context, getContent(reader, content)) && context.directories.exists(content);
 }
 
 /** Labels as they are kept: containerd's metadata has none that are empty. */

@@ -66,7 +66,8 @@ export class Extraction implements LayerExtraction {
     const usage = await measure(this.#context, this.key);
     const freed = db.write((writer) => {
       // a client that knows no lock, such as containerd, may have been quicker
-      if (ownContent(this.#context, writer, this.#layer) !== undefined) return undefined;
+      const own = ownContent(this.#context, writer, this.#layer);
+      if (own !== undefined && directories.exists(own)) return undefined;
       return supersede(this.#context, writer, this.#layer, () => this.#name(writer, usage, options));
     });
     if (freed === undefined) removeIfThere(this.#context, this.key);

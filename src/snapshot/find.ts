@@ -1,4 +1,4 @@
-import { type Context, isTrusted } from './context.js';
+import { type Context, isTrusted, isUsable } from './context.js';
 import type { Reader } from './metadata/database.js';
 import {
   type ContentRecord,
@@ -54,10 +54,6 @@ function sharedContent(
   return contentsOfDiff(reader, diffID, map).find(
     (content) => usable(content) && holds(getContent(reader, content), dependencyAt),
   );
-}
-
-function isUsable(context: Context, reader: Reader, content: string): boolean {
-  return isTrusted(context, getContent(reader, content)) && context.directories.exists(content);
 }
 
 /** Whether what a layer took from below is the same on top of other layers. */

@@ -1,4 +1,5 @@
-import { type Context, isTrusted } from './context.js';
+import { LayerhookError } from '../errors/index.js';
+import { type Context, isUsable } from './context.js';
 import type { Reader, Writer } from './metadata/database.js';
 import {
   contentsOfChain,
@@ -6,6 +7,7 @@ import {
   deleteName,
   getContent,
   getName,
+  putContent,
   putName,
   retire,
   usersOf,
@@ -15,11 +17,12 @@ import { mayBeMounted } from './remove.js';
 import type { LayerIdentity } from './types.js';
 
 /**
- * Gives a layer's name to another content than it may have had, and lets that take the place of all contents of the layer
- * that are not trusted: what is on top of them, whoever's it is, is on top of the new one then.
+ * Gives a layer's name to a content, and lets that take the place of all contents of the layer that cannot be used: what
+ * is on top of them, whoever's it is, is on top of the new one then.
  *
  * @param name makes the name, which is free then, and tells the content
  * @returns contents whose directories are to be discarded after the transaction
+ * @throws LayerhookError SNAPSHOT_EXISTS if the name is that of something else than a layer
  */
 export function supersede(
   context: Context,
@@ -27,41 +30,43 @@ export function supersede(
   layer: LayerIdentity,
   name: () => string,
 ): string[] {
-  const old = untrusted(context, writer, layer).map((content) => ({
-    content,
-    mounted: mayBeMounted(writer, content),
-  }));
+  const mounted = new Map(
+    unusable(context, writer, layer).map((content) => [content, mayBeMounted(writer, content)]),
+  );
   deleteName(writer, context.client, nameOf(layer));
   const content = name();
-  return old
-    .filter((was) => was.content !== content)
-    .filter((was) => {
-      if (canReplace(writer, was.content, content)) pointAll(writer, was.content, content);
-      if (usersOf(writer, was.content).length > 0) return false;
-      deleteContent(writer, was.content);
-      // what may be mounted under this boot stays until the next
-      if (was.mounted) retire(writer, was.content, context.boot);
-      return !was.mounted;
-    })
-    .map((was) => was.content);
+  mounted.delete(content);
+  const free: string[] = [];
+  for (const [old, isMounted] of mounted) {
+    replace(writer, old, content);
+    if (usersOf(writer, old).length > 0) continue;
+    deleteContent(writer, old);
+    // what may be mounted under this boot stays until the next
+    if (isMounted) retire(writer, old, context.boot);
+    else free.push(old);
+  }
+  return free;
 }
 
 /** Contents that are the layer, or have its name, and cannot be used. */
-function untrusted(context: Context, reader: Reader, layer: LayerIdentity): string[] {
+function unusable(context: Context, reader: Reader, layer: LayerIdentity): string[] {
   const own = getName(reader, context.client, nameOf(layer));
   const all = new Set(contentsOfChain(reader, layer.chainID, layer.map));
+  if (own !== undefined && own.kind !== 'committed') {
+    throw new LayerhookError('SNAPSHOT_EXISTS', { name: nameOf(layer) });
+  }
   if (own !== undefined) all.add(own.content);
-  return [...all].filter((content) => !isTrusted(context, getContent(reader, content)));
+  return [...all].filter((content) => !isUsable(context, reader, content));
 }
 
-/** Whether `content` is what `old` was on top of every chain that that was known on. */
-function canReplace(reader: Reader, old: string, content: string): boolean {
-  const [was, is] = [getContent(reader, old).layer, getContent(reader, content).layer];
-  if (was === undefined || is === undefined) return false;
-  return is.dependencies !== null || was.chainIDs.every((chainID) => is.chainIDs.includes(chainID));
-}
-
-function pointAll(writer: Writer, old: string, content: string): void {
+/** Lets all names that point to `old` point to `content`, if it is the same on top of every chain that they have. */
+function replace(writer: Writer, old: string, content: string): void {
+  const is = getContent(writer, content);
+  const chainIDs = getContent(writer, old).layer?.chainIDs;
+  if (chainIDs === undefined || is.layer === undefined) return;
+  const all = [...new Set([...is.layer.chainIDs, ...chainIDs])];
+  if (is.layer.dependencies === null && all.length > is.layer.chainIDs.length) return;
+  putContent(writer, content, { ...is, layer: { ...is.layer, chainIDs: all } });
   for (const { client, name } of usersOf(writer, old)) {
     putName(writer, client, name, { ...getName(writer, client, name)!, content });
   }
