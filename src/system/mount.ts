@@ -37,6 +37,8 @@ export interface BindOptions {
   recursive?: boolean | undefined;
 }
 
+const MS_PRIVATE = 1 << 18;
+
 /** What others must be able to rely on: a layer's directory means the same wherever and whenever it is mounted. */
 const defaults = { redirect_dir: 'off', metacopy: 'off', index: 'off', xino: 'off' } as const;
 
@@ -128,6 +130,9 @@ export function moveMount(from: ByteString, to: ByteString): void {
 }
 
 function tryMountAgain(from: ByteString, to: ByteString): number {
+  // else what is unmounted in the one would be so in the other
+  const parted = tryMount(null, from, null, MS.REC | MS_PRIVATE, null);
+  if (parted < 0) return parted;
   const done = tryBind(from, to, { recursive: true });
   return done < 0 ? done : tryUnmount(from, true);
 }

@@ -23,8 +23,10 @@ export function joinLowerdirs(lowerdirs: ByteString[]): ByteString {
 
 /** The paths that the value of a `lowerdir=` names, highest first; data-only layers (behind `::`) are left out. */
 export function splitLowerdirs(value: ByteString): ByteString[] {
-  const found = value.split('::', 1)[0]!.match(/(?:\\[\s\S]|[^:\\])+/g) ?? [];
-  return found.map(unescapeOverlayPath);
+  const tokens: string[] = value.match(/(?:\\[\s\S]|[^:\\])+|:+/g) ?? [];
+  const data = tokens.indexOf('::');
+  const layers = data < 0 ? tokens : tokens.slice(0, data);
+  return layers.filter((token) => !token.startsWith(':')).map(unescapeOverlayPath);
 }
 
 /** The path that the value of an `upperdir=` or `workdir=` names. */
