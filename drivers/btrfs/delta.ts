@@ -53,12 +53,12 @@ export function compareWithBase(rootfs: string, base: Base): Change[] {
     open.push(fd);
     const root = new FileStat();
     statAt(fd, '.', root);
-    commitTransaction(fd);
     if (!maySearch(fd)) return { fd, root, changed: null, paths: new WalkedPaths(path) };
     const changed = since === null ? new Set<number>() : changedInodes(fd, since);
     return { fd, root, changed, paths: new InodePaths(fd) };
   };
   try {
+    commitTransaction(rootfs);
     const upper = side(rootfs, base.generations.upper);
     const lower = side(base.lower, base.generations.lower);
     return new Comparison(lower, upper, base.settled).run();

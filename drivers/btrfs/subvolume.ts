@@ -116,10 +116,17 @@ export function flushFilesystem(path: string): void {
   withDirectory(path, (fd) => ioctl(fd, request.sync, Buffer.alloc(0), fromText(path)));
 }
 
-/** Ends the transaction under way, so that the trees say what the files are now; data may follow later. */
-export function commitTransaction(fd: number): void {
+/**
+ * Ends the transaction under way, so that the trees say what the files of a filesystem are now; data may follow later.
+ *
+ * @throws SystemError
+ */
+export function commitTransaction(path: string): void {
   const transaction = Buffer.alloc(8);
-  if (tryIoctl(fd, request.startSync, transaction) === 0) tryIoctl(fd, request.waitSync, transaction);
+  withDirectory(path, (fd) => {
+    ioctl(fd, request.startSync, transaction, fromText(path));
+    ioctl(fd, request.waitSync, transaction, fromText(path));
+  });
 }
 
 /** An argument with a name at `offset`; the rest of it is zeros. */

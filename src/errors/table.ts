@@ -97,7 +97,7 @@ export const errorTable = {
   },
   DRIVER_NOT_FOUND: {
     message: 'no driver {name}: {reason}',
-    hint: 'name a shipped driver (copy, overlay) or a module that exports one',
+    hint: 'name a shipped driver (copy, overlay, btrfs) or a module that exports one',
     exit: 1,
   },
   DRIVER_OPTION: {
