@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Info } from '../snapshot/types.js';
+import type { Info, Snapshotter } from '../snapshot/types.js';
 import { fromText } from '../system/bytes.js';
 import { isMountPoint } from '../system/mount.js';
 import { readBundleMeta } from './bundle.js';
@@ -30,24 +30,24 @@ export interface BundleEntry {
 export async function listBundles(
   options: Pick<OperationOptions, 'store' | 'hooksFile'>,
 ): Promise<BundleEntry[]> {
-  const { chooseStore } = await import('../config/store.js');
-  const { loadHooks } = await import('../config/load.js');
-  const { env } = process;
-  const config = options.hooksFile === null ? null : await loadHooks({ file: options.hooksFile, env });
-  const choice = chooseStore({ store: options.store, config, env });
-  if (!existsSync(choice.root)) return [];
-  const { openStore } = await import('../snapshot/index.js');
-  const store = await openStore(choice);
+  const { openChosenStore } = await import('./open-store.js');
+  const { store } = await openChosenStore(options);
+  if (store === null) return [];
   try {
-    const entries: BundleEntry[] = [];
-    for await (const info of store.walk([`kind==active,labels."${bundleLabel}"`])) {
-      const { size } = await store.usage(info.name);
-      entries.push(entryOf(info, size));
-    }
-    return entries.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
+    return await bundlesIn(store);
   } finally {
     await store.close();
   }
+}
+
+/** As {@link listBundles}, in a store that is open. */
+export async function bundlesIn(store: Snapshotter): Promise<BundleEntry[]> {
+  const entries: BundleEntry[] = [];
+  for await (const info of store.walk([`kind==active,labels."${bundleLabel}"`])) {
+    const { size } = await store.usage(info.name);
+    entries.push(entryOf(info, size));
+  }
+  return entries.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
 }
 
 function entryOf({ name, labels }: Info, bytes: number): BundleEntry {

@@ -273,6 +273,11 @@ export const errorTable = {
     hint: 'docs/store.md says what each kind of snapshot allows',
     exit: 1,
   },
+  STORE_DAMAGED: {
+    message: '{count} layers in the store are not as they were extracted',
+    hint: 'they are listed above; the next unpack that wants them extracts them again',
+    exit: 1,
+  },
   SYSTEM: { message: '{what}: {reason}', hint: '{expected}', exit: 1 },
   TAR_INVALID: {
     message: 'layer {digest}: tar is malformed at byte {offset}: {reason}',

@@ -28,6 +28,10 @@ export class LmdbStore implements Store {
     this.#context = context;
   }
 
+  get client(): string {
+    return this.#context.client;
+  }
+
   async stat(name: string): Promise<Info> {
     const { db, client } = this.#context;
     return db.read((reader) => infoOf(name, requireName(reader, client, name)));

@@ -185,6 +185,8 @@ export interface StoreFilesystem {
 
 /** A LayerStore with what looks after it. */
 export interface Store extends LayerStore {
+  /** whose names these are */
+  readonly client: string;
   /** every content, of all clients */
   list(): Promise<ContentInfo[]>;
   /** Writes the store's filesystem to its disk; what was committed before is trusted under any boot then. */

@@ -83,6 +83,23 @@ export const commands: CommandTable = {
     load: () => import('./repack.js'),
   },
   stat: { group: 'image', summary: 'shows what an image is made of', load: () => import('./stat.js') },
+  store: {
+    summary: 'shows, verifies and frees the layers of the layer store',
+    description: 'Commands for the store where drivers keep layers. docs/store.md describes it.',
+    persona: 'layerhook',
+    commands: {
+      df: { summary: 'shows where the store is and what is free', load: () => import('./store-df.js') },
+      du: { summary: 'shows what bundles and their layers take', load: () => import('./store-du.js') },
+      gc: { summary: 'frees the layers that nothing needs', load: () => import('./store-gc.js') },
+      list: { aliases: ['ls'], summary: 'lists the layers', load: () => import('./store-list.js') },
+      remove: { aliases: ['rm'], summary: 'removes layers', load: () => import('./store-remove.js') },
+      sync: { summary: 'writes the store to its disk', load: () => import('./store-sync.js') },
+      verify: {
+        summary: 'compares layers with what was extracted',
+        load: () => import('./store-verify.js'),
+      },
+    },
+  },
   tag: { group: 'image', summary: 'gives an image another tag', load: () => import('./tag.js') },
   unpack: {
     group: 'image',

@@ -1,0 +1,62 @@
+import { defineCommand } from '../command.js';
+import { storeFlag } from '../flags.js';
+import { formatBytes, formatCount } from '../quantities.js';
+import { withStore } from '../store.js';
+import { table } from '../table.js';
+
+export default defineCommand({
+  usage: '[--json]',
+  description: `Shows what bundles take on disk: their own changes, and the layers below, each of
+which is there once however many bundles share it. The last lines are the layers that
+no bundle needs, and all together.`,
+  arguments: [],
+  options: {
+    ...storeFlag,
+    json: { describe: 'print JSON' },
+  },
+  async run(_, options, context) {
+    await withStore(options, context, async (store) => {
+      const { storeUsage } = await import('../../engine/store-usage.js');
+      const { layers, bundles } = await storeUsage(store);
+      const unused = sizeOf(layers.filter((layer) => layer.bundles.length === 0));
+      const own = bundles.reduce(
+        (sum, { bytes, inodes }) => ({ bytes: sum.bytes + bytes, inodes: sum.inodes + inodes }),
+        {
+          bytes: 0,
+          inodes: 0,
+        },
+      );
+      const all = sizeOf(layers);
+      const total = { bytes: all.bytes + own.bytes, inodes: all.inodes + own.inodes };
+      if (options.json) {
+        context.print(JSON.stringify({ bundles, unused, total }, null, 2));
+        return;
+      }
+      const { quoteIfOdd } = await import('../go-format.js');
+      const row = (bytes: number, inodes: number, shared: string, name: string) => [
+        formatBytes(bytes),
+        formatCount(inodes),
+        shared,
+        name,
+      ];
+      const rows = [
+        ...bundles.map(({ bundle, bytes, inodes, shared }) =>
+          row(bytes, inodes, formatBytes(shared), quoteIfOdd(bundle, false)),
+        ),
+        row(unused.bytes, unused.inodes, '-', '(layers that no bundle needs)'),
+        row(total.bytes, total.inodes, '-', '(total)'),
+      ];
+      for (const line of table([['OWN', 'INODES', 'SHARED', 'BUNDLE'], ...rows])) context.print(line);
+    });
+  },
+});
+
+function sizeOf(layers: readonly { usage?: { size: number; inodes: number } }[]): {
+  bytes: number;
+  inodes: number;
+} {
+  return {
+    bytes: layers.reduce((sum, { usage }) => sum + (usage?.size ?? 0), 0),
+    inodes: layers.reduce((sum, { usage }) => sum + (usage?.inodes ?? 0), 0),
+  };
+}

@@ -1,0 +1,40 @@
+import { defineCommand } from '../command.js';
+import { storeFlag } from '../flags.js';
+import { formatBytes, formatCount, shortDigest } from '../quantities.js';
+import { layerName, layerState, withStore } from '../store.js';
+import { table } from '../table.js';
+
+export default defineCommand({
+  usage: '[--json]',
+  description: `Lists the layers of the layer store, the one used last first: their chainID, the diffID
+of their tar, what they take on disk, whether they are on disk already (in memory:
+trusted until a reboot; unproven, damaged: extracted again when they are wanted), and
+how many bundles and other clients use them.`,
+  arguments: [],
+  options: {
+    ...storeFlag,
+    json: { describe: 'print JSON, with everything that is known' },
+  },
+  async run(_, options, context) {
+    await withStore(options, context, async (store) => {
+      const { storeUsage } = await import('../../engine/store-usage.js');
+      const { layers } = await storeUsage(store);
+      if (options.json) {
+        context.print(JSON.stringify(layers, null, 2));
+        return;
+      }
+      const rows = layers.map((layer) => [
+        layerName(layer),
+        layer.layer?.diffID ? shortDigest(layer.layer.diffID) : '-',
+        formatBytes(layer.usage!.size),
+        formatCount(layer.usage!.inodes),
+        layerState(layer),
+        layer.lastUsed.toISOString().slice(0, 19).replace('T', ' '),
+        String(layer.bundles.length),
+        [...new Set(layer.names.map(({ client }) => client))].join(','),
+      ]);
+      const heading = ['LAYER', 'DIFFID', 'SIZE', 'INODES', 'STATE', 'LAST USED (UTC)', 'BUNDLES', 'CLIENTS'];
+      for (const line of table([heading, ...rows])) context.print(line);
+    });
+  },
+});

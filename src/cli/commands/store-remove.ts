@@ -1,0 +1,27 @@
+import { defineCommand } from '../command.js';
+import { storeFlag } from '../flags.js';
+import { formatBytes } from '../quantities.js';
+import { layerName, pickLayers, withStore } from '../store.js';
+import { usageError } from '../usage.js';
+
+const command = 'layerhook store rm';
+
+export default defineCommand({
+  usage: 'LAYER...',
+  description: `Removes layers from the store. One that a bundle or another layer is on top of stays,
+and so does what another client (a containerd) uses: for that client only.`,
+  options: storeFlag,
+  async run(wanted, options, context) {
+    if (wanted.length === 0) throw usageError('name a layer', command);
+    await withStore(options, context, async (store) => {
+      const { storeUsage } = await import('../../engine/store-usage.js');
+      for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
+        const own = layer.names.filter(({ client }) => client === store.client);
+        if (own.length === 0) throw usageError(`${layerName(layer)} is another client's`, command);
+        for (const { name } of own) await store.remove(name);
+        const kept = own.length < layer.names.length;
+        context.log.info(`removed ${layerName(layer)}`, { freed: formatBytes(kept ? 0 : layer.usage!.size) });
+      }
+    });
+  },
+});

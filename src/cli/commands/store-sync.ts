@@ -1,0 +1,17 @@
+import { defineCommand } from '../command.js';
+import { storeFlag } from '../flags.js';
+import { withStore } from '../store.js';
+
+export default defineCommand({
+  usage: '',
+  description: `Writes the filesystem of the layer store to its disk. Layers that are there now are
+trusted after a power loss too; others are extracted again when they are wanted.`,
+  arguments: [],
+  options: storeFlag,
+  async run(_, options, context) {
+    await withStore(options, context, async (store) => {
+      await store.sync();
+      context.log.info('every layer is on disk');
+    });
+  },
+});

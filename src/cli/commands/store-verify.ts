@@ -1,0 +1,48 @@
+import { LayerhookError } from '../../errors/index.js';
+import { defineCommand } from '../command.js';
+import { storeFlag } from '../flags.js';
+import { layerName, pickLayers, withStore } from '../store.js';
+
+const command = 'layerhook store verify';
+
+export default defineCommand({
+  usage: '[LAYER...]',
+  description: `Reads layers of the store, all or those named, every file of them, and compares them
+with what was written down when their tar was verified against its diffID. Prints each
+file that differs; such a layer is noted as damaged, and extracted again by the next
+unpack that wants it. The exit status is 1 then.`,
+  options: {
+    ...storeFlag,
+    'dry-run': { describe: 'note nothing' },
+  },
+  async run(wanted, options, context) {
+    const { log, print, signal } = context;
+    const damaged = await withStore(options, context, async (store) => {
+      const { storeUsage } = await import('../../engine/store-usage.js');
+      const { verifyLayer } = await import('../../engine/verify-layer.js');
+      const { formatBSD } = await import('mtree-ts');
+      let count = 0;
+      for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
+        signal.throwIfAborted();
+        const name = layerName(layer);
+        const deltas = await verifyLayer(layer);
+        if (deltas === null) {
+          log.warn(`${name} cannot be verified: whoever extracted it wrote nothing down`);
+          continue;
+        }
+        if (deltas.length === 0) {
+          print(`${name}: as it was extracted`);
+          if (!options['dry-run']) await store.markVerified(layer.id);
+          continue;
+        }
+        count++;
+        print(`${name}: damaged in ${layer.directory}`);
+        print(formatBSD(deltas).trimEnd());
+        const why = `${deltas.length} files differ`;
+        if (!options['dry-run']) await store.markDamaged(layer.id, why);
+      }
+      return count;
+    });
+    if (damaged) throw new LayerhookError('STORE_DAMAGED', { count: damaged });
+  },
+});

@@ -1,0 +1,70 @@
+import type { StoredLayer } from '../engine/store-usage.js';
+import type { Store } from '../snapshot/types.js';
+import type { CommandContext } from './command.js';
+import { usageError } from './usage.js';
+
+/** The name of a layer for people: its chainID's first digits, or of what has none the number of its content. */
+export function layerName({ id, names, layer }: Pick<StoredLayer, 'id' | 'names' | 'layer'>): string {
+  const chainID = layer?.chainIDs[0];
+  if (chainID === undefined) return names[0]?.name ?? id;
+  return chainID.slice(chainID.indexOf(':') + 1).slice(0, 12) + (layer?.map ? `+${layer.map}` : '');
+}
+
+/** Whether it is used as it is, in a word. */
+export function layerState({ damaged, trusted, flushed }: StoredLayer): string {
+  if (damaged !== undefined) return 'damaged';
+  if (!trusted) return 'unproven';
+  return flushed ? 'on disk' : 'in memory';
+}
+
+/**
+ * Runs `use` with the store that the options name, and closes it.
+ *
+ * @returns undefined, with a note, if there is no store
+ */
+export async function withStore<T>(
+  { store: dir }: { store: string | undefined },
+  { hooksFile, log }: Pick<CommandContext, 'hooksFile' | 'log'>,
+  use: (store: Store) => Promise<T>,
+): Promise<T | undefined> {
+  const { openChosenStore } = await import('../engine/open-store.js');
+  const { store, root } = await openChosenStore({ store: dir, hooksFile });
+  if (store === null) {
+    log.info(`there is no layer store at ${root}`);
+    return undefined;
+  }
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/**
+ * The layers that were named: by chainID or its first digits, with or without `sha256:`; all if none was.
+ *
+ * @throws LayerhookError USAGE
+ */
+export function pickLayers(
+  layers: readonly StoredLayer[],
+  wanted: readonly string[],
+  command: string,
+): StoredLayer[] {
+  if (wanted.length === 0) return [...layers];
+  return wanted.map((name) => {
+    const found = layers.filter((layer) => isNamed(layer, name));
+    if (found.length === 1) return found[0]!;
+    const count = found.length === 0 ? 'no layer' : `${found.length} layers`;
+    throw usageError(`${count} in the store called ${name}; layerhook store ls shows them`, command);
+  });
+}
+
+function isNamed({ layer, names }: StoredLayer, wanted: string): boolean {
+  const all = [...(layer?.chainIDs ?? []), ...names.map(({ name }) => name)];
+  return all.some(
+    (name) =>
+      name === wanted ||
+      (wanted.length >= 4 && name.replace(/^sha256:/, '').startsWith(wanted)) ||
+      (wanted.length >= 11 && name.startsWith(wanted)),
+  );
+}

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import type { Store } from '../snapshot/types.js';
+import type { OperationOptions } from './operation.js';
+
+/**
+ * Opens the layer store that the options, the environment or hooks.toml name; see src/config/store.ts.
+ *
+ * @returns where it is; its store is null if there is none at that place: none is made
+ * @throws LayerhookError as for reading hooks.toml, and SYSTEM
+ */
+export async function openChosenStore(
+  options: Pick<OperationOptions, 'store' | 'hooksFile'>,
+): Promise<{ root: string; store: Store | null }> {
+  const { chooseStore } = await import('../config/store.js');
+  const { loadHooks } = await import('../config/load.js');
+  const { env } = process;
+  const config = options.hooksFile === null ? null : await loadHooks({ file: options.hooksFile, env });
+  const choice = chooseStore({ store: options.store, config, env });
+  const { root } = choice;
+  if (!existsSync(root)) return { root, store: null };
+  const { openStore } = await import('../snapshot/index.js');
+  return { root, store: await openStore(choice) };
+}
