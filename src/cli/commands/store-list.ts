@@ -1,3 +1,4 @@
+import type { StoredLayer } from '../../engine/store-usage.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { formatBytes, formatCount, shortDigest } from '../quantities.js';
@@ -16,25 +17,26 @@ how many bundles and other clients use them.`,
     json: { describe: 'print JSON, with everything that is known' },
   },
   async run(_, options, context) {
-    await withStore(options, context, async (store) => {
+    const layers = await withStore(options, context, async (store) => {
       const { storeUsage } = await import('../../engine/store-usage.js');
-      const { layers } = await storeUsage(store);
-      if (options.json) {
-        context.print(JSON.stringify(layers, null, 2));
-        return;
-      }
-      const rows = layers.map((layer) => [
-        layerName(layer),
-        layer.layer?.diffID ? shortDigest(layer.layer.diffID) : '-',
-        formatBytes(layer.usage!.size),
-        formatCount(layer.usage!.inodes),
-        layerState(layer),
-        layer.lastUsed.toISOString().slice(0, 19).replace('T', ' '),
-        String(layer.bundles.length),
-        [...new Set(layer.names.map(({ client }) => client))].join(','),
-      ]);
-      const heading = ['LAYER', 'DIFFID', 'SIZE', 'INODES', 'STATE', 'LAST USED (UTC)', 'BUNDLES', 'CLIENTS'];
-      for (const line of table([heading, ...rows])) context.print(line);
+      return (await storeUsage(store)).layers;
     });
+    if (options.json) context.print(JSON.stringify(layers ?? [], null, 2));
+    else if (layers) for (const line of columns(layers)) context.print(line);
   },
 });
+
+function columns(layers: readonly StoredLayer[]): string[] {
+  const rows = layers.map((layer) => [
+    layerName(layer),
+    layer.layer?.diffID ? shortDigest(layer.layer.diffID) : '-',
+    formatBytes(layer.usage!.size),
+    formatCount(layer.usage!.inodes),
+    layerState(layer),
+    layer.lastUsed.toISOString().slice(0, 19).replace('T', ' '),
+    String(layer.bundles.length),
+    [...new Set(layer.names.map(({ client }) => client))].join(','),
+  ]);
+  const heading = ['LAYER', 'DIFFID', 'SIZE', 'INODES', 'STATE', 'LAST USED (UTC)', 'BUNDLES', 'CLIENTS'];
+  return table([heading, ...rows]);
+}
