@@ -40,6 +40,19 @@ test('a failure names hook, point, layer and reason, and keeps the cause', async
   }
 });
 
+test("a driver's own errors are the operation's; others of it are not", async (t) => {
+  const own = new LayerhookError('NO_SPACE', { path: '/store' });
+  const fail = () => {
+    throw own;
+  };
+  const asDriver = { ownErrors: true };
+  t.is(await t.throwsAsync(setup({ [skip]: fail }, asDriver).dispatcher.first(skip, layer())), own);
+  t.is((await t.throwsAsync(setup({ [skip]: fail }).dispatcher.first(skip, layer())))?.cause, own);
+  await t.throwsAsync(setup({ [skip]: boom }, asDriver).dispatcher.first(skip, layer()), {
+    code: 'HOOK_FAILED',
+  });
+});
+
 test('a result that the point does not take is an error that says what was expected', async (t) => {
   const bad = async (point: PointName, result: unknown, reason: RegExp) => {
     const { dispatcher } = setup({ [point]: (() => result) as Hook<never> });
