@@ -1,5 +1,5 @@
 import { dir, file, symlink } from '../entries.js';
-import { type LayerCase, layerCase } from './layer-case.js';
+import { type LayerCase, layerCases } from './layer-case.js';
 
 const layerMd = 'image-spec layer.md';
 const own = { mode: 0o2750, uid: 7, gid: 8, mtime: 1234.5, xattrs: { 'user.kept': 'yes' } };
@@ -140,4 +140,4 @@ const cases: LayerCase[] = [
   },
 ];
 
-export const directoryCases = cases.map(layerCase);
+export const directoryCases = layerCases(cases);

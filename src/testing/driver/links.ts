@@ -1,5 +1,5 @@
 import { dir, file, hardlink, symlink } from '../entries.js';
-import { type LayerCase, layerCase } from './layer-case.js';
+import { type LayerCase, layerCases } from './layer-case.js';
 
 const linkEntries = 'POSIX pax, typeflag 1; image-spec layer.md, "Hardlinks"';
 const usrmerge = 'merged /usr, as layers of Debian and Fedora have it';
@@ -175,4 +175,4 @@ const cases: LayerCase[] = [
   },
 ];
 
-export const linkCases = cases.map(layerCase);
+export const linkCases = layerCases(cases);

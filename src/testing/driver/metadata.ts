@@ -1,6 +1,6 @@
 import { dir, file, symlink } from '../entries.js';
 import { utf8 } from '../tar.js';
-import { type LayerCase, layerCase } from './layer-case.js';
+import { type LayerCase, layerCases } from './layer-case.js';
 
 /** cap_net_raw=ep, version 2; linux/capability.h */
 const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
@@ -170,4 +170,4 @@ const cases: LayerCase[] = [
   },
 ];
 
-export const metadataCases = cases.map(layerCase);
+export const metadataCases = layerCases(cases);

@@ -8,7 +8,7 @@ import { unpackOrRefuse } from './hostile.js';
 import { driverCase } from './workshop.js';
 
 interface OverlayDataCase extends Pick<CaseWords, 'name'> {
-  layers(namespace: 'trusted' | 'user'): RawEntry[][];
+  layers: RawEntry[][];
   expect: Expected;
 }
 
@@ -19,21 +19,21 @@ const lower = [dir('d'), file('d/a', 'a'), dir('d/sub'), file('d/sub/b'), file('
 const cases: OverlayDataCase[] = [
   {
     name: 'the xattr of an opaque directory',
-    layers: (ns) => [lower, [dir('d', { xattrs: { [`${ns}.overlay.opaque`]: 'y' } })]],
+    layers: [lower, [dir('d', { xattrs: overlayXattrs({ opaque: 'y' }) })]],
     expect: { 'd/a': {}, 'd/sub/b': {} },
   },
   {
     name: 'the xattr of a renamed directory',
-    layers: (ns) => [lower, [dir('x', { xattrs: { [`${ns}.overlay.redirect`]: '/d' } }), file('x/own')]],
+    layers: [lower, [dir('x', { xattrs: overlayXattrs({ redirect: '/d' }) }), file('x/own')]],
     expect: { 'x/own': {}, 'x/a': null, 'd/a': {} },
   },
   {
     name: 'the xattrs of a file that is only metadata',
-    layers: (ns) => [
+    layers: [
       lower,
       [
         file('f', 'new', {
-          xattrs: { [`${ns}.overlay.metacopy`]: '', [`${ns}.overlay.redirect`]: '/d/a' },
+          xattrs: overlayXattrs({ metacopy: '', redirect: '/d/a' }),
         }),
       ],
     ],
@@ -41,28 +41,33 @@ const cases: OverlayDataCase[] = [
   },
   {
     name: 'the xattr of a whiteout',
-    layers: (ns) => [
+    layers: [
       lower,
       [
-        dir('d', { xattrs: { [`${ns}.overlay.opaque`]: 'x' } }),
-        file('d/a', '', { xattrs: { [`${ns}.overlay.whiteout`]: 'y' } }),
+        dir('d', { xattrs: overlayXattrs({ opaque: 'x' }) }),
+        file('d/a', '', { xattrs: overlayXattrs({ whiteout: 'y' }) }),
       ],
     ],
     expect: { 'd/a': { size: 0 }, 'd/sub/b': {} },
   },
 ];
 
-function overlayDataCase({ name, layers, expect: expected }: OverlayDataCase): DriverCase[] {
-  const rule = "the image is refused, or overlayfs' attributes in it are data that does not act";
-  return (['trusted', 'user'] as const).map((namespace) =>
-    driverCase({ name: `overlay data: ${name}, ${namespace}`, rule, source }, async (workshop) => {
-      const made = layers(namespace);
-      const bundle = await unpackOrRefuse(workshop, made);
-      if (bundle === null) return;
-      expectPaths(bundle.tree(), expected);
-      expectTree(bundle.tree(), LayerModel.of(made).tree(), (_, field) => field === 'xattrs');
-    }),
+/** In both namespaces: which of the two acts depends on how an overlay is mounted. */
+function overlayXattrs(attributes: Record<string, string>): Record<string, string> {
+  const rows = Object.entries(attributes);
+  return Object.fromEntries(
+    ['trusted', 'user'].flatMap((space) => rows.map(([name, value]) => [`${space}.overlay.${name}`, value])),
   );
+}
+
+function overlayDataCase({ name, layers, expect: expected }: OverlayDataCase): DriverCase {
+  const rule = "the image is refused, or overlayfs' attributes in it are data that does not act";
+  return driverCase({ name: `overlay data: ${name}`, rule, source }, async (workshop) => {
+    const bundle = await unpackOrRefuse(workshop, layers);
+    if (bundle === null) return;
+    expectPaths(bundle.tree(), expected);
+    expectTree(bundle.tree(), LayerModel.of(layers).tree(), (_, field) => field === 'xattrs');
+  });
 }
 
 const device = driverCase(
@@ -78,7 +83,7 @@ const device = driverCase(
   },
 );
 
-const names = ['.wh.', '.wh..', '.wh...', 'd/.wh.', 'd/.wh..', 'd/.wh...'].map((name) =>
+const names = ['.wh.', '.wh...', 'd/.wh..'].map((name) =>
   driverCase(
     {
       name: `a whiteout of no name is refused: ${name}`,
@@ -94,4 +99,4 @@ const names = ['.wh.', '.wh..', '.wh...', 'd/.wh.', 'd/.wh..', 'd/.wh...'].map((
   ),
 );
 
-export const overlayDataCases = [...cases.flatMap(overlayDataCase), device, ...names];
+export const overlayDataCases = [...cases.map(overlayDataCase), device, ...names];

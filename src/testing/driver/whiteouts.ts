@@ -1,5 +1,5 @@
 import { dir, file, hardlink, symlink } from '../entries.js';
-import { type LayerCase, layerCase } from './layer-case.js';
+import { type LayerCase, layerCases } from './layer-case.js';
 
 const whiteouts = 'image-spec layer.md, "Whiteouts"';
 const opaque = 'image-spec layer.md, "Opaque Whiteout"';
@@ -219,4 +219,4 @@ const cases: LayerCase[] = [
   },
 ];
 
-export const whiteoutCases = cases.map(layerCase);
+export const whiteoutCases = layerCases(cases);

@@ -26,6 +26,7 @@ export type RepackMore = Partial<Omit<RepackOptions, 'image' | 'bundle'>> & { ta
 export class Workshop {
   readonly directory: string;
   readonly #harness: DriverHarness;
+  readonly #store: string;
   readonly #bundles = new Set<string>();
   readonly #mountsBefore: number;
   #made = 0;
@@ -33,6 +34,7 @@ export class Workshop {
   constructor(harness: DriverHarness, directory: string) {
     this.#harness = harness;
     this.directory = directory;
+    this.#store = resolve(harness.store ?? join(directory, 'store'));
     this.#mountsBefore = this.mounts().length;
   }
 
@@ -78,10 +80,10 @@ export class Workshop {
 
   /** What is mounted in the case's directory now, and in the driver's store. */
   mounts(): MountInfo[] {
-    const store = this.#harness.driverOptions?.store;
-    const places = typeof store === 'string' ? [this.directory, resolve(store)] : [this.directory];
     const mounts = readMountInfo();
-    return places.flatMap((place) => mountsBelow(fromText(place), mounts));
+    const inside = mountsBelow(fromText(this.directory), mounts);
+    const store = mountsBelow(fromText(this.#store), mounts);
+    return [...inside, ...store.filter((mount) => !inside.includes(mount))];
   }
 
   /** @throws AssertionError if a bundle, or a trace of its making, is there */
@@ -102,13 +104,14 @@ export class Workshop {
   /** Takes a bundle down. */
   async remove(bundle: string): Promise<void> {
     this.#bundles.delete(bundle);
-    const { driver, driverOptions = {} } = this.#harness;
-    const { hooks } =
-      typeof driver === 'object' ? driver : await loadDriver({ name: driver, options: driverOptions });
-    await hooks['bundle.ociv1.remove']?.({
+    const { driver: given, driverOptions, store } = this.#choice();
+    const options = { ...driverOptions, store };
+    const driver = typeof given === 'object' ? given : await loadDriver({ name: given, options });
+    await driver.hooks['bundle.ociv1.remove']?.({
       ...{ bundle, rootfs: join(bundle, 'rootfs'), log: silentLogger, signal: new AbortController().signal },
       map: { uidMappings: [], gidMappings: [], rootless: false },
     });
+    await driver.close?.();
     removeTree(bundle);
   }
 
@@ -116,26 +119,33 @@ export class Workshop {
     try {
       for (const bundle of [...this.#bundles]) if (existsSync(bundle)) await this.remove(bundle);
     } finally {
-      for (const { mountPoint } of this.mounts().reverse()) unmount(mountPoint, { detach: true });
+      const left = mountsBelow(fromText(this.directory)).reverse();
+      for (const { mountPoint } of left) unmount(mountPoint, { detach: true });
       removeTree(this.directory);
     }
   }
 
   #choice() {
     const { driver, driverOptions } = this.#harness;
-    return { driver, driverOptions, hooksFile: null };
+    return { driver, driverOptions, store: this.#store, hooksFile: null };
+  }
+}
+
+/** Gives a workshop to `use`, and takes down what was made in it. */
+export async function withWorkshop<T>(
+  harness: DriverHarness,
+  use: (workshop: Workshop) => Promise<T>,
+): Promise<T> {
+  const directory = mkdtempSync(join(realpathSync(await harness.scratch()), 'case-'));
+  const workshop = new Workshop(harness, directory);
+  try {
+    return await use(workshop);
+  } finally {
+    await workshop.close();
   }
 }
 
 /** A case that makes bundles. */
 export function driverCase(words: CaseWords, body: (workshop: Workshop) => Promise<void>): DriverCase {
-  return conformanceCase(words, async (harness: DriverHarness) => {
-    const directory = mkdtempSync(join(realpathSync(await harness.scratch()), 'case-'));
-    const workshop = new Workshop(harness, directory);
-    try {
-      await body(workshop);
-    } finally {
-      await workshop.close();
-    }
-  });
+  return conformanceCase(words, (harness: DriverHarness) => withWorkshop(harness, body));
 }

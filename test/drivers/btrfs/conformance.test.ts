@@ -12,13 +12,14 @@ test.after.always('unmount', () => unmount?.());
 const directory = scratchDirectories()();
 const mountpoint = join(directory, 'mnt');
 const store = join(mountpoint, 'store');
+const scratch = () => mkdtempSync(join(mountpoint, 'scratch-'));
+const harness = { driver: 'btrfs', store, scratch };
 
 for (const { name, needs, run } of driverSuite) {
   test.serial(name, async (t) => {
     if (!requires(t, ...needs, ...btrfsNeeds)) return;
     unmount ??= mountBtrfs(directory).unmount;
-    const scratch = () => mkdtempSync(join(mountpoint, 'scratch-'));
-    await run({ driver: 'btrfs', driverOptions: { store }, scratch });
+    await run(harness);
     t.pass();
   });
 }
