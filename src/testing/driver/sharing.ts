@@ -4,6 +4,7 @@ import { expect, expectPaths, expectTree } from '../case.js';
 import { dir, file, hardlink, symlink } from '../entries.js';
 import { LayerModel } from '../model.js';
 import type { RawEntry } from '../tar.js';
+import { expectEntries, layerOf } from './repack-case.js';
 import { driverCase } from './workshop.js';
 
 /** A little of everything, in layers that hide, replace and extend each other. */
@@ -170,6 +171,39 @@ export const sharingCases = [
       expectTree(first.tree(), LayerModel.of(richLayers()).tree());
       await workshop.remove(first.bundle);
       workshop.assertNothingLeft(first.bundle);
+    },
+  ),
+  driverCase(
+    {
+      name: 'a bundle that is unmounted and mounted again',
+      rule: 'it has all that was changed in it, and a repack finds that and nothing else',
+      source: 'docs/hook-protocol.md, bundle.ociv1.mount: bundles come back after a reboot',
+    },
+    async (workshop) => {
+      const bundle = await workshop.unpack(workshop.image(richLayers()), { mtree: 'always' });
+      writeFileSync(join(bundle.rootfs, 'usr/lib/new'), 'new');
+      const before = bundle.tree();
+      await workshop.umount(bundle.bundle);
+      expect(workshop.mounts().length === 0, 'something is still mounted');
+      await workshop.mount(bundle.bundle);
+      expectTree(bundle.tree(), before);
+      expectEntries(layerOf(bundle.image, await workshop.repack(bundle)), ['usr/lib/new', 'usr/lib']);
+    },
+  ),
+  driverCase(
+    {
+      name: 'the umask of who unpacks',
+      rule: 'it never shows: modes are those of the layers, in a store too',
+      source: 'umask(2)',
+    },
+    async (workshop) => {
+      const layers = [
+        ...richLayers(),
+        [dir('for-all', { mode: 0o777 }), file('i/f', 'umask', { mode: 0o666 })],
+      ];
+      const umask = process.umask(0o077);
+      const { tree } = await workshop.unpack(layers).finally(() => process.umask(umask));
+      expectTree(tree(), LayerModel.of(layers).tree());
     },
   ),
   driverCase(

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { loadDriver } from '../../engine/driver.js';
-import { silentLogger } from '../../engine/log.js';
+import { mountBundle, unmountBundle } from '../../engine/bundle-mount.js';
+import { removeBundle } from '../../engine/bundle-remove.js';
 import { type RepackOptions, type RepackResult, repack } from '../../engine/repack.js';
 import { type UnpackOptions, type UnpackResult, unpack } from '../../engine/unpack.js';
 import { fromText } from '../../system/bytes.js';
@@ -101,18 +101,17 @@ export class Workshop {
     expect(mounts.length === this.#mountsBefore, `left mounted: ${mounts.join(', ')}`);
   }
 
-  /** Takes a bundle down. */
   async remove(bundle: string): Promise<void> {
+    await removeBundle({ ...this.#choice(), bundle });
     this.#bundles.delete(bundle);
-    const { driver: given, driverOptions, store } = this.#choice();
-    const options = { ...driverOptions, store };
-    const driver = typeof given === 'object' ? given : await loadDriver({ name: given, options });
-    await driver.hooks['bundle.ociv1.remove']?.({
-      ...{ bundle, rootfs: join(bundle, 'rootfs'), log: silentLogger, signal: new AbortController().signal },
-      map: { uidMappings: [], gidMappings: [], rootless: false },
-    });
-    await driver.close?.();
-    removeTree(bundle);
+  }
+
+  mount(bundle: string): Promise<unknown> {
+    return mountBundle({ ...this.#choice(), bundle });
+  }
+
+  umount(bundle: string): Promise<unknown> {
+    return unmountBundle({ ...this.#choice(), bundle });
   }
 
   async close(): Promise<void> {
