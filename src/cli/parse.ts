@@ -1,11 +1,6 @@
-import { createRequire } from 'node:module';
-import type * as Commander from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { LayerhookError } from '../errors/index.js';
 import type { OptionSpecs, OptionValues, Persona } from './command.js';
-
-// CommonJS is loaded faster by require: import first has its exports guessed.
-const { Command, CommanderError, Option }: typeof Commander = createRequire(import.meta.url)('commander');
-type Command = Commander.Command;
 
 export interface Parsed<O extends OptionSpecs> {
   args: string[];
@@ -79,7 +74,7 @@ function valuesOf<O extends OptionSpecs>(parser: Command, options: O): OptionVal
   ) as OptionValues<O>;
 }
 
-function usageReason(error: Commander.CommanderError, persona: Persona): string {
+function usageReason(error: CommanderError, persona: Persona): string {
   const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
   const unknown = /^unknown option '--?([^'=]*)/.exec(text);
   return unknown && persona === 'umoci' ? `flag provided but not defined: -${unknown[1]}` : text;

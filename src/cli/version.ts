@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { packageFile } from '../places.js';
 import type { Persona } from './command.js';
 
 /** The umoci release whose command line ours is compared with, and the specifications we keep to. */
@@ -18,7 +19,6 @@ export function versionText(persona: Persona): string {
 
 /** The version alone; as umoci, that of the umoci we compare with, and ours. */
 export function shortVersion(persona: Persona): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
   return persona === 'umoci' ? `${umociVersion} (layerhook ${version})` : version;
 }

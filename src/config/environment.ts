@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { PointName } from '../engine/points.js';
+import { packageFile } from '../places.js';
 
 /**
  * All of the environment that an exec hook gets, besides `env` of its table: nothing of the caller's, whose
@@ -31,6 +32,5 @@ function homeOfUser(): string {
 }
 
 function packageVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
 }

@@ -3,8 +3,7 @@ import { createRequire } from 'node:module';
 import type { ByteString } from './bytes.js';
 import { SystemError } from './errno.js';
 
-// CommonJS is loaded faster by require: import first has its exports guessed.
-const koffi: typeof import('koffi').default = createRequire(import.meta.url)('koffi');
+const koffi = loadKoffi(createRequire(import.meta.url));
 
 /** `dirfd` of the *at functions: the working directory. */
 export const AT_FDCWD = -100;
@@ -43,6 +42,15 @@ export function libcAsyncFunction<Args extends unknown[]>(
     new Promise((resolve, reject) => {
       call.async(...args, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
     });
+}
+
+/** Its native part alone, where that is found: what koffi wraps around it, for names it had once, costs half its time. */
+function loadKoffi(require: NodeJS.Require): typeof import('koffi').default {
+  try {
+    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${arch}`);
+  } catch {
+    return require('koffi');
+  }
 }
 
 /** Numbers of the system calls that not every C library has a function for. */

@@ -1,14 +1,13 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chainIDs } from '../../src/image/chain.js';
 import { privateDir, script, write } from '../config/helpers.js';
+import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { runFile } from './run.js';
 
-const bin = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
-const hooks = (...args: string[]) => runFile(bin, ['hooks', ...args]);
+const hooks = (...args: string[]) => runFile(mainFile, ['hooks', ...args]);
 
 /** A hooks.toml with a program at a point, which keeps its context in the file `seen`. */
 function setup(t: ExecutionContext<unknown>, point: string, output: string, more = '') {

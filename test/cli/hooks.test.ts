@@ -1,11 +1,10 @@
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import test from 'ava';
 import { privateDir, script, write } from '../config/helpers.js';
+import { mainFile } from '../helpers/cli.js';
 import { runFile } from './run.js';
 
-const bin = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
-const hooks = (...args: string[]) => runFile(bin, ['hooks', ...args]);
+const hooks = (...args: string[]) => runFile(mainFile, ['hooks', ...args]);
 
 test('hooks check shows what each hook would be called with', (t) => {
   const dir = privateDir(t);

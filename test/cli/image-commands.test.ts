@@ -1,20 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { openLayout } from '../../src/image/layout.js';
 import { listTags } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
+import { mainFile } from '../helpers/cli.js';
 import { buildImage, put, sha256, writeImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { type Outcome, runFile } from './run.js';
 
-const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 /** umoci 0.6 or later can be named by $UMOCI; the stat of Debian's 0.4 shows less. */
 const umoci = process.env.UMOCI ?? 'umoci';
-const layerhook = (...args: string[]): Outcome => runFile(main, args);
+const layerhook = (...args: string[]): Outcome => runFile(mainFile, args);
 
 test('init, new, tag, list, remove', (t) => {
   const layout = join(tmpdir(t), 'parent/layout');
@@ -35,9 +34,9 @@ test('new stamps SOURCE_DATE_EPOCH', (t) => {
   const layout = join(tmpdir(t), 'layout');
   layerhook('init', '--layout', layout);
   const args = ['new', '--image', `${layout}:a`];
-  t.is(runFile(main, args, { SOURCE_DATE_EPOCH: '1234567890' }).status, 0);
+  t.is(runFile(mainFile, args, { SOURCE_DATE_EPOCH: '1234567890' }).status, 0);
   t.is(resolveReference(openLayout(layout), 'a').config.created, '2009-02-13T23:31:30Z');
-  const wrong = runFile(main, args, { SOURCE_DATE_EPOCH: 'yesterday' });
+  const wrong = runFile(mainFile, args, { SOURCE_DATE_EPOCH: 'yesterday' });
   t.is(wrong.status, 1);
   t.regex(wrong.stderr, /SOURCE_DATE_EPOCH/);
 });
@@ -241,7 +240,7 @@ test('the same commands by umoci give the same layout and output', (t) => {
   const env = { ...process.env, SOURCE_DATE_EPOCH: '1' };
   for (const step of script) {
     const theirs = spawnSync(umoci, step(join(dir, 'theirs')), { encoding: 'utf8', env });
-    const ours = runFile(main, step(join(dir, 'ours')), env);
+    const ours = runFile(mainFile, step(join(dir, 'ours')), env);
     t.is(ours.status, theirs.status, step('').join(' '));
     t.is(ours.stdout, theirs.stdout, step('').join(' '));
   }

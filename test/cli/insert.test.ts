@@ -1,17 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { openLayout } from '../../src/image/layout.js';
 import { resolveReference } from '../../src/image/resolve.js';
+import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { runFile } from './run.js';
 
-const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-const layerhook = (...args: string[]) => runFile(main, args);
+const layerhook = (...args: string[]) => runFile(mainFile, args);
 
 function imageOf(t: ExecutionContext) {
   const image = buildImage(t, [
@@ -52,7 +51,7 @@ test('insert adds, replaces and deletes; umoci unpacks the result', (t) => {
 test('under umoci’s name the history says umoci', (t) => {
   const image = imageOf(t);
   const link = join(tmpdir(t), 'umoci');
-  symlinkSync(main, link);
+  symlinkSync(mainFile, link);
   const args = ['insert', '--image', image.reference, '--history.author', 'me', '--whiteout', '/etc/old'];
   t.is(runFile(link, args, { SOURCE_DATE_EPOCH: '1234567890' }).status, 0);
   t.like(image.resolve('latest').config.history!.at(-1), {

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import test from 'ava';
+import { mainFile } from '../helpers/cli.js';
 import { requires } from '../helpers/requires.js';
 import { fixture, run, runUmoci } from './run.js';
 
@@ -85,6 +85,8 @@ test('a reader that goes away is no error', (t) => {
 });
 
 test('the installed bin is the program', (t) => {
-  const bin = join(fixture, '../../../src/cli/main.js');
-  t.regex(execFileSync(process.execPath, [bin, '--version'], { encoding: 'utf8' }), /^layerhook version/);
+  t.regex(
+    execFileSync(process.execPath, [mainFile, '--version'], { encoding: 'utf8' }),
+    /^layerhook version/,
+  );
 });

@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import test from 'ava';
 import { formatManifest, walk } from 'mtree-ts';
+import { mainFile } from '../helpers/cli.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { runFile } from './run.js';
 
-const bin = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
-const validate = (...args: string[]) => runFile(bin, ['raw', 'mtree-validate', ...args]);
+const validate = (...args: string[]) => runFile(mainFile, ['raw', 'mtree-validate', ...args]);
 
 function tree(dir: string): { root: string; manifest: string } {
   const root = join(dir, 'root');

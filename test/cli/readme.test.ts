@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { commands } from '../../src/cli/commands/index.js';
 import { umociOnly } from '../../src/cli/umoci-only.js';
+import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { fixture, runFile } from './run.js';
 
 const readme = readFileSync('README.md', 'utf8');
-const main = join(dirname(fixture), '../../src/cli/main.js');
 const block = (language: string) => {
   const found = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].filter(([, name]) => name === language);
   return found.map(([, , code]) => code!);
@@ -61,7 +61,7 @@ test('the README’s hook program runs', (t) => {
   const toml = join(dir, 'hooks.toml');
   writeFileSync(toml, block('toml')[0]!.replace('/usr/local/libexec/tell-layer', program));
   const args = ['--hooks', toml, '--verbose', 'unpack', '--image', image.reference, join(dir, 'bundle')];
-  const { status, stderr } = runFile(main, args);
+  const { status, stderr } = runFile(mainFile, args);
   t.is(status, 0, stderr);
   t.regex(stderr, /^layerhook: sha256:[0-9a-f]{64}: 1 entries hook=hooks\.toml:1 exec /);
 });

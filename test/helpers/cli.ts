@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 
-/** The command line's entry file, as `npm install` links it. */
-export const mainFile = `${process.cwd()}/dist/src/cli/main.js`;
+/** The command line's entry file, which `npm install` links to. */
+export const mainFile = resolve(JSON.parse(readFileSync('package.json', 'utf8')).bin.layerhook);
 
 export interface Finished {
   status: number | null;

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { LayerhookError } from '../../errors/index.js';
 import { receiveError } from '../../errors/transfer.js';
+import { applyThreadFile } from '../../places.js';
 import type { ApplyMessage, ApplyReply, ApplyRequest } from './messages.js';
 
 type WithoutID<T> = T extends unknown ? Omit<T, 'id'> : never;
@@ -12,7 +13,7 @@ interface Pending {
 
 /** A thread that applies layers, one after the other. */
 export class ApplyThread {
-  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), {
+  readonly #worker = new Worker(applyThreadFile, {
     // libc opens and closes what node would otherwise keep account of
     trackUnmanagedFds: false,
   });

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { LayerhookError } from '../../errors/index.js';
 import { receiveError } from '../../errors/transfer.js';
+import { sourceThreadFile } from '../../places.js';
 import type { LayerSource } from '../types.js';
 import type { ClosedMessage, OpenMessage, SourceSummary } from './messages.js';
 import { createRing, failRing, ringCounters } from './ring.js';
@@ -27,7 +28,7 @@ export interface OpenSource {
  * of its reader by no more than that, and the next one begins when the one before is in its ring as a whole.
  */
 export class SourceThread {
-  readonly #worker = new Worker(new URL('./source-worker.js', import.meta.url));
+  readonly #worker = new Worker(sourceThreadFile);
   readonly #open = new Map<number, Pending>();
   #lastID = 0;
   #failure: unknown;
