@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../../helpers/properties.js';
 import { upperdirChanges } from '../../../drivers/overlay/upperdir.js';
 import { generateLayer } from '../../../src/layer/generate/index.js';
 import type { Change } from '../../../src/layer/types.js';

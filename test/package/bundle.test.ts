@@ -1,0 +1,51 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { layerhook, mainFile, succeed } from '../helpers/cli.js';
+import { buildImage } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+
+const trySkip = 'unpack.ociv1.layer.try-skip';
+
+test('the bin is the bundle, a few files without chunks', (t) => {
+  t.regex(mainFile, /\/dist\/bundle\/main\.cjs$/);
+  const files = readdirSync(join(mainFile, '..'), { recursive: true, encoding: 'utf8' });
+  const code = files.filter((name) => name.endsWith('.cjs')).sort();
+  t.deepEqual(code, [
+    'commands.cjs',
+    'layer/apply/worker.cjs',
+    'layer/stream/source-worker.cjs',
+    'main.cjs',
+    'program.cjs',
+  ]);
+});
+
+test("what a stranger's driver declines and throws is understood, though it imports the library", async (t) => {
+  if (!requires(t, 'root')) return;
+  const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const dir = tmpdir(t);
+  const driver = (name: string, hook: string) => {
+    const file = join(dir, `${name}.mjs`);
+    const library = import.meta.resolve('layerhook/driver');
+    writeFileSync(
+      file,
+      `import { declined, LayerhookError } from ${JSON.stringify(library)};
+      export default () => ({ name: '${name}', hooks: { '${trySkip}': () => ${hook} } });`,
+    );
+    return file;
+  };
+  const unpack = (file: string, ...more: string[]) =>
+    layerhook([...more, 'unpack', '--driver', file, '--image', image.reference, join(dir, 'bundle')]);
+  const failing = driver('fails', "{ throw new LayerhookError('LAYOUT_NOT_FOUND', { path: '/none' }); }");
+  const { status, stderr } = await unpack(failing);
+  t.not(status, 0);
+  t.regex(stderr, /\/none/);
+  t.notRegex(stderr, /internal error/);
+
+  const debug = await unpack(failing, '--debug');
+  t.regex(debug.stderr, /at .*src\/engine\/\w+\.ts:\d+/);
+  t.notRegex(debug.stderr, /at .*commands\.cjs/);
+
+  await succeed(t, unpack(driver('declines', 'declined')));
+});
