@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from '../../helpers/properties.js';
 import { upperdirChanges } from '../../../drivers/overlay/upperdir.js';
 import { generateLayer } from '../../../src/layer/generate/index.js';
 import type { Change } from '../../../src/layer/types.js';
+import fc from '../../helpers/properties.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, type Tree, treeOf } from '../../helpers/tree.js';
