@@ -47,7 +47,7 @@ export function libcAsyncFunction<Args extends unknown[]>(
 /** Its native part alone, where that is found: what koffi wraps around it, for names it had once, costs half its time. */
 function loadKoffi(require: NodeJS.Require): typeof import('koffi').default {
   try {
-    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${arch}`);
+    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${process.arch}`);
   } catch {
     return require('koffi');
   }
