@@ -1,5 +1,6 @@
 /** The public API of layerhook: what a library user, a hook module or a driver may import. */
 export { type ApplyLayerOptions, applyLayer } from './engine/apply-layer.js';
+export { type BundleEntry, listBundles } from './engine/bundle-list.js';
 export {
   type BundleMountResult,
   type BundleOptions,

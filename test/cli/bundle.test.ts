@@ -1,0 +1,80 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { openStore } from '../../src/snapshot/index.js';
+import { unmountTree } from '../../src/snapshot/mount.js';
+import { buildImage } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+import { fixture, runFile } from './run.js';
+
+const main = join(dirname(fixture), '../../src/cli/main.js');
+
+function place(t: ExecutionContext, ...names: string[]) {
+  const dir = tmpdir(t);
+  t.teardown(() => unmountTree(dir));
+  const env = { LAYERHOOK_STORE: join(dir, 'store'), XDG_CONFIG_HOME: dir };
+  const layerhook = (...args: string[]) => runFile(main, args, env);
+  const bundle = (...args: string[]) => layerhook('--verbose', 'bundle', ...args);
+  const image = buildImage(t, [[{ name: 'd/f', content: 'x' }]], { tag: 'v1' });
+  const bundles = names.map((name) => join(dir, name));
+  for (const path of bundles) layerhook('unpack', '--image', image.reference, path);
+  return { dir, bundle, bundles, image, store: env.LAYERHOOK_STORE };
+}
+
+test('several bundles are removed, and one that fails does not keep the others', (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, bundle, bundles } = place(t, 'one', 'two');
+  const [one, two] = bundles as [string, string];
+  const none = join(dir, 'none');
+  const { status, stdout, stderr } = bundle('rm', one, none, two);
+  t.is(status, 1);
+  t.is(stdout, '');
+  t.regex(
+    stderr,
+    new RegExp(`removed ${one}\n.*no bundle at ${none}: .*; make one with.*\n.*removed ${two}\n`),
+  );
+  t.false(existsSync(one) || existsSync(two));
+  t.is(bundle('remove', '-f', none).status, 0);
+});
+
+test('bundles of the copy driver have nothing to mount', (t) => {
+  if (!requires(t, 'root')) return;
+  const { bundle, bundles, store } = place(t, 'one');
+  const [one] = bundles as [string];
+  t.like(bundle('mount', one), { status: 0, stderr: `layerhook: ${one} has nothing to mount\n` });
+  t.like(bundle('unmount', one), { status: 0, stderr: `layerhook: ${one} has nothing to unmount\n` });
+  t.is(bundle('ls').stdout, 'STATE  IMAGE  CHANGES  BUNDLE\n');
+  t.is(bundle('list', '--json').stdout, '[]\n');
+  t.false(existsSync(store), 'listing makes no store');
+});
+
+test('a command without a bundle says what it lacks', (t) => {
+  const { bundle } = place(t);
+  for (const command of ['mount', 'umount', 'rm'])
+    t.regex(bundle(command).stderr, new RegExp(`name a bundle; see layerhook bundle ${command} --help`));
+  t.regex(bundle('rm', '').stderr, /name a bundle/);
+  t.regex(bundle('ls', 'x').stderr, /positional/);
+});
+
+test('ls shows what the store has of bundles: mounted, unmounted and missing', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, bundle, bundles, store } = place(t, 'un: mounted', 'plain');
+  const opened = await openStore({ root: store });
+  for (const path of [...bundles, join(dir, 'gone')]) {
+    await opened.prepare(`bundle:${path}#1`, '', { labels: { 'layerhook/bundle': path } });
+  }
+  await opened.prepare('another', '');
+  const { mountAll } = await import('../../src/snapshot/mount.js');
+  await mountAll(await opened.mounts(`bundle:${bundles[1]}#1`), join(bundles[1]!, 'rootfs'));
+  writeFileSync(join(bundles[1]!, 'rootfs/big'), 'x'.repeat(100_000));
+  await opened.close();
+  const listed = JSON.parse(bundle('ls', '--json').stdout);
+  t.like(listed[0], { bundle: join(dir, 'gone'), state: 'missing', image: null });
+  t.like(listed[1], { bundle: bundles[1], state: 'mounted', image: { tag: 'v1' } });
+  t.true(listed[1].bytes >= 100_000);
+  t.like(listed[2], { bundle: bundles[0], state: 'unmounted', key: `bundle:${bundles[0]}#1` });
+  t.is(listed.length, 3);
+  const lines = bundle('ls').stdout.split('\n');
+  t.regex(lines[2]!, /^mounted {4}v1@[0-9a-f]{12} {2}10\d\.\d kB +\/\S+\/plain$/);
+});
