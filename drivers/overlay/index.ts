@@ -1,4 +1,5 @@
-import type { Driver } from 'layerhook/driver';
+import { type Driver, declined, type ImageContext } from 'layerhook/driver';
+import { Layers } from './layers.js';
 import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
 
@@ -8,10 +9,27 @@ import { DriverStore } from './store.js';
  */
 export default function overlayDriver(options: Record<string, unknown>): Driver {
   const store = new DriverStore(readOptions(options));
+  const images = new Map<string, Layers>();
+  const layersOf = (context: ImageContext, { keepDirlinks = false } = {}): Layers => {
+    const { rootfs, map } = context;
+    const layers = images.get(rootfs) ?? new Layers(store, context, { map, keepDirlinks, xattr: 'trusted' });
+    images.set(rootfs, layers);
+    return layers;
+  };
   return {
     name: 'overlay',
     mtree: 'never',
     hooks: {
+      'unpack.ociv1.layer.try-skip': async (context) => ({
+        skip: await layersOf(context, context).skips(context),
+      }),
+      'unpack.ociv1.layer.pre-extract': async (context) =>
+        (await layersOf(context, context).plan(context)) ?? declined,
+      'unpack.ociv1.layer.post-extract': (context) => layersOf(context).commit(context),
+      'unpack.ociv1.bundle.assemble': async (context) => {
+        const { assembleRootfs } = await import('./rootfs.js');
+        await assembleRootfs(store, await layersOf(context).top(), context);
+      },
       'repack.ociv1.layer.delta-list': async (context) => {
         const { listDelta } = await import('./delta.js');
         return listDelta(await store.open(), context);
@@ -22,13 +40,21 @@ export default function overlayDriver(options: Record<string, unknown>): Driver 
       },
       'bundle.ociv1.mount': async (context) => {
         const { mountBundle } = await import('./mount.js');
-        return mountBundle(await store.open(), context);
+        return mountBundle(store, context);
       },
       'bundle.ociv1.umount': async (context) => {
         const { unmountBundle } = await import('./mount.js');
         return unmountBundle(context);
       },
+      'bundle.ociv1.remove': async (context) => {
+        const { removeBundle } = await import('./mount.js');
+        await images.get(context.rootfs)?.discard();
+        await removeBundle(store, context);
+      },
     },
-    close: () => store.close(),
+    async close() {
+      for (const layers of images.values()) await layers.discard();
+      await store.close();
+    },
   };
 }

@@ -1,12 +1,17 @@
 import { type BundleContext, type Declined, declined, isLayerhookError } from 'layerhook/driver';
 import { type LayerStore, mountAll, unmountAll } from 'layerhook/snapshot';
 import { readBundle, writeBundle } from './bundle.js';
+import type { DriverStore } from './store.js';
 
 /** Mounts the rootfs of a bundle, if it is not; with a refresh behind it, what the bundle had before goes. */
-export async function mountBundle(store: LayerStore, { rootfs }: BundleContext): Promise<void | Declined> {
+export async function mountBundle(
+  driverStore: DriverStore,
+  { rootfs }: BundleContext,
+): Promise<void | Declined> {
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
-  await mountAll(await store.mounts(bundle.key), rootfs);
+  const store = await driverStore.open();
+  await mountAll(await store.mounts(bundle.key), rootfs, { support: await driverStore.support() });
   if (bundle.other !== undefined) await forget(store, rootfs, { key: bundle.key, other: bundle.other });
 }
 
@@ -14,6 +19,16 @@ export async function mountBundle(store: LayerStore, { rootfs }: BundleContext):
 export async function unmountBundle({ rootfs }: BundleContext): Promise<void | Declined> {
   if (readBundle(rootfs) === null) return declined;
   await unmountAll(rootfs);
+}
+
+/** Takes a bundle's mount and snapshot away, also if it was never finished. */
+export async function removeBundle(driverStore: DriverStore, { rootfs }: BundleContext): Promise<void> {
+  const bundle = readBundle(rootfs);
+  if (bundle === null) return;
+  await unmountAll(rootfs, { detach: true });
+  const store = await driverStore.open();
+  await removeIfThere(store, bundle.key);
+  if (bundle.other !== undefined) await removeIfThere(store, bundle.other);
 }
 
 /** Forgets the snapshot that is not the bundle's. */

@@ -43,6 +43,11 @@ export class LowerLayers {
     return layers;
   }
 
+  /** The directories of all of them, highest first. */
+  get directories(): string[] {
+    return [this.directory, ...(this.#below?.directories ?? [])];
+  }
+
   /** @throws SystemError */
   lookup(path: ByteString): Lower {
     const known = this.#found.get(path);

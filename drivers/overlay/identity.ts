@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import type { Digest, MapOptions, OverlayXattr } from 'layerhook/driver';
+import type { LayerIdentity } from 'layerhook/snapshot';
+
+/** What makes another directory of the same layers. */
+export interface Variant {
+  map: MapOptions;
+  keepDirlinks: boolean;
+  xattr: OverlayXattr;
+}
+
+/** What the store knows a layer by. */
+export function identityOf(
+  chain: { diffIDs: readonly Digest[]; chainIDs: readonly Digest[] },
+  index: number,
+  { map, keepDirlinks, xattr }: Variant,
+): LayerIdentity {
+  const { uidMappings, gidMappings, rootless } = map;
+  const ranges = [uidMappings, gidMappings].map((list) =>
+    list.map(({ containerID, hostID, size }) => [containerID, hostID, size]),
+  );
+  const isUsual = ranges.flat().length === 0 && !rootless && !keepDirlinks && xattr === 'trusted';
+  const variant = JSON.stringify([...ranges, rootless, keepDirlinks, xattr]);
+  return {
+    diffID: chain.diffIDs[index] as Digest,
+    chainID: chain.chainIDs[index] as Digest,
+    map: isUsual ? '' : createHash('sha256').update(variant).digest('hex').slice(0, 16),
+  };
+}

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import type { ImageContext } from 'layerhook/driver';
+import { mountAll } from 'layerhook/snapshot';
+import { writeBundle } from './bundle.js';
+import type { DriverStore } from './store.js';
+
+/** Labels of a bundle's snapshot, for people and for garbage collection. */
+const labels = {
+  bundle: 'layerhook/bundle',
+  layout: 'layerhook/layout',
+  reference: 'layerhook/reference',
+  manifest: 'layerhook/manifest',
+} as const;
+
+/**
+ * Mounts a new active snapshot on top of a layer at rootfs.
+ *
+ * @param parent name of the image's top layer; '' for an image without layers
+ */
+export async function assembleRootfs(
+  store: DriverStore,
+  parent: string,
+  context: ImageContext,
+): Promise<void> {
+  const { bundle, rootfs, layout, reference, manifestDescriptor } = context;
+  const key = `bundle:${bundle}#${randomBytes(6).toString('hex')}`;
+  // before there is a snapshot: whoever takes the bundle down then knows of it
+  writeBundle(rootfs, { key });
+  const mounts = await (await store.open()).prepare(key, parent, {
+    labels: {
+      [labels.bundle]: bundle,
+      [labels.layout]: layout,
+      [labels.reference]: reference,
+      [labels.manifest]: manifestDescriptor.digest,
+    },
+  });
+  await mountAll(mounts, rootfs, { support: await store.support() });
+}
