@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LayerhookError } from 'layerhook/driver';
@@ -15,6 +16,11 @@ interface Stored {
   key: string;
   /** the snapshot of the bundle once it is of another image */
   next?: { key: string; manifest: string };
+}
+
+/** A key for a snapshot of a bundle. @param bundle its path */
+export function newKey(bundle: string): string {
+  return `bundle:${bundle}#${randomBytes(6).toString('hex')}`;
 }
 
 /** @param rootfs the bundle's root filesystem, also while it is in the staging directory */

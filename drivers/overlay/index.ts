@@ -36,7 +36,7 @@ export default function overlayDriver(options: Record<string, unknown>): Driver 
       },
       'repack.ociv1.layer.refresh-bundle': async (context) => {
         const { refreshBundle } = await import('./refresh.js');
-        return refreshBundle(await store.open(), context);
+        return refreshBundle(store, context);
       },
       'bundle.ociv1.mount': async (context) => {
         const { mountBundle } = await import('./mount.js');

@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
-import { type Declined, declined, fsError, type RefreshContext } from 'layerhook/driver';
-import { type LayerStore, mountAll, unmountAll } from 'layerhook/snapshot';
-import { readBundle, writeBundle } from './bundle.js';
+import { chainIDs, type Declined, declined, fsError, type RefreshContext } from 'layerhook/driver';
+import { type LayerStore, unmountAll } from 'layerhook/snapshot';
+import { newKey, readBundle, writeBundle } from './bundle.js';
 import { carryOver } from './carry.js';
 import { directoriesOf } from './delta.js';
-import { forget, removeIfThere } from './mount.js';
+import { identityOf } from './identity.js';
+import { forget, mountBundle, removeIfThere } from './mount.js';
+import type { DriverStore } from './store.js';
 import { requireUnused } from './used.js';
 
 /**
@@ -17,47 +18,57 @@ import { requireUnused } from './used.js';
  *
  * @throws LayerhookError BUNDLE_USED, UNMOUNT_FAILED while rootfs is used; the bundle is as it was then
  */
-export async function refreshBundle(store: LayerStore, context: RefreshContext): Promise<void | Declined> {
+export async function refreshBundle(
+  driverStore: DriverStore,
+  context: RefreshContext,
+): Promise<void | Declined> {
   const { rootfs, layer, manifestDescriptor } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
   if (layer === null) return;
   requireUnused(rootfs);
-  await context.unpackLayer();
+  const store = await driverStore.open();
   const { key, other } = bundle;
   if (other !== undefined) await forget(store, rootfs, { key, other });
-  const next = `bundle ${randomUUID()}`;
+  const { parent, labels } = await store.stat(key);
+  const { name, keepDirlinks } = newLayer(store, context, parent);
+  await context.unpackLayer({ keepDirlinks });
+  const next = newKey(context.bundle);
   const wasMounted = await unmountAll(rootfs);
   try {
-    await prepareNext(store, { ...context, layer }, { key, next });
+    await store.prepare(next, name, { labels });
+    await carry(store, context, { key, next });
     writeBundle(rootfs, { key, next: { key: next, manifest: manifestDescriptor.digest } });
   } catch (error) {
     await removeIfThere(store, next);
-    if (wasMounted) await mountAll(await store.mounts(key), rootfs);
+    if (wasMounted) await mountBundle(driverStore, context);
     throw fsError(error, `cannot refresh ${dirname(rootfs)}`);
   }
 }
 
-/** Makes the snapshot on top of the new layer, with what the layer has not. */
-async function prepareNext(
+/** What the store calls the new layer, and how those below it were unpacked: a bundle does not say. */
+function newLayer(
   store: LayerStore,
-  { rootfs, layer, changes, log }: RefreshContext & { layer: NonNullable<RefreshContext['layer']> },
-  { key, next }: { key: string; next: string },
-): Promise<void> {
-  const { parent, labels } = await store.stat(key);
-  const name = store.nameOf({ ...layer, map: mapOf(parent) });
-  await store.prepare(next, name, { labels });
-  const [from, to] = [await directoriesOf(store, key), await directoriesOf(store, next)];
-  const carried = carryOver(
-    { upperdir: from.upperdir, to: to.upperdir, lowerdirs: to.lowerdirs },
-    changes,
-    to.format,
-  );
-  log.debug('put the bundle on top of the new layer', { bundle: dirname(rootfs), carried });
+  { config, map }: RefreshContext,
+  parent: string,
+): { name: string; keepDirlinks: boolean } {
+  const diffIDs = config.rootfs.diff_ids;
+  const chain = { diffIDs, chainIDs: chainIDs(diffIDs) };
+  const nameOf = (index: number, keepDirlinks: boolean) =>
+    store.nameOf(identityOf(chain, index, { map, keepDirlinks, xattr: 'trusted' }));
+  const top = diffIDs.length - 1;
+  const keepDirlinks = top > 0 && nameOf(top - 1, true) === parent;
+  return { name: nameOf(top, keepDirlinks), keepDirlinks };
 }
 
-/** The map by which a layer's name differs from that of others with its chainID; the layers on top have the same. */
-function mapOf(name: string): string {
-  const plus = name.indexOf('+');
-  return plus < 0 ? '' : name.slice(plus + 1);
+/** Takes along what the new layer has not. */
+async function carry(
+  store: LayerStore,
+  { rootfs, changes, log }: RefreshContext,
+  { key, next }: { key: string; next: string },
+): Promise<void> {
+  const [{ upperdir }, to] = [await directoriesOf(store, key), await directoriesOf(store, next)];
+  const places = { upperdir, to: to.upperdir, lowerdirs: to.lowerdirs };
+  const carried = carryOver(places, changes, to.format);
+  log.debug('put the bundle on top of the new layer', { bundle: dirname(rootfs), carried });
 }

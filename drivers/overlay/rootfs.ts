@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { ImageContext } from 'layerhook/driver';
 import { mountAll } from 'layerhook/snapshot';
-import { writeBundle } from './bundle.js';
+import { newKey, writeBundle } from './bundle.js';
 import type { DriverStore } from './store.js';
 
 /** Labels of a bundle's snapshot, for people and for garbage collection. */
@@ -23,7 +22,7 @@ export async function assembleRootfs(
   context: ImageContext,
 ): Promise<void> {
   const { bundle, rootfs, layout, reference, manifestDescriptor } = context;
-  const key = `bundle:${bundle}#${randomBytes(6).toString('hex')}`;
+  const key = newKey(bundle);
   // before there is a snapshot: whoever takes the bundle down then knows of it
   writeBundle(rootfs, { key });
   const mounts = await (await store.open()).prepare(key, parent, {

@@ -1,11 +1,20 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LayerhookError } from 'layerhook/driver';
-import { findMount, fromText, type MountInfo, parseMountInfo, readMountInfo } from 'layerhook/system';
+import {
+  findMount,
+  fromText,
+  type MountInfo,
+  parseMountInfo,
+  readMountInfo,
+  showBytes,
+} from 'layerhook/system';
 
 /**
- * Requires that nothing but the bundle itself has its rootfs mounted: no container, which has a mount namespace of its own,
- * and no other place of this one. What is written through such a mount would be lost to the bundle.
+ * Requires that nothing but the bundle itself has its rootfs mounted: no container, whose root it is in a mount namespace
+ * of its own, and no other place of this one. What is written through such a mount would be lost to the bundle.
+ *
+ * A copy of the very same mount is nobody's use: each new mount namespace begins with one.
  *
  * @throws LayerhookError BUNDLE_USED
  */
@@ -13,24 +22,23 @@ export function requireUnused(rootfs: string): void {
   const mounts = readMountInfo();
   const own = findMount(fromText(rootfs), mounts);
   if (own === undefined || own.type !== 'overlay') return;
-  const elsewhere = mounts.find(
-    (mount) => mount.device === own.device && mount.mountPoint !== own.mountPoint,
-  );
-  if (elsewhere) throw used(rootfs, `it is mounted at ${elsewhere.mountPoint} too`);
-  const pid = userOf(own);
-  if (pid !== undefined) throw used(rootfs, `process ${pid} has it mounted`);
+  const isOther = (mount: MountInfo) => mount.device === own.device && mount.mountPoint !== own.mountPoint;
+  const here = mounts.find(isOther);
+  if (here) throw used(rootfs, `it is mounted at ${showBytes(here.mountPoint)} too`);
+  for (const pid of namespaces()) {
+    if (mountsOf(pid).some(isOther)) throw used(rootfs, `process ${pid} has it mounted`);
+  }
 }
 
-/** A process in another mount namespace that has the same filesystem mounted. */
-function userOf({ device }: MountInfo): string | undefined {
-  const seen = new Set([namespaceOf('self')]);
+/** A process of each other mount namespace. */
+function* namespaces(): Generator<string> {
+  const seen = new Set([namespaceOf('self'), undefined]);
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const namespace = namespaceOf(pid);
-    if (namespace === undefined || seen.has(namespace)) continue;
+    if (seen.has(namespace)) continue;
     seen.add(namespace);
-    if (mountsOf(pid).some((mount) => mount.device === device)) return pid;
+    yield pid;
   }
-  return undefined;
 }
 
 function namespaceOf(pid: string): string | undefined {

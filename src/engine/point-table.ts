@@ -249,7 +249,7 @@ export const points = {
           says: 'the layer made of them, or null when nothing had changed',
         },
         unpackLayer: {
-          type: 'function of nothing',
+          type: 'function of options',
           says: 'takes the new layer through try-skip, pre-extract and post-extract, as unpack would',
         },
       } as const satisfies Own<RefreshContext, ImageContext>),

@@ -88,8 +88,11 @@ export interface RefreshContext extends ImageContext {
   changes: Change[];
   /** the layer made of them, or null when nothing had changed */
   layer: { descriptor: Descriptor; diffID: Digest; chainID: Digest } | null;
-  /** Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for who keeps layers. */
-  unpackLayer(): Promise<void>;
+  /**
+   * Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for who keeps layers.
+   * `keepDirlinks`: as the layers below were unpacked.
+   */
+  unpackLayer(options: { keepDirlinks: boolean }): Promise<void>;
 }
 
 export type RemoveContext = BundleContext;

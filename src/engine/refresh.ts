@@ -44,7 +44,7 @@ export async function refreshBundle(
   await dispatcher.first('repack.ociv1.layer.refresh-bundle', {
     ...{ ...after, changes },
     layer: layer && { descriptor: layer.descriptor, diffID: layer.diffID, chainID: chainID! },
-    unpackLayer: () => unpackTopLayer(operation, after, layout, image),
+    unpackLayer: ({ keepDirlinks }) => unpackTopLayer(operation, after, { layout, image, keepDirlinks }),
   });
   writeBundleMeta(bundle, meta);
   if (newFile !== oldFile) rmSync(oldFile, { force: true });
@@ -55,18 +55,18 @@ export async function refreshBundle(
 async function unpackTopLayer(
   { dispatcher, stop, log, onProgress }: Operation,
   context: ImageContext,
-  layout: Layout,
-  image: ResolvedImage,
+  { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
 ): Promise<void> {
   const { extractLayers } = await import('./extract.js');
   const { ExtractionThreads } = await import('./threads.js');
   const threads = new ExtractionThreads({ signal: stop.signal, onWarning: (message) => log.warn(message) });
-  const layers = [
-    { context: layerContexts(context, layout, false).at(-1)!, source: layerSources(layout, image).at(-1)! },
-  ];
-  const rest = { map: context.map, keepDirlinks: false, manifest: false, onProgress, stop };
+  const layer = {
+    context: layerContexts(context, layout, keepDirlinks).at(-1)!,
+    source: layerSources(layout, image).at(-1)!,
+  };
+  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, stop };
   try {
-    await extractLayers({ layers, dispatcher, threads, ...rest });
+    await extractLayers({ layers: [layer], dispatcher, threads, ...rest });
   } finally {
     await threads.close();
   }

@@ -16,7 +16,7 @@ export interface TypeWords {
   AbortSignal: AbortSignal;
   Logger: Logger;
   function: (file: string) => Promise<void>;
-  'function of nothing': () => Promise<void>;
+  'function of options': (options: { keepDirlinks: boolean }) => Promise<void>;
   string: string;
   path: string;
   'path or null': string | null;
@@ -67,10 +67,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
     shape: 'none',
   },
   function: { says: 'a function; only function and module hooks have it', shape: 'none' },
-  'function of nothing': {
-    says: 'a function without arguments; only function and module hooks have it',
-    shape: 'none',
-  },
+  'function of options': { says: 'a function; only function and module hooks have it', shape: 'none' },
   string: { says: 'a string', shape: 'simple', accepts: (value) => typeof value === 'string' },
   path: { says: 'an absolute path', shape: 'simple', accepts: isAbsolutePath },
   'path or null': { says: 'an absolute path, or null', shape: 'simple' },
