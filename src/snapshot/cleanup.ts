@@ -10,7 +10,7 @@ export function cleanUp(context: Context): void {
   removeDeadExtractions(context);
   removeUnusedLocks(context);
   discardLeftovers(context);
-  context.directories.empty();
+  context.directories.eraseAll();
 }
 
 /** Removes the snapshots of extractions, of any client, whose process has died. */
@@ -38,7 +38,7 @@ function removeUnusedLocks({ directories }: Context): void {
 /** Discards directories that no content has. */
 function discardLeftovers({ db, directories, boot }: Context): void {
   // inside a transaction, so that nobody is making what looks like a leftover
-  db.write((writer) => {
+  db.writeToFree((writer) => {
     for (const [content, of] of retired(writer)) if (of !== boot) unretire(writer, content);
     const needed = new Set([...contents(writer)].map(([content]) => content));
     for (const [content] of retired(writer)) needed.add(content);

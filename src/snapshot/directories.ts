@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { fchmodat, UTIME_OMIT, utimensat } from '../system/attributes.js';
 import { fromText } from '../system/bytes.js';
-import { isErrno } from '../system/errno.js';
-import { AT_FDCWD } from '../system/files.js';
+import { E, isErrno, SystemError } from '../system/errno.js';
+import { AT_FDCWD, close, O, tryOpenat } from '../system/files.js';
+import { filesystemOf } from '../system/filesystem.js';
+import { flock } from '../system/lock.js';
+import { disableCopyOnWrite } from '../system/nocow.js';
 import { removeTree } from '../system/remove.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { copyRootAttributes } from './root-attributes.js';
@@ -12,17 +15,19 @@ import { copyRootAttributes } from './root-attributes.js';
 /** prefix of a directory that is being made; only who writes the metadata makes them */
 const TEMPORARY = 'new-';
 
-/** The files of a store: `metadata.mdb`, `snapshots/ID/{fs,work}`, `removed/`, `locks/`. */
+/** The files of a store: `metadata/`, `snapshots/ID/{fs,work}`, `removed/`, `locks/`. */
 export class Directories {
   readonly root: string;
   readonly database: string;
+  readonly #metadata: string;
   readonly #snapshots: string;
   readonly #removed: string;
   readonly #locks: string;
 
   constructor(root: string) {
     this.root = root;
-    this.database = join(root, 'metadata.mdb');
+    this.#metadata = join(root, 'metadata');
+    this.database = join(this.#metadata, 'store.mdb');
     this.#snapshots = join(root, 'snapshots');
     this.#removed = join(root, 'removed');
     this.#locks = join(root, 'locks');
@@ -30,9 +35,13 @@ export class Directories {
 
   /** Makes what is not there. @throws LayerhookError NO_SPACE, SYSTEM */
   make(): void {
-    for (const path of [this.#snapshots, this.#removed, this.#locks]) {
+    for (const path of [this.root, this.#snapshots, this.#removed, this.#locks]) {
       inStore(`making ${path}`, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
     }
+    const made = inStore(`making ${this.#metadata}`, () =>
+      mkdirSync(this.#metadata, { recursive: true, mode: 0o700 }),
+    );
+    if (made !== undefined) inStore(`preparing ${this.#metadata}`, () => overwriteInPlace(this.#metadata));
   }
 
   /** the directory of a content's own files */
@@ -82,15 +91,22 @@ export class Directories {
     });
   }
 
-  /** Takes the directory of a content out of the way, to be removed for good by {@link empty}. */
-  discard(content: string): void {
-    inStore(`removing ${this.of(content)}`, () => this.#moveAway(content));
+  /** Takes the directory of a content out of the way; {@link eraseAll} removes it for good. */
+  discard(content: string): string | undefined {
+    return inStore(`removing ${this.of(content)}`, () => this.#moveAway(content));
+  }
+
+  /** Removes the directories of contents that nobody knows any more. */
+  remove(contents: string[]): void {
+    for (const path of contents.map((content) => this.discard(content))) {
+      if (path !== undefined) inStore(`removing ${path}`, () => erase(path));
+    }
   }
 
   /** Removes what has been discarded, by whomever. */
-  empty(): void {
+  eraseAll(): void {
     inStore(`emptying ${this.#removed}`, () => {
-      for (const name of readdirSync(this.#removed)) removeTree(join(this.#removed, name));
+      for (const name of readdirSync(this.#removed)) erase(join(this.#removed, name));
     });
   }
 
@@ -139,15 +155,15 @@ export class Directories {
     }
   }
 
-  #moveAway(content: string): void {
+  #moveAway(content: string): string | undefined {
     for (;;) {
       // a name by itself, not one in a new directory: a full disk may have room for no more
       const place = join(this.#removed, `${content}-${Math.random().toString(36).slice(2)}`);
       try {
         renameSync(this.of(content), place);
-        return;
+        return place;
       } catch (error) {
-        if (errorCode(error) === 'ENOENT') return;
+        if (errorCode(error) === 'ENOENT') return undefined;
         if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
       }
     }
@@ -157,6 +173,27 @@ export class Directories {
 /** As nanoseconds of a time: now; utimensat(2). */
 const UTIME_NOW = 0x3fffffff;
 const stat = new StatBuffer();
+
+/**
+ * On a full btrfs nothing could be removed from a database that is never overwritten in place, and writing to memory that
+ * is mapped to its lock file would kill the process (SIGBUS).
+ */
+function overwriteInPlace(directory: string): void {
+  const path = fromText(directory);
+  if (filesystemOf(path).type === 'btrfs') disableCopyOnWrite(path);
+}
+
+/** Removes a tree, if no other process is about it. */
+function erase(path: string): void {
+  const fd = tryOpenat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  if (fd === -E.ENOENT) return;
+  if (fd < 0) throw new SystemError(-fd, 'openat', fromText(path));
+  try {
+    if (flock(fd, 'exclusive')) removeTree(path);
+  } finally {
+    close(fd);
+  }
+}
 
 /** Runs file calls; what they throw is said of `what`. */
 function inStore<T>(what: string, action: () => T): T {

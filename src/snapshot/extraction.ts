@@ -71,8 +71,7 @@ export class Extraction implements LayerExtraction {
       return supersede(this.#context, writer, this.#layer, () => this.#name(writer, usage, options));
     });
     if (freed === undefined) removeIfThere(this.#context, this.key);
-    for (const content of freed ?? []) directories.discard(content);
-    if (freed?.length) directories.empty();
+    directories.remove(freed ?? []);
   }
 
   #name(writer: Writer, usage: Usage, { parent, labels, dependencies }: CommitOptions): string {

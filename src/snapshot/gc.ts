@@ -18,13 +18,11 @@ export async function collectGarbage(context: Context, policy: GarbagePolicy = {
     const before = unusedFor > 0 ? Math.min(since, Date.now() - unusedFor) : since;
     const select = (reader: Reader) => selectGarbage(context, reader, before, keepBytes);
     if (policy.dryRun) return db.read(select);
-    return db.write((writer) => remove(context, writer, select(writer)));
+    return db.writeToFree((writer) => remove(context, writer, select(writer)));
   });
-  if (!policy.dryRun) {
-    for (const { id } of removed.filter(({ freed }) => freed)) directories.discard(id);
-    directories.empty();
-  }
-  return { removed, bytes: sumOf(removed.map(({ bytes, freed }) => (freed ? bytes : 0))) };
+  const freed = removed.filter((layer) => layer.freed);
+  if (!policy.dryRun) directories.remove(freed.map(({ id }) => id));
+  return { removed, bytes: sumOf(freed.map(({ bytes }) => bytes)) };
 }
 
 function remove(context: Context, writer: Writer, selected: Removed[]): Removed[] {

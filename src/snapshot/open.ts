@@ -1,6 +1,4 @@
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fsError } from '../errors/fs-error.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './directories.js';
 import { Lease } from './lease.js';
@@ -24,18 +22,9 @@ export async function openStoreAt(
   boot: string,
 ): Promise<Store> {
   const directories = new Directories(resolve(root));
-  makeRoot(directories.root);
   directories.make();
   const db = new Database(directories.database);
   const overlayFlags = neededOverlayFlags();
   const lease = new Lease(directories, client);
   return new LmdbStore({ db, directories, client, durability, boot, lease, overlayFlags });
-}
-
-function makeRoot(root: string): void {
-  try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw fsError(error, `making the store ${root}`);
-  }
 }

@@ -9,11 +9,9 @@ import { children, deleteContent, deleteName, usersOf } from './metadata/records
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM
  */
 export function removeSnapshot(context: Context, name: string): void {
-  const freed = context.db.write((writer) => removeName(context, writer, name));
-  if (freed === undefined) return;
+  const freed = context.db.writeToFree((writer) => removeName(context, writer, name));
   // nobody knows it any more: if this process dies here, cleanup does the rest
-  context.directories.discard(freed);
-  context.directories.empty();
+  if (freed !== undefined) context.directories.remove([freed]);
 }
 
 /** Removes a name within a transaction. @returns content whose last name it was */

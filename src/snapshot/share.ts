@@ -35,7 +35,7 @@ export function shareContent(
       return content;
     });
   });
-  for (const old of freed ?? []) directories.discard(old);
+  directories.remove(freed ?? []);
   return freed !== undefined;
 }
 

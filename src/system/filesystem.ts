@@ -2,9 +2,16 @@ import { readFileSync, statfsSync } from 'node:fs';
 import { type ByteString, toBuffer } from './bytes.js';
 import { SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat } from './files.js';
-import { libcAsyncFunction } from './libc.js';
+import { libcAsyncFunction, libcFunction } from './libc.js';
 
 const libcSyncfs = libcAsyncFunction<[fd: number]>('syncfs', 'int', ['int']);
+
+const libcFallocate = libcFunction<[fd: number, mode: number, offset: number, length: number]>(
+  'fallocate',
+  'int',
+  ['int', 'int', 'int64', 'int64'],
+);
+const FALLOC_FL_KEEP_SIZE = 1;
 
 /** f_type of statfs(2) of filesystems that behave in their own way. */
 const names: Readonly<Record<number, string>> = {
@@ -60,6 +67,21 @@ export async function syncFilesystem(path: ByteString): Promise<void> {
   const fd = openat(AT_FDCWD, path, O.RDONLY);
   try {
     if ((await libcSyncfs(fd)) < 0) throw new SystemError('EIO', 'syncfs', path);
+  } finally {
+    close(fd);
+  }
+}
+
+/**
+ * Allocates space of a file from `offset` on, also behind its end, which stays where it is; fallocate(2).
+ *
+ * @returns false if there is no space, or the filesystem cannot do it
+ * @throws SystemError if the file cannot be opened
+ */
+export function tryAllocate(path: ByteString, offset: number, length: number): boolean {
+  const fd = openat(AT_FDCWD, path, O.RDWR);
+  try {
+    return libcFallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length) >= 0;
   } finally {
     close(fd);
   }

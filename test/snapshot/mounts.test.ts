@@ -99,7 +99,7 @@ test.serial('the store is for its owner alone, whatever the umask; what is mount
   await store.prepare('a', '');
   process.umask(old);
   t.is(lstatSync(root).mode & 0o777, 0o700);
-  t.is(lstatSync(join(root, 'metadata.mdb')).mode & 0o777, 0o600);
+  t.is(lstatSync(join(root, 'metadata/store.mdb')).mode & 0o777, 0o600);
   t.is(lstatSync(await store.directory('a')).mode & 0o777, 0o755);
 });
 

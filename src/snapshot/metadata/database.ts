@@ -1,7 +1,8 @@
 import type { RootDatabase } from 'lmdb';
-import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { E } from '../../system/errno.js';
 import { loadLmdb } from './lmdb.js';
+import { isFull, requireSpace, reserveSpace } from './reserve.js';
 
 /** Room in the address space for the metadata, in bytes; the file is as large as what is in it. */
 const MAP_SIZE = 2 ** 30;
@@ -51,6 +52,7 @@ export class Database {
       throw databaseError(error, path);
     }
     this.#view = viewOf(this.#db);
+    reserveSpace(path);
   }
 
   /** @throws LayerhookError SYSTEM, and what `action` throws */
@@ -70,6 +72,12 @@ export class Database {
    * @throws LayerhookError NO_SPACE, SYSTEM, and what `action` throws
    */
   write<T>(action: (writer: Writer) => T): T {
+    requireSpace(this.#path);
+    return this.writeToFree(action);
+  }
+
+  /** As {@link write}, for what frees space afterwards: a full disk does not keep it from doing so. */
+  writeToFree<T>(action: (writer: Writer) => T): T {
     try {
       return this.#db.transactionSync(() => action(this.#view)) as T;
     } catch (error) {
@@ -97,19 +105,13 @@ function* entries<T>(db: RootDatabase<unknown, Buffer>, prefix: Buffer): Generat
   for (const { key, value } of db.getRange({ start: prefix, end })) yield [key, value as T];
 }
 
-const ENOSPC = 28;
-
 /** What LMDB threw, as ours: it has errno values in `code`, and its own codes below zero. */
 function databaseError(error: unknown, path: string): Error {
   if (error instanceof LayerhookError) return error;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === ENOSPC || (error instanceof Error && /no space left/i.test(error.message))) {
-    return new LayerhookError('NO_SPACE', { path }, error);
-  }
-  return typeof code === 'string' ? fsError(error, path) : systemError(error, path);
-}
-
-function systemError(error: unknown, path: string): LayerhookError {
+  // where the disk was full after half a page, LMDB says EIO
+  const isSpace = code === E.ENOSPC || code === E.EDQUOT || (code === E.EIO && isFull(path));
+  if (isSpace) return new LayerhookError('NO_SPACE', { path }, error);
   const reason = error instanceof Error ? error.message : String(error);
   return new LayerhookError('SYSTEM', { what: path, reason, expected: 'see the cause' }, error);
 }
