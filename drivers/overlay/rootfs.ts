@@ -33,5 +33,14 @@ export async function assembleRootfs(
       [labels.manifest]: manifestDescriptor.digest,
     },
   });
+  if (parent === '') await describeRoot(store, key, context);
   await mountAll(mounts, rootfs, { support: await store.support() });
+}
+
+/** Where there are no layers, nothing else says what the root directory is. */
+async function describeRoot(store: DriverStore, key: string, { map }: ImageContext): Promise<void> {
+  const { settle } = await import('./settle/settle.js');
+  const directory = await (await store.open()).directory(key);
+  const unsettled = { implicitDirectories: ['.'], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] };
+  settle({ directory, unsettled, below: null, xattr: 'trusted', map });
 }

@@ -1,5 +1,6 @@
 import { type ByteString, fromText, type OverlayXattr } from 'layerhook/driver';
 import { AT_FDCWD, readlinkat } from 'layerhook/system';
+import { namesIn } from './names-in.js';
 import { type Kind, OverlayFiles } from './overlay-files.js';
 import { parentOf } from './paths.js';
 
@@ -46,6 +47,12 @@ export class LowerLayers {
   /** The directories of all of them, highest first. */
   get directories(): string[] {
     return [this.directory, ...(this.#below?.directories ?? [])];
+  }
+
+  /** What the root directory shows. @throws SystemError */
+  namesInRoot(): ByteString[] {
+    const names = new Set(this.directories.flatMap((directory) => namesIn(fromText(directory))));
+    return [...names].filter((name) => this.lookup(name).kind !== 'none');
   }
 
   /** @throws SystemError */

@@ -34,7 +34,7 @@ export class OverlayFiles {
     return [...readXattrs(path)].filter(([name]) => !this.#isActing(name));
   }
 
-  nameOf(mark: 'opaque'): ByteString {
+  nameOf(mark: 'opaque' | 'whiteout'): ByteString {
     return this.#prefix + mark;
   }
 

@@ -54,6 +54,7 @@ export class Settler {
   run(): LayerDependency[] | null {
     const { implicitDirectories, whiteouts, lowerHardlinks } = this.#unsettled;
     for (const path of implicitDirectories) this.settleDirectory(this.names.now(path));
+    if (this.upper.isOpaque('.')) this.#hideAllBelow();
     for (const path of whiteouts) this.#settleWhiteout(this.names.now(path));
     if (lowerHardlinks.length > 0) {
       this.#dependencies = null;
@@ -121,6 +122,16 @@ export class Settler {
       relocate(this, path, lower.path);
     } else if (this.isHiding(path)) this.upper.remove(path);
     else this.upper.describeAsImplicit(path);
+  }
+
+  /** overlayfs merges root directories whatever they say. */
+  #hideAllBelow(): void {
+    this.#dependencies = null;
+    for (const name of this.#below?.namesInRoot() ?? []) {
+      const kind = this.upper.kindOf(name);
+      if (kind === 'none') this.upper.makeWhiteout(name);
+      else if (kind === 'directory') this.upper.markOpaque(name);
+    }
   }
 
   /** A whiteout of nothing would be seen in a directory that is in no layer below. */

@@ -4,6 +4,7 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   close,
+  E,
   fchmodat,
   fchownat,
   fromText,
@@ -12,19 +13,21 @@ import {
   mknodat,
   O,
   openat,
-  readDirectory,
   readlinkat,
   removeXattr,
   renameat2,
+  S,
   SystemError,
   setXattr,
   symlinkat,
   toBuffer,
+  tryMknodat,
   tryRemoveTreeAt,
   UTIME_OMIT,
   unlinkat,
   utimensat,
 } from 'layerhook/system';
+import { namesIn } from './names-in.js';
 import { type Kind, OverlayFiles } from './overlay-files.js';
 import { isWithin, parentOf } from './paths.js';
 
@@ -70,18 +73,22 @@ export class UpperLayer {
     return false;
   }
 
+  /** Hides what the layers below have at a path where the layer has nothing. */
+  makeWhiteout(path: ByteString): void {
+    this.#touchParent(path);
+    const at = this.pathOf(path);
+    const done = tryMknodat(AT_FDCWD, at, S.IFCHR, 0, 0);
+    if (done === -E.EPERM) this.#makeMarkedFile(path);
+    else if (done < 0) throw new SystemError(-done, 'mknodat', at);
+  }
+
   markOpaque(path: ByteString): void {
     setXattr(this.pathOf(path), this.#files.nameOf('opaque'), Buffer.from('y'));
   }
 
   /** Names in a directory. */
   list(path: ByteString): ByteString[] {
-    const fd = openat(AT_FDCWD, this.pathOf(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    try {
-      return readDirectory(fd).map(({ name }) => name);
-    } finally {
-      close(fd);
-    }
+    return namesIn(this.pathOf(path));
   }
 
   readlink(path: ByteString): ByteString {
@@ -168,6 +175,15 @@ export class UpperLayer {
 
   pathOf(path: ByteString): ByteString {
     return `${this.#root}/${path}`;
+  }
+
+  /** The other form of a whiteout, since Linux 6.7, where devices 0:0 are refused. */
+  #makeMarkedFile(path: ByteString): void {
+    const at = this.pathOf(path);
+    close(openat(AT_FDCWD, at, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600));
+    setXattr(at, this.#files.nameOf('whiteout'), Buffer.from('y'));
+    for (const dir of [parentOf(path), '.'])
+      if (!this.isOpaque(dir)) setXattr(this.pathOf(dir), this.#files.nameOf('opaque'), Buffer.from('x'));
   }
 
   /** Leaves `stat` of the source behind. */
