@@ -30,8 +30,12 @@ export async function moveUp(path: string, final: string): Promise<void> {
   try {
     await moveRootfs(join(path, 'rootfs'), join(final, 'rootfs'));
   } catch (error) {
-    if (isLayerhookError(error, 'MOUNT_FAILED') && isAlone(path, final)) return replace(path, final);
-    throw error;
+    if (!isLayerhookError(error, 'MOUNT_FAILED')) throw error;
+    if (isAlone(path, final)) return replace(path, final);
+    const { reason = '' } = error.details;
+    const expected = 'name a bundle directory that is new or empty: mounts are moved by root only';
+    const details = { what: 'rootfs', path: join(final, 'rootfs'), reason, expected };
+    throw new LayerhookError('MOUNT_FAILED', details, error);
   }
   const last: string[] = ['config.json', 'umoci.json'];
   const names = [...readdirSync(path).filter((name) => !last.includes(name)), ...last];
