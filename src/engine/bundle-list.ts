@@ -8,13 +8,15 @@ import type { OperationOptions } from './operation.js';
 
 /** Label of an active snapshot that is a bundle's: the absolute path of the bundle. */
 export const bundleLabel = 'layerhook/bundle';
+/** Labels that say what it was unpacked from: the tag, and the digest of the manifest. */
+const imageLabels = { tag: 'layerhook/reference', digest: 'layerhook/manifest' } as const;
 
 export interface BundleEntry {
   /** absolute path */
   bundle: string;
-  /** `missing`: the directory is gone, or is another bundle's now; what is in the store is left of it */
+  /** `missing`: the directory is gone; what is in the store is left of it */
   state: 'mounted' | 'unmounted' | 'missing';
-  /** tag and manifest digest of the image that it was unpacked from; null if the bundle does not say */
+  /** tag and manifest digest of the image that it is of; null if neither the bundle nor the store says */
   image: { tag: string | null; digest: string } | null;
   /** key of its active snapshot in the store */
   key: string;
@@ -52,7 +54,7 @@ export async function bundlesIn(store: Snapshotter): Promise<BundleEntry[]> {
 
 function entryOf({ name, labels }: Info, bytes: number): BundleEntry {
   const bundle = labels[bundleLabel]!;
-  return { bundle, state: stateOf(bundle), image: imageOf(bundle), key: name, bytes };
+  return { bundle, state: stateOf(bundle), image: imageOf(bundle) ?? imageIn(labels), key: name, bytes };
 }
 
 function stateOf(bundle: string): BundleEntry['state'] {
@@ -68,4 +70,10 @@ function imageOf(bundle: string): BundleEntry['image'] {
   } catch {
     return null;
   }
+}
+
+/** What it was when it was unpacked: good enough for what is gone. */
+function imageIn(labels: Info['labels']): BundleEntry['image'] {
+  const digest = labels[imageLabels.digest];
+  return digest === undefined ? null : { tag: labels[imageLabels.tag] ?? null, digest };
 }

@@ -19,14 +19,17 @@ import type { Driver } from './points.js';
 import { lockDirectory, privatePrefix, sweep } from './private-place.js';
 
 export interface RemoveBundleOptions extends BundleOptions {
-  /** go on where a hook or the driver fails or is gone, and be content if there is no bundle */
+  /**
+   * go on where a hook or the driver fails or is gone; if there is no bundle, remove what a layer store still has of it, and
+   * be content if that is nothing
+   */
   force?: boolean | undefined;
 }
 
 export interface RemoveBundleResult {
   /** absolute path of what was the bundle */
   bundle: string;
-  /** false: there was none */
+  /** false: there was nothing of it */
   removed: boolean;
 }
 
@@ -41,7 +44,7 @@ export async function removeBundle(options: RemoveBundleOptions): Promise<Remove
   const bundle = resolve(options.bundle);
   const { force = false, log = silentLogger } = options;
   await sweepBeside(bundle);
-  if (force && !existsSync(bundle)) return { bundle, removed: false };
+  if (force && !existsSync(bundle)) return { bundle, removed: await forgetMissing(bundle, options) };
   const meta = readMeta(bundle, force, log);
   const fd = await lockDirectory(bundle);
   if (fd === null) {
@@ -62,6 +65,21 @@ export async function removeBundle(options: RemoveBundleOptions): Promise<Remove
     closeSync(fd);
   }
   return { bundle, removed: true };
+}
+
+/** Removes what is left in the store of a bundle whose directory is gone. */
+async function forgetMissing(bundle: string, options: BundleOptions): Promise<boolean> {
+  const { openChosenStore } = await import('./open-store.js');
+  const { missingBundles } = await import('./missing-bundles.js');
+  const { store } = await openChosenStore(options);
+  if (store === null) return false;
+  try {
+    const left = (await missingBundles(store)).filter((entry) => entry.bundle === bundle);
+    for (const { key } of left) await store.remove(key);
+    return left.length > 0;
+  } finally {
+    await store.close();
+  }
 }
 
 const noDriver: Driver = { name: 'none', hooks: {} };

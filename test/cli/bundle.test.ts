@@ -62,7 +62,12 @@ test('ls shows what the store has of bundles: mounted, unmounted and missing', a
   const { dir, bundle, bundles, store } = place(t, 'un: mounted', 'plain');
   const opened = await openStore({ root: store });
   for (const path of [...bundles, join(dir, 'gone')]) {
-    await opened.prepare(`bundle:${path}#1`, '', { labels: { 'layerhook/bundle': path } });
+    const labels = {
+      'layerhook/bundle': path,
+      'layerhook/reference': 'old',
+      'layerhook/manifest': 'sha256:1234',
+    };
+    await opened.prepare(`bundle:${path}#1`, '', { labels });
   }
   await opened.prepare('another', '');
   const { mountAll } = await import('../../src/snapshot/mount.js');
@@ -70,11 +75,19 @@ test('ls shows what the store has of bundles: mounted, unmounted and missing', a
   writeFileSync(join(bundles[1]!, 'rootfs/big'), 'x'.repeat(100_000));
   await opened.close();
   const listed = JSON.parse(bundle('ls', '--json').stdout);
-  t.like(listed[0], { bundle: join(dir, 'gone'), state: 'missing', image: null });
+  t.like(listed[0], {
+    bundle: join(dir, 'gone'),
+    state: 'missing',
+    image: { tag: 'old', digest: 'sha256:1234' },
+  });
   t.like(listed[1], { bundle: bundles[1], state: 'mounted', image: { tag: 'v1' } });
   t.true(listed[1].bytes >= 100_000);
   t.like(listed[2], { bundle: bundles[0], state: 'unmounted', key: `bundle:${bundles[0]}#1` });
   t.is(listed.length, 3);
   const lines = bundle('ls').stdout.split('\n');
   t.regex(lines[2]!, /^mounted {4}v1@[0-9a-f]{12} {2}10\d\.\d kB +\/\S+\/plain$/);
+  const gone = join(dir, 'gone');
+  t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: removed ${gone}\n` });
+  t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: there was no bundle at ${gone}\n` });
+  t.is(JSON.parse(bundle('ls', '--json').stdout).length, 2);
 });

@@ -7,7 +7,7 @@ export default defineCommand({
   usage: '[--json]',
   description: `Lists the bundles that the layer store knows: whether they are mounted, the image that
 they were unpacked from, what their changes take on disk, and where they are. Of a
-missing one only that is left; store gc removes it.`,
+missing one only the changes are left: bundle rm --force removes them.`,
   arguments: [],
   options: {
     ...storeFlag,
