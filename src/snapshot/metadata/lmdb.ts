@@ -2,22 +2,28 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 
 type Require = NodeJS.Require;
+// biome-ignore lint/suspicious/noExplicitAny: other packages' functions, handed on as they are
+type AnyFunction = (...args: any[]) => unknown;
 
 /**
- * The `lmdb` package, in a quarter of the time that it takes to import it (10 ms, not 40): what it loads only for
- * others' sake is loaded when it is used.
+ * The `lmdb` package, in a quarter of the time that it takes to import it (10 ms, not 40): what opening a database does
+ * not need is loaded when it is used.
  *
- * Its native part is found by trying, where it would start by finding out which C library this is; msgpackr and
- * weak-lru-cache, for values and caches that we do not have, are stood in for by classes that load them on demand.
+ * Its native part is found by trying, where it would start by finding out which C library this is. The packages that it
+ * requires for keys, values, caches and iterators are stood in for while it loads, by what loads them on demand: the
+ * `lmdb` that it gives does all that it does otherwise.
  */
 export function loadLmdb(): typeof import('lmdb') {
   const require = createRequire(import.meta.url);
   const within = createRequire(require.resolve('lmdb'));
-  const restore = [
-    standIn(within, 'node-gyp-build-optional-packages', nativeLoader(within)),
-    standIn(within, 'msgpackr', { Encoder: onDemand(within, 'msgpackr', 'Encoder') }),
-    standIn(within, 'weak-lru-cache', { WeakLRUCache: onDemand(within, 'weak-lru-cache', 'WeakLRUCache') }),
+  const standIns: [name: string, exports: unknown][] = [
+    ['node-gyp-build-optional-packages', nativeLoader(within)],
+    ['msgpackr', { Encoder: lazyClass(() => within('msgpackr').Encoder) }],
+    ['weak-lru-cache', { WeakLRUCache: lazyClass(() => within('weak-lru-cache').WeakLRUCache) }],
+    ['ordered-binary', lazyKeys(within)],
+    ['@harperfast/extended-iterable', lazyIterables(within)],
   ];
+  const restore = standIns.map(([name, exports]) => standIn(within, name, exports));
   try {
     return require('lmdb');
   } finally {
@@ -38,13 +44,37 @@ function standIn(require: Require, name: string, exports: unknown): () => void {
   };
 }
 
-/** A class that is another module's, loaded when the first object is made. */
-function onDemand(require: Require, module: string, name: string): new (...args: unknown[]) => object {
+/** A class that is loaded when the first object is made of it. */
+function lazyClass(load: () => new (...args: unknown[]) => object): new (...args: unknown[]) => object {
   return class {
     constructor(...args: unknown[]) {
       // biome-ignore lint/correctness/noConstructorReturn: the object is one of the class that this stands in for
-      return new (require(module)[name])(...args);
+      return new (load())(...args);
     }
+  };
+}
+
+/** ordered-binary, whose functions lmdb takes while it loads; it wants keys to end with a NUL. */
+function lazyKeys(require: Require): Record<string, AnyFunction> {
+  const load = (): Record<string, AnyFunction> => {
+    const keys = require('ordered-binary');
+    keys.enableNullTermination();
+    return keys;
+  };
+  const names = ['writeKey', 'readKey', 'compareKeys', 'toBufferKey', 'fromBufferKey'];
+  const functions = names.map((name) => [name, (...args: unknown[]) => load()[name]!(...args)]);
+  return { ...Object.fromEntries(functions), enableNullTermination: () => {} };
+}
+
+function lazyIterables(require: Require): object {
+  const load = () => require('@harperfast/extended-iterable');
+  return {
+    get ExtendedIterable() {
+      return load().ExtendedIterable;
+    },
+    get SKIP() {
+      return load().SKIP;
+    },
   };
 }
 
