@@ -1,0 +1,97 @@
+/** Bundles of containers that run, and refreshes that are killed. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import test from 'ava';
+import { unpack } from '../../../src/engine/unpack.js';
+import { isLayerhookError } from '../../../src/errors/index.js';
+import { layerhook } from '../../helpers/cli.js';
+import { copyLayout, debian } from '../../helpers/debian.js';
+import { buildImage } from '../../helpers/image.js';
+import { requires } from '../../helpers/requires.js';
+import { tmpdir } from '../../helpers/tmp.js';
+import { diffTrees, treeOf } from '../../helpers/tree.js';
+import { dir, file } from '../../layer/apply/harness.js';
+import { overlayBundles } from './bundles.js';
+
+test('the bundle of a running container is repacked, and not refreshed', async (t) => {
+  const image = debian(t);
+  if (!image || !requires(t, 'runc')) return;
+  const bundles = overlayBundles(t, copyLayout(t, image.layout));
+  await bundles.unpack('base');
+  const file = join(bundles.bundle(), 'config.json');
+  const spec = JSON.parse(readFileSync(file, 'utf8'));
+  const script = 'echo in > /etc/container; rm /etc/issue; echo up; exec sleep 100';
+  spec.process = { ...spec.process, terminal: false, args: ['/bin/sh', '-c', script] };
+  writeFileSync(file, JSON.stringify(spec));
+  const id = `layerhook-running-${process.pid}`;
+  const runc = ['--root', tmpdir(t)];
+  const container = spawn('runc', [...runc, 'run', '-b', bundles.bundle(), id], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(container, 'close');
+  try {
+    await once(container.stdout, 'data');
+    const result = await bundles.repack('running');
+    t.true(result.changes >= 3);
+    const error = await t.throwsAsync(bundles.repack('refused', undefined, { refreshBundle: true }));
+    t.true(isLayerhookError(error, 'BUNDLE_USED'), String(error));
+  } finally {
+    spawnSync('runc', [...runc, 'kill', id, 'KILL']);
+    await ended;
+  }
+  await bundles.repack('refreshed', undefined, { refreshBundle: true });
+  t.like(await bundles.repack('refreshed'), { changes: 0 });
+  t.is(readFileSync(join(bundles.rootfs(), 'etc/container'), 'utf8'), 'in\n');
+});
+
+test.serial('a refresh that is killed leaves a bundle that can be repacked', async (t) => {
+  if (!requires(t, 'root', 'mount')) return;
+  const { layout } = buildImage(t, [
+    [dir('.'), dir('d'), ...Array.from({ length: 20 }, (_, at) => file(`d/${at}`))],
+  ]);
+  const bundles = overlayBundles(t, layout);
+  await bundles.unpack('latest');
+  const refresh = (tag: string) => [
+    'repack',
+    '--refresh-bundle',
+    '--image',
+    `${layout}:${tag}`,
+    bundles.bundle(),
+  ];
+  const change = (at: number) => {
+    for (let n = 0; n < 5; n++) writeFileSync(join(bundles.rootfs(), 'd', `${at + n}`), `change ${at}`);
+  };
+  change(0);
+  const started = performance.now();
+  t.is((await layerhook(refresh('whole'))).status, 0);
+  const whole = performance.now() - started;
+
+  for (let at = 1; at <= 7; at++) {
+    change(at);
+    const before = treeOf(bundles.rootfs());
+    await layerhook(refresh(`killed${at}`), {
+      started: async (pid) => {
+        await setTimeout((whole * (at + 1)) / 9);
+        spawnSync('kill', ['-9', String(pid)]);
+      },
+    });
+    await bundles.repack(`after${at}`);
+    const plain = join(tmpdir(t), 'plain');
+    await unpack({ image: `${layout}:after${at}`, bundle: plain, hooksFile: null, mtree: 'never' });
+    t.deepEqual(
+      diffTrees(treeOf(join(plain, 'rootfs')), before, (_, field) => field === 'mtime'),
+      [],
+      `${at}`,
+    );
+    await bundles.repack(`mounted${at}`, undefined, { refreshBundle: true });
+    t.deepEqual(
+      diffTrees(treeOf(bundles.rootfs()), before, (_, field) => field === 'mtime'),
+      [],
+      `${at}`,
+    );
+    t.like(await bundles.repack(`again${at}`), { changes: 0 });
+  }
+});
