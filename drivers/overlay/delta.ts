@@ -1,7 +1,7 @@
 import { type Change, type Declined, type DeltaContext, declined } from 'layerhook/driver';
-import type { LayerStore } from 'layerhook/snapshot';
 import { readBundle } from './bundle.js';
 import type { OverlayFormat } from './marks.js';
+import type { DriverStore } from './store.js';
 import { upperdirChanges } from './upperdir.js';
 import { requireUnused } from './used.js';
 
@@ -14,7 +14,7 @@ export interface BundleDirectories {
 }
 
 /** What changed in a bundle: what its upperdir has. It need not be mounted, and may be in use. */
-export async function listDelta(store: LayerStore, context: DeltaContext): Promise<Change[] | Declined> {
+export async function listDelta(store: DriverStore, context: DeltaContext): Promise<Change[] | Declined> {
   const { rootfs, maskPaths, refresh, signal, log } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
@@ -24,18 +24,14 @@ export async function listDelta(store: LayerStore, context: DeltaContext): Promi
   return changes;
 }
 
-export async function directoriesOf(store: LayerStore, key: string): Promise<BundleDirectories> {
+export async function directoriesOf(driverStore: DriverStore, key: string): Promise<BundleDirectories> {
+  const store = await driverStore.open();
   const { parent } = await store.stat(key);
   const [mount] = await store.mounts(key);
+  const { by } = await driverStore.support();
   return {
     upperdir: await store.directory(key),
     lowerdirs: parent === '' ? [] : await store.lowerdirs(parent),
-    format: formatOf(mount?.options ?? []),
+    format: by !== 'kernel' ? 'fuse' : mount?.options.includes('userxattr') ? 'user' : 'trusted',
   };
-}
-
-/** Without root it is fuse-overlayfs that mounts, and writes what it likes. */
-function formatOf(mountOptions: string[]): OverlayFormat {
-  if (process.getuid?.() !== 0) return 'fuse';
-  return mountOptions.includes('userxattr') ? 'user' : 'trusted';
 }

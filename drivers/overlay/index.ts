@@ -32,7 +32,7 @@ export default function overlayDriver(options: Record<string, unknown>): Driver 
       },
       'repack.ociv1.layer.delta-list': async (context) => {
         const { listDelta } = await import('./delta.js');
-        return listDelta(await store.open(), context);
+        return listDelta(store, context);
       },
       'repack.ociv1.layer.refresh-bundle': async (context) => {
         const { refreshBundle } = await import('./refresh.js');

@@ -16,7 +16,7 @@ import { requireUnused } from './used.js';
  * that are as below, and what changed since, and a mount that nobody sees may still write to it. What is not in the layer
  * is carried over. The bundle is the old one until umoci.json names the new image.
  *
- * @throws LayerhookError BUNDLE_USED, UNMOUNT_FAILED while rootfs is used; the bundle is as it was then
+ * @throws LayerhookError BUNDLE_BUSY, UNMOUNT_FAILED while rootfs is used; the bundle is as it was then
  */
 export async function refreshBundle(
   driverStore: DriverStore,
@@ -37,7 +37,7 @@ export async function refreshBundle(
   const wasMounted = await unmountAll(rootfs);
   try {
     await store.prepare(next, name, { labels });
-    await carry(store, context, { key, next });
+    await carry(driverStore, context, { key, next });
     writeBundle(rootfs, { key, next: { key: next, manifest: manifestDescriptor.digest } });
   } catch (error) {
     await removeIfThere(store, next);
@@ -63,7 +63,7 @@ function newLayer(
 
 /** Takes along what the new layer has not. */
 async function carry(
-  store: LayerStore,
+  store: DriverStore,
   { rootfs, changes, log }: RefreshContext,
   { key, next }: { key: string; next: string },
 ): Promise<void> {

@@ -5,10 +5,14 @@ import {
   findMount,
   fromText,
   type MountInfo,
+  mountsBelow,
   parseMountInfo,
   readMountInfo,
   showBytes,
 } from 'layerhook/system';
+
+/** Types of overlay mounts, by the kernel and by fuse-overlayfs. */
+const overlays = ['overlay', 'fuse.fuse-overlayfs'];
 
 /**
  * Requires that nothing but the bundle itself has its rootfs mounted: no container, whose root it is in a mount namespace
@@ -16,17 +20,19 @@ import {
  *
  * A copy of the very same mount is nobody's use: each new mount namespace begins with one.
  *
- * @throws LayerhookError BUNDLE_USED
+ * @throws LayerhookError BUNDLE_BUSY
  */
 export function requireUnused(rootfs: string): void {
   const mounts = readMountInfo();
   const own = findMount(fromText(rootfs), mounts);
-  if (own === undefined || own.type !== 'overlay') return;
+  if (own === undefined || !overlays.includes(own.type)) return;
   const isOther = (mount: MountInfo) => mount.device === own.device && mount.mountPoint !== own.mountPoint;
   const here = mounts.find(isOther);
-  if (here) throw used(rootfs, `it is mounted at ${showBytes(here.mountPoint)} too`);
+  if (here) throw used(rootfs, `its rootfs is mounted at ${showBytes(here.mountPoint)} too`);
+  const inside = mountsBelow(own.mountPoint, mounts).find(({ mountPoint }) => mountPoint !== own.mountPoint);
+  if (inside) throw used(rootfs, `something is mounted at ${showBytes(inside.mountPoint)}`);
   for (const pid of namespaces()) {
-    if (mountsOf(pid).some(isOther)) throw used(rootfs, `process ${pid} has it mounted`);
+    if (mountsOf(pid).some(isOther)) throw used(rootfs, `process ${pid} has its rootfs mounted`);
   }
 }
 
@@ -60,5 +66,6 @@ function mountsOf(pid: string): MountInfo[] {
 }
 
 function used(rootfs: string, reason: string): LayerhookError {
-  return new LayerhookError('BUNDLE_USED', { path: dirname(rootfs), reason });
+  const expected = 'stop its container first, or repack without --refresh-bundle';
+  return new LayerhookError('BUNDLE_BUSY', { path: dirname(rootfs), reason, expected });
 }

@@ -54,11 +54,6 @@ export const errorTable = {
     hint: 'make one with: layerhook unpack --image LAYOUT:TAG BUNDLE',
     exit: 1,
   },
-  BUNDLE_USED: {
-    message: 'bundle {path} cannot be refreshed: {reason}',
-    hint: 'stop the container, or repack without --refresh-bundle',
-    exit: 1,
-  },
   COMPRESSION_CORRUPT: {
     message: 'layer {digest}: {format} stream is corrupt: {reason}',
     hint: 'copy the image again',

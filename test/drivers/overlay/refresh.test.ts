@@ -150,7 +150,7 @@ test('a rootfs that is used is refused before an image is written', async (t) =>
   t.teardown(() => container.kill('SIGKILL'));
   await once(container.stdout, 'data');
   await t.throwsAsync(bundles.repack('new', undefined, { refreshBundle: true }), {
-    message: /process \d+ has it mounted/,
+    message: /process \d+ has its rootfs mounted/,
   });
   t.false(readFileSync(join(bundles.layout, 'index.json'), 'utf8').includes('"new"'));
 });

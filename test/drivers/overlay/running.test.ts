@@ -37,7 +37,7 @@ test('the bundle of a running container is repacked, and not refreshed', async (
     const result = await bundles.repack('running');
     t.true(result.changes >= 3);
     const error = await t.throwsAsync(bundles.repack('refused', undefined, { refreshBundle: true }));
-    t.true(isLayerhookError(error, 'BUNDLE_USED'), String(error));
+    t.true(isLayerhookError(error, 'BUNDLE_BUSY'), String(error));
   } finally {
     spawnSync('runc', [...runc, 'kill', id, 'KILL']);
     await ended;
