@@ -110,7 +110,7 @@ function ownFields(point: PointName, context: ImageContext, layer: LayerContext 
     case 'repack.ociv1.layer.delta-list': {
       const manifest = manifestPath(bundle, manifestDescriptor.digest);
       const maskPaths = Object.keys(config.config?.Volumes ?? {});
-      return { mtree: existsSync(manifest) ? manifest : null, maskPaths };
+      return { mtree: existsSync(manifest) ? manifest : null, maskPaths, refresh: false };
     }
     case 'repack.ociv1.layer.refresh-bundle':
       return { changes: [], layer: null };

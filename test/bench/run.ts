@@ -1,88 +1,52 @@
 /**
- * Measures layerhook against its peers, in pairs, on tmpfs: `npm run bench [-- ROUNDS]`.
+ * Measures layerhook against its peers, in pairs, on tmpfs: `npm run bench [-- ROUNDS [DRIVER...]]`.
  * Needs root, umoci, GNU tar, debootstrap (once) and python3. docs/performance.md says how to read it.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Index, Manifest } from '../../src/image/types.js';
 import { applyChanges } from '../e2e/changes.js';
-import { mainFile } from '../helpers/cli.js';
 import { cachedDebian } from '../helpers/debian.js';
 import { largeImage } from '../helpers/large.js';
 import { peakMemory } from '../helpers/peak.js';
+import { layeredImage } from './layered.js';
 import { type Pair, type Subject, timePairs } from './pairs.js';
 import { benchTable } from './table.js';
-
-const tools = { layerhook: [process.execPath, mainFile], umoci: ['umoci'] } as const;
-type Tool = keyof typeof tools;
-const both = ['layerhook', 'umoci'] as const;
+import { coldUnpack, repacks, warmUnpack } from './tasks.js';
+import { bundle, call, layerFiles, layout, scratch, type Tool, tools } from './tools.js';
 
 const rounds = Number(process.argv[2] ?? 5);
-const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'layerhook-bench-'));
-const [layout, bundle, target] = ['layout', 'bundle', 'target'].map((name) => join(scratch, name)) as [
-  string,
-  string,
-  string,
+const given = process.argv.slice(3);
+const drivers = given.length > 0 ? given : ['copy', 'overlay'];
+
+/** What is measured: how an image gets to the layout, and what changes much of it. */
+const images: { name: string; make: () => void; changeMuch?: (rootfs: string) => void }[] = [
+  { name: 'Debian, 12k files', make: () => copyLayout('small'), changeMuch: applyChanges },
+  { name: 'Debian, 36k files', make: () => copyLayout('full'), changeMuch: applyChanges },
+  { name: '120 layers', make: () => layeredImage(layout) },
 ];
-const env = { ...process.env, XDG_CONFIG_HOME: '/nonexistent' };
 
 try {
-  const times = [...measure('small'), ...measure('full'), startUp()];
+  const times = [...images.flatMap(measure), startUp()];
   console.log(`${benchTable(times, (value) => `${value.toFixed(3)} s`)}\n`);
   console.log(benchTable([await largeLayer()], (value) => `${Math.round(value / 2 ** 20)} MiB`));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-function measure(extent: 'small' | 'full'): Pair[] {
-  const { rootfs, layout: source } = cachedDebian(extent);
-  const files = execFileSync('find', [rootfs, '-printf', '.']).length;
-  cpSync(source, layout, { recursive: true });
-  const pairs = [...unpacking(), ...repacking()];
+function measure({ name, make, changeMuch }: (typeof images)[number]): Pair[] {
+  make();
+  const pairs = drivers.flatMap((driver) => [
+    ...coldUnpack({ rounds, driver }, layerFiles('changed')),
+    ...warmUnpack({ rounds, driver }),
+    ...repacks({ rounds, driver }, changeMuch),
+  ]);
   rmSync(layout, { recursive: true });
-  return pairs.map((pair) => ({ ...pair, task: `${pair.task} (${Math.round(files / 1000)}k files)` }));
+  return pairs.map((pair) => ({ ...pair, task: `${name}: ${pair.task}` }));
 }
 
-function unpacking(): Pair[] {
-  const unpack = (tool: Tool): Subject => ({
-    name: tool,
-    run: () => call(tool, 'unpack', '--image', `${layout}:changed`, bundle),
-    clear: () => rmSync(bundle, { recursive: true }),
-  });
-  // whiteouts and manifests are not its business: it shows what extraction alone costs
-  const extract =
-    'for layer; do gzip -dc "$layer" | tar -x -p --numeric-owner --xattrs --overwrite -C "$0"; done';
-  const tar: Subject = {
-    name: 'GNU tar',
-    prepare: () => mkdirSync(target),
-    run: () => execFileSync('sh', ['-c', extract, target, layerFile('changed', 0)]),
-    clear: () => rmSync(target, { recursive: true }),
-  };
-  const base: Subject = {
-    ...unpack('layerhook'),
-    run: () => call('layerhook', 'unpack', '--image', `${layout}:base`, bundle),
-  };
-  return [
-    timePairs('unpack Debian', unpack('layerhook'), unpack('umoci'), { rounds, target: 1 / 3 }),
-    timePairs('unpack its first layer', base, tar, { rounds }),
-  ];
-}
-
-function repacking(): Pair[] {
-  const own = (tool: Tool) => join(scratch, `repack-${tool}`);
-  const repack = (tool: Tool): Subject => ({
-    name: tool,
-    run: () => call(tool, 'repack', '--image', `${layout}:by-${tool}`, own(tool)),
-  });
-  for (const tool of both) call(tool, 'unpack', '--image', `${layout}:changed`, own(tool));
-  const options = { rounds, target: 1 / 10 };
-  const idle = timePairs('repack, nothing changed', repack('layerhook'), repack('umoci'), options);
-  for (const tool of both) applyChanges(join(own(tool), 'rootfs'));
-  const busy = timePairs('repack, many changes', repack('layerhook'), repack('umoci'), { rounds });
-  for (const tool of both) rmSync(own(tool), { recursive: true });
-  return [idle, busy];
+function copyLayout(extent: 'small' | 'full'): void {
+  cpSync(cachedDebian(extent).layout, layout, { recursive: true });
 }
 
 function startUp(): Pair {
@@ -101,18 +65,4 @@ async function largeLayer(): Promise<Pair> {
     return { name: tool, values: [bytes] };
   };
   return { task: 'peak memory, layer of 3 GiB', ours: peak('layerhook'), peer: peak('umoci') };
-}
-
-function call(tool: Tool, ...args: string[]): void {
-  const [file, ...before] = tools[tool];
-  execFileSync(file, [...before, ...args], { env, stdio: ['ignore', 'ignore', 'ignore'] });
-}
-
-/** The file of a layer's blob. */
-function layerFile(tag: string, at: number): string {
-  const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
-  const blob = (digest: string) => join(layout, 'blobs', digest.replace(':', '/'));
-  const { manifests } = read(join(layout, 'index.json')) as Index;
-  const manifest = manifests.find((one) => one.annotations?.['org.opencontainers.image.ref.name'] === tag)!;
-  return blob((read(blob(manifest.digest)) as Manifest).layers[at]!.digest);
 }

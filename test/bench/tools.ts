@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Index, Manifest } from '../../src/image/types.js';
+import { mainFile } from '../helpers/cli.js';
+
+export const tools = { layerhook: [process.execPath, mainFile], umoci: ['umoci'] } as const;
+export type Tool = keyof typeof tools;
+
+/** Everything is made in here; whoever runs the bench removes it. */
+export const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'layerhook-bench-'));
+export const layout = join(scratch, 'layout');
+export const bundle = join(scratch, 'bundle');
+
+const env = { ...process.env, XDG_CONFIG_HOME: '/nonexistent', LAYERHOOK_STORE: join(scratch, 'store') };
+
+/** Runs a tool to its end; its output matters only where it fails. */
+export function call(tool: Tool, ...args: string[]): void {
+  const [file, ...before] = tools[tool];
+  execFileSync(file, [...before, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Files of the blobs of an image's layers, the lowest first. */
+export function layerFiles(tag: string): string[] {
+  const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
+  const blob = (digest: string) => join(layout, 'blobs', digest.replace(':', '/'));
+  const { manifests } = read(join(layout, 'index.json')) as Index;
+  const manifest = manifests.find((one) => one.annotations?.['org.opencontainers.image.ref.name'] === tag)!;
+  return (read(blob(manifest.digest)) as Manifest).layers.map(({ digest }) => blob(digest));
+}
