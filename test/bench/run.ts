@@ -31,6 +31,8 @@ try {
   console.log(`${benchTable(times, (value) => `${value.toFixed(3)} s`)}\n`);
   console.log(benchTable([await largeLayer()], (value) => `${Math.round(value / 2 ** 20)} MiB`));
 } finally {
+  // a bench that fails leaves bundles mounted
+  execFileSync('sh', ['-c', 'grep -o "$0[^ ]*" /proc/self/mounts | xargs -r umount -l', scratch]);
   rmSync(scratch, { recursive: true, force: true });
 }
 

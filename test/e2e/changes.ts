@@ -216,7 +216,8 @@ export const changes: Change[] = [
     expect: ['-etc/bash.bashrc', '+etc/bashrc', '-etc/cron.d', '+etc/cron.e', '+etc/cron.e/e2scrub_all'],
     apply: (root) => {
       fs.renameSync(root.at('etc/bash.bashrc'), root.at('etc/bashrc'));
-      fs.renameSync(root.at('etc/cron.d'), root.at('etc/cron.e'));
+      // overlayfs without redirects does not rename directories of lower layers
+      execFileSync('mv', [root.at('etc/cron.d'), root.at('etc/cron.e')].map(String));
     },
   },
   {
