@@ -2,7 +2,7 @@ import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { fromText } from '../system/bytes.js';
 import { syncFilesystem } from '../system/filesystem.js';
-import { type Context, keptLabels, requireName, requireText } from './context.js';
+import { type Context, keptLabels, requireCommitted, requireName, requireText } from './context.js';
 import { layerOfLabels } from './labels.js';
 import type { Reader, Writer } from './metadata/database.js';
 import {
@@ -110,11 +110,6 @@ function parentOf(reader: Reader, client: string, key: string, prepared: string,
     throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `parent ${named} of snapshot ${key}`, reason });
   }
   const parent = prepared || named;
-  if (parent !== '' && requireName(reader, client, parent).kind !== 'committed') {
-    throw new LayerhookError('SNAPSHOT_PRECONDITION', {
-      name: parent,
-      reason: 'it is no committed snapshot',
-    });
-  }
+  if (parent !== '') requireCommitted(reader, client, parent);
   return parent;
 }

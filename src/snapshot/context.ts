@@ -25,6 +25,12 @@ export function requireName(reader: Reader, client: string, name: string): NameR
   return record;
 }
 
+/** @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION */
+export function requireCommitted(reader: Reader, client: string, name: string): void {
+  if (requireName(reader, client, name).kind === 'committed') return;
+  throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason: 'it is no committed snapshot' });
+}
+
 /** Contents of a snapshot and of all below it, highest first. @throws LayerhookError SNAPSHOT_NOT_FOUND */
 export function chainOf(reader: Reader, client: string, name: string): string[] {
   const chain: string[] = [];

@@ -42,7 +42,7 @@ export function ownContent(context: Context, reader: Reader, layer: LayerIdentit
 }
 
 /** A content that is the layer, whoever has it. */
-function sharedContent(
+export function sharedContent(
   context: Context,
   reader: Reader,
   { chainID, diffID, map }: LayerIdentity,

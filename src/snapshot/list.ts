@@ -1,6 +1,6 @@
 import { fromText } from '../system/bytes.js';
 import { filesystemOf } from '../system/filesystem.js';
-import { type Context, isTrusted } from './context.js';
+import { type Context, isUsable } from './context.js';
 import type { Reader } from './metadata/database.js';
 import { type ContentRecord, contents, getName, usersOf } from './metadata/records.js';
 import type { ContentInfo, StoreFilesystem } from './types.js';
@@ -25,7 +25,7 @@ function infoOfContent(context: Context, reader: Reader, id: string, record: Con
     directory: directories.fs(id),
     manifest: directories.manifest(id),
     flushed,
-    trusted: isTrusted(context, record),
+    trusted: usage === undefined || isUsable(context, reader, id),
     ...(damaged !== undefined && { damaged }),
   };
 }

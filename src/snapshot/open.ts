@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { LayerhookError } from '../errors/index.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './directories.js';
 import { Lease } from './lease.js';
@@ -21,10 +22,23 @@ export async function openStoreAt(
   { root, client = 'layerhook', durability = 'boot' }: StoreOptions,
   boot: string,
 ): Promise<Store> {
+  requireOptions(root, client, durability);
   const directories = new Directories(resolve(root));
   directories.make();
   const db = new Database(directories.database);
   const overlayFlags = neededOverlayFlags();
   const lease = new Lease(directories, client);
   return new LmdbStore({ db, directories, client, durability, boot, lease, overlayFlags });
+}
+
+/** @throws LayerhookError SNAPSHOT_ARGUMENT */
+function requireOptions(root: string, client: string, durability: string): void {
+  if (root === '') throw badOption('root', 'it is empty');
+  if (client === '' || client.includes('\0')) throw badOption('client', 'it is empty or has a NUL');
+  if (['boot', 'sync', 'none'].includes(durability)) return;
+  throw badOption('durability', `${durability} is none of boot, sync, none`);
+}
+
+function badOption(name: string, reason: string): LayerhookError {
+  return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `the ${name} of a store`, reason });
 }

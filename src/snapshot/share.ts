@@ -1,4 +1,4 @@
-import { type Context, isTrusted } from './context.js';
+import { type Context, isTrusted, keptLabels } from './context.js';
 import { labelsOfLayer } from './labels.js';
 import type { Writer } from './metadata/database.js';
 import {
@@ -49,7 +49,7 @@ function pointTo(
   record: ContentRecord,
 ): void {
   const created = Date.now();
-  const labels = labelsOfLayer(layer);
+  const labels = keptLabels(labelsOfLayer(layer));
   const name: NameRecord = { kind: 'committed', parent, content, labels, created, updated: created };
   putName(writer, client, nameOf(layer), name);
   if (record.layer && !record.layer.chainIDs.includes(layer.chainID)) {

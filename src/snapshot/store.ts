@@ -117,6 +117,16 @@ export class LmdbStore implements Store {
     return directories.fs(db.read((reader) => requireName(reader, client, name)).content);
   }
 
+  async adopt(
+    name: string,
+    layer: LayerIdentity,
+    parent: string,
+    options?: SnapshotOptions,
+  ): Promise<boolean> {
+    const { adoptLayer } = await import('./adopt.js');
+    return adoptLayer(this.#context, name, layer, parent, options);
+  }
+
   async list(): Promise<ContentInfo[]> {
     const { listContents } = await import('./list.js');
     return listContents(this.#context);

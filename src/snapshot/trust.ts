@@ -1,7 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import { flush } from './commit.js';
-import { type Context, chainOf, isTrusted, requireName } from './context.js';
-import { type ContentRecord, contents, findContent, getContent, putContent } from './metadata/records.js';
+import { type Context, chainOf, isUsable, requireName } from './context.js';
+import { type ContentRecord, contents, findContent, putContent } from './metadata/records.js';
 
 /** As Store's `sync`. @throws LayerhookError NO_SPACE, SYSTEM */
 export async function syncStore(context: Context): Promise<void> {
@@ -51,6 +51,6 @@ export function untrustedBelow(context: Context, name: string): string[] {
   return db.read((reader) => {
     const { kind, parent } = requireName(reader, client, name);
     const chain = chainOf(reader, client, kind === 'committed' ? name : parent);
-    return chain.filter((content) => !isTrusted(context, getContent(reader, content)));
+    return chain.filter((content) => !isUsable(context, reader, content));
   });
 }

@@ -147,7 +147,7 @@ export interface ContentInfo {
   manifest: string;
   /** known to be on disk */
   flushed: boolean;
-  /** whether it is used as it is; if not, who wants the layer extracts it again */
+  /** whether it is there and used as it is; if not, who wants the layer extracts it again */
   trusted: boolean;
   /** what was found to be wrong with it */
   damaged?: string;
@@ -203,6 +203,15 @@ export interface Store extends LayerStore {
    * @throws LayerhookError SNAPSHOT_NOT_FOUND
    */
   markVerified(id: string): Promise<void>;
+  /**
+   * Gives a layer that the store has, on top of the same chain, one more name: what a client asks for that names layers in
+   * its own way. The name gets the label `containerd.io/snapshot.ref` too.
+   *
+   * @param parent name of the layer below it in this client, or ''
+   * @returns false if the store does not have the layer
+   * @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION for the parent
+   */
+  adopt(name: string, layer: LayerIdentity, parent: string, options?: SnapshotOptions): Promise<boolean>;
   /** ids of contents below `name`, itself included if it is committed, that are not trusted, highest first */
   untrusted(name: string): Promise<string[]>;
   /**

@@ -142,6 +142,24 @@ test('content lives while a name of any client points to it', async (t) => {
   t.deepEqual(await ours.list(), []);
 });
 
+test('a client that names layers in its own way adopts what is there', async (t) => {
+  const root = join(tmpdir(t), 'store');
+  const [ours, theirs] = [await storeAt(t, root), await storeAt(t, root, { client: 'containerd' })];
+  await extractFile(ours, one);
+  await extractFile(ours, two, ours.nameOf(one));
+  const unknownDiff = { ...two, diffID: '' };
+  t.true(await theirs.adopt('ns/1', one, ''));
+  await t.throwsAsync(theirs.adopt('ns/1', one, ''), { code: 'SNAPSHOT_EXISTS' });
+  await t.throwsAsync(theirs.adopt('ns/2', two, 'missing'), { code: 'SNAPSHOT_NOT_FOUND' });
+  t.true(await theirs.adopt('ns/2', unknownDiff, 'ns/1', { labels: { mine: 'yes' } }));
+  t.false(await theirs.adopt('ns/3', layer('nowhere'), ''));
+  const filter = `labels."containerd.io/snapshot.ref"=="${two.chainID}",parent==ns/1`;
+  const [found, ...more] = await walkAll(theirs, [filter]);
+  t.deepEqual(more, []);
+  t.deepEqual(found!.labels, { mine: 'yes', 'containerd.io/snapshot.ref': two.chainID });
+  t.deepEqual(await theirs.lowerdirs('ns/2'), await ours.lowerdirs(ours.nameOf(two)));
+});
+
 test('what containerd committed with its label is a layer', async (t) => {
   const root = join(tmpdir(t), 'store');
   const [ours, theirs] = [await storeAt(t, root), await storeAt(t, root, { client: 'containerd' })];

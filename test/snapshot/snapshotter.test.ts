@@ -1,6 +1,8 @@
 import { existsSync, linkSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { openStore } from '../../src/snapshot/index.js';
+import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, freshStore, walkAll } from './helpers.js';
 
 test('an active snapshot becomes a committed one, on top of which others are made', async (t) => {
@@ -13,6 +15,13 @@ test('an active snapshot becomes a committed one, on top of which others are mad
   t.like(await store.stat('child'), { kind: 'active', parent: 'base', labels: { a: 'b' } });
   await store.view('view', 'base');
   t.like(await store.stat('view'), { kind: 'view', parent: 'base' });
+});
+
+test('options of a store are checked', async (t) => {
+  const root = join(tmpdir(t), 'store');
+  const bad = [{ root: '' }, { root, client: '' }, { root, durability: 'disk' as 'boot' }];
+  for (const options of bad) await t.throwsAsync(openStore(options), { code: 'SNAPSHOT_ARGUMENT' });
+  t.false(existsSync(root));
 });
 
 test('only committed snapshots are parents', async (t) => {

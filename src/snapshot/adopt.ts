@@ -1,0 +1,28 @@
+import { LayerhookError } from '../errors/index.js';
+import { type Context, keptLabels, requireCommitted, requireText } from './context.js';
+import { sharedContent } from './find.js';
+import { labelsOfLayer } from './labels.js';
+import { getName, putName } from './metadata/records.js';
+import type { LayerIdentity, SnapshotOptions } from './types.js';
+
+/** As Store's `adopt`. @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM */
+export function adoptLayer(
+  context: Context,
+  name: string,
+  layer: LayerIdentity,
+  parent: string,
+  options: SnapshotOptions = {},
+): boolean {
+  const { db, client } = context;
+  requireText('snapshot name', name);
+  return db.write((writer) => {
+    const content = sharedContent(context, writer, layer, undefined);
+    if (content === undefined) return false;
+    if (getName(writer, client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
+    if (parent !== '') requireCommitted(writer, client, parent);
+    const labels = keptLabels({ ...options.labels, ...labelsOfLayer(layer) });
+    const created = Date.now();
+    putName(writer, client, name, { kind: 'committed', parent, content, labels, created, updated: created });
+    return true;
+  });
+}
