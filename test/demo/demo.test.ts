@@ -53,6 +53,17 @@ test('runc runs its container', (t) => {
   t.regex(stdout, /B +var\/log\/started/);
 });
 
+test('its overlay bundles share layers', (t) => {
+  if (!requires(t, 'root')) return;
+  const { stdout } = run(tmpdir(t), [process.execPath, demo]);
+  t.regex(stdout, /second bundle +2 of 2 layers were there already/);
+  t.regex(stdout, /\/etc\/motd +has 3 lines in one bundle now, 2 in the other/);
+  t.regex(stdout, /repack +\d changed paths, a layer of \d\.\d kB/);
+  t.regex(stdout, /repack again +the bundle was refreshed: nothing has changed/);
+  t.regex(stdout, /new image +3 of 3 layers were there already/);
+  t.regex(stdout, /garbage +no bundle is left: 3 layers of \d/);
+});
+
 test('without privileges and without runtimes it says so, and does the rest', (t) => {
   if (!requires(t, 'root', 'setpriv')) return;
   const dir = tmpdir(t);

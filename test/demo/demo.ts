@@ -1,6 +1,6 @@
 /**
  * The main job on something small, with nothing but this machine: a root filesystem made of its own shell and
- * coreutils goes into an image, which is unpacked, run, changed, repacked and unpacked again.
+ * coreutils goes into an image, which is unpacked, run, changed, repacked and unpacked again, then by the overlay driver.
  * It uses the public API as a program of yours would.
  */
 import {
@@ -20,6 +20,7 @@ import { createLayout, type MapOptions, newImage, repack, unpack } from 'layerho
 import { runBundle } from './container.js';
 import { tracingHooks } from './hooks.js';
 import { describeEntry, layerEntries } from './layer.js';
+import { overlayIt } from './overlay.js';
 import { fillRootfs } from './rootfs.js';
 import { heading, line, row, showBytes, timed, timeTable } from './show.js';
 
@@ -43,6 +44,7 @@ try {
   changeIt();
   await repackIt();
   await unpackAgain();
+  if (root) await overlayIt(layout, dir);
   heading('What took how long');
   timeTable();
 } finally {

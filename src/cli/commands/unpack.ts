@@ -57,5 +57,9 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
       skipped: result.skipped,
       extracted,
     });
+    if (result.skipped < result.layers) {
+      const { syncLater } = await import('../sync-later.js');
+      await syncLater(options, { hooksFile }).catch((error: Error) => log.debug(error.message));
+    }
   },
 });
