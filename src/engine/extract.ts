@@ -1,4 +1,3 @@
-import { currentHeader } from 'mtree-ts/write';
 import type { LayerSource, MapOptions } from '../layer/types.js';
 import type { LayerUnpacker } from '../layer/unpacker.js';
 import type { Dispatcher } from './dispatch.js';
@@ -154,7 +153,10 @@ async function finish(
   await dispatcher.every('unpack.ociv1.layer.post-extract', {
     ...context,
     ...{ target, format, independent, applied: applied.value },
-    writeManifest: (file) => unpacker.writeSettledManifest(target, target, file, currentHeader(target)),
+    writeManifest: async (file) => {
+      const { currentHeader } = await import('mtree-ts/write');
+      await unpacker.writeSettledManifest(target, target, file, currentHeader(target));
+    },
   });
   result.bytes += bytes;
   result.entries += entries;

@@ -1,6 +1,5 @@
 import { chownSync, mkdirSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { currentHeader } from 'mtree-ts/write';
 import { layerSources } from '../image/layers.js';
 import { hostID } from '../layer/apply/owners.js';
 import type { MapOptions } from '../layer/types.js';
@@ -8,7 +7,6 @@ import { generateSpec } from '../runtime/spec.js';
 import { manifestPath, writeBundleMeta } from './bundle.js';
 import { imageContext, layerContexts } from './contexts.js';
 import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
-import { walkManifest } from './manifest.js';
 import type { OpenedImage } from './open-image.js';
 import { type Operation, throwIfStopped, unmapped } from './operation.js';
 import type { ImageContext } from './points.js';
@@ -91,15 +89,21 @@ async function fill(
     await writeConfig(operation, staging, context);
   };
   const file = manifestPath(staging.path, context.manifestDescriptor.digest);
+  if (!manifest) {
+    await assemble();
+    return extracted;
+  }
+  const { currentHeader } = await import('mtree-ts/write');
   const header = currentHeader(join(context.bundle, 'rootfs'));
-  if (manifest && seen) {
+  if (seen) {
     // in its thread, while the driver does its part in this one
     const unpacker = await threads.start();
     await bothDone(unpacker.writeManifest(`${context.rootfs} 0`, context.rootfs, file, header), assemble());
   } else {
     await assemble();
     onProgress({ type: 'phase', name: 'manifest' });
-    if (manifest) await walkManifest(context.rootfs, file, header);
+    const { walkManifest } = await import('./manifest.js');
+    await walkManifest(context.rootfs, file, header);
   }
   return extracted;
 }
