@@ -8,14 +8,14 @@ import { applyOne } from '../../layer/apply/harness.js';
 
 /**
  * Whether layers can be extracted, and mean one thing: no loop of symlinks, and no layer that has one file under two names,
- * one of them through a symlink of a layer below, or hides such a symlink: then what stands later in the tar counts, and
+ * one of them through a symlink of a layer below, or replaces such a symlink: then what stands later in the tar counts, and
  * a layer that was extracted by itself cannot tell.
  */
 export function isPossible(t: ExecutionContext<unknown>, layers: RawEntry[][]): boolean {
   const root = tmpdir(t);
   try {
     for (const entries of layers) {
-      if (hasTwoNames(root, entries) || hidesItsLink(root, entries)) return false;
+      if (hasTwoNames(root, entries) || replacesItsLink(root, entries)) return false;
       applyOne(entries, root, new Tree(), [], {});
     }
     return true;
@@ -35,13 +35,12 @@ function hasTwoNames(root: string, entries: RawEntry[]): boolean {
   );
 }
 
-function hidesItsLink(root: string, entries: RawEntry[]): boolean {
-  const hidden = entries.flatMap(({ name }) => (/\.wh\.[^.]/.test(name) ? [name.replace('.wh.', '')] : []));
-  return hidden.some(
-    (path) =>
-      lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() &&
-      entries.some(({ name }) => name.startsWith(`${path}/`)),
-  );
+function replacesItsLink(root: string, entries: RawEntry[]): boolean {
+  return entries.some(({ name }) => {
+    const path = name.replace(/\.wh\.(?!\.wh)/, '');
+    const isLink = lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink();
+    return isLink && entries.some((other) => other.name.startsWith(`${path}/`));
+  });
 }
 
 function isWithin(path: string, dir: string): boolean {

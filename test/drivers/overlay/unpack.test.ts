@@ -1,0 +1,186 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { layerhook, run, succeed } from '../../helpers/cli.js';
+import { debian } from '../../helpers/debian.js';
+import { assertError } from '../../helpers/hostile.js';
+import { type BuiltImage, buildImage } from '../../helpers/image.js';
+import { requires } from '../../helpers/requires.js';
+import type { RawEntry } from '../../helpers/tar.js';
+import { diffTrees, treeOf } from '../../helpers/tree.js';
+import { dir, file, symlink } from '../../layer/apply/harness.js';
+import { place, skipped } from './place.js';
+
+test.beforeEach((t) => {
+  requires(t, 'root');
+});
+
+/** An image of three layers that take some tenths of a second. */
+function bigImage(t: ExecutionContext): BuiltImage {
+  const content = Buffer.alloc(5000, 'layerhook ');
+  const layers = [0, 1, 2].map((layer): RawEntry[] =>
+    Array.from({ length: 600 }, (_, at) => ({ name: `d${at % 50}/f${layer}-${at}`, content })),
+  );
+  return buildImage(t, layers);
+}
+
+test.serial('Debian is the tree that the copy driver makes, and runc runs it', async (t) => {
+  const image = debian(t);
+  if (!image || !requires(t, 'runc', 'python3')) return;
+  const here = place(t);
+  const reference = `${image.layout}:changed`;
+  await succeed(t, here.unpack(reference, 'a'));
+  const copy = join(here.directory, 'copy');
+  await succeed(t, layerhook(['unpack', '--image', reference, copy]));
+  t.deepEqual(diffTrees(treeOf(here.rootfs('a')), treeOf(join(copy, 'rootfs'))), []);
+
+  const second = await here.unpack(reference, 'b');
+  t.is(skipped(second), 2, second.stderr);
+  writeFileSync(join(here.rootfs('a'), 'etc/hostname'), 'of a');
+  rmSync(join(here.rootfs('a'), 'usr/bin/perl'));
+  t.deepEqual(diffTrees(treeOf(here.rootfs('b')), treeOf(join(copy, 'rootfs'))), []);
+
+  const config = join(here.directory, 'b/config.json');
+  const spec = JSON.parse(readFileSync(config, 'utf8'));
+  spec.process.terminal = false;
+  spec.process.args = ['sh', '-c', 'cat /etc/os-release && echo ran > /ran'];
+  writeFileSync(config, JSON.stringify(spec));
+  const state = join(here.directory, 'state');
+  const runtime = ['--root', state, 'run', '--bundle', join(here.directory, 'b'), `layerhook-${process.pid}`];
+  t.regex(await succeed(t, run('runc', runtime)), /Debian/);
+  t.is(readFileSync(join(here.rootfs('b'), 'ran'), 'utf8'), 'ran\n');
+  t.false(existsSync(join(here.rootfs('a'), 'ran')));
+});
+
+test.serial('eight unpacks at once extract each layer once', async (t) => {
+  const image = bigImage(t);
+  const here = place(t);
+  const bundles = Array.from({ length: 8 }, (_, i) => `b${i}`);
+  const ended = await Promise.all(bundles.map((bundle) => here.unpack(image.reference, bundle)));
+  t.deepEqual(
+    ended.map(({ status, stderr }) => (status === 0 ? '' : stderr)),
+    bundles.map(() => ''),
+  );
+  const extracted = ended.reduce((sum, finished) => sum + 3 - skipped(finished), 0);
+  t.is(extracted, 3);
+  const [first, ...others] = bundles.map((bundle) => treeOf(here.rootfs(bundle)));
+  t.is(first!.size, 1 + 50 + 1800);
+  for (const tree of others) t.deepEqual(diffTrees(first!, tree), []);
+});
+
+test.serial(
+  'after kill -9 at any moment the same command works, and no half layer is in the store',
+  async (t) => {
+    const image = bigImage(t);
+    const here = place(t);
+    let killed = 0;
+    for (const wait of [250, 400, 500, 600, 750, 900]) {
+      const started = (pid: number) => {
+        setTimeout(() => kill(pid), wait);
+      };
+      const finished = await here.unpack(image.reference, `b${wait}`, { started });
+      if (finished.signal === 'SIGKILL') killed++;
+    }
+    t.true(killed > 0, 'it was killed while it worked');
+    await succeed(t, here.unpack(image.reference, 'last'));
+    const plain = join(here.directory, 'plain');
+    await succeed(t, layerhook(['unpack', '--image', image.reference, plain]));
+    t.deepEqual(diffTrees(treeOf(here.rootfs('last')), treeOf(join(plain, 'rootfs'))), []);
+  },
+);
+
+test('a layer that cannot be extracted leaves nothing but the layers below it', async (t) => {
+  const image = buildImage(t, [
+    [file('a')],
+    [{ name: 'b', type: 'hardlink', linkname: 'nowhere' }],
+    [file('c')],
+  ]);
+  const here = place(t);
+  assertError(t, await here.unpack(image.reference, 'bundle'), 'LAYER_ENTRY');
+  t.deepEqual(here.mounts(), []);
+  t.false(existsSync(join(here.directory, 'bundle')));
+  const kinds = await here.withStore(async (store) => {
+    const found: string[] = [];
+    for await (const { kind } of store.walk()) found.push(kind);
+    return found;
+  });
+  t.deepEqual(
+    kinds.filter((kind) => kind !== 'committed'),
+    [],
+  );
+});
+
+test('a layer is shared on top of other layers if it takes the same from them', async (t) => {
+  const app = [file('opt/app/bin', 'x'), file('opt/.wh.old')];
+  const base = (text: string, mode: number) => [
+    dir('.', { mtime: 5 }),
+    dir('opt', { mode }),
+    file('opt/old', text),
+  ];
+  const here = place(t);
+  const unpack = async (name: string, layers: RawEntry[][]) => {
+    const image = buildImage(t, layers);
+    // the lower layer is there when the upper one is looked for
+    await succeed(t, here.unpack(buildImage(t, layers.slice(0, 1)).reference, `${name}-base`));
+    const finished = await here.unpack(image.reference, name);
+    const plain = join(here.directory, `${name}-plain`);
+    await succeed(t, layerhook(['unpack', '--image', image.reference, plain]));
+    t.deepEqual(diffTrees(treeOf(here.rootfs(name)), treeOf(join(plain, 'rootfs'))), []);
+    return skipped(finished);
+  };
+  t.is(await unpack('first', [base('one', 0o750), app]), 1);
+  t.is(await unpack('same', [base('two', 0o750), app]), 2);
+  t.is(await unpack('other', [base('two', 0o700), app]), 1);
+});
+
+test('--keep-dirlinks keeps what the layers below say', async (t) => {
+  const layers = [
+    [dir('usr'), dir('usr/bin'), symlink('bin', 'usr/bin'), file('usr/bin/a')],
+    [dir('bin'), file('bin/b'), file('bin/.wh.a')],
+  ];
+  const image = buildImage(t, layers);
+  const here = place(t);
+  const plain = join(here.directory, 'plain');
+  await succeed(t, layerhook(['unpack', '--keep-dirlinks', '--image', image.reference, plain]));
+  for (const bundle of ['one', 'two']) {
+    const finished = await here.unpack(image.reference, bundle, { args: ['--keep-dirlinks'] });
+    t.is(finished.status, 0, finished.stderr);
+    t.deepEqual(diffTrees(treeOf(here.rootfs(bundle)), treeOf(join(plain, 'rootfs'))), []);
+  }
+  await succeed(t, here.unpack(image.reference, 'without'));
+  t.false(existsSync(join(here.rootfs('without'), 'usr/bin/b')));
+});
+
+test('an image of 130 layers', async (t) => {
+  const layers = Array.from({ length: 130 }, (_, i) => [file(`d/f${i}`, String(i)), file(`d/.wh.f${i - 2}`)]);
+  const image = buildImage(t, layers, { blob: (bytes) => bytes });
+  const here = place(t);
+  const finished = await here.unpack(image.reference, 'bundle');
+  t.is(finished.status, 0, finished.stderr);
+  t.deepEqual([...treeOf(here.rootfs('bundle')).keys()], ['.', 'd', 'd/f128', 'd/f129']);
+  t.is(skipped(await here.unpack(image.reference, 'again')), 130);
+});
+
+test('a full disk leaves a store that works', async (t) => {
+  const image = bigImage(t);
+  const here = place(t);
+  const disk = join(here.directory, 'disk');
+  mkdirSync(disk);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', disk]);
+  const small = place(t, disk);
+  assertError(t, await small.unpack(image.reference, 'bundle'), 'NO_SPACE');
+  t.deepEqual(small.mounts(), []);
+  const little = buildImage(t, [[file('a', 'little')]]);
+  await succeed(t, small.unpack(little.reference, 'bundle'));
+  t.is(readFileSync(join(small.rootfs('bundle'), 'a'), 'utf8'), 'little');
+});
+
+/** It may have ended by itself just now. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
