@@ -1,18 +1,24 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { type ProgressEvent, unpack } from '../../src/index.js';
+import { driverSuite } from '../../src/testing/index.js';
+import { run } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
+import { TapReader } from '../helpers/tap.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
+
+const [driverCode, suiteCode] = [
+  ...readFileSync('docs/drivers.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g),
+].map(([, code]) => code!);
 
 test('the driver of docs/drivers.md takes a whole image from its store the second time', async (t) => {
   if (!requires(t, 'root')) return;
   const dir = tmpdir(t);
-  const code = /```js\n([\s\S]*?)```/.exec(readFileSync('docs/drivers.md', 'utf8'))![1]!;
   const driver = join(dir, 'reflink-driver.mjs');
-  writeFileSync(driver, code);
+  writeFileSync(driver, driverCode!);
   const image = buildImage(t, [
     [
       { name: 'etc', type: 'dir' },
@@ -35,4 +41,22 @@ test('the driver of docs/drivers.md takes a whole image from its store the secon
   const [first, second] = ['first', 'second'].map((name) => treeOf(join(dir, name, 'rootfs')));
   t.deepEqual(diffTrees(first!, second!), []);
   t.deepEqual([...second!.keys()].sort(), ['.', 'b', 'c', 'etc']);
+});
+
+test('the driver of docs/drivers.md runs the suite as shown there, and fails as it says', async (t) => {
+  if (!requires(t, 'root')) return;
+  const dir = tmpdir(t);
+  writeFileSync(join(dir, 'reflink-driver.mjs'), driverCode!);
+  writeFileSync(join(dir, 'reflink-driver.test.mjs'), suiteCode!);
+  mkdirSync(join(dir, 'node_modules'));
+  symlinkSync(process.cwd(), join(dir, 'node_modules/layerhook'));
+  const args = ['--test', '--test-reporter=tap', 'reflink-driver.test.mjs'];
+  const { stdout } = await run(process.execPath, args, { cwd: dir, env: { TMPDIR: dir } });
+  const reader = new TapReader();
+  for (const line of stdout.split('\n')) reader.line(line.trim());
+  t.deepEqual(
+    reader.tests.filter(({ outcome }) => outcome === 'failed').map(({ title }) => title),
+    ['repack: devices and fifos, new, changed and replaced'],
+  );
+  t.is(reader.finish(1).passed, driverSuite.length - 1, stdout);
 });
