@@ -8,6 +8,7 @@ import { overlayDataCases } from './overlay-data.js';
 import { refreshCases } from './refresh.js';
 import { repackCases } from './repack.js';
 import { shapeCases, sharingCases } from './sharing.js';
+import { tarCases } from './tars.js';
 import { whiteoutCases } from './whiteouts.js';
 
 /**
@@ -20,6 +21,7 @@ export const driverSuite: readonly DriverCase[] = [
   ...whiteoutCases,
   ...linkCases,
   ...metadataCases,
+  ...tarCases,
   ...overlayDataCases,
   ...hostileCases,
   ...failureCases,
