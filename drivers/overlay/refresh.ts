@@ -6,6 +6,7 @@ import { carryOver } from './carry.js';
 import { directoriesOf } from './delta.js';
 import { identityOf } from './identity.js';
 import { forget, mountBundle, removeIfThere } from './mount.js';
+import { labelsOf } from './rootfs.js';
 import type { DriverStore } from './store.js';
 import { requireUnused } from './used.js';
 
@@ -25,12 +26,13 @@ export async function refreshBundle(
   const { rootfs, layer, manifestDescriptor } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
-  if (layer === null) return;
-  requireUnused(rootfs);
   const store = await driverStore.open();
   const { key, other } = bundle;
+  const labels = labelsOf(context);
+  if (layer === null) return void (await store.update({ name: key, labels }));
+  requireUnused(rootfs);
   if (other !== undefined) await forget(store, rootfs, { key, other });
-  const { parent, labels } = await store.stat(key);
+  const { parent } = await store.stat(key);
   const { name, keepDirlinks } = newLayer(store, context, parent);
   await context.unpackLayer({ keepDirlinks });
   const next = newKey(context.bundle);

@@ -4,12 +4,14 @@ import { newKey, writeBundle } from './bundle.js';
 import type { DriverStore } from './store.js';
 
 /** Labels of a bundle's snapshot, for people and for garbage collection. */
-const labels = {
-  bundle: 'layerhook/bundle',
-  layout: 'layerhook/layout',
-  reference: 'layerhook/reference',
-  manifest: 'layerhook/manifest',
-} as const;
+export function labelsOf({ bundle, layout, reference, manifestDescriptor }: ImageContext) {
+  return {
+    'layerhook/bundle': bundle,
+    'layerhook/layout': layout,
+    'layerhook/reference': reference,
+    'layerhook/manifest': manifestDescriptor.digest,
+  };
+}
 
 /**
  * Mounts a new active snapshot on top of a layer at rootfs.
@@ -21,18 +23,11 @@ export async function assembleRootfs(
   parent: string,
   context: ImageContext,
 ): Promise<void> {
-  const { bundle, rootfs, layout, reference, manifestDescriptor } = context;
+  const { bundle, rootfs } = context;
   const key = newKey(bundle);
   // before there is a snapshot: whoever takes the bundle down then knows of it
   writeBundle(rootfs, { key });
-  const mounts = await (await store.open()).prepare(key, parent, {
-    labels: {
-      [labels.bundle]: bundle,
-      [labels.layout]: layout,
-      [labels.reference]: reference,
-      [labels.manifest]: manifestDescriptor.digest,
-    },
-  });
+  const mounts = await (await store.open()).prepare(key, parent, { labels: labelsOf(context) });
   if (parent === '') await describeRoot(store, key, context);
   await mountAll(mounts, rootfs, { support: await store.support() });
 }

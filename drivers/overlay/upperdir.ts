@@ -133,14 +133,16 @@ class Walk {
   }
 
   #compareRoot(upper: number): void {
-    const top = this.#root.top;
+    const { top } = this.#root;
     const now = { dirfd: upper, name: '.', stat: new StatBuffer() };
-    const before = { dirfd: AT_FDCWD, name: `${top}/.`, stat: new StatBuffer() };
     statFd(upper, now.stat);
-    if (top !== undefined && statAt(AT_FDCWD, before.name, before.stat)) {
-      if (hasSameMetadata(now, before, this.#allowance('.'))) return;
-    }
+    if (top === undefined ? isUnwritten(now.stat) : this.#isSameRoot(now, `${top}/.`)) return;
     this.#changes.push({ path: '.', kind: 'modify' });
+  }
+
+  #isSameRoot(now: FileAt, path: ByteString): boolean {
+    const before = { dirfd: AT_FDCWD, name: path, stat: new StatBuffer() };
+    return statAt(AT_FDCWD, path, before.stat) && hasSameMetadata(now, before, this.#allowance('.'));
   }
 
   #visit(place: Place): void {
@@ -266,6 +268,11 @@ class Walk {
     const content = this.#follow(shown, marks.redirect ?? name, find);
     return content === null ? file : { dirfd: AT_FDCWD, name: content };
   }
+}
+
+/** Whether the root directory of no layers is as unpack makes it. */
+function isUnwritten({ mode, mtimeSec, mtimeNsec }: StatBuffer): boolean {
+  return mode === 0o755 && mtimeSec === 0 && mtimeNsec === 0;
 }
 
 function namesIn(fd: number): Set<ByteString> {

@@ -178,3 +178,14 @@ test('a bundle that is not mounted is mounted when a repack reads it', async (t)
   await bundles.repack('newer', undefined, { refreshBundle: true });
   t.like(await bundles.repack('newer'), { changes: 0 });
 });
+
+test('an image without layers', async (t) => {
+  const { layout } = buildImage(t, []);
+  const bundles = overlayBundles(t, layout);
+  await bundles.unpack('latest');
+  t.like(await bundles.repack('latest'), { changes: 0, layer: null });
+  writeFileSync(join(bundles.rootfs(), 'first'), '1');
+  await bundles.repack('one', undefined, { refreshBundle: true });
+  t.deepEqual(namesIn(layout, 'one'), ['.', 'first']);
+  t.like(await bundles.repack('one'), { changes: 0 });
+});

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { upperdirChanges } from '../../../drivers/overlay/upperdir.js';
+import { unpack } from '../../../src/engine/unpack.js';
 import { generateLayer } from '../../../src/layer/generate/index.js';
 import type { Change } from '../../../src/layer/types.js';
 import fc from '../../helpers/properties.js';
@@ -11,6 +13,7 @@ import { diffTrees, type Tree, treeOf } from '../../helpers/tree.js';
 import { applyReference } from '../../layer/generate/apply-reference.js';
 import { apply, edit, settle } from '../../layer/generate/edits.js';
 import { makeBundle } from '../copy/bundle.js';
+import { overlayBundles } from './bundles.js';
 import { mounted } from './mounted.js';
 
 const map = { uidMappings: [], gidMappings: [], rootless: false };
@@ -91,6 +94,43 @@ test('any layers, any edits through a mount: the layer makes the tree below into
       return { kind, path };
     });
   }
+});
+
+test('any edits of a bundle: umoci and the copy driver unpack its layer to the same tree, and a refresh shows it', async (t) => {
+  if (!requires(t, 'root', 'umoci', 'tar')) return;
+  const property = fc.asyncProperty(edits, edits, edits, async (first, second, third) => {
+    const dir = tmpdir(t);
+    const at = (name: string) => join(dir, name);
+    const umoci = (...args: string[]) => execFileSync('umoci', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    mkdirSync(at('tree'));
+    apply(at('tree'), first);
+    settle(at('tree'));
+    const tarOptions = ['--format=pax', '--xattrs', '--xattrs-include=*'];
+    execFileSync('tar', [...tarOptions, '-C', at('tree'), '-cf', at('base.tar'), '.']);
+    umoci('init', '--layout', at('layout'));
+    umoci('new', '--image', `${at('layout')}:base`);
+    umoci('raw', 'add-layer', '--image', `${at('layout')}:base`, at('base.tar'));
+
+    const bundles = overlayBundles(t, at('layout'));
+    await bundles.unpack('base');
+    apply(bundles.rootfs(), second);
+    await bundles.repack('one', undefined, { refreshBundle: true });
+    apply(bundles.rootfs(), third);
+    const edited = treeOf(bundles.rootfs());
+    await bundles.repack('two');
+    umoci('unpack', '--image', `${at('layout')}:two`, at('umoci'));
+    await unpack({ image: `${at('layout')}:two`, bundle: at('copy'), hooksFile: null });
+    await bundles.repack('three', undefined, { refreshBundle: true });
+
+    const [theirs, copy] = [treeOf(at('umoci/rootfs')), treeOf(at('copy/rootfs'))];
+    const notTime = (_: string, field: string) => field === 'mtime' || field === 'links';
+    t.deepEqual(diffTrees(edited, theirs, notTime), []);
+    t.deepEqual(diffTrees(edited, copy, notTime), []);
+    t.deepEqual(diffTrees(treeOf(bundles.rootfs()), copy), []);
+    t.like(await bundles.repack('four'), { changes: 0 });
+    execFileSync('umount', [bundles.rootfs()]);
+  });
+  await fc.assert(property, { numRuns: 3 });
 });
 
 /** A tree with its times cut to seconds, as they are in a layer. */
