@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { fchmodat, UTIME_OMIT, utimensat } from '../system/attributes.js';
 import { fromText } from '../system/bytes.js';
-import { E, isErrno, SystemError } from '../system/errno.js';
-import { AT_FDCWD, close, O, tryOpenat } from '../system/files.js';
+import { isErrno } from '../system/errno.js';
+import { AT_FDCWD } from '../system/files.js';
 import { filesystemOf } from '../system/filesystem.js';
-import { flock } from '../system/lock.js';
 import { disableCopyOnWrite } from '../system/nocow.js';
 import { removeTree } from '../system/remove.js';
 import { StatBuffer, statAt } from '../system/stat.js';
+import { erase } from './erase.js';
 import { copyRootAttributes } from './root-attributes.js';
 
 /** prefix of a directory that is being made; only who writes the metadata makes them */
@@ -181,18 +181,6 @@ const stat = new StatBuffer();
 function overwriteInPlace(directory: string): void {
   const path = fromText(directory);
   if (filesystemOf(path).type === 'btrfs') disableCopyOnWrite(path);
-}
-
-/** Removes a tree, if no other process is about it. */
-function erase(path: string): void {
-  const fd = tryOpenat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-  if (fd === -E.ENOENT) return;
-  if (fd < 0) throw new SystemError(-fd, 'openat', fromText(path));
-  try {
-    if (flock(fd, 'exclusive')) removeTree(path);
-  } finally {
-    close(fd);
-  }
 }
 
 /** Runs file calls; what they throw is said of `what`. */

@@ -79,7 +79,7 @@ function birthOf(path: string): number {
 }
 
 function leasePrefix(client: string): string {
-  return `${LEASE}${encodeURIComponent(client)}-`;
+  return `${LEASE}${client}~`;
 }
 
 function openUse(directories: Directories): number {

@@ -34,7 +34,8 @@ export async function openStoreAt(
 /** @throws LayerhookError SNAPSHOT_ARGUMENT */
 function requireOptions(root: string, client: string, durability: string): void {
   if (root === '') throw badOption('root', 'it is empty');
-  if (client === '' || client.includes('\0')) throw badOption('client', 'it is empty or has a NUL');
+  if (!/^[\w.-]{1,64}$/.test(client))
+    throw badOption('client', 'up to 64 letters, digits and _ . - are expected');
   if (['boot', 'sync', 'none'].includes(durability)) return;
   throw badOption('durability', `${durability} is none of boot, sync, none`);
 }

@@ -228,7 +228,7 @@ export type Durability = 'boot' | 'sync' | 'none';
 export interface StoreOptions {
   /** directory of the store; made, with mode 0700, if it is not there */
   root: string;
-  /** whose names: `layerhook` for the CLI */
+  /** whose names: `layerhook` for the CLI; up to 64 letters, digits and `_ . -` */
   client?: string | undefined;
   /** default `boot` */
   durability?: Durability | undefined;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,21 @@ test.serial('cleanup takes what a dead extractor left, not what a living one wri
   await once(extractor, 'close');
   await store.cleanup();
   t.deepEqual(await store.list(), []);
+  t.deepEqual(leftovers(root), []);
+});
+
+test.serial('cleanup takes whatever else is in the place of contents', async (t) => {
+  const root = join(tmpdir(t), 'store');
+  const store = await storeAt(t, root);
+  await store.prepare('bundle', '');
+  mkdirSync(join(root, 'snapshots/new-abc/fs/a'), { recursive: true });
+  mkdirSync(join(root, 'snapshots/17/fs'), { recursive: true });
+  mkdirSync(join(root, 'removed/17-x/fs'), { recursive: true });
+  writeFileSync(join(root, 'snapshots/file'), '');
+  symlinkSync('/', join(root, 'snapshots/link'));
+  writeFileSync(join(root, 'locks/layer-of the dead'), '');
+  await store.cleanup();
+  t.deepEqual(readdirSync(join(root, 'snapshots')), ['1']);
   t.deepEqual(leftovers(root), []);
 });
 

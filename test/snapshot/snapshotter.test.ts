@@ -19,7 +19,12 @@ test('an active snapshot becomes a committed one, on top of which others are mad
 
 test('options of a store are checked', async (t) => {
   const root = join(tmpdir(t), 'store');
-  const bad = [{ root: '' }, { root, client: '' }, { root, durability: 'disk' as 'boot' }];
+  const bad = [
+    { root: '' },
+    { root, client: '' },
+    { root, client: 'a/b' },
+    { root, durability: 'disk' as 'boot' },
+  ];
   for (const options of bad) await t.throwsAsync(openStore(options), { code: 'SNAPSHOT_ARGUMENT' });
   t.false(existsSync(root));
 });
