@@ -1,8 +1,8 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { addHooks, hooksAnnotation } from '../../../src/runtime/inject/merge.js';
 import { type HookKind, hookKinds, noHooks } from '../../../src/runtime/inject/types.js';
+import fc from '../../helpers/properties.js';
 
 type Spec = { hooks?: Record<string, { path: string }[]>; annotations?: Record<string, string> } & Record<
   string,
