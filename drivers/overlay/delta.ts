@@ -28,7 +28,7 @@ export async function directoriesOf(driverStore: DriverStore, key: string): Prom
   const store = await driverStore.open();
   const { parent } = await store.stat(key);
   const [mount] = await store.mounts(key);
-  const { by } = await driverStore.support();
+  const { by } = driverStore.support();
   return {
     upperdir: await store.directory(key),
     lowerdirs: parent === '' ? [] : await store.lowerdirs(parent),

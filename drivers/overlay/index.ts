@@ -1,4 +1,4 @@
-import { type Driver, declined, type ImageContext } from 'layerhook/driver';
+import { type Declined, type Driver, declined, type ImageContext } from 'layerhook/driver';
 import { Layers } from './layers.js';
 import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
@@ -9,10 +9,15 @@ import { DriverStore } from './store.js';
  */
 export default function overlayDriver(options: Record<string, unknown>): Driver {
   const store = new DriverStore(readOptions(options));
+  return store.support().by === 'none' ? plainDriver(store) : mountingDriver(store);
+}
+
+function mountingDriver(store: DriverStore): Driver {
   const images = new Map<string, Layers>();
   const layersOf = (context: ImageContext, { keepDirlinks = false } = {}): Layers => {
     const { rootfs, map } = context;
-    const layers = images.get(rootfs) ?? new Layers(store, context, { map, keepDirlinks, xattr: 'trusted' });
+    const layers =
+      images.get(rootfs) ?? new Layers(store, context, { map, keepDirlinks, xattr: store.xattr });
     images.set(rootfs, layers);
     return layers;
   };
@@ -57,4 +62,15 @@ export default function overlayDriver(options: Record<string, unknown>): Driver 
       await store.close();
     },
   };
+}
+
+/** Where no overlay can be mounted: bundles are plain directories, found to be changed by their manifests. */
+function plainDriver(store: DriverStore): Driver {
+  const note = ({ log }: ImageContext): Declined => {
+    const support = store.support();
+    const reason = support.by === 'none' ? support.reason : '';
+    log.warn(`no overlay can be mounted, the bundle will be a plain directory: ${reason}`);
+    return declined;
+  };
+  return { name: 'overlay', hooks: { 'unpack.ociv1.bundle.assemble': note } };
 }

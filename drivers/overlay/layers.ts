@@ -56,7 +56,7 @@ export class Layers {
     const { mountExtraction } = await import('./mounted-extraction.js');
     const store = await this.#store.open();
     const below = await this.#layersOf(store, this.#nameBelow(store, context.index));
-    const support = await this.#store.support();
+    const support = this.#store.support();
     this.#mounted = await mountExtraction(target, { below, support, variant: this.#variant, context });
     return { target: this.#mounted ?? target };
   }

@@ -11,7 +11,7 @@ export async function mountBundle(
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
   const store = await driverStore.open();
-  await mountAll(await store.mounts(bundle.key), rootfs, { support: await driverStore.support() });
+  await mountAll(await store.mounts(bundle.key), rootfs, { support: driverStore.support() });
   if (bundle.other !== undefined) await forget(store, rootfs, { key: bundle.key, other: bundle.other });
 }
 

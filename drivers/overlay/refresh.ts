@@ -1,5 +1,12 @@
 import { dirname } from 'node:path';
-import { chainIDs, type Declined, declined, fsError, type RefreshContext } from 'layerhook/driver';
+import {
+  chainIDs,
+  type Declined,
+  declined,
+  fsError,
+  type OverlayXattr,
+  type RefreshContext,
+} from 'layerhook/driver';
 import { type LayerStore, unmountAll } from 'layerhook/snapshot';
 import { newKey, readBundle, writeBundle } from './bundle.js';
 import { carryOver } from './carry.js';
@@ -33,7 +40,7 @@ export async function refreshBundle(
   requireUnused(rootfs);
   if (other !== undefined) await forget(store, rootfs, { key, other });
   const { parent } = await store.stat(key);
-  const { name, keepDirlinks } = newLayer(store, context, parent);
+  const { name, keepDirlinks } = newLayer(store, context, { parent, xattr: driverStore.xattr });
   await context.unpackLayer({ keepDirlinks });
   const next = newKey(context.bundle);
   const wasMounted = await unmountAll(rootfs);
@@ -52,12 +59,12 @@ export async function refreshBundle(
 function newLayer(
   store: LayerStore,
   { config, map }: RefreshContext,
-  parent: string,
+  { parent, xattr }: { parent: string; xattr: OverlayXattr },
 ): { name: string; keepDirlinks: boolean } {
   const diffIDs = config.rootfs.diff_ids;
   const chain = { diffIDs, chainIDs: chainIDs(diffIDs) };
   const nameOf = (index: number, keepDirlinks: boolean) =>
-    store.nameOf(identityOf(chain, index, { map, keepDirlinks, xattr: 'trusted' }));
+    store.nameOf(identityOf(chain, index, { map, keepDirlinks, xattr }));
   const top = diffIDs.length - 1;
   const keepDirlinks = top > 0 && nameOf(top - 1, true) === parent;
   return { name: nameOf(top, keepDirlinks), keepDirlinks };

@@ -29,7 +29,7 @@ export async function assembleRootfs(
   writeBundle(rootfs, { key });
   const mounts = await (await store.open()).prepare(key, parent, { labels: labelsOf(context) });
   if (parent === '') await describeRoot(store, key, context);
-  await mountAll(mounts, rootfs, { support: await store.support() });
+  await mountAll(mounts, rootfs, { support: store.support() });
 }
 
 /** Where there are no layers, nothing else says what the root directory is. */
@@ -37,5 +37,5 @@ async function describeRoot(store: DriverStore, key: string, { map }: ImageConte
   const { settle } = await import('./settle/settle.js');
   const directory = await (await store.open()).directory(key);
   const unsettled = { implicitDirectories: ['.'], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] };
-  settle({ directory, unsettled, below: null, xattr: 'trusted', map });
+  settle({ directory, unsettled, below: null, xattr: store.xattr, map });
 }

@@ -1,4 +1,13 @@
-import type { LayerStore, OverlaySupport } from 'layerhook/snapshot';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { OverlayXattr } from 'layerhook/driver';
+import {
+  chooseOverlay,
+  isInUserNamespace,
+  type LayerStore,
+  type OverlaySupport,
+  openStore,
+} from 'layerhook/snapshot';
 import type { OverlayOptions } from './options.js';
 
 /** The layer store of a driver: opened when it is first needed, and once. */
@@ -13,16 +22,20 @@ export class DriverStore {
 
   /** @throws what `openStore` throws */
   open(): Promise<LayerStore> {
-    this.#opening ??= openStore(this.#options);
+    const { store, durability } = this.#options;
+    this.#opening ??= openStore({ root: store, durability });
     return this.#opening;
   }
 
   /** By what overlays of this store are mounted. */
-  async support(): Promise<OverlaySupport> {
-    await this.open();
-    const { chooseOverlay } = await import('layerhook/snapshot');
-    this.#support ??= chooseOverlay(this.#options.store);
+  support(): OverlaySupport {
+    this.#support ??= chooseOverlay(existing(this.#options.store));
     return this.#support;
+  }
+
+  /** Where overlayfs looks for its attributes: only root itself may have those of `trusted`. */
+  get xattr(): OverlayXattr {
+    return process.geteuid?.() === 0 && !isInUserNamespace() ? 'trusted' : 'user';
   }
 
   async close(): Promise<void> {
@@ -32,7 +45,7 @@ export class DriverStore {
   }
 }
 
-async function openStore({ store, durability }: OverlayOptions): Promise<LayerStore> {
-  const snapshot = await import('layerhook/snapshot');
-  return snapshot.openStore({ root: store, durability });
+/** The path itself or what is to hold it: the same filesystem either way. */
+function existing(path: string): string {
+  return existsSync(path) ? path : existing(dirname(path));
 }

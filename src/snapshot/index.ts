@@ -2,6 +2,7 @@
 
 export { type MountAllOptions, mountAll, unmountAll } from './mount.js';
 export { overlayOptions } from './mount-options.js';
+export { isInUserNamespace } from './mounts.js';
 export { openStore } from './open.js';
 export { chooseOverlay, type OverlaySupport } from './overlay-support.js';
 export type * from './types.js';
