@@ -35,7 +35,8 @@ export async function mountExtraction(
     workdir: join(dirname(directory), 'work'),
     lowerdirs: below.directories,
   };
-  const mount = { type: 'overlay' as const, source: 'overlay', target: '', options: overlayOptions(dirs) };
+  const options = [...overlayOptions(dirs), ...(xattr === 'user' ? ['userxattr'] : [])];
+  const mount = { type: 'overlay' as const, source: 'overlay', target: '', options };
   await mountAll([mount], place, { support });
   return place;
 }

@@ -2,12 +2,14 @@ import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync } from 'nod
 import { join } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
 import { fromText } from '../system/bytes.js';
-import { AT_FDCWD, close, O, openat } from '../system/files.js';
+import { SystemError } from '../system/errno.js';
+import { AT_FDCWD, close, mknodat, O, openat, S } from '../system/files.js';
 import { filesystemOf } from '../system/filesystem.js';
 import { mountOverlay, unmount } from '../system/mount.js';
 import { UNFIT_FOR_UPPERDIR } from '../system/mount-errors.js';
 import { DT, readDirectory } from '../system/readdir.js';
 import { removeTree } from '../system/remove.js';
+import { setXattr } from '../system/xattr.js';
 import { findProgram } from './fuse.js';
 import { isInUserNamespace } from './mounts.js';
 
@@ -36,6 +38,8 @@ export function chooseOverlay(directory: string): OverlaySupport {
   if (process.getuid?.() !== 0 && findProgram('fusermount3') === undefined)
     return { by: 'none', reason: `${reason}; fusermount3 (package fuse3) is not installed` };
   if (!mayUseFuse()) return { by: 'none', reason: `${reason}; /dev/fuse cannot be opened` };
+  const unmarkable = whyNotMarked(directory);
+  if (unmarkable !== null) return { by: 'none', reason: `${reason}; ${unmarkable}` };
   return { by: 'fuse', program, reason };
 }
 
@@ -72,9 +76,26 @@ function hasFileTypes(directory: string): boolean {
   }
 }
 
+/** Whether what overlayfs needs in layers can be written here without privileges: whiteouts and opaque directories. */
+function whyNotMarked(directory: string): string | null {
+  const place = placeToTry(directory);
+  if (place === null) return null;
+  try {
+    mknodat(AT_FDCWD, fromText(join(place, 'whiteout')), S.IFCHR);
+    setXattr(fromText(place), 'user.overlay.opaque', Buffer.from('y'));
+    return null;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return `the file system of ${directory} takes no whiteouts or user attributes (${error.code})`;
+  } finally {
+    removeTree(place);
+  }
+}
+
 /** Since Linux 5.11 user namespaces may mount overlays; whether this one may, only mounting one tells. */
 function tryMount(directory: string): string | null {
-  const place = mkdtempSync(join(directory, '.layerhook-try-'));
+  const place = placeToTry(directory);
+  if (place === null) return `${directory} cannot be written to`;
   try {
     const [lower, upper, work, target] = ['lower', 'upper', 'work', 'target'].map((name) => {
       mkdirSync(join(place, name));
@@ -88,5 +109,13 @@ function tryMount(directory: string): string | null {
     return `this user namespace may not mount overlays (${error.details.reason})`;
   } finally {
     removeTree(place);
+  }
+}
+
+function placeToTry(directory: string): string | null {
+  try {
+    return mkdtempSync(join(directory, '.layerhook-try-'));
+  } catch {
+    return null;
   }
 }

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { fixture } from '../../cli/run.js';
+import { buildImage } from '../../helpers/image.js';
+import { requires } from '../../helpers/requires.js';
+import { runRootless } from '../../helpers/rootless.js';
+import { tmpdir } from '../../helpers/tmp.js';
+
+const main = join(dirname(fixture), '../../src/cli/main.js');
+
+const layers = [
+  [
+    { name: 'etc', type: '5', mode: 0o755 },
+    { name: 'etc/motd', content: 'low' },
+    { name: 'etc/gone', content: 'low' },
+    { name: 'hidden', type: '5', mode: 0o755 },
+    { name: 'hidden/low', content: 'low' },
+  ],
+  [
+    { name: 'etc/.wh.gone', content: '' },
+    { name: 'hidden', type: '5', mode: 0o755 },
+    { name: 'hidden/.wh..wh..opq', content: '' },
+    { name: 'hidden/high', content: 'high' },
+  ],
+];
+
+/** Runs a shell script in a directory of the user, with `$IMAGE`, and `lh` for layerhook. */
+function run(t: ExecutionContext, script: string, { wrapper = [] as string[], env = {} } = {}): string[] {
+  const dir = tmpdir(t);
+  const image = buildImage(t, layers, { tag: 'v1' });
+  // repack writes to it
+  execFileSync('cp', ['-r', image.layout, join(dir, 'image')]);
+  execFileSync('chown', ['-R', '1000:1000', dir]);
+  const head = `set -e; cd '${dir}'; IMAGE=image:v1; lh() { PATH="\${LH_PATH-$PATH}" '${process.execPath}' '${main}' "$@"; }\n`;
+  const output = runRootless([...wrapper, 'sh', '-c', head + script], {
+    ...{ LAYERHOOK_STORE: join(dir, 'store'), HOME: dir, XDG_CONFIG_HOME: dir },
+    ...env,
+  });
+  return output.trimEnd().split('\n');
+}
+
+/** What a bundle of these layers has, what a repack of it finds, and what is left of it in the end. */
+const life = `
+find bundle/rootfs -mindepth 1 | sort
+rm bundle/rootfs/etc/motd
+rm -r bundle/rootfs/hidden
+mkdir bundle/rootfs/hidden
+echo new >bundle/rootfs/hidden/new
+lh repack --image image:v2 bundle
+tar -tf image/blobs/sha256/$(lh stat --image image:v2 --json | jq -r '.history[-1].layer.digest' | cut -d: -f2) | grep -v '^./$' | sort
+lh bundle umount bundle
+lh bundle mount bundle
+cat bundle/rootfs/hidden/new
+mkdir empty
+lh unpack --rootless --driver overlay --image image:v2 empty
+find empty/rootfs -mindepth 1 | sort
+lh bundle rm bundle empty
+ls
+`;
+
+const seen = [
+  ...['bundle/rootfs/etc', 'bundle/rootfs/etc/motd', 'bundle/rootfs/hidden', 'bundle/rootfs/hidden/high'],
+  ...['etc/', 'etc/.wh.motd', 'hidden/', 'hidden/.wh.high', 'hidden/new'],
+  'new',
+  ...['empty/rootfs/etc', 'empty/rootfs/hidden', 'empty/rootfs/hidden/new'],
+  ...['image', 'store'],
+];
+
+const unpack = 'lh unpack --rootless --driver overlay --image $IMAGE bundle 2>&1\n';
+const mountType = `grep " $PWD/bundle/rootfs " /proc/self/mountinfo | sed 's/.* - //' | cut -d' ' -f1\n`;
+
+test('without root a bundle is mounted by fuse-overlayfs, repacked and removed', (t) => {
+  if (!requires(t, 'root', 'fuse-overlayfs', 'fusermount3', 'setpriv', 'jq')) return;
+  t.deepEqual(run(t, unpack + mountType + life), ['fuse.fuse-overlayfs', ...seen]);
+});
+
+test('in a user namespace a bundle is mounted by the kernel, repacked and removed', (t) => {
+  if (!requires(t, 'root', 'setpriv', 'jq')) return;
+  const wrapper = ['unshare', '--user', '--map-root-user', '--mount'];
+  t.deepEqual(run(t, unpack + mountType + life, { wrapper }), ['overlay', ...seen]);
+});
+
+test('where no overlay can be mounted, a bundle is a plain directory, with a note', (t) => {
+  if (!requires(t, 'root', 'setpriv', 'jq')) return;
+  // fuse-overlayfs is not found there
+  const [note, ...lines] = run(t, `LH_PATH=/no/such\n${unpack}${life}`);
+  t.regex(
+    note!,
+    /no overlay can be mounted, .* plain directory: only root .*fuse-overlayfs is not installed/,
+  );
+  t.deepEqual(
+    lines.filter((line) => !line.includes('no overlay can be mounted')),
+    seen.filter((line) => line !== 'store'),
+  );
+});
+
+test('without root a mounted rootfs cannot go into a directory with other files, which is said', (t) => {
+  if (!requires(t, 'root', 'fuse-overlayfs', 'fusermount3', 'setpriv')) return;
+  const script = `mkdir bundle; echo mine >bundle/notes; ${unpack.trim()} || true; ls -A bundle; lh bundle ls`;
+  const [error, ...rest] = run(t, script);
+  t.regex(error!, /cannot mount rootfs at .*not permitted; name a bundle directory that is new or empty/);
+  t.deepEqual(rest, ['notes', 'STATE  IMAGE  CHANGES  BUNDLE']);
+});
