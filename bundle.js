@@ -88,6 +88,7 @@ await Promise.all([
     outfile: `${outdir}/commands.cjs`,
     plugins: [places, shippedDrivers],
   }),
+  build({ ...common, entryPoints: { runtime: 'hooks/runtime.ts' } }),
   build({
     ...common,
     entryPoints: ['src/layer/apply/worker.ts', 'src/layer/stream/source-worker.ts'],

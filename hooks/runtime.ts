@@ -21,13 +21,11 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-try {
-  await becomeRuntime(process.argv.length - 2, { say, version });
-} catch (error) {
+becomeRuntime(process.argv.length - 2, { say, version }).catch((error: unknown) => {
   say(
     isLayerhookError(error)
       ? `${error.message} (${error.hint})`
       : `internal error: ${(error as Error).stack}`,
   );
   process.exit(1);
-}
+});

@@ -75,6 +75,11 @@ export const errorTable = {
     hint: 'check the path and its permissions',
     exit: 1,
   },
+  CTK_CONFIG: {
+    message: '{file} was left as it is: {reason}',
+    hint: 'correct it, or name another file with --config-file; --dry-run shows what would be written',
+    exit: 1,
+  },
   DELTA_UNAVAILABLE: {
     message: 'nothing can tell what changed in bundle {path}: {reason}',
     hint: 'unpack with mtree = "always", or hook repack.ociv1.layer.delta-list',

@@ -28,6 +28,33 @@ export const commands: CommandTable = {
       },
     },
   },
+  ctk: {
+    summary: 'makes layerhook-runtime known to docker, containerd and CRI-O',
+    description: 'Commands that install and configure layerhook-runtime. docs/runtime.md describes it.',
+    persona: 'layerhook',
+    commands: {
+      config: {
+        summary: 'writes the settings of layerhook-runtime',
+        load: () => import('./ctk-config.js'),
+      },
+      install: { summary: 'installs layerhook-runtime', load: () => import('./ctk-install.js') },
+      runtime: {
+        summary: 'adds the runtime to an engine, or takes it away',
+        description: 'Changes the configuration of docker, containerd or CRI-O.',
+        commands: {
+          configure: { summary: 'adds the runtime to an engine', load: () => import('./ctk-configure.js') },
+          unconfigure: {
+            summary: 'takes the runtime out of an engine again',
+            load: () => import('./ctk-unconfigure.js'),
+          },
+        },
+      },
+      status: {
+        summary: 'shows what is configured, and whether it would work',
+        load: () => import('./ctk-status.js'),
+      },
+    },
+  },
   gc: {
     group: 'layout',
     summary: 'removes the blobs that no tag leads to',

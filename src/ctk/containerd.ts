@@ -1,0 +1,161 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { configError } from './error.js';
+import { readText } from './files.js';
+import {
+  append,
+  dropInHeading,
+  formatDocument,
+  formatTable,
+  mergeTables,
+  parseToml,
+  removeTable,
+  removeValue,
+  setValue,
+  type TomlTable,
+  tableAt,
+  withValue,
+} from './toml-text.js';
+import type { AddedRuntime, EngineFormat, RuntimesFound } from './types.js';
+
+const file = '/etc/containerd/config.toml';
+const runcShim = 'io.containerd.runc.v2';
+
+/** Where each version of the configuration has the runtimes of its CRI plugin; containerd's docs/PLUGINS.md. */
+const criTables: Readonly<Record<number, readonly string[]>> = {
+  1: ['plugins', 'cri', 'containerd'],
+  2: ['plugins', 'io.containerd.grpc.v1.cri', 'containerd'],
+  3: ['plugins', 'io.containerd.cri.v1.runtime', 'containerd'],
+};
+
+/** containerd's config.toml, versions 1 to 3. */
+export const containerd: EngineFormat = {
+  engine: 'containerd',
+  file,
+  read(text): RuntimesFound {
+    const values = parse(text);
+    const cri = tableAt(values, criPath(text)) ?? {};
+    const runtimes = Object.keys(tableAt(cri, ['runtimes']) ?? {}).map((name) => {
+      const options = tableAt(cri, ['runtimes', name, 'options']);
+      return [name, asString(options?.BinaryName ?? options?.Runtime)] as const;
+    });
+    return { runtimes: new Map(runtimes), defaultRuntime: asString(cri.default_runtime_name) };
+  },
+  add(text, added, inherited): string {
+    const cri = criPath(text);
+    const start = text.trim() === '' ? `${text}version = 2\n` : text;
+    const path = [...cri, 'runtimes', added.name];
+    const table = formatTable(path, runtimeTable(inherited, added));
+    const withRuntime = append(removeTable(start, path), table);
+    if (!added.isDefault) return withRuntime;
+    return setValue(withRuntime, cri, 'default_runtime_name', added.name);
+  },
+  remove(text, name, formerDefault): string {
+    const cri = criPath(text);
+    const without = removeTable(text, [...cri, 'runtimes', name]);
+    if (containerd.read(text).defaultRuntime !== name) return without;
+    if (formerDefault === undefined) return removeValue(without, cri, 'default_runtime_name');
+    return setValue(without, cri, 'default_runtime_name', formerDefault);
+  },
+  values: parse,
+  // the last in its directory: what comes later would hide it
+  dropIn: (configFile, name) => join(dirname(configFile), `conf.d/zz-${name}.toml`),
+  inherited: effective,
+  dropInText(configFile, text, dropIn, added) {
+    const whole = effective(configFile, text, dropIn);
+    const version = `version = ${containerdVersion(text)}\n`;
+    const plugin = criPath(text).slice(0, 2);
+    // before 2 an import takes the place of a plugin's whole section, so all of it is copied here
+    const copied = containerdVersion(text) < 3 ? tableAt(parse(whole), plugin) : undefined;
+    const start = copied === undefined ? version : append(version, formatTable(plugin, copied));
+    return `${dropInHeading}${containerd.add(start, added, whole)}`;
+  },
+  reading(configFile, text, dropIn) {
+    const imports = importsOf(text);
+    if (imports.some((pattern) => globPattern(configFile, pattern).test(dropIn))) return text;
+    const start = text.trim() === '' ? `${text}version = 2\n` : text;
+    return setValue(start, [], 'imports', [...imports, join(dirname(dropIn), '*.toml')]);
+  },
+};
+
+/** The configuration with its imports, merged as its version merges them: section by section, or all tables. */
+function effective(configFile: string, text: string, except?: string): string {
+  const files = importsOf(text).flatMap((pattern) => {
+    const expression = globPattern(configFile, pattern);
+    const directory = dirname(resolve(dirname(configFile), pattern));
+    const names = existsSync(directory) ? readdirSync(directory).sort() : [];
+    return names
+      .map((name) => join(directory, name))
+      .filter((name) => expression.test(name) && name !== except);
+  });
+  const bySection = containerdVersion(text) < 3;
+  let merged = parse(text);
+  for (const name of files) {
+    const over = parse(readText(name) ?? '');
+    const plugins = { ...tableAt(merged, ['plugins']), ...tableAt(over, ['plugins']) };
+    merged = bySection ? withValue(merged, ['plugins'], plugins) : mergeTables(merged, over);
+  }
+  return files.length === 0 ? text : formatDocument(merged);
+}
+
+function importsOf(text: string): string[] {
+  const { imports } = parse(text);
+  return Array.isArray(imports) ? imports.filter((each) => typeof each === 'string') : [];
+}
+
+/** What an import stands for: an absolute path, or one beside the configuration, with `*` and `?`. */
+function globPattern(configFile: string, pattern: string): RegExp {
+  const path = resolve(dirname(configFile), pattern).replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${path.replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`);
+}
+
+/** The version that a configuration says it has. Without one it is 1; an empty one is made with version 2. */
+export function containerdVersion(text: string): number {
+  if (text.trim() === '') return 2;
+  const { version = 1 } = parse(text);
+  if (typeof version === 'number' && version in criTables) return version;
+  throw configError('', `its version ${String(version)} is none of ${Object.keys(criTables).join(', ')}`);
+}
+
+/** The path of the table with the CRI plugin's runtimes, `plugins` and the plugin's name first. */
+export function criPath(text: string): readonly string[] {
+  return criTables[containerdVersion(text)] as readonly string[];
+}
+
+/**
+ * What the new runtime is: a copy of runc, or else of the default runtime, with our program. SystemdCgroup is the
+ * default runtime's, since a node's runtimes must agree about who manages cgroups.
+ */
+function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
+  const version = containerdVersion(text);
+  const cri = tableAt(parse(text), criPath(text)) ?? {};
+  const defaultTable = tableAt(cri, ['runtimes', asString(cri.default_runtime_name) ?? 'runc']);
+  const source = tableAt(cri, ['runtimes', 'runc']) ?? defaultTable ?? newRuntime(version);
+  const { options, ...settings } = source;
+  const systemdCgroup = tableAt(defaultTable, ['options'])?.SystemdCgroup;
+  return {
+    ...settings,
+    runtime_type: settings.runtime_type || runcShim,
+    options: {
+      ...(systemdCgroup === undefined ? {} : { SystemdCgroup: systemdCgroup }),
+      ...(options as TomlTable | undefined),
+      BinaryName: path,
+      // the shim of containerd 1.2 and earlier
+      ...(settings.runtime_type === 'io.containerd.runtime.v1.linux' ? { Runtime: path } : {}),
+    },
+  };
+}
+
+function newRuntime(version: number): TomlTable {
+  return version === 1
+    ? { runtime_type: runcShim, runtime_root: '', runtime_engine: '', privileged_without_host_devices: false }
+    : { runtime_type: runcShim };
+}
+
+function parse(text: string): TomlTable {
+  return parseToml(text, (reason) => configError('', reason));
+}
+
+function asString(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,75 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { configError } from './error.js';
+import { readText } from './files.js';
+import {
+  append,
+  dropInHeading,
+  formatDocument,
+  formatTable,
+  mergeTables,
+  parseToml,
+  removeTable,
+  removeValue,
+  setValue,
+  type TomlTable,
+  tableAt,
+} from './toml-text.js';
+import type { EngineFormat } from './types.js';
+
+const file = '/etc/crio/crio.conf';
+const runtimePath = ['crio', 'runtime'];
+
+/** CRI-O's crio.conf, and files of crio.conf.d, which are merged into it table by table; crio.conf(5). */
+export const crio: EngineFormat = {
+  engine: 'crio',
+  file,
+  read(text) {
+    const runtime = tableAt(parse(text), runtimePath) ?? {};
+    const runtimes = Object.entries(tableAt(runtime, ['runtimes']) ?? {}).map(
+      ([name, table]) => [name, asString((table as TomlTable).runtime_path)] as const,
+    );
+    return { runtimes: new Map(runtimes), defaultRuntime: asString(runtime.default_runtime) };
+  },
+  add(text, added, inherited) {
+    const path = [...runtimePath, 'runtimes', added.name];
+    const table = { ...sourceTable(inherited), runtime_path: added.path, runtime_type: 'oci' };
+    const withRuntime = append(removeTable(text, path), formatTable(path, table));
+    return added.isDefault ? setValue(withRuntime, runtimePath, 'default_runtime', added.name) : withRuntime;
+  },
+  remove(text, name, formerDefault) {
+    const without = removeTable(text, [...runtimePath, 'runtimes', name]);
+    if (crio.read(text).defaultRuntime !== name) return without;
+    if (formerDefault === undefined) return removeValue(without, runtimePath, 'default_runtime');
+    return setValue(without, runtimePath, 'default_runtime', formerDefault);
+  },
+  values: parse,
+  dropIn: (file, name) => `${file}.d/zz-${name}.conf`,
+  inherited(file, text, except) {
+    const directory = `${file}.d`;
+    const names = existsSync(directory) ? readdirSync(directory).sort() : [];
+    const files = names.map((name) => join(directory, name)).filter((each) => each !== except);
+    const tables = files.map((each) => parse(readText(each) ?? ''));
+    return formatDocument(tables.reduce(mergeTables, parse(text)));
+  },
+  dropInText: (file, text, dropIn, added) => {
+    return `${dropInHeading}${crio.add('', added, crio.inherited(file, text, dropIn))}`;
+  },
+  // it reads all of crio.conf.d
+  reading: (_, text) => text,
+};
+
+/** The settings of runc, or else of the default runtime. */
+function sourceTable(text: string): TomlTable {
+  const runtime = tableAt(parse(text), runtimePath) ?? {};
+  const defaultName = asString(runtime.default_runtime) ?? 'crun';
+  return tableAt(runtime, ['runtimes', 'runc']) ?? tableAt(runtime, ['runtimes', defaultName]) ?? {};
+}
+
+function parse(text: string): TomlTable {
+  return parseToml(text, (reason) => configError('', reason));
+}
+
+function asString(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,47 @@
+import { chownSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { writeFileAtomic } from '../engine/write-file.js';
+import { fsError } from '../errors/fs-error.js';
+import { configError } from './error.js';
+
+/** What becomes of a file: undefined stands for no file. */
+export interface FileChange {
+  file: string;
+  before: string | undefined;
+  after: string | undefined;
+}
+
+/** The text of a file; undefined if it does not exist. */
+export function readText(file: string): string | undefined {
+  let content: Buffer;
+  try {
+    content = readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw fsError(error, `cannot read ${file}`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+  } catch {
+    throw configError(file, 'it is not UTF-8');
+  }
+}
+
+/** Writes or removes files, each at once. Mode and owner stay; what a symlink leads to is written, not the link. */
+export function applyChanges(changes: readonly FileChange[]): void {
+  for (const { file, after } of changes) {
+    if (after === undefined) {
+      rmSync(file, { force: true });
+      continue;
+    }
+    const old = statSync(file, { throwIfNoEntry: false });
+    const target = old === undefined ? file : realpathSync(file);
+    try {
+      mkdirSync(dirname(target), { recursive: true });
+    } catch (error) {
+      throw fsError(error, `cannot make ${dirname(target)}`);
+    }
+    writeFileAtomic(target, after, old === undefined ? 0o644 : old.mode & 0o7777);
+    if (old !== undefined) chownSync(target, old.uid, old.gid);
+  }
+}

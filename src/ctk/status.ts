@@ -1,0 +1,77 @@
+import { accessSync, constants } from 'node:fs';
+import { isLayerhookError } from '../errors/index.js';
+import { findRuntime } from '../runtime/inject/find-runtime.js';
+import { readHooks } from '../runtime/inject/hook-files.js';
+import { readSettings } from '../runtime/inject/settings.js';
+import { hookKinds } from '../runtime/inject/types.js';
+import { fromText } from '../system/bytes.js';
+import { engineNames, engines } from './engines.js';
+import { readText } from './files.js';
+import type { EngineName } from './types.js';
+
+export interface EngineStatus {
+  engine: EngineName;
+  file: string;
+  /** `missing`: no such file; `plain`: it does not have the runtime */
+  state: 'missing' | 'plain' | 'configured' | 'broken';
+  /** program of the runtime */
+  path?: string;
+  /** whether that program is there */
+  isInstalled?: boolean;
+  defaultRuntime?: string;
+  problem?: string;
+}
+
+export interface RuntimeStatus {
+  file: string | undefined;
+  /** low-level runtime that would be used */
+  runtime?: string;
+  /** how many hooks a container without annotations would get */
+  hooks?: number;
+  problem?: string;
+}
+
+/** Whether an engine has the runtime. */
+export function engineStatus(engine: EngineName, name: string, given?: string): EngineStatus {
+  const format = engines[engine];
+  const file = given ?? format.file;
+  try {
+    const text = readText(file);
+    const dropIn = format.dropIn?.(file, name);
+    const dropped = dropIn === undefined ? undefined : readText(dropIn);
+    if (text === undefined && dropped === undefined) return { engine, file, state: 'missing' };
+    const { runtimes, defaultRuntime } = format.read(format.inherited(file, text ?? ''));
+    const found = { engine, file, ...(defaultRuntime === undefined ? {} : { defaultRuntime }) };
+    if (!runtimes.has(name)) return { ...found, state: 'plain' };
+    const path = runtimes.get(name) ?? '';
+    return { ...found, state: 'configured', path, isInstalled: isProgram(path) };
+  } catch (error) {
+    if (!isLayerhookError(error)) throw error;
+    return { engine, file, state: 'broken', problem: String(error.details.reason ?? error.message) };
+  }
+}
+
+/** Whether layerhook-runtime would find what it needs. */
+export async function runtimeStatus(config?: string): Promise<RuntimeStatus> {
+  try {
+    const { file, hooks, runtimes } = await readSettings(config);
+    const lists = readHooks(hooks ?? [], {}, () => {});
+    const count = hookKinds.reduce((sum, kind) => sum + lists[kind].length, 0);
+    return { file, hooks: count, runtime: findRuntime(runtimes.map(fromText), process.env.PATH) };
+  } catch (error) {
+    if (!isLayerhookError(error)) throw error;
+    return { file: config, problem: `${error.message} (${error.hint})` };
+  }
+}
+
+export { engineNames };
+
+/** Whether a file is there that can be run. */
+export function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,254 @@
+import { createRequire } from 'node:module';
+import { isDeepStrictEqual } from 'node:util';
+import type toml from '@iarna/toml';
+
+/** The values of a TOML document. */
+export type TomlTable = { [key: string]: unknown };
+type KeyPath = readonly string[];
+
+/** One line of a document, or several that are one value. */
+interface Statement {
+  start: number;
+  /** behind its newline */
+  end: number;
+  /** the table that a header opens, or that a value is in */
+  table: KeyPath;
+  /** the keys of a value below its table; undefined for a header */
+  keys: KeyPath | undefined;
+  isArrayTable: boolean;
+  /** where the value stands */
+  value: { start: number; end: number };
+}
+
+const parser = () => createRequire(import.meta.url)('@iarna/toml') as typeof toml;
+
+/** @throws what `fail` makes of the reason */
+export function parseToml(text: string, fail: (reason: string) => Error): TomlTable {
+  try {
+    return parser().parse(text);
+  } catch (error) {
+    const { line = 0, message } = error as { line?: number; message: string };
+    throw fail(
+      `line ${line + 1} is not TOML: ${(message.split('\n')[0] as string).replace(/ at row .*/, '')}`,
+    );
+  }
+}
+
+/** The table at `path`, or undefined if there is none. */
+export function tableAt(values: unknown, path: KeyPath): TomlTable | undefined {
+  const found = path.reduce<unknown>((value, key) => (isTable(value) ? value[key] : undefined), values);
+  return isTable(found) ? found : undefined;
+}
+
+/** A copy of `values` with something else at `path`; undefined takes away what is there. */
+export function withValue(values: TomlTable, path: KeyPath, value: unknown): TomlTable {
+  const [key, ...rest] = path as [string, ...string[]];
+  const inner = rest.length === 0 ? value : withValue(tableAt(values, [key]) ?? {}, rest, value);
+  const others = Object.entries(values).filter(([name]) => name !== key);
+  if (inner === undefined) return Object.fromEntries(others);
+  if (!(key in values)) return Object.fromEntries([...others, [key, inner]]);
+  return Object.fromEntries(Object.entries(values).map(([name, old]) => [name, name === key ? inner : old]));
+}
+
+/** Whether two documents say the same; tables without anything in them do not count. */
+export function sameToml(a: unknown, b: unknown): boolean {
+  return isDeepStrictEqual(prune(a), prune(b));
+}
+
+/** A value as it is written. */
+export function formatValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  const whole = parser().stringify({ x: value } as toml.JsonMap);
+  return whole.slice(whole.indexOf('=') + 1).trim();
+}
+
+/** Tables as they are written, with `path` as the header of the outermost. */
+export function formatTable(path: KeyPath, table: TomlTable): string {
+  const entries = Object.entries(table).filter(([, value]) => value !== undefined);
+  const values = entries.filter(([, value]) => !isTable(value));
+  const tables = entries.filter((entry): entry is [string, TomlTable] => isTable(entry[1]));
+  const lines = values.map(([key, value]) => `  ${formatKey(key)} = ${formatValue(value)}\n`);
+  const own =
+    values.length > 0 || tables.length === 0 ? [`[${path.map(formatKey).join('.')}]\n`, ...lines] : [];
+  return [own.join(''), ...tables.map(([key, inner]) => formatTable([...path, key], inner))]
+    .filter(Boolean)
+    .join('\n');
+}
+
+/** A whole document, without comments. */
+export function formatDocument(values: TomlTable): string {
+  return parser().stringify(values as toml.JsonMap);
+}
+
+/** Tables of both, at every depth; where both have a value, that of `over`. */
+export function mergeTables(under: TomlTable, over: TomlTable): TomlTable {
+  const merged = Object.entries(over).map(([key, value]) => {
+    const below = under[key];
+    return [key, isTable(value) && isTable(below) ? mergeTables(below, value) : value];
+  });
+  return { ...under, ...Object.fromEntries(merged) };
+}
+
+/** First line of our drop-in files. */
+export const dropInHeading =
+  '# Written by `layerhook ctk runtime configure --drop-in`; unconfigure removes it.\n\n';
+
+/** The text with tables after all that is there. */
+export function append(text: string, added: string): string {
+  if (text === '') return added;
+  return `${text}${text.endsWith('\n') ? '' : '\n'}\n${added}`;
+}
+
+/**
+ * The text with a value set: in the place of the old one, or as the first line of its table, or, where the text has
+ * no header of that table, in a new table at the end.
+ */
+export function setValue(text: string, table: KeyPath, key: string, value: unknown): string {
+  const all = statements(text);
+  const old = all.find(
+    ({ table: at, keys }) => keys !== undefined && same([...at, ...keys], [...table, key]),
+  );
+  const line = `${formatKey(key)} = ${formatValue(value)}\n`;
+  if (old) return text.slice(0, old.value.start) + formatValue(value) + text.slice(old.value.end);
+  if (table.length === 0) {
+    const first = all[0]?.start ?? 0;
+    // in front of the first statement, behind comments at the top
+    return `${text.slice(0, first)}${line}${text.slice(first)}`;
+  }
+  const header = all.find(({ table: at, keys, isArrayTable }) => !keys && !isArrayTable && same(at, table));
+  if (header === undefined) return append(text, formatTable(table, { [key]: value }));
+  const indent = /^[ \t]*/.exec(text.slice(header.start))?.[0] ?? '';
+  const head = text.slice(0, header.end);
+  return `${head}${head.endsWith('\n') ? '' : '\n'}${indent}${indent === '' ? '' : '  '}${line}${text.slice(header.end)}`;
+}
+
+/** The text without a value, and the line that it stood in. */
+export function removeValue(text: string, table: KeyPath, key: string): string {
+  const path = [...table, key];
+  const found = statements(text).find(
+    ({ table: at, keys }) => keys !== undefined && same([...at, ...keys], path),
+  );
+  return found === undefined ? text : text.slice(0, found.start) + text.slice(found.end);
+}
+
+/** The text without a table and those below it. */
+export function removeTable(text: string, path: KeyPath): string {
+  const inside = statements(text).filter(({ table, keys }) => startsWith([...table, ...(keys ?? [])], path));
+  return inside.reduceRight((rest, { start, end }) => {
+    // with the empty line before a header
+    const isHeader = /^[ \t]*\[/.test(rest.slice(start, end));
+    const from = isHeader && rest.slice(0, start).endsWith('\n\n') ? start - 1 : start;
+    return rest.slice(0, from) + rest.slice(end);
+  }, text);
+}
+
+/** Headers and values in their order. The text must be valid TOML. */
+function statements(text: string): Statement[] {
+  const found: Statement[] = [];
+  let table: KeyPath = [];
+  for (let at = 0; at < text.length; ) {
+    const lineStart = at;
+    at = skip(text, at, /[ \t]*/y);
+    if (text[at] === '#' || text[at] === '\n' || text[at] === '\r') {
+      at = lineEnd(text, at);
+      continue;
+    }
+    if (at >= text.length) break;
+    const brackets = skip(text, at, /\[{0,2}/y) - at;
+    const keys = readKeys(text, at + brackets);
+    if (brackets > 0) {
+      table = keys.path;
+      const end = lineEnd(text, keys.end);
+      found.push({
+        start: lineStart,
+        end,
+        table,
+        keys: undefined,
+        isArrayTable: brackets === 2,
+        value: { start: end, end },
+      });
+      at = end;
+      continue;
+    }
+    const start = skip(text, keys.end + 1, /[ \t]*/y);
+    const valueEnd = skipValue(text, start);
+    at = lineEnd(text, valueEnd);
+    found.push({
+      start: lineStart,
+      end: at,
+      table,
+      keys: keys.path,
+      isArrayTable: false,
+      value: { start, end: valueEnd },
+    });
+  }
+  return found;
+}
+
+function readKeys(text: string, start: number): { path: string[]; end: number } {
+  const key = /[ \t]*("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*(\.?)/y;
+  const path: string[] = [];
+  key.lastIndex = start;
+  for (let match = key.exec(text); match !== null; match = key.exec(text)) {
+    path.push(unquote(match[1] as string));
+    start = key.lastIndex;
+    if (match[2] === '') break;
+  }
+  return { path, end: start };
+}
+
+function skipValue(text: string, start: number): number {
+  const token =
+    /"""[\s\S]*?"{3,5}|'''[\s\S]*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[[\]{}]|[^"'#[\]{}\n]+|\n/y;
+  let depth = 0;
+  token.lastIndex = start;
+  let end = start;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const [part] = match;
+    if (depth === 0 && (part === '\n' || part.startsWith('#'))) break;
+    if (part === '[' || part === '{') depth++;
+    if (part === ']' || part === '}') depth--;
+    end = token.lastIndex;
+  }
+  return start + text.slice(start, end).trimEnd().length;
+}
+
+function skip(text: string, at: number, pattern: RegExp): number {
+  pattern.lastIndex = at;
+  return at + (pattern.exec(text)?.[0].length ?? 0);
+}
+
+function lineEnd(text: string, at: number): number {
+  const newline = text.indexOf('\n', at);
+  return newline === -1 ? text.length : newline + 1;
+}
+
+function formatKey(key: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key);
+}
+
+function unquote(key: string): string {
+  if (key.startsWith("'")) return key.slice(1, -1);
+  return key.startsWith('"') ? (JSON.parse(key) as string) : key;
+}
+
+function same(a: KeyPath, b: KeyPath): boolean {
+  return a.length === b.length && startsWith(a, b);
+}
+
+function startsWith(path: KeyPath, start: KeyPath): boolean {
+  return start.every((key, index) => path[index] === key);
+}
+
+function prune(value: unknown): unknown {
+  if (!isTable(value)) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [key, prune(inner)] as const);
+  const kept = entries.filter(
+    ([, inner]) => inner !== undefined && !(isTable(inner) && Object.keys(inner).length === 0),
+  );
+  return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isTable(value: unknown): value is TomlTable {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}

@@ -1,0 +1,285 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { planConfigure, planUnconfigure } from '../../src/ctk/configure.js';
+import { engines } from '../../src/ctk/engines.js';
+import { applyChanges } from '../../src/ctk/files.js';
+import { parseToml, tableAt } from '../../src/ctk/toml-text.js';
+import type { EngineName } from '../../src/ctk/types.js';
+import { tmpdir } from '../helpers/tmp.js';
+
+const path = '/usr/local/bin/layerhook-runtime';
+const name = 'layerhook';
+
+/** Configurations as people have them, and what their default runtime is. */
+const samples: [EngineName, title: string, text: string, formerDefault: string | undefined][] = [
+  ['docker', 'one line', '{"log-level": "info"}', undefined],
+  ['docker', 'empty', '{}\n', undefined],
+  ['docker', 'no runtimes', '{\n  "debug": true,\n  "dns": ["1.1.1.1"]\n}\n', undefined],
+  [
+    'docker',
+    'another runtime',
+    '{\n\t"default-runtime": "crun",\n\t"runtimes": {\n\t\t"crun": { "path": "/usr/bin/crun" }\n\t},\n\t"big": 12345678901234567890\n}',
+    'crun',
+  ],
+  ['containerd', 'version 1', '[plugins.cri]\n  sandbox_image = "pause" # pinned\n', undefined],
+  [
+    'containerd',
+    'version 1 with runc',
+    '[plugins.cri.containerd]\n  default_runtime_name = "runc"\n[plugins.cri.containerd.runtimes.runc]\n  runtime_type = "io.containerd.runtime.v1.linux"\n  runtime_root = "/r"\n',
+    'runc',
+  ],
+  ['containerd', 'version 2, nothing else', 'version = 2', undefined],
+  [
+    'containerd',
+    'version 2 as containerd prints it',
+    `version = 2
+# imports are off
+imports = []
+
+[plugins]
+  [plugins."io.containerd.grpc.v1.cri"]
+    [plugins."io.containerd.grpc.v1.cri".containerd]
+      default_runtime_name = "crun" # ours
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes]
+        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+          runtime_type = "io.containerd.runc.v2"
+          pod_annotations = ["a"]
+          [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+            Root = "/run/r"
+        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun]
+          runtime_type = "io.containerd.runc.v2"
+          [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun.options]
+            BinaryName = "crun"
+            SystemdCgroup = true
+
+[timeouts]
+  "io.containerd.timeout.shim.load" = "5s"`,
+    'crun',
+  ],
+  [
+    'containerd',
+    'version 3',
+    `version = 3\n\n[plugins.'io.containerd.cri.v1.runtime']\n  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]\n    runtime_type = 'io.containerd.runc.v2'\n    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]\n      SystemdCgroup = true # yes\n`,
+    undefined,
+  ],
+  ['crio', 'empty', '', undefined],
+  [
+    'crio',
+    'with runc and crun',
+    '# CRI-O\n[crio]\n[crio.runtime]\ndefault_runtime = "crun" # default\n\n[crio.runtime.runtimes.crun]\nruntime_path = "/usr/bin/crun"\n\n[crio.runtime.runtimes.runc]\nruntime_path = "/usr/bin/runc"\nruntime_root = "/run/runc"\nallowed_annotations = ["io.x"]\n',
+    'crun',
+  ],
+];
+
+for (const [engine, title, text, formerDefault] of samples) {
+  test(`${engine}, ${title}: configured, once, and unconfigured byte for byte`, (t) => {
+    const file = write(t, text);
+    const format = engines[engine];
+    for (const isDefault of [false, true]) {
+      configure({ engine, file, isDefault });
+      const { runtimes, defaultRuntime } = format.read(read(file));
+      t.is(runtimes.get(name), path);
+      t.is(defaultRuntime, isDefault ? name : formerDefault);
+      for (const [other, program] of format.read(text).runtimes) t.is(runtimes.get(other), program);
+      t.deepEqual(planConfigure({ engine, file, isDefault, name, path, dropIn: false }), []);
+    }
+    applyChanges(planUnconfigure({ engine, file, name }));
+    t.is(read(file), text);
+    t.deepEqual(readdirSync(join(file, '..')), ['config']);
+    t.deepEqual(planUnconfigure({ engine, file, name }), []);
+  });
+
+  test(`${engine}, ${title}: unconfigured after somebody has changed it`, (t) => {
+    const file = write(t, text);
+    const format = engines[engine];
+    configure({ engine, file, isDefault: true });
+    configure({ engine, file, isDefault: false, name: 'other', path: '/bin/other' });
+    applyChanges(planUnconfigure({ engine, file, name }));
+    const { runtimes, defaultRuntime } = format.read(read(file));
+    t.deepEqual([...runtimes.keys()].sort(), [...format.read(text).runtimes.keys(), 'other'].sort());
+    t.is(defaultRuntime, formerDefault);
+    t.false(read(file).includes(name));
+  });
+}
+
+for (const engine of ['docker', 'containerd', 'crio'] as const) {
+  test(`${engine}: a configuration that was not there is made, and gone again`, (t) => {
+    const file = join(tmpdir(t), 'etc', 'config');
+    configure({ engine, file, isDefault: true });
+    t.is(engines[engine].read(read(file)).defaultRuntime, name);
+    applyChanges(planUnconfigure({ engine, file, name }));
+    t.deepEqual(readdirSync(join(file, '..')), []);
+  });
+
+  test(`${engine}: a file that does not parse stays as it is`, (t) => {
+    const file = write(t, '{ "a": [1, \n[x');
+    for (const plan of [
+      () => planConfigure({ engine, file, name, path, isDefault: true, dropIn: false }),
+      () => planUnconfigure({ engine, file, name }),
+    ]) {
+      const error = t.throws(plan, { name: 'LayerhookError' });
+      t.true(error.message.startsWith(`${file} was left as it is: `));
+    }
+    t.is(read(file), '{ "a": [1, \n[x');
+  });
+
+  test(`${engine}: mode and owner stay, and a symlink is one afterwards`, (t) => {
+    const file = write(t, '');
+    chmodSync(file, 0o600);
+    configure({ engine, file, isDefault: true });
+    t.is(statSync(file).mode & 0o777, 0o600);
+  });
+}
+
+test('containerd: the new runtime is a copy of runc, with SystemdCgroup of the default runtime', (t) => {
+  const [engine, , text] = samples.find(([, title]) => title === 'version 2 as containerd prints it')!;
+  const file = write(t, text);
+  configure({ engine, file, isDefault: false });
+  const values = parseToml(read(file), (reason) => new Error(reason));
+  t.deepEqual(tableAt(values, ['plugins', 'io.containerd.grpc.v1.cri', 'containerd', 'runtimes', name]), {
+    runtime_type: 'io.containerd.runc.v2',
+    pod_annotations: ['a'],
+    options: { Root: '/run/r', SystemdCgroup: true, BinaryName: path },
+  });
+  t.true(read(file).includes('default_runtime_name = "crun" # ours\n'));
+});
+
+test('containerd: the shim of version 1 gets its own option', (t) => {
+  const [engine, , text] = samples.find(([, title]) => title === 'version 1 with runc')!;
+  const file = write(t, text);
+  configure({ engine, file, isDefault: false });
+  const values = parseToml(read(file), (reason) => new Error(reason));
+  const options = tableAt(values, ['plugins', 'cri', 'containerd', 'runtimes', name, 'options']);
+  t.deepEqual(options, { BinaryName: path, Runtime: path });
+});
+
+test('containerd: an unknown version is refused', (t) => {
+  const file = write(t, 'version = 9\n');
+  t.throws(() => planConfigure({ engine: 'containerd', file, name, path, isDefault: false, dropIn: false }), {
+    message: /its version 9 is none of 1, 2, 3/,
+  });
+});
+
+test('containerd: a layout that cannot be added to is refused', (t) => {
+  const text = 'version = 2\nplugins = { "io.containerd.grpc.v1.cri" = { sandbox_image = "x" } }\n';
+  const file = write(t, text);
+  t.throws(() => planConfigure({ engine: 'containerd', file, name, path, isDefault: false, dropIn: false }), {
+    message: /its layout does not allow it/,
+  });
+  t.is(read(file), text);
+});
+
+test('containerd before 2: a drop-in has all of the section that it takes the place of', (t) => {
+  const text = `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "mine"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = true
+`;
+  const file = write(t, text);
+  const conf = join(file, '../conf.d');
+  mkdirSync(conf);
+  // another tool's: it comes before ours, and what it says must still be said
+  const other = '[plugins."io.containerd.grpc.v1.cri"]\nsandbox_image = "theirs"\n';
+  writeFileSync(join(conf, '99-nvidia.toml'), `version = 2\n${other}`);
+  const withImports = `imports = ["conf.d/*.toml"]\n${text}`;
+  writeFileSync(file, withImports);
+  configure({ engine: 'containerd', file, isDefault: true, dropIn: true });
+  t.is(read(file), withImports);
+  const dropIn = join(conf, 'zz-layerhook.toml');
+  const values = parseToml(read(dropIn), (reason) => new Error(reason));
+  t.deepEqual(tableAt(values, ['plugins', 'io.containerd.grpc.v1.cri']), {
+    sandbox_image: 'theirs',
+    containerd: {
+      default_runtime_name: name,
+      runtimes: { layerhook: { runtime_type: 'io.containerd.runc.v2', options: { BinaryName: path } } },
+    },
+  });
+  t.deepEqual(planConfigure({ engine: 'containerd', file, name, path, isDefault: true, dropIn: true }), []);
+  applyChanges(planUnconfigure({ engine: 'containerd', file, name }));
+  t.deepEqual([existsSync(dropIn), read(file)], [false, withImports]);
+});
+
+test('containerd 2: a drop-in has only the new runtime, and the configuration is made to read it', (t) => {
+  const [engine, , text] = samples.find(([, title]) => title === 'version 3')!;
+  const file = write(t, text);
+  configure({ engine, file, isDefault: false, dropIn: true });
+  const dropIn = join(file, '../conf.d/zz-layerhook.toml');
+  t.is(read(file), text.replace('version', `imports = [ "${join(file, '../conf.d/*.toml')}" ]\nversion`));
+  const values = parseToml(read(dropIn), (reason) => new Error(reason));
+  t.deepEqual(values, {
+    version: 3,
+    plugins: {
+      'io.containerd.cri.v1.runtime': {
+        containerd: {
+          runtimes: {
+            layerhook: {
+              runtime_type: 'io.containerd.runc.v2',
+              options: { SystemdCgroup: true, BinaryName: path },
+            },
+          },
+        },
+      },
+    },
+  });
+  applyChanges(planUnconfigure({ engine, file, name }));
+  t.deepEqual([existsSync(dropIn), read(file)], [false, text]);
+});
+
+test('CRI-O: a drop-in copies what other files of crio.conf.d say', (t) => {
+  const file = write(t, '[crio.runtime]\n');
+  const conf = `${file}.d`;
+  mkdirSync(conf);
+  writeFileSync(
+    join(conf, '10-crun.conf'),
+    '[crio.runtime]\ndefault_runtime = "crun"\n[crio.runtime.runtimes.crun]\nruntime_root = "/run/crun"\n',
+  );
+  configure({ engine: 'crio', file, isDefault: true, dropIn: true });
+  const values = parseToml(read(join(conf, 'zz-layerhook.conf')), (reason) => new Error(reason));
+  t.deepEqual(tableAt(values, ['crio', 'runtime']), {
+    default_runtime: name,
+    runtimes: { layerhook: { runtime_root: '/run/crun', runtime_path: path, runtime_type: 'oci' } },
+  });
+  t.is(read(file), '[crio.runtime]\n');
+  applyChanges(planUnconfigure({ engine: 'crio', file, name }));
+  t.deepEqual(readdirSync(conf), ['10-crun.conf']);
+});
+
+test('docker has no drop-in files', (t) => {
+  const file = write(t, '{}');
+  t.throws(() => planConfigure({ engine: 'docker', file, name, path, isDefault: false, dropIn: true }), {
+    message: /docker reads no drop-in files/,
+  });
+});
+
+interface Asked {
+  engine: EngineName;
+  file: string;
+  isDefault: boolean;
+  dropIn?: boolean;
+  name?: string;
+  path?: string;
+}
+
+function configure(asked: Asked): void {
+  applyChanges(planConfigure({ name, path, dropIn: false, ...asked }));
+}
+
+function write(t: ExecutionContext, text: string): string {
+  const file = join(tmpdir(t), 'config');
+  writeFileSync(file, text);
+  return file;
+}
+
+function read(file: string): string {
+  return readFileSync(file, 'utf8');
+}
