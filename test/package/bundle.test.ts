@@ -18,6 +18,7 @@ test('the bin is the bundle, a few files without chunks', (t) => {
     'layer/stream/source-worker.cjs',
     'main.cjs',
     'program.cjs',
+    'runtime.cjs',
   ]);
 });
 
