@@ -14,6 +14,7 @@ export { type ManifestCheck, openManifestCheck, readManifest } from './engine/ma
 export * from './engine/points.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack.js';
 export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack.js';
+export { verifyLayer } from './engine/verify-layer.js';
 export * from './errors/index.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
 export { newImage } from './image/new.js';

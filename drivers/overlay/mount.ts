@@ -6,11 +6,16 @@ import type { DriverStore } from './store.js';
 /** Mounts the rootfs of a bundle, if it is not; with a refresh behind it, what the bundle had before goes. */
 export async function mountBundle(
   driverStore: DriverStore,
-  { rootfs }: BundleContext,
+  { rootfs, log }: BundleContext,
 ): Promise<void | Declined> {
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
   const store = await driverStore.open();
+  const doubted = await store.untrusted(bundle.key);
+  if (doubted.length > 0) {
+    const { proveLayers } = await import('./prove.js');
+    await proveLayers(store, doubted, log);
+  }
   await mountAll(await store.mounts(bundle.key), rootfs, { support: driverStore.support() });
   if (bundle.other !== undefined) await forget(store, rootfs, { key: bundle.key, other: bundle.other });
 }

@@ -4,16 +4,16 @@ import type { OverlayXattr } from 'layerhook/driver';
 import {
   chooseOverlay,
   isInUserNamespace,
-  type LayerStore,
   type OverlaySupport,
   openStore,
+  type Store,
 } from 'layerhook/snapshot';
 import type { OverlayOptions } from './options.js';
 
 /** The layer store of a driver: opened when it is first needed, and once. */
 export class DriverStore {
   readonly #options: OverlayOptions;
-  #opening: Promise<LayerStore> | null = null;
+  #opening: Promise<Store> | null = null;
   #support: OverlaySupport | null = null;
 
   constructor(options: OverlayOptions) {
@@ -21,7 +21,7 @@ export class DriverStore {
   }
 
   /** @throws what `openStore` throws */
-  open(): Promise<LayerStore> {
+  open(): Promise<Store> {
     const { store, durability } = this.#options;
     this.#opening ??= openStore({ root: store, durability });
     return this.#opening;

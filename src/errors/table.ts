@@ -275,7 +275,7 @@ export const errorTable = {
   },
   STORE_DAMAGED: {
     message: '{count} layers in the store are not as they were extracted',
-    hint: 'they are listed above; the next unpack that wants them extracts them again',
+    hint: 'they are named above; unpack their image into another bundle, which extracts them again',
     exit: 1,
   },
   SYSTEM: { message: '{what}: {reason}', hint: '{expected}', exit: 1 },

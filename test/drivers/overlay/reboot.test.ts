@@ -1,0 +1,62 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { mountBundle, unmountBundle } from '../../../src/engine/bundle-mount.js';
+import { Directories } from '../../../src/snapshot/directories.js';
+import { Database } from '../../../src/snapshot/metadata/database.js';
+import { contents, putContent } from '../../../src/snapshot/metadata/records.js';
+import { buildImage } from '../../helpers/image.js';
+import { requires } from '../../helpers/requires.js';
+import { type Bundles, overlayBundles } from './bundles.js';
+
+const options = { hooksFile: null };
+
+/** What a machine is after a reboot before which nothing was flushed: no mounts, and layers of another boot. */
+async function reboot(here: Bundles): Promise<void> {
+  await unmountBundle({ bundle: here.bundle(), ...options });
+  const db = new Database(new Directories(here.store).database);
+  db.write((writer) => {
+    for (const [id, record] of [...contents(writer)]) putContent(writer, id, { ...record, boot: 'before' });
+  });
+  await db.close();
+}
+
+async function changedBundle(t: ExecutionContext): Promise<Bundles> {
+  const image = buildImage(t, [
+    [{ name: 'file', content: Buffer.from('of the layer') }],
+    [{ name: 'other' }],
+  ]);
+  const here = overlayBundles(t, image.layout);
+  await here.unpack(image.tag);
+  writeFileSync(join(here.rootfs(), 'change'), 'mine');
+  return here;
+}
+
+test('a bundle comes back after a reboot, if its layers are what they were', async (t) => {
+  if (!requires(t, 'root')) return;
+  const here = await changedBundle(t);
+  await reboot(here);
+  t.false(existsSync(join(here.rootfs(), 'change')));
+  await mountBundle({ bundle: here.bundle(), ...options });
+  t.is(readFileSync(join(here.rootfs(), 'change'), 'utf8'), 'mine');
+  t.is(readFileSync(join(here.rootfs(), 'file'), 'utf8'), 'of the layer');
+});
+
+test('with a layer that was lost it does not, until the layer was extracted again', async (t) => {
+  if (!requires(t, 'root')) return;
+  const here = await changedBundle(t);
+  await reboot(here);
+  const directories = new Directories(here.store);
+  const db = new Database(directories.database);
+  const ids = db.read((reader) => [...contents(reader)].map(([id]) => id));
+  await db.close();
+  const lost = ids.map((id) => join(directories.fs(id), 'file')).find((file) => existsSync(file))!;
+  writeFileSync(lost, Buffer.alloc(12));
+  await t.throwsAsync(mountBundle({ bundle: here.bundle(), ...options }), { code: 'STORE_DAMAGED' });
+  t.false(existsSync(join(here.rootfs(), 'file')));
+
+  t.is((await here.unpack('latest', 'again')).skipped, 1);
+  await mountBundle({ bundle: here.bundle(), ...options });
+  t.is(readFileSync(join(here.rootfs(), 'file'), 'utf8'), 'of the layer');
+  t.is(readFileSync(join(here.rootfs(), 'change'), 'utf8'), 'mine');
+});
