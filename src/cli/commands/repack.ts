@@ -59,5 +59,12 @@ layer is newer than it.`,
       changes: result.changes,
       layer: result.layer?.digest ?? 'none',
     });
+    if (options['refresh-bundle'] && result.layer !== null) {
+      const { readBundleMeta } = await import('../../engine/bundle.js');
+      const { store } = readBundleMeta(bundle!).driver.options;
+      const { syncLater } = await import('../sync-later.js');
+      if (typeof store === 'string')
+        await syncLater({ store }, { hooksFile }).catch((error: Error) => log.debug(error.message));
+    }
   },
 });
