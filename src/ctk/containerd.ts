@@ -11,6 +11,7 @@ import {
   parseToml,
   removeTable,
   removeValue,
+  sameToml,
   setValue,
   type TomlTable,
   tableAt,
@@ -46,13 +47,13 @@ export const containerd: EngineFormat = {
     const start = text.trim() === '' ? `${text}version = 2\n` : text;
     const path = [...cri, 'runtimes', added.name];
     const table = formatTable(path, runtimeTable(inherited, added));
-    const withRuntime = append(removeTable(start, path), table);
+    const withRuntime = append(append(removeTable(start, path), builtIn(inherited)), table);
     if (!added.isDefault) return withRuntime;
     return setValue(withRuntime, cri, 'default_runtime_name', added.name);
   },
   remove(text, name, formerDefault): string {
     const cri = criPath(text);
-    const without = removeTable(text, [...cri, 'runtimes', name]);
+    const without = removeBuiltIn(removeTable(text, [...cri, 'runtimes', name]));
     if (containerd.read(text).defaultRuntime !== name) return without;
     if (formerDefault === undefined) return removeValue(without, cri, 'default_runtime_name');
     return setValue(without, cri, 'default_runtime_name', formerDefault);
@@ -144,6 +145,24 @@ function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
       ...(settings.runtime_type === 'io.containerd.runtime.v1.linux' ? { Runtime: path } : {}),
     },
   };
+}
+
+/**
+ * The runtime that containerd has without being told, as text: as soon as a configuration names one runtime, it is
+ * gone, and containerd's CRI plugin does not start without a default runtime.
+ */
+function builtIn(text: string): string {
+  const cri = criPath(text);
+  if (tableAt(parse(text), [...cri, 'runtimes']) !== undefined) return '';
+  return formatTable([...cri, 'runtimes', 'runc'], newRuntime(containerdVersion(text)));
+}
+
+/** The text without that, if no other runtime is left. */
+function removeBuiltIn(text: string): string {
+  const cri = criPath(text);
+  const { runc, ...others } = tableAt(parse(text), [...cri, 'runtimes']) ?? {};
+  const isBuiltIn = Object.keys(others).length === 0 && sameToml(runc, newRuntime(containerdVersion(text)));
+  return isBuiltIn ? removeTable(text, [...cri, 'runtimes', 'runc']) : text;
 }
 
 function newRuntime(version: number): TomlTable {

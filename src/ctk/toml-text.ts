@@ -95,7 +95,7 @@ export const dropInHeading =
 
 /** The text with tables after all that is there. */
 export function append(text: string, added: string): string {
-  if (text === '') return added;
+  if (text === '' || added === '') return text + added;
   return `${text}${text.endsWith('\n') ? '' : '\n'}\n${added}`;
 }
 

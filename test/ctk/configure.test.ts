@@ -1,10 +1,13 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -105,7 +108,10 @@ for (const [engine, title, text, formerDefault] of samples) {
     configure({ engine, file, isDefault: false, name: 'other', path: '/bin/other' });
     applyChanges(planUnconfigure({ engine, file, name }));
     const { runtimes, defaultRuntime } = format.read(read(file));
-    t.deepEqual([...runtimes.keys()].sort(), [...format.read(text).runtimes.keys(), 'other'].sort());
+    const before = [...format.read(text).runtimes.keys()];
+    // containerd's own runc must be named beside another runtime
+    const builtIn = engine === 'containerd' && before.length === 0 ? ['runc'] : [];
+    t.deepEqual([...runtimes.keys()].sort(), [...before, ...builtIn, 'other'].sort());
     t.is(defaultRuntime, formerDefault);
     t.false(read(file).includes(name));
   });
@@ -134,9 +140,15 @@ for (const engine of ['docker', 'containerd', 'crio'] as const) {
 
   test(`${engine}: mode and owner stay, and a symlink is one afterwards`, (t) => {
     const file = write(t, '');
+    const link = join(file, '../link');
+    symlinkSync('config', link);
     chmodSync(file, 0o600);
-    configure({ engine, file, isDefault: true });
-    t.is(statSync(file).mode & 0o777, 0o600);
+    if (process.getuid!() === 0) chownSync(file, 1234, 5678);
+    const { mode, uid, gid } = statSync(file);
+    configure({ engine, file: link, isDefault: true });
+    t.is(readlinkSync(link), 'config');
+    t.like(statSync(file), { mode, uid, gid });
+    t.is(engines[engine].read(read(file)).defaultRuntime, name);
   });
 }
 
@@ -201,7 +213,10 @@ test('containerd before 2: a drop-in has all of the section that it takes the pl
     sandbox_image: 'theirs',
     containerd: {
       default_runtime_name: name,
-      runtimes: { layerhook: { runtime_type: 'io.containerd.runc.v2', options: { BinaryName: path } } },
+      runtimes: {
+        runc: { runtime_type: 'io.containerd.runc.v2' },
+        layerhook: { runtime_type: 'io.containerd.runc.v2', options: { BinaryName: path } },
+      },
     },
   });
   t.deepEqual(planConfigure({ engine: 'containerd', file, name, path, isDefault: true, dropIn: true }), []);

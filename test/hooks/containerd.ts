@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
@@ -13,8 +13,15 @@ export interface ContainerdOptions {
   config?: string;
 }
 
-/** What calls ctr(1) with one containerd. */
-export type Ctr = (...args: string[]) => Promise<Finished>;
+/** A running containerd. */
+export interface Containerd {
+  socket: string;
+  configFile: string;
+  /** calls ctr(1) with it */
+  ctr: (...args: string[]) => Promise<Finished>;
+  /** Ends it, and starts it again with its directories as they are. */
+  restart(): Promise<void>;
+}
 
 const withoutCri = 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n';
 
@@ -22,26 +29,36 @@ const withoutCri = 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"
 export async function startContainerd(
   t: ExecutionContext<unknown>,
   { env = {}, config = withoutCri }: ContainerdOptions = {},
-): Promise<Ctr> {
+): Promise<Containerd> {
   const dir = tmpdir(t);
   const file = join(dir, 'config.toml');
   const socket = join(dir, 'containerd.sock');
   const log = join(dir, 'log');
   mkdirSync(join(dir, 'root'));
   writeFileSync(file, config);
-  const output = openSync(log, 'w');
-  const daemon = spawn(
-    'containerd',
-    ['--config', file, '--root', join(dir, 'root'), '--state', join(dir, 'state'), '--address', socket],
-    { env: { ...process.env, ...env }, stdio: ['ignore', output, output] },
-  );
+  const ctr = (...args: string[]) =>
+    run('ctr', ['--address', socket, '--namespace', 'layerhook-test', ...args]);
+  const start = async () => {
+    const output = openSync(log, 'a');
+    const daemon = spawn(
+      'containerd',
+      ['--config', file, '--root', join(dir, 'root'), '--state', join(dir, 'state'), '--address', socket],
+      { env: { ...process.env, ...env }, stdio: ['ignore', output, output] },
+    );
+    closeSync(output);
+    while ((await ctr('version')).status !== 0) {
+      if (daemon.exitCode !== null) throw new Error(`containerd ended:\n${readFileSync(log, 'utf8')}`);
+      await delay(100);
+    }
+    return daemon;
+  };
+  let daemon = await start();
   t.teardown(() => stop(daemon));
-  const ctr: Ctr = (...args) => run('ctr', ['--address', socket, '--namespace', 'layerhook-test', ...args]);
-  while ((await ctr('version')).status !== 0) {
-    if (daemon.exitCode !== null) throw new Error(`containerd ended:\n${readFileSync(log, 'utf8')}`);
-    await delay(100);
-  }
-  return ctr;
+  const restart = async () => {
+    await stop(daemon);
+    daemon = await start();
+  };
+  return { socket, configFile: file, ctr, restart };
 }
 
 async function stop(daemon: ChildProcess): Promise<void> {

@@ -85,7 +85,11 @@ export function writeSpec(bundle: string, script: string, terminal = false): voi
 }
 
 /** Writes a tar of an image of this machine's programs, as `ctr image import` and `podman load` take it. */
-export function archiveImage(t: ExecutionContext<unknown>, dir: string): { file: string; name: string } {
+export function archiveImage(
+  t: ExecutionContext<unknown>,
+  dir: string,
+  command: readonly string[] = ['/bin/sh'],
+): { file: string; name: string } {
   const rootfs = join(tmpdir(t), 'rootfs');
   mkdirSync(rootfs);
   fillRootfs(rootfs);
@@ -93,7 +97,7 @@ export function archiveImage(t: ExecutionContext<unknown>, dir: string): { file:
   const layer = execFileSync('tar', ['-C', rootfs, '-c', '.'], { maxBuffer: 2 ** 30 });
   const { layout } = buildImage(t, [layer], {
     tag: name,
-    config: { Cmd: ['/bin/sh'] },
+    config: { Cmd: command },
     compression: 'none',
   });
   const file = join(dir, 'image.tar');

@@ -19,7 +19,7 @@ test.serial('containerd with BinaryName: containers have the hooks, and their ex
   const hooks = notingHooks(dir);
   const toml = join(dir, 'runtime.toml');
   writeFileSync(toml, `hooks = "${hooks.file}"\nruntimes = ["runc"]\n`);
-  const ctr = await startContainerd(t, { env: { LAYERHOOK_RUNTIME_CONFIG: toml } });
+  const { ctr } = await startContainerd(t, { env: { LAYERHOOK_RUNTIME_CONFIG: toml } });
   const image = await archiveImage(t, dir);
   await succeed(t, ctr('image', 'import', '--snapshotter', 'native', image.file));
   const id = `layerhook-${basename(dir)}`;
