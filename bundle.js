@@ -66,6 +66,17 @@ const commandsApart = {
   setup: ({ onResolve }) =>
     onResolve({ filter: /^\.\/commands\.cjs$/ }, ({ path }) => ({ path, external: true })),
 };
+/** It only reads TOML. */
+const onlyTomlParser = {
+  name: 'only the parser of @iarna/toml',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^@iarna\/toml$/ }, () => ({ path: 'parser', namespace: 'toml' }));
+    onLoad({ filter: /./, namespace: 'toml' }, () => ({
+      contents: "module.exports = { parse: require('@iarna/toml/parse-string.js') };",
+      resolveDir: '.',
+    }));
+  },
+};
 const table = readFileSync('src/cli/commands/index.ts', 'utf8');
 const loads = [...table.matchAll(importCommand)].map(([load, name]) => `'${name}': () => ${load}`);
 
@@ -88,7 +99,12 @@ await Promise.all([
     outfile: `${outdir}/commands.cjs`,
     plugins: [places, shippedDrivers],
   }),
-  build({ ...common, entryPoints: { runtime: 'hooks/runtime.ts' } }),
+  build({
+    ...common,
+    entryPoints: { runtime: 'hooks/runtime.ts' },
+    external: common.external.filter((name) => name !== '@iarna/toml'),
+    plugins: [onlyTomlParser],
+  }),
   build({
     ...common,
     entryPoints: ['src/layer/apply/worker.ts', 'src/layer/stream/source-worker.ts'],

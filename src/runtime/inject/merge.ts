@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import type { ByteString } from '../../system/bytes.js';
@@ -18,7 +17,7 @@ import {
 } from './json-text.js';
 import { type HookKind, type HookLists, type HookOrder, hookKinds } from './types.js';
 
-/** The annotation that says which hooks were added: the sha256 of their text. */
+/** The annotation that says how many hooks of each kind were added, such as `prestart=1 poststop=2`. */
 export const hooksAnnotation = 'org.layerhook.runtime.hooks';
 
 /** A prestart hook of this name says that hooks have been added; container-hooks-toolkit's mark. */
@@ -52,8 +51,8 @@ export function addHooks(
     .filter(({ items }) => items.length > 0);
   if (missing.length === 0) return undefined;
 
-  const mark = createHash('sha256').update(missing.flatMap(({ items }) => items).join('\n'), 'latin1');
-  const annotation: ByteString = JSON.stringify(`sha256:${mark.digest('hex')}`);
+  const counts = missing.map(({ kind, items }) => `${kind}=${items.length}`).join(' ');
+  const annotation: ByteString = JSON.stringify(counts);
   const annotations = readObject(text, root, 'annotations', file);
   const settings = missing.map(({ kind, items }): Setting => {
     return { key: kind, value: `[${items.join(',')}]`, ...addTo(text, lists.get(kind), items, order) };

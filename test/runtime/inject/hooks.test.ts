@@ -10,7 +10,7 @@ import { hookKinds, noHooks } from '../../../src/runtime/inject/types.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 const spec = {
-  annotations: { 'com.example.department': 'fluid-dynamics', 'org.layerhook.runtime.hooks': 'sha256:0' },
+  annotations: { 'com.example.department': 'fluid-dynamics', 'org.layerhook.runtime.hooks': 'poststop=1' },
   process: { args: ['/sbin/init', '--x'] },
   mounts: [
     { destination: '/proc', type: 'proc' },
@@ -109,7 +109,7 @@ const cases: [when: object, withBinds: boolean, without: boolean][] = [
   [{ annotations: { '^com\\.example\\.department$': '.*fluid-dynamics$' } }, true, true],
   [{ annotations: { '^com\\.example\\.department$': '^fluid$' } }, false, false],
   [{ annotations: { department: 'fluid', other: '.*' } }, false, false],
-  [{ annotations: { '.*': '^sha256' } }, false, false],
+  [{ annotations: { '.*': '^poststop' } }, false, false],
   [{ always: true, hasBindMounts: true }, true, false],
   [{ always: true, commands: ['nothing'] }, false, false],
   [{ commands: ['init'], hasBindMounts: true }, true, false],
