@@ -87,7 +87,7 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     this.#context.lease.close();
-    await this.#context.db.close();
+    this.#context.db.close();
   }
 
   nameOf(layer: LayerIdentity): string {

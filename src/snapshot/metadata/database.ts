@@ -1,11 +1,8 @@
-import type { RootDatabase } from 'lmdb';
 import { LayerhookError } from '../../errors/index.js';
 import { E } from '../../system/errno.js';
-import { loadLmdb } from './lmdb.js';
+import { Environment, type Lmdb } from './environment.js';
 import { isFull, requireSpace, reserveSpace } from './reserve.js';
 
-/** Room in the address space for the metadata, in bytes; the file is as large as what is in it. */
-const MAP_SIZE = 2 ** 30;
 /** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
 export const MAX_KEY_BYTES = 1900;
 
@@ -29,28 +26,21 @@ export interface Writer extends Reader {
  * process that dies inside a transaction undoes it and blocks no other.
  */
 export class Database {
-  readonly #db: RootDatabase<unknown, Buffer>;
+  readonly #environment: Environment;
+  readonly #db: Lmdb;
   readonly #path: string;
   readonly #view: Writer;
+  #isOpen = true;
 
   /** @throws LayerhookError SYSTEM, NO_SPACE */
   constructor(path: string) {
     this.#path = path;
     try {
-      this.#db = loadLmdb().open<unknown, Buffer>({
-        path,
-        noSubdir: true,
-        permissionsMode: 0o600,
-        mapSize: MAP_SIZE,
-        maxReaders: 1024,
-        encoding: 'json',
-        keyEncoding: 'binary',
-        overlappingSync: false,
-        noMetaSync: true,
-      } as Parameters<ReturnType<typeof loadLmdb>['open']>[0]) as RootDatabase<unknown, Buffer>;
+      this.#environment = Environment.open(path);
     } catch (error) {
       throw databaseError(error, path);
     }
+    this.#db = this.#environment.db;
     this.#view = viewOf(this.#db);
     reserveSpace(path);
   }
@@ -79,18 +69,20 @@ export class Database {
   /** As {@link write}, for what frees space afterwards: a full disk does not keep it from doing so. */
   writeToFree<T>(action: (writer: Writer) => T): T {
     try {
-      return this.#db.transactionSync(() => action(this.#view)) as T;
+      return this.#environment.locked(() => this.#db.transactionSync(() => action(this.#view)) as T);
     } catch (error) {
       throw databaseError(error, this.#path);
     }
   }
 
-  async close(): Promise<void> {
-    await this.#db.close();
+  /** Ends the use of it; a second call does nothing. */
+  close(): void {
+    if (this.#isOpen) this.#environment.close();
+    this.#isOpen = false;
   }
 }
 
-function viewOf(db: RootDatabase<unknown, Buffer>): Writer {
+function viewOf(db: Lmdb): Writer {
   return {
     get: <T>(key: Buffer) => db.get(key) as T | undefined,
     range: <T>(prefix: Buffer) => entries<T>(db, prefix),
@@ -99,7 +91,7 @@ function viewOf(db: RootDatabase<unknown, Buffer>): Writer {
   };
 }
 
-function* entries<T>(db: RootDatabase<unknown, Buffer>, prefix: Buffer): Generator<[Buffer, T]> {
+function* entries<T>(db: Lmdb, prefix: Buffer): Generator<[Buffer, T]> {
   const end = Buffer.from(prefix);
   end[end.length - 1]! += 1;
   for (const { key, value } of db.getRange({ start: prefix, end })) yield [key, value as T];
