@@ -10,7 +10,11 @@ import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { startContainerd } from '../hooks/containerd.js';
 import { archiveImage, notingHooks } from '../hooks/containers.js';
+import { launcher } from '../hooks/wrapper.js';
 import { callCri, firstText, message } from './cri.js';
+
+/** The hook in the container leaves no trace outside of it. */
+const outside = ['prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop'];
 
 /** layerhook-runtime installed by ctk, with settings and hooks that note that they are called. */
 async function install(t: ExecutionContext) {
@@ -49,13 +53,7 @@ test.serial('containerd runs a pod by the name of the new runtime, with its hook
   const reference = message({ 1: id });
   await callCri(socket, 'StopPodSandbox', reference);
   await callCri(socket, 'RemovePodSandbox', reference);
-  t.deepEqual(hooks.called('/nonexistent'), [
-    'prestart',
-    'createRuntime',
-    'createContainer',
-    'poststart',
-    'poststop',
-  ]);
+  t.deepEqual(hooks.called('/nonexistent'), outside);
   await succeed(t, layerhook(['ctk', 'runtime', 'unconfigure', ...ours]));
   t.is(readFileSync(configFile, 'utf8'), config);
 });
@@ -96,7 +94,11 @@ test.serial('docker runs a container by the name of the new runtime, with its ho
   if (!requires(t, 'root', 'dockerd', 'docker', 'runc', 'skopeo')) return;
   const { dir, hooks, path } = await install(t);
   const configFile = join(dir, 'daemon.json');
-  const original = '{\n  "log-level": "warn"\n}\n';
+  // with a runtime as in the README of oci-add-hooks
+  const other = notingHooks(tmpdir(t));
+  const runtimeArgs = ['--hook-config-path', other.file, '--runtime-path', 'runc'];
+  const runtimes = { 'add-hooks': { path: launcher, runtimeArgs } };
+  const original = JSON.stringify({ 'log-level': 'warn', runtimes }, null, 2);
   writeFileSync(configFile, original);
   const ours = ['--runtime', 'docker', '--config-file', configFile];
   await succeed(t, layerhook(['ctk', 'runtime', 'configure', ...ours, '--path', path, '--default']));
@@ -115,25 +117,17 @@ test.serial('docker runs a container by the name of the new runtime, with its ho
   await succeed(t, run('skopeo', copy));
   await succeed(t, docker('load', '--input', archive));
   const command = ['sh', '-c', 'test -e /started && echo started; exit 3'];
-  const finished = await docker(
-    'run',
-    '--rm',
-    '--runtime',
-    'layerhook',
-    '--network',
-    'none',
-    'layerhook:test',
-    ...command,
-  );
-  t.is(finished.stdout, 'started\n', finished.stderr);
-  t.is(finished.status, 3);
-  t.deepEqual(hooks.called('/nonexistent'), [
-    'prestart',
-    'createRuntime',
-    'createContainer',
-    'poststart',
-    'poststop',
-  ]);
+  const runWith = (runtime: string) =>
+    docker('run', '--rm', '--runtime', runtime, '--network', 'none', 'layerhook:test', ...command);
+  for (const [runtime, noted] of [
+    ['layerhook', hooks],
+    ['add-hooks', other],
+  ] as const) {
+    const finished = await runWith(runtime);
+    t.is(finished.stdout, 'started\n', finished.stderr);
+    t.is(finished.status, 3);
+    t.deepEqual(noted.called('/nonexistent'), outside);
+  }
   await succeed(t, layerhook(['ctk', 'runtime', 'unconfigure', ...ours]));
   t.is(readFileSync(configFile, 'utf8'), original);
 });

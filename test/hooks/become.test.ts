@@ -167,3 +167,24 @@ test('it works through a symlink, as npm links it, and without an environment', 
   t.is(`${stdout}${stderr}`, 'hello\n');
   t.is(code, 0);
 });
+
+for (const argv of [
+  status,
+  ['/bin/cat', '/proc/self/environ', '/proc/self/limits'],
+  ['/bin/ls', '/proc/self/fd'],
+]) {
+  test(`where /bin/sh is bash: ${argv.join(' ')}`, async (t) => {
+    if (!requires(t, 'python3', 'bash')) return;
+    const prepare = `${ownFiles}
+os.dup2(os.open('/etc/passwd', os.O_RDONLY), 7)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 4000))
+env[b'A.B'] = b'1'`;
+    const [program, ...args] = argv;
+    const direct = await after(prepare, argv);
+    const bash = ['/bin/bash', '--posix', launcher, ...setUp(t).flags(program!), ...args];
+    t.deepEqual(await after(prepare, bash), direct);
+    t.is(direct.status, 0);
+  });
+}
