@@ -1,5 +1,7 @@
 /** `layerhook/driver`: what a driver needs at every call, without loading what unpacks and repacks. */
+export type { Logger } from './engine/log.js';
 export * from './engine/points.js';
+export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';
 export { chainIDs } from './image/chain.js';
 export type * from './image/types.js';

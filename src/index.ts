@@ -1,5 +1,8 @@
 /** The public API of layerhook: what a library user, a hook module or a driver may import. */
+
+export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/append.js';
 export { type ApplyLayerOptions, applyLayer } from './engine/apply-layer.js';
+export { type ArchiveRequest, archiveUpperdir } from './engine/archive.js';
 export { type BundleEntry, listBundles } from './engine/bundle-list.js';
 export {
   type BundleMountResult,
@@ -18,7 +21,15 @@ export { verifyLayer } from './engine/verify-layer.js';
 export * from './errors/index.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
 export { newImage } from './image/new.js';
+export { parseImageReference } from './image/references.js';
 export type * from './image/types.js';
+export {
+  type GenerateOptions,
+  generateLayer,
+  generateTree,
+  type TreeOptions,
+  writeTarFile,
+} from './layer/generate/index.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export * from './system/bytes.js';

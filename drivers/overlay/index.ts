@@ -56,6 +56,10 @@ function mountingDriver(store: DriverStore): Driver {
         await images.get(context.rootfs)?.discard();
         await removeBundle(store, context);
       },
+      'runtime.ociv1.container.poststop-archive': async (context) => {
+        const { archiveUpper } = await import('./archive/index.js');
+        return archiveUpper(context);
+      },
     },
     async close() {
       for (const layers of images.values()) await layers.discard();

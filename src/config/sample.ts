@@ -61,9 +61,17 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   changes: [{ path: 'etc/hosts', kind: 'modify' }],
   layer: null,
   state: { ociVersion: '1.2.1', id: 'box', status: 'stopped', pid: 0, bundle: '/srv/bundle' },
+  name: 'data',
+  key: '3f0c2f6e5c1d',
+  mountPoint: '/data',
   upperdir: '/srv/store/7/fs',
+  lowerdirs: ['/srv/store/6/fs'],
+  overlay: 'trusted',
   destination: '/srv/archive/box',
   method: 'tar',
+  whiteout: 'overlay',
+  owner: '',
+  replace: false,
 };
 
 /** A context of a point with made-up values: what `hooks check` shows, and the documentation. */

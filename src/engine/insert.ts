@@ -1,11 +1,8 @@
-import { openLayout } from '../image/layout.js';
-import { ImageMutation } from '../image/mutate.js';
-import { parseImageReference } from '../image/references.js';
-import { resolveReference } from '../image/resolve.js';
-import type { Descriptor, Digest, Platform } from '../image/types.js';
+import type { Platform } from '../image/types.js';
 import type { Compression, MapOptions } from '../layer/types.js';
 import { fromText } from '../system/bytes.js';
-import { type HistoryOptions, historyEntry } from './history.js';
+import { type AppendResult, appendLayer } from './append.js';
+import type { HistoryOptions } from './history.js';
 import type { Logger } from './log.js';
 import { unmapped } from './operation.js';
 
@@ -34,12 +31,7 @@ export interface InsertLayerOptions {
   log?: Logger | undefined;
 }
 
-export interface InsertResult {
-  manifest: Descriptor;
-  tag: string;
-  layer: Descriptor;
-  diffID: Digest;
-}
+export type InsertResult = AppendResult;
 
 /**
  * Puts a layer on top of an image that adds a file or directory of this host, or deletes a path; umoci-insert(1).
@@ -48,25 +40,11 @@ export interface InsertResult {
  */
 export async function insertLayer(options: InsertLayerOptions): Promise<InsertResult> {
   const { generateInsertLayer } = await import('../layer/generate/insert.js');
-  const { chooseCompression, writeLayer } = await import('../layer/generate/write-layer.js');
-  const { path, tag: from } = parseImageReference(options.image);
-  const { tag = from, source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
-  const layout = openLayout(path, signal && { signal });
-  try {
-    const image = resolveReference(layout, from, options.platform && { platform: options.platform });
-    const target = fromText(options.target);
-    const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, signal, log });
-    const compression = await chooseCompression(options.compress ?? 'auto', image.manifest);
-    const { descriptor, diffID } = await writeLayer(layout, tar, compression, { signal });
-    const mutation = new ImageMutation(layout, image);
-    const history = historyEntry(options.history, sourceDateEpoch, {
-      createdBy: 'layerhook insert',
-      author: image.config.author,
-    });
-    mutation.addLayer({ descriptor, diffID, ...(history && { history }) });
-    const manifest = (await mutation.commit(tag)).at(-1)!;
-    return { manifest, tag, layer: descriptor, diffID };
-  } finally {
-    await layout.close();
-  }
+  const { source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
+  const target = fromText(options.target);
+  const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, signal, log });
+  const { image, tag, platform, compress, history } = options;
+  const createdBy = 'layerhook insert';
+  const layer = { tar, compress, history, createdBy, sourceDateEpoch };
+  return (await appendLayer({ image, tag, platform, ...layer, signal }))!;
 }

@@ -290,9 +290,20 @@ export const points = {
       ...base,
       ...({
         state: { type: 'object', says: 'state of the container, runtime-spec runtime.md' },
+        name: { type: 'string', says: 'what the annotations call this archive' },
+        key: { type: 'string', says: 'the same when called again for the same stop of the container' },
+        mountPoint: { type: 'path', says: 'where in the container the overlay was mounted' },
         upperdir: { type: 'path', says: 'the directory that has the changes' },
-        destination: { type: 'path', says: 'where the archive goes' },
-        method: { type: 'string', says: 'how it is archived' },
+        lowerdirs: { type: 'paths', says: 'highest first; empty where nobody knows them any more' },
+        overlay: { type: 'string', says: 'who wrote the upperdir: `trusted`, `user` (userxattr) or `fuse`' },
+        destination: { type: 'path', says: 'where the archive goes; for `oci` with `:TAG` behind it' },
+        method: { type: 'string', says: '`copy`, `tar`, `tar.gz`, `tar.zst` or `oci`' },
+        whiteout: { type: 'string', says: 'of a tar: `overlay`, as in the upperdir, or `oci`, as in layers' },
+        owner: { type: 'string', says: 'of files in a tar: `UID`, `UID:GID`, or empty for their own' },
+        replace: {
+          type: 'boolean',
+          says: 'a directory at `destination` is an older archive, to be replaced',
+        },
       } as const satisfies Own<PoststopContext, BaseContext>),
     },
     result: {

@@ -98,11 +98,30 @@ export interface RefreshContext extends ImageContext {
 export type RemoveContext = BundleContext;
 
 export interface PoststopContext extends BaseContext {
-  /** container state as the OCI runtime gives it to a poststop hook */
+  /** container state as the OCI runtime gives it to a poststop hook; runtime-spec runtime.md, "State" */
   state: Record<string, unknown>;
+  /** what the annotations call this archive */
+  name: string;
+  /** the same when the hook is called again for the same stop of the container */
+  key: string;
+  /** path in the container at which the overlay was mounted */
+  mountPoint: string;
+  /** the directory that has the changes */
   upperdir: string;
+  /** highest first; empty where nobody knows them any more */
+  lowerdirs: string[];
+  /** which overlayfs wrote the upperdir: `trusted`, `user` (mount option userxattr) or `fuse` (fuse-overlayfs) */
+  overlay: string;
+  /** where the archive goes: an absolute path, for the method `oci` with `:TAG` behind it */
   destination: string;
+  /** `copy`, `tar`, `tar.gz`, `tar.zst` or `oci` */
   method: string;
+  /** whiteouts in a tar: `overlay`, as they are in the upperdir, or `oci`, as they are in layers */
+  whiteout: string;
+  /** whose the files in a tar are to be: `UID`, `UID:GID`, or empty for their own */
+  owner: string;
+  /** a directory at `destination` is an archive made before, in whose place this one may come */
+  replace: boolean;
 }
 
 export interface TrySkipResult {

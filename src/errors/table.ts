@@ -13,6 +13,17 @@ export const errorTable = {
     hint: 'nothing half done was left behind; run it again',
     exit: 130,
   },
+  ARCHIVE_CONTAINER: {
+    message: 'nothing can be archived: {reason}',
+    hint: 'archive_overlay is a poststop hook: the OCI runtime gives it the state of the container; docs/archive-overlay.md',
+    exit: 1,
+  },
+  ARCHIVE_DESTINATION: { message: 'cannot archive to {path}: {reason}', hint: '{expected}', exit: 1 },
+  ARCHIVE_UPPERDIR: {
+    message: 'no upperdir of {mountPoint} to archive: {reason}',
+    hint: 'the mount point must be the destination of an overlay mount of the container, with rw=true',
+    exit: 1,
+  },
   BLOB_DIGEST: {
     message: 'blob {digest} in {path} is corrupt: its content hashes to {actual}',
     hint: 'fetch the image again; the layout holds other bytes than its index says',

@@ -1,4 +1,4 @@
-import { closeSync, constants, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
 import type { ByteString } from './bytes.js';
 import { E } from './errno.js';
 import { type AtPath, check, cString, libcFunction, result, syscallFunction } from './libc.js';
@@ -36,6 +36,8 @@ export const S = {
 export const AT_REMOVEDIR = 0x200;
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 
 const native = {
   openat: libcFunction<[...AtPath, flags: number, mode: number]>('openat', 'int', [
@@ -67,6 +69,7 @@ const native = {
     'long',
     'long',
   ]),
+  lseek: libcFunction<[fd: number, offset: number, whence: number]>('lseek', 'long', ['int', 'int64', 'int']),
   readlinkat: libcFunction<[...AtPath, out: Buffer, size: number]>('readlinkat', 'long', [
     'int',
     'void*',
@@ -173,6 +176,26 @@ export function writeAll(fd: number, data: Uint8Array, position: number | null):
   for (let done = 0; done < data.length; ) {
     done += writeSync(fd, data, done, data.length - done, position === null ? null : position + done);
   }
+}
+
+/**
+ * Where the next bytes are in a file that are no hole, from `offset` on; lseek(2), SEEK_DATA.
+ *
+ * @returns null if only a hole or nothing follows
+ */
+export function nextData(fd: number, offset: number): number | null {
+  const found = result(native.lseek(fd, offset, SEEK_DATA));
+  return found === -E.ENXIO ? null : check(found, 'lseek', `fd ${fd}`);
+}
+
+/** Where the next hole begins from `offset` on, at the latest the end of the file; lseek(2), SEEK_HOLE. */
+export function nextHole(fd: number, offset: number): number {
+  return check(result(native.lseek(fd, offset, SEEK_HOLE)), 'lseek', `fd ${fd}`);
+}
+
+/** Makes a file so long; what is new is a hole. ftruncate(2). */
+export function ftruncate(fd: number, size: number): void {
+  ftruncateSync(fd, size);
 }
 
 /** Closes a file descriptor that is no longer written to: errors of close(2) mean nothing then. */

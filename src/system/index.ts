@@ -18,4 +18,5 @@ export * from './overlay-options.js';
 export * from './readdir.js';
 export * from './remove.js';
 export * from './stat.js';
+export * from './syslog.js';
 export * from './xattr.js';

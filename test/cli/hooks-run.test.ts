@@ -94,8 +94,11 @@ test('hooks run: a delta of a bundle, with names that are not UTF-8', (t) => {
 test('hooks run: fields of --context count, and what is missing is named', (t) => {
   const point = 'runtime.ociv1.container.poststop-archive';
   const { dir, run, context } = setup(t, point, `echo '{"archived": "/a"}'`);
-  t.regex(run(point).stderr, /needs state, upperdir, destination, method in --context/);
-  const fields = { state: { id: 'x' }, upperdir: '/u', destination: '/d', method: 'tar' };
+  t.regex(run(point).stderr, /needs state, name, key, mountPoint, upperdir, .*, replace in --context/);
+  const fields = {
+    ...{ state: { id: 'x' }, name: 'a', key: 'k', mountPoint: '/m', upperdir: '/u', lowerdirs: ['/l'] },
+    ...{ overlay: 'trusted', destination: '/d', method: 'tar', whiteout: 'oci', owner: '', replace: false },
+  };
   const file = write(dir, 'context.json', JSON.stringify(fields));
   t.like(run('--context', file, point).json, { handled: true, result: { archived: '/a' } });
   t.deepEqual(context(), { point, ...fields });

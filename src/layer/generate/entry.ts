@@ -15,6 +15,10 @@ export interface EntryOptions {
   sourceDateEpoch?: number | undefined;
   /** keep the fractions of times in PAX headers. By default they are cut off, as umoci does: some readers stumble */
   subsecond?: boolean | undefined;
+  /** whose all files are instead of their own */
+  owner?: { uid?: number | undefined; gid?: number | undefined } | undefined;
+  /** the name in the tar of an extended attribute, null to leave it out; default: as it is */
+  xattrName?: ((name: ByteString) => ByteString | null) | undefined;
   log?: Logger | undefined;
 }
 
@@ -39,7 +43,7 @@ export function readEntry(
     type,
     size: type === 'file' ? stat.size : 0,
     mode: stat.mode,
-    ...layerOwner(path, stat, options.map, xattrs.get(rootlessXattr)),
+    ...ownerOf(path, stat, xattrs, options),
     uname: '',
     gname: '',
     mtime: layerTime(stat, options),
@@ -48,6 +52,18 @@ export function readEntry(
     devMinor: stat.rdevMinor,
     xattrs: layerXattrs(path, xattrs, options),
   };
+}
+
+function ownerOf(
+  path: ByteString,
+  stat: StatBuffer,
+  xattrs: ReadonlyMap<ByteString, Buffer>,
+  { map, owner }: EntryOptions,
+): { uid: number; gid: number } {
+  const { uid, gid } = owner ?? {};
+  if (uid !== undefined && gid !== undefined) return { uid, gid };
+  const own = layerOwner(path, stat, map, xattrs.get(rootlessXattr));
+  return { uid: uid ?? own.uid, gid: gid ?? own.gid };
 }
 
 function layerTime(
@@ -62,11 +78,12 @@ function layerTime(
 function layerXattrs(
   path: ByteString,
   onDisk: ReadonlyMap<ByteString, Buffer>,
-  { map, log = silentLogger }: EntryOptions,
+  { map, xattrName, log = silentLogger }: EntryOptions,
 ): Map<ByteString, Buffer> {
   const kept = new Map<ByteString, Buffer>();
-  for (const [name, value] of onDisk) {
-    if (isHostXattr(name) || (map.rootless && name === rootlessXattr)) continue;
+  for (const [diskName, value] of onDisk) {
+    const name = xattrName === undefined ? diskName : xattrName(diskName);
+    if (name === null || isHostXattr(name) || (map.rootless && name === rootlessXattr)) continue;
     const problem = xattrProblem(name, value);
     if (problem === undefined) kept.set(name, portableXattr(name, value));
     else

@@ -2,6 +2,7 @@ import type { ByteString } from '../../system/bytes.js';
 import type { Change } from '../types.js';
 import { withAllNames } from './hardlinks.js';
 import { type PackOptions, tarOf, writePlan } from './pack.js';
+import { prefixed } from './paths.js';
 import { planLayer } from './plan.js';
 import { RootfsReader } from './rootfs.js';
 
@@ -11,6 +12,10 @@ export interface GenerateOptions extends PackOptions {
   changes: readonly Change[];
   /** whether another name of a changed hardlinked file may be added to the layer; default: all are */
   mayAdd?: ((path: ByteString) => boolean) | undefined;
+  /** paths at which the rootfs has a whiteout of an overlay: as if nothing were there */
+  hidden?: ReadonlySet<ByteString> | undefined;
+  /** what stands before all names in the tar, such as `./`; default: nothing */
+  prefix?: string | undefined;
 }
 
 /**
@@ -24,17 +29,14 @@ export interface GenerateOptions extends PackOptions {
  * LAYER_PATH for what a layer cannot hold; ID_UNMAPPED; ABORTED; SYSTEM.
  */
 export async function* generateLayer(options: GenerateOptions): AsyncGenerator<Buffer> {
-  const { rootfs, changes, mayAdd = () => true } = options;
+  const { rootfs, changes, mayAdd = () => true, hidden, prefix = '' } = options;
   const reader = new RootfsReader(rootfs);
   try {
     yield* tarOf(async (writer) => {
       const all = withAllNames(rootfs, reader, changes, mayAdd);
-      await writePlan(
-        reader,
-        writer,
-        planLayer(all, (path) => reader.lookup(path)),
-        options,
-      );
+      const plan = planLayer(all, (path) => (hidden?.has(path) ? null : reader.lookup(path)));
+      const whiteouts = plan.whiteouts.map((name) => prefix + name);
+      await writePlan(reader, writer, { ...plan, whiteouts }, options, prefixed(prefix));
     });
   } finally {
     reader.close();

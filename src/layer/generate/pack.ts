@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { silentLogger } from '../../engine/log.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
-import { close } from '../../system/files.js';
+import { close, S } from '../../system/files.js';
 import { StatBuffer } from '../../system/stat.js';
 import type { TarEntry } from '../types.js';
 import { readContent } from './content.js';
@@ -125,7 +125,7 @@ class Packer {
   async #packFile(path: ByteString, fd: number | null): Promise<void> {
     const { onPacked } = this.#options;
     const stat = this.#stat;
-    const inode = hasOtherNames(stat) ? inodeOf(stat) : undefined;
+    const inode = hasOtherNames(stat) && !isWhiteout(stat) ? inodeOf(stat) : undefined;
     const first = inode === undefined ? undefined : this.#firstNames.get(inode);
     const xattrs = this.#reader.xattrs(path);
     const read = readEntry(this.#reader, path, stat, xattrs, this.#options);
@@ -150,6 +150,11 @@ class Packer {
     const link = entry.type === 'symlink' && { link: entry.linkname };
     onPacked?.({ path, stat, xattrs, ...link, ...(sha256 !== undefined && { sha256 }) });
   }
+}
+
+/** overlayfs gives all of its whiteouts one inode, but each is a file by itself; overlayfs.rst, "whiteouts". */
+function isWhiteout(stat: StatBuffer): boolean {
+  return stat.type === S.IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
 }
 
 function* hashed(chunks: Iterable<Buffer>, hash: Hash | undefined): Generator<Buffer> {

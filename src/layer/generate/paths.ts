@@ -45,6 +45,11 @@ export function baseName(path: ByteString): ByteString {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
+/** Names for a tar: with something before them, all but `.`, the rootfs itself. */
+export function prefixed(prefix: string): (path: ByteString) => ByteString {
+  return (path) => (path === '.' ? path : prefix + path);
+}
+
 function isClean(path: ByteString): boolean {
   return path === '.' || (path !== '' && !/(^|\/)(\.?\.?(\/|$))|\0/.test(path));
 }

@@ -1,0 +1,216 @@
+import { readSync } from 'node:fs';
+import { LayerhookError, type Logger } from 'layerhook/driver';
+import {
+  AT_FDCWD,
+  type ByteString,
+  close,
+  fchmod,
+  fchmodat,
+  fchown,
+  fchownat,
+  fromText,
+  ftruncate,
+  futimens,
+  linkat,
+  mkdirat,
+  mknodat,
+  nextData,
+  nextHole,
+  O,
+  openat,
+  pathIn,
+  readDirectory,
+  readlinkat,
+  StatBuffer,
+  SystemError,
+  showBytes,
+  statAt,
+  statFd,
+  symlinkat,
+  UTIME_OMIT,
+  utimensat,
+  writeAll,
+} from 'layerhook/system';
+import { copyXattrs } from './copy-xattrs.js';
+
+export interface CopyOptions {
+  signal: AbortSignal;
+  log: Logger;
+}
+
+export interface Copied {
+  /** of content */
+  bytes: number;
+  entries: number;
+}
+
+const maxDepth = 2048;
+const chunk = Buffer.allocUnsafe(1024 * 1024);
+
+/**
+ * Makes a directory that is as another one: every type of file, owner, mode, modification time in nanoseconds, extended
+ * attributes, hardlinks within, holes. Files are opened by their directory, no symlink is followed.
+ *
+ * @param from path of a directory
+ * @param to path at which nothing is
+ * @throws LayerhookError SYSTEM, NO_SPACE, FILE_CHANGED, LIMIT_EXCEEDED
+ */
+export function copyTree(from: string, to: string, options: CopyOptions): Copied {
+  const copier = new TreeCopier(from, to, options);
+  try {
+    return copier.copy();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw failure(error, `${from}/${showBytes(copier.at)}`, to);
+  }
+}
+
+class TreeCopier {
+  readonly #from: string;
+  readonly #to: string;
+  readonly #options: CopyOptions;
+  /** where the first name of a file with several is in the copy, by device and inode */
+  readonly #links = new Map<string, ByteString>();
+  #root = -1;
+  #bytes = 0;
+  #entries = 0;
+  /** what is copied, for errors */
+  at: ByteString = '.';
+
+  constructor(from: string, to: string, options: CopyOptions) {
+    this.#from = from;
+    this.#to = to;
+    this.#options = options;
+  }
+
+  copy(): Copied {
+    const source = openat(AT_FDCWD, fromText(this.#from), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    try {
+      mkdirat(AT_FDCWD, fromText(this.#to), 0o700);
+      this.#root = openat(AT_FDCWD, fromText(this.#to), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+      try {
+        this.#fillDirectory(source, this.#root, '', 0);
+      } finally {
+        close(this.#root);
+      }
+    } finally {
+      close(source);
+    }
+    return { bytes: this.#bytes, entries: this.#entries };
+  }
+
+  #fillDirectory(source: number, target: number, prefix: ByteString, depth: number): void {
+    if (depth > maxDepth)
+      throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#from}`, limit: maxDepth });
+    this.#options.signal.throwIfAborted();
+    const stat = new StatBuffer();
+    statFd(source, stat);
+    for (const { name } of readDirectory(source)) {
+      this.at = prefix + name;
+      this.#copyEntry(source, target, name, prefix, depth);
+    }
+    this.at = prefix;
+    this.#finish(source, target, stat);
+  }
+
+  #copyEntry(source: number, target: number, name: ByteString, prefix: ByteString, depth: number): void {
+    const stat = new StatBuffer();
+    if (!statAt(source, name, stat)) throw changed(prefix + name);
+    if (stat.isDirectory) this.#copyDirectory(source, target, name, prefix, depth);
+    else if (!this.#linked(stat, target, name, prefix + name)) {
+      if (stat.isFile) this.#copyFile(source, target, name, stat);
+      else this.#copySpecial(source, target, name, stat);
+    }
+    this.#entries += 1;
+  }
+
+  #copyDirectory(source: number, target: number, name: ByteString, prefix: ByteString, depth: number): void {
+    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+    const from = openat(source, name, flags);
+    try {
+      mkdirat(target, name, 0o700);
+      const to = openat(target, name, flags);
+      try {
+        this.#fillDirectory(from, to, `${prefix}${name}/`, depth + 1);
+      } finally {
+        close(to);
+      }
+    } finally {
+      close(from);
+    }
+  }
+
+  /** Whether it is another name of what has been copied, and so a link now. */
+  #linked(stat: StatBuffer, target: number, name: ByteString, path: ByteString): boolean {
+    if (stat.nlink < 2) return false;
+    const inode = `${stat.devMajor}:${stat.devMinor}:${stat.ino}`;
+    const first = this.#links.get(inode);
+    if (first === undefined) {
+      this.#links.set(inode, path);
+      return false;
+    }
+    linkat(this.#root, first, target, name);
+    return true;
+  }
+
+  #copyFile(source: number, target: number, name: ByteString, expected: StatBuffer): void {
+    const from = openat(source, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
+    try {
+      const stat = new StatBuffer();
+      statFd(from, stat, name);
+      if (!stat.isFile || stat.ino !== expected.ino) throw changed(this.at);
+      const to = openat(target, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600);
+      try {
+        this.#copyContent(from, to, stat.size);
+        this.#finish(from, to, stat);
+      } finally {
+        close(to);
+      }
+    } finally {
+      close(from);
+    }
+  }
+
+  #copyContent(from: number, to: number, size: number): void {
+    for (let at = nextData(from, 0); at !== null && at < size; at = nextData(from, at)) {
+      const end = Math.min(nextHole(from, at), size);
+      while (at < end) {
+        const count = readSync(from, chunk, 0, Math.min(chunk.length, end - at), at);
+        if (count === 0) throw changed(this.at);
+        writeAll(to, chunk.subarray(0, count), at);
+        at += count;
+      }
+    }
+    ftruncate(to, size);
+    this.#bytes += size;
+  }
+
+  #finish(from: number, to: number, stat: StatBuffer): void {
+    fchown(to, stat.uid, stat.gid, this.at);
+    copyXattrs(from, to, this.at, this.#options.log);
+    fchmod(to, stat.mode, this.at);
+    futimens(to, 0, UTIME_OMIT, stat.mtimeSec, stat.mtimeNsec, this.at);
+  }
+
+  /** Symlinks, devices (overlayfs' whiteouts are some), fifos, sockets. */
+  #copySpecial(source: number, target: number, name: ByteString, stat: StatBuffer): void {
+    if (stat.isSymlink) symlinkat(readlinkat(source, name), target, name);
+    else mknodat(target, name, stat.type | 0o600, stat.rdevMajor, stat.rdevMinor);
+    fchownat(target, name, stat.uid, stat.gid);
+    copyXattrs(pathIn(source, name), pathIn(target, name), this.at, this.#options.log);
+    if (!stat.isSymlink) fchmodat(target, name, stat.mode);
+    utimensat(target, name, 0, UTIME_OMIT, stat.mtimeSec, stat.mtimeNsec);
+  }
+}
+
+function changed(path: ByteString): LayerhookError {
+  return new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
+}
+
+function failure(error: SystemError, file: string, to: string): LayerhookError {
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+    return new LayerhookError('NO_SPACE', { path: to }, error);
+  const what = `cannot copy ${file} to ${to} (${error.syscall})`;
+  const expected = 'the destination must take owners, devices and extended attributes; or archive to a tar';
+  return new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
+}

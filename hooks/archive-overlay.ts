@@ -1,0 +1,92 @@
+/**
+ * archive_overlay: a poststop hook of OCI runtimes, which archives what a container changed in overlay mounts.
+ * docs/archive-overlay.md
+ *
+ * It finds out what is asked and which upperdir is meant; what archives it is whoever handles the lifecycle point
+ * runtime.ociv1.container.poststop-archive.
+ */
+import { readFileSync, writeSync } from 'node:fs';
+import { isLayerhookError, LayerhookError, type Logger } from 'layerhook/driver';
+import { type Arguments, help, readArguments } from './archive/arguments.js';
+import { openLog } from './archive/log.js';
+import { defaultStateDir, settleHome } from './archive/places.js';
+import { Records } from './archive/records.js';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<number> {
+  let args: Arguments;
+  try {
+    args = readArguments(argv);
+  } catch (error) {
+    writeSync(2, `archive_overlay: ${show(error)}\n`);
+    return 1;
+  }
+  if (args.command === 'help') return print(help);
+  if (args.command === 'version') return print(`archive_overlay version ${version()}\n`);
+  const log = await openLog(args);
+  try {
+    const failed = await work(args, log);
+    log.info(failed === 0 ? 'Done' : `${failed} archives are missing: archive_overlay retry makes them`);
+    return failed === 0 ? 0 : 1;
+  } catch (error) {
+    log.error(show(error));
+    return 1;
+  }
+}
+
+async function work(args: Arguments, log: Logger): Promise<number> {
+  log.info(`Run archive_overlay ${version()}`);
+  settleHome();
+  const { command, containers, mountProgram, hooksFile } = args;
+  const means = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log };
+  if (command !== 'retry') {
+    const { archiveContainer } = await import('./archive/run.js');
+    return archiveContainer(readInput(), { ...means, mountProgram });
+  }
+  if (means.records === null) return 1;
+  const { retryArchives } = await import('./archive/retry.js');
+  return retryArchives(means.records, containers, means);
+}
+
+function openRecords({ stateDir = defaultStateDir() }: Arguments, log: Logger): Records | null {
+  try {
+    return new Records(stateDir);
+  } catch (error) {
+    log.warn(`Cannot record results in ${stateDir}: ${(error as Error).message}`);
+    return null;
+  }
+}
+
+function readInput(): string {
+  try {
+    return readFileSync(0, 'utf8');
+  } catch (error) {
+    const reason = `standard input cannot be read: ${(error as Error).message}`;
+    throw new LayerhookError('ARCHIVE_CONTAINER', { reason }, error);
+  }
+}
+
+/** An engine that loses patience ends the hook: what is half done is then removed, and can be retried. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => controller.abort(new LayerhookError('ABORTED', { what: 'archiving' })));
+  return controller.signal;
+}
+
+function print(text: string): number {
+  writeSync(1, text);
+  return 0;
+}
+
+function show(error: unknown): string {
+  return isLayerhookError(error)
+    ? `${error.message} (${error.hint})`
+    : `internal error: ${(error as Error).stack}`;
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,105 @@
+import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { LayerhookError } from 'layerhook/driver';
+
+/** A mount as config.json has it; runtime-spec config.md, "Mounts". */
+export interface SpecMount {
+  destination: string;
+  type: string;
+  source: string;
+  options: string[];
+}
+
+/** A container that has stopped: what its runtime and its config.json say. */
+export interface Container {
+  id: string;
+  bundle: string;
+  /** whole, as the runtime gave it */
+  state: Record<string, unknown>;
+  /** those of config.json, and of the state where that has none of the name */
+  annotations: Record<string, string>;
+  mounts: SpecMount[];
+  /** absolute path of the root filesystem, or '' */
+  rootfs: string;
+  /** when config.json was written, in nanoseconds: engines write it at each start */
+  started: string;
+}
+
+/**
+ * Reads the state that a hook is given (runtime-spec runtime.md, "State"), and the config.json of its bundle.
+ *
+ * @throws LayerhookError ARCHIVE_CONTAINER
+ */
+export function readContainer(text: string): Container {
+  const state = parse(text, 'the state of the container');
+  const { id, bundle } = state;
+  if (typeof id !== 'string' || id === '') throw unusable('the state of the container has no id');
+  if (typeof bundle !== 'string' || bundle === '')
+    throw unusable(`the state of container ${id} names no bundle`);
+  if (!isAbsolute(bundle)) throw unusable(`the bundle ${bundle} of container ${id} is no absolute path`);
+  const file = join(bundle, 'config.json');
+  const spec = parse(readConfig(file, id), file);
+  return {
+    id,
+    bundle,
+    state,
+    annotations: { ...texts(state.annotations), ...texts(spec.annotations) },
+    mounts: readMounts(spec.mounts),
+    rootfs: readRootfs(spec.root, bundle),
+    started: String(statSync(file, { bigint: true }).mtimeNs),
+  };
+}
+
+function readConfig(file: string, id: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw unusable(`the state of container ${id} leads to ${file}, which cannot be read (${code})`, error);
+  }
+}
+
+function parse(text: string, what: string): Record<string, unknown> {
+  if (text.trim() === '') throw unusable(`${what} is empty`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw unusable(`${what} is not JSON: ${(error as Error).message}`, error);
+  }
+  if (!isObject(value)) throw unusable(`${what} is no JSON object`);
+  return value;
+}
+
+function readMounts(mounts: unknown): SpecMount[] {
+  if (!Array.isArray(mounts)) return [];
+  return mounts.filter(isObject).map(({ destination, type, source, options }) => ({
+    destination: text(destination),
+    type: text(type),
+    source: text(source),
+    options: Array.isArray(options) ? options.filter((option) => typeof option === 'string') : [],
+  }));
+}
+
+function readRootfs(root: unknown, bundle: string): string {
+  const path = isObject(root) ? text(root.path) : '';
+  if (path === '') return '';
+  return isAbsolute(path) ? path : join(bundle, path);
+}
+
+function texts(value: unknown): Record<string, string> {
+  const rows = isObject(value) ? Object.entries(value) : [];
+  return Object.fromEntries(rows.filter((row): row is [string, string] => typeof row[1] === 'string'));
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function unusable(reason: string, cause?: unknown): LayerhookError {
+  return new LayerhookError('ARCHIVE_CONTAINER', { reason }, cause);
+}

@@ -1,0 +1,76 @@
+import { closeSync, fsyncSync, lstatSync, openSync, rmSync } from 'node:fs';
+import { dirname, isAbsolute } from 'node:path';
+import type { ArchiveRequest, ArchiveResult } from 'layerhook';
+import { fsError, LayerhookError, type Logger } from 'layerhook/driver';
+import { type ArchiveRecord, identityOf, type Records } from './records.js';
+
+/** What archiving needs besides the archive. */
+export interface Means {
+  /** null: nothing can be recorded */
+  records: Records | null;
+  hooksFile: string | undefined;
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/**
+ * Makes one archive, and its success file when that is on the disk. An older success file is removed first.
+ *
+ * @throws LayerhookError
+ */
+export async function makeArchive(
+  { request, success, lowerdirIds }: Pick<ArchiveRecord, 'request' | 'success' | 'lowerdirIds'>,
+  { records, hooksFile, signal, log }: Means,
+): Promise<ArchiveResult> {
+  const { name, destination, upperdir, mountPoint, method } = request;
+  requireAbsolute(destination);
+  if (success !== '') {
+    requireAbsolute(success);
+    removeSuccess(success);
+  }
+  if (identityOf(upperdir) === null)
+    throw new LayerhookError('ARCHIVE_UPPERDIR', { mountPoint, reason: `${upperdir} is gone` });
+  log.info(`Archiving upperdir from ${upperdir} to ${destination} for archive ${name}`, { method });
+  const { archiveUpperdir } = await import('layerhook');
+  const replace = records?.owns(destination) ?? false;
+  const full: ArchiveRequest = { ...request, lowerdirs: knownLowerdirs(request, lowerdirIds), replace };
+  const result = await archiveUpperdir(full, { hooksFile, signal, log });
+  if (method === 'copy') records?.own(destination);
+  if (success !== '') writeSuccess(success);
+  log.info(`Archived ${name} to ${result.archived}`, { bytes: result.bytes, entries: result.entries });
+  return result;
+}
+
+/** Layers that have been unmounted meanwhile are empty directories, from which everything would seem to be new. */
+function knownLowerdirs({ lowerdirs }: { lowerdirs: string[] }, ids: string[]): string[] {
+  return lowerdirs.every((path, at) => identityOf(path) === ids[at]) ? lowerdirs : [];
+}
+
+function requireAbsolute(path: string): void {
+  if (isAbsolute(path)) return;
+  const reason = 'it is no absolute path, and a hook runs in any directory';
+  throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason, expected: 'name an absolute path' });
+}
+
+function removeSuccess(path: string): void {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isFile() && found.size === 0) rmSync(path, { force: true });
+  } catch (error) {
+    throw fsError(error, `cannot remove ${path}`);
+  }
+}
+
+function writeSuccess(path: string): void {
+  try {
+    closeSync(openSync(path, 'w', 0o644));
+    const fd = openSync(dirname(path), 'r');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw fsError(error, `cannot write ${path}`);
+  }
+}

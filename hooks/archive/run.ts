@@ -1,0 +1,147 @@
+import { isLayerhookError, LayerhookError } from 'layerhook/driver';
+import { type Archive, readAnnotations } from './annotations.js';
+import { type Container, readContainer } from './container.js';
+import { fingerprint } from './fingerprint.js';
+import { type Means, makeArchive } from './one.js';
+import { type ArchiveRecord, type ContainerRecord, hash, identityOf } from './records.js';
+import { findOverlay } from './upperdir.js';
+
+export interface RunOptions extends Means {
+  mountProgram: string;
+}
+
+/**
+ * Makes every archive that a stopped container's annotations ask for, whatever becomes of the others.
+ *
+ * @param state as the OCI runtime gives it
+ * @returns how many failed
+ * @throws LayerhookError ARCHIVE_CONTAINER
+ */
+export async function archiveContainer(state: string, options: RunOptions): Promise<number> {
+  const { records, log } = options;
+  const container = readContainer(state);
+  const archives = readAnnotations(container.annotations, log);
+  log.debug('Parsed archives', { archives });
+  if (archives.length === 0) return 0;
+  if (records === null) return new Run(container, options).run(archives);
+  const name = records.nameOf(container);
+  return records.locked(name, async () => {
+    const failed = await new Run(container, options, name).run(archives);
+    records.prune();
+    return failed;
+  });
+}
+
+class Run {
+  readonly #container: Container;
+  readonly #options: RunOptions;
+  /** of the record; undefined: nothing is recorded */
+  readonly #name: string | undefined;
+  readonly #record: ContainerRecord;
+
+  constructor(container: Container, options: RunOptions, name?: string) {
+    this.#container = container;
+    this.#options = options;
+    this.#name = name;
+    const { id, started } = container;
+    const known = name === undefined ? null : options.records!.read(name);
+    this.#record = known ?? { version: 1, container: id, started, archives: {} };
+  }
+
+  async run(archives: Archive[]): Promise<number> {
+    let failed = 0;
+    const wanted: string[] = [];
+    for (const archive of archives) {
+      try {
+        const key = this.#want(archive, wanted);
+        if (key !== null) wanted.push(key);
+      } catch (error) {
+        failed += 1;
+        report(archive.name, error, this.#options);
+      }
+    }
+    // whoever is interrupted from here on leaves word of what is missing
+    this.#save();
+    for (const key of wanted)
+      failed += (await attempt(this.#record, key, this.#options, () => this.#save())) ? 0 : 1;
+    return failed;
+  }
+
+  /** Notes that an archive is to be made. @returns its key, or null if that has been done already */
+  #want(archive: Archive, others: string[]): string | null {
+    const { name, mountPoint, archiveTo: destination, method, whiteout, owner, success } = archive;
+    const { id, started, state } = this.#container;
+    const { log } = this.#options;
+    const overlay = findOverlay(mountPoint, this.#container, this.#options);
+    const key = this.#keyOf(archive, overlay.upperdir);
+    if (key === null || this.#record.archives[key]?.status === 'done') {
+      log.info(`Archive ${name} of container ${id} was made already`, { started });
+      return null;
+    }
+    const twice = others.map((other) => this.#record.archives[other]!.request);
+    if (method !== 'oci' && twice.some((other) => other.destination === destination)) {
+      const reason = 'another archive of this container goes there';
+      const expected = 'name a path of its own for each';
+      throw new LayerhookError('ARCHIVE_DESTINATION', { path: destination, reason, expected });
+    }
+    const request = { state, name, key, mountPoint, destination, method, whiteout, owner, ...overlay };
+    const lowerdirIds = overlay.lowerdirs.map((path) => identityOf(path) ?? '');
+    const tries = this.#record.archives[key]?.tries ?? 0;
+    const at = new Date().toISOString();
+    this.#record.archives[key] = { status: 'wanted', request, success, lowerdirIds, tries, at };
+    return key;
+  }
+
+  /** Null: it was made, and the upperdir is gone since. */
+  #keyOf({ name, archiveTo }: Archive, upperdir: string): string | null {
+    const { id, started } = this.#container;
+    if (identityOf(upperdir) !== null)
+      return hash([id, started, name, archiveTo, fingerprint(upperdir)].join('\0'));
+    const made = Object.values(this.#record.archives).some(
+      ({ request, status }) => request.name === name && request.upperdir === upperdir && status === 'done',
+    );
+    return made ? null : hash([id, started, name, archiveTo].join('\0'));
+  }
+
+  #save(): void {
+    if (this.#name === undefined) return;
+    try {
+      this.#options.records!.write(this.#name, this.#record);
+    } catch (error) {
+      this.#options.log.warn(`Cannot record results: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** Makes an archive of a record, and notes what becomes of it. @returns whether it is there */
+export async function attempt(
+  record: ContainerRecord,
+  key: string,
+  means: Means,
+  save: () => void,
+): Promise<boolean> {
+  const { error: _, ...archive } = record.archives[key] as ArchiveRecord;
+  const tries = archive.tries + 1;
+  const note = (more: Pick<ArchiveRecord, 'status'> & Partial<ArchiveRecord>) => {
+    record.archives[key] = { ...archive, tries, at: new Date().toISOString(), ...more };
+    save();
+  };
+  try {
+    const { bytes, entries } = await makeArchive(archive, means);
+    note({
+      status: 'done',
+      ...(bytes !== undefined && { bytes }),
+      ...(entries !== undefined && { entries }),
+    });
+    return true;
+  } catch (error) {
+    report(archive.request.name, error, means);
+    note({ status: 'failed', error: (error as Error).message });
+    return false;
+  }
+}
+
+function report(name: string, error: unknown, { log }: Pick<Means, 'log'>): void {
+  const text = isLayerhookError(error) ? `${error.message} (${error.hint})` : (error as Error).stack;
+  log.error(`Archive ${name} failed: ${text}`);
+}

@@ -1,0 +1,35 @@
+import type { ByteString } from '../../system/bytes.js';
+import { walk } from '../walk/index.js';
+import { type PackOptions, tarOf, writePlan } from './pack.js';
+import { prefixed } from './paths.js';
+import type { LayerPlan } from './plan.js';
+import { RootfsReader, typeOf } from './rootfs.js';
+
+export interface TreeOptions extends PackOptions {
+  /** path of a directory */
+  root: string;
+}
+
+/**
+ * The tar of a directory as it is, with all that is in it, under names `./…`: whatever names or devices mean to an
+ * overlay or in a layer, they are only files here. Hardlinks are links to the first name. No symlink is followed.
+ * Sockets are left out with a warning.
+ *
+ * It fails, in the middle of the tar, with LayerhookError FILE_CHANGED if the directory is changed while it is read;
+ * LAYER_PATH for a device whose number no tar can hold; ABORTED; SYSTEM.
+ */
+export async function* generateTree(options: TreeOptions): AsyncGenerator<Buffer> {
+  const reader = new RootfsReader(options.root);
+  try {
+    yield* tarOf((writer) => writePlan(reader, writer, planTree(options.root), options, prefixed('./')));
+  } finally {
+    reader.close();
+  }
+}
+
+function planTree(root: string): LayerPlan {
+  const entries: ByteString[] = [];
+  const sockets: ByteString[] = [];
+  walk(root, (path, stat) => void (typeOf(stat) === 'socket' ? sockets : entries).push(path));
+  return { whiteouts: [], entries, sockets };
+}

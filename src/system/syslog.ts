@@ -1,0 +1,30 @@
+import { type ByteString, fromText } from './bytes.js';
+import { libcFunction } from './libc.js';
+
+const LOG_PID = 1;
+const LOG_DAEMON = 3 << 3;
+
+/** Priorities of syslog(3). */
+export const SYSLOG = { crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7 } as const;
+
+// the C library keeps its address, so it must neither move nor go
+const identity = Buffer.alloc(256);
+
+/**
+ * Opens a connection to the syslog daemon, in its facility `daemon`; openlog(3), syslog(3). Where no daemon listens,
+ * messages are lost, which nobody is told.
+ *
+ * @param name what messages begin with, at most 255 bytes; the process id follows
+ * @returns writes one line, with one of {@link SYSLOG}
+ */
+export function openSyslog(name: ByteString): (priority: number, line: string) => void {
+  const openlog = libcFunction<[Buffer, number, number]>('openlog', 'int', ['void*', 'int', 'int']);
+  const syslog = libcFunction<[number, Buffer, Buffer]>('syslog', 'int', ['int', 'void*', 'void*']);
+  identity.fill(0).write(name.slice(0, identity.length - 1), 'latin1');
+  openlog(identity, LOG_PID, LOG_DAEMON);
+  const format = Buffer.from('%s\0');
+  return (priority, line) => {
+    const text = fromText(line.replaceAll('\0', ' '));
+    syslog(priority, format, Buffer.from(`${text}\0`, 'latin1'));
+  };
+}
