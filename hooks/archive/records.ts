@@ -3,7 +3,6 @@ import {
   closeSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { ArchiveRequest } from 'layerhook';
-import { flock } from 'layerhook/system';
+import { flock, makeDirectory } from 'layerhook/system';
 
 /** One archive of a container, and what has become of it. */
 export interface ArchiveRecord {
@@ -53,8 +52,7 @@ export class Records {
   constructor(root: string) {
     this.#containers = join(root, 'containers');
     this.#directories = join(root, 'directories');
-    for (const path of [this.#containers, this.#directories])
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const path of [this.#containers, this.#directories]) makeDirectory(path, 0o700);
   }
 
   /** Names of all records. */

@@ -12,6 +12,7 @@ export * from './files.js';
 export * from './filesystem.js';
 export * from './ioctl.js';
 export * from './lock.js';
+export * from './make-directory.js';
 export * from './mount.js';
 export * from './mountinfo.js';
 export * from './overlay-options.js';

@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, openSync, readdirSync, realpathSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fsError, isLayerhookError, LayerhookError, type PoststopContext } from 'layerhook/driver';
-import { AT_FDCWD, fromText, RENAME_EXCHANGE, removeTree, renameat2 } from 'layerhook/system';
+import { AT_FDCWD, fromText, makeDirectory, RENAME_EXCHANGE, removeTree, renameat2 } from 'layerhook/system';
 
 /** Where an archive is made, and where it goes when it is whole. */
 export interface Place {
@@ -59,7 +50,7 @@ function findPlace({ destination, upperdir, key }: PoststopContext): Place {
   const parent = dirname(destination);
   const final = join(parent, basename(destination));
   try {
-    mkdirSync(parent, { recursive: true });
+    makeDirectory(parent);
     const real = `${realpathSync(parent)}/`;
     if (real.startsWith(`${realpathSync(upperdir)}/`))
       throw occupied(destination, 'it is inside what is archived', 'name a path outside of the upperdir');

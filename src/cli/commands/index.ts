@@ -69,6 +69,10 @@ export const commands: CommandTable = {
         summary: 'checks a hooks.toml, and shows what each hook would be called with',
         load: () => import('./hooks-check.js'),
       },
+      install: {
+        summary: 'makes podman and CRI-O call a hook of layerhook',
+        load: () => import('./hooks-install.js'),
+      },
       list: {
         aliases: ['ls'],
         summary: 'shows the lifecycle points, and who is asked at each',
@@ -77,6 +81,10 @@ export const commands: CommandTable = {
       run: {
         summary: 'calls the hooks of one point by hand',
         load: () => import('./hooks-run.js'),
+      },
+      uninstall: {
+        summary: 'takes away what hooks install wrote',
+        load: () => import('./hooks-uninstall.js'),
       },
     },
   },

@@ -1,7 +1,9 @@
-import { closeSync, createWriteStream, fsyncSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync, statSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { writeAll } from '../../system/files.js';
 import type { Compression } from '../types.js';
 
 /**
@@ -21,8 +23,7 @@ export async function writeTarFile(
   const what = `cannot write ${file}`;
   const fd = open(file, what);
   try {
-    const sink = createWriteStream(file, { fd, autoClose: false });
-    await pipeline(tar, await createCompressor(compression), sink, { ...(signal && { signal }) });
+    await pipeline(tar, await createCompressor(compression), sinkOf(fd, what), { ...(signal && { signal }) });
     fsyncSync(fd);
     return statSync(file).size;
   } catch (error) {
@@ -32,6 +33,20 @@ export async function writeTarFile(
   } finally {
     closeSync(fd);
   }
+}
+
+/** Synchronous, as all of this program's files are: a write that is under way when the file is closed would hit another. */
+function sinkOf(fd: number, what: string): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        writeAll(fd, chunk, null);
+        done();
+      } catch (error) {
+        done(fsError(error, what));
+      }
+    },
+  });
 }
 
 function open(file: string, what: string): number {

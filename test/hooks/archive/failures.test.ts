@@ -1,0 +1,229 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { sh } from '../../drivers/overlay/mounted.js';
+import { requires } from '../../helpers/requires.js';
+import { tmpdir } from '../../helpers/tmp.js';
+import { runHook, type Stopped, script, statuses, stopped } from './setup.js';
+
+function changed(t: ExecutionContext<unknown>): Stopped {
+  const container = stopped(t, (at) => sh(at('.'), 'echo a > a'));
+  sh(container.merged, 'echo new > new; rm a');
+  return container;
+}
+
+const archive = (to: string, more: Record<string, string> = {}) => ({
+  ...{ 'mount-point': '/data', 'archive-to': to },
+  ...more,
+});
+
+test('half a pair, unknown arguments and methods are warned of and ignored, the others archived', (t) => {
+  if (!requires(t, 'root')) return;
+  const { stop, out } = changed(t);
+  const { status, log } = stop({
+    good: archive(join(out, 'good'), { colour: 'red' }),
+    half: { 'mount-point': '/data' },
+    other: { 'archive-to': join(out, 'other') },
+    odd: archive(join(out, 'odd'), { method: 'zip' }),
+    owner: archive(join(out, 'owner'), { method: 'tar', 'tar-content-owner': 'root' }),
+  });
+  t.is(status, 0);
+  for (const warning of [
+    /level=warning .*colour for archive good/,
+    /level=warning .*archive-to .*archive half/,
+    /level=warning .*mount-point .*archive other/,
+    /level=warning .*method .*archive odd.*zip/,
+    /level=warning .*tar-content-owner .*archive owner.*root/,
+  ])
+    t.regex(log, warning);
+  t.deepEqual(readdirSync(out).sort(), ['good', 'owner']);
+});
+
+test('every archive is attempted, what failed is recorded, and retry makes it', (t) => {
+  if (!requires(t, 'root')) return;
+  const { stop, again, out, records } = changed(t);
+  const blocked = join(out, 'blocked');
+  writeFileSync(blocked, 'a file, not a directory');
+  const success = join(out, 'ok');
+  const wanted = {
+    a: archive(join(blocked, 'a'), { success }),
+    b: archive(join(out, 'b')),
+    c: { ...archive(join(out, 'c')), 'mount-point': '/proc' },
+    d: { ...archive(join(out, 'd')), 'mount-point': '/nowhere' },
+    e: archive('relative'),
+  };
+  const { status, log } = stop(wanted);
+  t.is(status, 1);
+  t.regex(log, /Archive a failed: .*cannot write .*ENOTDIR|EEXIST/);
+  t.regex(log, /Archive c failed: no upperdir of \/proc/);
+  t.regex(log, /Archive d failed: no upperdir of \/nowhere .*has no mount there/);
+  t.regex(log, /Archive e failed: cannot archive to relative: it is no absolute path/);
+  t.deepEqual(statuses(records()), { a: 'failed', b: 'done', e: 'failed' });
+  t.false(existsSync(success));
+  t.is(again('retry').status, 1);
+  rmSync(blocked);
+  t.is(again('retry', 'box').status, 1);
+  t.deepEqual(statuses(records()), { a: 'done', b: 'done', e: 'failed' });
+  t.true(existsSync(success));
+  t.deepEqual(readdirSync(join(blocked, 'a')).sort(), ['a', 'new']);
+  t.regex(again('retry', 'no-such').log, /no archive of container no-such is recorded/);
+});
+
+test('called twice for one stop it does nothing, after another start it replaces its own archive', (t) => {
+  if (!requires(t, 'root')) return;
+  const { stop, again, out, merged } = changed(t);
+  const copy = join(out, 'copy');
+  const wanted = { data: archive(copy) };
+  t.is(stop(wanted).status, 0);
+  const first = lstatSync(copy).ino;
+  const { status, log } = again();
+  t.is(status, 0);
+  t.regex(log, /was made already/);
+  t.is(lstatSync(copy).ino, first);
+  // a runtime whose config.json stays the same from one start to the next
+  sh(merged, 'echo more > more');
+  t.is(again().status, 0);
+  t.deepEqual(readdirSync(copy).sort(), ['a', 'more', 'new']);
+  sh(merged, 'rm more');
+  t.is(stop(wanted).status, 0);
+  t.deepEqual(readdirSync(copy).sort(), ['a', 'new']);
+  t.deepEqual(readdirSync(out), ['copy']);
+});
+
+test('a directory that is no archive of its own is never overwritten', (t) => {
+  if (!requires(t, 'root')) return;
+  const { stop, again, out } = changed(t);
+  const [theirs, file] = [join(out, 'theirs'), join(out, 'file')];
+  mkdirSync(theirs);
+  writeFileSync(join(theirs, 'precious'), 'x');
+  writeFileSync(file, 'x');
+  mkdirSync(join(out, 'empty'));
+  const wanted = {
+    ...{ copy: archive(theirs), tar: archive(theirs, { method: 'tar' }), file: archive(file) },
+    ...{ empty: archive(join(out, 'empty')) },
+  };
+  const { status, log } = stop(wanted);
+  t.is(status, 1);
+  t.regex(log, /no archive of ours/);
+  t.regex(log, /another archive of this container goes there/);
+  t.deepEqual(readdirSync(theirs), ['precious']);
+  t.is(readFileSync(file, 'utf8'), 'x');
+  t.deepEqual(readdirSync(join(out, 'empty')).sort(), ['a', 'new']);
+  t.deepEqual(readdirSync(out).sort(), ['empty', 'file', 'theirs']);
+  // an archive that was moved away, and somebody's directory in its place
+  sh(out, 'mv empty moved; mkdir empty; echo x > empty/x');
+  t.is(again('retry').status, 1);
+  t.is(stop({ empty: archive(join(out, 'empty')) }).status, 1);
+  t.deepEqual(readdirSync(join(out, 'empty')), ['x']);
+});
+
+test('no symlink leads out of the upperdir, or to another destination', (t) => {
+  if (!requires(t, 'root', 'tar')) return;
+  const { stop, out, merged } = changed(t);
+  const secret = join(tmpdir(t), 'secret');
+  mkdirSync(secret);
+  writeFileSync(join(secret, 'key'), 'the secret');
+  sh(merged, `ln -s ${secret} dir; ln -s ${secret}/key file; ln -s / root`);
+  symlinkSync(join(secret, 'key'), join(out, 'tar'));
+  symlinkSync(secret, join(out, 'copy'));
+  const wanted = {
+    ...{ copy: archive(join(out, 'copy')), tar: archive(join(out, 'tar'), { method: 'tar' }) },
+    other: archive(join(out, 'other')),
+  };
+  t.is(stop(wanted).status, 1);
+  t.deepEqual(readdirSync(secret), ['key']);
+  t.is(readFileSync(join(secret, 'key'), 'utf8'), 'the secret');
+  t.is(readlinkSync(join(out, 'copy')), secret);
+  t.is(readlinkSync(join(out, 'other/dir')), secret);
+  t.true(lstatSync(join(out, 'tar')).isFile());
+  t.false(readFileSync(join(out, 'tar')).includes('the secret'));
+  const inside = stop({ data: archive(join(merged, '../upper/inside')) });
+  t.is(inside.status, 1);
+  t.regex(inside.log, /inside what is archived/);
+});
+
+test('a full disk: nothing half done is left, an older archive stays', (t) => {
+  if (!requires(t, 'root', 'mkfs.ext4')) return;
+  const { stop, again, merged, records } = changed(t);
+  const disk = smallDisk(t);
+  const [copy, tar] = [join(disk, 'copy'), join(disk, 'tar')];
+  const wanted = { copy: archive(copy), tar: archive(tar, { method: 'tar', success: join(disk, 'ok') }) };
+  t.is(stop(wanted).status, 0);
+  const before = readFileSync(tar);
+  sh(merged, 'head -c 12000000 /dev/urandom > big');
+  const { status, log } = stop(wanted);
+  t.is(status, 1);
+  t.is(log.match(/no space left/g)?.length, 2, log);
+  t.deepEqual(readdirSync(disk).sort(), ['copy', 'lost+found', 'tar']);
+  t.deepEqual(readdirSync(copy).sort(), ['a', 'new']);
+  t.deepEqual(readFileSync(tar), before);
+  sh(merged, 'rm big');
+  t.is(again('retry').status, 0);
+  t.deepEqual(
+    new Set(records().flatMap(({ archives }) => Object.values(archives).map((row) => row.status))),
+    new Set(['done']),
+  );
+  t.true(existsSync(join(disk, 'ok')));
+});
+
+for (const [title, state, reason] of [
+  ['nothing', '', /state of the container is empty/],
+  ['no JSON', '{"id": ', /is not JSON/],
+  ['a list', '[]', /no JSON object/],
+  ['no id', '{"bundle": "/b"}', /has no id/],
+  ['no bundle', '{"id": "x"}', /container x names no bundle/],
+  ['a relative bundle', '{"id": "x", "bundle": "b"}', /is no absolute path/],
+  ['the bundle /', '{"id": "x", "bundle": "/"}', /leads to \/config\.json, which cannot be read \(ENOENT\)/],
+] as const) {
+  test(`a state with ${title} ends with one clear line`, (t) => {
+    const { status, log } = runHook(['--state-dir', tmpdir(t), '--log-level=error'], state);
+    t.is(status, 1);
+    t.regex(log, reason);
+    t.is(log.trim().split('\n').length, 1);
+  });
+}
+
+test('--version, --help, --log-level and wrong options', (t) => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  t.deepEqual(runHook(['--version'], ''), { status: 0, log: `archive_overlay version ${version}\n` });
+  t.regex(runHook(['--help'], '').log, /--mount-program/);
+  t.regex(
+    runHook(['--log-level', 'loud'], '').log,
+    /choose from: trace, debug, info, warn, warning, error, fatal, panic/,
+  );
+  t.is(runHook(['--colour'], '').status, 1);
+  const launched = spawnSync(join(script, '../../../hooks/archive_overlay'), ['-v'], { encoding: 'utf8' });
+  t.is(launched.stdout, `archive_overlay version ${version}\n`);
+});
+
+test('results that cannot be recorded are a warning', (t) => {
+  if (!requires(t, 'root')) return;
+  const { stop, out } = changed(t);
+  const { status, log } = stop({ data: archive(join(out, 'copy')) }, '--state-dir', '/proc/nowhere');
+  t.is(status, 0, log);
+  t.regex(log, /level=warning msg="Cannot record results in \/proc\/nowhere/);
+  t.true(existsSync(join(out, 'copy/new')));
+});
+
+/** An ext4 of 8 MB. */
+function smallDisk(t: ExecutionContext<unknown>): string {
+  const dir = tmpdir(t);
+  const [image, disk] = [join(dir, 'image'), join(dir, 'disk')];
+  mkdirSync(disk);
+  execFileSync('truncate', ['-s', '8M', image]);
+  execFileSync('mkfs.ext4', ['-q', image]);
+  execFileSync('mount', ['-o', 'loop', image, disk]);
+  t.teardown(() => void spawnSync('umount', ['-l', disk]));
+  return disk;
+}
