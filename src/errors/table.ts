@@ -207,6 +207,11 @@ export const errorTable = {
     hint: 'the image is hostile, or the limit is too small for it',
     exit: 1,
   },
+  LISTEN: {
+    message: 'cannot serve at {address}: {reason}',
+    hint: 'stop the other process, or choose another address or client',
+    exit: 1,
+  },
   MOUNT_FAILED: { message: 'cannot mount {what} at {path}: {reason}', hint: '{expected}', exit: 1 },
   MTREE_DIFFERENT: {
     message: 'validation failed: {count} files of {path} differ from the manifest',

@@ -7,8 +7,11 @@ export const REF_LABEL = 'containerd.io/snapshot.ref';
 export const DIFF_ID_LABEL = 'layerhook/diff-id';
 /** diffID of a layer that containerd extracted; since its version 2.3. */
 const CONTAINERD_DIFF_ID_LABEL = 'containerd.io/snapshot/diff-id';
+/** How containerd maps owners: `CONTAINER:HOST:SIZE`, several separated by commas. */
+export const UID_MAPPING_LABEL = 'containerd.io/snapshot/uidmapping';
+export const GID_MAPPING_LABEL = 'containerd.io/snapshot/gidmapping';
 /** Of a snapshot whose owners containerd has mapped: it is not the layer as others know it. */
-const MAPPING_LABELS = ['containerd.io/snapshot/uidmapping', 'containerd.io/snapshot/gidmapping'];
+export const MAPPING_LABELS = [UID_MAPPING_LABEL, GID_MAPPING_LABEL];
 
 /** The labels of a committed snapshot that is a layer. */
 export function labelsOfLayer({ chainID, diffID }: LayerIdentity): Record<string, string> {
@@ -19,6 +22,10 @@ export function labelsOfLayer({ chainID, diffID }: LayerIdentity): Record<string
 export function layerOfLabels(labels: Readonly<Record<string, string>> = {}): LayerRecord | undefined {
   const chainID = labels[REF_LABEL];
   if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;
-  const diffID = labels[DIFF_ID_LABEL] ?? labels[CONTAINERD_DIFF_ID_LABEL] ?? '';
-  return { diffID, map: '', chainIDs: [chainID], dependencies: null };
+  return { diffID: diffIDOf(labels), map: '', chainIDs: [chainID], dependencies: null };
+}
+
+/** What labels say of a layer's diffID; '' if nothing. */
+export function diffIDOf(labels: Readonly<Record<string, string>>): string {
+  return labels[DIFF_ID_LABEL] ?? labels[CONTAINERD_DIFF_ID_LABEL] ?? '';
 }

@@ -6,7 +6,7 @@ import test from 'ava';
 import { run, succeed } from '../helpers/cli.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
-import { startContainerd } from './containerd.js';
+import { startContainerd } from '../helpers/containerd.js';
 import { archiveImage, inOwnMounts, notingHooks } from './containers.js';
 import { launcher } from './wrapper.js';
 

@@ -117,6 +117,17 @@ export const commands: CommandTable = {
     summary: 'makes a layer of what changed in a bundle, and an image with it',
     load: () => import('./repack.js'),
   },
+  snapshotter: {
+    summary: 'serves the layer store to containerd',
+    description: 'Commands for containerd. docs/snapshotter.md describes them.',
+    persona: 'layerhook',
+    commands: {
+      serve: {
+        summary: 'serves the layer store as a proxy snapshotter',
+        load: () => import('./snapshotter-serve.js'),
+      },
+    },
+  },
   stat: { group: 'image', summary: 'shows what an image is made of', load: () => import('./stat.js') },
   store: {
     summary: 'shows, verifies and frees the layers of the layer store',

@@ -4,8 +4,8 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
-import { type Finished, run } from '../helpers/cli.js';
-import { tmpdir } from '../helpers/tmp.js';
+import { type Finished, run } from './cli.js';
+import { tmpdir } from './tmp.js';
 
 export interface ContainerdOptions {
   env?: Record<string, string>;

@@ -1,0 +1,60 @@
+import type { SnapshotService } from '../../snapshot/service/index.js';
+import { type CommandContext, defineCommand } from '../command.js';
+import { storeFlag } from '../flags.js';
+import { callLogger } from '../log-calls.js';
+
+export default defineCommand({
+  usage: '--address SOCKET',
+  description: `Serves the layer store to containerd as a proxy snapshotter, until SIGTERM or SIGINT.
+What layerhook has unpacked, containerd need not unpack again, and the reverse.
+docs/snapshotter.md says what to write into containerd's config.toml.`,
+  arguments: [],
+  options: {
+    address: { value: 'SOCKET', required: true, describe: 'path of the unix socket to listen on' },
+    store: { ...storeFlag.store, alias: ['root'] },
+    client: {
+      value: 'NAME',
+      describe: 'whose snapshots these are in the store: one name a containerd (default: containerd)',
+    },
+    'parallel-unpack': {
+      describe: 'containerd is configured with capabilities = ["rebase"] for this snapshotter',
+    },
+  },
+  async run(_, options, context) {
+    const { chooseStore } = await import('../../config/store.js');
+    const { loadHooks } = await import('../../config/load.js');
+    const { serveSnapshotter } = await import('../../snapshot/service/index.js');
+    const config = await loadHooks({ file: context.hooksFile, env: process.env });
+    const choice = chooseStore({ store: options.store, config, env: process.env });
+    const service = await serveSnapshotter({
+      ...choice,
+      address: options.address,
+      client: options.client ?? 'containerd',
+      parallelUnpack: options['parallel-unpack'],
+      answered: callLogger(context.log),
+      flushFailed: (error) => context.log.warn(`the store was not written to its disk: ${String(error)}`),
+    });
+    context.log.info('serving', {
+      address: options.address,
+      store: choice.root,
+      client: service.store.client,
+    });
+    await serveUntilSignal(service, context);
+  },
+});
+
+async function serveUntilSignal(service: SnapshotService, { signal, log }: CommandContext): Promise<void> {
+  await tellManager('READY=1');
+  if (!signal.aborted) await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }));
+  log.info('stopping');
+  await tellManager('STOPPING=1');
+  await service.close();
+}
+
+/** sd_notify(3): a unit of Type=notify is started when we say so. */
+async function tellManager(state: string): Promise<void> {
+  const { NOTIFY_SOCKET } = process.env;
+  if (!NOTIFY_SOCKET) return;
+  const { notify } = await import('../../system/notify.js');
+  notify(state, NOTIFY_SOCKET);
+}

@@ -1,0 +1,94 @@
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import type { CommitOptions, Info, Mount, SnapshotOptions, Snapshotter, Usage } from '../types.js';
+import {
+  infoOfMessage,
+  infoToMessage,
+  loadService,
+  type Method,
+  type Requests,
+  type Responses,
+} from './messages.js';
+import { errorOf } from './status.js';
+
+/**
+ * A Snapshotter that a server has: ours, or any that containerd may use.
+ *
+ * @param address path of its unix socket
+ */
+export function connectSnapshotter(address: string): Snapshotter {
+  return new RemoteSnapshotter(address);
+}
+
+class RemoteSnapshotter implements Snapshotter {
+  readonly #service = loadService();
+  readonly #client: Client;
+
+  constructor(address: string) {
+    this.#client = new Client(`unix:${address}`, credentials.createInsecure());
+  }
+
+  async stat(key: string): Promise<Info> {
+    return infoOfMessage((await this.#call('Stat', { key }, key)).info);
+  }
+
+  async update(info: Pick<Info, 'name' | 'labels'>, paths: string[] = []): Promise<Info> {
+    const unchanged = { kind: 'active', parent: '', created: new Date(0), updated: new Date(0) } as const;
+    const request = { info: infoToMessage({ ...unchanged, ...info }), updateMask: { paths } };
+    return infoOfMessage((await this.#call('Update', request, info.name)).info);
+  }
+
+  usage(key: string): Promise<Usage> {
+    return this.#call('Usage', { key }, key);
+  }
+
+  async mounts(key: string): Promise<Mount[]> {
+    return (await this.#call('Mounts', { key }, key)).mounts;
+  }
+
+  async prepare(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
+    return (await this.#call('Prepare', { key, parent, labels }, key)).mounts;
+  }
+
+  async view(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
+    return (await this.#call('View', { key, parent, labels }, key)).mounts;
+  }
+
+  async commit(name: string, key: string, { labels = {}, parent = '' }: CommitOptions = {}): Promise<void> {
+    await this.#call('Commit', { name, key, parent, labels }, key);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#call('Remove', { key }, key);
+  }
+
+  async *walk(filters: string[] = []): AsyncIterable<Info> {
+    const { path, requestSerialize, responseDeserialize } = this.#service.List;
+    const request: Requests['List'] = { filters };
+    const read = responseDeserialize as (bytes: Buffer) => Responses['List'];
+    const stream = this.#client.makeServerStreamRequest(path, requestSerialize, read, request);
+    try {
+      for await (const { info } of stream as AsyncIterable<Responses['List']>) yield* info.map(infoOfMessage);
+    } catch (error) {
+      throw errorOf(error as ServiceError, filters.join(' '));
+    }
+  }
+
+  async cleanup(): Promise<void> {
+    await this.#call('Cleanup', {}, '');
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  #call<M extends Method>(method: M, request: Requests[M], name: string): Promise<Responses[M]> {
+    const { path, requestSerialize, responseDeserialize } = this.#service[method];
+    const read = responseDeserialize as (bytes: Buffer) => Responses[M];
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(path, requestSerialize, read, request, (error, response) => {
+        if (error) reject(errorOf(error, name));
+        else resolve(response!);
+      });
+    });
+  }
+}

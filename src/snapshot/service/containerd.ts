@@ -1,0 +1,139 @@
+import { LayerhookError } from '../../errors/index.js';
+import { diffIDOf, MAPPING_LABELS, REF_LABEL } from '../labels.js';
+import type {
+  CommitOptions,
+  Info,
+  LayerIdentity,
+  Mount,
+  SnapshotOptions,
+  Snapshotter,
+  Store,
+  Usage,
+} from '../types.js';
+import { asOverlay, isExtraction, mapOwner, mappingOptions } from './mounts.js';
+import { commitStaged, holdOf, isHold, stagedLayer, stagedMounts, stageLayer } from './staged.js';
+
+export interface ContainerdOptions {
+  /**
+   * containerd was told of the capability `rebase`: it prepares layers without their parents, side by side, and names the
+   * parent at commit.
+   */
+  parallelUnpack?: boolean;
+}
+
+/**
+ * A store as one containerd wants it: what a Snapshotter is, and besides
+ * - a layer that the store has, whoever extracted it, is not extracted again: SNAPSHOT_EXISTS, or with `parallelUnpack`
+ *   read-only mounts, answer a prepare that names it by the label `containerd.io/snapshot.ref`;
+ * - owners are mapped as the labels `containerd.io/snapshot/uidmapping` and `gidmapping` say.
+ */
+export class ContainerdStore implements Snapshotter {
+  readonly #store: Store;
+  readonly #parallelUnpack: boolean;
+
+  constructor(store: Store, { parallelUnpack = false }: ContainerdOptions = {}) {
+    this.#store = store;
+    this.#parallelUnpack = parallelUnpack;
+  }
+
+  stat(name: string): Promise<Info> {
+    return this.#store.stat(name);
+  }
+
+  update(info: Pick<Info, 'name' | 'labels'>, fieldpaths?: string[]): Promise<Info> {
+    return this.#store.update(info, fieldpaths);
+  }
+
+  usage(name: string): Promise<Usage> {
+    return this.#store.usage(name);
+  }
+
+  async mounts(key: string): Promise<Mount[]> {
+    const { labels, parent, kind } = await this.#store.stat(key);
+    if (stagedLayer(labels) !== undefined) return stagedMounts(this.#store, key);
+    return this.#adapt(await this.#store.mounts(key), { key, parent, labels, active: kind === 'active' });
+  }
+
+  async prepare(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
+    const layer = wantedLayer(labels);
+    if (layer !== undefined) {
+      if (this.#parallelUnpack) {
+        if (await stageLayer(this.#store, key, layer, labels, parent)) return stagedMounts(this.#store, key);
+      } else if (await this.#isThere(key, layer, parent)) {
+        throw new LayerhookError('SNAPSHOT_EXISTS', { name: layer.chainID });
+      }
+    }
+    const mounts = await this.#store.prepare(key, parent, { labels });
+    await mapOwner(this.#store, key, labels);
+    return this.#adapt(mounts, { key, parent, labels, active: true });
+  }
+
+  async view(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
+    const mounts = await this.#store.view(key, parent, { labels });
+    return this.#adapt(mounts, { key, parent, labels, active: false });
+  }
+
+  async commit(name: string, key: string, options: CommitOptions = {}): Promise<void> {
+    const layer = stagedLayer((await this.#store.stat(key)).labels);
+    if (layer === undefined) await this.#store.commit(name, key, options);
+    else await commitStaged(this.#store, name, key, layer, options);
+  }
+
+  async remove(name: string): Promise<void> {
+    const staged = stagedLayer((await this.#store.stat(name)).labels) !== undefined;
+    await this.#store.remove(name);
+    if (staged) await this.#store.remove(holdOf(name));
+  }
+
+  async *walk(filters?: string[]): AsyncIterable<Info> {
+    for await (const info of this.#store.walk(filters)) if (!isHold(info.name)) yield info;
+  }
+
+  cleanup(): Promise<void> {
+    return this.#store.cleanup();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  /** Whether containerd finds the layer, on top of the parent, when it walks; it gets a name if the store has it otherwise. */
+  async #isThere(key: string, layer: LayerIdentity, parent: string): Promise<boolean> {
+    for await (const info of this.walk()) {
+      if (isWanted(info, layer, parent) && (await this.#store.untrusted(info.name)).length === 0) return true;
+    }
+    return this.#store.adopt(backendName(key, layer.chainID), layer, parent);
+  }
+
+  #adapt(
+    mounts: Mount[],
+    {
+      key,
+      parent,
+      labels,
+      active,
+    }: { key: string; parent: string; labels: Record<string, string>; active: boolean },
+  ): Mount[] {
+    const parentless = this.#parallelUnpack && active && parent === '' && isExtraction(key);
+    const adapted = parentless ? asOverlay(mounts) : mounts;
+    const mapping = mappingOptions(labels);
+    return adapted.map((mount) => ({ ...mount, options: [...mapping, ...mount.options] }));
+  }
+}
+
+/** Whether a snapshot is what containerd looks for after SNAPSHOT_EXISTS. */
+function isWanted({ kind, labels, parent }: Info, { chainID }: LayerIdentity, below: string): boolean {
+  return kind === 'committed' && labels[REF_LABEL] === chainID && parent === below;
+}
+
+/** The layer that a prepare is for, if its label says so and its owners are not mapped. */
+function wantedLayer(labels: Record<string, string>): LayerIdentity | undefined {
+  const chainID = labels[REF_LABEL];
+  if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;
+  return { chainID, diffID: diffIDOf(labels), map: '' };
+}
+
+/** A name as containerd gives its own: namespace and number of the key, then what it is called there. */
+function backendName(key: string, name: string): string {
+  return `${/^(?:[^/]+\/[^/]+\/)?/.exec(key)![0]}${name}`;
+}

@@ -1,0 +1,5 @@
+/** `layerhook/snapshotter`: the layer store as a containerd snapshotter, and the client of any such. */
+
+export { connectSnapshotter } from './client.js';
+export type { Answered } from './handlers.js';
+export { type ServeOptions, type SnapshotService, serveSnapshotter } from './server.js';

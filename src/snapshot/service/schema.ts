@@ -1,0 +1,108 @@
+import type { INamespace } from 'protobufjs';
+
+/**
+ * The messages of containerd's `containerd.services.snapshots.v1.Snapshots`, in protobufjs's reflection format: the numbers
+ * and types are those of containerd's api/services/snapshots/v1/snapshots.proto. Fields that no one here reads are left out.
+ */
+export const schema = {
+  edition: 'proto3',
+  nested: {
+    google: {
+      nested: {
+        protobuf: {
+          nested: {
+            Empty: { fields: {} },
+            FieldMask: { fields: { paths: texts(1) } },
+            Timestamp: { fields: { seconds: { type: 'int64', id: 1 }, nanos: { type: 'int32', id: 2 } } },
+          },
+        },
+      },
+    },
+    containerd: {
+      nested: {
+        types: {
+          nested: {
+            Mount: { fields: { type: text(1), source: text(2), target: text(3), options: texts(4) } },
+          },
+        },
+        services: { nested: { snapshots: { nested: { v1: { nested: snapshots() } } } } },
+      },
+    },
+  },
+} as INamespace;
+
+/** Full name of the service that {@link schema} defines. */
+export const serviceName = 'containerd.services.snapshots.v1.Snapshots';
+
+function snapshots() {
+  const mounts = { fields: { mounts: { ...message(1, '.containerd.types.Mount'), rule: 'repeated' } } };
+  const create = { fields: { key: text(2), parent: text(3), labels: textMap(4) } };
+  const oneKey = { fields: { key: text(2) } };
+  const oneInfo = { fields: { info: message(1, 'Info') } };
+  return {
+    Snapshots: {
+      methods: {
+        Prepare: call('PrepareSnapshotRequest', 'PrepareSnapshotResponse'),
+        View: call('ViewSnapshotRequest', 'ViewSnapshotResponse'),
+        Mounts: call('MountsRequest', 'MountsResponse'),
+        Commit: call('CommitSnapshotRequest', '.google.protobuf.Empty'),
+        Remove: call('RemoveSnapshotRequest', '.google.protobuf.Empty'),
+        Stat: call('StatSnapshotRequest', 'StatSnapshotResponse'),
+        Update: call('UpdateSnapshotRequest', 'UpdateSnapshotResponse'),
+        List: { ...call('ListSnapshotsRequest', 'ListSnapshotsResponse'), responseStream: true },
+        Usage: call('UsageRequest', 'UsageResponse'),
+        Cleanup: call('CleanupRequest', '.google.protobuf.Empty'),
+      },
+    },
+    PrepareSnapshotRequest: create,
+    PrepareSnapshotResponse: mounts,
+    ViewSnapshotRequest: create,
+    ViewSnapshotResponse: mounts,
+    MountsRequest: oneKey,
+    MountsResponse: mounts,
+    RemoveSnapshotRequest: oneKey,
+    CommitSnapshotRequest: { fields: { name: text(2), key: text(3), labels: textMap(4), parent: text(5) } },
+    StatSnapshotRequest: oneKey,
+    Kind: { values: { UNKNOWN: 0, VIEW: 1, ACTIVE: 2, COMMITTED: 3 } },
+    Info: {
+      fields: {
+        name: text(1),
+        parent: text(2),
+        kind: message(3, 'Kind'),
+        createdAt: message(4, '.google.protobuf.Timestamp'),
+        updatedAt: message(5, '.google.protobuf.Timestamp'),
+        labels: textMap(6),
+      },
+    },
+    StatSnapshotResponse: oneInfo,
+    UpdateSnapshotRequest: {
+      fields: { info: message(2, 'Info'), updateMask: message(3, '.google.protobuf.FieldMask') },
+    },
+    UpdateSnapshotResponse: oneInfo,
+    ListSnapshotsRequest: { fields: { filters: texts(2) } },
+    ListSnapshotsResponse: { fields: { info: { ...message(1, 'Info'), rule: 'repeated' } } },
+    UsageRequest: oneKey,
+    UsageResponse: { fields: { size: { type: 'int64', id: 1 }, inodes: { type: 'int64', id: 2 } } },
+    CleanupRequest: { fields: {} },
+  };
+}
+
+function call(requestType: string, responseType: string) {
+  return { requestType, responseType };
+}
+
+function message(id: number, type: string) {
+  return { type, id };
+}
+
+function text(id: number) {
+  return { type: 'string', id };
+}
+
+function texts(id: number) {
+  return { rule: 'repeated', type: 'string', id };
+}
+
+function textMap(id: number) {
+  return { keyType: 'string', type: 'string', id };
+}

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { lstatSync, unlinkSync } from 'node:fs';
+import { createConnection, createServer, type Server } from 'node:net';
+import { errorCode } from '../../errors/fs-error.js';
+import { LayerhookError } from '../../errors/index.js';
+
+/** file descriptor of a socket that systemd has made; sd_listen_fds(3) */
+const FIRST_PASSED = 3;
+
+/**
+ * Listens on a unix socket that only this user may connect to, in the place of one that nobody listens on any more; or on
+ * the socket that systemd has passed.
+ *
+ * @throws LayerhookError LISTEN
+ */
+export async function listen(address: string, env: NodeJS.ProcessEnv = process.env): Promise<Server> {
+  const server = createServer();
+  try {
+    if (hasPassedSocket(env)) server.listen({ fd: FIRST_PASSED });
+    else {
+      await removeStale(address);
+      listenPrivately(server, address);
+    }
+    if (!server.listening) await once(server, 'listening');
+  } catch (error) {
+    if (error instanceof LayerhookError) throw error;
+    throw cannotListen(address, error instanceof Error ? error.message : String(error), error);
+  }
+  return server;
+}
+
+function hasPassedSocket({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): boolean {
+  return LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) === 1;
+}
+
+/** The socket is made while `listen` runs, so that nobody can connect before its mode is set. */
+function listenPrivately(server: Server, path: string): void {
+  const before = process.umask(0o177);
+  try {
+    server.listen({ path });
+  } finally {
+    process.umask(before);
+  }
+}
+
+async function removeStale(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isSocket()) throw cannotListen(path, 'it is there and is no socket');
+  if (await isListening(path)) throw cannotListen(path, 'another process listens there');
+  unlinkSync(path);
+}
+
+async function isListening(path: string): Promise<boolean> {
+  const connection = createConnection({ path });
+  try {
+    await once(connection, 'connect');
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ECONNREFUSED' || errorCode(error) === 'ENOENT') return false;
+    throw error;
+  } finally {
+    connection.destroy();
+  }
+}
+
+function cannotListen(address: string, reason: string, cause?: unknown): LayerhookError {
+  return new LayerhookError('LISTEN', { address, reason }, cause);
+}
