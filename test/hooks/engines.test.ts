@@ -4,9 +4,9 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { run, succeed } from '../helpers/cli.js';
+import { startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
-import { startContainerd } from '../helpers/containerd.js';
 import { archiveImage, inOwnMounts, notingHooks } from './containers.js';
 import { launcher } from './wrapper.js';
 

@@ -1,0 +1,127 @@
+/** The store as containerd's snapshotter, beside bundles of the command line. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { openStore } from '../../src/snapshot/index.js';
+import { layerhook, succeed } from '../helpers/cli.js';
+import { type Containerd, startContainerd } from '../helpers/containerd.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+import { diffTrees, treeOf } from '../helpers/tree.js';
+import { pullImage, startRegistry } from './registry.js';
+import { type ContainerImage, type Daemon, layeredImage, proxyConfig, startDaemon } from './snapshotter.js';
+
+const script = 'cat /data/kept; echo; ls /data /opaque; echo written > /data/kept';
+const shown = 'one\n/data:\nkept\n\n/opaque:\nnew\n';
+
+test.serial(
+  'containerd imports, runs and deletes an image; a bundle of its layers stays whole',
+  async (t) => {
+    if (!requires(t, 'root', 'containerd', 'ctr', 'runc')) return;
+    const daemon = await startDaemon(t);
+    const { ctr } = await startContainerd(t, { config: proxyConfig(daemon) });
+    const image = layeredImage(t);
+    const rootfs = await unpack(t, daemon, image);
+    const before = treeOf(rootfs);
+    const layers = await layersOf(daemon);
+    await succeed(t, ctr('image', 'import', '--snapshotter', 'layerhook', image.archive));
+    t.is(await runScript(t, ctr, image.name), shown);
+    t.is((await daemon.snapshots()).length, 3, 'the container left nothing');
+    await succeed(t, layerhook(['store', 'gc', '--store', daemon.store]));
+    t.is(await runScript(t, ctr, image.name), shown, "the command line's gc took nothing of containerd's");
+    await succeed(t, ctr('image', 'rm', '--sync', image.name));
+    t.deepEqual(await daemon.snapshots(), []);
+    t.deepEqual(await layersOf(daemon), layers);
+    t.deepEqual(diffTrees(before, treeOf(rootfs)), []);
+  },
+);
+
+test.serial('after unpack, a CRI pull fetches and unpacks no layer', async (t) => {
+  if (!requires(t, 'root', 'containerd', 'ctr', 'runc', 'docker-registry', 'skopeo')) return;
+  const daemon = await startDaemon(t);
+  const registry = await startRegistry(t);
+  const { ctr, socket } = await startContainerd(t, { config: proxyConfig(daemon, { cri: true }) });
+  const image = layeredImage(t);
+  const name = await registry.push(image);
+  await unpack(t, daemon, image);
+  const directories = readdirSync(join(daemon.store, 'snapshots'));
+  registry.fetched();
+  await pullImage(socket, name);
+  const layers = image.manifest.layers.map(({ digest }) => digest as string);
+  t.deepEqual(
+    registry.fetched().filter((digest) => layers.includes(digest)),
+    [],
+  );
+  t.deepEqual(readdirSync(join(daemon.store, 'snapshots')), directories);
+  t.is((await daemon.snapshots()).length, 3);
+  t.is(await runScript(t, ctr, name, 'k8s.io'), shown);
+});
+
+test.serial('after a CRI pull, unpack skips every layer', async (t) => {
+  if (!requires(t, 'root', 'containerd', 'ctr', 'runc', 'docker-registry', 'skopeo')) return;
+  const daemon = await startDaemon(t);
+  const registry = await startRegistry(t);
+  const { socket } = await startContainerd(t, { config: proxyConfig(daemon, { cri: true }) });
+  const image = layeredImage(t);
+  await pullImage(socket, await registry.push(image));
+  const directories = readdirSync(join(daemon.store, 'snapshots'));
+  t.is(directories.length, 3);
+  const rootfs = await unpack(t, daemon, image);
+  t.is(readdirSync(join(daemon.store, 'snapshots')).length, 4, 'the bundle alone is new');
+  t.is(readFileSync(join(rootfs, 'data/kept'), 'utf8'), 'one');
+  t.false(existsSync(join(rootfs, 'data/deleted')));
+  t.deepEqual(readdirSync(join(rootfs, 'opaque')), ['new']);
+});
+
+test.serial('the daemon is killed in the middle of an import, and started again', async (t) => {
+  if (!requires(t, 'root', 'containerd', 'ctr', 'runc')) return;
+  const daemon = await startDaemon(t);
+  const { ctr } = await startContainerd(t, { config: proxyConfig(daemon) });
+  const more = Array.from({ length: 12 }, (_, at) => [{ name: `more/${at}`, content: randomBytes(1 << 20) }]);
+  const image = layeredImage(t, more);
+  const importing = ctr('image', 'import', '--snapshotter', 'layerhook', image.archive);
+  while (!/ Commit .*\n(?:.*\n)*.* Commit /.test(daemon.log())) await delay(5);
+  t.is(await daemon.end('SIGKILL'), 'SIGKILL');
+  t.not((await importing).status, 0);
+  await daemon.start();
+  // containerd tries to connect again after a while, and refuses all calls until then
+  while ((await ctr('snapshots', '--snapshotter', 'layerhook', 'ls')).status !== 0) await delay(200);
+  await succeed(t, ctr('image', 'import', '--snapshotter', 'layerhook', image.archive));
+  t.is(await runScript(t, ctr, image.name), shown);
+  await succeed(t, ctr('image', 'rm', '--sync', image.name));
+  t.deepEqual(await daemon.snapshots(), []);
+  t.is(await daemon.end('SIGTERM'), 0);
+  t.deepEqual(readdirSync(join(daemon.store, 'snapshots')), []);
+});
+
+/** Unpacks an image into a bundle by the overlay driver. @returns its rootfs, mounted */
+async function unpack(t: ExecutionContext<unknown>, daemon: Daemon, image: ContainerImage): Promise<string> {
+  const bundle = join(tmpdir(t), 'bundle');
+  t.teardown(() => layerhook(['bundle', 'rm', bundle]));
+  const options = ['--driver', 'overlay', '--store', daemon.store];
+  await succeed(t, layerhook(['unpack', '--image', image.reference, ...options, bundle]));
+  return join(bundle, 'rootfs');
+}
+
+/** ids of the layers in the store that the command line has a name for */
+async function layersOf({ store: root }: Daemon): Promise<string[]> {
+  const store = await openStore({ root });
+  const contents = await store.list();
+  await store.close();
+  return contents.flatMap(({ id, layer, names }) =>
+    layer && names.some(({ client }) => client === 'layerhook') ? [id] : [],
+  );
+}
+
+async function runScript(
+  t: ExecutionContext<unknown>,
+  ctr: Containerd['ctr'],
+  image: string,
+  namespace = 'layerhook-test',
+): Promise<string> {
+  const id = `layerhook-${basename(tmpdir(t))}`;
+  const options = ['--rm', '--snapshotter', 'layerhook'];
+  return succeed(t, ctr('--namespace', namespace, 'run', ...options, image, id, '/bin/sh', '-c', script));
+}

@@ -1,0 +1,237 @@
+/** What a containerd gets besides a Snapshotter: layers of other clients, parallel unpack, mapped owners. */
+import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { isLayerhookError } from '../../../src/errors/index.js';
+import { openStore } from '../../../src/snapshot/index.js';
+import {
+  connectSnapshotter,
+  type ServeOptions,
+  serveSnapshotter,
+} from '../../../src/snapshot/service/index.js';
+import type { Info, Snapshotter, Store } from '../../../src/snapshot/types.js';
+import { requires } from '../../helpers/requires.js';
+import { tmpdir } from '../../helpers/tmp.js';
+import { commitFile, extractFile, layer, nothingBelow } from '../helpers.js';
+
+const REF = 'containerd.io/snapshot.ref';
+
+interface Served {
+  containerd: Snapshotter;
+  /** the command line's */
+  store: Store;
+  root: string;
+}
+
+async function serve(t: ExecutionContext<unknown>, options: Partial<ServeOptions> = {}): Promise<Served> {
+  const dir = mkdtempSync(join(tmpdir(t), 'served-'));
+  const root = join(dir, 'store');
+  const address = join(dir, 'socket');
+  const service = await serveSnapshotter({ root, address, ...options });
+  const containerd = connectSnapshotter(address);
+  const store = await openStore({ root });
+  t.teardown(async () => {
+    await containerd.close();
+    await service.close();
+    await store.close();
+  });
+  return { containerd, store, root };
+}
+
+/** What containerd looks for when a prepare was answered with AlreadyExists. */
+async function found(containerd: Snapshotter, chainID: string, parent: string): Promise<Info[]> {
+  const infos: Info[] = [];
+  const filter = `labels."${REF}"==${chainID},parent=="${parent}"`;
+  for await (const info of containerd.walk([filter])) infos.push(info);
+  return infos;
+}
+
+const a = layer('a');
+const b = layer('b');
+
+test('a layer that another client has is there: containerd finds it by its label and parent', async (t) => {
+  const { containerd, store } = await serve(t);
+  await extractFile(store, a);
+  await extractFile(store, b, a.chainID);
+  const prepare = (key: string, parent: string, chainID: string) =>
+    containerd.prepare(key, parent, { labels: { [REF]: chainID } });
+  await t.throwsAsync(prepare('ns/1/extract-1 a', '', a.chainID), { code: 'SNAPSHOT_EXISTS' });
+  const [below, ...others] = await found(containerd, a.chainID, '');
+  t.deepEqual([below!.name, below!.kind, others.length], [`ns/1/${a.chainID}`, 'committed', 0]);
+  await t.throwsAsync(prepare('ns/2/extract-2 b', below!.name, b.chainID), { code: 'SNAPSHOT_EXISTS' });
+  t.is((await found(containerd, b.chainID, below!.name)).length, 1);
+  // asked again, it answers by what it has already
+  await t.throwsAsync(prepare('ns/3/extract-3 a', '', a.chainID), { code: 'SNAPSHOT_EXISTS' });
+  t.is((await found(containerd, a.chainID, '')).length, 1);
+  const [view] = await containerd.view('ns/4/view', below!.name);
+  t.deepEqual(readdirSync(view!.source), ['file']);
+});
+
+test('what containerd removes stays for the others, and the reverse', async (t) => {
+  const { containerd, store } = await serve(t);
+  await extractFile(store, a);
+  await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } }).catch(() => {});
+  await containerd.remove(`ns/1/${a.chainID}`);
+  await containerd.cleanup();
+  t.true(await store.find(a, '', nothingBelow));
+  await containerd.prepare('ns/2/extract-2 a', '', { labels: { [REF]: a.chainID } }).catch(() => {});
+  await store.remove(a.chainID);
+  await store.cleanup();
+  t.is((await found(containerd, a.chainID, '')).length, 1);
+});
+
+test('what containerd has committed with the label is found by other clients', async (t) => {
+  const { containerd, store } = await serve(t);
+  const [mount] = await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
+  writeFileSync(join(mount!.source, 'file'), 'x');
+  await containerd.commit('ns/2/a', 'ns/1/extract-1 a', { labels: { [REF]: a.chainID } });
+  t.true(await store.find(a, '', nothingBelow));
+});
+
+test('what is there with mapped owners, and what is asked for with them, is no hit', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { containerd, store } = await serve(t);
+  await extractFile(store, a);
+  const labels = {
+    [REF]: a.chainID,
+    'containerd.io/snapshot/uidmapping': '0:1000:10,10:5000:10',
+    'containerd.io/snapshot/gidmapping': '0:2000:20',
+  };
+  const [mount] = await containerd.prepare('ns/1/extract-1 a', '', { labels });
+  t.deepEqual(mount!.options.slice(0, 2), ['uidmap=0:1000:10,10:5000:10', 'gidmap=0:2000:20']);
+  const { uid, gid } = lstatSync(mount!.source);
+  t.deepEqual([uid, gid], [1000, 2000]);
+  t.deepEqual(await containerd.mounts('ns/1/extract-1 a'), [mount!]);
+  await containerd.commit('ns/2/a', 'ns/1/extract-1 a', { labels });
+  const layers = (await store.list()).filter((content) => content.layer !== undefined);
+  t.is(layers.length, 1, 'not the one with mapped owners');
+});
+
+test('a map without a root is refused, and leaves nothing', async (t) => {
+  const { containerd } = await serve(t);
+  for (const map of ['1:1000:10', '0:1000', '0:4294967295:1', '0:1:0']) {
+    const labels = { 'containerd.io/snapshot/uidmapping': map };
+    await t.throwsAsync(containerd.prepare('key', '', { labels }), { code: 'SNAPSHOT_ARGUMENT' }, map);
+  }
+  await t.throwsAsync(containerd.stat('key'), { code: 'SNAPSHOT_NOT_FOUND' });
+});
+
+test('parallel unpack: a hit is staged by a read-only mount, held, and gets its parent at commit', async (t) => {
+  const { containerd, store } = await serve(t, { parallelUnpack: true });
+  await extractFile(store, a);
+  await extractFile(store, b, a.chainID);
+  const key = 'ns/1/extract-1 b';
+  const labels = { [REF]: b.chainID };
+  const [mount] = await containerd.prepare(key, '', { labels });
+  t.true(mount!.options.includes('ro'));
+  t.deepEqual(readdirSync(mount!.source), ['file']);
+  t.deepEqual(await containerd.mounts(key), [mount!]);
+  const names: string[] = [];
+  for await (const { name } of containerd.walk()) names.push(name);
+  t.deepEqual(names, [key]);
+  // nobody frees it meanwhile
+  for (const name of [b.chainID, a.chainID]) await store.remove(name);
+  await commitFile(store, 'other');
+  await containerd.prepare('ns/2/extract-2 a', '');
+  await containerd.commit('ns/2/a', 'ns/2/extract-2 a', { labels: { [REF]: a.chainID } });
+  await containerd.commit('ns/3/b', key, { labels, parent: 'ns/2/a' });
+  const info = await containerd.stat('ns/3/b');
+  t.deepEqual([info.kind, info.parent, info.labels[REF]], ['committed', 'ns/2/a', b.chainID]);
+  await t.throwsAsync(containerd.stat(key), { code: 'SNAPSHOT_NOT_FOUND' });
+  await containerd.remove('ns/3/b');
+  await containerd.remove('ns/2/a');
+  t.deepEqual((await store.list()).length, 1, 'other');
+});
+
+test('parallel unpack: a staged snapshot that is removed holds nothing any more', async (t) => {
+  const { containerd, store } = await serve(t, { parallelUnpack: true });
+  await extractFile(store, a);
+  await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
+  await store.remove(a.chainID);
+  t.is((await store.list()).length, 2);
+  await containerd.remove('ns/1/extract-1 a');
+  t.deepEqual(await store.list(), []);
+});
+
+test('parallel unpack: a layer without its parent is extracted into an upperdir, so that whiteouts are kept', async (t) => {
+  if (!requires(t, 'root')) return;
+  const parallel = await serve(t, { parallelUnpack: true });
+  const [mount] = await parallel.containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
+  t.is(mount!.type, 'overlay');
+  t.true(mount!.options.some((option) => option.startsWith('upperdir=')));
+  t.false(mount!.options.some((option) => option.startsWith('lowerdir=')));
+  t.deepEqual(await parallel.containerd.mounts('ns/1/extract-1 a'), [mount!]);
+  const [plain] = await parallel.containerd.prepare('ns/2/a container', '');
+  t.is(plain!.type, 'bind');
+  const sequential = await serve(t);
+  const [bind] = await sequential.containerd.prepare('ns/1/extract-1 a', '', {
+    labels: { [REF]: a.chainID },
+  });
+  t.is(bind!.type, 'bind');
+});
+
+test('one server a client and address', async (t) => {
+  const dir = tmpdir(t);
+  const root = join(dir, 'store');
+  const socket = (name: string) => join(dir, name);
+  const first = await serveSnapshotter({ root, address: socket('1') });
+  const refused = { code: 'LISTEN' };
+  await t.throwsAsync(serveSnapshotter({ root, address: socket('2') }), refused, 'same client');
+  await t.throwsAsync(
+    serveSnapshotter({ root, address: socket('1'), client: 'other' }),
+    refused,
+    'same address',
+  );
+  const other = await serveSnapshotter({ root, address: socket('2'), client: 'other' });
+  t.is(lstatSync(socket('1')).mode & 0o777, 0o600);
+  await first.close();
+  await other.close();
+  const again = await serveSnapshotter({ root, address: socket('1') });
+  await again.close();
+});
+
+test('what is there and no socket is left alone', async (t) => {
+  const dir = tmpdir(t);
+  const address = join(dir, 'file');
+  writeFileSync(address, 'precious');
+  await t.throwsAsync(serveSnapshotter({ root: join(dir, 'store'), address }), { code: 'LISTEN' });
+  t.is(lstatSync(address).size, 8);
+  await t.throwsAsync(serveSnapshotter({ root: join(dir, 'store'), address: join(dir, 'none/s') }), {
+    code: 'LISTEN',
+  });
+});
+
+test('closing deletes nothing, and a commit is on disk then', async (t) => {
+  const dir = tmpdir(t);
+  const options = { root: join(dir, 'store'), address: join(dir, 'socket') };
+  const service = await serveSnapshotter(options);
+  const client = connectSnapshotter(options.address);
+  await client.prepare('key', '');
+  await client.commit('name', 'key');
+  await client.prepare('active', 'name');
+  await client.close();
+  await service.close();
+  const store = await openStore({ root: options.root, client: 'containerd' });
+  t.teardown(() => store.close());
+  const contents = await store.list();
+  t.deepEqual(contents.map(({ names }) => names[0]!.name).sort(), ['active', 'name']);
+  t.true(contents.find(({ usage }) => usage)!.flushed);
+});
+
+test('a snapshot whose directory is gone does not stop the server: it is listed and can be removed', async (t) => {
+  const { containerd, store, root } = await serve(t);
+  const [mount] = await containerd.prepare('key', '');
+  await containerd.commit('name', 'key');
+  rmSync(join(mount!.source, '..'), { recursive: true });
+  t.is((await containerd.stat('name')).kind, 'committed');
+  await containerd.remove('name');
+  t.deepEqual(await store.list(), []);
+  t.deepEqual(readdirSync(join(root, 'snapshots')), []);
+});
+
+test('a client is told when nobody serves', async (t) => {
+  const client = connectSnapshotter(join(tmpdir(t), 'nobody'));
+  const error = await t.throwsAsync(client.stat('x'));
+  t.true(isLayerhookError(error, 'SYSTEM'));
+  await client.close();
+});
