@@ -6,6 +6,7 @@ import { createLogger } from './log.js';
 import { report } from './report.js';
 import { createScreen, type Screen } from './screen.js';
 import { watchSignals } from './signals.js';
+import { errorOutput, isTerminal, output } from './streams.js';
 
 /**
  * Runs a command with signals watched, its log and progress on stderr, and its error reported.
@@ -18,7 +19,7 @@ export async function execute(
   options: OptionValues<OptionSpecs>,
   { name, settings, persona }: { name: string; settings: Settings; persona: Persona },
 ): Promise<number> {
-  const screen = createScreen(process.stderr);
+  const screen = createScreen(errorOutput);
   const interruption = watchSignals(name);
   const progress = await progressOn(screen, settings);
   const context: CommandContext = {
@@ -46,7 +47,7 @@ export async function execute(
 
 /** Writes a line to stdout. */
 export function print(line: string | Uint8Array): number {
-  process.stdout.write(typeof line === 'string' ? `${line}\n` : Buffer.concat([line, Buffer.from('\n')]));
+  output.write(typeof line === 'string' ? `${line}\n` : Buffer.concat([line, Buffer.from('\n')]));
   return 0;
 }
 
@@ -56,7 +57,7 @@ interface Progress {
 }
 
 async function progressOn(screen: Screen, settings: Settings): Promise<Progress> {
-  const wanted = process.stderr.isTTY === true && !settings.quiet && settings.format === 'text';
+  const wanted = !settings.quiet && settings.format === 'text' && isTerminal();
   if (!wanted) return { onProgress() {}, stop() {} };
   return (await import('./progress.js')).createProgress(
     screen,

@@ -1,4 +1,5 @@
 import type { OptionSpecs, OptionValues, Persona } from './command.js';
+import { isTerminal } from './streams.js';
 import { usageError } from './usage.js';
 
 /** Options that stand before the command, or behind it where it has none of that name. */
@@ -83,5 +84,5 @@ function oneOf<const T extends string>(
 function wantsColor(when: 'auto' | 'always' | 'never'): boolean {
   if (when !== 'auto') return when === 'always';
   const { NO_COLOR, TERM } = process.env;
-  return process.stderr.isTTY === true && !NO_COLOR && TERM !== 'dumb';
+  return !NO_COLOR && TERM !== 'dumb' && isTerminal();
 }

@@ -15,6 +15,7 @@ import { globalOptions, readSettings, type Settings } from './globals.js';
 import { normalizeFlags } from './goflags.js';
 import { parseArguments } from './parse.js';
 import { report } from './report.js';
+import { errorOutput } from './streams.js';
 import { usageError } from './usage.js';
 
 /**
@@ -27,8 +28,7 @@ export async function main(argv: readonly string[], table: CommandTable): Promis
   const persona: Persona = basename(argv[1] ?? '') === 'umoci' ? 'umoci' : 'layerhook';
   const words = argv.slice(2);
   const tell = (error: unknown) =>
-    report(error, { settings: guessSettings(words), persona, write: (text) => process.stderr.write(text) });
-  quietBrokenPipes();
+    report(error, { settings: guessSettings(words), persona, write: errorOutput.write });
   process.on('uncaughtException', (error) => process.exit(tell(error)));
   try {
     return await dispatch(words, table, persona);
@@ -114,17 +114,8 @@ async function unknownCommand(path: readonly string[], persona: Persona): Promis
     throw usageError(`${words} is a command of umoci that layerhook does not have yet`, persona);
   }
   if (persona !== 'umoci') throw usageError(`unknown command ${words}`, persona);
-  process.stderr.write(`No help topic for '${path.at(-1)}'\n`);
+  errorOutput.write(`No help topic for '${path.at(-1)}'\n`);
   return 3;
-}
-
-/** A reader that has gone away (`layerhook ls | head -1`) is no error of ours. */
-function quietBrokenPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
 }
 
 /** How to report an error in the options themselves, which are not parsed then. */
