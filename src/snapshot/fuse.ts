@@ -6,8 +6,6 @@ import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes, toText } from '../system/bytes.js';
 import { escapeOverlayPath, type OverlayDirs } from '../system/overlay-options.js';
 
-const run = promisify(execFile);
-
 /** The path of a program on PATH, or undefined if it is not installed. */
 export function findProgram(name: string): string | undefined {
   const directories = searchPath().split(':').filter(isAbsolute);
@@ -24,7 +22,7 @@ export function findProgram(name: string): string | undefined {
 export async function mountFuse(program: string, dirs: OverlayDirs, target: ByteString): Promise<void> {
   const words = optionsOf(dirs, target);
   try {
-    await run(program, ['-o', words, textOf(target, target)], { env: environment() });
+    await run(program, ['-o', words, textOf(target, target)]);
   } catch (error) {
     throw failed(
       target,
@@ -44,9 +42,7 @@ export async function unmountFuse(target: ByteString, { detach = false } = {}): 
   const path = showBytes(target);
   const program = findProgram('fusermount3') ?? 'fusermount3';
   try {
-    await run(program, ['-u', ...(detach ? ['-z'] : []), textOf(target, target)], {
-      env: environment(),
-    });
+    await run(program, ['-u', ...(detach ? ['-z'] : []), textOf(target, target)]);
   } catch (error) {
     const expected = `end what uses it (fuser -vm ${path} shows it)`;
     throw new LayerhookError('UNMOUNT_FAILED', { path, reason: lastLine(error), expected }, error);
@@ -76,8 +72,8 @@ function textOf(path: ByteString, target: ByteString): string {
 }
 
 /** fuse-overlayfs finds fusermount3 by PATH. */
-function environment(): NodeJS.ProcessEnv {
-  return { PATH: searchPath(), LANG: 'C.UTF-8' };
+async function run(program: string, args: readonly string[]): Promise<void> {
+  await promisify(execFile)(program, args, { env: { PATH: searchPath(), LANG: 'C.UTF-8' } });
 }
 
 function searchPath(): string {
