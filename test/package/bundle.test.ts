@@ -13,13 +13,39 @@ test('the bin is the bundle, a few files without chunks', (t) => {
   const files = readdirSync(join(mainFile, '..'), { recursive: true, encoding: 'utf8' });
   const code = files.filter((name) => name.endsWith('.cjs')).sort();
   t.deepEqual(code, [
-    'commands.cjs',
     'layer/apply/worker.cjs',
     'layer/stream/source-worker.cjs',
     'main.cjs',
     'program.cjs',
+    'repack.cjs',
+    'rest.cjs',
     'runtime.cjs',
+    'unpack.cjs',
   ]);
+});
+
+test('what is in the store is unpacked and repacked without the part of the bundle for all else', async (t) => {
+  if (!requires(t, 'root', 'mount')) return;
+  const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const dir = tmpdir(t);
+  const env = { LAYERHOOK_STORE: join(dir, 'store'), NODE_DEBUG: 'module' };
+  const parts = async (...args: string[]) => {
+    const { status, stderr } = await layerhook(args, { env });
+    t.is(status, 0);
+    return ['unpack', 'repack', 'rest'].filter((part) =>
+      stderr.includes(`load "${join(mainFile, '..', part)}.cjs"`),
+    );
+  };
+  const bundle = (name: string) => {
+    t.teardown(() => layerhook(['bundle', 'rm', join(dir, name)], { env }));
+    return join(dir, name);
+  };
+  const unpack = (name: string) =>
+    parts('unpack', '--driver', 'overlay', '--image', image.reference, bundle(name));
+  t.true((await unpack('cold')).includes('rest'));
+  t.deepEqual(await unpack('warm'), ['unpack']);
+  writeFileSync(join(dir, 'warm/rootfs/b'), 'y');
+  t.deepEqual(await parts('repack', '--image', image.reference, join(dir, 'warm')), ['unpack', 'repack']);
 });
 
 test("what a stranger's driver declines and throws is understood, though it imports the library", async (t) => {
@@ -46,7 +72,7 @@ test("what a stranger's driver declines and throws is understood, though it impo
 
   const debug = await unpack(failing, '--debug');
   t.regex(debug.stderr, /at .*src\/engine\/\w+\.ts:\d+/);
-  t.notRegex(debug.stderr, /at .*commands\.cjs/);
+  t.notRegex(debug.stderr, /at .*\/bundle\/\w+\.cjs/);
 
   await succeed(t, unpack(driver('declines', 'declined')));
 });
