@@ -6,7 +6,7 @@ import {
   type PostExtractContext,
   type PreExtractResult,
 } from 'layerhook/driver';
-import type { LayerDependency, LayerExtraction, LayerIdentity, LayerStore } from 'layerhook/snapshot';
+import type { LayerDependency, LayerExtraction, LayerIdentity, LayerStore, Usage } from 'layerhook/snapshot';
 import { identityOf, type Variant } from './identity.js';
 import type { LowerLayers } from './settle/lower-layers.js';
 import type { DriverStore } from './store.js';
@@ -69,8 +69,8 @@ export class Layers {
     const store = await this.#store.open();
     const parent = this.#nameBelow(store, index);
     const below = await this.#layersOf(store, parent);
-    const dependencies = await this.#settle(context, extraction, below);
-    await extraction.commit({ parent, dependencies });
+    const settled = await this.#settle(context, extraction, below);
+    await extraction.commit({ parent, ...settled });
     this.#extractions.delete(index);
     await this.#add(store, store.nameOf(this.#layer(index)), below);
   }
@@ -91,15 +91,14 @@ export class Layers {
     context: PostExtractContext,
     { manifest }: LayerExtraction,
     below: LowerLayers | null,
-  ): Promise<LayerDependency[] | null> {
+  ): Promise<{ dependencies: LayerDependency[] | null; usage?: Usage }> {
     if (!this.#variant.keepDirlinks) {
       const { settleLayer } = await import('./settle/index.js');
       const dependencies = settleLayer(context, below, this.#variant.xattr);
-      await context.writeManifest(manifest);
-      return dependencies;
+      return { dependencies, usage: await context.writeManifest(manifest) };
     }
     await this.#unmount();
-    return null;
+    return { dependencies: null };
   }
 
   async #unmount(): Promise<void> {

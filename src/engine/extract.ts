@@ -54,7 +54,7 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
         result.plain = false;
         continue;
       }
-      const unpacker = await extraction.threads.start();
+      const unpacker = await extraction.threads.unpacker();
       const plan = await planOf(extraction, layer.context);
       if (!plan.independent) await below;
       if (plan.independent || plan.format !== 'plain' || plan.target !== layer.context.rootfs)
@@ -87,7 +87,7 @@ async function announce({ layers, dispatcher, threads, onProgress }: Extraction)
   });
   const asked =
     dispatcher.handles('unpack.ociv1.layer.try-skip') || dispatcher.handles('unpack.ociv1.layer.pre-extract');
-  if (!asked) (await threads.start()).prefetch(layers.map((layer) => layer.source));
+  if (!asked) (await threads.unpacker()).prefetch(layers.map((layer) => layer.source));
 }
 
 async function skip({ dispatcher, onProgress }: Extraction, context: LayerContext): Promise<boolean> {
@@ -155,7 +155,7 @@ async function finish(
     ...{ target, format, independent, applied: applied.value },
     writeManifest: async (file) => {
       const { currentHeader } = await import('mtree-ts/write');
-      await unpacker.writeSettledManifest(target, target, file, currentHeader(target));
+      return unpacker.writeSettledManifest(target, target, file, currentHeader(target));
     },
   });
   result.bytes += bytes;

@@ -180,7 +180,7 @@ export const points = {
         },
         writeManifest: {
           type: 'function',
-          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `digests`',
+          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `digests`; gives what `target` takes on disk',
         },
       } as const satisfies Own<PostExtractContext, LayerContext>),
     },

@@ -6,6 +6,7 @@ import type {
   LayerFormat,
   MapOptions,
   OverlayXattr,
+  Usage,
 } from '../layer/types.js';
 import type { ByteString } from '../system/bytes.js';
 import type { Logger } from './log.js';
@@ -63,9 +64,10 @@ export interface PostExtractContext extends LayerContext {
   applied: AppliedLayer;
   /**
    * Writes umoci's mtree manifest of `target` as it is now to a file, which appears whole or not at all. Only for a layer
-   * whose pre-extract asked for `digests`; no content is read again but what is not of the layer.
+   * whose pre-extract asked for `digests`; no content is read again but what is not of the layer. Resolves with what
+   * `target` takes on disk, itself included.
    */
-  writeManifest(file: string): Promise<void>;
+  writeManifest(file: string): Promise<Usage>;
 }
 
 export interface ConfigContext extends ImageContext {

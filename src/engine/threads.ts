@@ -9,10 +9,15 @@ export class ExtractionThreads {
     this.#options = options;
   }
 
-  /** Starts the first of them, to have it when a layer is. */
-  async start(): Promise<LayerUnpacker> {
+  /** What applies layers in them, and starts those that it needs. */
+  async unpacker(): Promise<LayerUnpacker> {
     this.#unpacker ??= load(this.#options);
     return this.#unpacker;
+  }
+
+  /** Starts those that layers on top of each other need, to have them when a layer is there. */
+  async start(): Promise<void> {
+    (await this.unpacker()).start();
   }
 
   /** Ends them, after what they are doing has stopped. */
@@ -23,7 +28,5 @@ export class ExtractionThreads {
 
 async function load(options: UnpackerOptions): Promise<LayerUnpacker> {
   const { LayerUnpacker } = await import('../layer/unpacker.js');
-  const unpacker = new LayerUnpacker(options);
-  unpacker.start();
-  return unpacker;
+  return new LayerUnpacker(options);
 }

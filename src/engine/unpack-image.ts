@@ -97,7 +97,7 @@ async function fill(
   const header = currentHeader(join(context.bundle, 'rootfs'));
   if (seen) {
     // in its thread, while the driver does its part in this one
-    const unpacker = await threads.start();
+    const unpacker = await threads.unpacker();
     await bothDone(unpacker.writeManifest(`${context.rootfs} 0`, context.rootfs, file, header), assemble());
   } else {
     await assemble();

@@ -6,6 +6,7 @@ import type {
   LayerFormat,
   MapOptions,
   OverlayXattr,
+  Usage,
 } from '../layer/types.js';
 import { type ByteString, toText } from '../system/bytes.js';
 import type { Logger } from './log.js';
@@ -15,7 +16,7 @@ import type { RefreshContext } from './points.js';
 export interface TypeWords {
   AbortSignal: AbortSignal;
   Logger: Logger;
-  function: (file: string) => Promise<void>;
+  function: (file: string) => Promise<Usage>;
   'function of options': (options: { keepDirlinks: boolean }) => Promise<void>;
   string: string;
   path: string;

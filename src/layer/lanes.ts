@@ -4,7 +4,7 @@ import { SourceThread } from './stream/index.js';
 
 /** A thread that decompresses and one that applies: what a layer needs. */
 export class Lane {
-  readonly sources = new SourceThread();
+  #sources: SourceThread | undefined;
   readonly applier: ApplyThread;
   /** given out to a layer that runs side by side with others */
   taken = false;
@@ -13,10 +13,16 @@ export class Lane {
     this.applier = new ApplyThread(onWarning);
   }
 
+  /** The thread that decompresses, started when it is first needed. */
+  get sources(): SourceThread {
+    this.#sources ??= new SourceThread();
+    return this.#sources;
+  }
+
   /** The thread that applies may still be waiting for the other. */
   async close(): Promise<void> {
     await this.applier.close();
-    await this.sources.close();
+    await this.#sources?.close();
   }
 }
 

@@ -93,6 +93,13 @@ export interface Unsettled {
   lowerHardlinks: { path: ByteString; target: ByteString }[];
 }
 
+/** What files take on disk. */
+export interface Usage {
+  /** bytes that are allocated */
+  size: number;
+  inodes: number;
+}
+
 /** What applying one layer did. */
 export interface AppliedLayer {
   digest: string;

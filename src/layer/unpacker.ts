@@ -1,9 +1,9 @@
 import type { Header } from 'mtree-ts';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
-import type { ManifestRequest } from './apply/messages.js';
+import type { ApplyReply, LayerRequest, ManifestRequest } from './apply/messages.js';
 import { type Lane, Lanes } from './lanes.js';
-import { blameBlob, type OpenSource } from './stream/index.js';
-import type { AppliedLayer, ApplyOptions, LayerSource } from './types.js';
+import { blameBlob, isSmall, type OpenSource } from './stream/index.js';
+import type { AppliedLayer, ApplyOptions, LayerSource, Usage } from './types.js';
 
 export interface UnpackerOptions {
   /** stops all that is under way, which then fails with its reason or ABORTED */
@@ -42,7 +42,8 @@ const SOURCES_AHEAD = 3;
 
 /**
  * Applies layers to directories in worker threads. A layer's bytes are read, verified (blob digest and diffID) and
- * decompressed in one thread and applied in another, with blocking calls.
+ * decompressed in one thread and applied in another, with blocking calls; a small layer that is alone in its directory
+ * is read by the thread that applies it.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
@@ -57,9 +58,9 @@ export class LayerUnpacker {
     options.signal.addEventListener('abort', this.#stop, { once: true });
   }
 
-  /** Starts the threads that every unpack needs, to have them when the first layer is there. */
+  /** Starts the threads that layers on top of each other need, to have them when the first one is there. */
   start(): void {
-    this.#lanes.idlest();
+    void this.#lanes.idlest().sources;
   }
 
   /**
@@ -87,10 +88,28 @@ export class LayerUnpacker {
     try {
       throwIfAborted(this.#options.signal);
       if (options.track !== null) this.#laneOfTrack.set(options.track, lane);
-      return await this.#apply(source, target, options, lane);
+      return await this.#applyAlone(source, target, options, lane);
     } finally {
       this.#lanes.release(lane);
     }
+  }
+
+  /** Reading and applying take one thread less to wake then, which costs more than a small layer does. */
+  async #applyAlone(
+    source: LayerSource,
+    target: string,
+    options: LayerOptions,
+    lane: Lane,
+  ): Promise<AppliedLayer> {
+    if (isSmall(source)) {
+      const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+      const reply = await lane.applier.request(
+        applyRequest(source, { from: source, target, options, entries }),
+      );
+      throwIfAborted(this.#options.signal);
+      if (reply !== null) return appliedLayer(source, reply);
+    }
+    return this.#apply(source, target, options, lane);
   }
 
   async #apply(
@@ -99,18 +118,16 @@ export class LayerUnpacker {
     options: LayerOptions,
     lane: Lane,
   ): Promise<AppliedLayer> {
-    const { track, manifest, onProgress, alone: _, ...applyOptions } = options;
     const open = this.#take(source, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const stopReporting = report(open, entries, onProgress);
+    const stopReporting = report(open, entries, options.onProgress);
     try {
       const { ring } = open;
-      const { digest } = source;
-      const reply = await lane.applier.request({
-        ...{ type: 'apply', ring, digest, target, options: applyOptions, track, digests: manifest, entries },
-      });
-      const { bytes, diffID } = await open.done;
-      return { digest, diffID, bytes, ...reply! };
+      const reply = await lane.applier.request(
+        applyRequest(source, { from: ring, target, options, entries }),
+      );
+      await open.done;
+      return appliedLayer(source, reply!);
     } catch (error) {
       throw await blameBlob(error, source, this.#options.signal);
     } finally {
@@ -132,14 +149,17 @@ export class LayerUnpacker {
   /**
    * As {@link writeManifest}, of a directory in which more has changed since than what was applied: what is not as it
    * was applied is read. The manifest is not flushed to the disk, and the track is forgotten.
+   *
+   * @returns what all of the directory takes
    */
-  async writeSettledManifest(track: string, target: string, file: string, header: Header): Promise<void> {
-    await this.#manifest({ track, target, file, header, changed: true });
+  async writeSettledManifest(track: string, target: string, file: string, header: Header): Promise<Usage> {
+    const usage = await this.#manifest({ track, target, file, header, changed: true });
     this.#laneOfTrack.delete(track);
+    return usage;
   }
 
-  async #manifest(request: ManifestRequest): Promise<void> {
-    await this.#laneFor(request.track).applier.request({ type: 'manifest', ...request });
+  #manifest(request: ManifestRequest): Promise<Usage> {
+    return this.#laneFor(request.track).applier.request({ type: 'manifest', ...request });
   }
 
   /** Ends the threads, after what they are doing has stopped. */
@@ -188,6 +208,18 @@ export class LayerUnpacker {
       this.#opened.set(source, lane.sources.open(source, { signal: this.#options.signal }));
     }
   }
+}
+
+function applyRequest(
+  { digest }: LayerSource,
+  given: Pick<LayerRequest, 'from' | 'target' | 'entries'> & { options: LayerOptions },
+): Omit<LayerRequest, 'id'> {
+  const { track, manifest, onProgress: _, alone: __, ...options } = given.options;
+  return { ...given, type: 'apply', digest, options, track, digests: manifest };
+}
+
+function appliedLayer({ digest, diffID }: LayerSource, reply: ApplyReply): AppliedLayer {
+  return { digest, diffID, ...reply };
 }
 
 /** @throws the signal's reason if that is one of ours, else LayerhookError ABORTED */

@@ -29,7 +29,8 @@ export async function commitSnapshot(
   options: CommitOptions = {},
 ): Promise<void> {
   requireText('snapshot name', name);
-  const usage = await measure(context, key);
+  const usage = measure(context, key);
+  await flushIfSync(context);
   context.db.write((writer) => {
     if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     const layer = layerOfLabels(options.labels);
@@ -37,13 +38,15 @@ export async function commitSnapshot(
   });
 }
 
-/** What an active snapshot takes. With durability `sync`, all of it is on disk then. */
-export async function measure(context: Context, key: string): Promise<Usage> {
-  const { directories, durability } = context;
+/** What an active snapshot takes. */
+export function measure(context: Context, key: string): Usage {
   const { content } = context.db.read((reader) => requireActive(reader, context, key));
-  const usage = usageOf(directories.fs(content));
+  return usageOf(context.directories.fs(content));
+}
+
+/** With durability `sync`, what is about to be committed is on disk then. */
+export async function flushIfSync({ directories, durability }: Context): Promise<void> {
   if (durability === 'sync') await flush(directories.root);
-  return usage;
 }
 
 /** Writes the filesystem of a store to its disk. @throws LayerhookError SYSTEM, NO_SPACE */

@@ -1,4 +1,4 @@
-import { commitActive, measure } from './commit.js';
+import { commitActive, flushIfSync, measure } from './commit.js';
 import type { Context } from './context.js';
 import { createSnapshot } from './create.js';
 import { ownContent } from './find.js';
@@ -63,7 +63,8 @@ export class Extraction implements LayerExtraction {
 
   async #commit(options: CommitOptions): Promise<void> {
     const { db, directories } = this.#context;
-    const usage = await measure(this.#context, this.key);
+    const usage = options.usage ?? measure(this.#context, this.key);
+    await flushIfSync(this.#context);
     const freed = db.write((writer) => {
       // a client that knows no lock, such as containerd, may have been quicker
       const own = ownContent(this.#context, writer, this.#layer);

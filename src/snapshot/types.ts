@@ -1,3 +1,5 @@
+import type { Usage } from '../layer/types.js';
+
 /** Kinds of snapshot: containerd's `snapshots.Kind`. Only committed ones are parents. */
 export type Kind = 'view' | 'active' | 'committed';
 
@@ -14,11 +16,7 @@ export interface Info {
 }
 
 /** What a snapshot itself takes, parents not counted. */
-export interface Usage {
-  /** bytes on disk */
-  size: number;
-  inodes: number;
-}
+export type { Usage };
 
 /** One mount(8): containerd's `mount.Mount`, in the order in which they are to be done. */
 export interface Mount {
@@ -96,6 +94,8 @@ export interface LayerExtraction {
     /** what settling took from below; null: it cannot be used on top of other layers */
     dependencies: LayerDependency[] | null;
     labels?: Record<string, string> | undefined;
+    /** what all of `target` takes; default: it is looked at */
+    usage?: Usage | undefined;
   }): Promise<void>;
   /** Gives it up: removes the snapshot, lets others try. */
   discard(): Promise<void>;

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { create, umociKeywords } from 'mtree-ts';
 import type { LayerSource } from '../../src/layer/types.js';
 import { type LayerOptions, LayerUnpacker } from '../../src/layer/unpacker.js';
+import { usageOf } from '../../src/snapshot/usage.js';
 import { readXattrs } from '../../src/system/xattr.js';
 import { buildImage, type ImageOptions, type RawLayer } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
@@ -147,6 +149,46 @@ test('a layer is refused with the error of what is wrong with it', async (t) => 
   const cut = bench(t, [layer], { blob: (tar) => tar.subarray(0, 100_000) });
   const broken = { ...cut.sources[0]!, diffID: cut.sources[0]!.digest };
   await t.throwsAsync(cut.unpacker.apply(broken, cut.target('root'), options), { code: 'TAR_INVALID' });
+});
+
+test('a small layer that is alone is refused with the same errors', async (t) => {
+  const alone: LayerOptions = { ...options, alone: true };
+  const zeros = `sha256:${'0'.repeat(64)}`;
+  const { unpacker, sources, target } = bench(t, [many(20, 3000)]);
+  const [source] = sources as [LayerSource];
+  const cases: [code: string, changed: Partial<LayerSource>][] = [
+    ['DIFF_ID', { diffID: zeros }],
+    ['BLOB_DIGEST', { digest: zeros }],
+    ['DIGEST_INVALID', { diffID: 'sha256:x' }],
+    ['BLOB_SIZE', { size: source.size - 1 }],
+    ['BLOB_NOT_FOUND', { path: `${source.path}-none` }],
+  ];
+  for (const [code, changed] of cases) {
+    const root = target(code);
+    await t.throwsAsync(unpacker.apply({ ...source, ...changed }, root, alone), { code }, code);
+    if (code === 'BLOB_NOT_FOUND' || code === 'BLOB_SIZE') t.deepEqual(readdirSync(root), [], code);
+  }
+  t.is((await unpacker.apply(source, target('root'), alone)).entries, 20);
+  const hostile = bench(t, [[...many(20, 3000), file('.wh.')]]);
+  await t.throwsAsync(hostile.unpacker.apply(hostile.sources[0]!, hostile.target('root'), alone), {
+    code: 'LAYER_ENTRY',
+  });
+});
+
+test('a small layer that is alone may be compressed or not, in one member or several', async (t) => {
+  const members = (tar: Buffer) =>
+    Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]);
+  const images: ImageOptions[] = [{ compression: 'none' }, { compression: 'gzip' }, { blob: members }];
+  for (const [i, image] of images.entries()) {
+    const { unpacker, sources, target } = bench(t, [many(20, 3000)], image);
+    const { diffID, entries, bytes } = await unpacker.apply(sources[0]!, target('root'), {
+      ...options,
+      alone: true,
+    });
+    t.is(diffID, sources[0]!.diffID);
+    t.is(entries, 20, `${i}`);
+    t.true(bytes > 20 * 3000);
+  }
 });
 
 test('after a refused layer the threads go on with the next', async (t) => {
@@ -303,6 +345,17 @@ test('gomtree finds no difference', async (t) => {
   t.notThrows(() => execFileSync(gomtree, ['-p', root, '-f', `${root}.mtree`]));
   writeFileSync(join(root, 'replaced'), 'changed');
   t.throws(() => execFileSync(gomtree, ['-p', root, '-f', `${root}.mtree`], { stdio: 'pipe' }));
+});
+
+test('a manifest of what was settled tells what all of it takes', async (t) => {
+  const links = [file('a', 'x'.repeat(9000)), { name: 'd/b', type: 'hardlink' as const, linkname: 'a' }];
+  const { unpacker, sources, target } = bench(t, [[...links, ...many(30, 5000)]]);
+  const root = target('root');
+  await unpacker.apply(sources[0]!, root, options);
+  writeFileSync(join(root, 'more'), 'm'.repeat(5000));
+  const usage = await unpacker.writeSettledManifest('t', root, `${root}.mtree`, {});
+  t.deepEqual(usage, usageOf(root));
+  t.true(usage.inodes === 1 + 1 + 1 + 30 + 1 && usage.size > 150_000, JSON.stringify(usage));
 });
 
 test('a manifest of what is not as it was extracted is an error, and there is none', async (t) => {

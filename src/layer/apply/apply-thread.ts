@@ -2,12 +2,12 @@ import { Worker } from 'node:worker_threads';
 import { LayerhookError } from '../../errors/index.js';
 import { receiveError } from '../../errors/transfer.js';
 import { applyThreadFile } from '../../places.js';
-import type { ApplyMessage, ApplyReply, ApplyRequest } from './messages.js';
+import type { ApplyMessage, ApplyRequest, Reply } from './messages.js';
 
 type WithoutID<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 interface Pending {
-  resolve(reply: ApplyReply | null): void;
+  resolve(reply: Reply<ApplyRequest>): void;
   reject(error: unknown): void;
 }
 
@@ -41,10 +41,10 @@ export class ApplyThread {
     return this.#pending.size;
   }
 
-  request(request: WithoutID<ApplyRequest>): Promise<ApplyReply | null> {
+  request<R extends WithoutID<ApplyRequest>>(request: R): Promise<Reply<R>> {
     const id = ++this.#lastID;
-    const answer = new Promise<ApplyReply | null>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+    const answer = new Promise<Reply<R>>((resolve, reject) => {
+      this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });
       this.#worker.postMessage({ ...request, id });
     });
     this.#last = answer.catch(() => {});

@@ -10,7 +10,9 @@ import { AT_FDCWD, close, O, openat, readlinkat, S, writeAll } from '../../syste
 import { DT, readDirectory } from '../../system/readdir.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
+import { UsageCounter } from '../count-usage.js';
 import { manifestValues } from '../manifest-values.js';
+import type { Usage } from '../types.js';
 import type { ManifestRequest } from './messages.js';
 import { DirectoryNode, FileNode, type Node, type Tree } from './tree.js';
 
@@ -25,21 +27,24 @@ const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
  * @param request `file` appears whole or not at all; what has `changed` since then is listed and read again, and the
  *   manifest is not flushed to the disk
  * @param tree lists all that was in the directory then
+ * @returns what all of it takes
  * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there and nothing `changed`
  */
 export function writeTreeManifest(
   { target, file, header, changed }: Omit<ManifestRequest, 'track'>,
   tree: Tree,
-): void {
+): Usage {
+  const counter = new UsageCounter();
   const temporary = `${file}.tmp`;
   try {
     writeWhole(temporary, !changed, (write) => {
       const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
-      const walk = new TreeWalk(tree, writer, changed ? listed : sorted);
+      const walk = new TreeWalk(tree, writer, counter, changed ? listed : sorted);
       walk.directory({ fd: AT_FDCWD, path: '' }, fromText(resolve(target)), tree.root);
       writer.end();
     });
     renameSync(temporary, file);
+    return counter.usage;
   } catch (error) {
     rmSync(temporary, { force: true });
     throw manifestError(error, file);
@@ -61,6 +66,7 @@ const none: ReadonlyMap<ByteString, Buffer> = new Map();
 class TreeWalk {
   readonly #tree: Tree;
   readonly #writer: ManifestWriter;
+  readonly #counter: UsageCounter;
   readonly #stat = new StatBuffer();
   readonly #children: (node: DirectoryNode, fd: number) => [ByteString, Node][];
 
@@ -68,10 +74,12 @@ class TreeWalk {
   constructor(
     tree: Tree,
     writer: ManifestWriter,
+    counter: UsageCounter,
     children: (node: DirectoryNode, fd: number) => [ByteString, Node][],
   ) {
     this.#tree = tree;
     this.#writer = writer;
+    this.#counter = counter;
     this.#children = children;
   }
 
@@ -115,6 +123,7 @@ class TreeWalk {
 
   #look(dirfd: number, name: ByteString): void {
     if (!statAt(dirfd, name, this.#stat)) throw new SystemError('ENOENT', 'statx', name);
+    this.#counter.add(this.#stat);
   }
 
   /** A hardlink to a file whose content this applier did not write has no digest yet. */

@@ -1,25 +1,25 @@
 import type { Header } from 'mtree-ts';
 import type { TransferredError } from '../../errors/transfer.js';
-import type { ApplyOptions, Unsettled } from '../types.js';
+import type { ApplyOptions, LayerSource, Unsettled, Usage } from '../types.js';
 
 /** To the apply worker. Requests are worked off one after the other, blocking the thread. */
-export type ApplyRequest = { id: number } & (
-  | {
-      type: 'apply';
-      /** the layer's tar */
-      ring: SharedArrayBuffer;
-      digest: string;
-      target: string;
-      options: ApplyOptions;
-      /** key of what is known of the target from layer to layer; null: nothing is kept */
-      track: string | null;
-      /** keep digests of content, for a manifest */
-      digests: boolean;
-      /** where the number of entries done is counted: one Int32 */
-      entries: SharedArrayBuffer;
-    }
-  | ({ type: 'manifest' } & ManifestRequest)
-);
+export type ApplyRequest = LayerRequest | ({ id: number; type: 'manifest' } & ManifestRequest);
+
+export interface LayerRequest {
+  id: number;
+  type: 'apply';
+  /** the layer's tar, or where a small layer is, which the thread reads itself */
+  from: SharedArrayBuffer | LayerSource;
+  digest: string;
+  target: string;
+  options: ApplyOptions;
+  /** key of what is known of the target from layer to layer; null: nothing is kept */
+  track: string | null;
+  /** keep digests of content, for a manifest */
+  digests: boolean;
+  /** where the number of entries done is counted: one Int32 */
+  entries: SharedArrayBuffer;
+}
 
 export interface ManifestRequest {
   target: string;
@@ -31,13 +31,20 @@ export interface ManifestRequest {
 }
 
 export interface ApplyReply {
+  /** uncompressed bytes read */
+  bytes: number;
   entries: number;
   unsettled: Unsettled;
 }
+
+/** null: the small layer cannot be read as a whole, and nothing was done. */
+export type Reply<R extends Pick<ApplyRequest, 'type'>> = R extends { type: 'apply' }
+  ? ApplyReply | null
+  : Usage;
 
 /** From the apply worker: that it is loaded, then warnings as they come and one answer for each request. */
 export type ApplyMessage =
   | { loaded: true }
   | { warning: string }
-  | { id: number; reply: ApplyReply | null }
+  | { id: number; reply: Reply<ApplyRequest> }
   | { id: number; error: TransferredError };

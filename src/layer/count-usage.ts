@@ -1,0 +1,20 @@
+import type { StatBuffer } from '../system/stat.js';
+import type { Usage } from './types.js';
+
+/** bytes of a block of st_blocks, whatever the filesystem's are; stat(2) */
+const BLOCK = 512;
+
+/** Adds up what the files of one filesystem take; a file with several names is counted once. */
+export class UsageCounter {
+  readonly usage: Usage = { size: 0, inodes: 0 };
+  readonly #seen = new Set<bigint>();
+
+  add(stat: StatBuffer): void {
+    if (stat.nlink > 1 && !stat.isDirectory) {
+      if (this.#seen.has(stat.ino)) return;
+      this.#seen.add(stat.ino);
+    }
+    this.usage.size += stat.blocks * BLOCK;
+    this.usage.inodes += 1;
+  }
+}
