@@ -7,7 +7,8 @@ const example = readFileSync('hooks.toml.example', 'utf8');
 
 test('hooks.toml.example loads, with its programs in place', async (t) => {
   const dir = privateDir(t);
-  for (const name of ['layer-cache.sh', 'list-changes', 'forget']) script(dir, name, 'exit 77');
+  for (const name of ['layer-cache.sh', 'list-changes', 'forget', 'upload-archive'])
+    script(dir, name, 'exit 77');
   write(dir, 'lib/add-mount.mjs', readFileSync('docs/examples/add-mount.mjs', 'utf8'));
   const text = example
     .replaceAll('/usr/local/libexec/layerhook', dir)
@@ -20,6 +21,7 @@ test('hooks.toml.example loads, with its programs in place', async (t) => {
       ['module', 'unpack.ociv1.bundle.config'],
       ['exec', 'repack.ociv1.layer.delta-list'],
       ['exec', 'bundle.ociv1.remove'],
+      ['exec', 'runtime.ociv1.container.poststop-archive'],
     ],
   );
 });
