@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { LayerhookError } from '../errors/index.js';
 import { closeOperation, type OperationOptions, openOperation } from './operation.js';
 import type { ArchiveResult, PoststopContext } from './points.js';
@@ -16,7 +17,8 @@ export async function archiveUpperdir(
   request: ArchiveRequest,
   options: Pick<OperationOptions, 'hooks' | 'hooksFile' | 'signal' | 'log'> = {},
 ): Promise<ArchiveResult> {
-  const operation = await openOperation({ ...options, driver: 'overlay' });
+  // no store is used, and that of root cannot be looked at in a user namespace
+  const operation = await openOperation({ ...options, driver: 'overlay', store: tmpdir() });
   try {
     const point = 'runtime.ociv1.container.poststop-archive';
     const outcome = await operation.dispatcher.first(point, request);
