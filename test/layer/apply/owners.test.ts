@@ -123,7 +123,8 @@ function applyAs(t: ExecutionContext<unknown>, uid: number, layers: RawEntry[][]
         map: { uidMappings: [], gidMappings: [], rootless: ${rootless} }, keepDirlinks: false, overlayXattr: 'user',
       });
     }
-    writeTreeManifest(${JSON.stringify(root)}, tree, ${JSON.stringify(join(base, 'own/manifest'))}, {});`;
+    const request = ${JSON.stringify({ target: root, file: join(base, 'own/manifest'), header: {}, changed: false })};
+    writeTreeManifest(request, tree);`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     uid,
     gid: uid,
