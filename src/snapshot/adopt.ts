@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { preciseNow } from '../system/clock.js';
 import { type Context, keptLabels, requireCommitted, requireText } from './context.js';
 import { sharedContent } from './find.js';
 import { labelsOfLayer } from './labels.js';
@@ -21,7 +22,7 @@ export function adoptLayer(
     if (getName(writer, client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     if (parent !== '') requireCommitted(writer, client, parent);
     const labels = keptLabels({ ...options.labels, ...labelsOfLayer(layer) });
-    const created = Date.now();
+    const created = preciseNow();
     putName(writer, client, name, { kind: 'committed', parent, content, labels, created, updated: created });
     return true;
   });

@@ -1,6 +1,7 @@
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { fromText } from '../system/bytes.js';
+import { preciseNow } from '../system/clock.js';
 import { syncFilesystem } from '../system/filesystem.js';
 import { type Context, keptLabels, requireCommitted, requireName, requireText } from './context.js';
 import { layerOfLabels } from './labels.js';
@@ -75,7 +76,7 @@ export function commitActive(
   const { client, boot, durability } = context;
   const active = requireActive(writer, context, key);
   const { content } = active;
-  const created = Date.now();
+  const created = preciseNow();
   const record: NameRecord = {
     kind: 'committed',
     parent: parentOf(writer, client, key, active.parent, parent),

@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { preciseNow } from '../system/clock.js';
 import { type Context, chainOf, keptLabels, requireName, requireText } from './context.js';
 import type { Writer } from './metadata/database.js';
 import { getName, nextContent, putContent, putName } from './metadata/records.js';
@@ -45,7 +46,7 @@ function addSnapshot(
   { labels }: SnapshotOptions,
 ): string {
   const content = nextContent(writer);
-  const created = Date.now();
+  const created = preciseNow();
   putContent(writer, content, { created, boot, flushed: false });
   putName(writer, client, key, {
     kind,

@@ -1,11 +1,13 @@
 import { LayerhookError } from '../errors/index.js';
+import { preciseNow } from '../system/clock.js';
 import { type Context, keptLabels, requireName } from './context.js';
 import { type NameRecord, putName } from './metadata/records.js';
+import { PreciseDate } from './precise-date.js';
 import type { Info } from './types.js';
 
 /** A snapshot as its client sees it. */
 export function infoOf(name: string, { kind, parent, labels, created, updated }: NameRecord): Info {
-  return { kind, name, parent, labels, created: new Date(created), updated: new Date(updated) };
+  return { kind, name, parent, labels, created: new PreciseDate(created), updated: new PreciseDate(updated) };
 }
 
 /**
@@ -21,7 +23,7 @@ export function updateSnapshot(
   return db.write((writer) => {
     const record = requireName(writer, client, name);
     const changed = updatedLabels(record.labels, labels, fieldpaths.length > 0 ? fieldpaths : ['labels']);
-    const updated: NameRecord = { ...record, labels: keptLabels(changed), updated: Date.now() };
+    const updated: NameRecord = { ...record, labels: keptLabels(changed), updated: preciseNow() };
     putName(writer, client, name, updated);
     return infoOf(name, updated);
   });

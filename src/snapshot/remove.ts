@@ -19,7 +19,7 @@ export function removeName({ client }: Context, writer: Writer, name: string): s
   const { content } = requireName(writer, client, name);
   const [child] = children(writer, client, name);
   if (child !== undefined) {
-    const reason = `it is the parent of snapshot ${child}`;
+    const reason = `it cannot be removed, as it is the parent of snapshot ${child}`;
     throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason });
   }
   deleteName(writer, client, name);

@@ -1,3 +1,4 @@
+import { preciseNow } from '../system/clock.js';
 import { type Context, isTrusted, keptLabels } from './context.js';
 import { labelsOfLayer } from './labels.js';
 import type { Writer } from './metadata/database.js';
@@ -48,7 +49,7 @@ function pointTo(
   content: string,
   record: ContentRecord,
 ): void {
-  const created = Date.now();
+  const created = preciseNow();
   const labels = keptLabels(labelsOfLayer(layer));
   const name: NameRecord = { kind: 'committed', parent, content, labels, created, updated: created };
   putName(writer, client, nameOf(layer), name);

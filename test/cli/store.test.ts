@@ -136,7 +136,7 @@ test('rm takes a layer that nothing is on top of, by its first digits', async (t
   const { root } = await filledStore(t);
   const refused = await layerhook(['store', 'rm', '--store', root, 'bbbb']);
   t.is(refused.status, 1);
-  t.regex(refused.stderr, /it is the parent of snapshot bundle:/);
+  t.regex(refused.stderr, /as it is the parent of snapshot bundle:/);
   const store = await openStore({ root });
   for await (const { name } of store.walk(['kind==active'])) await store.remove(name);
   await store.close();

@@ -1,11 +1,11 @@
 /** The store as containerd's snapshotter, beside bundles of the command line. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { openStore } from '../../src/snapshot/index.js';
-import { layerhook, succeed } from '../helpers/cli.js';
+import { layerhook, mainFile, run, succeed } from '../helpers/cli.js';
 import { type Containerd, startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
@@ -95,6 +95,19 @@ test.serial('the daemon is killed in the middle of an import, and started again'
   t.is(await daemon.end('SIGTERM'), 0);
   t.deepEqual(readdirSync(join(daemon.store, 'snapshots')), []);
 });
+
+test.serial(
+  'a service manager is told when the daemon is ready and stops, and may pass it the socket',
+  async (t) => {
+    if (!requires(t, 'python3')) return;
+    const dir = tmpdir(t);
+    const [address, notify, store] = ['socket', 'notify', 'store'].map((name) => join(dir, name)) as string[];
+    const manager = [resolve('test/e2e/service-manager.py'), address!, notify!, process.execPath, mainFile];
+    const serve = ['snapshotter', 'serve', '--address', address!, '--store', store!];
+    const said = await succeed(t, run('python3', [...manager, ...serve]));
+    t.deepEqual(said.trim().split('\n'), ['READY=1', 'answered', 'STOPPING=1', 'ended with 0']);
+  },
+);
 
 /** Unpacks an image into a bundle by the overlay driver. @returns its rootfs, mounted */
 async function unpack(t: ExecutionContext<unknown>, daemon: Daemon, image: ContainerImage): Promise<string> {

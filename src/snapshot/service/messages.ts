@@ -1,4 +1,5 @@
 import { fromJSON, type MethodDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import { PreciseDate, preciseTime } from '../precise-date.js';
 import type { Info, Kind, Mount, Usage } from '../types.js';
 import { schema, serviceName } from './schema.js';
 
@@ -73,10 +74,11 @@ export function infoOfMessage({ name, parent, kind, createdAt, updatedAt, labels
 }
 
 function timestampOf(date: Date): Timestamp {
-  const seconds = Math.floor(date.getTime() / 1000);
-  return { seconds, nanos: (date.getTime() - seconds * 1000) * 1e6 };
+  const time = preciseTime(date);
+  const seconds = Math.floor(time / 1000);
+  return { seconds, nanos: Math.floor((time - seconds * 1000) * 1e6) };
 }
 
 function dateOf(timestamp: Timestamp | null | undefined): Date {
-  return new Date(timestamp ? timestamp.seconds * 1000 + timestamp.nanos / 1e6 : 0);
+  return new PreciseDate(timestamp ? timestamp.seconds * 1000 + timestamp.nanos / 1e6 : 0);
 }

@@ -1,4 +1,5 @@
-import type { Server as SocketServer } from 'node:net';
+import { once } from 'node:events';
+import type { Socket, Server as SocketServer } from 'node:net';
 import { resolve } from 'node:path';
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
 import { LayerhookError } from '../../errors/index.js';
@@ -15,8 +16,8 @@ import { removeDeadHolds } from './staged.js';
 
 /** ms after a commit at which it is flushed */
 const FLUSH_DELAY = 1000;
-/** ms that calls which are being answered get when the service ends */
-const GRACE = 10_000;
+/** ms after which connections that are still open are cut when the service ends */
+const GRACE = 5000;
 
 export interface ServeOptions extends StoreOptions, ContainerdOptions {
   /** path of the unix socket; unused if systemd passes one */
@@ -55,8 +56,12 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     grpc.addService(loadService(), handlers);
     const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const sockets = await listen(options.address);
+    const open = openConnections(sockets);
     sockets.on('connection', (socket) => connections.injectConnection(socket));
-    return { store, close: () => close({ sockets, connections, grpc, flusher, store, unlock: unlock! }) };
+    return {
+      store,
+      close: () => close({ sockets, open, connections, grpc, flusher, store, unlock: unlock! }),
+    };
   } catch (error) {
     unlock?.();
     await store.close();
@@ -72,8 +77,18 @@ function lockClient({ root, address }: ServeOptions, client: string): Unlock {
   throw new LayerhookError('LISTEN', { address, reason });
 }
 
+function openConnections(sockets: SocketServer): Set<Socket> {
+  const open = new Set<Socket>();
+  sockets.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return open;
+}
+
 interface Running {
   sockets: SocketServer;
+  open: Set<Socket>;
   connections: ConnectionInjector;
   grpc: Server;
   flusher: Flusher;
@@ -81,21 +96,18 @@ interface Running {
   unlock: Unlock;
 }
 
-async function close({ sockets, connections, grpc, flusher, store, unlock }: Running): Promise<void> {
+async function close({ sockets, open, connections, grpc, flusher, store, unlock }: Running): Promise<void> {
+  const closed = once(sockets, 'close');
   sockets.close();
+  // tells clients, and ends each connection when its calls are answered
   connections.drain(GRACE);
-  await shutDown(grpc);
+  const cut = setTimeout(() => {
+    for (const socket of open) socket.destroy();
+  }, GRACE);
+  await closed;
+  clearTimeout(cut);
+  grpc.forceShutdown();
   await flusher.close();
   await store.close();
   unlock();
-}
-
-function shutDown(grpc: Server): Promise<void> {
-  return new Promise((done) => {
-    const forced = setTimeout(() => grpc.forceShutdown(), GRACE);
-    grpc.tryShutdown(() => {
-      clearTimeout(forced);
-      done();
-    });
-  });
 }

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { openStore } from '../../../src/snapshot/index.js';
+import { preciseTime } from '../../../src/snapshot/precise-date.js';
 import {
   connectSnapshotter,
   type ServeOptions,
   serveSnapshotter,
 } from '../../../src/snapshot/service/index.js';
 import type { Info, Snapshotter, Store } from '../../../src/snapshot/types.js';
+import { preciseNow } from '../../../src/system/clock.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { commitFile, extractFile, layer, nothingBelow } from '../helpers.js';
@@ -216,6 +218,35 @@ test('closing deletes nothing, and a commit is on disk then', async (t) => {
   const contents = await store.list();
   t.deepEqual(contents.map(({ names }) => names[0]!.name).sort(), ['active', 'name']);
   t.true(contents.find(({ usage }) => usage)!.flushed);
+});
+
+test('a server with clients that stay connected ends, and one that asks then is told', async (t) => {
+  const dir = tmpdir(t);
+  const options = { root: join(dir, 'store'), address: join(dir, 'socket') };
+  const service = await serveSnapshotter(options);
+  const client = connectSnapshotter(options.address);
+  t.teardown(() => client.close());
+  await client.prepare('key', '');
+  await service.close();
+  await t.throwsAsync(client.stat('key'), { code: 'SYSTEM' });
+  const again = await serveSnapshotter(options);
+  await again.close();
+});
+
+test('times are more precise than milliseconds: containerd compares them with its own', async (t) => {
+  const { containerd } = await serve(t);
+  const before = preciseNow();
+  await containerd.prepare('key', '');
+  const between = preciseNow();
+  await containerd.update({ name: 'key', labels: {} });
+  const after = preciseNow();
+  const { created, updated } = await containerd.stat('key');
+  const times = [before, preciseTime(created), between, preciseTime(updated), after];
+  t.deepEqual(
+    times.toSorted((x, y) => x - y),
+    times,
+  );
+  t.false(times.every(Number.isInteger));
 });
 
 test('a snapshot whose directory is gone does not stop the server: it is listed and can be removed', async (t) => {

@@ -1,0 +1,17 @@
+import { check, libcFunction, result } from './libc.js';
+
+const CLOCK_REALTIME = 0;
+/** a struct timespec: seconds and nanoseconds, of 64 bits each */
+const timespec = Buffer.alloc(16);
+
+const libcClock = libcFunction<[clock: number, time: Buffer]>('clock_gettime', 'int', ['int', 'void*']);
+
+/**
+ * What time it is: clock_gettime(2), CLOCK_REALTIME.
+ *
+ * @returns ms since the epoch, as Date.now(), with microseconds behind the point
+ */
+export function preciseNow(): number {
+  check(result(libcClock(CLOCK_REALTIME, timespec)), 'clock_gettime', '');
+  return Number(timespec.readBigInt64LE(0)) * 1000 + Number(timespec.readBigInt64LE(8)) / 1e6;
+}
