@@ -163,10 +163,17 @@ for (const part of ['program', ...Object.keys(roots), 'rest']) {
 writeFileSync(
   `${outdir}/main.cjs`,
   `#!/usr/bin/env node
-// Node 22 and later keep the compiled program for the next start.
-require('node:module').enableCompileCache?.();
+keepCompiled(require('node:module').enableCompileCache);
 if (process.argv.includes('--debug')) process.setSourceMapsEnabled(true);
 require('./program.cjs');
+
+/** Node 22 and later keep the compiled program for the next start: where nobody else could have put another. */
+function keepCompiled(enable) {
+  const { HOME, XDG_CACHE_HOME: base = HOME + '/.cache' } = process.env;
+  if (!enable || !base.startsWith('/')) return;
+  const { uid, mode } = require('node:fs').statSync(base, { throwIfNoEntry: false }) ?? {};
+  if (uid === process.geteuid() && (mode & 0o022) === 0) enable(base + '/layerhook');
+}
 `,
 );
 chmodSync(`${outdir}/main.cjs`, 0o755);
