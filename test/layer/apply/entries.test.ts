@@ -132,6 +132,31 @@ test('parents without an entry are 0755, of root and of 1970', (t) => {
   }
 });
 
+test('files have their owners, also in a directory whose group they would get, and after it has changed', (t) => {
+  const owner = (uid: number, gid: number) => ({ uid, gid });
+  const { tree } = apply(t, [
+    [
+      file('a', '', owner(0, 0)),
+      file('b', '', owner(5, 6)),
+      file('c', '', owner(0, 0)),
+      dir('d', { mode: 0o2755, gid: 7 }),
+      file('d/a', '', owner(0, 7)),
+      file('d/b', '', owner(0, 0)),
+      file('d/c', '', owner(0, 7)),
+      dir('d', { mode: 0o2755, gid: 8 }),
+      file('d/d', '', owner(0, 7)),
+      file('d/e', '', owner(0, 8)),
+      dir('d', { mode: 0o755, gid: 8 }),
+      file('d/f', '', owner(0, 8)),
+      file('d/g', '', owner(0, 0)),
+    ],
+  ]);
+  const owners = ['a', 'b', 'c', ...['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `d/${name}`)].map(
+    (path) => tree.get(path)?.owner,
+  );
+  t.deepEqual(owners, ['0:0', '5:6', '0:0', '0:7', '0:0', '0:7', '0:7', '0:8', '0:8', '0:0']);
+});
+
 test('neither the umask nor a setgid parent nor its access list shows', (t) => {
   const root = tmpdir(t);
   execFileSync('chmod', ['2755', root]);
