@@ -87,7 +87,9 @@ test.serial('the daemon is killed in the middle of an import, and started again'
   t.not((await importing).status, 0);
   await daemon.start();
   // containerd tries to connect again after a while, and refuses all calls until then
-  while ((await ctr('snapshots', '--snapshotter', 'layerhook', 'ls')).status !== 0) await delay(200);
+  const snapshots = (...args: string[]) => ctr('snapshots', '--snapshotter', 'layerhook', ...args);
+  while ((await snapshots('prepare', 'a try')).status !== 0) await delay(200);
+  await succeed(t, snapshots('rm', 'a try'));
   await succeed(t, ctr('image', 'import', '--snapshotter', 'layerhook', image.archive));
   t.is(await runScript(t, ctr, image.name), shown);
   await succeed(t, ctr('image', 'rm', '--sync', image.name));
@@ -103,7 +105,8 @@ test.serial(
     const dir = tmpdir(t);
     const [address, notify, store] = ['socket', 'notify', 'store'].map((name) => join(dir, name)) as string[];
     const manager = [resolve('test/e2e/service-manager.py'), address!, notify!, process.execPath, mainFile];
-    const serve = ['snapshotter', 'serve', '--address', address!, '--store', store!];
+    const metrics = join(dir, 'metrics');
+    const serve = ['snapshotter', 'serve', '--address', address!, '--root', store!, '--metrics', metrics];
     const said = await succeed(t, run('python3', [...manager, ...serve]));
     t.deepEqual(said.trim().split('\n'), ['READY=1', 'answered', 'STOPPING=1', 'ended with 0']);
   },

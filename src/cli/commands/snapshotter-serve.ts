@@ -1,4 +1,3 @@
-import type { SnapshotService } from '../../snapshot/service/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { callLogger } from '../log-calls.js';
@@ -16,6 +15,10 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
       value: 'NAME',
       describe: 'whose snapshots these are in the store: one name a containerd (default: containerd)',
     },
+    metrics: {
+      value: 'SOCKET',
+      describe: 'path of a unix socket for /metrics (Prometheus) and /healthz, by HTTP',
+    },
     'parallel-unpack': {
       describe: 'containerd is configured with capabilities = ["rebase"] for this snapshotter',
     },
@@ -23,32 +26,39 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
   async run(_, options, context) {
     const { chooseStore } = await import('../../config/store.js');
     const { loadHooks } = await import('../../config/load.js');
-    const { serveSnapshotter } = await import('../../snapshot/service/index.js');
+    const { CallMetrics, serveMetrics, serveSnapshotter } = await import('../../snapshot/service/index.js');
     const config = await loadHooks({ file: context.hooksFile, env: process.env });
     const choice = chooseStore({ store: options.store, config, env: process.env });
+    const metrics = new CallMetrics();
+    const logCall = callLogger(context.log);
     const service = await serveSnapshotter({
       ...choice,
       address: options.address,
       client: options.client ?? 'containerd',
       parallelUnpack: options['parallel-unpack'],
-      answered: callLogger(context.log),
+      answered: (call) => {
+        metrics.record(call);
+        logCall(call);
+      },
       flushFailed: (error) => context.log.warn(`the store was not written to its disk: ${String(error)}`),
     });
-    context.log.info('serving', {
-      address: options.address,
-      store: choice.root,
-      client: service.store.client,
-    });
-    await serveUntilSignal(service, context);
+    try {
+      const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service.store));
+      const { client } = service.store;
+      context.log.info('serving', { address: options.address, store: choice.root, client });
+      await untilSignal(context);
+      if (stopMetrics) await stopMetrics();
+    } finally {
+      await service.close();
+    }
   },
 });
 
-async function serveUntilSignal(service: SnapshotService, { signal, log }: CommandContext): Promise<void> {
+async function untilSignal({ signal, log }: CommandContext): Promise<void> {
   await tellManager('READY=1');
   if (!signal.aborted) await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }));
   log.info('stopping');
   await tellManager('STOPPING=1');
-  await service.close();
 }
 
 /** sd_notify(3): a unit of Type=notify is started when we say so. */

@@ -2,4 +2,6 @@
 
 export { connectSnapshotter } from './client.js';
 export type { Answered } from './handlers.js';
+export { CallMetrics } from './metrics.js';
+export { serveMetrics } from './metrics-server.js';
 export { type ServeOptions, type SnapshotService, serveSnapshotter } from './server.js';

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Store } from '../types.js';
+import type { CallMetrics } from './metrics.js';
+import { listen } from './socket.js';
+
+/**
+ * Answers `GET /metrics` with what is counted, and `GET /healthz` with 200 if the store can be read, over a unix socket.
+ *
+ * @returns what ends it
+ * @throws LayerhookError LISTEN
+ */
+export async function serveMetrics(
+  address: string,
+  metrics: CallMetrics,
+  store: Store,
+): Promise<() => Promise<void>> {
+  const http = createServer((request, response) => void answer(request, response, metrics, store));
+  // what systemd passes is for the snapshotter
+  const sockets = await listen(address, {});
+  sockets.on('connection', (socket) => http.emit('connection', socket));
+  return async () => {
+    const closed = once(sockets, 'close');
+    sockets.close();
+    http.closeAllConnections();
+    await closed;
+  };
+}
+
+async function answer(
+  { method, url }: IncomingMessage,
+  response: ServerResponse,
+  metrics: CallMetrics,
+  store: Store,
+): Promise<void> {
+  const end = (code: number, text: string) =>
+    response.writeHead(code, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
+  try {
+    if (method !== 'GET') end(405, 'only GET\n');
+    else if (url === '/metrics') end(200, await metrics.text(store));
+    else if (url === '/healthz') {
+      await store.df();
+      end(200, 'ok\n');
+    } else end(404, '/metrics and /healthz are here\n');
+  } catch (error) {
+    end(500, `${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}

@@ -1,0 +1,60 @@
+import { lstatSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import test from 'ava';
+import {
+  CallMetrics,
+  connectSnapshotter,
+  serveMetrics,
+  serveSnapshotter,
+} from '../../../src/snapshot/service/index.js';
+import { tmpdir } from '../../helpers/tmp.js';
+
+test('metrics count calls by method and status, and say what the store takes; health says whether it can be read', async (t) => {
+  const dir = tmpdir(t);
+  const [address, socketPath] = [join(dir, 'socket'), join(dir, 'metrics')] as [string, string];
+  const metrics = new CallMetrics();
+  const service = await serveSnapshotter({
+    root: join(dir, 'store'),
+    address,
+    answered: (call) => metrics.record(call),
+  });
+  const stop = await serveMetrics(socketPath, metrics, service.store);
+  const client = connectSnapshotter(address);
+  await client.prepare('key', '');
+  await client.commit('name', 'key');
+  await client.stat('name');
+  await t.throwsAsync(client.stat('none'));
+  for await (const _ of client.walk()) t.pass();
+  const { status, body } = await get(socketPath, '/metrics');
+  t.is(status, 200);
+  const series = new Map(body.split('\n').map((line) => line.split(/ (?=[^ ]*$)/) as [string, string]));
+  const calls = (labels: string) => series.get(`layerhook_snapshotter_calls_total{${labels}}`);
+  t.is(calls('method="Prepare",code="OK"'), '1');
+  t.is(calls('method="Stat",code="OK"'), '1');
+  t.is(calls('method="Stat",code="NOT_FOUND"'), '1');
+  t.is(calls('method="List",code="OK"'), '1');
+  t.is(series.get('layerhook_snapshotter_call_seconds_count{method="Stat"}'), '2');
+  t.is(series.get('layerhook_store_contents'), '1');
+  t.true(Number(series.get('layerhook_store_free_bytes')) > 0);
+  t.deepEqual(await get(socketPath, '/healthz'), { status: 200, body: 'ok\n' });
+  t.is((await get(socketPath, '/other')).status, 404);
+  t.is((await get(socketPath, '/metrics', 'POST')).status, 405);
+  t.is(lstatSync(socketPath).mode & 0o777, 0o600);
+  await client.close();
+  await service.close();
+  t.is((await get(socketPath, '/healthz')).status, 500, 'the store is closed');
+  await stop();
+  await t.throwsAsync(get(socketPath, '/healthz'));
+});
+
+function get(socketPath: string, path: string, method = 'GET'): Promise<{ status?: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path, method }, (response) => {
+      text(response).then((body) => resolve({ status: response.statusCode!, body }), reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
