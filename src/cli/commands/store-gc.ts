@@ -34,8 +34,9 @@ a command still at work has found or made are spared.`,
       const { missingBundles } = await import('../../engine/missing-bundles.js');
       const missing = await missingBundles(store);
       if (options['missing-bundles'] && !dryRun) for (const { key } of missing) await store.remove(key);
-      const { removed, bytes } = await store.gc(policy);
+      // what dead commands began keeps the layers below it
       if (!dryRun) await store.cleanup();
+      const { removed, bytes } = await store.gc(policy);
       if (options.json) {
         print(JSON.stringify({ removed, bytes, missingBundles: missing }, null, 2));
         return;
