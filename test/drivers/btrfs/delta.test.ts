@@ -255,11 +255,13 @@ test('few changes among many files are found among the inodes that btrfs names',
   const { at, rootfs } = pair;
   writeFileSync(at('d7/f7'), 'changed');
   keepTime(at('d8'), () => rmSync(at('d8/f8')));
-  assertDelta(t, pair, ['delete d8/f8', 'modify d7/f7']);
   const touched = ['d7/f7', 'd8'].map((name) => statSync(at(name)).ino);
+  // before anything is read, which notes the time of access in inodes
+  execFileSync('sync', ['--file-system', rootfs]);
   const fd = openSync(rootfs, 'r');
   t.deepEqual([...changedInodes(fd, subvolumeInfo(rootfs)!.generation)].sort(), touched.sort());
   closeSync(fd);
+  assertDelta(t, pair, ['delete d8/f8', 'modify d7/f7']);
 });
 
 test('any tree, any edits: what is found is what differs', (t) => {
