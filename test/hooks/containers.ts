@@ -33,7 +33,9 @@ export function notingHooks(dir: string): NotedHooks {
   const notes = join(dir, 'called');
   const hook = (kind: string) => {
     const place = kind === 'startContainer' ? '/started' : notes;
-    return [{ path: '/bin/sh', args: ['sh', '-c', `echo ${kind} >> ${place}`] }];
+    // crun dies of SIGPIPE if a hook ends before it has read the state
+    const script = `while read -r _; do :; done; echo ${kind} >> ${place}`;
+    return [{ path: '/bin/sh', args: ['sh', '-c', script] }];
   };
   const file = join(dir, 'noting-hooks.json');
   writeFileSync(
