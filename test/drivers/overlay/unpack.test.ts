@@ -75,7 +75,7 @@ test.serial(
     const image = bigImage(t);
     const here = place(t);
     let killed = 0;
-    for (const wait of [250, 400, 500, 600, 750, 900]) {
+    for (const wait of [120, 250, 400, 500, 600, 750, 900]) {
       const started = (pid: number) => {
         setTimeout(() => kill(pid), wait);
       };
