@@ -1,17 +1,20 @@
 import { gzipSync } from 'node:zlib';
-import { writeImage } from '../helpers/image.js';
+import { type BuiltImage, writeImage } from '../helpers/image.js';
 import type { RawEntry } from '../helpers/tar.js';
 
 const layers = 120;
-const filesInALayer = 100;
 
-/** Makes a layout, tag `changed`: 120 layers of 100 files; each also replaces a file of the layer below, and removes one. */
-export function layeredImage(layout: string): void {
-  const all = Array.from({ length: layers }, (_, layer) => entriesOf(layer));
-  writeImage(layout, all, { tag: 'changed', blob: (bytes) => gzipSync(bytes) });
+/**
+ * Makes a layout, tag `changed`: 120 layers of 100 files; each also replaces a file of the layer below, and removes one.
+ *
+ * @param filesInALayer at least 2
+ */
+export function layeredImage(layout: string, filesInALayer = 100): BuiltImage {
+  const all = Array.from({ length: layers }, (_, layer) => entriesOf(layer, filesInALayer));
+  return writeImage(layout, all, { tag: 'changed', blob: (bytes) => gzipSync(bytes) });
 }
 
-function entriesOf(layer: number): RawEntry[] {
+function entriesOf(layer: number, filesInALayer: number): RawEntry[] {
   const shared: RawEntry[] = [
     { name: 'usr/', type: 'dir' },
     { name: 'usr/lib/', type: 'dir' },

@@ -2,15 +2,15 @@ import test from 'ava';
 import { median, ratios, timePairs } from './pairs.js';
 import { benchTable } from './table.js';
 
-test('subjects run in turn, one round more than is counted, prepared and cleared each time', (t) => {
+test('subjects run in turn, one round more than is counted, prepared and cleared each time', async (t) => {
   const log: string[] = [];
   const subject = (name: string) => ({
     name,
     prepare: () => log.push(`+${name}`),
-    run: () => log.push(name),
+    run: async () => log.push(name),
     clear: () => log.push(`-${name}`),
   });
-  const pair = timePairs('task', subject('a'), subject('b'), { rounds: 1 });
+  const pair = await timePairs('task', subject('a'), subject('b'), { rounds: 1 });
   t.deepEqual(log, ['+a', 'a', '-a', '+b', 'b', '-b', '+a', 'a', '-a', '+b', 'b', '-b']);
   t.is(pair.ours.values.length, 1);
 });

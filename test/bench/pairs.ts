@@ -1,9 +1,9 @@
-/** One thing to measure: it is made ready (not timed), run (timed), and cleared away (not timed). */
+/** One thing to measure: it is made ready (not timed), run (timed), and cleared away (not timed). Promises are awaited. */
 export interface Subject {
   name: string;
-  prepare?: () => void;
-  run: () => void;
-  clear?: () => void;
+  prepare?: () => unknown;
+  run: () => unknown;
+  clear?: () => unknown;
 }
 
 /** Measurements of two subjects that ran in turn, by round: seconds, or bytes. */
@@ -24,12 +24,12 @@ export interface Series {
  * Times two subjects in pairs, A B A B, so that what else the machine does falls on both alike.
  * One round before the first is not counted.
  */
-export function timePairs(
+export async function timePairs(
   task: string,
   ours: Subject,
   peer: Subject,
   { rounds, ...target }: { rounds: number; target?: number },
-): Pair {
+): Promise<Pair> {
   const pair: Pair = {
     task,
     ours: { name: ours.name, values: [] },
@@ -42,7 +42,7 @@ export function timePairs(
   ] as const;
   for (let round = 0; round <= rounds; round++) {
     for (const [subject, series] of turns) {
-      const seconds = time(subject);
+      const seconds = await time(subject);
       if (round > 0) series.values.push(seconds);
     }
   }
@@ -61,11 +61,11 @@ export function ratios({ ours, peer }: Pair): number[] {
   return ours.values.map((value, round) => value / peer.values[round]!);
 }
 
-function time(subject: Subject): number {
-  subject.prepare?.();
+async function time(subject: Subject): Promise<number> {
+  await subject.prepare?.();
   const start = process.hrtime.bigint();
-  subject.run();
+  await subject.run();
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
-  subject.clear?.();
+  await subject.clear?.();
   return seconds;
 }

@@ -27,7 +27,9 @@ const images: { name: string; make: () => void; changeMuch?: (rootfs: string) =>
 ];
 
 try {
-  const times = [...images.flatMap(measure), startUp()];
+  const times: Pair[] = [];
+  for (const image of images) times.push(...(await measure(image)));
+  times.push(await startUp());
   console.log(`${benchTable(times, (value) => `${value.toFixed(3)} s`)}\n`);
   console.log(benchTable([await largeLayer()], (value) => `${Math.round(value / 2 ** 20)} MiB`));
 } finally {
@@ -36,13 +38,14 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-function measure({ name, make, changeMuch }: (typeof images)[number]): Pair[] {
+async function measure({ name, make, changeMuch }: (typeof images)[number]): Promise<Pair[]> {
   make();
-  const pairs = drivers.flatMap((driver) => [
-    ...coldUnpack({ rounds, driver }, layerFiles('changed')),
-    ...warmUnpack({ rounds, driver }),
-    ...repacks({ rounds, driver }, changeMuch),
-  ]);
+  const pairs: Pair[] = [];
+  for (const driver of drivers) {
+    pairs.push(...(await coldUnpack({ rounds, driver }, layerFiles('changed'))));
+    pairs.push(...(await warmUnpack({ rounds, driver })));
+    pairs.push(...(await repacks({ rounds, driver }, changeMuch)));
+  }
   rmSync(layout, { recursive: true });
   return pairs.map((pair) => ({ ...pair, task: `${name}: ${pair.task}` }));
 }
@@ -51,7 +54,7 @@ function copyLayout(extent: 'small' | 'full'): void {
   cpSync(cachedDebian(extent).layout, layout, { recursive: true });
 }
 
-function startUp(): Pair {
+function startUp(): Promise<Pair> {
   const node: Subject = { name: 'node -e 0', run: () => execFileSync(process.execPath, ['-e', '0']) };
   const ours: Subject = { name: 'layerhook --version', run: () => call('layerhook', '--version') };
   return timePairs('start', ours, node, { rounds: rounds * 4 });

@@ -15,7 +15,7 @@ const image = `${layout}:changed`;
 const usesStore = (driver: string) => driver !== 'copy';
 
 /** An image that is nowhere yet: against umoci, and against GNU tar on its layers. */
-export function coldUnpack({ rounds, driver }: Options, layers: string[]): Pair[] {
+export async function coldUnpack({ rounds, driver }: Options, layers: string[]): Promise<Pair[]> {
   const ours = { ...unpack(driver), prepare: () => rmSync(store, { recursive: true, force: true }) };
   // whiteouts, files in place of directories and manifests are not its business: it shows what extraction alone costs
   const extract =
@@ -28,17 +28,17 @@ export function coldUnpack({ rounds, driver }: Options, layers: string[]): Pair[
   };
   const task = `unpack (${driver})`;
   return [
-    timePairs(task, ours, umociUnpack, { rounds, target: 1 / 4 }),
-    timePairs(task, ours, tar, { rounds, target: 1 }),
+    await timePairs(task, ours, umociUnpack, { rounds, target: 1 / 4 }),
+    await timePairs(task, ours, tar, { rounds, target: 1 }),
   ];
 }
 
 /** An image whose layers the store has: the bundle is there already, this is another one. */
-export function warmUnpack({ rounds, driver }: Options): Pair[] {
+export async function warmUnpack({ rounds, driver }: Options): Promise<Pair[]> {
   if (!usesStore(driver)) return [];
   const first = join(scratch, 'first');
   call('layerhook', 'unpack', '--driver', driver, '--image', image, first);
-  const pair = timePairs(`second unpack (${driver})`, unpack(driver), umociUnpack, {
+  const pair = await timePairs(`second unpack (${driver})`, unpack(driver), umociUnpack, {
     rounds,
     target: 1 / 60,
   });
@@ -47,7 +47,10 @@ export function warmUnpack({ rounds, driver }: Options): Pair[] {
 }
 
 /** When nothing, a few files, and (if it is said how) much has changed; each tool has a bundle of its own. */
-export function repacks({ rounds, driver }: Options, changeMuch?: (rootfs: string) => void): Pair[] {
+export async function repacks(
+  { rounds, driver }: Options,
+  changeMuch?: (rootfs: string) => void,
+): Promise<Pair[]> {
   const own = (tool: Tool) => join(scratch, `repack-${tool}`);
   const repack = (tool: Tool): Subject => ({
     name: tool,
@@ -61,12 +64,12 @@ export function repacks({ rounds, driver }: Options, changeMuch?: (rootfs: strin
       rounds,
       ...(target === undefined ? {} : { target }),
     });
-  const pairs = [measure('nothing changed', 1 / 10)];
+  const pairs = [await measure('nothing changed', 1 / 10)];
   for (const tool of both) changeFew(join(own(tool), 'rootfs'));
-  pairs.push(measure('a few files changed', usesStore(driver) ? 1 / 25 : undefined));
+  pairs.push(await measure('a few files changed', usesStore(driver) ? 1 / 25 : undefined));
   if (changeMuch !== undefined) {
     for (const tool of both) changeMuch(join(own(tool), 'rootfs'));
-    pairs.push(measure('many changes'));
+    pairs.push(await measure('many changes'));
   }
   for (const tool of both) remove(tool, own(tool));
   return pairs;

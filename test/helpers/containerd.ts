@@ -21,6 +21,7 @@ export interface Containerd {
   ctr: (...args: string[]) => Promise<Finished>;
   /** Ends it, and starts it again with its directories as they are. */
   restart(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 const withoutCri = 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n';
@@ -28,9 +29,18 @@ const withoutCri = 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"
 /** A containerd of its own, with its own directories and socket, for as long as the test runs. */
 export async function startContainerd(
   t: ExecutionContext<unknown>,
+  options?: ContainerdOptions,
+): Promise<Containerd> {
+  const containerd = await runContainerd(tmpdir(t), options);
+  t.teardown(() => containerd.stop());
+  return containerd;
+}
+
+/** A containerd that has all that is its own in a directory. */
+export async function runContainerd(
+  dir: string,
   { env = {}, config = withoutCri }: ContainerdOptions = {},
 ): Promise<Containerd> {
-  const dir = tmpdir(t);
   const file = join(dir, 'config.toml');
   const socket = join(dir, 'containerd.sock');
   const log = join(dir, 'log');
@@ -53,12 +63,11 @@ export async function startContainerd(
     return daemon;
   };
   let daemon = await start();
-  t.teardown(() => stop(daemon));
   const restart = async () => {
     await stop(daemon);
     daemon = await start();
   };
-  return { socket, configFile: file, ctr, restart };
+  return { socket, configFile: file, ctr, restart, stop: () => stop(daemon) };
 }
 
 async function stop(daemon: ChildProcess): Promise<void> {

@@ -1,4 +1,4 @@
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { CommitOptions, Info, Mount, SnapshotOptions, Snapshotter, Usage } from '../types.js';
 import {
   infoOfMessage,
@@ -10,21 +10,34 @@ import {
 } from './messages.js';
 import { errorOf } from './status.js';
 
+/** One of the snapshotters that a containerd has, as its namespaces see it. */
+export interface ContainerdSnapshotter {
+  /** name of the snapshotter, such as `overlayfs` */
+  snapshotter: string;
+  /** of containerd, such as `k8s.io` */
+  namespace: string;
+}
+
 /**
- * A Snapshotter that a server has: ours, or any that containerd may use.
+ * A Snapshotter that a server has: ours, any that containerd may use, or containerd itself.
  *
  * @param address path of its unix socket
+ * @param options which snapshotter is meant, if it is the socket of a containerd
  */
-export function connectSnapshotter(address: string): Snapshotter {
-  return new RemoteSnapshotter(address);
+export function connectSnapshotter(address: string, options?: ContainerdSnapshotter): Snapshotter {
+  return new RemoteSnapshotter(address, options);
 }
 
 class RemoteSnapshotter implements Snapshotter {
   readonly #service = loadService();
   readonly #client: Client;
+  readonly #snapshotter: string;
+  readonly #metadata = new Metadata();
 
-  constructor(address: string) {
+  constructor(address: string, { snapshotter, namespace }: Partial<ContainerdSnapshotter> = {}) {
     this.#client = new Client(`unix:${address}`, credentials.createInsecure());
+    this.#snapshotter = snapshotter ?? '';
+    if (namespace !== undefined) this.#metadata.set('containerd-namespace', namespace);
   }
 
   async stat(key: string): Promise<Info> {
@@ -63,9 +76,15 @@ class RemoteSnapshotter implements Snapshotter {
 
   async *walk(filters: string[] = []): AsyncIterable<Info> {
     const { path, requestSerialize, responseDeserialize } = this.#service.List;
-    const request: Requests['List'] = { filters };
+    const request = { snapshotter: this.#snapshotter, filters };
     const read = responseDeserialize as (bytes: Buffer) => Responses['List'];
-    const stream = this.#client.makeServerStreamRequest(path, requestSerialize, read, request);
+    const stream = this.#client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      read,
+      request,
+      this.#metadata,
+    );
     try {
       for await (const { info } of stream as AsyncIterable<Responses['List']>) yield* info.map(infoOfMessage);
     } catch (error) {
@@ -84,11 +103,19 @@ class RemoteSnapshotter implements Snapshotter {
   #call<M extends Method>(method: M, request: Requests[M], name: string): Promise<Responses[M]> {
     const { path, requestSerialize, responseDeserialize } = this.#service[method];
     const read = responseDeserialize as (bytes: Buffer) => Responses[M];
+    const whole = { snapshotter: this.#snapshotter, ...request };
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(path, requestSerialize, read, request, (error, response) => {
-        if (error) reject(errorOf(error, name));
-        else resolve(response!);
-      });
+      this.#client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        read,
+        whole,
+        this.#metadata,
+        (error, response) => {
+          if (error) reject(errorOf(error, name));
+          else resolve(response!);
+        },
+      );
     });
   }
 }

@@ -1,6 +1,6 @@
 /** `layerhook/snapshotter`: the layer store as a containerd snapshotter, and the client of any such. */
 
-export { connectSnapshotter } from './client.js';
+export { type ContainerdSnapshotter, connectSnapshotter } from './client.js';
 export type { Answered } from './handlers.js';
 export { CallMetrics } from './metrics.js';
 export { serveMetrics } from './metrics-server.js';

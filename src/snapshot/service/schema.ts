@@ -36,8 +36,9 @@ export const serviceName = 'containerd.services.snapshots.v1.Snapshots';
 
 function snapshots() {
   const mounts = { fields: { mounts: { ...message(1, '.containerd.types.Mount'), rule: 'repeated' } } };
-  const create = { fields: { key: text(2), parent: text(3), labels: textMap(4) } };
-  const oneKey = { fields: { key: text(2) } };
+  const whose = { snapshotter: text(1) };
+  const create = { fields: { ...whose, key: text(2), parent: text(3), labels: textMap(4) } };
+  const oneKey = { fields: { ...whose, key: text(2) } };
   const oneInfo = { fields: { info: message(1, 'Info') } };
   return {
     Snapshots: {
@@ -61,7 +62,9 @@ function snapshots() {
     MountsRequest: oneKey,
     MountsResponse: mounts,
     RemoveSnapshotRequest: oneKey,
-    CommitSnapshotRequest: { fields: { name: text(2), key: text(3), labels: textMap(4), parent: text(5) } },
+    CommitSnapshotRequest: {
+      fields: { ...whose, name: text(2), key: text(3), labels: textMap(4), parent: text(5) },
+    },
     StatSnapshotRequest: oneKey,
     Kind: { values: { UNKNOWN: 0, VIEW: 1, ACTIVE: 2, COMMITTED: 3 } },
     Info: {
@@ -76,14 +79,14 @@ function snapshots() {
     },
     StatSnapshotResponse: oneInfo,
     UpdateSnapshotRequest: {
-      fields: { info: message(2, 'Info'), updateMask: message(3, '.google.protobuf.FieldMask') },
+      fields: { ...whose, info: message(2, 'Info'), updateMask: message(3, '.google.protobuf.FieldMask') },
     },
     UpdateSnapshotResponse: oneInfo,
-    ListSnapshotsRequest: { fields: { filters: texts(2) } },
+    ListSnapshotsRequest: { fields: { ...whose, filters: texts(2) } },
     ListSnapshotsResponse: { fields: { info: { ...message(1, 'Info'), rule: 'repeated' } } },
     UsageRequest: oneKey,
     UsageResponse: { fields: { size: { type: 'int64', id: 1 }, inodes: { type: 'int64', id: 2 } } },
-    CleanupRequest: { fields: {} },
+    CleanupRequest: { fields: whose },
   };
 }
 
