@@ -17,7 +17,10 @@ function infoOfContent(context: Context, reader: Reader, id: string, record: Con
   const { layer, usage, created, flushed, damaged } = record;
   return {
     id,
-    names: usersOf(reader, id).map((of) => ({ ...of, kind: getName(reader, of.client, of.name)!.kind })),
+    names: usersOf(reader, id).flatMap((of) => {
+      const name = getName(reader, of.client, of.name);
+      return name === undefined ? [] : [{ ...of, kind: name.kind }];
+    }),
     ...(layer && { layer: { diffID: layer.diffID, chainIDs: layer.chainIDs, map: layer.map } }),
     ...(usage && { usage }),
     created: new Date(created),

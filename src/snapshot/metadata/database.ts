@@ -6,11 +6,12 @@ import { isFull, requireSpace, reserveSpace } from './reserve.js';
 /** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
 export const MAX_KEY_BYTES = 1900;
 
-/** A transaction's view of the metadata: sorted bytes, each with a JSON value. */
+/** A transaction's view of the metadata: sorted bytes, each with a JSON value; null for one that cannot be read. */
 export interface Reader {
-  get<T>(key: Buffer): T | undefined;
+  /** undefined if there is none */
+  get(key: Buffer): unknown;
   /** keys that begin with `prefix`, sorted, with their values; what it goes over must not be changed meanwhile */
-  range<T>(prefix: Buffer): Iterable<[key: Buffer, value: T]>;
+  range(prefix: Buffer): Iterable<[key: Buffer, value: unknown]>;
 }
 
 export interface Writer extends Reader {
@@ -84,17 +85,29 @@ export class Database {
 
 function viewOf(db: Lmdb): Writer {
   return {
-    get: <T>(key: Buffer) => db.get(key) as T | undefined,
-    range: <T>(prefix: Buffer) => entries<T>(db, prefix),
-    put: (key, value) => void db.putSync(key, value),
+    get: (key) => {
+      const text = db.get(key);
+      return text === undefined ? undefined : parse(text);
+    },
+    range: (prefix) => entries(db, prefix),
+    put: (key, value) => void db.putSync(key, JSON.stringify(value)),
     delete: (key) => void db.removeSync(key),
   };
 }
 
-function* entries<T>(db: Lmdb, prefix: Buffer): Generator<[Buffer, T]> {
+function* entries(db: Lmdb, prefix: Buffer): Generator<[Buffer, unknown]> {
   const end = Buffer.from(prefix);
   end[end.length - 1]! += 1;
-  for (const { key, value } of db.getRange({ start: prefix, end })) yield [key, value as T];
+  for (const { key, value } of db.getRange({ start: prefix, end })) yield [key, parse(value)];
+}
+
+/** One value that a disk has spoiled keeps nobody from the others. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** What LMDB threw, as ours: it has errno values in `code`, and its own codes below zero. */

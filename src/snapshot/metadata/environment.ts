@@ -8,7 +8,7 @@ const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** Room in the address space for the metadata, in bytes; the file is as large as what is in it. */
 const MAP_SIZE = 2 ** 30;
 
-export type Lmdb = RootDatabase<unknown, Buffer>;
+export type Lmdb = RootDatabase<string, Buffer>;
 
 /**
  * An LMDB file as this process has it open: once, however many use it. Opened twice in a process, LMDB closes its lock file
@@ -79,7 +79,7 @@ function openLmdb(path: string): Lmdb {
     permissionsMode: 0o600,
     mapSize: MAP_SIZE,
     maxReaders: 1024,
-    encoding: 'json',
+    encoding: 'string',
     keyEncoding: 'binary',
     overlappingSync: false,
     noMetaSync: true,

@@ -1,6 +1,7 @@
 import type { Kind, LayerDependency } from '../types.js';
 import type { Reader, Writer } from './database.js';
 import { partsOf, rowKey, rowsPrefix } from './keys.js';
+import { contentRecord, layerRowsOf, nameRecord, UNKNOWN } from './restore.js';
 
 /** A snapshot of one client. */
 export interface NameRecord {
@@ -13,6 +14,8 @@ export interface NameRecord {
   /** ms since the epoch */
   created: number;
   updated: number;
+  /** its record was lost: what is not told by others is made up */
+  lost?: true;
 }
 
 /** What a layer's content is known by. */
@@ -47,7 +50,8 @@ export interface Owner {
 }
 
 export function getName(reader: Reader, client: string, name: string): NameRecord | undefined {
-  return reader.get<NameRecord>(rowKey('name', client, name));
+  const value = reader.get(rowKey('name', client, name));
+  return value === undefined ? undefined : nameRecord(reader, { client, name }, value);
 }
 
 /** Makes or replaces a name, with the rows that lead to it. */
@@ -69,9 +73,10 @@ export function deleteName(writer: Writer, client: string, name: string): void {
 /** The names of a client, or of all. */
 export function* names(reader: Reader, client?: string): Generator<[Owner, NameRecord]> {
   const prefix = client === undefined ? rowsPrefix('name') : rowsPrefix('name', client);
-  for (const [key, record] of reader.range<NameRecord>(prefix)) {
+  for (const [key, value] of reader.range(prefix)) {
     const [of, name] = partsOf(key);
-    yield [{ client: of!, name: name! }, record];
+    const owner = { client: of!, name: name! };
+    yield [owner, nameRecord(reader, owner, value)];
   }
 }
 
@@ -87,15 +92,14 @@ export function usersOf(reader: Reader, content: string): Owner[] {
   });
 }
 
-/** @throws Error if there is none: a name without content cannot be written */
+/** What is known of a content that has a name; damaged if nothing is. */
 export function getContent(reader: Reader, content: string): ContentRecord {
-  const record = reader.get<ContentRecord>(rowKey('content', content));
-  if (record === undefined) throw new Error(`no content ${content}`);
-  return record;
+  return findContent(reader, content) ?? UNKNOWN;
 }
 
 export function findContent(reader: Reader, content: string): ContentRecord | undefined {
-  return reader.get<ContentRecord>(rowKey('content', content));
+  const value = reader.get(rowKey('content', content));
+  return value === undefined ? undefined : contentRecord(value);
 }
 
 /** Makes or replaces a content, with the rows by which its layer is found. */
@@ -105,15 +109,15 @@ export function putContent(writer: Writer, content: string, record: ContentRecor
 }
 
 export function deleteContent(writer: Writer, content: string): void {
-  const record = findContent(writer, content);
-  if (record === undefined) return;
+  const record = getContent(writer, content);
   writer.delete(rowKey('content', content));
-  for (const key of layerRows(content, record)) writer.delete(key);
+  const rows = record === UNKNOWN ? layerRowsOf(writer, content) : layerRows(content, record);
+  for (const key of rows) writer.delete(key);
 }
 
 export function* contents(reader: Reader): Generator<[content: string, ContentRecord]> {
-  for (const [key, record] of reader.range<ContentRecord>(rowsPrefix('content'))) {
-    yield [partsOf(key)[0]!, record];
+  for (const [key, value] of reader.range(rowsPrefix('content'))) {
+    yield [partsOf(key)[0]!, contentRecord(value)];
   }
 }
 
@@ -137,15 +141,21 @@ export function unretire(writer: Writer, content: string): void {
 }
 
 /** What has been retired, and under which boot. */
-export function retired(reader: Reader): [content: string, boot: string][] {
-  return [...reader.range<string>(rowsPrefix('retired'))].map(([key, boot]) => [partsOf(key)[0]!, boot]);
+export function retired(reader: Reader): [content: string, boot: unknown][] {
+  return [...reader.range(rowsPrefix('retired'))].map(([key, boot]) => [partsOf(key)[0]!, boot]);
 }
 
 /** A number that no content has had. */
 export function nextContent(writer: Writer): string {
-  const number = (writer.get<number>(rowKey('sequence')) ?? 0) + 1;
+  const last = writer.get(rowKey('sequence')) ?? highestContent(writer);
+  const number = Number(last) + 1;
   writer.put(rowKey('sequence'), number);
   return String(number);
+}
+
+function highestContent(reader: Reader): number {
+  const numbers = [...contents(reader)].map(([content]) => Number(content));
+  return numbers.reduce((highest, number) => Math.max(highest, number), 0);
 }
 
 function layerRows(content: string, { layer }: ContentRecord): Buffer[] {
