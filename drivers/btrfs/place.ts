@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { fromText, LayerhookError } from 'layerhook/driver';
-import { filesystemOf } from 'layerhook/system';
+import { filesystemOf, nearestDirectory } from 'layerhook/system';
 import { filesystemID } from './subvolume.js';
 
 /**
@@ -9,13 +7,13 @@ import { filesystemID } from './subvolume.js';
  *
  * @param store directory of the store, which need not exist yet
  * @param bundle path of the bundle, for the error; `directory` is where its rootfs is made
- * @throws LayerhookError BTRFS_REQUIRED
+ * @throws LayerhookError BTRFS_REQUIRED, DIRECTORY_INVALID
  */
 export function checkPlace(
   store: string,
   { bundle, directory }: { bundle: string; directory: string },
 ): void {
-  const existing = nearest(store);
+  const existing = nearestDirectory(store);
   const own = filesystemID(existing);
   if (own === undefined)
     throw required(`store ${store}`, `it is on ${filesystemOf(fromText(existing)).type}, not on btrfs`);
@@ -27,10 +25,4 @@ export function checkPlace(
 
 function required(path: string, reason: string): LayerhookError {
   return new LayerhookError('BTRFS_REQUIRED', { path, reason });
-}
-
-function nearest(path: string): string {
-  let at = path;
-  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
-  return at;
 }

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Durability } from 'layerhook/snapshot';
-import { flock, StatBuffer, statFd } from 'layerhook/system';
+import { flock, makeDirectory, StatBuffer, statFd } from 'layerhook/system';
 import { deleteSubvolume } from './remove.js';
 import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from './subvolume.js';
 
@@ -54,7 +54,7 @@ export class SubvolumeStore {
    * @throws the reason of the signal
    */
   async make(name: string, signal: AbortSignal): Promise<Making | null> {
-    mkdirSync(join(this.#root, 'locks'), { recursive: true, mode: 0o700 });
+    makeDirectory(join(this.#root, 'locks'), 0o700);
     for (;;) {
       signal.throwIfAborted();
       const lock = this.#tryLock(name);

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { OverlayXattr } from 'layerhook/driver';
 import {
   chooseOverlay,
@@ -8,6 +6,7 @@ import {
   openStore,
   type Store,
 } from 'layerhook/snapshot';
+import { nearestDirectory } from 'layerhook/system';
 import type { OverlayOptions } from './options.js';
 
 /** The layer store of a driver: opened when it is first needed, and once. */
@@ -29,7 +28,7 @@ export class DriverStore {
 
   /** By what overlays of this store are mounted. */
   support(): OverlaySupport {
-    this.#support ??= chooseOverlay(existing(this.#options.store));
+    this.#support ??= chooseOverlay(nearestDirectory(this.#options.store));
     return this.#support;
   }
 
@@ -43,9 +42,4 @@ export class DriverStore {
     this.#opening = null;
     await store?.close();
   }
-}
-
-/** The path itself or what is to hold it: the same filesystem either way. */
-function existing(path: string): string {
-  return existsSync(path) ? path : existing(dirname(path));
 }

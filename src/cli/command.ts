@@ -11,6 +11,8 @@ export interface OptionSpec {
   /** may be given several times */
   many?: true;
   required?: true;
+  /** an empty value means something */
+  mayBeEmpty?: true;
   /** other names without dashes; those of one letter are short flags */
   alias?: readonly string[];
   /** left out of every help */

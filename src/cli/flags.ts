@@ -58,10 +58,14 @@ export const mapFlags = {
 
 export const historyFlags = {
   'no-history': { describe: 'add no history entry to the image config' },
-  'history.author': { value: 'NAME', describe: 'who made the layer (default: the author of the image)' },
-  'history.comment': { value: 'TEXT', describe: 'a comment on the layer' },
+  'history.author': {
+    value: 'NAME',
+    mayBeEmpty: true,
+    describe: 'who made the layer (default: the author of the image)',
+  },
+  'history.comment': { value: 'TEXT', mayBeEmpty: true, describe: 'a comment on the layer' },
   'history.created': { value: 'TIME', describe: 'when it was made, as in RFC 3339 (default: now)' },
-  'history.created_by': { value: 'TEXT', describe: 'what made the layer' },
+  'history.created_by': { value: 'TEXT', mayBeEmpty: true, describe: 'what made the layer' },
 } as const satisfies OptionSpecs;
 
 /**

@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '../engine/write-file.js';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { packageFile } from '../places.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 /** The one that podman and CRI-O both look into by default; oci-hooks(5), crio.conf(5). */
 const defaultDirectory = '/usr/share/containers/oci/hooks.d';
@@ -49,17 +50,13 @@ export function hookFile(
  * Writes the file, whole or not at all.
  *
  * @returns false if it is there already
- * @throws LayerhookError NO_SPACE, SYSTEM, USAGE if the file is somebody else's
+ * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM, USAGE if the file is somebody else's
  */
 export function installHook(path: string, content: string): boolean {
   const found = readIfThere(path);
   if (found === content) return false;
   if (found !== null) requireOurs(path, found);
-  try {
-    mkdirSync(join(path, '..'), { recursive: true });
-  } catch (error) {
-    throw fsError(error, `cannot write ${path}`);
-  }
+  makeDirectory(join(path, '..'));
   writeFileAtomic(path, content);
   return true;
 }

@@ -94,9 +94,10 @@ async function parse(
 function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
   const fail = (reason: string) => usageError(reason, command);
   const values: Record<string, unknown> = parsed.options;
-  for (const [key, option] of Object.entries(spec.options)) {
+  for (const [key, option] of Object.entries({ ...globalOptions, ...spec.options } as OptionSpecs)) {
     if (option.required && values[key] === undefined) throw fail(`missing mandatory argument: --${key}`);
-    if (option.required && values[key] === '') throw fail(`--${key} cannot be empty`);
+    const isEmpty = [values[key]].flat().includes('');
+    if (isEmpty && !option.mayBeEmpty) throw fail(`--${key} cannot be empty`);
   }
   if (spec.arguments === undefined) return;
   const expected = spec.arguments.map((name) => `<${name}>`).join(' ') || 'none';

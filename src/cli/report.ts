@@ -1,5 +1,8 @@
-import { getSystemErrorMap, inspect } from 'node:util';
+import { inspect } from 'node:util';
+import { fsError } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { showBytes } from '../system/bytes.js';
+import { SystemError } from '../system/errno.js';
 import type { Persona } from './command.js';
 import type { Settings } from './globals.js';
 import { logLine } from './log.js';
@@ -38,36 +41,17 @@ export function report(
 /** Errors of the operating system get a row of the table; what is left is a mistake of ours. */
 export function toLayerhookError(error: unknown): LayerhookError {
   if (isLayerhookError(error)) return error;
-  if (isSystemError(error)) {
-    const path = typeof error.path === 'string' ? error.path : '';
-    if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
-      return new LayerhookError('NO_SPACE', { path: path || error.syscall || 'write' }, error);
-    }
-    const what = [error.syscall, path].filter(Boolean).join(' ') || 'system call';
-    return new LayerhookError(
-      'SYSTEM',
-      { what, reason: reasonOf(error), expected: expectedFor(error) },
-      error,
-    );
-  }
+  if (isSystemError(error)) return fsError(error, callOf(error));
   const reason = error instanceof Error ? error.message : String(error);
   return new LayerhookError('INTERNAL', { reason: reason.split('\n', 1)[0]! }, error);
 }
 
+/** What was called on which path. */
+function callOf(error: NodeJS.ErrnoException): string {
+  const path = error instanceof SystemError ? showBytes(error.path) : error.path;
+  return [error.syscall, path].filter(Boolean).join(' ') || 'system call';
+}
+
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && /^E[A-Z0-9]+$/.test(String(error.code));
-}
-
-/** The system's words for it, such as `permission denied`. */
-function reasonOf(error: NodeJS.ErrnoException): string {
-  const known = [...getSystemErrorMap().values()].find(([code]) => code === error.code);
-  return known?.[1] ?? error.code ?? error.message;
-}
-
-function expectedFor(error: NodeJS.ErrnoException): string {
-  const permission = error.code === 'EACCES' || error.code === 'EPERM';
-  if (!permission) return 'check the path and the file system it is on';
-  return process.geteuid!() === 0
-    ? 'the file system or a security module refuses it'
-    : 'run it as root, or with --rootless';
 }

@@ -1,7 +1,8 @@
-import { chownSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { chownSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeFileAtomic } from '../engine/write-file.js';
 import { fsError } from '../errors/fs-error.js';
+import { makeDirectory } from '../system/make-directory.js';
 import { configError } from './error.js';
 
 /** What becomes of a file: undefined stands for no file. */
@@ -36,11 +37,7 @@ export function applyChanges(changes: readonly FileChange[]): void {
     }
     const old = statSync(file, { throwIfNoEntry: false });
     const target = old === undefined ? file : realpathSync(file);
-    try {
-      mkdirSync(dirname(target), { recursive: true });
-    } catch (error) {
-      throw fsError(error, `cannot make ${dirname(target)}`);
-    }
+    makeDirectory(dirname(target));
     writeFileAtomic(target, after, old === undefined ? 0o644 : old.mode & 0o7777);
     if (old !== undefined) chownSync(target, old.uid, old.gid);
   }

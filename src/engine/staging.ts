@@ -1,6 +1,8 @@
-import { closeSync, existsSync, mkdirSync, mkdtempSync, statSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, mkdtempSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { makeDirectory } from '../system/make-directory.js';
 import { lockDirectory, privatePrefix, removePrivate, sweep } from './private-place.js';
 import { moveUp, publishAs, refuseBundle } from './publish.js';
 
@@ -20,14 +22,14 @@ export interface Staging {
  * mount point). Staging directories that killed processes left behind are removed; a lock tells which are alive.
  *
  * @param bundle path of the bundle to be; it may exist as long as nothing in it belongs to a bundle
- * @throws LayerhookError BUNDLE_EXISTS, SYSTEM
+ * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
 export async function openStaging(bundle: string): Promise<Staging> {
   const final = resolve(bundle);
   const place = preparePlace(final);
   await sweep(place.parent, place.prefix);
   for (;;) {
-    const path = mkdtempSync(join(place.parent, place.prefix));
+    const path = makePrivate(place);
     const fd = await lockDirectory(path);
     // another's sweep may have been quicker
     if (fd !== null && existsSync(path)) return staging(path, final, place.inside, fd);
@@ -35,26 +37,24 @@ export async function openStaging(bundle: string): Promise<Staging> {
   }
 }
 
+function makePrivate({ parent, prefix }: { parent: string; prefix: string }): string {
+  try {
+    return mkdtempSync(join(parent, prefix));
+  } catch (error) {
+    throw fsError(error, `cannot make a directory in ${parent}`);
+  }
+}
+
 function preparePlace(final: string): { parent: string; prefix: string; inside: boolean } {
+  makeDirectory(dirname(final));
   const existing = statSync(final, { throwIfNoEntry: false });
-  if (existing) {
-    if (!existing.isDirectory())
-      throw new LayerhookError('BUNDLE_EXISTS', { path: final, what: 'file in its place' });
+  if (existing?.isDirectory()) {
     refuseBundle(final);
     return { parent: final, prefix: '.layerhook-', inside: true };
   }
-  try {
-    mkdirSync(dirname(final), { recursive: true });
-  } catch (error) {
-    throw new LayerhookError(
-      'SYSTEM',
-      {
-        what: `cannot make ${dirname(final)}`,
-        reason: (error as Error).message,
-        expected: 'name a bundle path that can be made',
-      },
-      error,
-    );
+  if (lstatSync(final, { throwIfNoEntry: false })) {
+    const what = existing ? 'file in its place' : 'symlink in its place, which leads nowhere';
+    throw new LayerhookError('BUNDLE_EXISTS', { path: final, what });
   }
   return { parent: dirname(final), prefix: privatePrefix(final), inside: false };
 }

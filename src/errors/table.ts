@@ -106,6 +106,11 @@ export const errorTable = {
     hint: 'a digest is sha256: and 64 hex digits, or sha512: and 128',
     exit: 1,
   },
+  DIRECTORY_INVALID: {
+    message: '{path} cannot be used as a directory: {reason}',
+    hint: 'name a directory, or a path where one can be made',
+    exit: 1,
+  },
   DRIVER_NOT_FOUND: {
     message: 'no driver {name}: {reason}',
     hint: 'name a shipped driver (copy, overlay, btrfs) or a module that exports one',

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { makeDirectory } from '../system/make-directory.js';
 import { openVerified, readVerified } from './blob.js';
 import { type DigestAlgorithm, finishDigest, isDigest, parseDigest } from './digest.js';
 import { checkIndex } from './documents.js';
@@ -46,20 +47,19 @@ export function openLayout(path: string, options: { signal?: AbortSignal } = {})
  * Makes an empty layout, and its parent directories.
  *
  * @param path must not exist
- * @throws LayerhookError LAYOUT_EXISTS, NO_SPACE, SYSTEM
+ * @throws LayerhookError LAYOUT_EXISTS, DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
 export function createLayout(path: string): Layout {
   const parent = dirname(path);
   try {
-    if (!isDirectory(parent)) mkdirSync(parent, { recursive: true });
+    makeDirectory(parent);
     mkdirSync(path);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST' && isDirectory(parent))
-      throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
+    if (errorCode(error) === 'EEXIST') throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
     throw fsError(error, `making ${path}`);
   }
   try {
-    mkdirSync(join(path, 'blobs', 'sha256'), { recursive: true });
+    makeDirectory(join(path, 'blobs', 'sha256'));
     writeFileSync(
       join(path, 'index.json'),
       encodeJson({ schemaVersion: 2, mediaType: MEDIA_TYPE_INDEX, manifests: [] }),

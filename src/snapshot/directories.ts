@@ -6,6 +6,7 @@ import { fromText } from '../system/bytes.js';
 import { isErrno } from '../system/errno.js';
 import { AT_FDCWD } from '../system/files.js';
 import { filesystemOf } from '../system/filesystem.js';
+import { makeDirectory } from '../system/make-directory.js';
 import { disableCopyOnWrite } from '../system/nocow.js';
 import { removeTree } from '../system/remove.js';
 import { StatBuffer, statAt } from '../system/stat.js';
@@ -33,15 +34,13 @@ export class Directories {
     this.#locks = join(root, 'locks');
   }
 
-  /** Makes what is not there. @throws LayerhookError NO_SPACE, SYSTEM */
+  /** Makes what is not there. @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM */
   make(): void {
     for (const path of [this.root, this.#snapshots, this.#removed, this.#locks]) {
-      inStore(`making ${path}`, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+      makeDirectory(path, 0o700);
     }
-    const made = inStore(`making ${this.#metadata}`, () =>
-      mkdirSync(this.#metadata, { recursive: true, mode: 0o700 }),
-    );
-    if (made !== undefined) inStore(`preparing ${this.#metadata}`, () => overwriteInPlace(this.#metadata));
+    if (makeDirectory(this.#metadata, 0o700))
+      inStore(`preparing ${this.#metadata}`, () => overwriteInPlace(this.#metadata));
   }
 
   /** the directory of a content's own files */

@@ -11,7 +11,7 @@ import type { Store, StoreOptions } from './types.js';
 /**
  * Opens a layer store, made if it is not there. Many processes may have it open at once; call `close` when done.
  *
- * @throws LayerhookError SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
+ * @throws LayerhookError SNAPSHOT_ARGUMENT, DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   return openStoreAt(options, bootId());

@@ -29,6 +29,10 @@ const names: Readonly<Record<number, string>> = {
   16914839: '9p',
   801189825: 'zfs',
   61791: 'ecryptfs',
+  40864: 'proc',
+  1650812274: 'sysfs',
+  1936814952: 'squashfs',
+  4076150800: 'f2fs',
 };
 
 export interface Filesystem {

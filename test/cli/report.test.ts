@@ -47,10 +47,13 @@ test('--log-format=json: one object, with code and details', (t) => {
 test('errors of the system are told in words, with their path', (t) => {
   t.is(
     run('fail', 'ENOSPC').stderr,
-    'layerhook: no space left: /some/where; free some space; nothing half done was left behind\n',
+    'layerhook: no space left: open /some/where; free some space; nothing half done was left behind\n',
   );
-  t.regex(run('fail', 'EACCES').stderr, /^layerhook: open \/some\/where: permission denied; [^\n]+\n$/);
-  t.regex(run('fail', 'ENOENT').stderr, /open \/some\/where: no such file or directory; /);
+  t.regex(
+    run('fail', 'EACCES').stderr,
+    /^layerhook: open \/some\/where: permission denied \(EACCES\); [^\n]+\n$/,
+  );
+  t.regex(run('fail', 'ENOENT').stderr, /open \/some\/where: no such file or directory \(ENOENT\); /);
 });
 
 test('a bug of ours is called one, without a stack', (t) => {

@@ -47,6 +47,22 @@ export function layerhook(args: string[], options: RunOptions = {}): Promise<Fin
   return run(process.execPath, [mainFile, ...args], { ...options, env });
 }
 
+/** A run that must be refused, with one clear line on stderr: no stack, no bug of ours, nothing on stdout. */
+export async function refused(
+  t: ExecutionContext<unknown>,
+  finished: Promise<Finished>,
+  message: RegExp,
+): Promise<void> {
+  const { status, signal, stdout, stderr } = await finished;
+  t.is(signal, null, stderr);
+  t.true(status !== null && status > 0, `ended with ${status}`);
+  t.is(stdout, '');
+  t.regex(stderr, message);
+  // what comes before the error may be warnings
+  t.regex(stderr, /^(?:\w+: warning: [^\n]*\n)*layerhook: [^\n]+; [^\n]+\n$/);
+  t.notRegex(stderr, /internal error|see the cause|\bat .*\.js:\d/);
+}
+
 /** Runs a program that must succeed; gives its stdout. */
 export async function succeed(t: ExecutionContext<unknown>, finished: Promise<Finished>): Promise<string> {
   const { status, signal, stdout, stderr } = await finished;

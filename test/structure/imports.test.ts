@@ -38,6 +38,8 @@ const bad: [path: string, source: string][] = [
   ['src/engine/unpack.ts', 'process.exit(1);'],
   ['src/engine/unpack.ts', 'process.exitCode = 1;'],
   ['drivers/copy/index.ts', 'console.log(1);'],
+  ['drivers/copy/index.ts', 'mkdirSync(join(a, b), { recursive: true });'],
+  ['src/engine/unpack.ts', 'await mkdir(a, { mode: 0o700, recursive: true });'],
 ];
 
 for (const [path, source] of bad) {

@@ -1,0 +1,87 @@
+import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { file } from '../../src/testing/entries.js';
+import { layerhook, refused } from '../helpers/cli.js';
+import { buildImage } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+
+/** A directory with a file and a symlink that leads nowhere, and an image beside it. */
+function fixture(t: ExecutionContext): { dir: string; image: string } {
+  const dir = tmpdir(t);
+  writeFileSync(join(dir, 'file'), '');
+  symlinkSync('nowhere', join(dir, 'dangling'));
+  return { dir, image: buildImage(t, [[file('a', 'a')]]).reference };
+}
+
+/** Each is refused, and nothing is left of it. */
+async function refuseAll(t: ExecutionContext, dir: string, cases: [string[], RegExp][]): Promise<void> {
+  const before = readdirSync(dir).sort();
+  for (const [args, message] of cases) await refused(t, layerhook(args, { cwd: dir }), message);
+  t.deepEqual(readdirSync(dir).sort(), before);
+}
+
+test('below /proc nothing is made, and nothing hangs', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, image } = fixture(t);
+  const reason = /\/proc(\/\S+)? cannot be used as a directory: nothing can be made in \/proc/;
+  await refuseAll(t, dir, [
+    [['unpack', '--driver', 'overlay', '--image', image, '--store', '/proc/x/y', 'b'], reason],
+    [['unpack', '--image', image, '/proc/x/y'], reason],
+    [['init', '--layout', '/proc/x/y'], reason],
+    [['hooks', 'install', 'archive-overlay', '--hooks-dir', '/proc/x/y'], reason],
+    [['snapshotter', 'serve', '--address', 'socket', '--store', '/proc/x/y'], reason],
+    [
+      ['unpack', '--driver', 'btrfs', '--image', image, '--store', '/proc/x/y', 'b'],
+      /it is on proc, not on btrfs/,
+    ],
+  ]);
+});
+
+test('what is no directory is not taken for a store', async (t) => {
+  const { dir, image } = fixture(t);
+  const reason = /\/(file|dangling)(\/\S+)? cannot be used as a directory: \S+ is (no directory|a symlink)/;
+  const drivers = ['overlay', 'btrfs'];
+  const stores = ['file', 'file/below', 'dangling', 'dangling/below'];
+  await refuseAll(
+    t,
+    dir,
+    drivers.flatMap((driver) =>
+      stores.map((store): [string[], RegExp] => [
+        ['unpack', '--driver', driver, '--image', image, '--store', store, 'b'],
+        reason,
+      ]),
+    ),
+  );
+  t.false(existsSync(join(dir, 'b')));
+});
+
+test('what is in the way of a bundle or a layout is named', async (t) => {
+  const { dir, image } = fixture(t);
+  await refuseAll(t, dir, [
+    [['unpack', '--image', image, 'file'], /file already has a file in its place/],
+    [['unpack', '--image', image, 'file/b'], /\/file cannot be used as a directory: it is no directory/],
+    [['unpack', '--image', image, 'dangling'], /dangling already has a symlink in its place/],
+    [
+      ['unpack', '--image', image, 'dangling/b'],
+      /\/dangling cannot be used .* it is a symlink that leads nowhere/,
+    ],
+    [['init', '--layout', 'file'], /file already exists/],
+    [['init', '--layout', 'file/l'], /file cannot be used as a directory: it is no directory/],
+    [['init', '--layout', 'dangling'], /dangling already exists/],
+    [['init', '--layout', 'dangling/l'], /dangling cannot be used as a directory: it is a symlink/],
+    [['init', '--layout', 'x'.repeat(300)], /name too long/],
+  ]);
+});
+
+test('an empty path is no path', async (t) => {
+  const { dir, image } = fixture(t);
+  await refuseAll(t, dir, [
+    [['store', 'ls', '--store', ''], /--store cannot be empty/],
+    [['unpack', '--image', image, '--store=', 'b'], /--store cannot be empty/],
+    [['unpack', '--image', image, '--driver', '', 'b'], /--driver cannot be empty/],
+    [['--hooks', '', 'store', 'ls'], /--hooks cannot be empty/],
+    [['unpack', '--image', image, '--uid-map', '', 'b'], /--uid-map cannot be empty/],
+  ]);
+});

@@ -1,0 +1,59 @@
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { makeDirectory, nearestDirectory } from '../../src/system/make-directory.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+
+test('makes what is missing, with the mode, and says whether it did', (t) => {
+  const root = tmpdir(t);
+  t.true(makeDirectory(join(root, 'a/b/c'), 0o700));
+  for (const path of ['a', 'a/b', 'a/b/c']) t.is(statSync(join(root, path)).mode & 0o7777, 0o700, path);
+  t.false(makeDirectory(join(root, 'a/b/c'), 0o755));
+  t.is(statSync(join(root, 'a/b/c')).mode & 0o7777, 0o700);
+});
+
+test('goes through symlinks to directories', (t) => {
+  const root = tmpdir(t);
+  mkdirSync(join(root, 'real'));
+  symlinkSync('real', join(root, 'link'));
+  t.true(makeDirectory(join(root, 'link/below')));
+  t.deepEqual(readdirSync(join(root, 'real')), ['below']);
+  t.false(makeDirectory(join(root, 'link')));
+});
+
+test('what is in the way is named', (t) => {
+  const root = tmpdir(t);
+  writeFileSync(join(root, 'file'), '');
+  symlinkSync('nowhere', join(root, 'dangling'));
+  for (const [path, reason] of [
+    ['file', 'it is no directory'],
+    ['file/below/it', `${join(root, 'file')} is no directory`],
+    ['dangling', 'it is a symlink that leads nowhere'],
+    ['dangling/below', `${join(root, 'dangling')} is a symlink that leads nowhere`],
+  ] as const)
+    for (const use of [makeDirectory, nearestDirectory]) {
+      const error = t.throws(() => use(join(root, path)), { code: 'DIRECTORY_INVALID' });
+      t.is(error!.message, `${join(root, path)} cannot be used as a directory: ${reason}`);
+    }
+  t.throws(() => makeDirectory(join(root, 'x'.repeat(300))), { code: 'SYSTEM', message: /name too long/ });
+  t.deepEqual(readdirSync(root).sort(), ['dangling', 'file']);
+});
+
+test('the nearest directory is where making begins', (t) => {
+  const root = tmpdir(t);
+  t.is(nearestDirectory(join(root, 'a/b')), root);
+  t.is(nearestDirectory(root), root);
+});
+
+test('where the filesystem takes nothing, it ends', (t) => {
+  if (!requires(t, 'root')) return;
+  t.throws(() => makeDirectory('/proc/x/y'), {
+    code: 'DIRECTORY_INVALID',
+    message: /: nothing can be made in \/proc$/,
+  });
+  t.throws(() => makeDirectory('/sys/x/y'), {
+    code: 'SYSTEM',
+    message: /^cannot make \/sys\/x: .*\(EPERM\)$/,
+  });
+});
