@@ -3,9 +3,7 @@
  * two letters or a third of them; undefined if none does.
  */
 export function nearest(given: string, known: readonly string[]): string | undefined {
-  const ending = known.filter(
-    (name) => given !== '' && (name.endsWith(`.${given}`) || given.endsWith(`.${name}`)),
-  );
+  const ending = sharingEnd(given, known);
   if (ending.length === 1) return ending[0];
   const ranked = known
     .map((name) => ({ name, distance: distance(given, name) }))
@@ -14,10 +12,15 @@ export function nearest(given: string, known: readonly string[]): string | undef
   return best !== undefined && best.distance <= Math.max(2, best.name.length / 3) ? best.name : undefined;
 }
 
-/** ` (did you mean X?)`, or nothing. */
+/** ` (did you mean X?)`, also of several that end alike, or nothing. */
 export function didYouMean(given: string, known: readonly string[]): string {
-  const name = nearest(given, known);
-  return name === undefined ? '' : ` (did you mean ${name}?)`;
+  const ending = sharingEnd(given, known);
+  const meant = ending.length > 0 ? ending.join(' or ') : nearest(given, known);
+  return meant === undefined ? '' : ` (did you mean ${meant}?)`;
+}
+
+function sharingEnd(given: string, known: readonly string[]): string[] {
+  return known.filter((name) => given !== '' && (name.endsWith(`.${given}`) || given.endsWith(`.${name}`)));
 }
 
 /** Levenshtein: how many letters to insert, remove or replace. */

@@ -108,8 +108,9 @@ function aborted(hook: RegisteredHook, point: PointName, cause: unknown): Layerh
 }
 
 function layerOf(context: object): string {
-  const { descriptor } = context as { descriptor?: { digest?: string } };
-  return descriptor?.digest === undefined ? '' : ` for layer ${descriptor.digest}`;
+  const { descriptor, chainID } = context as { descriptor?: { digest?: string }; chainID?: string };
+  const layer = descriptor?.digest ?? chainID;
+  return layer === undefined ? '' : ` for layer ${layer}`;
 }
 
 function named(log: Logger, hook: string): Logger {

@@ -57,8 +57,17 @@ export interface PointDescription {
 
 /** Calls hooks: one runner a kind. Each throws what {@link callHook} does. */
 export interface Dispatcher {
-  /** Asks in order until one handles it. */
-  first<P extends PointsOfKind<'first'>>(point: P, context: DispatchContext<P>): Promise<FirstOutcome<P>>;
+  /**
+   * Asks in order until one handles it.
+   *
+   * @param context a function makes one for each hook, when it is asked
+   * @param check throws if what the hook did is not what its result says: it has failed then
+   */
+  first<P extends PointsOfKind<'first'>>(
+    point: P,
+    context: DispatchContext<P> | (() => Promise<DispatchContext<P>>),
+    check?: (result: FirstResult<P>) => Promise<void>,
+  ): Promise<FirstOutcome<P>>;
   /** Calls all, in order. */
   every<P extends PointsOfKind<'every'>>(point: P, context: DispatchContext<P>): Promise<void>;
   /** Gives each the value of the one before, and returns the last; without hooks the value as it came. */
@@ -78,7 +87,7 @@ export function createDispatcher(sources: readonly HookSource[], scope: CallScop
   const registered = register(sources);
   const at = (point: PointName): RegisteredHook[] => registered.get(point) ?? [];
   return {
-    first: (point, context) => runFirst(at(point), point, context, scope),
+    first: (point, context, check) => runFirst(at(point), point, context, scope, check),
     every: (point, context) => runEvery(at(point), point, context, scope),
     chain: (point, context) => runChain(at(point), point, context, scope),
     handles: (point) => at(point).length > 0,
@@ -95,25 +104,37 @@ export function createDispatcher(sources: readonly HookSource[], scope: CallScop
 async function runFirst<P extends PointsOfKind<'first'>>(
   hooks: RegisteredHook[],
   point: P,
-  context: DispatchContext<P>,
+  context: DispatchContext<P> | (() => Promise<DispatchContext<P>>),
   own: CallScope,
+  check: (result: FirstResult<P>) => Promise<void> = async () => {},
 ): Promise<FirstOutcome<P>> {
-  const scope = scopeOf(context, own);
-  const settle = (value: unknown, signal: AbortSignal): unknown =>
-    pointRow(point).result.form === 'stream'
-      ? collectDelta(value, (context as unknown as { rootfs: string }).rootfs, signal)
-      : checkResult(point, value);
   for (const hook of hooks) {
+    const given = typeof context === 'function' ? await context() : context;
+    const scope = scopeOf(given, own);
+    const settle = async (value: unknown, signal: AbortSignal): Promise<FirstResult<P>> => {
+      const result = (await settleFirst(point, given, value, signal)) as FirstResult<P>;
+      await check(result);
+      return result;
+    };
     try {
-      const result = await callHook(hook, point, context, scope, settle);
-      if (result !== declined) return { handled: true, by: hook.owner, result: result as FirstResult<P> };
+      const result = await callHook(hook, point, given, scope, settle);
+      if (result !== declined) return { handled: true, by: hook.owner, result };
     } catch (error) {
-      if (hook.onFailure !== 'mtree' || isLayerhookError(error, 'ABORTED')) throw error;
-      logFailure(scope.log, error, 'falling back to the mtree manifest');
-      return { handled: false, fallback: 'mtree', error };
+      if (hook.onFailure === 'abort' || isLayerhookError(error, 'ABORTED')) throw error;
+      if (hook.onFailure === 'mtree') {
+        logFailure(scope.log, error, 'falling back to the mtree manifest');
+        return { handled: false, fallback: 'mtree', error };
+      }
+      logFailure(scope.log, error, 'going on as if it had declined');
     }
   }
   return { handled: false };
+}
+
+function settleFirst(point: PointName, context: object, value: unknown, signal: AbortSignal): unknown {
+  return pointRow(point).result.form === 'stream'
+    ? collectDelta(value, (context as { rootfs: string }).rootfs, signal)
+    : checkResult(point, value);
 }
 
 async function runEvery<P extends PointsOfKind<'every'>>(

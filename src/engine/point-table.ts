@@ -14,6 +14,8 @@ import type {
   PostExtractContext,
   PoststopContext,
   RefreshContext,
+  SnapshotLayerContext,
+  SnapshotSkipContext,
 } from './points.js';
 import type { TypeWord, WordFor } from './words.js';
 
@@ -103,6 +105,29 @@ const layer = {
     says: 'whether a symlink to a directory stays when the layer has a directory in its place',
   },
 } as const satisfies Own<LayerContext, ImageContext>;
+
+const snapshotLayer = {
+  chainID: { type: 'digest', says: 'names the layer on top of all below it; image-spec config.md' },
+  diffID: {
+    type: 'digest or null',
+    says: 'digest of the uncompressed layer, where labels or the layers below prove it',
+  },
+  lowerChainIDs: {
+    type: 'digests or null',
+    says: 'chainIDs of the layers below, lowest first; null where not all are known, as with parallel unpack',
+  },
+  client: { type: 'string', says: 'whose snapshot it is to be; each containerd has a name of its own' },
+  key: { type: 'string', says: 'key of the snapshot: namespace, number, and what containerd calls it' },
+  parent: { type: 'string', says: 'name of the snapshot below, or empty' },
+  labels: {
+    type: 'labels',
+    says: 'all that containerd sent; annotations of the image are among them',
+  },
+  lowerdirs: {
+    type: 'paths',
+    says: 'directories of the layers below, highest first, not to be written; empty with parallel unpack',
+  },
+} as const satisfies Own<SnapshotLayerContext, BaseContext>;
 
 type Own<T, Parent> = ContextFields<Omit<T, keyof Parent>>;
 
@@ -280,6 +305,30 @@ export const points = {
     says: 'Undo what assemble did: unmount, release.',
     context: { ...base, ...bundle },
     result: { form: 'none' },
+    onFailure: ['abort', 'continue'],
+  },
+  'snapshot.ociv1.layer.try-skip': {
+    kind: 'first',
+    called:
+      'containerd prepares a snapshot for a layer (label `containerd.io/snapshot.ref`) that the store has not',
+    says: 'Is the layer to be had elsewhere? A hook that says so has filled `target`; containerd then neither fetches nor extracts it.',
+    context: {
+      ...base,
+      ...snapshotLayer,
+      ...({
+        target: {
+          type: 'path',
+          says: 'directory to fill; empty, its own mode, owner and times are the root directory of the layer',
+        },
+        overlayXattr: { type: 'overlay xattr', says: 'where mounts will read the attributes of overlayfs' },
+      } as const satisfies Own<SnapshotSkipContext, SnapshotLayerContext>),
+    },
+    result: {
+      form: 'object',
+      fields: {
+        skip: { type: 'boolean', required: true, says: 'true: `target` is the layer, as overlayfs wants it' },
+      },
+    },
     onFailure: ['abort', 'continue'],
   },
   'runtime.ociv1.container.poststop-archive': {

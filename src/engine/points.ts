@@ -99,6 +99,33 @@ export interface RefreshContext extends ImageContext {
 
 export type RemoveContext = BundleContext;
 
+/** A layer that a containerd wants to have in the layer store. Of it no more is known than containerd says. */
+export interface SnapshotLayerContext extends BaseContext {
+  /** the layer, on top of all below it: what the label `containerd.io/snapshot.ref` says */
+  chainID: Digest;
+  /** digest of the uncompressed layer; null where neither the labels nor the layers below prove it */
+  diffID: Digest | null;
+  /** chainIDs of the layers below, lowest first; null where they are not all known, as with parallel unpack */
+  lowerChainIDs: Digest[] | null;
+  /** whose snapshot it is to be: each containerd has a name of its own */
+  client: string;
+  /** key of the snapshot: namespace, number, and what containerd calls it */
+  key: string;
+  /** name of the snapshot below it, or '' */
+  parent: string;
+  /** all that containerd sent; annotations of the image are among them */
+  labels: Record<string, string>;
+  /** directories of the layers below, highest first, which are not to be written; empty with parallel unpack */
+  lowerdirs: string[];
+}
+
+export interface SnapshotSkipContext extends SnapshotLayerContext {
+  /** directory to fill: empty, with the attributes of the root directory of the layers below, where these are known */
+  target: string;
+  /** the namespace that overlayfs will read its attributes from */
+  overlayXattr: OverlayXattr;
+}
+
 export interface PoststopContext extends BaseContext {
   /** container state as the OCI runtime gives it to a poststop hook; runtime-spec runtime.md, "State" */
   state: Record<string, unknown>;
@@ -180,6 +207,7 @@ export interface LifecyclePoints {
   'bundle.ociv1.mount': { kind: 'first'; context: BundleContext; result: void };
   'bundle.ociv1.umount': { kind: 'first'; context: BundleContext; result: void };
   'bundle.ociv1.remove': { kind: 'every'; context: RemoveContext; result: void };
+  'snapshot.ociv1.layer.try-skip': { kind: 'first'; context: SnapshotSkipContext; result: TrySkipResult };
   'runtime.ociv1.container.poststop-archive': {
     kind: 'first';
     context: PoststopContext;
@@ -207,8 +235,8 @@ export type Hook<P extends PointName> = (context: PointContext<P>) => Awaitable<
 export type Hooks = { [P in PointName]?: Hook<P> };
 
 /**
- * What a failing hook does: end the operation (`abort`), only log (`continue`, for `every` points), or let the
- * changes be found by the mtree manifest (`mtree`, for delta-list).
+ * What a failing hook does: end the operation (`abort`), only log, as if it had declined (`continue`, where the point
+ * allows it), or let the changes be found by the mtree manifest (`mtree`, for delta-list).
  */
 export type OnFailure = 'abort' | 'continue' | 'mtree';
 

@@ -22,6 +22,7 @@ export interface TypeWords {
   path: string;
   'path or null': string | null;
   digest: Digest;
+  'digest or null': Digest | null;
   boolean: boolean;
   integer: number;
   format: LayerFormat;
@@ -30,6 +31,7 @@ export interface TypeWords {
   name: ByteString;
   paths: string[];
   digests: Digest[];
+  'digests or null': Digest[] | null;
   map: MapOptions;
   descriptor: Descriptor;
   manifest: Manifest;
@@ -37,6 +39,7 @@ export interface TypeWords {
   applied: AppliedLayer;
   changes: Change[];
   'new layer or null': RefreshContext['layer'];
+  labels: Record<string, string>;
   object: Record<string, unknown>;
 }
 
@@ -73,6 +76,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   path: { says: 'an absolute path', shape: 'simple', accepts: isAbsolutePath },
   'path or null': { says: 'an absolute path, or null', shape: 'simple' },
   digest: { says: 'a digest, `sha256:` and 64 hex digits or `sha512:` and 128', shape: 'simple' },
+  'digest or null': { says: 'a digest, or null', shape: 'simple' },
   boolean: { says: '`true` or `false`', shape: 'simple', accepts: (value) => typeof value === 'boolean' },
   integer: { says: 'a whole number, 0 or more', shape: 'simple', accepts: isCount },
   format: { says: '`"plain"` or `"overlay"`', shape: 'simple', accepts: isOneOf('plain', 'overlay') },
@@ -89,6 +93,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   name: { says: 'a path relative to rootfs, in bytes', shape: 'simple' },
   paths: { says: 'a list of absolute paths', shape: 'list' },
   digests: { says: 'a list of digests', shape: 'list' },
+  'digests or null': { says: 'a list of digests, or null', shape: 'list' },
   map: { says: '`{uidMappings, gidMappings, rootless}`, mappings as in the runtime-spec', shape: 'document' },
   descriptor: { says: 'a descriptor, image-spec descriptor.md', shape: 'document' },
   manifest: { says: 'a manifest, image-spec manifest.md', shape: 'document' },
@@ -104,6 +109,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
     encode: (changes) => changes.map(({ path, kind }) => ({ ...encodeName('path', path), kind })),
   },
   'new layer or null': { says: '`{descriptor, diffID, chainID}`, or null', shape: 'document' },
+  labels: { says: 'an object of strings', shape: 'document' },
   object: {
     says: 'a JSON object',
     shape: 'document',

@@ -11,7 +11,12 @@ export function chainIDs(diffIDs: readonly Digest[]): Digest[] {
   const chain: Digest[] = [];
   for (const diffID of diffIDs) {
     const below = chain.at(-1);
-    chain.push(below === undefined ? diffID : digestOf(`${below} ${diffID}`));
+    chain.push(below === undefined ? diffID : chainIDOn(below, diffID));
   }
   return chain;
+}
+
+/** The chainID of a layer on top of those that `below` names. */
+export function chainIDOn(below: Digest, diffID: Digest): Digest {
+  return digestOf(`${below} ${diffID}`);
 }

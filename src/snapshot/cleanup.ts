@@ -1,27 +1,27 @@
 import type { Context } from './context.js';
 import { LAYER_LOCK, lockPath } from './extract.js';
-import { EXTRACTION_PREFIX, removeIfThere } from './extraction.js';
+import { EXTRACTION_PREFIX, removeExtraction } from './extraction.js';
 import { LEASE } from './lease.js';
 import { tryLockFile } from './lock.js';
 import { contents, names, retired, unretire } from './metadata/records.js';
 
 /** As Snapshotter's `cleanup`. @throws LayerhookError NO_SPACE, SYSTEM */
-export function cleanUp(context: Context): void {
-  removeDeadExtractions(context);
+export async function cleanUp(context: Context): Promise<void> {
+  await removeDeadExtractions(context);
   removeUnusedLocks(context);
   discardLeftovers(context);
   context.directories.eraseAll();
 }
 
 /** Removes the snapshots of extractions, of any client, whose process has died. */
-function removeDeadExtractions(context: Context): void {
+async function removeDeadExtractions(context: Context): Promise<void> {
   const owners = context.db.read((reader) => [...names(reader)].map(([owner]) => owner));
   for (const { client, name } of owners) {
     if (!name.startsWith(EXTRACTION_PREFIX)) continue;
     const unlock = tryLockFile(lockPath(context, name.slice(EXTRACTION_PREFIX.length)));
     if (unlock === undefined) continue;
     try {
-      removeIfThere({ ...context, client }, name);
+      await removeExtraction({ ...context, client }, name);
     } finally {
       unlock();
     }

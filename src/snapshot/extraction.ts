@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { commitActive, flushIfSync, measure } from './commit.js';
 import type { Context } from './context.js';
 import { createSnapshot } from './create.js';
@@ -6,6 +7,7 @@ import { labelsOfLayer } from './labels.js';
 import type { Unlock } from './lock.js';
 import type { Writer } from './metadata/database.js';
 import { getName, type LayerRecord } from './metadata/records.js';
+import { unmountTree } from './mount.js';
 import { nameOf } from './name.js';
 import { removeSnapshot } from './remove.js';
 import { supersede } from './supersede.js';
@@ -81,6 +83,21 @@ export class Extraction implements LayerExtraction {
     const details = { parent, labels: { ...labels, ...labelsOfLayer(this.#layer) }, usage, layer };
     return commitActive(this.#context, writer, nameOf(this.#layer), this.key, details);
   }
+}
+
+/**
+ * Removes what was being extracted, if it is there, and nothing that is mounted in it.
+ *
+ * @throws LayerhookError NO_SPACE, SYSTEM, UNMOUNT_FAILED
+ */
+export async function removeExtraction(context: Context, key: string): Promise<void> {
+  const { db, client, directories } = context;
+  const content = db.read((reader) => getName(reader, client, key)?.content);
+  if (content === undefined) return;
+  const path = directories.of(content);
+  // an unfinished hook's, which a removal would stop at
+  if (existsSync(path)) await unmountTree(realpathSync(path));
+  removeSnapshot(context, key);
 }
 
 /** Removes an active snapshot, if it is there. @throws LayerhookError NO_SPACE, SYSTEM */

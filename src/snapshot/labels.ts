@@ -7,6 +7,8 @@ export const REF_LABEL = 'containerd.io/snapshot.ref';
 export const DIFF_ID_LABEL = 'layerhook/diff-id';
 /** diffID of a layer that containerd extracted; since its version 2.3. */
 const CONTAINERD_DIFF_ID_LABEL = 'containerd.io/snapshot/diff-id';
+/** chainID of the layer below one that containerd extracts; since its version 2.3. */
+export const PARENT_LABEL = 'containerd.io/snapshot/parent-chain-id';
 /** How containerd maps owners: `CONTAINER:HOST:SIZE`, several separated by commas. */
 export const UID_MAPPING_LABEL = 'containerd.io/snapshot/uidmapping';
 export const GID_MAPPING_LABEL = 'containerd.io/snapshot/gidmapping';

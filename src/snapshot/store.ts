@@ -14,6 +14,7 @@ import type {
   LayerExtraction,
   LayerIdentity,
   Mount,
+  ProvideOptions,
   SnapshotOptions,
   Store,
   StoreFilesystem,
@@ -82,7 +83,7 @@ export class LmdbStore implements Store {
 
   async cleanup(): Promise<void> {
     const { cleanUp } = await import('./cleanup.js');
-    cleanUp(this.#context);
+    return cleanUp(this.#context);
   }
 
   async close(): Promise<void> {
@@ -125,6 +126,16 @@ export class LmdbStore implements Store {
   ): Promise<boolean> {
     const { adoptLayer } = await import('./adopt.js');
     return adoptLayer(this.#context, name, layer, parent, options);
+  }
+
+  async provide(
+    name: string,
+    layer: LayerIdentity,
+    parent: string,
+    options: ProvideOptions,
+  ): Promise<boolean> {
+    const { provideLayer } = await import('./provide.js');
+    return provideLayer(this.#context, name, layer, parent, options);
   }
 
   async list(): Promise<ContentInfo[]> {

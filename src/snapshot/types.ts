@@ -31,6 +31,11 @@ export interface SnapshotOptions {
   labels?: Record<string, string> | undefined;
 }
 
+export interface PrepareOptions extends SnapshotOptions {
+  /** Ends it, with ABORTED, where it would take long: while a layer is put there that is not in the store. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface CommitOptions extends SnapshotOptions {
   /** name of the parent, for a snapshot that was prepared without one; containerd's "rebase" capability */
   parent?: string | undefined;
@@ -50,7 +55,7 @@ export interface Snapshotter {
   /** the mounts of an active snapshot or a view */
   mounts(key: string): Promise<Mount[]>;
   /** @param parent '' for none */
-  prepare(key: string, parent: string, options?: SnapshotOptions): Promise<Mount[]>;
+  prepare(key: string, parent: string, options?: PrepareOptions): Promise<Mount[]>;
   view(key: string, parent: string, options?: SnapshotOptions): Promise<Mount[]>;
   commit(name: string, key: string, options?: CommitOptions): Promise<void>;
   remove(name: string): Promise<void>;
@@ -127,6 +132,31 @@ export interface LayerStore extends Snapshotter {
   lowerdirs(name: string): Promise<string[]>;
   /** the directory of an active snapshot's or committed layer's own files */
   directory(name: string): Promise<string>;
+}
+
+/** Where someone else than an extractor puts a layer: {@link Store.provide}. */
+export interface LayerFilling {
+  /**
+   * Makes an empty directory in the place of the one before, with the attributes of the root directory of the layers below.
+   * It is to become the layer as overlayfs wants it.
+   *
+   * @returns its path
+   */
+  fresh(): Promise<string>;
+  /**
+   * Whether the directory can be a layer: it is one, without mounts in it, and has no whiteouts but those of overlayfs. It is
+   * checked before the commit in any case.
+   *
+   * @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM
+   */
+  check(): Promise<void>;
+}
+
+export interface ProvideOptions extends SnapshotOptions {
+  /** ends the waiting for others who extract the layer */
+  signal: AbortSignal;
+  /** @returns whether it has filled the directory */
+  fill(filling: LayerFilling): Promise<boolean>;
 }
 
 /** A directory of the store, whoever uses it. */
@@ -212,6 +242,14 @@ export interface Store extends LayerStore {
    * @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION for the parent
    */
   adopt(name: string, layer: LayerIdentity, parent: string, options?: SnapshotOptions): Promise<boolean>;
+  /**
+   * As {@link adopt}, for a layer that the store may not have: `fill` is asked for it then. Who else wants the layer waits,
+   * and finds it. Nobody sees it, and no garbage collection takes it, before it is whole; it has no name but this one then.
+   *
+   * @returns false if the store does not have the layer, nor `fill`
+   * @throws LayerhookError as `adopt`; ABORTED; SNAPSHOT_ARGUMENT if it cannot be a layer; what `fill` throws
+   */
+  provide(name: string, layer: LayerIdentity, parent: string, options: ProvideOptions): Promise<boolean>;
   /** ids of contents below `name`, itself included if it is committed, that are not trusted, highest first */
   untrusted(name: string): Promise<string[]>;
   /**

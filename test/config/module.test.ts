@@ -45,7 +45,7 @@ const bad: [title: string, module: string, table: string, message: RegExp][] = [
     'an unknown point',
     `export default {'try-skip': () => {}}`,
     '',
-    /:2: .*did you mean unpack\.ociv1\.layer\.try-skip\?/,
+    /:2: .*did you mean unpack\.ociv1\.layer\.try-skip or snapshot\.ociv1\.layer\.try-skip\?/,
   ],
   ['no function', `export default {'${skip}': true}`, '', /:2: .*has true at unpack/],
   ['no hooks', 'export default {}', '', /:2: .*has no hooks/],

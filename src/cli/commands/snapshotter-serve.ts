@@ -1,3 +1,6 @@
+import type { LoadedConfig } from '../../config/types.js';
+import type { Logger } from '../../engine/log.js';
+import type { ProvideLayer } from '../../snapshot/service/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { callLogger } from '../log-calls.js';
@@ -6,6 +9,8 @@ export default defineCommand({
   usage: '--address SOCKET',
   description: `Serves the layer store to containerd as a proxy snapshotter, until SIGTERM or SIGINT.
 What layerhook has unpacked, containerd need not unpack again, and the reverse.
+Hooks of hooks.toml at snapshot.ociv1.layer.try-skip are asked for layers that the
+store has not. hooks.toml is read at the start.
 docs/snapshotter.md says what to write into containerd's config.toml.`,
   arguments: [],
   options: {
@@ -36,6 +41,7 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
       address: options.address,
       client: options.client ?? 'containerd',
       parallelUnpack: options['parallel-unpack'],
+      provide: await providerOf(config, context.log),
       answered: (call) => {
         metrics.record(call);
         logCall(call);
@@ -53,6 +59,13 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
     }
   },
 });
+
+/** Who is asked for layers; nothing that asks is loaded where nobody is. */
+async function providerOf(config: LoadedConfig | null, log: Logger): Promise<ProvideLayer | undefined> {
+  if (!config?.sources.some(({ hooks }) => 'snapshot.ociv1.layer.try-skip' in hooks)) return undefined;
+  const { layerProvider } = await import('../../engine/provide-layer.js');
+  return layerProvider(config.sources, log);
+}
 
 async function untilSignal({ signal, log }: CommandContext): Promise<void> {
   await tellManager('READY=1');

@@ -1,5 +1,13 @@
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import type { CommitOptions, Info, Mount, SnapshotOptions, Snapshotter, Usage } from '../types.js';
+import type {
+  CommitOptions,
+  Info,
+  Mount,
+  PrepareOptions,
+  SnapshotOptions,
+  Snapshotter,
+  Usage,
+} from '../types.js';
 import {
   infoOfMessage,
   infoToMessage,
@@ -58,8 +66,8 @@ class RemoteSnapshotter implements Snapshotter {
     return (await this.#call('Mounts', { key }, key)).mounts;
   }
 
-  async prepare(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
-    return (await this.#call('Prepare', { key, parent, labels }, key)).mounts;
+  async prepare(key: string, parent: string, { labels = {}, signal }: PrepareOptions = {}): Promise<Mount[]> {
+    return (await this.#call('Prepare', { key, parent, labels }, key, signal)).mounts;
   }
 
   async view(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
@@ -100,22 +108,31 @@ class RemoteSnapshotter implements Snapshotter {
     this.#client.close();
   }
 
-  #call<M extends Method>(method: M, request: Requests[M], name: string): Promise<Responses[M]> {
+  #call<M extends Method>(
+    method: M,
+    request: Requests[M],
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<Responses[M]> {
     const { path, requestSerialize, responseDeserialize } = this.#service[method];
     const read = responseDeserialize as (bytes: Buffer) => Responses[M];
     const whole = { snapshotter: this.#snapshotter, ...request };
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(
+      const call = this.#client.makeUnaryRequest(
         path,
         requestSerialize,
         read,
         whole,
         this.#metadata,
         (error, response) => {
+          signal?.removeEventListener('abort', cancel);
           if (error) reject(errorOf(error, name));
           else resolve(response!);
         },
       );
+      const cancel = () => call.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+      if (signal?.aborted) cancel();
     });
   }
 }

@@ -1,16 +1,19 @@
 import { LayerhookError } from '../../errors/index.js';
+import { EXTRACTION_PREFIX } from '../extraction.js';
 import { diffIDOf, MAPPING_LABELS, REF_LABEL } from '../labels.js';
 import type {
   CommitOptions,
   Info,
   LayerIdentity,
   Mount,
+  PrepareOptions,
   SnapshotOptions,
   Snapshotter,
   Store,
   Usage,
 } from '../types.js';
 import { asOverlay, isExtraction, mapOwner, mappingOptions } from './mounts.js';
+import type { LayerPrepare, ProvideLayer } from './provide.js';
 import { commitStaged, holdOf, isHold, stagedLayer, stagedMounts, stageLayer } from './staged.js';
 
 export interface ContainerdOptions {
@@ -19,7 +22,19 @@ export interface ContainerdOptions {
    * parent at commit.
    */
   parallelUnpack?: boolean;
+  /** asked for a layer that containerd wants and the store has not; default: nobody is */
+  provide?: ProvideLayer | undefined;
 }
+
+/** What the service has for a {@link ContainerdStore}. */
+export interface Surroundings {
+  /** aborted when the service ends: layers are not waited for any more */
+  stop?: AbortSignal;
+  /** told when a layer has come into the store by itself */
+  provided?: () => void;
+}
+
+const never = new AbortController().signal;
 
 /**
  * A store as one containerd wants it: what a Snapshotter is, and besides
@@ -30,10 +45,22 @@ export interface ContainerdOptions {
 export class ContainerdStore implements Snapshotter {
   readonly #store: Store;
   readonly #parallelUnpack: boolean;
+  readonly #provide: ProvideLayer | undefined;
+  readonly #stop: AbortSignal;
+  readonly #provided: () => void;
+  /** layers that are being put into the store */
+  readonly #asking = new Set<Promise<boolean>>();
 
-  constructor(store: Store, { parallelUnpack = false }: ContainerdOptions = {}) {
+  constructor(
+    store: Store,
+    { parallelUnpack = false, provide }: ContainerdOptions = {},
+    { stop = never, provided = () => {} }: Surroundings = {},
+  ) {
     this.#store = store;
     this.#parallelUnpack = parallelUnpack;
+    this.#provide = provide;
+    this.#stop = stop;
+    this.#provided = provided;
   }
 
   stat(name: string): Promise<Info> {
@@ -54,12 +81,18 @@ export class ContainerdStore implements Snapshotter {
     return this.#adapt(await this.#store.mounts(key), { key, parent, labels, active: kind === 'active' });
   }
 
-  async prepare(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
+  async prepare(
+    key: string,
+    parent: string,
+    { labels = {}, signal = never }: PrepareOptions = {},
+  ): Promise<Mount[]> {
     const layer = wantedLayer(labels);
     if (layer !== undefined) {
+      const take = (name: string) => this.#take(name, { layer, key, parent, labels, signal });
       if (this.#parallelUnpack) {
-        if (await stageLayer(this.#store, key, layer, labels, parent)) return stagedMounts(this.#store, key);
-      } else if (await this.#isThere(key, layer, parent)) {
+        if (await stageLayer(this.#store, key, layer, labels, parent, take))
+          return stagedMounts(this.#store, key);
+      } else if ((await this.#isThere(layer, parent)) || (await take(backendName(key, layer.chainID)))) {
         throw new LayerhookError('SNAPSHOT_EXISTS', { name: layer.chainID });
       }
     }
@@ -86,7 +119,7 @@ export class ContainerdStore implements Snapshotter {
   }
 
   async *walk(filters?: string[]): AsyncIterable<Info> {
-    for await (const info of this.#store.walk(filters)) if (!isHold(info.name)) yield info;
+    for await (const info of this.#store.walk(filters)) if (!isHidden(info.name)) yield info;
   }
 
   cleanup(): Promise<void> {
@@ -97,12 +130,39 @@ export class ContainerdStore implements Snapshotter {
     return this.#store.close();
   }
 
-  /** Whether containerd finds the layer, on top of the parent, when it walks; it gets a name if the store has it otherwise. */
-  async #isThere(key: string, layer: LayerIdentity, parent: string): Promise<boolean> {
+  /** Waits until no layer is being put into the store. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#asking);
+  }
+
+  /** Whether containerd finds the layer, on top of the parent, when it walks. */
+  async #isThere(layer: LayerIdentity, parent: string): Promise<boolean> {
     for await (const info of this.walk()) {
       if (isWanted(info, layer, parent) && (await this.#store.untrusted(info.name)).length === 0) return true;
     }
-    return this.#store.adopt(backendName(key, layer.chainID), layer, parent);
+    return false;
+  }
+
+  /** Gives the layer a name, if the store has it, or gets it. */
+  async #take(name: string, prepare: LayerPrepare): Promise<boolean> {
+    if (await this.#store.adopt(name, prepare.layer, prepare.parent)) return true;
+    if (this.#provide === undefined) return false;
+    const asking = this.#ask(name, prepare, this.#provide);
+    this.#asking.add(asking);
+    try {
+      return await asking;
+    } finally {
+      this.#asking.delete(asking);
+    }
+  }
+
+  async #ask(name: string, prepare: LayerPrepare, provide: ProvideLayer): Promise<boolean> {
+    const { askFor } = await import('./provide.js');
+    const signal = AbortSignal.any([prepare.signal, this.#stop]);
+    const how = { provide, parallel: this.#parallelUnpack };
+    if (!(await askFor(this.#store, name, { ...prepare, signal }, how))) return false;
+    this.#provided();
+    return true;
   }
 
   #adapt(
@@ -119,6 +179,11 @@ export class ContainerdStore implements Snapshotter {
     const mapping = mappingOptions(labels);
     return adapted.map((mount) => ({ ...mount, options: [...mapping, ...mount.options] }));
   }
+}
+
+/** Names that are not containerd's, so that its garbage collection does not remove them: layers that are held, or half done. */
+function isHidden(name: string): boolean {
+  return isHold(name) || name.startsWith(EXTRACTION_PREFIX);
 }
 
 /** Whether a snapshot is what containerd looks for after SNAPSHOT_EXISTS. */

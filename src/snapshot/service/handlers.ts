@@ -1,6 +1,7 @@
 import type {
   handleServerStreamingCall,
   handleUnaryCall,
+  ServerUnaryCall,
   ServerWritableStream,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -22,14 +23,19 @@ export interface Answered {
   error?: unknown;
 }
 
+type UnaryCall = ServerUnaryCall<object, object>;
+type Run = (request: object, call: UnaryCall) => Promise<object>;
+
 /** What gRPC calls, for a Snapshotter: no policy, only messages and statuses. */
 export function handlersOf(
   snapshotter: Snapshotter,
   answered: (call: Answered) => void,
 ): UntypedServiceImplementation {
-  const methods: { [M in Exclude<Method, 'List'>]: (request: Requests[M]) => Promise<Responses[M]> } = {
-    Prepare: async ({ key, parent, labels }) => ({
-      mounts: await snapshotter.prepare(key, parent, { labels }),
+  const methods: {
+    [M in Exclude<Method, 'List'>]: (request: Requests[M], call: UnaryCall) => Promise<Responses[M]>;
+  } = {
+    Prepare: async ({ key, parent, labels }, call) => ({
+      mounts: await snapshotter.prepare(key, parent, { labels, signal: cancellation(call) }),
     }),
     View: async ({ key, parent, labels }) => ({ mounts: await snapshotter.view(key, parent, { labels }) }),
     Mounts: async ({ key }) => ({ mounts: await snapshotter.mounts(key) }),
@@ -54,21 +60,22 @@ export function handlersOf(
   };
   const unary = Object.entries(methods).map(([method, run]) => [
     method,
-    answering(method as Method, run as (request: object) => Promise<object>, answered),
+    answering(method as Method, run as Run, answered),
   ]);
   return { ...Object.fromEntries(unary), List: listing(snapshotter, answered) };
 }
 
 function answering(
   method: Method,
-  run: (request: object) => Promise<object>,
+  run: Run,
   answered: (call: Answered) => void,
 ): handleUnaryCall<object, object> {
-  return async ({ request }, callback) => {
+  return async (call, callback) => {
+    const { request } = call;
     const began = performance.now();
     const name = nameIn(request);
     try {
-      const response = await run(request);
+      const response = await run(request, call);
       answered({ method, name, took: performance.now() - began });
       callback(null, response);
     } catch (error) {
@@ -76,6 +83,14 @@ function answering(
       callback(statusOf(error));
     }
   };
+}
+
+/** Aborted when the client does not want an answer any more. */
+function cancellation(call: UnaryCall): AbortSignal {
+  const stop = new AbortController();
+  call.once('cancelled', () => stop.abort());
+  if (call.cancelled) stop.abort();
+  return stop.signal;
 }
 
 function nameIn(request: { key?: string; info?: { name: string } | null }): string {

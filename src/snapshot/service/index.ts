@@ -1,7 +1,8 @@
-/** `layerhook/snapshotter`: the layer store as a containerd snapshotter, and the client of any such. */
+/** The layer store as a containerd snapshotter, and the client of any such. */
 
 export { type ContainerdSnapshotter, connectSnapshotter } from './client.js';
 export type { Answered } from './handlers.js';
 export { CallMetrics } from './metrics.js';
 export { serveMetrics } from './metrics-server.js';
+export type { LayerRequest, ProvideLayer } from './provide.js';
 export { type ServeOptions, type SnapshotService, serveSnapshotter } from './server.js';

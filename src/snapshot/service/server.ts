@@ -48,8 +48,11 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     unlock = lockClient(options, store.client);
     await removeDeadHolds(store);
     const flusher = new Flusher(store, FLUSH_DELAY, flushFailed);
+    const stop = new AbortController();
     const grpc = new Server();
-    const handlers = handlersOf(new ContainerdStore(store, options), (call) => {
+    const provided = () => flusher.committed();
+    const containerd = new ContainerdStore(store, options, { stop: stop.signal, provided });
+    const handlers = handlersOf(containerd, (call) => {
       if (call.method === 'Commit' && call.error === undefined) flusher.committed();
       answered(call);
     });
@@ -60,7 +63,8 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     sockets.on('connection', (socket) => connections.injectConnection(socket));
     return {
       store,
-      close: () => close({ sockets, open, connections, grpc, flusher, store, unlock: unlock! }),
+      close: () =>
+        close({ sockets, open, connections, grpc, containerd, stop, flusher, store, unlock: unlock! }),
     };
   } catch (error) {
     unlock?.();
@@ -91,12 +95,16 @@ interface Running {
   open: Set<Socket>;
   connections: ConnectionInjector;
   grpc: Server;
+  containerd: ContainerdStore;
+  stop: AbortController;
   flusher: Flusher;
   store: Store;
   unlock: Unlock;
 }
 
-async function close({ sockets, open, connections, grpc, flusher, store, unlock }: Running): Promise<void> {
+async function close(running: Running): Promise<void> {
+  const { sockets, open, connections, grpc, containerd, stop, flusher, store, unlock } = running;
+  stop.abort(new LayerhookError('ABORTED', { what: 'the snapshotter' }));
   const closed = once(sockets, 'close');
   sockets.close();
   // tells clients, and ends each connection when its calls are answered
@@ -107,6 +115,7 @@ async function close({ sockets, open, connections, grpc, flusher, store, unlock 
   await closed;
   clearTimeout(cut);
   grpc.forceShutdown();
+  await containerd.settled();
   await flusher.close();
   await store.close();
   unlock();

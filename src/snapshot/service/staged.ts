@@ -28,6 +28,7 @@ export function stagedLayer(labels: Readonly<Record<string, string>>): LayerIden
 /**
  * Makes an active snapshot that stands for a layer of the store.
  *
+ * @param take gives the layer a name, if the store has it
  * @returns false if the store does not have the layer
  * @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
  */
@@ -37,9 +38,10 @@ export async function stageLayer(
   layer: LayerIdentity,
   labels: Record<string, string>,
   parent: string,
+  take: (name: string) => Promise<boolean>,
 ): Promise<boolean> {
   const hold = holdOf(key);
-  if (!(await store.adopt(hold, layer, parent))) return false;
+  if (!(await take(hold))) return false;
   try {
     await store.prepare(key, parent, { labels: { ...labels, [STAGED_LABEL]: layer.chainID } });
   } catch (error) {

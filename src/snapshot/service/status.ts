@@ -9,6 +9,10 @@ const statuses: Partial<Record<ErrorCode, status>> = {
   SNAPSHOT_ARGUMENT: status.INVALID_ARGUMENT,
   NO_SPACE: status.RESOURCE_EXHAUSTED,
   ABORTED: status.CANCELLED,
+  HOOK_FAILED: status.UNAVAILABLE,
+  HOOK_MISSING: status.UNAVAILABLE,
+  HOOK_RESULT: status.UNAVAILABLE,
+  HOOK_TIMEOUT: status.UNAVAILABLE,
 };
 
 /** An error as it is told to a client. */
@@ -30,6 +34,7 @@ export function errorOf(error: ServiceError, name: string): LayerhookError {
     return new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason }, error);
   if (code === status.INVALID_ARGUMENT)
     return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `snapshot ${name}`, reason }, error);
+  if (code === status.CANCELLED) return new LayerhookError('ABORTED', { what: `snapshot ${name}` }, error);
   const expected = 'see the log of the snapshotter';
   return new LayerhookError('SYSTEM', { what: `asking about snapshot ${name}`, reason, expected }, error);
 }

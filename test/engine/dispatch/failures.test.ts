@@ -1,7 +1,7 @@
 import test from 'ava';
 import { createDispatcher, type HookSource } from '../../../src/engine/dispatch.js';
 import type { Logger } from '../../../src/engine/log.js';
-import type { Hook, Hooks, PointName } from '../../../src/engine/points.js';
+import type { Hook, Hooks, OnFailure, PointName } from '../../../src/engine/points.js';
 import { LayerhookError } from '../../../src/errors/index.js';
 import { deltaContext, imageContext, layerContext } from '../../helpers/contexts.js';
 
@@ -82,6 +82,36 @@ test('a good pre-extract result passes as it is', async (t) => {
   const result = { target: '/store/1', format: 'overlay', independent: true } as const;
   const outcome = await setup({ [pre]: () => result }).dispatcher.first(pre, layer());
   t.deepEqual(outcome, { handled: true, by: 'mine', result });
+});
+
+test('on-failure = continue at a point of kind first: the failure counts as declined, and each has its own context', async (t) => {
+  const point = 'snapshot.ociv1.layer.try-skip';
+  const asked: string[] = [];
+  const hook = (result: Hook<typeof point>) => ({ [point]: result });
+  const ask = (onFailure: OnFailure) => {
+    const warnings: string[] = [];
+    const log: Logger = { debug() {}, info() {}, warn: (message) => warnings.push(message), error() {} };
+    const sources: HookSource[] = [
+      { owner: 'one', hooks: hook(boom), onFailure },
+      { owner: 'two', hooks: hook(() => ({ skip: true })), onFailure },
+      { owner: 'three', hooks: hook(() => ({ skip: false })), onFailure },
+    ];
+    const { signal } = new AbortController();
+    const context = async () => {
+      asked.push('context');
+      return { chainID: 'sha256:x' } as never;
+    };
+    const check = async ({ skip: isSkipped }: { skip: boolean }) => {
+      if (isSkipped) throw new Error('nothing is there');
+    };
+    return { warnings, outcome: createDispatcher(sources, { log, signal }).first(point, context, check) };
+  };
+  const { warnings, outcome } = ask('continue');
+  t.deepEqual(await outcome, { handled: true, by: 'three', result: { skip: false } });
+  t.is(asked.length, 3);
+  t.regex(warnings[0]!, /^hook one failed at .* for layer sha256:x: boom; going on as if it had declined$/);
+  t.regex(warnings[1]!, /^hook two failed at .*: nothing is there; going on/);
+  await t.throwsAsync(ask('abort').outcome, { code: 'HOOK_FAILED', message: /hook one failed/ });
 });
 
 test('on-failure = continue: the failure is logged and the next hook runs', async (t) => {

@@ -1,0 +1,29 @@
+import * as service from '../snapshot/service/index.js';
+import { type Logger, silentLogger } from './log.js';
+import type { Hooks } from './points.js';
+
+export interface ServeOptions extends Omit<service.ServeOptions, 'provide'> {
+  /** function hooks; a snapshotter asks those at `snapshot.ociv1.layer.try-skip` */
+  hooks?: Hooks | undefined;
+  /** where hooks say what they do */
+  log?: Logger | undefined;
+}
+
+/**
+ * Serves a store to one containerd: `containerd.services.snapshots.v1.Snapshots` over a unix socket.
+ *
+ * @throws LayerhookError LISTEN if the address, or this client of the store, is served already; as openStore; HOOK_INVALID,
+ * HOOK_UNKNOWN_POINT
+ */
+export async function serveSnapshotter({
+  hooks,
+  log = silentLogger,
+  ...options
+}: ServeOptions): Promise<service.SnapshotService> {
+  if (hooks === undefined) return service.serveSnapshotter(options);
+  const { layerProvider } = await import('./provide-layer.js');
+  return service.serveSnapshotter({
+    ...options,
+    provide: layerProvider([{ owner: 'function', hooks }], log),
+  });
+}
