@@ -1,4 +1,6 @@
 import type { StoredLayer } from '../engine/store-usage.js';
+import { oneLine } from '../errors/error.js';
+import { LayerhookError } from '../errors/index.js';
 import type { Store } from '../snapshot/types.js';
 import type { CommandContext } from './command.js';
 import { usageError } from './usage.js';
@@ -6,7 +8,8 @@ import { usageError } from './usage.js';
 /** The name of a layer for people: its chainID's first digits, or of what has none the number of its content. */
 export function layerName({ id, names, layer }: Pick<StoredLayer, 'id' | 'names' | 'layer'>): string {
   const chainID = layer?.chainIDs[0];
-  if (chainID === undefined) return names[0]?.name ?? id;
+  // another client's name may hold anything
+  if (chainID === undefined) return oneLine(names[0]?.name ?? id);
   return chainID.slice(chainID.indexOf(':') + 1).slice(0, 12) + (layer?.map ? `+${layer.map}` : '');
 }
 
@@ -18,26 +21,33 @@ export function layerState({ damaged, trusted, flushed }: StoredLayer): string {
 }
 
 /**
- * Runs `use` with the store that the options name, and closes it.
+ * Runs `use` with the store that the options name, and closes it. None is made: without one, `otherwise` is run with
+ * the path where it would be, and a note is logged, for all to see if the user has named that path.
  *
- * @returns undefined, with a note, if there is no store
+ * @throws LayerhookError as for opening the store
  */
 export async function withStore<T>(
   { store: dir }: { store: string | undefined },
   { hooksFile, log }: Pick<CommandContext, 'hooksFile' | 'log'>,
   use: (store: Store) => Promise<T>,
-): Promise<T | undefined> {
+  otherwise: (root: string) => T | Promise<T>,
+): Promise<T> {
   const { openChosenStore } = await import('../engine/open-store.js');
   const { store, root } = await openChosenStore({ store: dir, hooksFile });
   if (store === null) {
-    log.info(`there is no layer store at ${root}`);
-    return undefined;
+    log[dir === undefined ? 'info' : 'warn'](`there is no layer store at ${root}`);
+    return otherwise(root);
   }
   try {
     return await use(store);
   } finally {
     await store.close();
   }
+}
+
+/** For what was to be found in a store that is not there. @throws LayerhookError STORE_NOT_FOUND */
+export function noStore(path: string): never {
+  throw new LayerhookError('STORE_NOT_FOUND', { path });
 }
 
 /**

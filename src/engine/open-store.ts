@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { storeExists } from '../snapshot/exists.js';
 import type { Store } from '../snapshot/types.js';
 import type { OperationOptions } from './operation.js';
 
@@ -6,7 +6,7 @@ import type { OperationOptions } from './operation.js';
  * Opens the layer store that the options, the environment or hooks.toml name; see src/config/store.ts.
  *
  * @returns where it is; its store is null if there is none at that place: none is made
- * @throws LayerhookError as for reading hooks.toml, and SYSTEM
+ * @throws LayerhookError as for reading hooks.toml, DIRECTORY_INVALID, NO_SPACE and SYSTEM
  */
 export async function openChosenStore(
   options: Pick<OperationOptions, 'store' | 'hooksFile'>,
@@ -17,7 +17,7 @@ export async function openChosenStore(
   const config = options.hooksFile === null ? null : await loadHooks({ file: options.hooksFile, env });
   const choice = chooseStore({ store: options.store, config, env });
   const { root } = choice;
-  if (!existsSync(root)) return { root, store: null };
+  if (!storeExists(root)) return { root, store: null };
   const { openStore } = await import('../snapshot/index.js');
   return { root, store: await openStore(choice) };
 }

@@ -299,6 +299,11 @@ export const errorTable = {
     hint: 'they are named above; unpack their image into another bundle, which extracts them again',
     exit: 1,
   },
+  STORE_NOT_FOUND: {
+    message: 'no layer store at {path}',
+    hint: 'name one with --store; layerhook unpack --driver overlay makes one',
+    exit: 1,
+  },
   SYSTEM: { message: '{what}: {reason}', hint: '{expected}', exit: 1 },
   TAR_INVALID: {
     message: 'layer {digest}: tar is malformed at byte {offset}: {reason}',

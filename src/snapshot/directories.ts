@@ -11,6 +11,7 @@ import { disableCopyOnWrite } from '../system/nocow.js';
 import { removeTree } from '../system/remove.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { erase } from './erase.js';
+import { databaseOf } from './exists.js';
 import { copyRootAttributes } from './root-attributes.js';
 
 /** prefix of a directory that is being made; only who writes the metadata makes them */
@@ -28,7 +29,7 @@ export class Directories {
   constructor(root: string) {
     this.root = root;
     this.#metadata = join(root, 'metadata');
-    this.database = join(this.#metadata, 'store.mdb');
+    this.database = databaseOf(root);
     this.#snapshots = join(root, 'snapshots');
     this.#removed = join(root, 'removed');
     this.#locks = join(root, 'locks');

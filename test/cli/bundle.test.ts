@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { openStore } from '../../src/snapshot/index.js';
@@ -19,7 +19,7 @@ function place(t: ExecutionContext, ...names: string[]) {
   const image = buildImage(t, [[{ name: 'd/f', content: 'x' }]], { tag: 'v1' });
   const bundles = names.map((name) => join(dir, name));
   for (const path of bundles) layerhook('unpack', '--image', image.reference, path);
-  return { dir, bundle, bundles, image, store: env.LAYERHOOK_STORE };
+  return { dir, layerhook, bundle, bundles, image, store: env.LAYERHOOK_STORE };
 }
 
 test('several bundles are removed, and one that fails does not keep the others', (t) => {
@@ -49,11 +49,57 @@ test('bundles of the copy driver have nothing to mount', (t) => {
   t.false(existsSync(store), 'listing makes no store');
 });
 
+test('--all takes every bundle of the store that has to be mounted, or unmounted, also if one fails', (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, layerhook, bundle, image, store } = place(t);
+  t.like(bundle('mount', '--all'), {
+    status: 0,
+    stderr: `layerhook: there is no layer store at ${store}\nlayerhook: 0 of 0 bundles of the store are unmounted\n`,
+  });
+  const [one, two, bad, gone] = ['1', '2', 'bad', 'gone'].map((name) => join(dir, name)) as string[];
+  for (const path of [one!, two!, bad!, gone!]) {
+    t.is(layerhook('unpack', '--driver', 'overlay', '--image', image.reference, path).status, 0);
+    writeFileSync(join(path, 'rootfs/changed'), path);
+  }
+  t.is(bundle('umount', '--all').status, 0);
+  t.deepEqual(states(), {
+    [one!]: 'unmounted',
+    [two!]: 'unmounted',
+    [bad!]: 'unmounted',
+    [gone!]: 'unmounted',
+  });
+  t.is(bundle('umount', '--all').status, 0);
+  rmSync(gone!, { recursive: true });
+  writeFileSync(join(bad!, 'layerhook.json'), '{');
+
+  const { status, stderr } = bundle('mount', '--all');
+  t.is(status, 1);
+  t.regex(
+    stderr,
+    new RegExp(`3 of 4 .* unmounted\n.*mounted ${one}\n.*mounted ${two}\n.*bundle ${bad} cannot be used`),
+  );
+  t.deepEqual(states(), { [one!]: 'mounted', [two!]: 'mounted', [bad!]: 'unmounted', [gone!]: 'missing' });
+  for (const path of [one!, two!]) t.is(readFileSync(join(path, 'rootfs/changed'), 'utf8'), path);
+  t.regex(
+    bundle('umount', '--all').stderr,
+    new RegExp(`^.*2 of 4 .*\n.*unmounted ${one}\n.*unmounted ${two}\n$`),
+  );
+
+  function states() {
+    const entries: { bundle: string; state: string }[] = JSON.parse(bundle('ls', '--json').stdout);
+    return Object.fromEntries(entries.map(({ bundle, state }) => [bundle, state]));
+  }
+});
+
 test('a command without a bundle says what it lacks', (t) => {
   const { bundle } = place(t);
   for (const command of ['mount', 'umount', 'rm'])
     t.regex(bundle(command).stderr, new RegExp(`name a bundle; see layerhook bundle ${command} --help`));
   t.regex(bundle('rm', '').stderr, /name a bundle/);
+  t.regex(
+    bundle('mount', '--all', 'x').stderr,
+    /name bundles, or give --all; see layerhook bundle mount --help/,
+  );
   t.regex(bundle('ls', 'x').stderr, /positional/);
 });
 

@@ -1,11 +1,11 @@
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { currentHeader } from 'mtree-ts';
 import { walkManifest } from '../../src/engine/manifest.js';
 import { openStore } from '../../src/snapshot/index.js';
 import type { Store } from '../../src/snapshot/types.js';
-import { layerhook, succeed } from '../helpers/cli.js';
+import { layerhook, refused, succeed } from '../helpers/cli.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const signal = new AbortController().signal;
@@ -186,9 +186,41 @@ test('gc keeps to a size and a time', async (t) => {
   }
 });
 
-test('where there is no store, none is made', async (t) => {
-  const root = join(tmpdir(t), 'none');
-  for (const command of ['ls', 'du', 'df', 'sync', 'verify', 'gc']) t.is(await ask(t, root, command), '');
-  t.is(await ask(t, root, 'ls', '--json'), '[]\n');
-  t.throws(() => rmSync(root), { code: 'ENOENT' });
+test('where there is no store, none is made, and what asks for a layer of it is told', async (t) => {
+  const dir = tmpdir(t);
+  const others = join(dir, 'others');
+  mkdirSync(others);
+  for (const root of [join(dir, 'none'), others]) {
+    for (const command of ['ls', 'du', 'df', 'sync', 'verify', 'gc']) {
+      const { status, stderr } = await layerhook(['store', command, '--store', root]);
+      t.is(status, 0);
+      t.is(stderr, `layerhook: warning: there is no layer store at ${root}\n`);
+      const quiet = await layerhook(['store', command], { env: { LAYERHOOK_STORE: root } });
+      t.like(quiet, { status: 0, stderr: '' });
+    }
+    const missing = new RegExp(`^layerhook: no layer store at ${root}; name one with --store`, 'm');
+    await refused(t, layerhook(['store', 'rm', '--store', root, 'abcd']), missing);
+    await refused(t, layerhook(['store', 'verify', 'abcd'], { env: { LAYERHOOK_STORE: root } }), missing);
+    t.deepEqual(JSON.parse(await ask(t, root, 'ls', '--json')), []);
+    t.like(JSON.parse(await ask(t, root, 'du', '--json')), { bundles: [], total: { bytes: 0 } });
+    t.like(JSON.parse(await ask(t, root, 'df', '--json')), { root, contents: 0, bytes: 0 });
+    t.deepEqual(JSON.parse(await ask(t, root, 'gc', '--json')), {
+      removed: [],
+      bytes: 0,
+      missingBundles: [],
+    });
+  }
+  t.deepEqual(readdirSync(dir), ['others']);
+  t.deepEqual(readdirSync(others), []);
+});
+
+test('what is no directory is no store', async (t) => {
+  const root = join(tmpdir(t), 'file');
+  writeFileSync(root, '');
+  for (const command of ['ls', 'du', 'df', 'sync', 'verify', 'gc'])
+    await refused(
+      t,
+      layerhook(['store', command, '--store', root]),
+      /file cannot be used as a directory: it is/,
+    );
 });

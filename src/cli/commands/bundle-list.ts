@@ -2,6 +2,8 @@ import type { BundleEntry } from '../../engine/bundle-list.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { formatBytes, shortDigest } from '../quantities.js';
+import { withStore } from '../store.js';
+import { table } from '../table.js';
 
 export default defineCommand({
   usage: '[--json]',
@@ -13,10 +15,11 @@ missing one only the changes are left: bundle rm --force removes them.`,
     ...storeFlag,
     json: { describe: 'print JSON' },
   },
-  async run(_, { store, json }, { print, hooksFile }) {
-    const { listBundles } = await import('../../engine/bundle-list.js');
-    const bundles = await listBundles({ store, hooksFile });
-    if (json) {
+  async run(_, options, context) {
+    const { print } = context;
+    const { bundlesIn } = await import('../../engine/bundle-list.js');
+    const bundles = await withStore(options, context, bundlesIn, () => []);
+    if (options.json) {
       print(JSON.stringify(bundles, null, 2));
       return;
     }
@@ -29,12 +32,4 @@ missing one only the changes are left: bundle rm --force removes them.`,
 function columns({ state, image, bytes }: BundleEntry): string[] {
   const name = image === null ? '-' : [image.tag, shortDigest(image.digest)].filter(Boolean).join('@');
   return [state, name, formatBytes(bytes)];
-}
-
-/** Columns side by side, as wide as they have to be; the last one ends its line. */
-function table(rows: string[][]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]!))).join('  '),
-  );
 }

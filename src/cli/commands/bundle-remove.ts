@@ -16,9 +16,10 @@ mounted, stays as it is.`,
     },
     ...storeFlag,
   },
-  async run(bundles, { force, store }, { log, signal, hooksFile }) {
+  async run(bundles, { force, store }, context) {
+    const { log, signal, hooksFile } = context;
     const { removeBundle } = await import('../../engine/bundle-remove.js');
-    return eachBundle(bundles, { command: 'layerhook bundle rm', log }, async (bundle) => {
+    return eachBundle({ bundles }, { command: 'layerhook bundle rm', context }, async (bundle) => {
       const { removed } = await removeBundle({ bundle, force, store, hooksFile, log, signal });
       log.info(removed ? `removed ${bundle}` : `there was no bundle at ${bundle}`);
     });

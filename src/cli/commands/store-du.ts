@@ -1,3 +1,5 @@
+import type { StoredBundle, StoredLayer } from '../../engine/store-usage.js';
+import type { Store } from '../../snapshot/types.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { formatBytes, formatCount } from '../quantities.js';
@@ -15,41 +17,43 @@ no bundle needs, and all together.`,
     json: { describe: 'print JSON' },
   },
   async run(_, options, context) {
-    await withStore(options, context, async (store) => {
-      const { storeUsage } = await import('../../engine/store-usage.js');
-      const { layers, bundles } = await storeUsage(store);
-      const unused = sizeOf(layers.filter((layer) => layer.bundles.length === 0));
-      const own = bundles.reduce(
-        (sum, { bytes, inodes }) => ({ bytes: sum.bytes + bytes, inodes: sum.inodes + inodes }),
-        {
-          bytes: 0,
-          inodes: 0,
-        },
-      );
-      const all = sizeOf(layers);
-      const total = { bytes: all.bytes + own.bytes, inodes: all.inodes + own.inodes };
-      if (options.json) {
-        context.print(JSON.stringify({ bundles, unused, total }, null, 2));
-        return;
-      }
-      const { quoteIfOdd } = await import('../go-format.js');
-      const row = (bytes: number, inodes: number, shared: string, name: string) => [
-        formatBytes(bytes),
-        formatCount(inodes),
-        shared,
-        name,
-      ];
-      const rows = [
-        ...bundles.map(({ bundle, bytes, inodes, shared }) =>
-          row(bytes, inodes, formatBytes(shared), quoteIfOdd(bundle, false)),
-        ),
-        row(unused.bytes, unused.inodes, '-', '(layers that no bundle needs)'),
-        row(total.bytes, total.inodes, '-', '(total)'),
-      ];
-      for (const line of table([['OWN', 'INODES', 'SHARED', 'BUNDLE'], ...rows])) context.print(line);
-    });
+    const { layers, bundles } = await withStore(options, context, usageOf, () => ({
+      layers: [],
+      bundles: [],
+    }));
+    const unused = sizeOf(layers.filter((layer) => layer.bundles.length === 0));
+    const own = {
+      bytes: bundles.reduce((sum, { bytes }) => sum + bytes, 0),
+      inodes: bundles.reduce((sum, { inodes }) => sum + inodes, 0),
+    };
+    const all = sizeOf(layers);
+    const total = { bytes: all.bytes + own.bytes, inodes: all.inodes + own.inodes };
+    if (options.json) {
+      context.print(JSON.stringify({ bundles, unused, total }, null, 2));
+      return;
+    }
+    const { quoteIfOdd } = await import('../go-format.js');
+    const row = (bytes: number, inodes: number, shared: string, name: string) => [
+      formatBytes(bytes),
+      formatCount(inodes),
+      shared,
+      name,
+    ];
+    const rows = [
+      ...bundles.map(({ bundle, bytes, inodes, shared }) =>
+        row(bytes, inodes, formatBytes(shared), quoteIfOdd(bundle, false)),
+      ),
+      row(unused.bytes, unused.inodes, '-', '(layers that no bundle needs)'),
+      row(total.bytes, total.inodes, '-', '(total)'),
+    ];
+    for (const line of table([['OWN', 'INODES', 'SHARED', 'BUNDLE'], ...rows])) context.print(line);
   },
 });
+
+async function usageOf(store: Store): Promise<{ layers: StoredLayer[]; bundles: StoredBundle[] }> {
+  const { storeUsage } = await import('../../engine/store-usage.js');
+  return storeUsage(store);
+}
 
 function sizeOf(layers: readonly { usage?: { size: number; inodes: number } }[]): {
   bytes: number;

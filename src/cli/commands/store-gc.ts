@@ -1,3 +1,5 @@
+import { oneLine } from '../../errors/error.js';
+import type { Store } from '../../snapshot/types.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { parseBytes, parseDuration } from '../parse-quantity.js';
@@ -5,6 +7,7 @@ import { formatBytes } from '../quantities.js';
 import { withStore } from '../store.js';
 
 const command = 'layerhook store gc';
+const nothing = { removed: [], bytes: 0, missing: [] };
 
 export default defineCommand({
   usage: '[--keep SIZE] [--unused-for TIME]',
@@ -30,23 +33,24 @@ a command still at work has found or made are spared.`,
       unusedFor: unusedFor === undefined ? undefined : parseDuration(unusedFor, '--unused-for', command),
       dryRun,
     };
-    await withStore(options, context, async (store) => {
+    const collect = async (store: Store) => {
       const { missingBundles } = await import('../../engine/missing-bundles.js');
       const missing = await missingBundles(store);
       if (options['missing-bundles'] && !dryRun) for (const { key } of missing) await store.remove(key);
       // what dead commands began keeps the layers below it
       if (!dryRun) await store.cleanup();
-      const { removed, bytes } = await store.gc(policy);
-      if (options.json) {
-        print(JSON.stringify({ removed, bytes, missingBundles: missing }, null, 2));
-        return;
-      }
-      for (const { name, bytes: size } of removed) log.info(`freed ${name}`, { size: formatBytes(size) });
-      for (const { bundle, bytes: size } of missing) {
-        if (options['missing-bundles'] && !dryRun) log.info(`removed what was left of ${bundle}`);
-        else print(`${formatBytes(size)} of changes are left of ${bundle}, which is gone`);
-      }
-      print(`${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${removed.length} layers`);
-    });
+      return { missing, ...(await store.gc(policy)) };
+    };
+    const { removed, bytes, missing } = await withStore(options, context, collect, () => nothing);
+    if (options.json) {
+      print(JSON.stringify({ removed, bytes, missingBundles: missing }, null, 2));
+      return;
+    }
+    for (const { name, bytes: size } of removed) log.info(`freed ${name}`, { size: formatBytes(size) });
+    for (const { bundle, bytes: size } of missing) {
+      if (options['missing-bundles'] && !dryRun) log.info(`removed what was left of ${bundle}`);
+      else print(`${formatBytes(size)} of changes are left of ${oneLine(bundle)}, which is gone`);
+    }
+    print(`${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${removed.length} layers`);
   },
 });

@@ -1,4 +1,5 @@
 import type { StoredLayer } from '../../engine/store-usage.js';
+import type { Store } from '../../snapshot/types.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { formatBytes, formatCount, shortDigest } from '../quantities.js';
@@ -17,12 +18,13 @@ how many bundles and other clients use them.`,
     json: { describe: 'print JSON, with everything that is known' },
   },
   async run(_, options, context) {
-    const layers = await withStore(options, context, async (store) => {
+    const list = async (store: Store) => {
       const { storeUsage } = await import('../../engine/store-usage.js');
       return (await storeUsage(store)).layers;
-    });
-    if (options.json) context.print(JSON.stringify(layers ?? [], null, 2));
-    else if (layers) for (const line of columns(layers)) context.print(line);
+    };
+    const layers = await withStore(options, context, list, () => []);
+    if (options.json) context.print(JSON.stringify(layers, null, 2));
+    else for (const line of columns(layers)) context.print(line);
   },
 });
 

@@ -1,7 +1,8 @@
+import type { Store } from '../../snapshot/types.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { formatBytes } from '../quantities.js';
-import { layerName, pickLayers, withStore } from '../store.js';
+import { layerName, noStore, pickLayers, withStore } from '../store.js';
 import { usageError } from '../usage.js';
 
 const command = 'layerhook store rm';
@@ -13,7 +14,7 @@ and so does what another client (a containerd) uses: for that client only.`,
   options: storeFlag,
   async run(wanted, options, context) {
     if (wanted.length === 0) throw usageError('name a layer', command);
-    await withStore(options, context, async (store) => {
+    const remove = async (store: Store) => {
       const { storeUsage } = await import('../../engine/store-usage.js');
       for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
         const own = layer.names.filter(({ client }) => client === store.client);
@@ -22,6 +23,7 @@ and so does what another client (a containerd) uses: for that client only.`,
         const kept = own.length < layer.names.length;
         context.log.info(`removed ${layerName(layer)}`, { freed: formatBytes(kept ? 0 : layer.usage!.size) });
       }
-    });
+    };
+    await withStore(options, context, remove, noStore);
   },
 });

@@ -1,3 +1,4 @@
+import type { Store } from '../../snapshot/types.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { withStore } from '../store.js';
@@ -9,9 +10,10 @@ trusted after a power loss too; others are extracted again when they are wanted.
   arguments: [],
   options: storeFlag,
   async run(_, options, context) {
-    await withStore(options, context, async (store) => {
+    const sync = async (store: Store) => {
       await store.sync();
       context.log.info('every layer is on disk');
-    });
+    };
+    await withStore(options, context, sync, () => {});
   },
 });

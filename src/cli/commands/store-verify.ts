@@ -1,7 +1,8 @@
 import { LayerhookError } from '../../errors/index.js';
+import type { Store } from '../../snapshot/types.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
-import { layerName, pickLayers, withStore } from '../store.js';
+import { layerName, noStore, pickLayers, withStore } from '../store.js';
 
 const command = 'layerhook store verify';
 
@@ -17,7 +18,7 @@ unpack that wants it. The exit status is 1 then.`,
   },
   async run(wanted, options, context) {
     const { log, print, signal } = context;
-    const damaged = await withStore(options, context, async (store) => {
+    const verify = async (store: Store) => {
       const { storeUsage } = await import('../../engine/store-usage.js');
       const { verifyLayer } = await import('../../engine/verify-layer.js');
       const { formatBSD } = await import('mtree-ts');
@@ -42,7 +43,8 @@ unpack that wants it. The exit status is 1 then.`,
         if (!options['dry-run']) await store.markDamaged(layer.id, why);
       }
       return count;
-    });
-    if (damaged) throw new LayerhookError('STORE_DAMAGED', { count: damaged });
+    };
+    const damaged = await withStore(options, context, verify, wanted.length > 0 ? noStore : () => 0);
+    if (damaged > 0) throw new LayerhookError('STORE_DAMAGED', { count: damaged });
   },
 });
