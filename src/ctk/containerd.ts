@@ -1,10 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { configError } from './error.js';
-import { readText } from './files.js';
+import { filesOf } from './files.js';
 import {
   append,
-  dropInHeading,
   formatDocument,
   formatTable,
   mergeTables,
@@ -17,7 +15,7 @@ import {
   tableAt,
   withValue,
 } from './toml-text.js';
-import type { AddedRuntime, EngineFormat, RuntimesFound } from './types.js';
+import type { AddedRuntime, EngineFormat, OtherFile, RuntimesFound } from './types.js';
 
 const file = '/etc/containerd/config.toml';
 const runcShim = 'io.containerd.runc.v2';
@@ -27,9 +25,10 @@ const criTables: Readonly<Record<number, readonly string[]>> = {
   1: ['plugins', 'cri', 'containerd'],
   2: ['plugins', 'io.containerd.grpc.v1.cri', 'containerd'],
   3: ['plugins', 'io.containerd.cri.v1.runtime', 'containerd'],
+  4: ['plugins', 'io.containerd.cri.v1.runtime', 'containerd'],
 };
 
-/** containerd's config.toml, versions 1 to 3. */
+/** containerd's config.toml, versions 1 to 4. */
 export const containerd: EngineFormat = {
   engine: 'containerd',
   file,
@@ -60,17 +59,20 @@ export const containerd: EngineFormat = {
   },
   values: parse,
   // the last in its directory: what comes later would hide it
-  dropIn: (configFile, name) => join(dirname(configFile), `conf.d/zz-${name}.toml`),
+  dropIn: (configFile, name) => join(dirname(configFile), `conf.d/${name}.toml`),
   inherited: effective,
-  dropInText(configFile, text, dropIn, added) {
-    const whole = effective(configFile, text, dropIn);
+  dropInStart(text, whole, added) {
     const version = `version = ${containerdVersion(text)}\n`;
-    const plugin = criPath(text).slice(0, 2);
+    if (containerdVersion(text) > 2) return version;
     // before 2 an import takes the place of a plugin's whole section, so all of it is copied here
-    const copied = containerdVersion(text) < 3 ? tableAt(parse(whole), plugin) : undefined;
-    const start = copied === undefined ? version : append(version, formatTable(plugin, copied));
-    return `${dropInHeading}${containerd.add(start, added, whole)}`;
+    const plugins = added.tables(text).filter(([root]) => root === 'plugins');
+    return plugins.reduce((start, path) => {
+      const section = path.slice(0, 2);
+      const copied = tableAt(parse(whole), section);
+      return copied === undefined ? start : append(start, formatTable(section, copied));
+    }, version);
   },
+  tables: (text) => [criPath(text)],
   reading(configFile, text, dropIn) {
     const imports = importsOf(text);
     if (imports.some((pattern) => globPattern(configFile, pattern).test(dropIn))) return text;
@@ -79,24 +81,28 @@ export const containerd: EngineFormat = {
   },
 };
 
-/** The configuration with its imports, merged as its version merges them: section by section, or all tables. */
-function effective(configFile: string, text: string, except?: string): string {
+/** The configuration with its imports, merged as its version merges them: plugin by plugin, or all tables. */
+function effective(configFile: string, text: string, other?: OtherFile): string {
   const files = importsOf(text).flatMap((pattern) => {
     const expression = globPattern(configFile, pattern);
     const directory = dirname(resolve(dirname(configFile), pattern));
-    const names = existsSync(directory) ? readdirSync(directory).sort() : [];
-    return names
-      .map((name) => join(directory, name))
-      .filter((name) => expression.test(name) && name !== except);
+    return filesOf(directory, other).filter(({ file: name }) => expression.test(name));
   });
-  const bySection = containerdVersion(text) < 3;
-  let merged = parse(text);
-  for (const name of files) {
-    const over = parse(readText(name) ?? '');
-    const plugins = { ...tableAt(merged, ['plugins']), ...tableAt(over, ['plugins']) };
-    merged = bySection ? withValue(merged, ['plugins'], plugins) : mergeTables(merged, over);
-  }
-  return files.length === 0 ? text : formatDocument(merged);
+  if (files.length === 0) return text;
+  const values = parse(text);
+  const sections = containerdVersion(text) < 3 ? ['proxy_plugins', 'plugins'] : ['proxy_plugins'];
+  const merged = files.reduce((under, each) => {
+    const over = parse(each.text);
+    return sections.reduce(
+      (all, section) => {
+        const both = { ...tableAt(under, [section]), ...tableAt(over, [section]) };
+        return section in all ? withValue(all, [section], both) : all;
+      },
+      mergeTables(under, over),
+    );
+  }, values);
+  // each file has a version of its own
+  return formatDocument(withValue(merged, ['version'], values.version));
 }
 
 function importsOf(text: string): string[] {

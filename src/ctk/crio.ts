@@ -1,10 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { configError } from './error.js';
-import { readText } from './files.js';
+import { filesOf } from './files.js';
 import {
   append,
-  dropInHeading,
   formatDocument,
   formatTable,
   mergeTables,
@@ -44,19 +41,15 @@ export const crio: EngineFormat = {
     return setValue(without, runtimePath, 'default_runtime', formerDefault);
   },
   values: parse,
-  dropIn: (file, name) => `${file}.d/zz-${name}.conf`,
-  inherited(file, text, except) {
-    const directory = `${file}.d`;
-    const names = existsSync(directory) ? readdirSync(directory).sort() : [];
-    const files = names.map((name) => join(directory, name)).filter((each) => each !== except);
-    const tables = files.map((each) => parse(readText(each) ?? ''));
-    return formatDocument(tables.reduce(mergeTables, parse(text)));
+  dropIn: (file, name) => `${file}.d/${name}.conf`,
+  inherited(file, text, other) {
+    const files = filesOf(`${file}.d`, other);
+    return formatDocument(files.map((each) => parse(each.text)).reduce(mergeTables, parse(text)));
   },
-  dropInText: (file, text, dropIn, added) => {
-    return `${dropInHeading}${crio.add('', added, crio.inherited(file, text, dropIn))}`;
-  },
+  dropInStart: () => '',
   // it reads all of crio.conf.d
   reading: (_, text) => text,
+  tables: () => [runtimePath],
 };
 
 /** The settings of runc, or else of the default runtime. */

@@ -42,8 +42,9 @@ export const docker: EngineFormat = {
   },
   values: parse,
   inherited: (_, text) => text,
-  dropInText: (_, text) => text,
+  dropInStart: (text) => text,
   reading: (_, text) => text,
+  tables: () => [],
 };
 
 type Path = readonly [string, ...string[]];

@@ -1,9 +1,18 @@
-import { chownSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../engine/write-file.js';
 import { fsError } from '../errors/fs-error.js';
 import { makeDirectory } from '../system/make-directory.js';
 import { configError } from './error.js';
+import type { OtherFile } from './types.js';
 
 /** What becomes of a file: undefined stands for no file. */
 export interface FileChange {
@@ -26,6 +35,15 @@ export function readText(file: string): string | undefined {
   } catch {
     throw configError(file, 'it is not UTF-8');
   }
+}
+
+/** The files of a directory in the order of their names, with another in the place of the one of its name. */
+export function filesOf(directory: string, other?: OtherFile): { file: string; text: string }[] {
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  const there = names.map((name) => join(directory, name)).filter((file) => file !== other?.file);
+  const isNew = other?.text !== undefined && dirname(other.file) === directory;
+  const files = (isNew ? [...there, other.file] : there).sort();
+  return files.map((file) => ({ file, text: (file === other?.file ? other.text : readText(file)) ?? '' }));
 }
 
 /** Writes or removes files, each at once. Mode and owner stay; what a symlink leads to is written, not the link. */

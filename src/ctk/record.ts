@@ -2,18 +2,19 @@ import { createHash } from 'node:crypto';
 import { isRecord } from '../runtime/inject/check-hook.js';
 import { configError } from './error.js';
 import { readText } from './files.js';
+import type { Former } from './types.js';
 
-/** What is remembered of a configuration that a runtime was added to. */
+/** What is remembered of a configuration that something of ours was added to. */
 export interface RecordEntry {
   /** the text before; null if there was no file */
   original: string | null;
   /** sha256 of the text that was written: if it is another now, somebody has changed it since */
   written: string;
-  /** the default runtime before ours; null if none was named */
-  formerDefault: string | null;
+  /** what stood in the place of ours, such as the name of the default runtime */
+  former: Former;
 }
 
-/** By names of runtimes. */
+/** By keys of what was added. */
 export type CtkRecord = Readonly<Record<string, RecordEntry>>;
 
 /** The record stands beside the configuration that it is about: engines read no file of that name. */

@@ -37,7 +37,7 @@ export function engineStatus(engine: EngineName, name: string, given?: string): 
   const file = given ?? format.file;
   try {
     const text = readText(file);
-    const dropIn = format.dropIn?.(file, name);
+    const dropIn = format.dropIn?.(file, `zz-${name}`);
     const dropped = dropIn === undefined ? undefined : readText(dropIn);
     if (text === undefined && dropped === undefined) return { engine, file, state: 'missing' };
     const { runtimes, defaultRuntime } = format.read(format.inherited(file, text ?? ''));

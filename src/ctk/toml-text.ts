@@ -91,7 +91,7 @@ export function mergeTables(under: TomlTable, over: TomlTable): TomlTable {
 
 /** First line of our drop-in files. */
 export const dropInHeading =
-  '# Written by `layerhook ctk runtime configure --drop-in`; unconfigure removes it.\n\n';
+  '# Written by `layerhook ctk … configure --drop-in`; unconfigure removes it.\n\n';
 
 /** The text with tables after all that is there. */
 export function append(text: string, added: string): string {

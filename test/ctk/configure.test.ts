@@ -177,7 +177,7 @@ test('containerd: the shim of version 1 gets its own option', (t) => {
 test('containerd: an unknown version is refused', (t) => {
   const file = write(t, 'version = 9\n');
   t.throws(() => planConfigure({ engine: 'containerd', file, name, path, isDefault: false, dropIn: false }), {
-    message: /its version 9 is none of 1, 2, 3/,
+    message: /its version 9 is none of 1, 2, 3, 4/,
   });
 });
 
