@@ -13,6 +13,29 @@ export const engineFlags = {
   name: { value: 'NAME', describe: 'name of the runtime in the engine (default: layerhook)' },
 } as const satisfies OptionSpecs;
 
+export const snapshotterFlags = {
+  'config-file': {
+    value: 'FILE',
+    alias: ['config'],
+    describe: "containerd's configuration (default: where it has it)",
+  },
+  name: { value: 'NAME', describe: 'name of the snapshotter in containerd (default: layerhook)' },
+} as const satisfies OptionSpecs;
+
+/** Snapshotters that containerd has itself. */
+const builtIn = [
+  'aufs',
+  'blockfile',
+  'btrfs',
+  'devmapper',
+  'erofs',
+  'native',
+  'overlayfs',
+  'windows',
+  'windows-lcow',
+  'zfs',
+];
+
 export const dryRunFlag = {
   'dry-run': { describe: 'print what would be written, and write nothing' },
 } as const satisfies OptionSpecs;
@@ -23,9 +46,22 @@ export function readEngine(options: OptionValues<typeof engineFlags>, command: s
   const engine = engineNames.find((each): each is EngineName => each === runtime);
   if (engine === undefined)
     throw usageError(`--runtime ${runtime} is none of ${engineNames.join(', ')}`, command);
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name))
-    throw usageError(`--name ${name} is no name of a runtime`, command);
+  if (!isName(name)) throw usageError(`--name ${name} is no name of a runtime`, command);
   return { engine, file: file === undefined ? undefined : resolve(file), name };
+}
+
+/** @throws LayerhookError USAGE */
+export async function readSnapshotter(options: OptionValues<typeof snapshotterFlags>, command: string) {
+  const { 'config-file': given, name = 'layerhook' } = options;
+  if (!isName(name) || builtIn.includes(name)) {
+    throw usageError(`--name ${name} is no name of a proxy snapshotter`, command);
+  }
+  const { containerd } = await import('../ctk/containerd.js');
+  return { file: given === undefined ? containerd.file : resolve(given), name };
+}
+
+function isName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name);
 }
 
 /**

@@ -65,9 +65,9 @@ export const containerd: EngineFormat = {
     const version = `version = ${containerdVersion(text)}\n`;
     if (containerdVersion(text) > 2) return version;
     // before 2 an import takes the place of a plugin's whole section, so all of it is copied here
-    const plugins = added.tables(text).filter(([root]) => root === 'plugins');
-    return plugins.reduce((start, path) => {
-      const section = path.slice(0, 2);
+    const sections = new Set(added.tables(text).map(([, plugin]) => plugin as string));
+    return [...sections].reduce((start, plugin) => {
+      const section = ['plugins', plugin];
       const copied = tableAt(parse(whole), section);
       return copied === undefined ? start : append(start, formatTable(section, copied));
     }, version);

@@ -123,11 +123,13 @@ function assertRead(whole: string, added: Addition): void {
   );
 }
 
-function readAgain<T>(read: () => T): T {
+/** Errors of a text that was changed are those of its layout. */
+export function readAgain<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw configError('', `its layout does not allow it: ${(error as Error).message}`);
+    const reason = isLayerhookError(error) ? error.details.reason : (error as Error).message;
+    throw configError('', `its layout does not allow it: ${String(reason)}`);
   }
 }
 

@@ -55,6 +55,11 @@ export function sameToml(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(prune(a), prune(b));
 }
 
+/** Values that were parsed, without marks of the parser; JSON's only. */
+export function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
 /** A value as it is written. */
 export function formatValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
@@ -64,15 +69,30 @@ export function formatValue(value: unknown): string {
 
 /** Tables as they are written, with `path` as the header of the outermost. */
 export function formatTable(path: KeyPath, table: TomlTable): string {
-  const entries = Object.entries(table).filter(([, value]) => value !== undefined);
-  const values = entries.filter(([, value]) => !isTable(value));
-  const tables = entries.filter((entry): entry is [string, TomlTable] => isTable(entry[1]));
-  const lines = values.map(([key, value]) => `  ${formatKey(key)} = ${formatValue(value)}\n`);
-  const own =
-    values.length > 0 || tables.length === 0 ? [`[${path.map(formatKey).join('.')}]\n`, ...lines] : [];
-  return [own.join(''), ...tables.map(([key, inner]) => formatTable([...path, key], inner))]
-    .filter(Boolean)
-    .join('\n');
+  const inner = formatInner(path, table);
+  const values = formatValues(table);
+  const header = `[${path.map(formatKey).join('.')}]\n`;
+  return (values !== '' || inner.length === 0 ? [header + values, ...inner] : inner).join('\n');
+}
+
+/** One of an array of tables, as it is written. */
+export function formatArrayTable(path: KeyPath, table: TomlTable): string {
+  const header = `[[${path.map(formatKey).join('.')}]]\n`;
+  return [header + formatValues(table), ...formatInner(path, table)].join('\n');
+}
+
+function formatValues(table: TomlTable): string {
+  const values = Object.entries(table).filter(([, value]) => !isTable(value) && !isTableArray(value));
+  const lines = values.filter(([, value]) => value !== undefined);
+  return lines.map(([key, value]) => `  ${formatKey(key)} = ${formatValue(value)}\n`).join('');
+}
+
+function formatInner(path: KeyPath, table: TomlTable): string[] {
+  return Object.entries(table).flatMap(([key, value]) => {
+    if (isTable(value)) return [formatTable([...path, key], value)];
+    if (isTableArray(value)) return value.map((each) => formatArrayTable([...path, key], each));
+    return [];
+  });
 }
 
 /** A whole document, without comments. */
@@ -133,8 +153,25 @@ export function removeValue(text: string, table: KeyPath, key: string): string {
 
 /** The text without a table and those below it. */
 export function removeTable(text: string, path: KeyPath): string {
-  const inside = statements(text).filter(({ table, keys }) => startsWith([...table, ...(keys ?? [])], path));
-  return inside.reduceRight((rest, { start, end }) => {
+  return removeStatements(
+    text,
+    statements(text).filter(({ table, keys }) => startsWith([...table, ...(keys ?? [])], path)),
+  );
+}
+
+/** The text without some of an array of tables. @param isGone is asked for each, by its number */
+export function removeArrayTables(text: string, path: KeyPath, isGone: (at: number) => boolean): string {
+  let at = -1;
+  const gone = statements(text).filter(({ table, keys, isArrayTable }) => {
+    if (!startsWith(table, path)) return false;
+    if (keys === undefined && isArrayTable && same(table, path)) at++;
+    return isGone(at);
+  });
+  return removeStatements(text, gone);
+}
+
+function removeStatements(text: string, gone: readonly Statement[]): string {
+  return gone.reduceRight((rest, { start, end }) => {
     // with the empty line before a header
     const isHeader = /^[ \t]*\[/.test(rest.slice(start, end));
     const from = isHeader && rest.slice(0, start).endsWith('\n\n') ? start - 1 : start;
@@ -247,6 +284,10 @@ function prune(value: unknown): unknown {
     ([, inner]) => inner !== undefined && !(isTable(inner) && Object.keys(inner).length === 0),
   );
   return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isTableArray(value: unknown): value is TomlTable[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isTable);
 }
 
 function isTable(value: unknown): value is TomlTable {

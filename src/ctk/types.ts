@@ -44,7 +44,7 @@ export interface Addition extends Presence {
   add(text: string, inherited: string): string;
   /** What ours takes the place of, {@link Presence.remove} puts it back. @param old what is remembered already */
   former(text: string, old: Former): Former;
-  /** Tables that are changed. */
+  /** Tables that are changed, the top one and the plugin first: none of an engine without plugins. */
   tables(text: string): readonly (readonly string[])[];
 }
 

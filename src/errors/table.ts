@@ -274,6 +274,11 @@ export const errorTable = {
     hint: 'the engine must give a bundle with a config.json as the OCI runtime-spec has it',
     exit: 1,
   },
+  SNAPSHOTTER_IN_USE: {
+    message: 'containerd has {committed} layers and {active} containers in the snapshotter {name}',
+    hint: 'remove the containers and images that use it (crictl rmp, rmi; ctr containers rm, images rm), or give --force',
+    exit: 1,
+  },
   SNAPSHOT_ARGUMENT: {
     message: '{what} cannot be used: {reason}',
     hint: 'docs/store.md says what a snapshot may be called and made of',
@@ -308,6 +313,11 @@ export const errorTable = {
   TAR_INVALID: {
     message: 'layer {digest}: tar is malformed at byte {offset}: {reason}',
     hint: 'build or copy the image again',
+    exit: 1,
+  },
+  UNHEALTHY: {
+    message: 'the snapshotter is not healthy, by {address}: {reason}',
+    hint: 'look at the log of layerhook snapshotter serve; it must be started with --metrics',
     exit: 1,
   },
   UNMOUNT_FAILED: { message: 'cannot unmount {path}: {reason}', hint: '{expected}', exit: 1 },

@@ -8,7 +8,7 @@ const defaultPath = '/usr/local/bin/layerhook-runtime';
 
 export default defineCommand({
   usage: '',
-  description: `Adds layerhook-runtime to the configuration of docker, containerd (versions 1 to 3)
+  description: `Adds layerhook-runtime to the configuration of docker, containerd (versions 1 to 4)
 or CRI-O. With containerd and CRI-O it is a copy of runc's entry, or else of the
 default runtime's, with our program. All other settings stay, with their comments
 and layout; doing it twice changes nothing. What was there before is remembered

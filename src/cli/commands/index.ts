@@ -29,8 +29,9 @@ export const commands: CommandTable = {
     },
   },
   ctk: {
-    summary: 'makes layerhook-runtime known to docker, containerd and CRI-O',
-    description: 'Commands that install and configure layerhook-runtime. docs/runtime.md describes it.',
+    summary: 'makes layerhook-runtime and the layer store known to docker, containerd and CRI-O',
+    description: `Commands that install and configure layerhook-runtime, docs/runtime.md, and the layer store as
+containerd's snapshotter, docs/snapshotter.md.`,
     persona: 'layerhook',
     commands: {
       config: {
@@ -46,6 +47,24 @@ export const commands: CommandTable = {
           unconfigure: {
             summary: 'takes the runtime out of an engine again',
             load: () => import('./ctk-unconfigure.js'),
+          },
+        },
+      },
+      snapshotter: {
+        summary: 'makes the layer store known to containerd, or takes it away',
+        description: "Changes containerd's configuration. docs/snapshotter.md describes it.",
+        commands: {
+          configure: {
+            summary: 'adds the store to containerd as a proxy snapshotter',
+            load: () => import('./ctk-snapshotter-configure.js'),
+          },
+          status: {
+            summary: 'shows whether containerd has the snapshotter, and whether that answers',
+            load: () => import('./ctk-snapshotter-status.js'),
+          },
+          unconfigure: {
+            summary: 'takes the snapshotter out of containerd again',
+            load: () => import('./ctk-snapshotter-unconfigure.js'),
           },
         },
       },
@@ -122,6 +141,10 @@ export const commands: CommandTable = {
     description: 'Commands for containerd. docs/snapshotter.md describes them.',
     persona: 'layerhook',
     commands: {
+      health: {
+        summary: 'asks a running snapshotter whether it can read its store',
+        load: () => import('./snapshotter-health.js'),
+      },
       serve: {
         summary: 'serves the layer store as a proxy snapshotter',
         load: () => import('./snapshotter-serve.js'),

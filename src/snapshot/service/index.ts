@@ -2,6 +2,7 @@
 
 export { type ContainerdSnapshotter, connectSnapshotter } from './client.js';
 export type { Answered } from './handlers.js';
+export { checkHealth } from './health.js';
 export { CallMetrics } from './metrics.js';
 export { serveMetrics } from './metrics-server.js';
 export type { LayerRequest, ProvideLayer } from './provide.js';

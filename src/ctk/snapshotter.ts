@@ -1,0 +1,252 @@
+import { isDeepStrictEqual } from 'node:util';
+import { containerd, containerdVersion } from './containerd.js';
+import { configError } from './error.js';
+import type { FileChange } from './files.js';
+import { planAddition, planRemoval, readAgain } from './plan.js';
+import {
+  append,
+  formatTable,
+  parseToml,
+  plain,
+  removeTable,
+  removeValue,
+  setValue,
+  type TomlTable,
+  tableAt,
+} from './toml-text.js';
+import {
+  addUnpack,
+  concurrentUnpacks,
+  hasUnpacks,
+  isTransferTarget,
+  removeUnpack,
+  transferPath,
+  unpacksAtOnce,
+} from './transfer.js';
+import type { Addition, Former, Presence } from './types.js';
+
+/** The proxy snapshotter to add to containerd. */
+export interface AddedSnapshotter {
+  name: string;
+  /** absolute path of its socket */
+  address: string;
+  /** absolute path of its store: what the kubelet measures */
+  root: string;
+  /** parallel unpack of containerd 2.2: capability `rebase` */
+  parallelUnpack: boolean;
+  /** containerd 2 maps owners by id-mapped mounts: capability `remap-ids` */
+  remapIds: boolean;
+  /** images of the CRI go there */
+  isCriDefault: boolean;
+  /** snapshots have labels that say which image and blob they are of */
+  imageLabels: boolean;
+}
+
+type Path = readonly string[];
+
+/** A value that is set, beside the snapshotter's own table. */
+interface Setting {
+  table: Path;
+  key: string;
+  value: string | number | boolean;
+}
+
+/** What the record keeps. */
+interface FormerSettings {
+  /** by JSON of their paths; null where there was none */
+  settings: Record<string, { ours: unknown; before: unknown }>;
+  /** whether containerd's own entries were named because ours is */
+  namedDefaults: boolean;
+}
+
+const cri: Path = ['plugins', 'io.containerd.grpc.v1.cri', 'containerd'];
+const criImages: Path = ['plugins', 'io.containerd.cri.v1.images'];
+
+/**
+ * Where each version names the CRI's snapshotter. containerd 2 reads version 2 too, but what stands in the table of old only
+ * if runtimes stand there as well: so both are written, and containerd 1 does not look at the second.
+ */
+const criTables: Readonly<Record<number, readonly Path[]>> = {
+  1: [['plugins', 'cri', 'containerd']],
+  2: [cri, criImages],
+  3: [criImages],
+  4: [criImages],
+};
+
+/**
+ * What to write so that containerd knows a proxy snapshotter; https://github.com/containerd/containerd docs/PLUGINS.md.
+ *
+ * @param file its config.toml
+ * @param dropIn write a file of our own beside it
+ * @throws LayerhookError CTK_CONFIG, and nothing is to be written then
+ */
+export function planSnapshotter(file: string, added: AddedSnapshotter, dropIn: boolean): FileChange[] {
+  return planAddition({ format: containerd, file }, snapshotterAddition(added), { dropIn });
+}
+
+/**
+ * What to write so that containerd no longer knows a proxy snapshotter; what stood in its place is given back.
+ *
+ * @throws LayerhookError CTK_CONFIG
+ */
+export function planRemoveSnapshotter(file: string, name: string): FileChange[] {
+  return planRemoval({ format: containerd, file }, snapshotterPresence(name));
+}
+
+/** Where the drop-in file of a snapshotter is: behind that of a runtime. */
+export function snapshotterDropIn(file: string, name: string): string {
+  return containerd.dropIn!(file, snapshotterPresence(name).dropInName);
+}
+
+function snapshotterAddition(added: AddedSnapshotter): Addition {
+  const { name } = added;
+  return {
+    ...snapshotterPresence(name),
+    isAsAsked(text) {
+      const values = parse(text);
+      return (
+        isDeepStrictEqual(plain(tableAt(values, proxyPath(name))), plain(proxyTable(added))) &&
+        settingsOf(text, added).every((setting) => isSet(values, setting)) &&
+        (containerdVersion(text) < 2 || isTransferTarget(values, name))
+      );
+    },
+    add(text, inherited) {
+      const start = text.trim() === '' ? `${text}version = 2\n` : text;
+      assertFree(start, name);
+      return readAgain(() => addAll(start, added, inherited));
+    },
+    former: (text, old) => formerOf(text, added, old as FormerSettings | undefined),
+    tables: (text) => [...settingsOf(text, added).map(({ table }) => table), transferPath],
+  };
+}
+
+function addAll(text: string, added: AddedSnapshotter, inherited: string): string {
+  const path = proxyPath(added.name);
+  const withProxy = append(removeTable(text, path), formatTable(path, proxyTable(added)));
+  const settings = [...settingsOf(text, added), ...unpacksSetting(text, added, inherited)];
+  const withSettings = settings.reduce((all, setting) => {
+    const { table, key, value } = setting;
+    return isSet(parse(all), setting) ? all : setValue(all, table, key, value);
+  }, withProxy);
+  const version = containerdVersion(text);
+  return version < 2 ? withSettings : addUnpack(withSettings, parse(inherited), version, added.name);
+}
+
+function snapshotterPresence(name: string): Presence {
+  return {
+    key: `snapshotter ${name}`,
+    dropInName: `zzz-${name}-snapshotter`,
+    isThere(text) {
+      const values = parse(text);
+      return (
+        tableAt(values, proxyPath(name)) !== undefined ||
+        criSnapshotters(text).includes(name) ||
+        isTransferTarget(values, name)
+      );
+    },
+    remove: (text, former) => remove(text, name, former as FormerSettings | undefined),
+  };
+}
+
+function remove(text: string, name: string, former: FormerSettings | undefined): string {
+  const rest = removeTable(text, proxyPath(name));
+  const withoutUnpack = removeUnpack(rest, containerdVersion(rest), name, former?.namedDefaults === true);
+  const settings = {
+    ...Object.fromEntries(criSettings(rest, name).map((setting) => [keyOf(setting), { ours: name }])),
+    ...former?.settings,
+  } as FormerSettings['settings'];
+  return Object.entries(settings).reduce((all, [path, { ours, before }]) => {
+    const { table, key } = settingAt(path);
+    if (tableAt(parse(all), table)?.[key] !== ours) return all;
+    if (before !== undefined && before !== null) return setValue(all, table, key, before);
+    const left = removeValue(all, table, key);
+    return Object.keys(tableAt(parse(left), table) ?? {}).length === 0 ? removeTable(left, table) : left;
+  }, withoutUnpack);
+}
+
+function formerOf(text: string, added: AddedSnapshotter, old: FormerSettings | undefined): Former {
+  const values = parse(text);
+  const before = [...settingsOf(text, added), ...unpacksSetting(text, added)].map((setting) => {
+    const value = tableAt(values, setting.table)?.[setting.key] ?? null;
+    // what names us already was not there before us
+    return [keyOf(setting), { ours: setting.value, before: value === added.name ? null : value }];
+  });
+  return {
+    settings: { ...Object.fromEntries(before), ...old?.settings },
+    namedDefaults: old?.namedDefaults || !hasUnpacks(values),
+  };
+}
+
+function settingsOf(text: string, { name, isCriDefault, imageLabels }: AddedSnapshotter): Setting[] {
+  const version = containerdVersion(text);
+  const [criTable] = criTables[version] as [Path];
+  const settings: Setting[] = isCriDefault ? criSettings(text, name) : [];
+  if (imageLabels && version < 3)
+    settings.push({ table: criTable, key: 'disable_snapshot_annotations', value: false });
+  return settings;
+}
+
+/** containerd's transfer service unpacks one layer after the other unless it is told. */
+function unpacksSetting(text: string, { parallelUnpack }: AddedSnapshotter, inherited = text): Setting[] {
+  const isTold = [text, inherited].some((each) => unpacksAtOnce(parse(each)) > 1);
+  if (!parallelUnpack || isTold || containerdVersion(text) < 2) return [];
+  return [{ table: transferPath, key: 'max_concurrent_unpacks', value: concurrentUnpacks }];
+}
+
+function criSettings(text: string, name: string): Setting[] {
+  const tables = criTables[containerdVersion(text)] as readonly Path[];
+  return tables.map((table) => ({ table, key: 'snapshotter', value: name }));
+}
+
+/** Names of the CRI's snapshotters, in each of the tables that name one. */
+export function criSnapshotters(text: string): unknown[] {
+  return criSettings(text, '').map(({ table, key }) => tableAt(parse(text), table)?.[key]);
+}
+
+/** Whether the transfer service may unpack into a snapshotter. */
+export function isUnpackedInto(text: string, name: string): boolean {
+  return isTransferTarget(parse(text), name);
+}
+
+/** The table of a proxy snapshotter, if there is one of that name. */
+export function proxyOf(text: string, name: string): TomlTable | undefined {
+  return tableAt(parse(text), proxyPath(name));
+}
+
+function proxyTable({ address, root, parallelUnpack, remapIds, imageLabels }: AddedSnapshotter): TomlTable {
+  const capabilities = [...(parallelUnpack ? ['rebase'] : []), ...(remapIds ? ['remap-ids'] : [])];
+  return {
+    type: 'snapshot',
+    address,
+    ...(capabilities.length === 0 ? {} : { capabilities }),
+    exports: { root, ...(imageLabels ? { enable_remote_snapshot_annotations: 'true' } : {}) },
+  };
+}
+
+/** @throws LayerhookError CTK_CONFIG if the name is that of another kind of plugin */
+function assertFree(text: string, name: string): void {
+  const { type = 'snapshot' } = tableAt(parse(text), proxyPath(name)) ?? {};
+  if (type === 'snapshot') return;
+  throw configError('', `its proxy_plugins.${name} is of type ${String(type)}: choose another --name`);
+}
+
+function isSet(values: TomlTable, { table, key, value }: Setting): boolean {
+  return tableAt(values, table)?.[key] === value;
+}
+
+function keyOf({ table, key }: Setting): string {
+  return JSON.stringify([...table, key]);
+}
+
+function settingAt(path: string): { table: Path; key: string } {
+  const keys = JSON.parse(path) as string[];
+  return { table: keys.slice(0, -1), key: keys.at(-1) as string };
+}
+
+function proxyPath(name: string): Path {
+  return ['proxy_plugins', name];
+}
+
+function parse(text: string): TomlTable {
+  return parseToml(text, (reason) => configError('', reason));
+}
