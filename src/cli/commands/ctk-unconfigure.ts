@@ -12,7 +12,7 @@ runtime need its program until they are gone.`,
   async run(_, options, { print, log }) {
     const target = readEngine(options, 'layerhook ctk runtime unconfigure');
     const { planUnconfigure } = await import('../../ctk/configure.js');
-    const hint = `restart ${target.engine} to have it read`;
+    const hint = `restart ${target.engine} to have it read; containers that have the runtime ${target.name} need it until they are gone`;
     finish(planUnconfigure(target), { isDryRun: options['dry-run'], hint }, { print, log });
   },
 });
