@@ -7,7 +7,11 @@ export function callLogger(log: Logger): (call: Answered) => void {
   return ({ method, name, took, error }) => {
     const fields = { name, ms: Math.round(took) };
     if (error === undefined) log.debug(method, fields);
-    else if (isLayerhookError(error) && error.code.startsWith('SNAPSHOT_'))
+    else if (
+      isLayerhookError(error) &&
+      error.code.startsWith('SNAPSHOT_') &&
+      error.code !== 'SNAPSHOT_BROKEN'
+    )
       log.debug(method, { ...fields, error: error.message });
     else log.warn(method, { ...fields, error: error instanceof Error ? error.message : String(error) });
   };

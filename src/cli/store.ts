@@ -14,8 +14,9 @@ export function layerName({ id, names, layer }: Pick<StoredLayer, 'id' | 'names'
 }
 
 /** Whether it is used as it is, in a word. */
-export function layerState({ damaged, trusted, flushed }: StoredLayer): string {
+export function layerState({ damaged, missing, trusted, flushed }: StoredLayer): string {
   if (damaged !== undefined) return 'damaged';
+  if (missing !== undefined) return 'missing';
   if (!trusted) return 'unproven';
   return flushed ? 'on disk' : 'in memory';
 }

@@ -284,6 +284,11 @@ export const errorTable = {
     hint: 'docs/store.md says what a snapshot may be called and made of',
     exit: 1,
   },
+  SNAPSHOT_BROKEN: {
+    message: 'snapshot {name} cannot be used: {reason}',
+    hint: 'its image must be extracted again: remove it and pull it, or unpack it into another bundle',
+    exit: 1,
+  },
   SNAPSHOT_EXISTS: {
     message: 'snapshot {name} already exists',
     hint: 'keys and names of snapshots share one space: choose another, or remove it first',

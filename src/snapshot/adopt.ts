@@ -4,6 +4,7 @@ import { type Context, keptLabels, requireCommitted, requireText } from './conte
 import { sharedContent } from './find.js';
 import { labelsOfLayer } from './labels.js';
 import { getName, putName } from './metadata/records.js';
+import { replaceUnusable } from './supersede.js';
 import type { LayerIdentity, SnapshotOptions } from './types.js';
 
 /** As Store's `adopt`. @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM */
@@ -14,16 +15,18 @@ export function adoptLayer(
   parent: string,
   options: SnapshotOptions = {},
 ): boolean {
-  const { db, client } = context;
+  const { db, client, directories } = context;
   requireText('snapshot name', name);
-  return db.write((writer) => {
+  const freed = db.write((writer) => {
     const content = sharedContent(context, writer, layer, undefined);
-    if (content === undefined) return false;
+    if (content === undefined) return undefined;
     if (getName(writer, client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     if (parent !== '') requireCommitted(writer, client, parent);
     const labels = keptLabels({ ...options.labels, ...labelsOfLayer(layer) });
     const created = preciseNow();
     putName(writer, client, name, { kind: 'committed', parent, content, labels, created, updated: created });
-    return true;
+    return layer.map === '' ? replaceUnusable(context, writer, layer.chainID, content) : [];
   });
+  directories.remove(freed ?? []);
+  return freed !== undefined;
 }

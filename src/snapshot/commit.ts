@@ -15,6 +15,7 @@ import {
   putContent,
   putName,
 } from './metadata/records.js';
+import { replaceUnusable } from './supersede.js';
 import type { CommitOptions, Usage } from './types.js';
 import { usageOf } from './usage.js';
 
@@ -32,17 +33,21 @@ export async function commitSnapshot(
   requireText('snapshot name', name);
   const usage = measure(context, key);
   await flushIfSync(context);
-  context.db.write((writer) => {
+  const layer = layerOfLabels(options.labels);
+  const freed = context.db.write((writer) => {
     if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
-    const layer = layerOfLabels(options.labels);
-    commitActive(context, writer, name, key, { ...options, usage, layer });
+    const content = commitActive(context, writer, name, key, { ...options, usage, layer });
+    return layer === undefined ? [] : replaceUnusable(context, writer, layer.chainIDs[0]!, content);
   });
+  context.directories.remove(freed);
 }
 
-/** What an active snapshot takes. */
-export function measure(context: Context, key: string): Usage {
-  const { content } = context.db.read((reader) => requireActive(reader, context, key));
-  return usageOf(context.directories.fs(content));
+/** What an active snapshot takes. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM */
+export function measure({ db, client, directories }: Context, key: string): Usage {
+  const { content } = db.read((reader) => requireActive(reader, { client }, key));
+  const reason = directories.fault(content);
+  if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
+  return usageOf(directories.fs(content));
 }
 
 /** With durability `sync`, what is about to be committed is on disk then. */
@@ -98,7 +103,7 @@ export function commitActive(
   return content;
 }
 
-function requireActive(reader: Reader, { client }: Context, key: string): NameRecord {
+function requireActive(reader: Reader, { client }: Pick<Context, 'client'>, key: string): NameRecord {
   const record = requireName(reader, client, key);
   if (record.kind === 'active') return record;
   throw new LayerhookError('SNAPSHOT_PRECONDITION', {

@@ -2,7 +2,7 @@ import { LayerhookError } from '../errors/index.js';
 import type { Directories } from './directories.js';
 import type { Lease } from './lease.js';
 import type { Database, Reader } from './metadata/database.js';
-import { type ContentRecord, getContent, getName, type NameRecord } from './metadata/records.js';
+import { type ContentRecord, findContent, getName, type NameRecord } from './metadata/records.js';
 import type { Durability } from './types.js';
 
 /** What every operation on a store is given. */
@@ -16,6 +16,8 @@ export interface Context {
   lease: Lease;
   /** options of every overlay */
   overlayFlags: string[];
+  /** whether what is not trusted is not to be mounted */
+  requireTrust: boolean;
 }
 
 /** @throws LayerhookError SNAPSHOT_NOT_FOUND */
@@ -31,13 +33,21 @@ export function requireCommitted(reader: Reader, client: string, name: string): 
   throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason: 'it is no committed snapshot' });
 }
 
-/** Contents of a snapshot and of all below it, highest first. @throws LayerhookError SNAPSHOT_NOT_FOUND */
-export function chainOf(reader: Reader, client: string, name: string): string[] {
-  const chain: string[] = [];
+/** A snapshot by its name. */
+export interface Named extends NameRecord {
+  name: string;
+}
+
+/** A snapshot and all below it, highest first. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_BROKEN */
+export function chainOf(reader: Reader, client: string, name: string): Named[] {
+  const chain: Named[] = [];
   for (let at = name; at !== ''; ) {
-    const { content, parent } = requireName(reader, client, at);
-    chain.push(content);
-    at = parent;
+    const record = chain.length === 0 ? requireName(reader, client, at) : getName(reader, client, at);
+    if (record === undefined) {
+      throw new LayerhookError('SNAPSHOT_BROKEN', { name: at, reason: 'the metadata does not have it' });
+    }
+    chain.push({ ...record, name: at });
+    at = record.parent;
   }
   return chain;
 }
@@ -50,7 +60,8 @@ export function isTrusted({ boot, durability }: Context, content: ContentRecord)
 
 /** Whether a committed content is trusted, and there. */
 export function isUsable(context: Context, reader: Reader, content: string): boolean {
-  return isTrusted(context, getContent(reader, content)) && context.directories.exists(content);
+  const record = findContent(reader, content);
+  return record !== undefined && isTrusted(context, record) && context.directories.exists(content);
 }
 
 /** Labels as they are kept: containerd's metadata has none that are empty. */

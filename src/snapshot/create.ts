@@ -1,6 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import { preciseNow } from '../system/clock.js';
-import { type Context, chainOf, keptLabels, requireName, requireText } from './context.js';
+import { type Context, chainOf, keptLabels, type Named, requireName, requireText } from './context.js';
+import { requireWhole } from './faults.js';
 import type { Writer } from './metadata/database.js';
 import { getName, nextContent, putContent, putName } from './metadata/records.js';
 import { mountsOf } from './mounts.js';
@@ -10,7 +11,7 @@ import type { Mount, SnapshotOptions } from './types.js';
  * Makes an active snapshot or a view.
  *
  * @param parent name of a committed snapshot, or ''
- * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_ARGUMENT, SNAPSHOT_BROKEN, NO_SPACE, SYSTEM
  */
 export function createSnapshot(
   context: Context,
@@ -23,13 +24,15 @@ export function createSnapshot(
   return context.db.write((writer) => {
     const below = parent === '' ? [] : parentChain(writer, context.client, parent);
     if (getName(writer, context.client, key)) throw new LayerhookError('SNAPSHOT_EXISTS', { name: key });
+    requireWhole(context, writer, below);
     const content = addSnapshot(context, writer, kind, key, parent, options);
-    context.directories.create(content, below[0]);
-    return mountsOf(context, kind, [content, ...below]);
+    const lower = below.map((snapshot) => snapshot.content);
+    context.directories.create(content, lower[0]);
+    return mountsOf(context, kind, [content, ...lower]);
   });
 }
 
-function parentChain(writer: Writer, client: string, parent: string): string[] {
+function parentChain(writer: Writer, client: string, parent: string): Named[] {
   if (requireName(writer, client, parent).kind !== 'committed') {
     const what = `parent ${parent}`;
     throw new LayerhookError('SNAPSHOT_ARGUMENT', { what, reason: 'it is not a committed snapshot' });

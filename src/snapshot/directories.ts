@@ -121,14 +121,34 @@ export class Directories {
   }
 
   exists(content: string): boolean {
-    return inStore(`reading ${this.of(content)}`, () => statAt(AT_FDCWD, fromText(this.fs(content)), stat));
+    return this.fault(content) === undefined;
+  }
+
+  /** What is wrong with a content's directory; undefined if it is there. */
+  fault(content: string): string | undefined {
+    try {
+      if (!statAt(AT_FDCWD, fromText(this.fs(content)), stat)) return 'its directory is gone';
+      return stat.isDirectory ? undefined : 'its directory is something else';
+    } catch (error) {
+      return `its directory cannot be read: ${errorCode(error)}`;
+    }
+  }
+
+  /** Makes the work directory of an active snapshot that has lost it. */
+  restoreWork(content: string): void {
+    const work = this.work(content);
+    inStore(`making ${work}`, () => {
+      if (statAt(AT_FDCWD, fromText(work), stat) && stat.isDirectory) return;
+      removeTree(work);
+      mkdirSync(work, { mode: 0o711 });
+    });
   }
 
   /** Notes that a content was used now; false if its directory is not there. */
   touch(content: string): boolean {
     try {
       utimensat(AT_FDCWD, fromText(this.of(content)), 0, UTIME_OMIT, 0, UTIME_NOW);
-      return true;
+      return this.exists(content);
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return false;
       // a store that may only be read is used all the same
@@ -148,7 +168,7 @@ export class Directories {
     try {
       renameSync(temporary, this.of(content));
     } catch (error) {
-      if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
+      if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error;
       // left by a transaction that a power loss has undone, with the number that is now ours
       this.#moveAway(content);
       renameSync(temporary, this.of(content));

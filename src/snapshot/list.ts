@@ -1,6 +1,6 @@
 import { fromText } from '../system/bytes.js';
 import { filesystemOf } from '../system/filesystem.js';
-import { type Context, isUsable } from './context.js';
+import { type Context, isTrusted } from './context.js';
 import type { Reader } from './metadata/database.js';
 import { type ContentRecord, contents, getName, usersOf } from './metadata/records.js';
 import type { ContentInfo, StoreFilesystem } from './types.js';
@@ -15,6 +15,7 @@ export function listContents(context: Context): ContentInfo[] {
 function infoOfContent(context: Context, reader: Reader, id: string, record: ContentRecord): ContentInfo {
   const { directories } = context;
   const { layer, usage, created, flushed, damaged } = record;
+  const missing = directories.fault(id);
   return {
     id,
     names: usersOf(reader, id).flatMap((of) => {
@@ -28,8 +29,9 @@ function infoOfContent(context: Context, reader: Reader, id: string, record: Con
     directory: directories.fs(id),
     manifest: directories.manifest(id),
     flushed,
-    trusted: usage === undefined || isUsable(context, reader, id),
+    trusted: usage === undefined || (missing === undefined && isTrusted(context, record)),
     ...(damaged !== undefined && { damaged }),
+    ...(missing !== undefined && { missing }),
   };
 }
 

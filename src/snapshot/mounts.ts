@@ -1,25 +1,31 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
 import type { OverlayDirs } from '../system/overlay-options.js';
-import { type Context, chainOf, requireName } from './context.js';
-import { getContent } from './metadata/records.js';
+import { type Context, chainOf, type Named } from './context.js';
+import { requireWhole } from './faults.js';
 import { overlayOptions } from './mount-options.js';
 import type { Kind, Mount } from './types.js';
 
-/** As Snapshotter's `mounts`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SYSTEM */
+/** As Snapshotter's `mounts`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM */
 export function mountsOfSnapshot(context: Context, key: string): Mount[] {
   const { db, client } = context;
-  const { kind, chain, own } = db.read((reader) => {
+  const chain = db.read((reader) => {
     const chain = chainOf(reader, client, key);
-    return { kind: requireName(reader, client, key).kind, chain, own: getContent(reader, chain[0]!) };
+    requireMounts(chain[0]!);
+    requireWhole(context, reader, chain);
+    return chain;
   });
-  if (kind === 'committed') {
-    const reason = 'it is committed: only active snapshots and views have mounts';
-    throw new LayerhookError('SNAPSHOT_PRECONDITION', { name: key, reason });
-  }
-  // of one that was made just before a power loss, only the metadata may be left
-  if (own.boot !== context.boot) restore(context, chain);
-  return mountsOf(context, kind, chain);
+  const { kind } = chain[0]!;
+  const contents = chain.map(({ content }) => content);
+  restore(context, contents);
+  if (kind === 'active') context.directories.restoreWork(contents[0]!);
+  return mountsOf(context, kind, contents);
+}
+
+function requireMounts({ name, kind, lost }: Named): void {
+  if (kind !== 'committed' || lost) return;
+  const reason = 'it is committed: only active snapshots and views have mounts';
+  throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason });
 }
 
 function restore({ db, directories }: Context, [own, parent]: string[]): void {

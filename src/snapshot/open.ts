@@ -19,7 +19,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 /** As {@link openStore}, under a boot that the caller names: a test can play a reboot. */
 export async function openStoreAt(
-  { root, client = 'layerhook', durability = 'boot' }: StoreOptions,
+  { root, client = 'layerhook', durability = 'boot', requireTrust = false }: StoreOptions,
   boot: string,
 ): Promise<Store> {
   requireOptions(root, client, durability);
@@ -28,7 +28,7 @@ export async function openStoreAt(
   const db = new Database(directories.database);
   const overlayFlags = neededOverlayFlags();
   const lease = new Lease(directories, client);
-  return new LmdbStore({ db, directories, client, durability, boot, lease, overlayFlags });
+  return new LmdbStore({ db, directories, client, durability, boot, lease, overlayFlags, requireTrust });
 }
 
 /** @throws LayerhookError SNAPSHOT_ARGUMENT */

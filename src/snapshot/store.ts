@@ -15,6 +15,7 @@ import type {
   LayerIdentity,
   Mount,
   ProvideOptions,
+  SnapshotFault,
   SnapshotOptions,
   Store,
   StoreFilesystem,
@@ -50,6 +51,7 @@ export class LmdbStore implements Store {
       return { ...record, usage: getContent(reader, record.content).usage };
     });
     if (kind !== 'active') return usage ?? { size: 0, inodes: 0 };
+    if (!directories.exists(content)) return { size: 0, inodes: 0 };
     const { usageOf } = await import('./usage.js');
     return usageOf(directories.fs(content));
   }
@@ -110,7 +112,7 @@ export class LmdbStore implements Store {
 
   async lowerdirs(name: string): Promise<string[]> {
     const { db, client, directories } = this.#context;
-    return db.read((reader) => chainOf(reader, client, name)).map((content) => directories.fs(content));
+    return db.read((reader) => chainOf(reader, client, name)).map(({ content }) => directories.fs(content));
   }
 
   async directory(name: string): Promise<string> {
@@ -156,6 +158,11 @@ export class LmdbStore implements Store {
   async markVerified(id: string): Promise<void> {
     const { markVerified } = await import('./trust.js');
     markVerified(this.#context, id);
+  }
+
+  async faults(names?: string[]): Promise<SnapshotFault[]> {
+    const { faultsOf } = await import('./faults.js');
+    return faultsOf(this.#context, names);
   }
 
   async untrusted(name: string): Promise<string[]> {

@@ -30,14 +30,35 @@ export function supersede(
   layer: LayerIdentity,
   name: () => string,
 ): string[] {
-  const mounted = new Map(
-    unusable(context, writer, layer).map((content) => [content, mayBeMounted(writer, content)]),
-  );
+  const mounted = whetherMounted(writer, unusable(context, writer, layer));
   deleteName(writer, context.client, nameOf(layer));
-  const content = name();
-  mounted.delete(content);
+  return replaceAll(context, writer, mounted, name());
+}
+
+/** Lets a content take the place of all contents that are the same layer, unmapped, and cannot be used, as {@link supersede}. */
+export function replaceUnusable(
+  context: Context,
+  writer: Writer,
+  chainID: string,
+  content: string,
+): string[] {
+  const old = contentsOfChain(writer, chainID, '').filter((other) => !isUsable(context, writer, other));
+  return replaceAll(context, writer, whetherMounted(writer, old), content);
+}
+
+function whetherMounted(reader: Reader, contents: string[]): Map<string, boolean> {
+  return new Map(contents.map((content) => [content, mayBeMounted(reader, content)]));
+}
+
+function replaceAll(
+  context: Context,
+  writer: Writer,
+  mounted: ReadonlyMap<string, boolean>,
+  content: string,
+): string[] {
   const free: string[] = [];
   for (const [old, isMounted] of mounted) {
+    if (old === content) continue;
     replace(writer, old, content);
     if (usersOf(writer, old).length > 0) continue;
     deleteContent(writer, old);

@@ -51,6 +51,6 @@ export function untrustedBelow(context: Context, name: string): string[] {
   return db.read((reader) => {
     const { kind, parent } = requireName(reader, client, name);
     const chain = chainOf(reader, client, kind === 'committed' ? name : parent);
-    return chain.filter((content) => !isUsable(context, reader, content));
+    return chain.map(({ content }) => content).filter((content) => !isUsable(context, reader, content));
   });
 }

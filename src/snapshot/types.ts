@@ -45,7 +45,8 @@ export interface CommitOptions extends SnapshotOptions {
  * containerd's Snapshotter, as the library, the gRPC server and its client have it.
  *
  * Every method throws a LayerhookError: SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_PRECONDITION or SNAPSHOT_ARGUMENT where
- * containerd's interface names NotFound, AlreadyExists, FailedPrecondition and InvalidArgument.
+ * containerd's interface names NotFound, AlreadyExists, FailedPrecondition and InvalidArgument; prepare, view and mounts
+ * throw SNAPSHOT_BROKEN where a layer cannot be used.
  */
 export interface Snapshotter {
   stat(name: string): Promise<Info>;
@@ -181,6 +182,16 @@ export interface ContentInfo {
   trusted: boolean;
   /** what was found to be wrong with it */
   damaged?: string;
+  /** what is wrong with `directory`, if it is not there */
+  missing?: string;
+}
+
+/** A snapshot that cannot, or should not, be used. */
+export interface SnapshotFault {
+  name: string;
+  /** of its content */
+  id: string;
+  why: string;
 }
 
 /** What a garbage collection may free. */
@@ -250,6 +261,12 @@ export interface Store extends LayerStore {
    * @throws LayerhookError as `adopt`; ABORTED; SNAPSHOT_ARGUMENT if it cannot be a layer; what `fill` throws
    */
   provide(name: string, layer: LayerIdentity, parent: string, options: ProvideOptions): Promise<boolean>;
+  /**
+   * Snapshots of this client that are broken themselves, not by what is below: a look at each, not a deep one.
+   *
+   * @param names only these, if they are there
+   */
+  faults(names?: string[]): Promise<SnapshotFault[]>;
   /** ids of contents below `name`, itself included if it is committed, that are not trusted, highest first */
   untrusted(name: string): Promise<string[]>;
   /**
@@ -270,4 +287,9 @@ export interface StoreOptions {
   client?: string | undefined;
   /** default `boot` */
   durability?: Durability | undefined;
+  /**
+   * Refuse to prepare, view and mount what is on top of a layer that is not trusted (SNAPSHOT_BROKEN): for who does not
+   * look at `untrusted`. What cannot be mounted is always refused.
+   */
+  requireTrust?: boolean | undefined;
 }

@@ -46,10 +46,18 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
         metrics.record(call);
         logCall(call);
       },
+      broken: ({ name, why }) => context.log.warn('broken snapshot', { name, why }),
+      verify: async (content) => {
+        const { verifyLayer } = await import('../../engine/verify-layer.js');
+        context.log.info('verifying what may have been lost with the power', {
+          directory: content.directory,
+        });
+        return (await verifyLayer(content))?.length ?? null;
+      },
       flushFailed: (error) => context.log.warn(`the store was not written to its disk: ${String(error)}`),
     });
     try {
-      const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service.store));
+      const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service));
       const { client } = service.store;
       context.log.info('serving', { address: options.address, store: choice.root, client });
       await untilSignal(context);

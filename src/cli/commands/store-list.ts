@@ -10,8 +10,8 @@ export default defineCommand({
   usage: '[--json]',
   description: `Lists the layers of the layer store, the one used last first: their chainID, the diffID
 of their tar, what they take on disk, whether they are on disk already (in memory:
-trusted until a reboot; unproven, damaged: extracted again when they are wanted), and
-how many bundles and other clients use them.`,
+trusted until a reboot; unproven, missing, damaged: extracted again when they are
+wanted), and how many bundles and other clients use them.`,
   arguments: [],
   options: {
     ...storeFlag,

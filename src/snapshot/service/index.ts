@@ -1,6 +1,7 @@
 /** The layer store as a containerd snapshotter, and the client of any such. */
 
 export { type ContainerdSnapshotter, connectSnapshotter } from './client.js';
+export type { GuardOptions } from './guarded.js';
 export type { Answered } from './handlers.js';
 export { checkHealth } from './health.js';
 export { CallMetrics } from './metrics.js';

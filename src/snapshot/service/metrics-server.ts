@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Store } from '../types.js';
-import type { CallMetrics } from './metrics.js';
+import type { CallMetrics, Measured } from './metrics.js';
 import { listen } from './socket.js';
 
 /**
@@ -13,9 +12,9 @@ import { listen } from './socket.js';
 export async function serveMetrics(
   address: string,
   metrics: CallMetrics,
-  store: Store,
+  service: Measured,
 ): Promise<() => Promise<void>> {
-  const http = createServer((request, response) => void answer(request, response, metrics, store));
+  const http = createServer((request, response) => void answer(request, response, metrics, service));
   // what systemd passes is for the snapshotter
   const sockets = await listen(address, {});
   sockets.on('connection', (socket) => http.emit('connection', socket));
@@ -31,15 +30,15 @@ async function answer(
   { method, url }: IncomingMessage,
   response: ServerResponse,
   metrics: CallMetrics,
-  store: Store,
+  service: Measured,
 ): Promise<void> {
   const end = (code: number, text: string) =>
     response.writeHead(code, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   try {
     if (method !== 'GET') end(405, 'only GET\n');
-    else if (url === '/metrics') end(200, await metrics.text(store));
+    else if (url === '/metrics') end(200, await metrics.text(service));
     else if (url === '/healthz') {
-      await store.df();
+      await service.store.df();
       end(200, 'ok\n');
     } else end(404, '/metrics and /healthz are here\n');
   } catch (error) {

@@ -1,7 +1,10 @@
 import { status } from '@grpc/grpc-js';
-import type { Store } from '../types.js';
 import type { Answered } from './handlers.js';
+import type { SnapshotService } from './server.js';
 import { statusOf } from './status.js';
+
+/** What gauges are read from. */
+export type Measured = Pick<SnapshotService, 'store' | 'broken'>;
 
 /** Counts calls, for Prometheus. */
 export class CallMetrics {
@@ -18,7 +21,7 @@ export class CallMetrics {
   }
 
   /** All series, in Prometheus's text format 0.0.4. */
-  async text(store: Store): Promise<string> {
+  async text({ store, broken }: Measured): Promise<string> {
     const { contents, bytes, free } = await store.df();
     const lines = [
       ...heading('layerhook_snapshotter_calls_total', 'counter', 'Calls that were answered.'),
@@ -29,6 +32,7 @@ export class CallMetrics {
         `layerhook_snapshotter_call_seconds_count{method="${method}"} ${count}`,
       ]),
       ...gauge('layerhook_store_contents', 'Layers and active snapshots in the store.', contents),
+      ...gauge('layerhook_store_broken', 'Snapshots that were found broken.', await broken()),
       ...gauge('layerhook_store_bytes', 'What committed layers take on disk.', bytes),
       ...gauge('layerhook_store_free_bytes', 'What is free on the filesystem of the store.', free),
     ];

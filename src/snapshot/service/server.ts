@@ -9,6 +9,7 @@ import { openStore } from '../open.js';
 import type { Store, StoreOptions } from '../types.js';
 import { type ContainerdOptions, ContainerdStore } from './containerd.js';
 import { Flusher } from './flusher.js';
+import { GuardedSnapshotter, type GuardOptions } from './guarded.js';
 import { type Answered, handlersOf } from './handlers.js';
 import { loadService } from './messages.js';
 import { listen } from './socket.js';
@@ -19,7 +20,7 @@ const FLUSH_DELAY = 1000;
 /** ms after which connections that are still open are cut when the service ends */
 const GRACE = 5000;
 
-export interface ServeOptions extends StoreOptions, ContainerdOptions {
+export interface ServeOptions extends StoreOptions, ContainerdOptions, GuardOptions {
   /** path of the unix socket; unused if systemd passes one */
   address: string;
   /** told of each call */
@@ -31,6 +32,8 @@ export interface ServeOptions extends StoreOptions, ContainerdOptions {
 /** A snapshotter that is being served. */
 export interface SnapshotService {
   store: Store;
+  /** number of snapshots that are broken, of those that were looked at: all at the start, then what was wanted */
+  broken(): Promise<number>;
   /** Answers what has been asked, flushes, and closes the store; nothing is deleted. */
   close(): Promise<void>;
 }
@@ -42,17 +45,21 @@ export interface SnapshotService {
  */
 export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotService> {
   const { answered = () => {}, flushFailed = () => {} } = options;
-  const store = await openStore({ client: 'containerd', ...options });
+  const store = await openStore({ client: 'containerd', ...options, requireTrust: true });
   let unlock: Unlock | undefined;
   try {
     unlock = lockClient(options, store.client);
     await removeDeadHolds(store);
     const flusher = new Flusher(store, FLUSH_DELAY, flushFailed);
+    // what a server that was killed has left
+    flusher.committed();
     const stop = new AbortController();
     const grpc = new Server();
     const provided = () => flusher.committed();
     const containerd = new ContainerdStore(store, options, { stop: stop.signal, provided });
-    const handlers = handlersOf(containerd, (call) => {
+    const snapshotter = new GuardedSnapshotter(containerd, store, options);
+    await snapshotter.scan();
+    const handlers = handlersOf(snapshotter, (call) => {
       if (call.method === 'Commit' && call.error === undefined) flusher.committed();
       answered(call);
     });
@@ -63,6 +70,7 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     sockets.on('connection', (socket) => connections.injectConnection(socket));
     return {
       store,
+      broken: () => snapshotter.broken(),
       close: () =>
         close({ sockets, open, connections, grpc, containerd, stop, flusher, store, unlock: unlock! }),
     };

@@ -6,6 +6,7 @@ const statuses: Partial<Record<ErrorCode, status>> = {
   SNAPSHOT_NOT_FOUND: status.NOT_FOUND,
   SNAPSHOT_EXISTS: status.ALREADY_EXISTS,
   SNAPSHOT_PRECONDITION: status.FAILED_PRECONDITION,
+  SNAPSHOT_BROKEN: status.FAILED_PRECONDITION,
   SNAPSHOT_ARGUMENT: status.INVALID_ARGUMENT,
   NO_SPACE: status.RESOURCE_EXHAUSTED,
   ABORTED: status.CANCELLED,
@@ -18,7 +19,13 @@ const statuses: Partial<Record<ErrorCode, status>> = {
 /** An error as it is told to a client. */
 export function statusOf(error: unknown): Pick<StatusObject, 'code' | 'details'> {
   const code = isLayerhookError(error) ? statuses[error.code as ErrorCode] : undefined;
-  return { code: code ?? status.UNKNOWN, details: error instanceof Error ? error.message : String(error) };
+  return { code: code ?? status.UNKNOWN, details: messageOf(error) };
+}
+
+function messageOf(error: unknown): string {
+  // whoever sees this, a kubelet's user perhaps, is to know what to do
+  if (isLayerhookError(error, 'SNAPSHOT_BROKEN')) return `${error.message}; ${error.hint}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**

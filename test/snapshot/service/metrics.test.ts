@@ -20,7 +20,7 @@ test('metrics count calls by method and status, and say what the store takes; he
     address,
     answered: (call) => metrics.record(call),
   });
-  const stop = await serveMetrics(socketPath, metrics, service.store);
+  const stop = await serveMetrics(socketPath, metrics, service);
   const client = connectSnapshotter(address);
   await client.prepare('key', '');
   await client.commit('name', 'key');
@@ -37,6 +37,7 @@ test('metrics count calls by method and status, and say what the store takes; he
   t.is(calls('method="List",code="OK"'), '1');
   t.is(series.get('layerhook_snapshotter_call_seconds_count{method="Stat"}'), '2');
   t.is(series.get('layerhook_store_contents'), '1');
+  t.is(series.get('layerhook_store_broken'), '0');
   t.true(Number(series.get('layerhook_store_free_bytes')) > 0);
   t.deepEqual(await get(socketPath, '/healthz'), { status: 200, body: 'ok\n' });
   t.is((await get(socketPath, '/other')).status, 404);
