@@ -65,6 +65,7 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   key: '3f0c2f6e5c1d',
   client: 'containerd',
   parent: `k8s.io/4/${chain[0]}`,
+  source: '/srv/store/snapshots/7/fs',
   labels: { 'containerd.io/snapshot.ref': chain[1] as Digest },
   overlayXattr: 'trusted',
   mountPoint: '/data',

@@ -1,6 +1,17 @@
+import {
+  base,
+  bundle,
+  type ContextFields,
+  type Field,
+  image,
+  layer,
+  type Own,
+  type ResultField,
+  type ResultFields,
+  snapshotLayer,
+} from './point-fields.js';
 import type {
   BaseContext,
-  BundleContext,
   ConfigContext,
   DeltaContext,
   DeltaEntry,
@@ -14,27 +25,10 @@ import type {
   PostExtractContext,
   PoststopContext,
   RefreshContext,
+  SnapshotExtractedContext,
   SnapshotLayerContext,
   SnapshotSkipContext,
 } from './points.js';
-import type { TypeWord, WordFor } from './words.js';
-
-/** One field of a context: the word for its type (words.ts) and what it is. */
-export interface Field<T = never> {
-  readonly type: [T] extends [never] ? TypeWord : WordFor<T>;
-  readonly says: string;
-}
-
-/** One field of a result; optional ones have a default that `says` names. */
-export interface ResultField<T = never, Required extends boolean = boolean> extends Field<T> {
-  readonly required: Required;
-}
-
-type ContextFields<T> = { readonly [K in keyof T]: Field<T[K]> };
-type IsRequired<T, K extends keyof T> = Record<never, never> extends Pick<T, K> ? false : true;
-type ResultFields<T> = {
-  readonly [K in keyof T]-?: ResultField<Exclude<T[K], undefined>, IsRequired<T, K>>;
-};
 
 type ResultRow<R> = [R] extends [void]
   ? { readonly form: 'none' }
@@ -65,79 +59,6 @@ export interface PointRow {
     | { readonly form: 'whole'; readonly says: string };
   readonly onFailure: readonly OnFailure[];
 }
-
-const base = {
-  signal: {
-    type: 'AbortSignal',
-    says: 'aborted when the operation is interrupted or has failed, or at the timeout',
-  },
-  log: { type: 'Logger', says: 'where the hook says what it does' },
-} as const satisfies ContextFields<BaseContext>;
-
-const bundle = {
-  bundle: { type: 'path', says: 'where the bundle is, or will be' },
-  rootfs: {
-    type: 'path',
-    says: 'the root filesystem now: while unpacking, inside a private staging directory',
-  },
-  map: { type: 'map', says: 'how owners in layers become owners on disk' },
-} as const satisfies Own<BundleContext, BaseContext>;
-
-const image = {
-  layout: { type: 'path', says: 'the image layout' },
-  reference: { type: 'string', says: 'the tag' },
-  manifest: { type: 'manifest', says: 'the manifest, whole' },
-  manifestDescriptor: { type: 'descriptor', says: 'the descriptor of the manifest' },
-  config: { type: 'image config', says: 'the image config, whole' },
-  configDescriptor: { type: 'descriptor', says: 'the descriptor of the image config' },
-} as const satisfies Own<ImageContext, BundleContext>;
-
-const layer = {
-  index: { type: 'integer', says: 'which layer; 0 is the lowest' },
-  descriptor: { type: 'descriptor', says: 'the descriptor of the layer' },
-  diffID: { type: 'digest', says: 'digest of the uncompressed layer' },
-  chainID: { type: 'digest', says: 'names this layer on top of all below it; image-spec config.md' },
-  lowerChainIDs: { type: 'digests', says: 'chainIDs of the layers below, lowest first' },
-  chainIDs: { type: 'digests', says: 'chainIDs of all layers of the image, lowest first' },
-  blob: { type: 'path', says: 'the blob of the layer in the layout' },
-  keepDirlinks: {
-    type: 'boolean',
-    says: 'whether a symlink to a directory stays when the layer has a directory in its place',
-  },
-} as const satisfies Own<LayerContext, ImageContext>;
-
-const snapshotLayer = {
-  chainID: { type: 'digest', says: 'names the layer on top of all below it; image-spec config.md' },
-  diffID: {
-    type: 'digest or null',
-    says: 'digest of the uncompressed layer, where labels or the layers below prove it',
-  },
-  lowerChainIDs: {
-    type: 'digests or null',
-    says: 'chainIDs of the layers below, lowest first; null where not all are known, as with parallel unpack',
-  },
-  client: { type: 'string', says: 'whose snapshot it is to be; each containerd has a name of its own' },
-  key: { type: 'string', says: 'key of the snapshot: namespace, number, and what containerd calls it' },
-  parent: { type: 'string', says: 'name of the snapshot below, or empty' },
-  labels: {
-    type: 'labels',
-    says: 'all that containerd sent; annotations of the image are among them',
-  },
-  lowerdirs: {
-    type: 'paths',
-    says: 'directories of the layers below, highest first, not to be written; empty with parallel unpack',
-  },
-} as const satisfies Own<SnapshotLayerContext, BaseContext>;
-
-type Own<T, Parent> = ContextFields<Omit<T, keyof Parent>>;
-
-/** Fields that the contexts of several points share, each group on top of those before it. */
-export const contextGroups: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
-  common: base,
-  bundle,
-  image,
-  layer,
-};
 
 const ofImage = { ...base, ...bundle, ...image };
 const ofLayer = { ...ofImage, ...layer };
@@ -320,7 +241,6 @@ export const points = {
           type: 'path',
           says: 'directory to fill; empty, its own mode, owner and times are the root directory of the layer',
         },
-        overlayXattr: { type: 'overlay xattr', says: 'where mounts will read the attributes of overlayfs' },
       } as const satisfies Own<SnapshotSkipContext, SnapshotLayerContext>),
     },
     result: {
@@ -329,6 +249,20 @@ export const points = {
         skip: { type: 'boolean', required: true, says: 'true: `target` is the layer, as overlayfs wants it' },
       },
     },
+    onFailure: ['abort', 'continue'],
+  },
+  'snapshot.ociv1.layer.post-extract': {
+    kind: 'every',
+    called: 'containerd has extracted and committed a layer; in the background, one layer after the other',
+    says: 'Keep the layer elsewhere. Not called for a layer that the store had or that a hook has put there. A failure is only logged; with `"abort"` the hooks after it are not called.',
+    context: {
+      ...base,
+      ...snapshotLayer,
+      ...({
+        source: { type: 'path', says: 'the directory of the layer, as overlayfs has it, not to be written' },
+      } as const satisfies Own<SnapshotExtractedContext, SnapshotLayerContext>),
+    },
+    result: { form: 'none' },
     onFailure: ['abort', 'continue'],
   },
   'runtime.ociv1.container.poststop-archive': {

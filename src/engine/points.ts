@@ -99,7 +99,7 @@ export interface RefreshContext extends ImageContext {
 
 export type RemoveContext = BundleContext;
 
-/** A layer that a containerd wants to have in the layer store. Of it no more is known than containerd says. */
+/** A layer of a containerd, of which no more is known than that says. */
 export interface SnapshotLayerContext extends BaseContext {
   /** the layer, on top of all below it: what the label `containerd.io/snapshot.ref` says */
   chainID: Digest;
@@ -107,23 +107,28 @@ export interface SnapshotLayerContext extends BaseContext {
   diffID: Digest | null;
   /** chainIDs of the layers below, lowest first; null where they are not all known, as with parallel unpack */
   lowerChainIDs: Digest[] | null;
-  /** whose snapshot it is to be: each containerd has a name of its own */
+  /** whose snapshot it is: each containerd has a name of its own */
   client: string;
-  /** key of the snapshot: namespace, number, and what containerd calls it */
+  /** key or name of the snapshot: namespace, number, and what containerd calls it */
   key: string;
   /** name of the snapshot below it, or '' */
   parent: string;
   /** all that containerd sent; annotations of the image are among them */
   labels: Record<string, string>;
-  /** directories of the layers below, highest first, which are not to be written; empty with parallel unpack */
+  /** directories of the layers below, highest first, which are not to be written; empty where these are not known */
   lowerdirs: string[];
+  /** the namespace that overlayfs reads its attributes from */
+  overlayXattr: OverlayXattr;
+}
+
+export interface SnapshotExtractedContext extends SnapshotLayerContext {
+  /** the layer, as overlayfs has it, which is not to be written */
+  source: string;
 }
 
 export interface SnapshotSkipContext extends SnapshotLayerContext {
   /** directory to fill: empty, with the attributes of the root directory of the layers below, where these are known */
   target: string;
-  /** the namespace that overlayfs will read its attributes from */
-  overlayXattr: OverlayXattr;
 }
 
 export interface PoststopContext extends BaseContext {
@@ -208,6 +213,7 @@ export interface LifecyclePoints {
   'bundle.ociv1.umount': { kind: 'first'; context: BundleContext; result: void };
   'bundle.ociv1.remove': { kind: 'every'; context: RemoveContext; result: void };
   'snapshot.ociv1.layer.try-skip': { kind: 'first'; context: SnapshotSkipContext; result: TrySkipResult };
+  'snapshot.ociv1.layer.post-extract': { kind: 'every'; context: SnapshotExtractedContext; result: void };
   'runtime.ociv1.container.poststop-archive': {
     kind: 'first';
     context: PoststopContext;

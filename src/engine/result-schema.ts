@@ -1,4 +1,5 @@
-import { pointRow, type ResultField } from './point-table.js';
+import type { ResultField } from './point-fields.js';
+import { pointRow } from './point-table.js';
 import type { PointName, PointResult } from './points.js';
 import { typeWords } from './words.js';
 

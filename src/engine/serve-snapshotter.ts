@@ -2,8 +2,8 @@ import * as service from '../snapshot/service/index.js';
 import { type Logger, silentLogger } from './log.js';
 import type { Hooks } from './points.js';
 
-export interface ServeOptions extends Omit<service.ServeOptions, 'provide'> {
-  /** function hooks; a snapshotter asks those at `snapshot.ociv1.layer.try-skip` */
+export interface ServeOptions extends Omit<service.ServeOptions, keyof service.LayerHookOptions> {
+  /** function hooks; a snapshotter calls those at `snapshot.` points */
   hooks?: Hooks | undefined;
   /** where hooks say what they do */
   log?: Logger | undefined;
@@ -21,9 +21,9 @@ export async function serveSnapshotter({
   ...options
 }: ServeOptions): Promise<service.SnapshotService> {
   if (hooks === undefined) return service.serveSnapshotter(options);
-  const { layerProvider } = await import('./provide-layer.js');
+  const { snapshotHooks } = await import('./snapshot-hooks.js');
   return service.serveSnapshotter({
     ...options,
-    provide: layerProvider([{ owner: 'function', hooks }], log),
+    ...snapshotHooks([{ owner: 'function', hooks }], log),
   });
 }

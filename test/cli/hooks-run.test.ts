@@ -37,7 +37,7 @@ test('hooks list shows who is asked at each point, in order', (t) => {
   t.regex(lines[at + 1] as string, /^ +driver copy$/);
   const json = JSON.parse(hooks('list', '--json', '--hooks', file).stdout);
   t.like(json, { file, driver: 'copy' });
-  t.is(json.points.length, 12);
+  t.is(json.points.length, 13);
   t.is(json.points[5].handlers[1].owner, 'driver copy');
 });
 

@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../../config/types.js';
 import type { Logger } from '../../engine/log.js';
-import type { ProvideLayer } from '../../snapshot/service/index.js';
+import type { LayerHookOptions } from '../../snapshot/service/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { callLogger } from '../log-calls.js';
@@ -9,8 +9,8 @@ export default defineCommand({
   usage: '--address SOCKET',
   description: `Serves the layer store to containerd as a proxy snapshotter, until SIGTERM or SIGINT.
 What layerhook has unpacked, containerd need not unpack again, and the reverse.
-Hooks of hooks.toml at snapshot.ociv1.layer.try-skip are asked for layers that the
-store has not. hooks.toml is read at the start.
+Hooks of hooks.toml are asked for layers that the store has not, and told of those
+that containerd has extracted. hooks.toml is read at the start.
 docs/snapshotter.md says what to write into containerd's config.toml.`,
   arguments: [],
   options: {
@@ -41,7 +41,7 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
       address: options.address,
       client: options.client ?? 'containerd',
       parallelUnpack: options['parallel-unpack'],
-      provide: await providerOf(config, context.log),
+      ...(await hooksOf(config, context.log)),
       answered: (call) => {
         metrics.record(call);
         logCall(call);
@@ -68,11 +68,12 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
   },
 });
 
-/** Who is asked for layers; nothing that asks is loaded where nobody is. */
-async function providerOf(config: LoadedConfig | null, log: Logger): Promise<ProvideLayer | undefined> {
-  if (!config?.sources.some(({ hooks }) => 'snapshot.ociv1.layer.try-skip' in hooks)) return undefined;
-  const { layerProvider } = await import('../../engine/provide-layer.js');
-  return layerProvider(config.sources, log);
+/** Who is asked for layers, and told of them; nothing that does so is loaded where nobody is. */
+async function hooksOf(config: LoadedConfig | null, log: Logger): Promise<LayerHookOptions> {
+  const points = config?.sources.flatMap(({ hooks }) => Object.keys(hooks)) ?? [];
+  if (config === null || !points.some((point) => point.startsWith('snapshot.'))) return {};
+  const { snapshotHooks } = await import('../../engine/snapshot-hooks.js');
+  return snapshotHooks(config.sources, log);
 }
 
 async function untilSignal({ signal, log }: CommandContext): Promise<void> {

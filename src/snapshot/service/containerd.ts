@@ -12,8 +12,8 @@ import type {
   Store,
   Usage,
 } from '../types.js';
+import type { LayerHooks } from './layer-hooks.js';
 import { asOverlay, isExtraction, mapOwner, mappingOptions } from './mounts.js';
-import type { LayerPrepare, ProvideLayer } from './provide.js';
 import { commitStaged, holdOf, isHold, stagedLayer, stagedMounts, stageLayer } from './staged.js';
 
 export interface ContainerdOptions {
@@ -22,16 +22,6 @@ export interface ContainerdOptions {
    * parent at commit.
    */
   parallelUnpack?: boolean;
-  /** asked for a layer that containerd wants and the store has not; default: nobody is */
-  provide?: ProvideLayer | undefined;
-}
-
-/** What the service has for a {@link ContainerdStore}. */
-export interface Surroundings {
-  /** aborted when the service ends: layers are not waited for any more */
-  stop?: AbortSignal;
-  /** told when a layer has come into the store by itself */
-  provided?: () => void;
 }
 
 const never = new AbortController().signal;
@@ -45,22 +35,12 @@ const never = new AbortController().signal;
 export class ContainerdStore implements Snapshotter {
   readonly #store: Store;
   readonly #parallelUnpack: boolean;
-  readonly #provide: ProvideLayer | undefined;
-  readonly #stop: AbortSignal;
-  readonly #provided: () => void;
-  /** layers that are being put into the store */
-  readonly #asking = new Set<Promise<boolean>>();
+  readonly #hooks: LayerHooks | undefined;
 
-  constructor(
-    store: Store,
-    { parallelUnpack = false, provide }: ContainerdOptions = {},
-    { stop = never, provided = () => {} }: Surroundings = {},
-  ) {
+  constructor(store: Store, { parallelUnpack = false }: ContainerdOptions = {}, hooks?: LayerHooks) {
     this.#store = store;
     this.#parallelUnpack = parallelUnpack;
-    this.#provide = provide;
-    this.#stop = stop;
-    this.#provided = provided;
+    this.#hooks = hooks;
   }
 
   stat(name: string): Promise<Info> {
@@ -88,7 +68,9 @@ export class ContainerdStore implements Snapshotter {
   ): Promise<Mount[]> {
     const layer = wantedLayer(labels);
     if (layer !== undefined) {
-      const take = (name: string) => this.#take(name, { layer, key, parent, labels, signal });
+      const take = async (name: string) =>
+        (await this.#store.adopt(name, layer, parent)) ||
+        ((await this.#hooks?.provide(name, layer, { key, parent, labels, signal })) ?? false);
       if (this.#parallelUnpack) {
         if (await stageLayer(this.#store, key, layer, labels, parent, take))
           return stagedMounts(this.#store, key);
@@ -108,8 +90,10 @@ export class ContainerdStore implements Snapshotter {
 
   async commit(name: string, key: string, options: CommitOptions = {}): Promise<void> {
     const layer = stagedLayer((await this.#store.stat(key)).labels);
-    if (layer === undefined) await this.#store.commit(name, key, options);
-    else await commitStaged(this.#store, name, key, layer, options);
+    if (layer !== undefined) return commitStaged(this.#store, name, key, layer, options);
+    await this.#store.commit(name, key, options);
+    const extracted = wantedLayer(options.labels ?? {});
+    if (extracted !== undefined) this.#hooks?.committed(name, extracted, options.labels!);
   }
 
   async remove(name: string): Promise<void> {
@@ -130,39 +114,12 @@ export class ContainerdStore implements Snapshotter {
     return this.#store.close();
   }
 
-  /** Waits until no layer is being put into the store. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#asking);
-  }
-
   /** Whether containerd finds the layer, on top of the parent, when it walks. */
   async #isThere(layer: LayerIdentity, parent: string): Promise<boolean> {
     for await (const info of this.walk()) {
       if (isWanted(info, layer, parent) && (await this.#store.untrusted(info.name)).length === 0) return true;
     }
     return false;
-  }
-
-  /** Gives the layer a name, if the store has it, or gets it. */
-  async #take(name: string, prepare: LayerPrepare): Promise<boolean> {
-    if (await this.#store.adopt(name, prepare.layer, prepare.parent)) return true;
-    if (this.#provide === undefined) return false;
-    const asking = this.#ask(name, prepare, this.#provide);
-    this.#asking.add(asking);
-    try {
-      return await asking;
-    } finally {
-      this.#asking.delete(asking);
-    }
-  }
-
-  async #ask(name: string, prepare: LayerPrepare, provide: ProvideLayer): Promise<boolean> {
-    const { askFor } = await import('./provide.js');
-    const signal = AbortSignal.any([prepare.signal, this.#stop]);
-    const how = { provide, parallel: this.#parallelUnpack };
-    if (!(await askFor(this.#store, name, { ...prepare, signal }, how))) return false;
-    this.#provided();
-    return true;
   }
 
   #adapt(
@@ -191,7 +148,7 @@ function isWanted({ kind, labels, parent }: Info, { chainID }: LayerIdentity, be
   return kind === 'committed' && labels[REF_LABEL] === chainID && parent === below;
 }
 
-/** The layer that a prepare is for, if its label says so and its owners are not mapped. */
+/** The layer that a prepare or commit is for, if its label says so and its owners are not mapped. */
 function wantedLayer(labels: Record<string, string>): LayerIdentity | undefined {
   const chainID = labels[REF_LABEL];
   if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;

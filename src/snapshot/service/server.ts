@@ -11,6 +11,7 @@ import { type ContainerdOptions, ContainerdStore } from './containerd.js';
 import { Flusher } from './flusher.js';
 import { GuardedSnapshotter, type GuardOptions } from './guarded.js';
 import { type Answered, handlersOf } from './handlers.js';
+import { type LayerHookOptions, LayerHooks } from './layer-hooks.js';
 import { loadService } from './messages.js';
 import { listen } from './socket.js';
 import { removeDeadHolds } from './staged.js';
@@ -20,7 +21,7 @@ const FLUSH_DELAY = 1000;
 /** ms after which connections that are still open are cut when the service ends */
 const GRACE = 5000;
 
-export interface ServeOptions extends StoreOptions, ContainerdOptions, GuardOptions {
+export interface ServeOptions extends StoreOptions, ContainerdOptions, GuardOptions, LayerHookOptions {
   /** path of the unix socket; unused if systemd passes one */
   address: string;
   /** told of each call */
@@ -53,11 +54,9 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     const flusher = new Flusher(store, FLUSH_DELAY, flushFailed);
     // what a server that was killed has left
     flusher.committed();
-    const stop = new AbortController();
+    const hooks = new LayerHooks(store, options, () => flusher.committed());
     const grpc = new Server();
-    const provided = () => flusher.committed();
-    const containerd = new ContainerdStore(store, options, { stop: stop.signal, provided });
-    const snapshotter = new GuardedSnapshotter(containerd, store, options);
+    const snapshotter = new GuardedSnapshotter(new ContainerdStore(store, options, hooks), store, options);
     await snapshotter.scan();
     const handlers = handlersOf(snapshotter, (call) => {
       if (call.method === 'Commit' && call.error === undefined) flusher.committed();
@@ -71,8 +70,7 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     return {
       store,
       broken: () => snapshotter.broken(),
-      close: () =>
-        close({ sockets, open, connections, grpc, containerd, stop, flusher, store, unlock: unlock! }),
+      close: () => close({ sockets, open, connections, grpc, hooks, flusher, store, unlock: unlock! }),
     };
   } catch (error) {
     unlock?.();
@@ -103,16 +101,15 @@ interface Running {
   open: Set<Socket>;
   connections: ConnectionInjector;
   grpc: Server;
-  containerd: ContainerdStore;
-  stop: AbortController;
+  hooks: LayerHooks;
   flusher: Flusher;
   store: Store;
   unlock: Unlock;
 }
 
 async function close(running: Running): Promise<void> {
-  const { sockets, open, connections, grpc, containerd, stop, flusher, store, unlock } = running;
-  stop.abort(new LayerhookError('ABORTED', { what: 'the snapshotter' }));
+  const { sockets, open, connections, grpc, hooks, flusher, store, unlock } = running;
+  hooks.stop();
   const closed = once(sockets, 'close');
   sockets.close();
   // tells clients, and ends each connection when its calls are answered
@@ -123,7 +120,7 @@ async function close(running: Running): Promise<void> {
   await closed;
   clearTimeout(cut);
   grpc.forceShutdown();
-  await containerd.settled();
+  await hooks.settled();
   await flusher.close();
   await store.close();
   unlock();

@@ -3,13 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { encodeContext } from '../../../src/config/context-json.js';
 import { sampleContext } from '../../../src/config/sample.js';
-import {
-  contextGroups,
-  type Field,
-  type PointRow,
-  pointNames,
-  pointRow,
-} from '../../../src/engine/point-table.js';
+import { contextGroups, type Field } from '../../../src/engine/point-fields.js';
+import { type PointRow, pointNames, pointRow } from '../../../src/engine/point-table.js';
 import { typeWords } from '../../../src/engine/words.js';
 
 const begin = '<!-- from src/engine/point-table.ts: node dist/test/engine/points/docs.js -->';

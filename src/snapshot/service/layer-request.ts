@@ -4,19 +4,19 @@ import type { Digest } from '../../image/types.js';
 import type { OverlayXattr } from '../../layer/types.js';
 import { diffIDOf, PARENT_LABEL, REF_LABEL } from '../labels.js';
 import { isInUserNamespace } from '../mounts.js';
-import type { LayerFilling, LayerIdentity, Store } from '../types.js';
+import type { LayerFilling, Store } from '../types.js';
 
-/** A layer that containerd wants and the store has not. */
-export interface LayerRequest extends LayerFilling {
+/** What is known of a layer of containerd's. */
+export interface ContainerdLayer {
   /** the layer, on top of all below it */
   chainID: Digest;
   /** digest of the uncompressed layer; null where neither the labels nor the layers below prove it */
   diffID: Digest | null;
   /** chainIDs of the layers below, lowest first; null where they are not all known */
   lowerChainIDs: Digest[] | null;
-  /** whose snapshot it is to be */
+  /** whose snapshot it is */
   client: string;
-  /** key of the snapshot: namespace, number, and what containerd calls it */
+  /** key or name of the snapshot: namespace, number, and what containerd calls it */
   key: string;
   /** name of the snapshot below it, or '' */
   parent: string;
@@ -24,10 +24,19 @@ export interface LayerRequest extends LayerFilling {
   labels: Record<string, string>;
   /** directories of the layers below, highest first */
   lowerdirs: string[];
-  /** the namespace that overlayfs will read its attributes from */
+  /** the namespace that overlayfs reads its attributes from */
   overlayXattr: OverlayXattr;
   /** aborted when containerd does not want it any more, or the service ends */
   signal: AbortSignal;
+}
+
+/** A layer that containerd wants and the store has not. */
+export type LayerRequest = ContainerdLayer & LayerFilling;
+
+/** A layer that containerd has extracted. */
+export interface ExtractedLayer extends ContainerdLayer {
+  /** its directory */
+  source: string;
 }
 
 /**
@@ -38,54 +47,40 @@ export interface LayerRequest extends LayerFilling {
  */
 export type ProvideLayer = (request: LayerRequest) => Promise<boolean>;
 
-/** A prepare that is for a layer. */
-export interface LayerPrepare {
-  layer: LayerIdentity;
+/** What containerd says of a layer when it prepares or commits it. */
+export interface LayerWords {
   key: string;
   parent: string;
   labels: Record<string, string>;
   signal: AbortSignal;
+  /** the layer may have a parent that is not known yet */
+  mayHaveParent: boolean;
 }
 
-/**
- * Asks for a layer that the store does not have, and gives it a name.
- *
- * @param parallel the parent is not known yet, though the layer has one
- * @returns false if nobody has it
- * @throws LayerhookError as Store's `provide`
- */
-export async function askFor(
+/** What is known of a layer; undefined if its chainID is none. @throws LayerhookError SNAPSHOT_NOT_FOUND for the parent */
+export async function describeLayer(
   store: Store,
-  name: string,
-  { layer, key, parent, labels, signal }: LayerPrepare,
-  { provide, parallel }: { provide: ProvideLayer; parallel: boolean },
-): Promise<boolean> {
-  const { chainID } = layer;
-  if (!isDigest(chainID)) return false;
-  const lowerChainIDs = await chainBelow(store, parent, parallel);
-  const diffID = provenDiffID(chainID, labels, lowerChainIDs);
-  const known = {
+  { mayHaveParent, ...words }: LayerWords,
+): Promise<ContainerdLayer | undefined> {
+  const { labels, parent } = words;
+  const chainID = labels[REF_LABEL] ?? '';
+  if (!isDigest(chainID)) return undefined;
+  const below = mayHaveParent && parent === '' ? null : await chainOf(store, parent);
+  const diffID = provenDiffID(chainID, labels, below);
+  return {
+    ...words,
     chainID,
     diffID,
-    // with parallel unpack a diffID that is the chainID tells the lowest layer
-    lowerChainIDs: lowerChainIDs ?? (diffID === chainID ? [] : null),
+    // a diffID that is the chainID tells the lowest layer
+    lowerChainIDs: below ?? (diffID === chainID ? [] : null),
     client: store.client,
-    key,
-    parent,
-    labels,
     lowerdirs: parent === '' ? [] : await store.lowerdirs(parent),
-    overlayXattr: isInUserNamespace() ? ('user' as const) : ('trusted' as const),
-    signal,
+    overlayXattr: isInUserNamespace() ? 'user' : 'trusted',
   };
-  return store.provide(name, { ...layer, diffID: diffID ?? '' }, parent, {
-    signal,
-    fill: (filling) => provide({ ...known, fresh: () => filling.fresh(), check: () => filling.check() }),
-  });
 }
 
 /** chainIDs of a snapshot and of all below it, lowest first, as their labels say; null if one does not. */
-async function chainBelow(store: Store, name: string, parallel: boolean): Promise<Digest[] | null> {
-  if (parallel && name === '') return null;
+async function chainOf(store: Store, name: string): Promise<Digest[] | null> {
   const chain: Digest[] = [];
   for (let at = name; at !== ''; ) {
     const { labels, parent } = await store.stat(at);

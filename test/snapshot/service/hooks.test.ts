@@ -1,11 +1,10 @@
-/** Layers that hooks put into the store, when a containerd wants them. */
+/** Hooks that put layers into the store when a containerd wants them. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,101 +13,26 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import test, { type ExecutionContext } from 'ava';
-import type { HookSource } from '../../../src/engine/dispatch.js';
-import { silentLogger } from '../../../src/engine/log.js';
+import test from 'ava';
 import { declined, type Hook, type SnapshotSkipContext } from '../../../src/engine/points.js';
-import { layerProvider } from '../../../src/engine/provide-layer.js';
-import { chainIDs } from '../../../src/image/chain.js';
-import { digestOf } from '../../../src/image/digest.js';
-import { openStore } from '../../../src/snapshot/index.js';
-import * as service from '../../../src/snapshot/service/index.js';
-import type { Info, LayerIdentity, Snapshotter, Store } from '../../../src/snapshot/types.js';
-import { connectSnapshotter, serveSnapshotter } from '../../../src/snapshotter.js';
+import type { LayerIdentity } from '../../../src/snapshot/types.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { nothingBelow } from '../helpers.js';
-
-const POINT = 'snapshot.ociv1.layer.try-skip';
-const REF = 'containerd.io/snapshot.ref';
-const diffIDs = ['a', 'b'].map((name) => digestOf(name));
-const [a, b] = chainIDs(diffIDs).map(
-  (chainID, at): LayerIdentity => ({ chainID, diffID: diffIDs[at]!, map: '' }),
-) as [LayerIdentity, LayerIdentity];
-
-interface Served {
-  containerd: Snapshotter;
-  /** the command line's */
-  store: Store;
-  root: string;
-  close(): Promise<void>;
-}
-
-/** @param hooks one function, or several with what they do when they fail */
-async function serve(
-  t: ExecutionContext<unknown>,
-  hooks: Hook<typeof POINT> | HookSource[],
-  { parallelUnpack = false } = {},
-): Promise<Served> {
-  const dir = mkdtempSync(join(tmpdir(t), 'served-'));
-  const [root, address] = [join(dir, 'store'), join(dir, 'socket')];
-  const options = { root, address, parallelUnpack };
-  const served = Array.isArray(hooks)
-    ? await service.serveSnapshotter({ ...options, provide: layerProvider(hooks, silentLogger) })
-    : await serveSnapshotter({ ...options, hooks: { [POINT]: hooks } });
-  const containerd = connectSnapshotter(address);
-  const store = await openStore({ root });
-  let closing: Promise<void> | undefined;
-  const close = () => (closing ??= served.close());
-  t.teardown(async () => {
-    await containerd.close();
-    await close();
-    await store.close();
-  });
-  return { containerd, store, root, close };
-}
-
-/** Prepares a layer as containerd does. */
-function prepare(
-  { containerd }: Served,
-  { chainID }: LayerIdentity,
-  parent = '',
-  { number = 1, labels = {}, signal }: { number?: number; labels?: object; signal?: AbortSignal } = {},
-) {
-  const all = { [REF]: chainID, ...labels };
-  return containerd.prepare(`ns/${number}/extract-1 ${chainID}`, parent, {
-    labels: all,
-    ...(signal && { signal }),
-  });
-}
-
-async function found({ containerd }: Served, { chainID }: LayerIdentity, parent = ''): Promise<Info[]> {
-  const infos: Info[] = [];
-  const filter = `labels."${REF}"==${chainID},parent=="${parent}"`;
-  for await (const info of containerd.walk([filter])) infos.push(info);
-  return infos;
-}
-
-const exists = { code: 'SNAPSHOT_EXISTS' };
-
-/** Puts a file into a layer. */
-const fill: Hook<typeof POINT> = ({ target, chainID }) => {
-  writeFileSync(join(target, 'file'), chainID);
-  return { skip: true };
-};
-
-function write(directory: string, name: string): void {
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, name), 'x');
-}
-
-/** Nothing is left but what the store had before, on disk and in its metadata. */
-async function isEmpty(t: ExecutionContext<unknown>, { store, root }: Served): Promise<void> {
-  t.deepEqual(await store.list(), []);
-  for (const name of ['snapshots', 'removed']) t.deepEqual(readdirSync(join(root, name)), [], name);
-  const locks = readdirSync(join(root, 'locks')).filter((name) => name.startsWith('layer-'));
-  t.deepEqual(locks, []);
-}
+import {
+  a,
+  b,
+  exists,
+  fill,
+  found,
+  isEmpty,
+  POINT,
+  prepare,
+  REF,
+  type Served,
+  serve,
+  write,
+} from './served.js';
 
 test('a layer that a hook has put there is there, on top of those below', async (t) => {
   const contexts: SnapshotSkipContext[] = [];

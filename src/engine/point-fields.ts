@@ -1,0 +1,103 @@
+import type {
+  BaseContext,
+  BundleContext,
+  ImageContext,
+  LayerContext,
+  SnapshotLayerContext,
+} from './points.js';
+import type { TypeWord, WordFor } from './words.js';
+
+/** One field of a context: the word for its type (words.ts) and what it is. */
+export interface Field<T = never> {
+  readonly type: [T] extends [never] ? TypeWord : WordFor<T>;
+  readonly says: string;
+}
+
+/** One field of a result; optional ones have a default that `says` names. */
+export interface ResultField<T = never, Required extends boolean = boolean> extends Field<T> {
+  readonly required: Required;
+}
+
+export type ContextFields<T> = { readonly [K in keyof T]: Field<T[K]> };
+type IsRequired<T, K extends keyof T> = Record<never, never> extends Pick<T, K> ? false : true;
+export type ResultFields<T> = {
+  readonly [K in keyof T]-?: ResultField<Exclude<T[K], undefined>, IsRequired<T, K>>;
+};
+
+export const base = {
+  signal: {
+    type: 'AbortSignal',
+    says: 'aborted when the operation is interrupted or has failed, or at the timeout',
+  },
+  log: { type: 'Logger', says: 'where the hook says what it does' },
+} as const satisfies ContextFields<BaseContext>;
+
+export const bundle = {
+  bundle: { type: 'path', says: 'where the bundle is, or will be' },
+  rootfs: {
+    type: 'path',
+    says: 'the root filesystem now: while unpacking, inside a private staging directory',
+  },
+  map: { type: 'map', says: 'how owners in layers become owners on disk' },
+} as const satisfies Own<BundleContext, BaseContext>;
+
+export const image = {
+  layout: { type: 'path', says: 'the image layout' },
+  reference: { type: 'string', says: 'the tag' },
+  manifest: { type: 'manifest', says: 'the manifest, whole' },
+  manifestDescriptor: { type: 'descriptor', says: 'the descriptor of the manifest' },
+  config: { type: 'image config', says: 'the image config, whole' },
+  configDescriptor: { type: 'descriptor', says: 'the descriptor of the image config' },
+} as const satisfies Own<ImageContext, BundleContext>;
+
+export const layer = {
+  index: { type: 'integer', says: 'which layer; 0 is the lowest' },
+  descriptor: { type: 'descriptor', says: 'the descriptor of the layer' },
+  diffID: { type: 'digest', says: 'digest of the uncompressed layer' },
+  chainID: { type: 'digest', says: 'names this layer on top of all below it; image-spec config.md' },
+  lowerChainIDs: { type: 'digests', says: 'chainIDs of the layers below, lowest first' },
+  chainIDs: { type: 'digests', says: 'chainIDs of all layers of the image, lowest first' },
+  blob: { type: 'path', says: 'the blob of the layer in the layout' },
+  keepDirlinks: {
+    type: 'boolean',
+    says: 'whether a symlink to a directory stays when the layer has a directory in its place',
+  },
+} as const satisfies Own<LayerContext, ImageContext>;
+
+export const snapshotLayer = {
+  chainID: { type: 'digest', says: 'names the layer on top of all below it; image-spec config.md' },
+  diffID: {
+    type: 'digest or null',
+    says: 'digest of the uncompressed layer, where labels or the layers below prove it',
+  },
+  lowerChainIDs: {
+    type: 'digests or null',
+    says: 'chainIDs of the layers below, lowest first; null where not all are known, as with parallel unpack',
+  },
+  client: { type: 'string', says: 'whose snapshot it is; each containerd has a name of its own' },
+  key: {
+    type: 'string',
+    says: 'key or name of the snapshot: namespace, number, and what containerd calls it',
+  },
+  parent: { type: 'string', says: 'name of the snapshot below, or empty' },
+  labels: {
+    type: 'labels',
+    says: 'all that containerd sent; annotations of the image are among them',
+  },
+  lowerdirs: {
+    type: 'paths',
+    says: 'directories of the layers below, highest first, not to be written; empty where these are not known',
+  },
+  overlayXattr: { type: 'overlay xattr', says: 'where mounts read the attributes of overlayfs' },
+} as const satisfies Own<SnapshotLayerContext, BaseContext>;
+
+/** The fields that a context has beyond those of another. */
+export type Own<T, Parent> = ContextFields<Omit<T, keyof Parent>>;
+
+/** Fields that the contexts of several points share, each group on top of those before it. */
+export const contextGroups: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
+  common: base,
+  bundle,
+  image,
+  layer,
+};

@@ -1,0 +1,46 @@
+import type { ExtractedLayer, LayerHookOptions, LayerRequest } from '../snapshot/service/index.js';
+import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
+import type { Logger } from './log.js';
+
+const SKIP = 'snapshot.ociv1.layer.try-skip';
+const POST = 'snapshot.ociv1.layer.post-extract';
+
+/**
+ * Hooks as a snapshotter calls them; nobody where there is no hook.
+ *
+ * @throws as createDispatcher
+ */
+export function snapshotHooks(sources: readonly HookSource[], log: Logger): LayerHookOptions {
+  const dispatcher = createDispatcher(sources, { log, signal: new AbortController().signal });
+  return {
+    ...(dispatcher.handles(SKIP) && { provide: (request) => provide(dispatcher, log, request) }),
+    ...(dispatcher.handles(POST) && { extracted: (layer) => tell(dispatcher, log, layer) }),
+  };
+}
+
+/** Each hook gets a directory of its own: what one has left that failed or declined is not another's. */
+async function provide(
+  dispatcher: Dispatcher,
+  log: Logger,
+  { fresh, check, ...layer }: LayerRequest,
+): Promise<boolean> {
+  const outcome = await dispatcher.first(
+    SKIP,
+    async () => ({ ...layer, target: await fresh() }),
+    async ({ skip }) => {
+      if (skip) await check();
+    },
+  );
+  if (!outcome.handled || !outcome.result.skip) return false;
+  log.info('layer provided', { chainID: layer.chainID, by: outcome.by });
+  return true;
+}
+
+async function tell(dispatcher: Dispatcher, log: Logger, layer: ExtractedLayer): Promise<void> {
+  try {
+    await dispatcher.every(POST, { ...layer });
+  } catch (error) {
+    // nobody waits for it
+    log.warn(error instanceof Error ? error.message : String(error));
+  }
+}

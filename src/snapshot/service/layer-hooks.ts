@@ -1,0 +1,118 @@
+import { LayerhookError } from '../../errors/index.js';
+import type { LayerIdentity, Store } from '../types.js';
+import { describeLayer, type ExtractedLayer, type LayerWords, type ProvideLayer } from './layer-request.js';
+import { holdOf } from './staged.js';
+
+/** Who is asked for layers, and who is told of them. */
+export interface LayerHookOptions {
+  /** asked for a layer that containerd wants and the store has not; default: nobody is */
+  provide?: ProvideLayer | undefined;
+  /** told of each layer that containerd has extracted, one after the other, in the background; must not throw */
+  extracted?: ((layer: ExtractedLayer) => Promise<void>) | undefined;
+}
+
+type Words = Omit<LayerWords, 'mayHaveParent'>;
+
+/** Calls hooks for the layers of one containerd. */
+export class LayerHooks {
+  readonly #store: Store;
+  readonly #options: LayerHookOptions;
+  readonly #mayHaveParent: boolean;
+  readonly #provided: () => void;
+  readonly #stop = new AbortController();
+  readonly #asking = new Set<Promise<boolean>>();
+  /** what is told, in the order of the commits */
+  #telling: Promise<void> = Promise.resolve();
+
+  /**
+   * @param parallelUnpack layers are prepared without their parents
+   * @param provided told when a layer has come into the store
+   */
+  constructor(
+    store: Store,
+    { parallelUnpack = false, ...options }: LayerHookOptions & { parallelUnpack?: boolean },
+    provided: () => void,
+  ) {
+    this.#store = store;
+    this.#options = options;
+    this.#mayHaveParent = parallelUnpack;
+    this.#provided = provided;
+  }
+
+  /**
+   * Asks for a layer that the store does not have, and gives it a name.
+   *
+   * @returns false if nobody has it
+   * @throws LayerhookError as Store's `provide`
+   */
+  async provide(name: string, layer: LayerIdentity, words: Words): Promise<boolean> {
+    const { provide } = this.#options;
+    if (provide === undefined) return false;
+    const asking = this.#ask(name, layer, words, provide);
+    this.#asking.add(asking);
+    try {
+      return await asking;
+    } finally {
+      this.#asking.delete(asking);
+    }
+  }
+
+  /** containerd has extracted a layer, and committed it as `name`: it is told of in its turn, if it is still there then. */
+  committed(name: string, layer: LayerIdentity, labels: Record<string, string>): void {
+    const { extracted } = this.#options;
+    if (extracted === undefined) return;
+    const tell = () => this.#tell(name, layer, labels, extracted);
+    // the layer is whole whatever becomes of this
+    this.#telling = this.#telling.then(tell).catch(() => {});
+  }
+
+  /** Interrupts what is under way. */
+  stop(): void {
+    this.#stop.abort(new LayerhookError('ABORTED', { what: 'the snapshotter' }));
+  }
+
+  /** Waits until nothing is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#asking);
+    await this.#telling;
+  }
+
+  async #tell(
+    name: string,
+    layer: LayerIdentity,
+    labels: Record<string, string>,
+    extracted: NonNullable<LayerHookOptions['extracted']>,
+  ): Promise<void> {
+    const { signal } = this.#stop;
+    if (signal.aborted) return;
+    const { parent } = await this.#store.stat(name);
+    const known = await describeLayer(this.#store, {
+      key: name,
+      parent,
+      labels,
+      signal,
+      mayHaveParent: false,
+    });
+    // nobody frees it meanwhile
+    const hold = holdOf(`told ${name}`);
+    if (known === undefined || !(await this.#store.adopt(hold, layer, ''))) return;
+    try {
+      await extracted({ ...known, source: await this.#store.directory(hold) });
+    } finally {
+      await this.#store.remove(hold);
+    }
+  }
+
+  async #ask(name: string, layer: LayerIdentity, words: Words, provide: ProvideLayer): Promise<boolean> {
+    const signal = AbortSignal.any([words.signal, this.#stop.signal]);
+    const known = await describeLayer(this.#store, { ...words, signal, mayHaveParent: this.#mayHaveParent });
+    if (known === undefined) return false;
+    const { parent, diffID } = known;
+    const isProvided = await this.#store.provide(name, { ...layer, diffID: diffID ?? '' }, parent, {
+      signal,
+      fill: (filling) => provide({ ...known, fresh: () => filling.fresh(), check: () => filling.check() }),
+    });
+    if (isProvided) this.#provided();
+    return isProvided;
+  }
+}
