@@ -35,7 +35,6 @@ export async function unpackImage(
     makeRootfs(staging.rootfs, map);
     const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
     writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
-    await threads.close();
     throwIfStopped(operation);
     await staging.publish();
     return {
@@ -83,6 +82,8 @@ async function fill(
   });
   const seen =
     layers.length > 0 && extracted.plain && rootfsPoints.every((point) => operation.onlyDriver(point));
+  // their end takes a while; whoever called waits for it
+  if (!(manifest && seen)) void threads.close();
   onProgress({ type: 'phase', name: 'assemble' });
   const assemble = async () => {
     await dispatcher.first('unpack.ociv1.bundle.assemble', context);

@@ -52,7 +52,6 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
     const { unpackImage } = await import('./unpack-image.js');
     return await unpackImage(options, image, operation, threads);
   } finally {
-    await threads.close();
-    await closeOperation(operation);
+    await Promise.all([threads.close(), closeOperation(operation)]);
   }
 }

@@ -9,7 +9,7 @@ export class UsageCounter {
   readonly usage: Usage = { size: 0, inodes: 0 };
   readonly #seen = new Set<bigint>();
 
-  add(stat: StatBuffer): void {
+  add(stat: Pick<StatBuffer, 'nlink' | 'isDirectory' | 'ino' | 'blocks'>): void {
     if (stat.nlink > 1 && !stat.isDirectory) {
       if (this.#seen.has(stat.ino)) return;
       this.#seen.add(stat.ino);

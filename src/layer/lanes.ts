@@ -26,11 +26,20 @@ export class Lane {
   }
 }
 
+/** What must wait for a lane before another one is worth its start: bytes of blobs, or layers. */
+const WORTH_BYTES = 1 << 20;
+const WORTH_LAYERS = 4;
+
+interface Waiting {
+  size: number;
+  give(lane: Lane): void;
+}
+
 /** As many lanes as there are cores, started when they are first needed, and given out again and again. */
 export class Lanes {
   readonly all: Lane[] = [];
   readonly #onWarning: (message: string) => void;
-  readonly #waiting: ((lane: Lane) => void)[] = [];
+  readonly #waiting: Waiting[] = [];
 
   constructor(onWarning: (message: string) => void) {
     this.#onWarning = onWarning;
@@ -42,18 +51,29 @@ export class Lanes {
     return idlest && (idlest.applier.load === 0 || !this.#mayAdd()) ? idlest : this.#add();
   }
 
-  /** One that nobody else takes until it is released; waits for it in turn. */
-  async take(): Promise<Lane> {
-    const free = this.all.find((lane) => !lane.taken) ?? (this.#mayAdd() ? this.#add() : null);
-    if (free === null) return new Promise((resolve) => this.#waiting.push(resolve));
-    free.taken = true;
-    return free;
+  /**
+   * One that nobody else takes until it is released; waits for it in turn.
+   *
+   * @param size bytes of the blob that it is for: for little, waiting is better than another lane
+   */
+  take(size: number): Promise<Lane> {
+    return new Promise((give) => {
+      this.#waiting.push({ size, give });
+      const free = this.all.find((lane) => !lane.taken) ?? (this.#isWorthMore() ? this.#add() : null);
+      if (free !== null) this.release(free);
+    });
   }
 
   release(lane: Lane): void {
     const next = this.#waiting.shift();
-    if (next) next(lane);
-    else lane.taken = false;
+    lane.taken = next !== undefined;
+    next?.give(lane);
+  }
+
+  #isWorthMore(): boolean {
+    if (!this.#mayAdd()) return false;
+    const bytes = this.#waiting.reduce((sum, { size }) => sum + size, 0);
+    return this.all.length === 0 || bytes >= WORTH_BYTES || this.#waiting.length >= WORTH_LAYERS;
   }
 
   async close(): Promise<void> {

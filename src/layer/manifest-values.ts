@@ -5,7 +5,7 @@ import type { StatBuffer } from '../system/stat.js';
 
 /** What umoci's manifests say of a file, from what was read of it. */
 export interface FileFacts {
-  stat: StatBuffer;
+  stat: Pick<StatBuffer, 'type' | 'uid' | 'gid' | 'mode' | 'nlink' | 'size' | 'mtimeSec'>;
   /** target of a symlink */
   link?: ByteString;
   /** as on disk */

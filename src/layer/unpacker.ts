@@ -84,7 +84,7 @@ export class LayerUnpacker {
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
     if (!options.alone) return this.#apply(source, target, options, this.#laneFor(options.track));
-    const lane = await this.#lanes.take();
+    const lane = await this.#lanes.take(source.size);
     try {
       throwIfAborted(this.#options.signal);
       if (options.track !== null) this.#laneOfTrack.set(options.track, lane);

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFi
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
-import { create, umociKeywords } from 'mtree-ts';
+import { create, type Header, umociKeywords } from 'mtree-ts';
 import type { LayerSource } from '../../src/layer/types.js';
 import { type LayerOptions, LayerUnpacker } from '../../src/layer/unpacker.js';
 import { usageOf } from '../../src/snapshot/usage.js';
@@ -325,15 +325,44 @@ test('the manifest of what was extracted is that of a fresh walk', async (t) => 
   for (const source of sources) {
     await unpacker.apply(source, root, options);
     await unpacker.writeManifest('t', root, manifest, header);
-    const chunks: Buffer[] = [];
-    const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
-    create(root, (chunk) => chunks.push(chunk), { keywords: umociKeywords, header, xattrs });
-    t.deepEqual(
-      readFileSync(manifest, 'latin1').split('\n'),
-      Buffer.concat(chunks).toString('latin1').split('\n'),
-    );
+    t.deepEqual(readFileSync(manifest, 'latin1').split('\n'), freshWalk(root, header));
   }
 });
+
+test('so is the manifest of what was settled: of what no file system takes as it is, too', async (t) => {
+  const acl = Buffer.from('0200000001000700ffffffff04000500ffffffff20000500ffffffff', 'hex');
+  const odd: RawLayer = [
+    dir('setgid', { mode: 0o2755, gid: 7 }),
+    file('setgid/f', 'x', { mode: 0o6755 }),
+    dir('inherits', { xattrs: { 'system.posix_acl_default': acl } }),
+    file('inherits/f', 'x', { mode: 0o666 }),
+    file('old', 'x', { mtime: -5 }),
+    file('late', 'x', { mtime: 2 ** 33 }),
+    file('linked', 'x'),
+    { name: 'setgid/link', type: 'hardlink', linkname: 'linked' },
+    { name: 'before', type: 'hardlink', linkname: 'after' },
+    file('after', 'x'),
+    file('large', 'x'.repeat(70_000), { uid: 5 }),
+  ];
+  for (const layer of [varied[0]!, odd]) {
+    const { unpacker, sources, target } = bench(t, [layer]);
+    const root = target('root');
+    await unpacker.apply(sources[0]!, root, options);
+    writeFileSync(join(root, 'more'), 'm');
+    const header = { user: 'root', machine: 'm', tree: root, date: 'today' };
+    const usage = await unpacker.writeSettledManifest('t', root, `${root}.mtree`, header);
+    t.deepEqual(readFileSync(`${root}.mtree`, 'latin1').split('\n'), freshWalk(root, header));
+    t.deepEqual(usage, usageOf(root));
+  }
+});
+
+/** Lines of a manifest for which everything was read. */
+function freshWalk(root: string, header: Header): string[] {
+  const chunks: Buffer[] = [];
+  const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
+  create(root, (chunk) => chunks.push(chunk), { keywords: umociKeywords, header, xattrs });
+  return Buffer.concat(chunks).toString('latin1').split('\n');
+}
 
 test('gomtree finds no difference', async (t) => {
   const gomtree = findGomtree(t);

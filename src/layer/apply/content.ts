@@ -27,12 +27,12 @@ export class ContentWriter {
     if (first === null && size === 0) return this.empty();
     if (first?.length !== size) return this.#writePieces(fd, size, first, reader);
     writeAll(fd, first, null);
-    return this.#wanted ? this.#digests.add(hash('sha256', first, 'buffer')) : -1;
+    return this.#wanted ? this.#digests.add(hash('sha256', first, 'binary')) : -1;
   }
 
   /** Index of the digest of no content. */
   empty(): number {
-    return this.#wanted ? this.#digests.add(hash('sha256', '', 'buffer')) : -1;
+    return this.#wanted ? this.#digests.add(hash('sha256', '', 'binary')) : -1;
   }
 
   #writePieces(fd: number, size: number, first: Buffer | null, reader: TarReader): number {
@@ -48,7 +48,7 @@ export class ContentWriter {
       ftruncateSync(fd, size);
       addZeros(sha256, size - end);
     }
-    return sha256 === undefined ? -1 : this.#digests.add(sha256.digest());
+    return sha256 === undefined ? -1 : this.#digests.add(sha256.digest('binary'));
   }
 }
 

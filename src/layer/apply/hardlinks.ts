@@ -104,7 +104,9 @@ export class Hardlinks {
       return missing ? 0 : done;
     });
     if (missing) return undefined;
-    return node instanceof FileNode ? node : null;
+    if (!(node instanceof FileNode)) return null;
+    node.made = null;
+    return node;
   }
 
   #refuseDirectory(dir: DirectoryNode, name: ByteString): void {

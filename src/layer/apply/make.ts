@@ -2,14 +2,16 @@ import { fchmod, fchmodat, fchown, fchownat, futimens, utimensat } from '../../s
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E, isErrno, SystemError } from '../../system/errno.js';
 import { close, O, S, tryMkdirat, tryMknodat, tryOpenat, trySymlinkat } from '../../system/files.js';
+import { statFd } from '../../system/stat.js';
 import { hasXattrs, pathIn } from '../../system/xattr.js';
 import type { TarReader } from '../tar/index.js';
 import type { ApplyOptions, TarEntry } from '../types.js';
 import { ContentWriter } from './content.js';
+import { MadeFile } from './made-file.js';
 import { Owners } from './owners.js';
 import { remove } from './remove.js';
 import type { Target } from './target.js';
-import { DirectoryNode } from './tree.js';
+import { DirectoryNode, type FileNode } from './tree.js';
 import type { Warn, Xattrs } from './xattrs.js';
 
 const NEW_FILE = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
@@ -20,7 +22,9 @@ const specialTypes = { fifo: S.IFIFO, char: S.IFCHR, block: S.IFBLK } as const;
  * To set `user.` attributes takes permission to write, which only root has whatever the mode: others set them
  * before the mode. After it is better: an access list and the mode change each other; acl(5).
  */
-const asRoot = process.geteuid?.() === 0;
+const ownUid = process.geteuid?.();
+const asRoot = ownUid === 0;
+const ownGid = process.getegid?.();
 
 /** What a directory is that nothing in the layer describes. */
 const implicitDirectory = { name: '', uid: 0, gid: 0, mode: 0o755 };
@@ -47,6 +51,8 @@ export class Maker {
   readonly #owners: Owners;
   readonly #content: ContentWriter;
   readonly #given: MakerOptions;
+  /** what this process makes belongs to it; undefined: not known yet */
+  #isOwner: boolean | undefined;
   /** directories that no entry described when they were made, those above first */
   readonly implicit: DirectoryNode[] = [];
 
@@ -63,18 +69,35 @@ export class Maker {
     try {
       const digest = reader === null ? this.#content.empty() : this.#content.write(fd, entry, reader);
       if (dir.defaultAcl) this.#given.xattrs.clear(fd, entry.name);
-      this.#setOwner(fd, entry);
+      this.#giveTo(fd, entry, dir);
       this.#setXattrs(fd, entry, !asRoot);
       fchmod(fd, entry.mode, entry.name);
       this.#setXattrs(fd, entry, asRoot);
       const { sec, nsec } = entry.mtime;
       futimens(fd, sec, nsec, sec, nsec, entry.name);
       const node = this.#target.addFile(dir, name, digest);
-      // asked here, of an open file, and not by its path for the manifest
-      if (this.#given.digests) node.bare = !hasXattrs(fd);
+      if (this.#given.digests) this.#remember(node, fd, entry, dir);
     } finally {
       close(fd);
     }
+  }
+
+  /** Keeps of a file that was just made what a manifest needs. */
+  #remember(node: FileNode, fd: number, entry: TarEntry, dir: DirectoryNode): void {
+    const plain = !dir.defaultAcl && !this.#given.xattrs.needed(entry);
+    // asked here, of an open file, and not by its path for the manifest
+    node.bare = plain ? this.#isBareIn(dir, fd) : !hasXattrs(fd);
+    if (!node.bare || !plain || !asRoot || !this.#owners.settable) return;
+    node.made = MadeFile.of(entry, { uid: this.#owners.uid(entry), gid: this.#owners.gid(entry) });
+  }
+
+  /** What security modules attach to a new file goes by the directory: the first one shows it. */
+  #isBareIn(dir: DirectoryNode, fd: number): boolean {
+    if (dir.asked !== this.#target.tree.layer) {
+      dir.asked = this.#target.tree.layer;
+      dir.bareFiles = !hasXattrs(fd);
+    }
+    return dir.bareFiles;
   }
 
   symlink(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
@@ -137,7 +160,7 @@ export class Maker {
     const isNew = dir.made === tree.layer && dir.listed !== tree.layer;
     if (!isNew && !asRoot) this.#target.widen(dir);
     if (!isNew || dir.defaultAcl) xattrs.clear(fd, entry.name);
-    this.#setOwner(fd, entry);
+    this.#setOwner(dir, fd, entry);
     this.#setXattrs(fd, entry, !asRoot);
     this.#target.setMode(dir, entry.mode);
     this.#setXattrs(fd, entry, asRoot);
@@ -160,7 +183,7 @@ export class Maker {
     const { tree } = this.#target;
     if (dir.made !== tree.layer || dir.defaultAcl) this.#given.xattrs.clear(fd, dir.path);
     dir.defaultAcl = false;
-    this.#setOwner(fd, implicitDirectory);
+    this.#setOwner(dir, fd, implicitDirectory);
     this.#target.setMode(dir, implicitDirectory.mode);
     this.#target.setTime(dir, 0, 0);
     dir.made = tree.layer;
@@ -217,7 +240,32 @@ export class Maker {
     if (now && this.#given.xattrs.needed(entry)) this.#given.xattrs.set(file, entry);
   }
 
-  #setOwner(fd: number, entry: Pick<TarEntry, 'name' | 'uid' | 'gid'>): void {
-    if (this.#owners.settable) fchown(fd, this.#owners.uid(entry), this.#owners.gid(entry), entry.name);
+  #setOwner(dir: DirectoryNode, fd: number, entry: Pick<TarEntry, 'name' | 'uid' | 'gid'>): void {
+    if (!this.#owners.settable) return;
+    dir.gid = this.#owners.gid(entry);
+    fchown(fd, this.#owners.uid(entry), dir.gid, entry.name);
+  }
+
+  /**
+   * Sets the owner of a file that was just made, unless it has it: its group is that of this process, or of the directory
+   * (one with the setgid bit, or any with the mount option `grpid`).
+   */
+  #giveTo(fd: number, entry: TarEntry, dir: DirectoryNode): void {
+    if (!this.#owners.settable) return;
+    const uid = this.#owners.uid(entry);
+    const gid = this.#owners.gid(entry);
+    if (uid !== ownUid || gid !== ownGid || dir.gid !== gid || !this.#ownsNew(fd, entry)) {
+      fchown(fd, uid, gid, entry.name);
+    }
+  }
+
+  /** Whether what this process makes is its own: a server or a mount option may say otherwise. Asked once a layer. */
+  #ownsNew(fd: number, { name }: TarEntry): boolean {
+    if (this.#isOwner === undefined) {
+      const { stat } = this.#target;
+      statFd(fd, stat, name);
+      this.#isOwner = stat.uid === ownUid && stat.gid === ownGid;
+    }
+    return this.#isOwner;
   }
 }

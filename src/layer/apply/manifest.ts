@@ -21,11 +21,11 @@ const PATH_MAX = 4096;
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
- * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted: each file is looked
- * at once more, for its size, links and attributes, but no content is read.
+ * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted: files are looked at
+ * once more, for their sizes, links and attributes, but no content is read.
  *
- * @param request `file` appears whole or not at all; what has `changed` since then is listed and read again, and the
- *   manifest is not flushed to the disk
+ * @param request `file` appears whole or not at all; what has `changed` since then is listed and read again, what has not
+ *   is taken to be what it was made as, and the manifest is not flushed to the disk
  * @param tree lists all that was in the directory then
  * @returns what all of it takes
  * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there and nothing `changed`
@@ -39,7 +39,7 @@ export function writeTreeManifest(
   try {
     writeWhole(temporary, !changed, (write) => {
       const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
-      const walk = new TreeWalk(tree, writer, counter, changed ? listed : sorted);
+      const walk = new TreeWalk(tree, writer, counter, changed);
       walk.directory({ fd: AT_FDCWD, path: '' }, fromText(resolve(target)), tree.root);
       writer.end();
     });
@@ -68,19 +68,14 @@ class TreeWalk {
   readonly #writer: ManifestWriter;
   readonly #counter: UsageCounter;
   readonly #stat = new StatBuffer();
-  readonly #children: (node: DirectoryNode, fd: number) => [ByteString, Node][];
+  readonly #listed: boolean;
 
-  /** @param children gives what is in a directory, sorted by name */
-  constructor(
-    tree: Tree,
-    writer: ManifestWriter,
-    counter: UsageCounter,
-    children: (node: DirectoryNode, fd: number) => [ByteString, Node][],
-  ) {
+  /** @param listed directories are listed; else each file that the tree has is looked at */
+  constructor(tree: Tree, writer: ManifestWriter, counter: UsageCounter, listed: boolean) {
     this.#tree = tree;
     this.#writer = writer;
     this.#counter = counter;
-    this.#children = children;
+    this.#listed = listed;
   }
 
   directory(parent: OpenDirectory, name: ByteString, node: DirectoryNode): void {
@@ -98,7 +93,7 @@ class TreeWalk {
   #directory(dir: OpenDirectory, name: ByteString, node: DirectoryNode): void {
     this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(dir.fd) }));
     const directories: [ByteString, DirectoryNode][] = [];
-    for (const [child, childNode] of this.#children(node, dir.fd)) {
+    for (const [child, childNode] of this.#listed ? listed(node, dir.fd) : sorted(node)) {
       if (childNode instanceof DirectoryNode) directories.push([child, childNode]);
       else this.#file(dir, child, childNode);
     }
@@ -107,6 +102,15 @@ class TreeWalk {
   }
 
   #file(dir: OpenDirectory, name: ByteString, node: FileNode): void {
+    if (!this.#listed || node.made === null || node.digest < 0) this.#lookAtFile(dir, name, node);
+    else {
+      this.#counter.add(node.made);
+      const sha256 = this.#tree.digests.hex(node.digest);
+      this.#writer.file(name, manifestValues({ stat: node.made, xattrs: none, sha256 }));
+    }
+  }
+
+  #lookAtFile(dir: OpenDirectory, name: ByteString, node: FileNode): void {
     const dirfd = dir.fd;
     this.#look(dirfd, name);
     const stat = this.#stat;

@@ -115,6 +115,7 @@ export class Target {
   touch(dir: DirectoryNode): void {
     if (dir.touched === this.tree.layer) return;
     statFd(this.fd(dir), this.stat, dir.path);
+    dir.gid = this.stat.gid;
     this.setTime(dir, this.stat.mtimeSec, this.stat.mtimeNsec);
   }
 
