@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Manifest } from 'mtree-ts';
+import { systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { readContent } from '../layer/generate/content.js';
 import { RootfsReader } from '../layer/generate/rootfs.js';
@@ -61,7 +62,7 @@ export function guardManifest<T>(file: string, use: () => T): T {
     return use();
   } catch (error) {
     if (error instanceof LayerhookError) throw error;
-    const { name, message, code } = error as NodeJS.ErrnoException;
+    const { name, message } = error as NodeJS.ErrnoException;
     if (name === 'MtreeError') {
       const { line = 0 } = error as { line?: number };
       throw new LayerhookError(
@@ -73,7 +74,7 @@ export function guardManifest<T>(file: string, use: () => T): T {
     const expected = 'check that it exists and may be read';
     throw new LayerhookError(
       'SYSTEM',
-      { what: `cannot read ${file}`, reason: code ?? message, expected },
+      { what: `cannot read ${file}`, reason: systemWords(error), expected },
       error,
     );
   }

@@ -199,7 +199,7 @@ export const errorTable = {
   LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist', exit: 1 },
   LAYOUT_INVALID: {
     message: '{path} is no valid OCI image layout: {reason}',
-    hint: 'make one with: layerhook init --layout PATH',
+    hint: 'copy the image again, or make another layout with: layerhook init --layout PATH',
     exit: 1,
   },
   LAYOUT_NOT_FOUND: {
@@ -307,6 +307,11 @@ export const errorTable = {
   STORE_DAMAGED: {
     message: '{count} layers in the store are not as they were extracted',
     hint: 'they are named above; unpack their image into another bundle, which extracts them again',
+    exit: 1,
+  },
+  STORE_INVALID: {
+    message: '{path} is no usable layer store: {reason}',
+    hint: 'name another directory, or move this one away: docs/store.md says what can be saved of it',
     exit: 1,
   },
   STORE_NOT_FOUND: {

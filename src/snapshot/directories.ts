@@ -11,7 +11,7 @@ import { disableCopyOnWrite } from '../system/nocow.js';
 import { removeTree } from '../system/remove.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { erase } from './erase.js';
-import { databaseOf } from './exists.js';
+import { databaseOf, snapshotsOf } from './exists.js';
 import { copyRootAttributes } from './root-attributes.js';
 
 /** prefix of a directory that is being made; only who writes the metadata makes them */
@@ -30,7 +30,7 @@ export class Directories {
     this.root = root;
     this.#metadata = join(root, 'metadata');
     this.database = databaseOf(root);
-    this.#snapshots = join(root, 'snapshots');
+    this.#snapshots = snapshotsOf(root);
     this.#removed = join(root, 'removed');
     this.#locks = join(root, 'locks');
   }
@@ -113,6 +113,11 @@ export class Directories {
   /** Names in `snapshots/`: contents, and what is half made. */
   list(): string[] {
     return inStore(`reading ${this.#snapshots}`, () => readdirSync(this.#snapshots));
+  }
+
+  /** Names of contents in `snapshots/`, of foreign ones too, without what is half made. */
+  contents(): string[] {
+    return this.list().filter((name) => !name.startsWith(TEMPORARY));
   }
 
   /** Names in `locks/`. */

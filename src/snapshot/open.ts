@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './directories.js';
+import { hasMetadata } from './exists.js';
 import { Lease } from './lease.js';
 import { Database } from './metadata/database.js';
 import { neededOverlayFlags } from './mounts.js';
@@ -11,7 +12,7 @@ import type { Store, StoreOptions } from './types.js';
 /**
  * Opens a layer store, made if it is not there. Many processes may have it open at once; call `close` when done.
  *
- * @throws LayerhookError SNAPSHOT_ARGUMENT, DIRECTORY_INVALID, NO_SPACE, SYSTEM
+ * @throws LayerhookError SNAPSHOT_ARGUMENT, DIRECTORY_INVALID, STORE_INVALID, NO_SPACE, SYSTEM
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   return openStoreAt(options, bootId());
@@ -25,10 +26,25 @@ export async function openStoreAt(
   requireOptions(root, client, durability);
   const directories = new Directories(resolve(root));
   directories.make();
+  requireMetadata(directories);
   const db = new Database(directories.database);
   const overlayFlags = neededOverlayFlags();
   const lease = new Lease(directories, client);
   return new LmdbStore({ db, directories, client, durability, boot, lease, overlayFlags, requireTrust });
+}
+
+/**
+ * Refuses snapshots of which nothing is known: a new database would give their numbers to others.
+ *
+ * @throws LayerhookError STORE_INVALID, SYSTEM
+ */
+function requireMetadata(directories: Directories): void {
+  const { root, database } = directories;
+  if (hasMetadata(root) || directories.contents().length === 0) return;
+  // another process may just have begun it, and with the database
+  if (hasMetadata(root)) return;
+  const reason = `it has snapshots, and ${database} is empty or missing`;
+  throw new LayerhookError('STORE_INVALID', { path: root, reason });
 }
 
 /** @throws LayerhookError SNAPSHOT_ARGUMENT */

@@ -22,7 +22,11 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
   if (code === 'ENOSPC' || code === 'EDQUOT') return new LayerhookError('NO_SPACE', { path: shown }, error);
   return new LayerhookError(
     'SYSTEM',
-    { what: `layer ${digest}: ${shown}`, reason: code, expected: hints[code] ?? 'see the cause' },
+    {
+      what: `layer ${digest}: ${shown}`,
+      reason: code,
+      expected: hints[code] ?? 'check the filesystem that it is unpacked to',
+    },
     error,
   );
 }

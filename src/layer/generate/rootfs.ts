@@ -1,3 +1,4 @@
+import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
@@ -110,7 +111,7 @@ export class RootfsReader {
         throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) }, error);
       const what = `cannot read ${this.#path}/${showBytes(path)}`;
       const expected = 'check that it exists and may be read';
-      throw new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
+      throw new LayerhookError('SYSTEM', { what, reason: systemWords(error), expected }, error);
     }
   }
 }

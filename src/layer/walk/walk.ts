@@ -1,3 +1,4 @@
+import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
@@ -79,7 +80,11 @@ export function cannotRead(root: string, path: ByteString, cause: SystemError): 
   const file = path === fromText(root) ? root : `${root}/${showBytes(path)}`;
   return new LayerhookError(
     'SYSTEM',
-    { what: `cannot read ${file}`, reason: cause.code, expected: 'check that it exists and may be read' },
+    {
+      what: `cannot read ${file}`,
+      reason: systemWords(cause),
+      expected: 'check that it exists and may be read',
+    },
     cause,
   );
 }

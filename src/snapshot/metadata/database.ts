@@ -1,3 +1,4 @@
+import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { E } from '../../system/errno.js';
 import { Environment, type Lmdb } from './environment.js';
@@ -33,7 +34,7 @@ export class Database {
   readonly #view: Writer;
   #isOpen = true;
 
-  /** @throws LayerhookError SYSTEM, NO_SPACE */
+  /** @throws LayerhookError STORE_INVALID, SYSTEM, NO_SPACE */
   constructor(path: string) {
     this.#path = path;
     try {
@@ -110,6 +111,10 @@ function parse(text: string): unknown {
   }
 }
 
+function pathOf(error: unknown): string | undefined {
+  return error instanceof Error && 'path' in error ? String(error.path) : undefined;
+}
+
 /** What LMDB threw, as ours: it has errno values in `code`, and its own codes below zero. */
 function databaseError(error: unknown, path: string): Error {
   if (error instanceof LayerhookError) return error;
@@ -117,6 +122,8 @@ function databaseError(error: unknown, path: string): Error {
   // where the disk was full after half a page, LMDB says EIO
   const isSpace = code === E.ENOSPC || code === E.EDQUOT || (code === E.EIO && isFull(path));
   if (isSpace) return new LayerhookError('NO_SPACE', { path }, error);
+  if (typeof code === 'string') return fsError(error, `opening ${pathOf(error) ?? path}`);
   const reason = error instanceof Error ? error.message : String(error);
-  return new LayerhookError('SYSTEM', { what: path, reason, expected: 'see the cause' }, error);
+  const expected = 'the file and its file system must be readable and writable';
+  return new LayerhookError('SYSTEM', { what: path, reason, expected }, error);
 }

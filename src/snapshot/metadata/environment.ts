@@ -1,7 +1,9 @@
 import { closeSync, constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RootDatabase } from 'lmdb';
+import { LayerhookError } from '../../errors/index.js';
 import { flock } from '../../system/lock.js';
+import { whyNoDatabase, whyNoLock } from './check-file.js';
 import { loadLmdb } from './lmdb.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
@@ -28,7 +30,7 @@ export class Environment {
     this.#key = key;
     this.#lock = openSync(`${path}-guard`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
     try {
-      this.db = this.locked(() => openLmdb(path));
+      this.db = this.locked(() => openChecked(path));
     } catch (error) {
       closeSync(this.#lock);
       throw error;
@@ -71,6 +73,13 @@ export class Environment {
 }
 
 const environments = new Map<string, Environment>();
+
+/** @throws LayerhookError STORE_INVALID for what would end the process; what node:fs and LMDB throw */
+function openChecked(path: string): Lmdb {
+  const reason = whyNoLock(`${path}-lock`) ?? whyNoDatabase(path);
+  if (reason === undefined) return openLmdb(path);
+  throw new LayerhookError('STORE_INVALID', { path: dirname(dirname(path)), reason });
+}
 
 function openLmdb(path: string): Lmdb {
   const options = {
