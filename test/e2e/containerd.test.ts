@@ -1,20 +1,25 @@
 /** The store as containerd's snapshotter, beside bundles of the command line. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { openStore } from '../../src/snapshot/index.js';
 import { layerhook, mainFile, run, succeed } from '../helpers/cli.js';
-import { type Containerd, startContainerd } from '../helpers/containerd.js';
+import { startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
 import { pullImage, startRegistry } from './registry.js';
-import { type ContainerImage, type Daemon, layeredImage, proxyConfig, startDaemon } from './snapshotter.js';
-
-const script = 'cat /data/kept; echo; ls /data /opaque; echo written > /data/kept';
-const shown = 'one\n/data:\nkept\n\n/opaque:\nnew\n';
+import {
+  type ContainerImage,
+  type Daemon,
+  layeredImage,
+  proxyConfig,
+  runScript,
+  shown,
+  startDaemon,
+} from './snapshotter.js';
 
 test.serial(
   'containerd imports, runs and deletes an image; a bundle of its layers stays whole',
@@ -129,15 +134,4 @@ async function layersOf({ store: root }: Daemon): Promise<string[]> {
   return contents.flatMap(({ id, layer, names }) =>
     layer && names.some(({ client }) => client === 'layerhook') ? [id] : [],
   );
-}
-
-async function runScript(
-  t: ExecutionContext<unknown>,
-  ctr: Containerd['ctr'],
-  image: string,
-  namespace = 'layerhook-test',
-): Promise<string> {
-  const id = `layerhook-${basename(tmpdir(t))}`;
-  const options = ['--rm', '--snapshotter', 'layerhook'];
-  return succeed(t, ctr('--namespace', namespace, 'run', ...options, image, id, '/bin/sh', '-c', script));
 }

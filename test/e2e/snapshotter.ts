@@ -1,13 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { connectSnapshotter } from '../../src/snapshot/service/index.js';
 import type { Info } from '../../src/snapshot/types.js';
 import { fillRootfs } from '../demo/rootfs.js';
-import { mainFile } from '../helpers/cli.js';
+import { mainFile, succeed } from '../helpers/cli.js';
+import type { Containerd } from '../helpers/containerd.js';
 import { type BuiltImage, buildImage } from '../helpers/image.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
@@ -114,4 +115,20 @@ export function layeredImage(t: ExecutionContext<unknown>, more: RawEntry[][] = 
 
 function file(name: string, content: string): RawEntry {
   return { name, content };
+}
+
+const script = 'cat /data/kept; echo; ls /data /opaque; echo written > /data/kept';
+/** what {@link runScript} prints for a {@link layeredImage} that is whole */
+export const shown = 'one\n/data:\nkept\n\n/opaque:\nnew\n';
+
+/** Looks at files in a container, and writes. @returns what it printed */
+export async function runScript(
+  t: ExecutionContext<unknown>,
+  ctr: Containerd['ctr'],
+  image: string,
+  namespace = 'layerhook-test',
+): Promise<string> {
+  const id = `layerhook-${basename(tmpdir(t))}`;
+  const options = ['--rm', '--snapshotter', 'layerhook'];
+  return succeed(t, ctr('--namespace', namespace, 'run', ...options, image, id, '/bin/sh', '-c', script));
 }
