@@ -13,6 +13,7 @@ import { labelsOfLayer } from './labels.js';
 import { getName } from './metadata/records.js';
 import { nameOf } from './name.js';
 import { copyRootAttributes } from './root-attributes.js';
+import { replaceUnusable } from './supersede.js';
 import type { LayerFilling, LayerIdentity, SnapshotOptions, Usage } from './types.js';
 
 /** A layer that someone else than an extractor puts into the store: see LayerFilling. Who makes it has the layer's lock. */
@@ -50,20 +51,22 @@ export class Filling implements LayerFilling {
 
   /** Makes it the committed snapshot `name`, on top of the parent. */
   async commit(name: string, { labels }: SnapshotOptions): Promise<void> {
-    const { db, client } = this.#context;
+    const { db, client, directories } = this.#context;
     const usage = this.#measure();
     await flushIfSync(this.#context);
     const { diffID, map, chainID } = this.#layer;
-    db.write((writer) => {
+    const freed = db.write((writer) => {
       if (getName(writer, client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
       if (this.#parent !== '') requireCommitted(writer, client, this.#parent);
-      commitActive(this.#context, writer, name, this.#key, {
+      const content = commitActive(this.#context, writer, name, this.#key, {
         parent: this.#parent,
         labels: { ...labels, ...labelsOfLayer(this.#layer) },
         usage,
         layer: { diffID, map, chainIDs: [chainID], dependencies: null },
       });
+      return replaceUnusable(this.#context, writer, chainID, content);
     });
+    directories.remove(freed);
   }
 
   /** Removes what was not committed, whatever it is by now. */

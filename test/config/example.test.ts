@@ -7,7 +7,7 @@ const example = readFileSync('hooks.toml.example', 'utf8');
 
 test('hooks.toml.example loads, with its programs in place', async (t) => {
   const dir = privateDir(t);
-  for (const name of ['layer-cache.sh', 'list-changes', 'forget', 'upload-archive'])
+  for (const name of ['layer-cache.sh', 'layer-share.sh', 'list-changes', 'forget', 'upload-archive'])
     script(dir, name, 'exit 77');
   write(dir, 'lib/add-mount.mjs', readFileSync('docs/examples/add-mount.mjs', 'utf8'));
   const text = example
@@ -19,6 +19,7 @@ test('hooks.toml.example loads, with its programs in place', async (t) => {
     [
       ['exec', 'unpack.ociv1.layer.try-skip', 'unpack.ociv1.layer.post-extract'],
       ['module', 'unpack.ociv1.bundle.config'],
+      ['exec', 'snapshot.ociv1.layer.try-skip', 'snapshot.ociv1.layer.post-extract'],
       ['exec', 'repack.ociv1.layer.delta-list'],
       ['exec', 'bundle.ociv1.remove'],
       ['exec', 'runtime.ociv1.container.poststop-archive'],

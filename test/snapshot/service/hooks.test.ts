@@ -95,6 +95,19 @@ test('other clients find what a hook has put there, and it goes with its last na
   await isEmpty(t, served);
 });
 
+test('a layer that a hook has put there takes the place of a broken one, whoever has that', async (t) => {
+  const served = await serve(t, fill);
+  const extraction = await served.store.extract(a, '', { signal: new AbortController().signal });
+  await extraction!.commit({ parent: '', dependencies: [] });
+  await served.store.prepare('bundle', a.chainID);
+  rmSync(join(extraction!.target, '..'), { recursive: true });
+  t.is((await served.store.faults()).length, 1);
+  await t.throwsAsync(prepare(served, a), exists);
+  t.deepEqual(await served.store.faults(), []);
+  const [below] = await served.store.lowerdirs(a.chainID);
+  t.deepEqual(readdirSync(below!), ['file']);
+});
+
 test('what a hook declines, or does not skip, is extracted as ever', async (t) => {
   for (const result of [declined, { skip: false }] as const) {
     const served = await serve(t, ({ target }) => {
