@@ -140,7 +140,11 @@ const program = {
   external: [...common.external, '*.cjs'],
   plugins: [commandTable, withoutPrograms],
 };
-const workers = ['src/layer/apply/worker.ts', 'src/layer/stream/source-worker.ts'];
+const workers = [
+  'src/layer/apply/worker.ts',
+  'src/layer/stream/source-worker.ts',
+  'src/snapshot/service/tree-worker.ts',
+];
 await Promise.all([
   build({
     ...common,

@@ -10,7 +10,7 @@ export async function cleanUp(context: Context): Promise<void> {
   await removeDeadExtractions(context);
   removeUnusedLocks(context);
   discardLeftovers(context);
-  context.directories.eraseAll();
+  await context.directories.eraseAll();
 }
 
 /** Removes the snapshots of extractions, of any client, whose process has died. */

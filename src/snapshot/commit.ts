@@ -17,7 +17,6 @@ import {
 } from './metadata/records.js';
 import { replaceUnusable } from './supersede.js';
 import type { CommitOptions, Usage } from './types.js';
-import { usageOf } from './usage.js';
 
 /**
  * Makes an active snapshot a committed one.
@@ -31,7 +30,7 @@ export async function commitSnapshot(
   options: CommitOptions = {},
 ): Promise<void> {
   requireText('snapshot name', name);
-  const usage = measure(context, key);
+  const usage = await measureActive(context, key);
   await flushIfSync(context);
   const layer = layerOfLabels(options.labels);
   const freed = context.db.write((writer) => {
@@ -42,12 +41,17 @@ export async function commitSnapshot(
   context.directories.remove(freed);
 }
 
-/** What an active snapshot takes. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM */
-export function measure({ db, client, directories }: Context, key: string): Usage {
-  const { content } = db.read((reader) => requireActive(reader, { client }, key));
+/**
+ * What an active snapshot takes, as its commit is to note it.
+ *
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM
+ */
+export async function measureActive(context: Context, key: string): Promise<Usage | null> {
+  const { db, directories, trees } = context;
+  const { content } = db.read((reader) => requireActive(reader, context, key));
   const reason = directories.fault(content);
   if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
-  return usageOf(directories.fs(content));
+  return trees.measuresLater ? null : trees.measure(directories.fs(content));
 }
 
 /** With durability `sync`, what is about to be committed is on disk then. */
@@ -66,7 +70,8 @@ export async function flush(root: string): Promise<void> {
 
 /** What {@link commitActive} is to note of the content. */
 export interface CommitDetails extends CommitOptions {
-  usage: Usage;
+  /** null: not known yet */
+  usage: Usage | null;
   layer: LayerRecord | undefined;
 }
 

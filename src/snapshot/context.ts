@@ -3,12 +3,14 @@ import type { Directories } from './directories.js';
 import type { Lease } from './lease.js';
 import type { Database, Reader } from './metadata/database.js';
 import { type ContentRecord, findContent, getName, type NameRecord } from './metadata/records.js';
+import type { TreeWork } from './tree-work.js';
 import type { Durability } from './types.js';
 
 /** What every operation on a store is given. */
 export interface Context {
   db: Database;
   directories: Directories;
+  trees: TreeWork;
   client: string;
   durability: Durability;
   /** id of the boot that this is */

@@ -10,9 +10,9 @@ import { makeDirectory } from '../system/make-directory.js';
 import { disableCopyOnWrite } from '../system/nocow.js';
 import { removeTree } from '../system/remove.js';
 import { StatBuffer, statAt } from '../system/stat.js';
-import { erase } from './erase.js';
 import { databaseOf, snapshotsOf } from './exists.js';
 import { copyRootAttributes } from './root-attributes.js';
+import { type TreeWork, treeWorkHere } from './tree-work.js';
 
 /** prefix of a directory that is being made; only who writes the metadata makes them */
 const TEMPORARY = 'new-';
@@ -25,9 +25,11 @@ export class Directories {
   readonly #snapshots: string;
   readonly #removed: string;
   readonly #locks: string;
+  readonly #trees: TreeWork;
 
-  constructor(root: string) {
+  constructor(root: string, trees = treeWorkHere) {
     this.root = root;
+    this.#trees = trees;
     this.#metadata = join(root, 'metadata');
     this.database = databaseOf(root);
     this.#snapshots = snapshotsOf(root);
@@ -98,16 +100,14 @@ export class Directories {
 
   /** Removes the directories of contents that nobody knows any more. */
   remove(contents: string[]): void {
-    for (const path of contents.map((content) => this.discard(content))) {
-      if (path !== undefined) inStore(`removing ${path}`, () => erase(path));
-    }
+    const paths = contents.map((content) => this.discard(content));
+    this.#trees.erase(paths.filter((path) => path !== undefined));
   }
 
   /** Removes what has been discarded, by whomever. */
-  eraseAll(): void {
-    inStore(`emptying ${this.#removed}`, () => {
-      for (const name of readdirSync(this.#removed)) erase(join(this.#removed, name));
-    });
+  async eraseAll(): Promise<void> {
+    const names = inStore(`emptying ${this.#removed}`, () => readdirSync(this.#removed));
+    await this.#trees.eraseAll(names.map((name) => join(this.#removed, name)));
   }
 
   /** Names in `snapshots/`: contents, and what is half made. */

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { commitActive, flushIfSync, measure } from './commit.js';
+import { commitActive, flushIfSync, measureActive } from './commit.js';
 import type { Context } from './context.js';
 import { createSnapshot } from './create.js';
 import { ownContent } from './find.js';
@@ -65,7 +65,7 @@ export class Extraction implements LayerExtraction {
 
   async #commit(options: CommitOptions): Promise<void> {
     const { db, directories } = this.#context;
-    const usage = options.usage ?? measure(this.#context, this.key);
+    const usage = options.usage ?? (await measureActive(this.#context, this.key));
     await flushIfSync(this.#context);
     const freed = db.write((writer) => {
       // a client that knows no lock, such as containerd, may have been quicker
@@ -77,7 +77,7 @@ export class Extraction implements LayerExtraction {
     directories.remove(freed ?? []);
   }
 
-  #name(writer: Writer, usage: Usage, { parent, labels, dependencies }: CommitOptions): string {
+  #name(writer: Writer, usage: Usage | null, { parent, labels, dependencies }: CommitOptions): string {
     const { diffID, chainID, map } = this.#layer;
     const layer: LayerRecord = { diffID, map, chainIDs: [chainID], dependencies };
     const details = { parent, labels: { ...labels, ...labelsOfLayer(this.#layer) }, usage, layer };

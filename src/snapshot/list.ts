@@ -1,15 +1,25 @@
 import { fromText } from '../system/bytes.js';
 import { filesystemOf } from '../system/filesystem.js';
 import { type Context, isTrusted } from './context.js';
+import { isUnmeasured, measureContents } from './measure.js';
 import type { Reader } from './metadata/database.js';
 import { type ContentRecord, contents, getName, usersOf } from './metadata/records.js';
 import type { ContentInfo, StoreFilesystem } from './types.js';
 
 /** Every content of a store, whoever uses it. @throws LayerhookError SYSTEM */
-export function listContents(context: Context): ContentInfo[] {
-  return context.db.read((reader) =>
-    [...contents(reader)].map(([id, record]) => infoOfContent(context, reader, id, record)),
-  );
+export async function listContents(context: Context): Promise<ContentInfo[]> {
+  const { infos, unmeasured } = context.db.read((reader) => {
+    const all = [...contents(reader)];
+    return {
+      infos: all.map(([id, record]) => infoOfContent(context, reader, id, record)),
+      unmeasured: all.filter(([, record]) => isUnmeasured(record)).map(([id]) => id),
+    };
+  });
+  const usages = await measureContents(context, unmeasured);
+  return infos.map((info) => {
+    const usage = usages.get(info.id);
+    return usage === undefined ? info : { ...info, usage };
+  });
 }
 
 function infoOfContent(context: Context, reader: Reader, id: string, record: ContentRecord): ContentInfo {

@@ -7,6 +7,7 @@ import { Lease } from './lease.js';
 import { Database } from './metadata/database.js';
 import { neededOverlayFlags } from './mounts.js';
 import { LmdbStore } from './store.js';
+import { treeWorkHere } from './tree-work.js';
 import type { Store, StoreOptions } from './types.js';
 
 /**
@@ -18,19 +19,35 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return openStoreAt(options, bootId());
 }
 
-/** As {@link openStore}, under a boot that the caller names: a test can play a reboot. */
+/**
+ * As {@link openStore}.
+ *
+ * @param boot id of the boot that this is: a test can play another one
+ * @param trees ended when the store is closed
+ */
 export async function openStoreAt(
   { root, client = 'layerhook', durability = 'boot', requireTrust = false }: StoreOptions,
   boot: string,
+  trees = treeWorkHere,
 ): Promise<Store> {
   requireOptions(root, client, durability);
-  const directories = new Directories(resolve(root));
+  const directories = new Directories(resolve(root), trees);
   directories.make();
   requireMetadata(directories);
   const db = new Database(directories.database);
   const overlayFlags = neededOverlayFlags();
   const lease = new Lease(directories, client);
-  return new LmdbStore({ db, directories, client, durability, boot, lease, overlayFlags, requireTrust });
+  return new LmdbStore({
+    db,
+    directories,
+    trees,
+    client,
+    durability,
+    boot,
+    lease,
+    overlayFlags,
+    requireTrust,
+  });
 }
 
 /**

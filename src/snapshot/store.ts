@@ -45,15 +45,14 @@ export class LmdbStore implements Store {
   }
 
   async usage(name: string): Promise<Usage> {
-    const { db, client, directories } = this.#context;
+    const { db, client, directories, trees } = this.#context;
     const { kind, content, usage } = db.read((reader) => {
       const record = requireName(reader, client, name);
       return { ...record, usage: getContent(reader, record.content).usage };
     });
-    if (kind !== 'active') return usage ?? { size: 0, inodes: 0 };
-    if (!directories.exists(content)) return { size: 0, inodes: 0 };
-    const { usageOf } = await import('./usage.js');
-    return usageOf(directories.fs(content));
+    if (kind === 'view') return { size: 0, inodes: 0 };
+    if (usage) return usage;
+    return directories.exists(content) ? trees.measure(directories.fs(content)) : { size: 0, inodes: 0 };
   }
 
   async mounts(key: string): Promise<Mount[]> {
@@ -89,8 +88,10 @@ export class LmdbStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#context.lease.close();
-    this.#context.db.close();
+    const { lease, db, trees } = this.#context;
+    await trees.close();
+    lease.close();
+    db.close();
   }
 
   nameOf(layer: LayerIdentity): string {

@@ -1,20 +1,26 @@
 import { LayerhookError } from '../errors/index.js';
 import { flush } from './commit.js';
 import { type Context, chainOf, isUsable, requireName } from './context.js';
+import { isUnmeasured, measureContents } from './measure.js';
 import { type ContentRecord, contents, findContent, putContent } from './metadata/records.js';
 
 /** As Store's `sync`. @throws LayerhookError NO_SPACE, SYSTEM */
 export async function syncStore(context: Context): Promise<void> {
   const { db, directories } = context;
-  const before = db.read((reader) =>
-    [...contents(reader)].filter(([, record]) => isUnflushed(context, record)),
-  );
-  if (before.length === 0) return;
-  await flush(directories.root);
+  const all = db.read((reader) => [...contents(reader)]);
+  const unflushed = all.filter(([, record]) => isUnflushed(context, record));
+  const unmeasured = all.filter(([, record]) => isUnmeasured(record)).map(([id]) => id);
+  if (unflushed.length + unmeasured.length === 0) return;
+  const usages = await measureContents(context, unmeasured);
+  if (unflushed.length > 0) await flush(directories.root);
   db.write((writer) => {
-    for (const [id, { boot }] of before) {
+    for (const [id, { boot }] of unflushed) {
       const now = findContent(writer, id);
       if (now?.boot === boot) putContent(writer, id, { ...now, flushed: true });
+    }
+    for (const [id, usage] of usages) {
+      const now = findContent(writer, id);
+      if (now && isUnmeasured(now)) putContent(writer, id, { ...now, usage });
     }
   });
 }

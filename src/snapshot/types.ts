@@ -214,7 +214,7 @@ export interface GarbageResult {
 /** What a store takes, and what its filesystem has left. */
 export interface StoreFilesystem {
   root: string;
-  /** number of contents, and what the committed ones take */
+  /** number of contents, and what the committed ones are known to take; those of the last second may not be measured yet */
   contents: number;
   bytes: number;
   inodes: number;
@@ -230,7 +230,10 @@ export interface Store extends LayerStore {
   readonly client: string;
   /** every content, of all clients */
   list(): Promise<ContentInfo[]>;
-  /** Writes the store's filesystem to its disk; what was committed before is trusted under any boot then. */
+  /**
+   * Writes the store's filesystem to its disk; what was committed before is trusted under any boot then. Notes what commits
+   * of a server take, which do not wait for that.
+   */
   sync(): Promise<void>;
   /**
    * Notes that a content is not what it should be: who wants the layer extracts it again.

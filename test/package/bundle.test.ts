@@ -20,6 +20,7 @@ test('the bin is the bundle, a few files without chunks', (t) => {
     'repack.cjs',
     'rest.cjs',
     'runtime.cjs',
+    'snapshot/service/tree-worker.cjs',
     'unpack.cjs',
   ]);
 });

@@ -55,6 +55,7 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
         return (await verifyLayer(content))?.length ?? null;
       },
       flushFailed: (error) => context.log.warn(`the store was not written to its disk: ${String(error)}`),
+      eraseFailed: (error) => context.log.warn(`files of a removed snapshot are left: ${String(error)}`),
     });
     try {
       const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service));

@@ -1,4 +1,4 @@
-import type { Kind, LayerDependency } from '../types.js';
+import type { Kind, LayerDependency, Usage } from '../types.js';
 import type { Reader, Writer } from './database.js';
 import { partsOf, rowKey, rowsPrefix } from './keys.js';
 import { contentRecord, layerRowsOf, nameRecord, UNKNOWN } from './restore.js';
@@ -36,8 +36,8 @@ export interface ContentRecord {
   boot: string;
   /** known to be on disk */
   flushed: boolean;
-  /** of a committed one */
-  usage?: { size: number; inodes: number };
+  /** of a committed one; null: not measured yet */
+  usage?: Usage | null;
   layer?: LayerRecord;
   /** why it is not to be trusted */
   damaged?: string;

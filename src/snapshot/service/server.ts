@@ -3,9 +3,10 @@ import type { Socket, Server as SocketServer } from 'node:net';
 import { resolve } from 'node:path';
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
 import { LayerhookError } from '../../errors/index.js';
+import { bootId } from '../../system/filesystem.js';
 import { Directories } from '../directories.js';
 import { tryLockFile, type Unlock } from '../lock.js';
-import { openStore } from '../open.js';
+import { openStoreAt } from '../open.js';
 import type { Store, StoreOptions } from '../types.js';
 import { type ContainerdOptions, ContainerdStore } from './containerd.js';
 import { Flusher } from './flusher.js';
@@ -15,6 +16,7 @@ import { type LayerHookOptions, LayerHooks } from './layer-hooks.js';
 import { loadService } from './messages.js';
 import { listen } from './socket.js';
 import { removeDeadHolds } from './staged.js';
+import { ThreadedTreeWork } from './tree-work.js';
 
 /** ms after a commit at which it is flushed */
 const FLUSH_DELAY = 1000;
@@ -28,6 +30,8 @@ export interface ServeOptions extends StoreOptions, ContainerdOptions, GuardOpti
   answered?: (call: Answered) => void;
   /** told when the background flush fails */
   flushFailed?: (error: unknown) => void;
+  /** told when the files of a removed snapshot cannot be deleted; cleanup tries again */
+  eraseFailed?: (error: unknown) => void;
 }
 
 /** A snapshotter that is being served. */
@@ -45,8 +49,9 @@ export interface SnapshotService {
  * @throws LayerhookError LISTEN if the address, or this client of the store, is served already; as openStore
  */
 export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotService> {
-  const { answered = () => {}, flushFailed = () => {} } = options;
-  const store = await openStore({ client: 'containerd', ...options, requireTrust: true });
+  const { answered = () => {}, flushFailed = () => {}, eraseFailed = () => {} } = options;
+  const trees = new ThreadedTreeWork(eraseFailed);
+  const store = await openStoreAt({ client: 'containerd', ...options, requireTrust: true }, bootId(), trees);
   let unlock: Unlock | undefined;
   try {
     unlock = lockClient(options, store.client);

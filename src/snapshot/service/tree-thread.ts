@@ -1,0 +1,70 @@
+import { Worker } from 'node:worker_threads';
+import { LayerhookError } from '../../errors/index.js';
+import { receiveError, type TransferredError } from '../../errors/transfer.js';
+import { treeThreadFile } from '../../places.js';
+import type { Usage } from '../types.js';
+
+/** Something that is to be done with the tree at a path. */
+export interface TreeTask {
+  task: 'measure' | 'erase';
+  path: string;
+}
+
+export type TreeAnswer = { usage: Usage | null } | { error: TransferredError };
+
+/** A thread that does one thing after the other. It is started by the first, and keeps no process alive. */
+export class TreeThread {
+  #worker: Worker | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #closing = false;
+
+  /**
+   * @returns what a measured tree takes
+   * @throws LayerhookError SYSTEM; ABORTED if the thread is closed before
+   */
+  do(task: TreeTask): Promise<Usage | null> {
+    const done = this.#last.then(() => this.#ask(task));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  /** Waits for what it does, and ends it: in the middle it would keep its locks. What has not begun is not done. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#last;
+    await this.#worker?.terminate();
+  }
+
+  async #ask(task: TreeTask): Promise<Usage | null> {
+    if (this.#closing) throw new LayerhookError('ABORTED', { what: `${task.task} ${task.path}` });
+    this.#worker ??= this.#start();
+    const answer = await ask(this.#worker, task);
+    if ('error' in answer) throw receiveError(answer.error);
+    return answer.usage;
+  }
+
+  #start(): Worker {
+    // libc opens and closes what node would otherwise keep account of
+    const worker = new Worker(treeThreadFile, { trackUnmanagedFds: false });
+    worker.unref();
+    // the next task starts another
+    worker.on('error', () => {
+      this.#worker = undefined;
+    });
+    return worker;
+  }
+}
+
+/** @throws what the thread dies of */
+function ask(worker: Worker, task: TreeTask): Promise<TreeAnswer> {
+  return new Promise((resolve, reject) => {
+    const done = (settle: () => void) => {
+      worker.off('message', onMessage).off('error', onError).unref();
+      settle();
+    };
+    const onMessage = (answer: TreeAnswer) => done(() => resolve(answer));
+    const onError = (error: unknown) => done(() => reject(error));
+    worker.on('message', onMessage).on('error', onError).ref();
+    worker.postMessage(task);
+  });
+}

@@ -1,0 +1,38 @@
+import { fsError } from '../errors/fs-error.js';
+import { erase } from './erase.js';
+import type { Usage } from './types.js';
+
+/** What a store does with whole trees, which takes the longer the larger they are. */
+export interface TreeWork {
+  /** a commit does not wait until its tree is measured: the next sync notes what it takes */
+  readonly measuresLater: boolean;
+  /** What a tree takes. @throws LayerhookError SYSTEM */
+  measure(path: string): Promise<Usage>;
+  /** Deletes trees that nobody knows any more, now or soon. @throws LayerhookError SYSTEM, if now */
+  erase(paths: string[]): void;
+  /** As {@link erase}, done when they are gone. @throws LayerhookError SYSTEM */
+  eraseAll(paths: string[]): Promise<void>;
+  /** Ends it; what is not done is left. */
+  close(): Promise<void>;
+}
+
+/** By the thread that wants it, which waits: a command has nothing else to do. */
+export const treeWorkHere: TreeWork = {
+  measuresLater: false,
+  async measure(path) {
+    const { usageOf } = await import('./usage.js');
+    return usageOf(path);
+  },
+  erase: (paths) => paths.forEach(eraseTree),
+  eraseAll: async (paths) => paths.forEach(eraseTree),
+  close: async () => {},
+};
+
+/** Deletes a tree, unless another process does. @throws LayerhookError SYSTEM */
+export function eraseTree(path: string): void {
+  try {
+    erase(path);
+  } catch (error) {
+    throw fsError(error, `removing ${path}`);
+  }
+}
