@@ -3,7 +3,7 @@
  * hundred. They are CommonJS, which starts faster; what is imported lazily is still run only then. The library's
  * exports stay what tsc made.
  */
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
@@ -32,6 +32,7 @@ const common = {
   define: { 'import.meta.url': 'bundleURL' },
   banner: {
     js: `const bundleURL = require('node:url').pathToFileURL(__filename).href;
+const importModule = module.importModule ?? ((name) => import(name));
 const lazily = (name) => new Proxy({}, { get: (_, key) => require(name)[key] });`,
   },
   metafile: true,
@@ -93,6 +94,9 @@ const heavy = [
   'util',
 ];
 const requireHeavy = new RegExp(`(?<==\\s*)require\\("node:(${heavy.join('|')})"\\)`, 'g');
+
+/** V8 of node 20 does not import from what it has kept compiled (src/cli/bundle-main.cjs): its loader does. */
+const imports = /(?<![\w$.])import(?=\()/g;
 
 /** `--version`, `--help` and wrong options do without commands. */
 const commandTable = replaced('src/cli/commands/index.ts', (text) =>
@@ -162,24 +166,13 @@ await buildPart(
 );
 for (const part of ['program', ...Object.keys(roots), 'rest']) {
   const file = `${outdir}/${part}.cjs`;
-  writeFileSync(file, readFileSync(file, 'utf8').replaceAll(requireHeavy, "lazily('node:$1')"));
+  const [banner, code] = split(readFileSync(file, 'utf8'));
+  writeFileSync(
+    file,
+    banner + code.replaceAll(requireHeavy, "lazily('node:$1')").replaceAll(imports, 'importModule'),
+  );
 }
-writeFileSync(
-  `${outdir}/main.cjs`,
-  `#!/usr/bin/env node
-keepCompiled(require('node:module').enableCompileCache);
-if (process.argv.includes('--debug')) process.setSourceMapsEnabled(true);
-require('./program.cjs');
-
-/** Node 22 and later keep the compiled program for the next start: where nobody else could have put another. */
-function keepCompiled(enable) {
-  const { HOME, XDG_CACHE_HOME: base = HOME + '/.cache' } = process.env;
-  if (!enable || !base.startsWith('/')) return;
-  const { uid, mode } = require('node:fs').statSync(base, { throwIfNoEntry: false }) ?? {};
-  if (uid === process.geteuid() && (mode & 0o022) === 0) enable(base + '/layerhook');
-}
-`,
-);
+copyFileSync('src/cli/bundle-main.cjs', `${outdir}/main.cjs`);
 chmodSync(`${outdir}/main.cjs`, 0o755);
 
 function filesOf(part) {
@@ -198,6 +191,12 @@ function buildPart(part, files, options) {
     plugins: [leave(part), addresses, shippedDrivers],
     ...options,
   });
+}
+
+/** What comes before the sources, and they. */
+function split(text) {
+  const end = text.indexOf(common.banner.js) + common.banner.js.length;
+  return [text.slice(0, end), text.slice(end)];
 }
 
 function partOf(file) {

@@ -1,4 +1,5 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import Module from 'node:module';
 import { join } from 'node:path';
 import test from 'ava';
 import { layerhook, mainFile, succeed } from '../helpers/cli.js';
@@ -76,4 +77,38 @@ test("what a stranger's driver declines and throws is understood, though it impo
   t.notRegex(debug.stderr, /at .*\/bundle\/\w+\.cjs/);
 
   await succeed(t, unpack(driver('declines', 'declined')));
+});
+
+test('what V8 made of the program is kept for the next start, where nobody else can write', async (t) => {
+  const base = tmpdir(t);
+  const kept = join(base, 'layerhook');
+  const start = async (env: Record<string, string> = {}) => {
+    const { status, stdout } = await layerhook(['--version'], { env: { XDG_CACHE_HOME: base, ...env } });
+    t.is(status, 0);
+    t.regex(stdout, /^layerhook version/);
+  };
+  chmodSync(base, 0o777);
+  await start();
+  chmodSync(base, 0o700);
+  await start({ NODE_DISABLE_COMPILE_CACHE: '1' });
+  t.false(existsSync(kept));
+  await start();
+  const files = readdirSync(kept, { recursive: true, encoding: 'utf8' });
+  t.true(files.length > 0);
+  if ('enableCompileCache' in Module) return;
+
+  t.deepEqual(files, ['dist-bundle-program.cjs']);
+  const file = join(kept, files[0]!);
+  const first = statSync(file);
+  t.is(first.mode & 0o777, 0o600);
+  await start();
+  t.is(statSync(file).ino, first.ino);
+  const text = readFileSync(file);
+  // another version's, one that was cut off, none of ours
+  const others = [Buffer.concat([Buffer.from('x'), text]), text.subarray(0, 2000), Buffer.from('')];
+  for (const bytes of others) {
+    writeFileSync(file, bytes);
+    await start();
+    t.true(readFileSync(file).length > 2000);
+  }
 });
