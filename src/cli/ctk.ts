@@ -60,7 +60,7 @@ export async function readSnapshotter(options: OptionValues<typeof snapshotterFl
   return { file: given === undefined ? containerd.file : resolve(given), name };
 }
 
-function isName(name: string): boolean {
+export function isName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name);
 }
 

@@ -46,13 +46,13 @@ export const containerd: EngineFormat = {
     const start = text.trim() === '' ? `${text}version = 2\n` : text;
     const path = [...cri, 'runtimes', added.name];
     const table = formatTable(path, runtimeTable(inherited, added));
-    const withRuntime = append(append(removeTable(start, path), builtIn(inherited)), table);
+    const withRuntime = append(append(removeTable(start, path), builtInRuntime(inherited)), table);
     if (!added.isDefault) return withRuntime;
     return setValue(withRuntime, cri, 'default_runtime_name', added.name);
   },
   remove(text, name, formerDefault): string {
     const cri = criPath(text);
-    const without = removeBuiltIn(removeTable(text, [...cri, 'runtimes', name]));
+    const without = removeBuiltInRuntime(removeTable(text, [...cri, 'runtimes', name]));
     if (containerd.read(text).defaultRuntime !== name) return without;
     if (formerDefault === undefined) return removeValue(without, cri, 'default_runtime_name');
     return setValue(without, cri, 'default_runtime_name', formerDefault);
@@ -129,11 +129,25 @@ export function criPath(text: string): readonly string[] {
   return criTables[containerdVersion(text)] as readonly string[];
 }
 
-/**
- * What the new runtime is: a copy of runc, or else of the default runtime, with our program. SystemdCgroup is the
- * default runtime's, since a node's runtimes must agree about who manages cgroups.
- */
+/** What the new runtime is: a copy of runc with our program. */
 function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
+  const { options, ...settings } = copyOfRunc(text);
+  return {
+    ...settings,
+    options: {
+      ...(options as TomlTable | undefined),
+      BinaryName: path,
+      // the shim of containerd 1.2 and earlier
+      ...(settings.runtime_type === 'io.containerd.runtime.v1.linux' ? { Runtime: path } : {}),
+    },
+  };
+}
+
+/**
+ * The table of runc, or else of the default runtime. SystemdCgroup is the default runtime's, since a node's runtimes must
+ * agree about who manages cgroups.
+ */
+export function copyOfRunc(text: string): TomlTable {
   const version = containerdVersion(text);
   const cri = tableAt(parse(text), criPath(text)) ?? {};
   const defaultTable = tableAt(cri, ['runtimes', asString(cri.default_runtime_name) ?? 'runc']);
@@ -146,9 +160,6 @@ function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
     options: {
       ...(systemdCgroup === undefined ? {} : { SystemdCgroup: systemdCgroup }),
       ...(options as TomlTable | undefined),
-      BinaryName: path,
-      // the shim of containerd 1.2 and earlier
-      ...(settings.runtime_type === 'io.containerd.runtime.v1.linux' ? { Runtime: path } : {}),
     },
   };
 }
@@ -157,14 +168,14 @@ function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
  * The runtime that containerd has without being told, as text: as soon as a configuration names one runtime, it is
  * gone, and containerd's CRI plugin does not start without a default runtime.
  */
-function builtIn(text: string): string {
+export function builtInRuntime(text: string): string {
   const cri = criPath(text);
   if (tableAt(parse(text), [...cri, 'runtimes']) !== undefined) return '';
   return formatTable([...cri, 'runtimes', 'runc'], newRuntime(containerdVersion(text)));
 }
 
 /** The text without that, if no other runtime is left. */
-function removeBuiltIn(text: string): string {
+export function removeBuiltInRuntime(text: string): string {
   const cri = criPath(text);
   const { runc, ...others } = tableAt(parse(text), [...cri, 'runtimes']) ?? {};
   const isBuiltIn = Object.keys(others).length === 0 && sameToml(runc, newRuntime(containerdVersion(text)));

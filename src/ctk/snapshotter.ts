@@ -2,6 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { containerd, containerdVersion } from './containerd.js';
 import { configError } from './error.js';
 import type { FileChange } from './files.js';
+import {
+  addHandler,
+  assertNoOther,
+  type Handler,
+  hasHandler,
+  hasRuntimes,
+  removeHandler,
+  tablesOf,
+} from './handler.js';
 import { planAddition, planRemoval, readAgain } from './plan.js';
 import {
   append,
@@ -38,6 +47,8 @@ export interface AddedSnapshotter {
   remapIds: boolean;
   /** images of the CRI go there */
   isCriDefault: boolean;
+  /** a runtime of the CRI whose containers go there, for a RuntimeClass */
+  runtimeHandler?: string | undefined;
   /** snapshots have labels that say which image and blob they are of */
   imageLabels: boolean;
 }
@@ -55,6 +66,8 @@ interface Setting {
 interface FormerSettings {
   /** by JSON of their paths; null where there was none */
   settings: Record<string, { ours: unknown; before: unknown }>;
+  handler: string | null;
+  namedRunc: boolean;
   /** whether containerd's own entries were named because ours is */
   namedDefaults: boolean;
 }
@@ -99,7 +112,7 @@ export function snapshotterDropIn(file: string, name: string): string {
 }
 
 function snapshotterAddition(added: AddedSnapshotter): Addition {
-  const { name } = added;
+  const { name, runtimeHandler } = added;
   return {
     ...snapshotterPresence(name),
     isAsAsked(text) {
@@ -107,16 +120,22 @@ function snapshotterAddition(added: AddedSnapshotter): Addition {
       return (
         isDeepStrictEqual(plain(tableAt(values, proxyPath(name))), plain(proxyTable(added))) &&
         settingsOf(text, added).every((setting) => isSet(values, setting)) &&
-        (containerdVersion(text) < 2 || isTransferTarget(values, name))
+        (containerdVersion(text) < 2 || isTransferTarget(values, name)) &&
+        (runtimeHandler === undefined || hasHandler(text, handlerOf(runtimeHandler, name)))
       );
     },
     add(text, inherited) {
       const start = text.trim() === '' ? `${text}version = 2\n` : text;
       assertFree(start, name);
+      if (runtimeHandler !== undefined) assertNoOther(start, handlerOf(runtimeHandler, name));
       return readAgain(() => addAll(start, added, inherited));
     },
     former: (text, old) => formerOf(text, added, old as FormerSettings | undefined),
-    tables: (text) => [...settingsOf(text, added).map(({ table }) => table), transferPath],
+    tables: (text) => [
+      ...settingsOf(text, added).map(({ table }) => table),
+      ...(runtimeHandler === undefined ? [] : tablesOf(text, runtimeHandler)),
+      transferPath,
+    ],
   };
 }
 
@@ -124,12 +143,17 @@ function addAll(text: string, added: AddedSnapshotter, inherited: string): strin
   const path = proxyPath(added.name);
   const withProxy = append(removeTable(text, path), formatTable(path, proxyTable(added)));
   const settings = [...settingsOf(text, added), ...unpacksSetting(text, added, inherited)];
+  const { name, runtimeHandler } = added;
+  const withHandler =
+    runtimeHandler === undefined
+      ? withProxy
+      : addHandler(withProxy, inherited, handlerOf(runtimeHandler, name));
   const withSettings = settings.reduce((all, setting) => {
     const { table, key, value } = setting;
     return isSet(parse(all), setting) ? all : setValue(all, table, key, value);
-  }, withProxy);
+  }, withHandler);
   const version = containerdVersion(text);
-  return version < 2 ? withSettings : addUnpack(withSettings, parse(inherited), version, added.name);
+  return version < 2 ? withSettings : addUnpack(withSettings, parse(inherited), version, name);
 }
 
 function snapshotterPresence(name: string): Presence {
@@ -149,7 +173,8 @@ function snapshotterPresence(name: string): Presence {
 }
 
 function remove(text: string, name: string, former: FormerSettings | undefined): string {
-  const rest = removeTable(text, proxyPath(name));
+  const withoutProxy = removeTable(text, proxyPath(name));
+  const rest = former?.handler ? removeHandler(withoutProxy, former.handler, former.namedRunc) : withoutProxy;
   const withoutUnpack = removeUnpack(rest, containerdVersion(rest), name, former?.namedDefaults === true);
   const settings = {
     ...Object.fromEntries(criSettings(rest, name).map((setting) => [keyOf(setting), { ours: name }])),
@@ -173,6 +198,8 @@ function formerOf(text: string, added: AddedSnapshotter, old: FormerSettings | u
   });
   return {
     settings: { ...Object.fromEntries(before), ...old?.settings },
+    handler: added.runtimeHandler ?? old?.handler ?? null,
+    namedRunc: old?.namedRunc || !hasRuntimes(text),
     namedDefaults: old?.namedDefaults || !hasUnpacks(values),
   };
 }
@@ -221,6 +248,10 @@ function proxyTable({ address, root, parallelUnpack, remapIds, imageLabels }: Ad
     ...(capabilities.length === 0 ? {} : { capabilities }),
     exports: { root, ...(imageLabels ? { enable_remote_snapshot_annotations: 'true' } : {}) },
   };
+}
+
+function handlerOf(name: string, snapshotter: string): Handler {
+  return { name, snapshotter };
 }
 
 /** @throws LayerhookError CTK_CONFIG if the name is that of another kind of plugin */

@@ -34,7 +34,7 @@ test.serial('containerd has the snapshotter, its CRI uses it, and forgets it aga
   t.regex(inUse.stderr, /containerd has 3 layers and 0 containers in the snapshotter layerhook/);
   await succeed(t, ctr('image', 'rm', '--sync', image.name));
 
-  await succeed(t, ctk(...configure, '--cri-default', '--image-labels'));
+  await succeed(t, ctk(...configure, '--cri-default', '--image-labels', '--runtime-handler', 'stored'));
   await containerd.restart();
   await pullImage(socket, await registry.push(image));
   const labels = (await daemon.snapshots()).map(({ labels }) => labels);
@@ -58,13 +58,15 @@ for (const dropIn of [false, true]) {
     if (!requires(t, 'containerd')) return;
     const file = join(tmpdir(t), 'config.toml');
     writeFileSync(file, original);
-    const all = ['--cri-default', '--image-labels', '--parallel-unpack', '--remap-ids'];
+    const all = ['--cri-default', '--image-labels', '--parallel-unpack', '--runtime-handler=stored'];
     const extra = dropIn ? [...all, '--drop-in'] : all;
     await succeed(t, layerhook(['ctk', 'snapshotter', 'configure', '--config', file, ...extra]));
     const dump = await succeed(t, run('containerd', ['--config', file, 'config', 'dump']));
     for (const line of [
       'disable_tcp_service = true',
       'disable_snapshot_annotations = false',
+      '.containerd.runtimes.stored]',
+      '.containerd.runtimes.runc]',
       'snapshotter = "layerhook"',
       'address = "/run/layerhook/snapshotter.sock"',
     ]) {

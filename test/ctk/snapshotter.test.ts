@@ -23,6 +23,7 @@ const everything = {
   parallelUnpack: true,
   remapIds: true,
   isCriDefault: true,
+  runtimeHandler: 'stored',
   imageLabels: true,
 };
 const overlayfs = { platform: 'linux', snapshotter: 'overlayfs', differ: 'walking' };
@@ -101,6 +102,13 @@ for (const [title, text, criTables, unpacks] of samples) {
     });
     for (const table of criTables) t.is(tableAt(values(file), ['plugins', ...table])?.snapshotter, name);
     t.deepEqual(unpacksOf(file), unpacks);
+    const handlers = Object.entries(values(file).plugins as object).flatMap(([, plugin]) => [
+      tableAt(plugin, ['containerd', 'runtimes', 'stored']),
+      tableAt(plugin, ['runtime_platforms', 'stored']),
+    ]);
+    const found = handlers.filter((each) => each !== undefined);
+    t.is(found.length, title === 'version 1' ? 1 : 2);
+    for (const handler of found) t.is(handler.snapshotter, name);
     for (const comment of text.match(/#.*/g) ?? []) t.true(read(file).includes(comment), comment);
     t.deepEqual(planSnapshotter(file, everything, false), []);
     applyChanges(planRemoveSnapshotter(file, name));
@@ -123,7 +131,7 @@ for (const [title, text, criTables, unpacks] of samples) {
 
 test('what the user set himself meanwhile stays', (t) => {
   const file = write(t, 'version = 3\n');
-  applyChanges(planSnapshotter(file, everything, false));
+  applyChanges(planSnapshotter(file, { ...asked, isCriDefault: true }, false));
   writeFileSync(file, read(file).replace('snapshotter = "layerhook"\n', 'snapshotter = "native"\n'));
   applyChanges(planRemoveSnapshotter(file, name));
   t.is(tableAt(values(file), ['plugins', 'io.containerd.cri.v1.images'])?.snapshotter, 'native');
@@ -151,9 +159,19 @@ test('a drop-in before version 3 has all of the sections that it takes the place
   t.deepEqual(plain(values(dropIn).plugins), {
     'io.containerd.grpc.v1.cri': {
       sandbox_image: 'mine',
-      containerd: { snapshotter: name, disable_snapshot_annotations: false },
+      containerd: {
+        snapshotter: name,
+        disable_snapshot_annotations: false,
+        runtimes: {
+          runc: { runtime_type: 'io.containerd.runc.v2' },
+          stored: { runtime_type: 'io.containerd.runc.v2', snapshotter: name },
+        },
+      },
     },
-    'io.containerd.cri.v1.images': { snapshotter: name },
+    'io.containerd.cri.v1.images': {
+      snapshotter: name,
+      runtime_platforms: { stored: { snapshotter: name } },
+    },
     'io.containerd.transfer.v1.local': {
       max_concurrent_unpacks: 4,
       unpack_config: [{ snapshotter: 'native' }, ours],
@@ -184,6 +202,10 @@ test('what cannot be changed stays as it is', (t) => {
     ['version = 2\nproxy_plugins = { x = { type = "snapshot" } }\n', /its layout does not allow it/],
     ['version = 2\n[proxy_plugins.layerhook]\ntype = "content"\n', /is of type content: choose another/],
     ['version = 3\n[', /is not TOML/],
+    [
+      "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.stored]\n  x = 1\n",
+      /it has another runtime stored/,
+    ],
   ] as const) {
     const file = write(t, text);
     t.throws(() => planSnapshotter(file, everything, false), { message: reason });

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { defineCommand } from '../command.js';
-import { dryRunFlag, finish, readSnapshotter, snapshotterFlags } from '../ctk.js';
+import { dryRunFlag, finish, isName, readSnapshotter, snapshotterFlags } from '../ctk.js';
 import { usageError } from '../usage.js';
 
 const command = 'layerhook ctk snapshotter configure';
@@ -20,6 +20,10 @@ restarted afterwards. docs/snapshotter.md says what each option is good for.`,
     address: { value: 'SOCKET', describe: `where it is served (default: ${defaultAddress})` },
     store: { value: 'DIR', describe: `the store that is served (default: ${defaultStore})` },
     'cri-default': { describe: 'images and containers of Kubernetes go there' },
+    'runtime-handler': {
+      value: 'NAME',
+      describe: 'add a copy of runc of that name whose containers go there: for a RuntimeClass (1.7)',
+    },
     'parallel-unpack': {
       describe: 'containerd 2.2 unpacks layers side by side; serve it with the same option',
     },
@@ -37,6 +41,8 @@ restarted afterwards. docs/snapshotter.md says what each option is good for.`,
       if (!isAbsolute(path)) throw usageError(`--${option} ${path} is not absolute`, command);
     }
     const { file, name } = await readSnapshotter(options, command);
+    const { 'runtime-handler': handler = name } = options;
+    if (!isName(handler)) throw usageError(`--runtime-handler ${handler} is no name of a runtime`, command);
     const { planSnapshotter } = await import('../../ctk/snapshotter.js');
     const added = {
       name,
@@ -45,6 +51,7 @@ restarted afterwards. docs/snapshotter.md says what each option is good for.`,
       parallelUnpack: options['parallel-unpack'],
       remapIds: options['remap-ids'],
       isCriDefault: options['cri-default'],
+      runtimeHandler: options['runtime-handler'],
       imageLabels: options['image-labels'],
     };
     const changes = planSnapshotter(file, added, options['drop-in']);
