@@ -38,7 +38,8 @@ test('every command is one that is there, with options that it has', async (t) =
 
 test('all have the same places, which are the defaults', async (t) => {
   const flags = flagsOf(serve.args);
-  const [address, store, metrics] = ['--address', '--store', '--metrics'].map((name) => flags.get(name)!);
+  const place = (name: string) => flags.get(name) as string;
+  const [address, store, metrics] = [place('--address'), place('--store'), place('--metrics')];
   const { stdout } = await layerhook(['ctk', 'snapshotter', 'configure', '--help']);
   t.regex(stdout, new RegExp(`--address SOCKET .*default: ${address}\\)`));
   t.regex(stdout, new RegExp(`--store DIR .*default: ${store}\\)`));
@@ -50,7 +51,7 @@ test('all have the same places, which are the defaults', async (t) => {
     t.is(flagsOf(exec.command).get('--metrics'), metrics);
   }
   const document = read('docs/snapshotter.md');
-  for (const place of [address, store, metrics]) t.true(document.includes(place!), place);
+  for (const place of [address, store, metrics]) t.true(document.includes(place), place);
 });
 
 test('the pod sees the directories of the node under the names that the node has for them', (t) => {
@@ -93,7 +94,7 @@ test('one daemon ends before the next begins, and may take its time', (t) => {
   const { updateStrategy, selector, template } = daemonSet.spec;
   t.deepEqual(updateStrategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } });
   t.deepEqual(selector.matchLabels, template.metadata.labels);
-  t.is(String(pod.terminationGracePeriodSeconds), service.TimeoutStopSec);
+  t.is(String(pod.terminationGracePeriodSeconds), service.TimeoutStopSec as string);
 });
 
 test('the runtime class is the handler that is configured, in the namespace of nobody', (t) => {
@@ -111,7 +112,10 @@ test('only root may connect, and the socket stays when the service stops', (t) =
 test('the image has the node that the package asks for, and starts layerhook', (t) => {
   const text = read('docs/examples/kubernetes/Containerfile');
   const [, version] = /^FROM .*node:(\d+)-/m.exec(text)!;
-  const [, least] = />=(\d+)/.exec(JSON.parse(read('package.json')).engines.node) as unknown as [string, string];
+  const [, least] = />=(\d+)/.exec(JSON.parse(read('package.json')).engines.node) as unknown as [
+    string,
+    string,
+  ];
   t.true(Number(version) >= Number(least));
   t.regex(text, /^ENTRYPOINT \["layerhook"\]$/m);
   t.is(configure.image, serve.image);
@@ -133,7 +137,7 @@ function flagsOf(args: readonly string[]): Map<string, string> {
 /** Settings of a systemd unit by name; of those that stand twice, the last. */
 function unit(path: string): Record<string, string> {
   const lines = read(path).matchAll(/^([A-Z]\w+)=(.*)$/gm);
-  return Object.fromEntries([...lines].map(([, name, value]) => [name, value]));
+  return Object.fromEntries([...lines].map(([, name, value]) => [name, value] as [string, string]));
 }
 
 function read(path: string): string {

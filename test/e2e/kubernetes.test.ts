@@ -81,7 +81,7 @@ test.serial('containerd of the node uses the daemon of the pod, also after that 
 async function checkAttributes(t: ExecutionContext<unknown>, address: string): Promise<void> {
   const client = connectSnapshotter(address);
   const [{ source: base }] = (await client.prepare('base', '')) as [Mount];
-  const xattrs = { 'trusted.x': 'x', 'security.capability': '\x01\x00\x00\x02\x00\x04' + '\x00'.repeat(14) };
+  const xattrs = { 'trusted.x': 'x', 'security.capability': `\x01\x00\x00\x02\x00\x04${'\x00'.repeat(14)}` };
   for (const [name, value] of Object.entries(xattrs))
     setXattr(fromText(base), name, Buffer.from(value, 'latin1'));
   chownSync(base, 1000, 1001);
