@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DriverChoice } from '../config/types.js';
+import { errorCode } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { checkDescriptor } from '../image/documents.js';
+import { readSmallFile } from '../image/layout-files.js';
 import type { Descriptor } from '../image/types.js';
 import type { IdRange, MapOptions } from '../layer/types.js';
 import { writeFileAtomic } from './write-file.js';
@@ -19,6 +22,7 @@ export const copyDriver: DriverChoice = { name: 'copy', options: {} };
 
 const umociVersion = '2';
 const layerhookVersion = 1;
+const MAX_BYTES = 4 << 20;
 
 /** Path of the mtree manifest in a bundle, named as umoci does by the digest of the image manifest. */
 export function manifestPath(bundle: string, digest: string): string {
@@ -58,44 +62,57 @@ export function readBundleMeta(bundle: string): BundleMeta {
   if (umoci.whiteout_mode)
     throw invalid(path, 'umoci.json sets whiteout_mode, which never worked (umoci#574)');
   if (!Array.isArray(walk) || walk.length === 0) throw invalid(path, 'umoci.json names no image manifest');
-  return { from: walk as BundleMeta['from'], map: readMap(umoci.map_options), driver: readDriver(path) };
+  for (const descriptor of walk) requireDescriptor(path, descriptor);
+  const map = readMap(umoci.map_options ?? {});
+  if (map === undefined) throw invalid(path, 'umoci.json has id maps that are none');
+  return { from: walk as BundleMeta['from'], map, driver: readDriver(path) };
 }
 
-function readMap(value: unknown): MapOptions {
-  const map = (value ?? {}) as {
-    uid_mappings?: IdRange[] | null;
-    gid_mappings?: IdRange[] | null;
-    rootless?: boolean;
-  };
-  return {
-    uidMappings: map.uid_mappings ?? [],
-    gidMappings: map.gid_mappings ?? [],
-    rootless: map.rootless === true,
-  };
+function requireDescriptor(path: string, value: unknown): void {
+  try {
+    checkDescriptor(value, 'a descriptor of umoci.json');
+  } catch (error) {
+    throw new LayerhookError('BUNDLE_INVALID', { path, reason: (error as Error).message }, error);
+  }
+}
+
+/** @returns undefined for what are no id maps: files would get owners that nobody asked for */
+function readMap(value: unknown): MapOptions | undefined {
+  if (!isObject(value)) return undefined;
+  const { uid_mappings, gid_mappings, rootless = false } = value;
+  const uidMappings = uid_mappings ?? [];
+  const gidMappings = gid_mappings ?? [];
+  if (!areRanges(uidMappings) || !areRanges(gidMappings) || typeof rootless !== 'boolean') return undefined;
+  return { uidMappings, gidMappings, rootless };
+}
+
+function areRanges(value: unknown): value is IdRange[] {
+  const isID = (id: unknown) => Number.isSafeInteger(id) && (id as number) >= 0;
+  const isRange = (range: unknown) =>
+    isObject(range) && [range.containerID, range.hostID, range.size].every(isID);
+  return Array.isArray(value) && value.every(isRange);
 }
 
 function readDriver(path: string): DriverChoice {
   const own = readJson(path, 'layerhook.json');
   if (!own) return copyDriver;
-  const driver = own.driver as DriverChoice | undefined;
+  const driver = own.driver as Partial<DriverChoice> | null | undefined;
   if (own.version !== layerhookVersion)
     throw invalid(path, `layerhook.json has version ${own.version}, not 1`);
-  if (typeof driver?.name !== 'string') throw invalid(path, 'layerhook.json names no driver');
-  return { name: driver.name, options: driver.options ?? {} };
+  const { name, options = {} } = driver ?? {};
+  if (typeof name !== 'string') throw invalid(path, 'layerhook.json names no driver');
+  if (!isObject(options))
+    throw invalid(path, `layerhook.json has options of driver ${name} that are no object`);
+  return { name, options };
 }
 
 function readJson(bundle: string, name: string): Record<string, unknown> | undefined {
-  let text: string;
+  const bytes = readBytes(bundle, name);
+  if (bytes === undefined && existsSync(join(bundle, name))) throw invalid(bundle, `${name} is no file`);
+  if (bytes === undefined) return undefined;
   try {
-    text = readFileSync(join(bundle, name), 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);
-  }
-  try {
-    const value = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value;
+    const value: unknown = JSON.parse(bytes.toString());
+    if (isObject(value)) return value;
   } catch (error) {
     throw new LayerhookError(
       'BUNDLE_INVALID',
@@ -104,6 +121,19 @@ function readJson(bundle: string, name: string): Record<string, unknown> | undef
     );
   }
   throw invalid(bundle, `${name} is no JSON object`);
+}
+
+function readBytes(bundle: string, name: string): Buffer | undefined {
+  try {
+    return readSmallFile(join(bundle, name), MAX_BYTES);
+  } catch (error) {
+    if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
+    throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(path: string, reason: string): LayerhookError {

@@ -50,10 +50,16 @@ export async function openManifestCheck(rootfs: string, mtreeFile: string): Prom
   }
 }
 
-/** Reads a manifest. @throws LayerhookError MTREE_INVALID, SYSTEM */
+/** Reads a manifest of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
 export async function readManifest(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
-  return guardManifest(file, () => parse(readFileSync(file)));
+  const manifest = guardManifest(file, () => parse(readFileSync(file)));
+  if (manifest.get('.') !== undefined) return manifest;
+  throw new LayerhookError('MTREE_INVALID', {
+    file,
+    line: 1,
+    reason: 'it is no manifest of a tree: it has no root',
+  });
 }
 
 /** Runs what uses a manifest: entries are parsed when first looked at, so any use may find it malformed. */
