@@ -3,9 +3,9 @@ import { preciseNow } from '../system/clock.js';
 import { type Context, keptLabels, requireCommitted, requireText } from './context.js';
 import { sharedContent } from './find.js';
 import { labelsOfLayer } from './labels.js';
-import { getName, putName } from './metadata/records.js';
+import { getContent, getName, putName } from './metadata/records.js';
 import { replaceUnusable } from './supersede.js';
-import type { LayerIdentity, SnapshotOptions } from './types.js';
+import type { AdoptOptions, LayerIdentity } from './types.js';
 
 /** As Store's `adopt`. @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM */
 export function adoptLayer(
@@ -13,13 +13,15 @@ export function adoptLayer(
   name: string,
   layer: LayerIdentity,
   parent: string,
-  options: SnapshotOptions = {},
+  options: AdoptOptions = {},
 ): boolean {
   const { db, client, directories } = context;
   requireText('snapshot name', name);
   const freed = db.write((writer) => {
     const content = sharedContent(context, writer, layer, undefined);
     if (content === undefined) return undefined;
+    // the chainID of the lowest is its diffID; image-spec config.md, "Layer ChainID"
+    if (options.onlyLowest && getContent(writer, content).layer?.diffID !== layer.chainID) return undefined;
     if (getName(writer, client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     if (parent !== '') requireCommitted(writer, client, parent);
     const labels = keptLabels({ ...options.labels, ...labelsOfLayer(layer) });

@@ -32,9 +32,10 @@ export async function commitSnapshot(
   requireText('snapshot name', name);
   const usage = await measureActive(context, key);
   await flushIfSync(context);
-  const layer = layerOfLabels(options.labels);
   const freed = context.db.write((writer) => {
     if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
+    const parent = requireActive(writer, context, key).parent || (options.parent ?? '');
+    const layer = layerOfLabels(options.labels, parent);
     const content = commitActive(context, writer, name, key, { ...options, usage, layer });
     return layer === undefined ? [] : replaceUnusable(context, writer, layer.chainIDs[0]!, content);
   });

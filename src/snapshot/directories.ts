@@ -83,7 +83,7 @@ export class Directories {
         mkdirSync(fs);
         // the umask took its part
         fchmodat(AT_FDCWD, fromText(fs), 0o755);
-        if (parent !== undefined) copyRootAttributes(this.fs(parent), fs);
+        if (parent !== undefined) copyRootAttributes(fromText(this.fs(parent)), fromText(fs));
         mkdirSync(join(temporary, 'work'), { mode: 0o711 });
         this.#place(temporary, content);
       } catch (error) {

@@ -20,11 +20,19 @@ export function labelsOfLayer({ chainID, diffID }: LayerIdentity): Record<string
   return { [REF_LABEL]: chainID, [DIFF_ID_LABEL]: diffID };
 }
 
-/** The layer that a snapshot is, as the labels with which it is committed say; undefined if they do not. */
-export function layerOfLabels(labels: Readonly<Record<string, string>> = {}): LayerRecord | undefined {
+/**
+ * The layer that a snapshot is, as the labels with which it is committed say; undefined if they do not.
+ *
+ * @param parent of the snapshot: where there is none, the chainID is the diffID; image-spec config.md, "Layer ChainID"
+ */
+export function layerOfLabels(
+  labels: Readonly<Record<string, string>> = {},
+  parent: string,
+): LayerRecord | undefined {
   const chainID = labels[REF_LABEL];
   if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;
-  return { diffID: diffIDOf(labels), map: '', chainIDs: [chainID], dependencies: null };
+  const diffID = diffIDOf(labels) || (parent === '' ? chainID : '');
+  return { diffID, map: '', chainIDs: [chainID], dependencies: null };
 }
 
 /** What labels say of a layer's diffID; '' if nothing. */

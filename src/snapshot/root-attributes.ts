@@ -1,5 +1,5 @@
 import { fchmodat, fchownat, utimensat } from '../system/attributes.js';
-import { fromText } from '../system/bytes.js';
+import type { ByteString } from '../system/bytes.js';
 import { E, SystemError } from '../system/errno.js';
 import { AT_FDCWD } from '../system/files.js';
 import { StatBuffer, statAt } from '../system/stat.js';
@@ -13,18 +13,17 @@ const source = new StatBuffer();
  *
  * @throws SystemError
  */
-export function copyRootAttributes(from: string, to: string): void {
-  const [fromPath, toPath] = [fromText(from), fromText(to)];
-  if (!statAt(AT_FDCWD, fromPath, source)) throw new SystemError('ENOENT', 'statx', fromPath);
-  fchownat(AT_FDCWD, toPath, source.uid, source.gid);
-  fchmodat(AT_FDCWD, toPath, source.mode);
-  for (const [name, value] of readXattrs(fromPath)) {
+export function copyRootAttributes(from: ByteString, to: ByteString): void {
+  if (!statAt(AT_FDCWD, from, source)) throw new SystemError('ENOENT', 'statx', from);
+  fchownat(AT_FDCWD, to, source.uid, source.gid);
+  fchmodat(AT_FDCWD, to, source.mode);
+  for (const [name, value] of readXattrs(from)) {
     if (isPrivate(name)) continue;
-    const done = trySetXattr(toPath, name, value);
+    const done = trySetXattr(to, name, value);
     if (done < 0 && !(isLabel(name) && (done === -E.ENOTSUP || done === -E.EPERM)))
-      throw new SystemError(-done, 'setxattr', toPath);
+      throw new SystemError(-done, 'setxattr', to);
   }
-  utimensat(AT_FDCWD, toPath, source.mtimeSec, source.mtimeNsec, source.mtimeSec, source.mtimeNsec);
+  utimensat(AT_FDCWD, to, source.mtimeSec, source.mtimeNsec, source.mtimeSec, source.mtimeNsec);
 }
 
 /** What overlayfs says of one of its layers, true only of that; an escaped one is an attribute of the image. */

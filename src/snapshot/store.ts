@@ -6,6 +6,7 @@ import { getContent } from './metadata/records.js';
 import { mountsOfSnapshot } from './mounts.js';
 import { nameOf } from './name.js';
 import type {
+  AdoptOptions,
   CommitOptions,
   ContentInfo,
   GarbagePolicy,
@@ -121,12 +122,7 @@ export class LmdbStore implements Store {
     return directories.fs(db.read((reader) => requireName(reader, client, name)).content);
   }
 
-  async adopt(
-    name: string,
-    layer: LayerIdentity,
-    parent: string,
-    options?: SnapshotOptions,
-  ): Promise<boolean> {
+  async adopt(name: string, layer: LayerIdentity, parent: string, options?: AdoptOptions): Promise<boolean> {
     const { adoptLayer } = await import('./adopt.js');
     return adoptLayer(this.#context, name, layer, parent, options);
   }

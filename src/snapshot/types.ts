@@ -36,6 +36,11 @@ export interface PrepareOptions extends SnapshotOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface AdoptOptions extends SnapshotOptions {
+  /** only a layer that is known to be the lowest of its chain */
+  onlyLowest?: boolean | undefined;
+}
+
 export interface CommitOptions extends SnapshotOptions {
   /** name of the parent, for a snapshot that was prepared without one; containerd's "rebase" capability */
   parent?: string | undefined;
@@ -255,7 +260,7 @@ export interface Store extends LayerStore {
    * @returns false if the store does not have the layer
    * @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION for the parent
    */
-  adopt(name: string, layer: LayerIdentity, parent: string, options?: SnapshotOptions): Promise<boolean>;
+  adopt(name: string, layer: LayerIdentity, parent: string, options?: AdoptOptions): Promise<boolean>;
   /**
    * As {@link adopt}, for a layer that the store may not have: `fill` is asked for it then. Who else wants the layer waits,
    * and finds it. Nobody sees it, and no garbage collection takes it, before it is whole; it has no name but this one then.

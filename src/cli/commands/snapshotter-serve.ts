@@ -27,6 +27,10 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
     'parallel-unpack': {
       describe: 'containerd is configured with capabilities = ["rebase"] for this snapshotter',
     },
+    'staged-layers': {
+      describe:
+        'with --parallel-unpack: it is containerd 2.4 or later, which skips layers that are there; older ones fail then',
+    },
   },
   async run(_, options, context) {
     const { chooseStore } = await import('../../config/store.js');
@@ -41,6 +45,7 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
       address: options.address,
       client: options.client ?? 'containerd',
       parallelUnpack: options['parallel-unpack'],
+      stagedLayers: options['staged-layers'],
       ...(await hooksOf(config, context.log)),
       answered: (call) => {
         metrics.record(call);

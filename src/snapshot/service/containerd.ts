@@ -1,6 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import { EXTRACTION_PREFIX } from '../extraction.js';
 import { diffIDOf, MAPPING_LABELS, REF_LABEL } from '../labels.js';
+import { preciseTime } from '../precise-date.js';
 import type {
   CommitOptions,
   Info,
@@ -22,6 +23,11 @@ export interface ContainerdOptions {
    * parent at commit.
    */
   parallelUnpack?: boolean;
+  /**
+   * With `parallelUnpack`: it is a containerd 2.4 or later, which takes read-only mounts for a layer that is there. An older
+   * one would extract into them, and fail.
+   */
+  stagedLayers?: boolean;
 }
 
 const never = new AbortController().signal;
@@ -35,11 +41,17 @@ const never = new AbortController().signal;
 export class ContainerdStore implements Snapshotter {
   readonly #store: Store;
   readonly #parallelUnpack: boolean;
+  readonly #stagedLayers: boolean;
   readonly #hooks: LayerHooks | undefined;
 
-  constructor(store: Store, { parallelUnpack = false }: ContainerdOptions = {}, hooks?: LayerHooks) {
+  constructor(
+    store: Store,
+    { parallelUnpack = false, stagedLayers = false }: ContainerdOptions = {},
+    hooks?: LayerHooks,
+  ) {
     this.#store = store;
     this.#parallelUnpack = parallelUnpack;
+    this.#stagedLayers = parallelUnpack && stagedLayers;
     this.#hooks = hooks;
   }
 
@@ -68,10 +80,13 @@ export class ContainerdStore implements Snapshotter {
   ): Promise<Mount[]> {
     const layer = wantedLayer(labels);
     if (layer !== undefined) {
+      // on top of layers that are not told, what is there could only be answered by read-only mounts
+      const onlyLowest = this.#parallelUnpack && !this.#stagedLayers;
       const take = async (name: string) =>
-        (await this.#store.adopt(name, layer, parent)) ||
-        ((await this.#hooks?.provide(name, layer, { key, parent, labels, signal })) ?? false);
-      if (this.#parallelUnpack) {
+        (await this.#store.adopt(name, layer, parent, { onlyLowest })) ||
+        (!onlyLowest &&
+          ((await this.#hooks?.provide(name, layer, { key, parent, labels, signal })) ?? false));
+      if (this.#stagedLayers) {
         if (await stageLayer(this.#store, key, layer, labels, parent, take))
           return stagedMounts(this.#store, key);
       } else if ((await this.#isThere(layer, parent)) || (await take(backendName(key, layer.chainID)))) {
@@ -89,11 +104,34 @@ export class ContainerdStore implements Snapshotter {
   }
 
   async commit(name: string, key: string, options: CommitOptions = {}): Promise<void> {
-    const layer = stagedLayer((await this.#store.stat(key)).labels);
+    const active = await this.#store.stat(key);
+    const layer = stagedLayer(active.labels);
     if (layer !== undefined) return commitStaged(this.#store, name, key, layer, options);
-    await this.#store.commit(name, key, options);
     const extracted = wantedLayer(options.labels ?? {});
+    if (this.#parallelUnpack && active.parent === '' && options.parent) {
+      if (extracted !== undefined && (await this.#isSpared(name, key, extracted, options))) return;
+      await this.#settle(active, options.parent);
+    }
+    await this.#store.commit(name, key, options);
     if (extracted !== undefined) this.#hooks?.committed(name, extracted, options.labels!);
+  }
+
+  /** Takes the layer that is there in place of what containerd has extracted all the same. */
+  async #isSpared(
+    name: string,
+    key: string,
+    layer: LayerIdentity,
+    { parent = '', labels }: CommitOptions,
+  ): Promise<boolean> {
+    if (!(await this.#store.adopt(name, layer, parent, { labels }))) return false;
+    await this.#store.remove(key);
+    return true;
+  }
+
+  async #settle({ name, created }: Info, parent: string): Promise<void> {
+    const { settleDirectories } = await import('./settle.js');
+    const [upper, lowers] = [await this.#store.directory(name), await this.#store.lowerdirs(parent)];
+    settleDirectories(upper, lowers, preciseTime(created));
   }
 
   async remove(name: string): Promise<void> {

@@ -1,5 +1,16 @@
 /** What a containerd gets besides a Snapshotter: layers of other clients, parallel unpack, mapped owners. */
-import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { isLayerhookError } from '../../../src/errors/index.js';
@@ -11,7 +22,10 @@ import {
   serveSnapshotter,
 } from '../../../src/snapshot/service/index.js';
 import type { Info, Snapshotter, Store } from '../../../src/snapshot/types.js';
+import { fromText } from '../../../src/system/bytes.js';
 import { preciseNow } from '../../../src/system/clock.js';
+import { AT_FDCWD, mknodat, S } from '../../../src/system/files.js';
+import { setXattr } from '../../../src/system/xattr.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { commitFile, extractFile, layer, nothingBelow } from '../helpers.js';
@@ -46,6 +60,18 @@ async function found(containerd: Snapshotter, chainID: string, parent: string): 
   const filter = `labels."${REF}"==${chainID},parent=="${parent}"`;
   for await (const info of containerd.walk([filter])) infos.push(info);
   return infos;
+}
+
+/** Prepares a layer and fills it, as containerd extracts it. @returns its directory */
+async function extracted(
+  containerd: Snapshotter,
+  key: string,
+  fill: (directory: string) => void,
+): Promise<string> {
+  const [mount] = await containerd.prepare(key, '');
+  const upperdir = mount!.options.find((option) => option.startsWith('upperdir='))!.slice('upperdir='.length);
+  fill(upperdir);
+  return upperdir;
 }
 
 const a = layer('a');
@@ -119,7 +145,7 @@ test('a map without a root is refused, and leaves nothing', async (t) => {
 });
 
 test('parallel unpack: a hit is staged by a read-only mount, held, and gets its parent at commit', async (t) => {
-  const { containerd, store } = await serve(t, { parallelUnpack: true });
+  const { containerd, store } = await serve(t, { parallelUnpack: true, stagedLayers: true });
   await extractFile(store, a);
   await extractFile(store, b, a.chainID);
   const key = 'ns/1/extract-1 b';
@@ -146,7 +172,7 @@ test('parallel unpack: a hit is staged by a read-only mount, held, and gets its 
 });
 
 test('parallel unpack: a staged snapshot that is removed holds nothing any more', async (t) => {
-  const { containerd, store } = await serve(t, { parallelUnpack: true });
+  const { containerd, store } = await serve(t, { parallelUnpack: true, stagedLayers: true });
   await extractFile(store, a);
   await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
   await store.remove(a.chainID);
@@ -170,6 +196,90 @@ test('parallel unpack: a layer without its parent is extracted into an upperdir,
     labels: { [REF]: a.chainID },
   });
   t.is(bind!.type, 'bind');
+});
+
+test('parallel unpack before containerd 2.4: only the lowest layer is a hit, what is there besides is not kept twice', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { containerd, store, root } = await serve(t, { parallelUnpack: true });
+  const lowest = { ...a, chainID: a.diffID };
+  await extractFile(store, lowest);
+  await extractFile(store, b, lowest.chainID);
+  await t.throwsAsync(containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: lowest.chainID } }), {
+    code: 'SNAPSHOT_EXISTS',
+  });
+  const [below] = await found(containerd, lowest.chainID, '');
+  const labels = { [REF]: b.chainID };
+  const [mount] = await containerd.prepare('ns/2/extract-2 b', '', { labels });
+  t.false(mount!.options.includes('ro'));
+  t.is(readdirSync(join(root, 'snapshots')).length, 3);
+  await containerd.commit('ns/3/b', 'ns/2/extract-2 b', { labels, parent: below!.name });
+  t.is(readdirSync(join(root, 'snapshots')).length, 2);
+  const { kind, parent } = await containerd.stat('ns/3/b');
+  t.deepEqual([kind, parent], ['committed', below!.name]);
+  await t.throwsAsync(containerd.stat('ns/2/extract-2 b'), { code: 'SNAPSHOT_NOT_FOUND' });
+  t.is((await store.list()).filter(({ names }) => names.length === 2).length, 2);
+});
+
+test('parallel unpack: what containerd has extracted as the lowest layer is a hit', async (t) => {
+  const { containerd } = await serve(t, { parallelUnpack: true });
+  const labels = { [REF]: a.chainID };
+  await containerd.prepare('ns/1/extract-1 a', '', { labels });
+  await containerd.commit('ns/2/a', 'ns/1/extract-1 a', { labels });
+  await t.throwsAsync(containerd.prepare('other/3/extract-2 a', '', { labels }), { code: 'SNAPSHOT_EXISTS' });
+  await containerd.prepare('ns/4/extract-3 b', '', { labels: { [REF]: b.chainID } });
+  await containerd.commit('ns/5/b', 'ns/4/extract-3 b', { labels: { [REF]: b.chainID }, parent: 'ns/2/a' });
+  const [mount] = await containerd.prepare('other/6/extract-4 b', '', { labels: { [REF]: b.chainID } });
+  t.false(mount!.options.includes('ro'), 'not the lowest');
+});
+
+test('parallel unpack: directories that a layer does not list are at commit what they are below', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { containerd, store } = await serve(t, { parallelUnpack: true });
+  const below = await extracted(containerd, 'ns/1/extract-1 a', (fs) => {
+    chmodSync(fs, 0o711);
+    for (const name of ['both', 'both/in', 'hidden', 'opaque', 'opaque/in', 'listed', 'replaced']) {
+      mkdirSync(join(fs, name));
+      chownSync(join(fs, name), 7, 8);
+      chmodSync(join(fs, name), 0o2750);
+    }
+    utimesSync(join(fs, 'both'), 1e9, 1e9);
+  });
+  await containerd.commit('ns/2/a', 'ns/1/extract-1 a');
+  await extracted(containerd, 'ns/3/extract-2 b', (fs) => {
+    mkdirSync(join(fs, 'both/in/deep'), { recursive: true });
+    mkdirSync(join(fs, 'new'));
+    mkdirSync(join(fs, 'opaque/in'), { recursive: true });
+    setXattr(fromText(join(fs, 'opaque')), 'trusted.overlay.opaque', Buffer.from('y'));
+    mkdirSync(join(fs, 'listed'));
+    utimesSync(join(fs, 'listed'), 1e9, 1e9);
+    mknodat(AT_FDCWD, fromText(join(fs, 'hidden')), S.IFCHR);
+    writeFileSync(join(fs, 'replaced'), '');
+  });
+  await containerd.commit('ns/4/b', 'ns/3/extract-2 b', { parent: 'ns/2/a' });
+  const upper = await extracted(containerd, 'ns/5/extract-3 c', (fs) => {
+    for (const name of ['both', 'hidden', 'opaque/in', 'listed', 'replaced']) {
+      mkdirSync(join(fs, name, 'x'), { recursive: true });
+    }
+    symlinkSync('/etc', join(fs, 'link'));
+  });
+  await containerd.commit('ns/6/c', 'ns/5/extract-3 c', { parent: 'ns/4/b' });
+  t.is(lstatSync(below).mode & 0o7777, 0o711);
+  const shown = ['.', 'both', 'both/x', 'hidden', 'opaque', 'opaque/in', 'listed', 'replaced'].map((name) => {
+    const { mode, uid, gid } = lstatSync(join(upper, name));
+    return `${name} ${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
+  });
+  t.deepEqual(shown, [
+    '. 711 0:0',
+    'both 2750 7:8',
+    'both/x 755 0:0',
+    'hidden 755 0:0',
+    'opaque 2750 7:8',
+    'opaque/in 755 0:0',
+    'listed 755 0:0',
+    'replaced 755 0:0',
+  ]);
+  t.is(lstatSync(join(upper, 'both')).mtimeMs, 1e12);
+  t.is((await store.list()).length, 3);
 });
 
 test('one server a client and address', async (t) => {

@@ -278,7 +278,7 @@ test('parallel unpack: a layer that a hook has put there is staged, and gets its
     contexts.push(context);
     return fill(context);
   };
-  const served = await serve(t, hook, { parallelUnpack: true });
+  const served = await serve(t, hook, { parallelUnpack: true, stagedLayers: true });
   const labels = {
     'containerd.io/snapshot/diff-id': b.diffID,
     'containerd.io/snapshot/parent-chain-id': a.chainID,
@@ -309,7 +309,7 @@ test('a diffID that does not make the chainID is not believed', async (t) => {
   });
   await prepare(sequential, b, 'ns/2/a', { number: 3, labels: label(a.diffID) });
   await prepare(sequential, b, 'ns/2/a', { number: 4, labels: label(b.diffID) });
-  const parallel = await serve(t, ask, { parallelUnpack: true });
+  const parallel = await serve(t, ask, { parallelUnpack: true, stagedLayers: true });
   await prepare(parallel, b, '', { labels: label(b.diffID) });
   t.deepEqual(
     contexts.map(({ diffID }) => diffID as string | null),

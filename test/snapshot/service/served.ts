@@ -35,11 +35,11 @@ export interface Served {
 export async function serve(
   t: ExecutionContext<unknown>,
   hooks: Hook<typeof POINT> | Hooks | HookSource[],
-  { parallelUnpack = false } = {},
+  { parallelUnpack = false, stagedLayers = false } = {},
 ): Promise<Served> {
   const dir = mkdtempSync(join(tmpdir(t), 'served-'));
   const [root, address] = [join(dir, 'store'), join(dir, 'socket')];
-  const options = { root, address, parallelUnpack };
+  const options = { root, address, parallelUnpack, stagedLayers };
   const served = Array.isArray(hooks)
     ? await service.serveSnapshotter({ ...options, ...snapshotHooks(hooks, silentLogger) })
     : await serveSnapshotter({ ...options, hooks: typeof hooks === 'function' ? { [POINT]: hooks } : hooks });
