@@ -48,16 +48,16 @@ export class Directories {
 
   /** the directory of a content's own files */
   fs(content: string): string {
-    return join(this.#snapshots, content, 'fs');
+    return `${this.#snapshots}/${content}/fs`;
   }
 
   work(content: string): string {
-    return join(this.#snapshots, content, 'work');
+    return `${this.#snapshots}/${content}/work`;
   }
 
   /** the directory that is all of a content */
   of(content: string): string {
-    return join(this.#snapshots, content);
+    return `${this.#snapshots}/${content}`;
   }
 
   /** a manifest by which a layer can be verified, if its extractor wrote one */

@@ -3,6 +3,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { E } from '../../system/errno.js';
 import { Environment, type Lmdb } from './environment.js';
 import { isFull, requireSpace, reserveSpace } from './reserve.js';
+import { RowCache } from './row-cache.js';
 
 /** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
 export const MAX_KEY_BYTES = 1900;
@@ -32,6 +33,8 @@ export class Database {
   readonly #db: Lmdb;
   readonly #path: string;
   readonly #view: Writer;
+  readonly #rows = new RowCache();
+  readonly #cached: Writer;
   #isOpen = true;
 
   /** @throws LayerhookError STORE_INVALID, SYSTEM, NO_SPACE */
@@ -44,6 +47,7 @@ export class Database {
     }
     this.#db = this.#environment.db;
     this.#view = viewOf(this.#db);
+    this.#cached = this.#rows.viewOf(this.#view);
     reserveSpace(path);
   }
 
@@ -71,10 +75,14 @@ export class Database {
   /** As {@link write}, for what frees space afterwards: a full disk does not keep it from doing so. */
   writeToFree<T>(action: (writer: Writer) => T): T {
     try {
-      return this.#environment.locked(() => this.#db.transactionSync(() => action(this.#view)) as T);
+      return this.#environment.locked(() => this.#db.transactionSync(() => this.#act(action)) as T);
     } catch (error) {
       throw databaseError(error, this.#path);
     }
+  }
+
+  #act<T>(action: (writer: Writer) => T): T {
+    return this.#rows.during(this.#db.getWriteTxnId(), () => action(this.#cached));
   }
 
   /** Ends the use of it; a second call does nothing. */

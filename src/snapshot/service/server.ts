@@ -60,7 +60,8 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     // what a server that was killed has left
     flusher.committed();
     const hooks = new LayerHooks(store, options, () => flusher.committed());
-    const grpc = new Server();
+    // statistics for gRPC's own debugger, which cost a tenth of each call
+    const grpc = new Server({ 'grpc.enable_channelz': 0 });
     const snapshotter = new GuardedSnapshotter(new ContainerdStore(store, options, hooks), store, options);
     await snapshotter.scan();
     const handlers = handlersOf(snapshotter, (call) => {

@@ -4,17 +4,16 @@ import { receiveError, type TransferredError } from '../../errors/transfer.js';
 import { treeThreadFile } from '../../places.js';
 import type { Usage } from '../types.js';
 
-/** Something that is to be done with the tree at a path. */
-export interface TreeTask {
-  task: 'measure' | 'erase';
-  path: string;
-}
+/** Something that is to be done with trees. */
+export type TreeTask = { measure: string } | { erase: string[] };
 
 export type TreeAnswer = { usage: Usage | null } | { error: TransferredError };
 
 /** A thread that does one thing after the other. It is started by the first, and keeps no process alive. */
 export class TreeThread {
   #worker: Worker | undefined;
+  /** one number: 1 when what was not begun is to be left */
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #last: Promise<unknown> = Promise.resolve();
   #closing = false;
 
@@ -31,12 +30,13 @@ export class TreeThread {
   /** Waits for what it does, and ends it: in the middle it would keep its locks. What has not begun is not done. */
   async close(): Promise<void> {
     this.#closing = true;
+    Atomics.store(this.#stop, 0, 1);
     await this.#last;
     await this.#worker?.terminate();
   }
 
   async #ask(task: TreeTask): Promise<Usage | null> {
-    if (this.#closing) throw new LayerhookError('ABORTED', { what: `${task.task} ${task.path}` });
+    if (this.#closing) throw new LayerhookError('ABORTED', { what: 'what was to be done in the store' });
     this.#worker ??= this.#start();
     const answer = await ask(this.#worker, task);
     if ('error' in answer) throw receiveError(answer.error);
@@ -45,7 +45,7 @@ export class TreeThread {
 
   #start(): Worker {
     // libc opens and closes what node would otherwise keep account of
-    const worker = new Worker(treeThreadFile, { trackUnmanagedFds: false });
+    const worker = new Worker(treeThreadFile, { trackUnmanagedFds: false, workerData: this.#stop });
     worker.unref();
     // the next task starts another
     worker.on('error', () => {

@@ -3,6 +3,9 @@ import type { TreeWork } from '../tree-work.js';
 import type { Usage } from '../types.js';
 import { TreeThread } from './tree-thread.js';
 
+/** ms for which trees that are to be erased are gathered: to wake a thread takes longer than to erase a small one */
+const PAUSE = 20;
+
 /**
  * Measures and deletes trees in threads, so that calls are answered meanwhile: one for each, since who asks what a
  * snapshot takes should not wait until another is deleted.
@@ -11,6 +14,8 @@ export class ThreadedTreeWork implements TreeWork {
   readonly measuresLater = true;
   readonly #measuring = new TreeThread();
   readonly #erasing = new TreeThread();
+  readonly #due: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
   readonly #failed: (error: unknown) => void;
 
   /** @param failed told why what was to be erased soon was not: cleanup will try again */
@@ -19,21 +24,28 @@ export class ThreadedTreeWork implements TreeWork {
   }
 
   measure(path: string): Promise<Usage> {
-    return this.#measuring.do({ task: 'measure', path }) as Promise<Usage>;
+    return this.#measuring.do({ measure: path }) as Promise<Usage>;
   }
 
   erase(paths: string[]): void {
-    this.eraseAll(paths).catch((error) => {
-      // the service has ended first
-      if (!isLayerhookError(error, 'ABORTED')) this.#failed(error);
-    });
+    this.#due.push(...paths);
+    this.#timer ??= setTimeout(() => this.#eraseDue(), PAUSE);
   }
 
   async eraseAll(paths: string[]): Promise<void> {
-    await Promise.all(paths.map((path) => this.#erasing.do({ task: 'erase', path })));
+    await this.#erasing.do({ erase: paths });
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     await Promise.all([this.#measuring.close(), this.#erasing.close()]);
+  }
+
+  #eraseDue(): void {
+    this.#timer = undefined;
+    this.eraseAll(this.#due.splice(0)).catch((error) => {
+      // the service has ended first
+      if (!isLayerhookError(error, 'ABORTED')) this.#failed(error);
+    });
   }
 }

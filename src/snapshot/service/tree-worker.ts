@@ -1,4 +1,5 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { LayerhookError } from '../../errors/index.js';
 import { transferError } from '../../errors/transfer.js';
 import { eraseTree } from '../tree-work.js';
 import type { Usage } from '../types.js';
@@ -7,6 +8,7 @@ import type { TreeAnswer, TreeTask } from './tree-thread.js';
 
 /** Thread of a TreeThread. */
 const port = parentPort!;
+const stop = workerData as Int32Array;
 
 port.on('message', (task: TreeTask) => port.postMessage(answer(task)));
 
@@ -18,8 +20,22 @@ function answer(task: TreeTask): TreeAnswer {
   }
 }
 
-function run({ task, path }: TreeTask): Usage | null {
-  if (task === 'measure') return usageOf(path);
-  eraseTree(path);
+function run(task: TreeTask): Usage | null {
+  if ('measure' in task) return usageOf(task.measure);
+  eraseTrees(task.erase);
   return null;
+}
+
+/** One that cannot be erased keeps none of the others. */
+function eraseTrees(paths: string[]): void {
+  const failures: unknown[] = [];
+  for (const path of paths) {
+    if (Atomics.load(stop, 0) === 1) throw new LayerhookError('ABORTED', { what: `removing ${path}` });
+    try {
+      eraseTree(path);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
