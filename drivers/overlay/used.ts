@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LayerhookError } from 'layerhook/driver';
 import {
+  type ByteString,
   findMount,
   fromText,
   type MountInfo,
@@ -18,7 +19,8 @@ const overlays = ['overlay', 'fuse.fuse-overlayfs'];
  * Requires that nothing but the bundle itself has its rootfs mounted: no container, whose root it is in a mount namespace
  * of its own, and no other place of this one. What is written through such a mount would be lost to the bundle.
  *
- * A copy of the very same mount is nobody's use: each new mount namespace begins with one.
+ * A copy that came along is nobody's use: each new mount namespace begins with one, and a container that is shown the whole
+ * host has one below that.
  *
  * @throws LayerhookError BUNDLE_BUSY
  */
@@ -26,7 +28,8 @@ export function requireUnused(rootfs: string): void {
   const mounts = readMountInfo();
   const own = findMount(fromText(rootfs), mounts);
   if (own === undefined || !overlays.includes(own.type)) return;
-  const isOther = (mount: MountInfo) => mount.device === own.device && mount.mountPoint !== own.mountPoint;
+  const isOther = (mount: MountInfo) =>
+    mount.device === own.device && !cameAlong(mount.mountPoint, own.mountPoint);
   const here = mounts.find(isOther);
   if (here) throw used(rootfs, `its rootfs is mounted at ${showBytes(here.mountPoint)} too`);
   const inside = mountsBelow(own.mountPoint, mounts).find(({ mountPoint }) => mountPoint !== own.mountPoint);
@@ -34,6 +37,12 @@ export function requireUnused(rootfs: string): void {
   for (const pid of namespaces()) {
     if (mountsOf(pid).some(isOther)) throw used(rootfs, `process ${pid} has its rootfs mounted`);
   }
+}
+
+/** Whether a mount is at its own place, or where a bind of a directory above the bundle shows that; mount(8), --rbind. */
+function cameAlong(mountPoint: ByteString, own: ByteString): boolean {
+  const ownEnd = own.split('/').slice(-2).join('/');
+  return mountPoint.endsWith(`/${ownEnd}`);
 }
 
 /** A process of each other mount namespace. */

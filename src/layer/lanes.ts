@@ -1,16 +1,21 @@
 import { availableParallelism } from 'node:os';
+import type { ApplyHere } from './apply/apply-here.js';
 import { ApplyThread } from './apply/apply-thread.js';
 import { SourceThread } from './stream/index.js';
+
+/** Bytes of blobs that are applied without a thread: of one, and of all. */
+const HERE_BYTES = 64 * 1024;
+const ALL_HERE_BYTES = 256 * 1024;
 
 /** A thread that decompresses and one that applies: what a layer needs. */
 export class Lane {
   #sources: SourceThread | undefined;
-  readonly applier: ApplyThread;
+  readonly applier: ApplyThread | ApplyHere;
   /** given out to a layer that runs side by side with others */
   taken = false;
 
-  constructor(onWarning: (message: string) => void) {
-    this.applier = new ApplyThread(onWarning);
+  constructor(applier: ApplyThread | ApplyHere) {
+    this.applier = applier;
   }
 
   /** The thread that decompresses, started when it is first needed. */
@@ -40,6 +45,8 @@ export class Lanes {
   readonly all: Lane[] = [];
   readonly #onWarning: (message: string) => void;
   readonly #waiting: Waiting[] = [];
+  #here: Lane | undefined;
+  #hereBytes = 0;
 
   constructor(onWarning: (message: string) => void) {
     this.#onWarning = onWarning;
@@ -64,6 +71,21 @@ export class Lanes {
     });
   }
 
+  /**
+   * The caller's own thread, for a layer that is applied sooner than another thread starts.
+   *
+   * @param size bytes of the layer's blob
+   * @returns null if there are threads, or it is not worth it
+   */
+  async here(size: number): Promise<Lane | null> {
+    if (size > HERE_BYTES || this.#hereBytes + size > ALL_HERE_BYTES) return null;
+    const { ApplyHere } = await import('./apply/apply-here.js');
+    if (this.all.length > 0) return null;
+    this.#hereBytes += size;
+    this.#here ??= new Lane(new ApplyHere(this.#onWarning));
+    return this.#here;
+  }
+
   release(lane: Lane): void {
     const next = this.#waiting.shift();
     lane.taken = next !== undefined;
@@ -85,7 +107,7 @@ export class Lanes {
   }
 
   #add(): Lane {
-    const lane = new Lane(this.#onWarning);
+    const lane = new Lane(new ApplyThread(this.#onWarning));
     this.all.push(lane);
     return lane;
   }

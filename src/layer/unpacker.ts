@@ -43,7 +43,7 @@ const SOURCES_AHEAD = 3;
 /**
  * Applies layers to directories in worker threads. A layer's bytes are read, verified (blob digest and diffID) and
  * decompressed in one thread and applied in another, with blocking calls; a small layer that is alone in its directory
- * is read by the thread that applies it.
+ * is read by the thread that applies it, and a very small one by the caller's, while there is no other.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
@@ -84,32 +84,36 @@ export class LayerUnpacker {
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
     if (!options.alone) return this.#apply(source, target, options, this.#laneFor(options.track));
+    const here = await this.#lanes.here(source.size);
+    const applied = here && (await this.#applyWhole(source, target, options, here));
+    if (applied) return applied;
     const lane = await this.#lanes.take(source.size);
     try {
       throwIfAborted(this.#options.signal);
-      if (options.track !== null) this.#laneOfTrack.set(options.track, lane);
-      return await this.#applyAlone(source, target, options, lane);
+      const whole = isSmall(source) && (await this.#applyWhole(source, target, options, lane));
+      return whole || (await this.#apply(source, target, options, lane));
     } finally {
       this.#lanes.release(lane);
     }
   }
 
-  /** Reading and applying take one thread less to wake then, which costs more than a small layer does. */
-  async #applyAlone(
+  /**
+   * Reading and applying take one thread less to wake then, which costs more than a small layer does.
+   *
+   * @returns null if nothing was done: the layer cannot be read as a whole
+   */
+  async #applyWhole(
     source: LayerSource,
     target: string,
     options: LayerOptions,
     lane: Lane,
-  ): Promise<AppliedLayer> {
-    if (isSmall(source)) {
-      const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-      const reply = await lane.applier.request(
-        applyRequest(source, { from: source, target, options, entries }),
-      );
-      throwIfAborted(this.#options.signal);
-      if (reply !== null) return appliedLayer(source, reply);
-    }
-    return this.#apply(source, target, options, lane);
+  ): Promise<AppliedLayer | null> {
+    this.#track(options.track, lane);
+    const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const request = applyRequest(source, { from: source, target, options, entries });
+    const reply = await lane.applier.request(request);
+    throwIfAborted(this.#options.signal);
+    return reply && appliedLayer(source, reply);
   }
 
   async #apply(
@@ -118,6 +122,7 @@ export class LayerUnpacker {
     options: LayerOptions,
     lane: Lane,
   ): Promise<AppliedLayer> {
+    this.#track(options.track, lane);
     const open = this.#take(source, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const stopReporting = report(open, entries, options.onProgress);
@@ -170,10 +175,13 @@ export class LayerUnpacker {
   }
 
   #laneFor(track: string | null): Lane {
-    if (track === null) return this.#lanes.idlest();
-    const lane = this.#laneOfTrack.get(track) ?? this.#lanes.idlest();
-    this.#laneOfTrack.set(track, lane);
+    const lane = (track !== null && this.#laneOfTrack.get(track)) || this.#lanes.idlest();
+    this.#track(track, lane);
     return lane;
+  }
+
+  #track(track: string | null, lane: Lane): void {
+    if (track !== null) this.#laneOfTrack.set(track, lane);
   }
 
   #take(source: LayerSource, lane: Lane): OpenSource {

@@ -2,9 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { LayerhookError } from '../../errors/index.js';
 import { receiveError } from '../../errors/transfer.js';
 import { applyThreadFile } from '../../places.js';
-import type { ApplyMessage, ApplyRequest, Reply } from './messages.js';
-
-type WithoutID<T> = T extends unknown ? Omit<T, 'id'> : never;
+import type { ApplyMessage, ApplyRequest, Reply, Requested } from './messages.js';
 
 interface Pending {
   resolve(reply: Reply<ApplyRequest>): void;
@@ -41,7 +39,7 @@ export class ApplyThread {
     return this.#pending.size;
   }
 
-  request<R extends WithoutID<ApplyRequest>>(request: R): Promise<Reply<R>> {
+  request<R extends Requested<ApplyRequest>>(request: R): Promise<Reply<R>> {
     const id = ++this.#lastID;
     const answer = new Promise<Reply<R>>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });

@@ -37,6 +37,9 @@ export interface ApplyReply {
   unsettled: Unsettled;
 }
 
+/** A request as it is made. */
+export type Requested<R> = R extends unknown ? Omit<R, 'id'> : never;
+
 /** null: the small layer cannot be read as a whole, and nothing was done. */
 export type Reply<R extends Pick<ApplyRequest, 'type'>> = R extends { type: 'apply' }
   ? ApplyReply | null

@@ -47,6 +47,34 @@ test('the bundle of a running container is repacked, and not refreshed', async (
   t.is(readFileSync(join(bundles.rootfs(), 'etc/container'), 'utf8'), 'in\n');
 });
 
+test('a container that is shown the whole host does not use the bundles there; a mount of one is a use', async (t) => {
+  if (!requires(t, 'root', 'mount')) return;
+  const { layout } = buildImage(t, [[dir('.'), file('a')]]);
+  const bundles = overlayBundles(t, layout);
+  await bundles.unpack('latest');
+  const shown = async (mount: string) => {
+    const place = tmpdir(t);
+    const script = `mount --rbind ${mount} ${place} && echo up && exec sleep 100`;
+    const other = spawn('unshare', ['--mount', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(other, 'close');
+    await once(other.stdout, 'data');
+    return async () => {
+      other.kill();
+      await ended;
+    };
+  };
+  const hide = await shown('/');
+  writeFileSync(join(bundles.rootfs(), 'b'), '');
+  await bundles.repack('shown', undefined, { refreshBundle: true });
+  await hide();
+
+  const release = await shown(bundles.rootfs());
+  const error = await t.throwsAsync(bundles.repack('used', undefined, { refreshBundle: true }));
+  t.true(isLayerhookError(error, 'BUNDLE_BUSY'), String(error));
+  await release();
+  await bundles.repack('free', undefined, { refreshBundle: true });
+});
+
 test.serial('a refresh that is killed leaves a bundle that can be repacked', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const { layout } = buildImage(t, [

@@ -1,0 +1,68 @@
+import { RingReader, readWholeLayer } from '../stream/index.js';
+import { TarReader } from '../tar/index.js';
+import type { ByteSource, LayerSource, Usage } from '../types.js';
+import { applyLayer } from './applier.js';
+import { writeTreeManifest } from './manifest.js';
+import type { ApplyReply, ApplyRequest, LayerRequest } from './messages.js';
+import { Tree } from './tree.js';
+
+/** Applies layers with blocking calls, and keeps what is known of their targets from request to request. */
+export class LayerServer {
+  readonly #trees = new Map<string, Tree>();
+  readonly #warn: (warning: string) => void;
+
+  constructor(warn: (warning: string) => void) {
+    this.#warn = warn;
+  }
+
+  /** @throws LayerhookError as LayerUnpacker's `apply` */
+  serve(request: ApplyRequest): ApplyReply | Usage | null {
+    if (request.type === 'apply') return this.#readAndApply(request);
+    const tree = this.#trees.get(request.track);
+    if (!tree) throw new Error(`no layer was applied to ${request.track}`);
+    const usage = writeTreeManifest(request, tree);
+    if (request.changed) this.#trees.delete(request.track);
+    return usage;
+  }
+
+  #readAndApply(request: LayerRequest): ApplyReply | null {
+    const { from } = request;
+    if (!(from instanceof SharedArrayBuffer)) return this.#applyWhole(request, from);
+    const ring = new RingReader(from);
+    try {
+      return this.#apply(request, ring);
+    } finally {
+      ring.close();
+    }
+  }
+
+  #applyWhole(request: LayerRequest, source: LayerSource): ApplyReply | null {
+    let tar = readWholeLayer(source);
+    if (tar === null) return null;
+    const read = () => {
+      const piece = tar;
+      tar = null;
+      return piece;
+    };
+    return this.#apply(request, { read });
+  }
+
+  #apply(request: LayerRequest, source: ByteSource): ApplyReply {
+    const { digest, target, options, digests } = request;
+    const entriesDone = new Int32Array(request.entries);
+    return applyLayer(new TarReader(source, { digest }), target, this.#treeOf(request), {
+      ...options,
+      digest,
+      digests,
+      warn: this.#warn,
+      onEntry: (count) => Atomics.store(entriesDone, 0, count),
+    });
+  }
+
+  /** What earlier layers put there matters for a manifest only. */
+  #treeOf({ track, digests }: LayerRequest): Tree {
+    const tree = (track !== null && this.#trees.get(track)) || new Tree();
+    if (track !== null && digests) this.#trees.set(track, tree);
+    return tree;
+  }
+}
