@@ -70,7 +70,7 @@ function readInput(): string {
 /** An engine that loses patience ends the hook: what is half done is then removed, and can be retried. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => controller.abort(new LayerhookError('ABORTED', { what: 'archiving' })));
   return controller.signal;
 }

@@ -37,7 +37,7 @@ export type OptionValues<O extends OptionSpecs> = {
 /** What a command may use of the world. */
 export interface CommandContext {
   persona: Persona;
-  /** aborted by SIGINT and SIGTERM */
+  /** aborted by SIGINT, SIGTERM and SIGHUP */
   signal: AbortSignal;
   log: Logger;
   /** shows how far an operation is; silent when stderr is no terminal */

@@ -8,8 +8,11 @@ export interface Interruption {
   exitStatus(): number | undefined;
 }
 
+/** What asks to end: a user, a service manager, a terminal that goes away. */
+const watched = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
- * The first SIGINT or SIGTERM aborts, so that a command can leave things as they were; the second kills.
+ * The first of {@link watched} signals aborts, so that a command can leave things as they were; the second kills.
  *
  * @param what is named in the error, such as `unpack`
  */
@@ -18,11 +21,9 @@ export function watchSignals(what: string): Interruption {
   let status: number | undefined;
   const abort = (name: NodeJS.Signals) => {
     status = 128 + constants.signals[name];
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
+    for (const signal of watched) process.off(signal, abort);
     controller.abort(new LayerhookError('ABORTED', { what }));
   };
-  process.on('SIGINT', abort);
-  process.on('SIGTERM', abort);
+  for (const signal of watched) process.on(signal, abort);
   return { signal: controller.signal, exitStatus: () => status };
 }

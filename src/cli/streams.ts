@@ -24,7 +24,7 @@ function stream(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   return stream;
 }
 
-/** A reader that has gone away (`layerhook ls | head -1`) is no error of ours. */
-function quietBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+/** A reader that has gone away (`layerhook ls | head -1`), or a terminal (EIO), is no error of ours. */
+function quietBrokenPipe(this: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE' && !(error.code === 'EIO' && this.isTTY)) throw error;
 }

@@ -4,6 +4,7 @@ import { start } from './run.js';
 for (const [signal, status] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
+  ['SIGHUP', 129],
 ] as const) {
   test(`${signal} aborts the command, which may clean up: exit status ${status}`, async (t) => {
     const { child, ended } = await start('wait');

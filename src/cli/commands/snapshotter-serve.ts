@@ -7,7 +7,7 @@ import { callLogger } from '../log-calls.js';
 
 export default defineCommand({
   usage: '--address SOCKET',
-  description: `Serves the layer store to containerd as a proxy snapshotter, until SIGTERM or SIGINT.
+  description: `Serves the layer store to containerd as a proxy snapshotter, until SIGTERM, SIGINT or SIGHUP.
 What layerhook has unpacked, containerd need not unpack again, and the reverse.
 Hooks of hooks.toml are asked for layers that the store has not, and told of those
 that containerd has extracted. hooks.toml is read at the start.
