@@ -52,16 +52,20 @@ export class ApplyThread {
   /** Ends the thread once it has answered what it was asked; to stop it sooner, fail the rings that it reads. */
   async close(): Promise<void> {
     await this.#last;
-    // koffi takes the whole process down if its thread is ended while it declares functions
-    await this.#loaded;
     clearTimeout(this.#deadline);
-    await this.#worker.terminate();
+    await this.#end();
   }
 
   /** Ends the thread if it does not answer within so many milliseconds; what it was asked then fails. */
   endWithin(milliseconds: number): void {
     if (this.load === 0) return;
-    this.#deadline = setTimeout(() => this.#worker.terminate(), milliseconds);
+    this.#deadline = setTimeout(() => void this.#end(), milliseconds);
+  }
+
+  async #end(): Promise<void> {
+    // koffi takes the whole process down if its thread is ended while it declares functions
+    await this.#loaded;
+    await this.#worker.terminate();
   }
 
   #settle(message: ApplyMessage): void {
