@@ -2,8 +2,8 @@ import { LayerhookError } from '../errors/index.js';
 import { preciseNow } from '../system/clock.js';
 import { type Context, keptLabels, requireCommitted, requireText } from './context.js';
 import { sharedContent } from './find.js';
-import { labelsOfLayer } from './labels.js';
-import { getContent, getName, putName } from './metadata/records.js';
+import { labelsOfLayer, REF_LABEL } from './labels.js';
+import { contentsOfChain, getContent, getName, putName, usersOf } from './metadata/records.js';
 import { replaceUnusable } from './supersede.js';
 import type { AdoptOptions, LayerIdentity } from './types.js';
 
@@ -31,4 +31,18 @@ export function adoptLayer(
   });
   directories.remove(freed ?? []);
   return freed !== undefined;
+}
+
+/** As Store's `namesOf`. @throws LayerhookError SYSTEM */
+export function namesOfLayer({ db, client }: Context, layer: LayerIdentity, parent: string): string[] {
+  const { chainID, map } = layer;
+  return db.read((reader) => {
+    const users = contentsOfChain(reader, chainID, map).flatMap((content) => usersOf(reader, content));
+    const own = users.filter((user) => user.client === client).map(({ name }) => name);
+    return own.filter((name) => {
+      const record = getName(reader, client, name);
+      if (record?.kind !== 'committed' || record.parent !== parent) return false;
+      return record.labels[REF_LABEL] === chainID;
+    });
+  });
 }

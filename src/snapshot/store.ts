@@ -99,6 +99,11 @@ export class LmdbStore implements Store {
     return nameOf(layer);
   }
 
+  async namesOf(layer: LayerIdentity, parent: string): Promise<string[]> {
+    const { namesOfLayer } = await import('./adopt.js');
+    return namesOfLayer(this.#context, layer, parent);
+  }
+
   async find(layer: LayerIdentity, parent: string, dependencyAt: DependencyAt): Promise<boolean> {
     return findLayer(this.#context, layer, parent, dependencyAt);
   }

@@ -275,6 +275,11 @@ export interface Store extends LayerStore {
    * @param names only these, if they are there
    */
   faults(names?: string[]): Promise<SnapshotFault[]>;
+  /**
+   * The names that a layer has as committed snapshots of this client on top of `parent`, with its chainID in the label
+   * `containerd.io/snapshot.ref`; trusted or not.
+   */
+  namesOf(layer: LayerIdentity, parent: string): Promise<string[]>;
   /** ids of contents below `name`, itself included if it is committed, that are not trusted, highest first */
   untrusted(name: string): Promise<string[]>;
   /**

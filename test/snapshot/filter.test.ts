@@ -1,6 +1,6 @@
 import test from 'ava';
 import { compileFilters } from '../../src/snapshot/filter/index.js';
-import { freshStore, walkAll } from './helpers.js';
+import { commitFile, freshStore, walkAll } from './helpers.js';
 
 const info = {
   kind: 'committed' as const,
@@ -110,4 +110,29 @@ test('walk gives what the filters match, in the order of the names’ bytes', as
     ['a', 'b'],
   );
   await t.throwsAsync(walkAll(store, ['name=']), { code: 'SNAPSHOT_ARGUMENT' });
+});
+
+test('walk gives the same for filters that name the parent', async (t) => {
+  const store = await freshStore(t);
+  for (const base of ['base', 'other']) await commitFile(store, base);
+  for (const name of ['b', 'ä', 'a']) await store.prepare(name, 'base', { labels: { of: name } });
+  await store.prepare('c', 'other');
+  const filters = [
+    ['parent==base'],
+    ['parent=="base",labels.of==a'],
+    ['labels.of,parent==base', 'parent==base,name==b'],
+    ['parent==base', 'parent==other'],
+    ['parent==base', 'name==c'],
+    ['parent==base,parent==other'],
+    ['parent==""'],
+    ['parent!=base'],
+    ['parent~=base'],
+    ['parent.x==base'],
+    ['parent==none'],
+  ];
+  const all = await walkAll(store);
+  for (const given of filters) {
+    const expected = all.filter(compileFilters(given));
+    t.deepEqual(await walkAll(store, given), expected, given.join(' '));
+  }
 });

@@ -15,6 +15,21 @@ export function compileFilters(filters: string[]): Matches {
   return (info) => compiled.length === 0 || compiled.some((all) => all.every((matches) => matches(info)));
 }
 
+/**
+ * The one parent that all has that filters let through; '' if they let through what has none, or another.
+ *
+ * @throws LayerhookError SNAPSHOT_ARGUMENT
+ */
+export function parentOf(filters: string[]): string {
+  const parents = new Set(filters.map((filter) => parseFilter(filter).find(isOfParent)?.value));
+  const [parent = ''] = parents;
+  return parents.size === 1 ? parent : '';
+}
+
+function isOfParent({ path, operator }: Selector): boolean {
+  return operator === '==' && path.length === 1 && path[0] === 'parent';
+}
+
 function compile(filter: string, { path, operator, value }: Selector): Matches {
   switch (operator) {
     case '?':

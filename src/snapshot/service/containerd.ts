@@ -154,8 +154,8 @@ export class ContainerdStore implements Snapshotter {
 
   /** Whether containerd finds the layer, on top of the parent, when it walks. */
   async #isThere(layer: LayerIdentity, parent: string): Promise<boolean> {
-    for await (const info of this.walk()) {
-      if (isWanted(info, layer, parent) && (await this.#store.untrusted(info.name)).length === 0) return true;
+    for (const name of await this.#store.namesOf(layer, parent)) {
+      if (!isHidden(name) && (await this.#store.untrusted(name)).length === 0) return true;
     }
     return false;
   }
@@ -179,11 +179,6 @@ export class ContainerdStore implements Snapshotter {
 /** Names that are not containerd's, so that its garbage collection does not remove them: layers that are held, or half done. */
 function isHidden(name: string): boolean {
   return isHold(name) || name.startsWith(EXTRACTION_PREFIX);
-}
-
-/** Whether a snapshot is what containerd looks for after SNAPSHOT_EXISTS. */
-function isWanted({ kind, labels, parent }: Info, { chainID }: LayerIdentity, below: string): boolean {
-  return kind === 'committed' && labels[REF_LABEL] === chainID && parent === below;
 }
 
 /** The layer that a prepare or commit is for, if its label says so and its owners are not mapped. */
