@@ -1,15 +1,15 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
-import { UsageCounter } from '../layer/count-usage.js';
-import { walk } from '../layer/walk/index.js';
 import { fromText, showBytes } from '../system/bytes.js';
 import { mountsBelow } from '../system/mountinfo.js';
 import { commitActive, flushIfSync } from './commit.js';
-import { type Context, requireCommitted, requireName } from './context.js';
+import { type Context, chainOf, type Named, requireCommitted, requireName } from './context.js';
 import { createSnapshot } from './create.js';
 import { EXTRACTION_PREFIX, removeExtraction } from './extraction.js';
+import { requireWhole } from './faults.js';
 import { labelsOfLayer } from './labels.js';
+import type { Reader } from './metadata/database.js';
 import { getName } from './metadata/records.js';
 import { nameOf } from './name.js';
 import { copyRootAttributes } from './root-attributes.js';
@@ -23,6 +23,8 @@ export class Filling implements LayerFilling {
   readonly #parent: string;
   readonly #key: string;
   #target = '';
+  /** what it takes, once it was checked */
+  #usage: Usage | undefined;
 
   constructor(context: Context, layer: LayerIdentity, parent: string) {
     this.#context = context;
@@ -33,26 +35,29 @@ export class Filling implements LayerFilling {
 
   async fresh(): Promise<string> {
     await this.discard();
+    this.#usage = undefined;
     const { db, client, directories } = this.#context;
+    const [below] = this.#parent === '' ? [] : db.read((reader) => this.#wholeChain(reader));
     // not on top of the parent: what a killed process leaves must keep nobody from removing that
     createSnapshot(this.#context, 'active', this.#key, '');
-    const { own, below } = db.read((reader) => ({
-      own: requireName(reader, client, this.#key).content,
-      below: this.#parent === '' ? undefined : requireName(reader, client, this.#parent).content,
-    }));
-    this.#target = directories.fs(own);
-    if (below !== undefined) copyRootAttributes(directories.fs(below), this.#target);
+    this.#target = directories.fs(db.read((reader) => requireName(reader, client, this.#key)).content);
+    if (below !== undefined) copyRootAttributes(directories.fs(below.content), this.#target);
     return this.#target;
   }
 
   async check(): Promise<void> {
-    this.#measure();
+    const target = this.#target;
+    if (!lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) throw this.#bad('it is no directory');
+    const [mounted] = mountsBelow(fromText(realpathSync(join(target, '..'))));
+    if (mounted) throw this.#bad(`${showBytes(mounted.mountPoint)} is mounted, which will not last`);
+    this.#usage = await this.#context.trees.measureLayer(target);
   }
 
   /** Makes it the committed snapshot `name`, on top of the parent. */
   async commit(name: string, { labels }: SnapshotOptions): Promise<void> {
     const { db, client, directories } = this.#context;
-    const usage = this.#measure();
+    if (this.#usage === undefined) await this.check();
+    const usage = this.#usage!;
     await flushIfSync(this.#context);
     const { diffID, map, chainID } = this.#layer;
     const freed = db.write((writer) => {
@@ -74,21 +79,13 @@ export class Filling implements LayerFilling {
     await removeExtraction(this.#context, this.#key);
   }
 
-  /** What the layer takes. @throws LayerhookError SNAPSHOT_ARGUMENT if it cannot be one; SYSTEM */
-  #measure(): Usage {
-    const target = this.#target;
-    if (!lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) throw this.#bad('it is no directory');
-    const [mounted] = mountsBelow(fromText(realpathSync(join(target, '..'))));
-    if (mounted) throw this.#bad(`${showBytes(mounted.mountPoint)} is mounted, which will not last`);
-    const counter = new UsageCounter();
-    walk(target, (path, stat, _, name) => {
-      if (name.startsWith('.wh.')) throw this.#bad(`${showBytes(path)} is no whiteout of overlayfs`);
-      counter.add(stat);
-    });
-    return counter.usage;
+  #wholeChain(reader: Reader): Named[] {
+    const chain = chainOf(reader, this.#context.client, this.#parent);
+    requireWhole(this.#context, reader, chain);
+    return chain;
   }
 
   #bad(reason: string): LayerhookError {
-    return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `what was put into ${this.#target}`, reason });
+    return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `the layer in ${this.#target}`, reason });
   }
 }

@@ -8,6 +8,8 @@ export interface TreeWork {
   readonly measuresLater: boolean;
   /** What a tree takes. @throws LayerhookError SYSTEM */
   measure(path: string): Promise<Usage>;
+  /** As {@link measure}, for what is to be a layer. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
+  measureLayer(path: string): Promise<Usage>;
   /** Deletes trees that nobody knows any more, now or soon. @throws LayerhookError SYSTEM, if now */
   erase(paths: string[]): void;
   /** As {@link erase}, done when they are gone. @throws LayerhookError SYSTEM */
@@ -22,6 +24,10 @@ export const treeWorkHere: TreeWork = {
   async measure(path) {
     const { usageOf } = await import('./usage.js');
     return usageOf(path);
+  },
+  async measureLayer(path) {
+    const { usageOfLayer } = await import('./usage.js');
+    return usageOfLayer(path);
   },
   erase: (paths) => paths.forEach(eraseTree),
   eraseAll: async (paths) => paths.forEach(eraseTree),

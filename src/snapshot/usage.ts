@@ -1,5 +1,7 @@
+import { LayerhookError } from '../errors/index.js';
 import { UsageCounter } from '../layer/count-usage.js';
 import { walk } from '../layer/walk/index.js';
+import { showBytes } from '../system/bytes.js';
 import type { Usage } from './types.js';
 
 /**
@@ -10,5 +12,22 @@ import type { Usage } from './types.js';
 export function usageOf(root: string): Usage {
   const counter = new UsageCounter();
   walk(root, (_path, stat) => counter.add(stat));
+  return counter.usage;
+}
+
+/**
+ * As {@link usageOf}, for what is to be a layer.
+ *
+ * @throws LayerhookError SNAPSHOT_ARGUMENT if it has whiteouts as tars have them; SYSTEM
+ */
+export function usageOfLayer(root: string): Usage {
+  const counter = new UsageCounter();
+  walk(root, (path, stat, _, name) => {
+    if (name.startsWith('.wh.')) {
+      const reason = `${showBytes(path)} is no whiteout of overlayfs`;
+      throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `the layer in ${root}`, reason });
+    }
+    counter.add(stat);
+  });
   return counter.usage;
 }

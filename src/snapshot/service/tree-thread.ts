@@ -5,7 +5,7 @@ import { treeThreadFile } from '../../places.js';
 import type { Usage } from '../types.js';
 
 /** Something that is to be done with trees. */
-export type TreeTask = { measure: string } | { erase: string[] };
+export type TreeTask = { measure: string } | { measureLayer: string } | { erase: string[] };
 
 export type TreeAnswer = { usage: Usage | null } | { error: TransferredError };
 

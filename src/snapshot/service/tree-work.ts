@@ -27,6 +27,10 @@ export class ThreadedTreeWork implements TreeWork {
     return this.#measuring.do({ measure: path }) as Promise<Usage>;
   }
 
+  measureLayer(path: string): Promise<Usage> {
+    return this.#measuring.do({ measureLayer: path }) as Promise<Usage>;
+  }
+
   erase(paths: string[]): void {
     this.#due.push(...paths);
     this.#timer ??= setTimeout(() => this.#eraseDue(), PAUSE);

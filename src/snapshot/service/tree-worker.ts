@@ -3,7 +3,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { transferError } from '../../errors/transfer.js';
 import { eraseTree } from '../tree-work.js';
 import type { Usage } from '../types.js';
-import { usageOf } from '../usage.js';
+import { usageOf, usageOfLayer } from '../usage.js';
 import type { TreeAnswer, TreeTask } from './tree-thread.js';
 
 /** Thread of a TreeThread. */
@@ -22,6 +22,7 @@ function answer(task: TreeTask): TreeAnswer {
 
 function run(task: TreeTask): Usage | null {
   if ('measure' in task) return usageOf(task.measure);
+  if ('measureLayer' in task) return usageOfLayer(task.measureLayer);
   eraseTrees(task.erase);
   return null;
 }

@@ -108,6 +108,19 @@ test('a layer that a hook has put there takes the place of a broken one, whoever
   t.deepEqual(readdirSync(below!), ['file']);
 });
 
+test('on top of a broken layer no hook is asked', async (t) => {
+  const served = await serve(t, (context) => {
+    t.is(context.chainID as string, a.chainID);
+    return fill(context);
+  });
+  await t.throwsAsync(prepare(served, a), exists);
+  const name = `ns/1/${a.chainID}`;
+  const [view] = await served.containerd.view('view', name);
+  rmSync(join(view!.source, '..'), { recursive: true });
+  const message = /cannot be used: its directory is gone/;
+  await t.throwsAsync(prepare(served, b, name, { number: 2 }), { message });
+});
+
 test('what a hook declines, or does not skip, is extracted as ever', async (t) => {
   for (const result of [declined, { skip: false }] as const) {
     const served = await serve(t, ({ target }) => {
