@@ -84,8 +84,7 @@ export class ContainerdStore implements Snapshotter {
       const onlyLowest = this.#parallelUnpack && !this.#stagedLayers;
       const take = async (name: string) =>
         (await this.#store.adopt(name, layer, parent, { onlyLowest })) ||
-        (!onlyLowest &&
-          ((await this.#hooks?.provide(name, layer, { key, parent, labels, signal })) ?? false));
+        ((await this.#hooks?.provide(name, layer, { key, parent, labels, signal, onlyLowest })) ?? false);
       if (this.#stagedLayers) {
         if (await stageLayer(this.#store, key, layer, labels, parent, take))
           return stagedMounts(this.#store, key);

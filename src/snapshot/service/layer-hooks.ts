@@ -11,7 +11,10 @@ export interface LayerHookOptions {
   extracted?: ((layer: ExtractedLayer) => Promise<void>) | undefined;
 }
 
-type Words = Omit<LayerWords, 'mayHaveParent'>;
+interface Wanted extends Omit<LayerWords, 'mayHaveParent'> {
+  /** only if it is known to be the lowest of its chain */
+  onlyLowest: boolean;
+}
 
 /** Calls hooks for the layers of one containerd. */
 export class LayerHooks {
@@ -45,10 +48,10 @@ export class LayerHooks {
    * @returns false if nobody has it
    * @throws LayerhookError as Store's `provide`
    */
-  async provide(name: string, layer: LayerIdentity, words: Words): Promise<boolean> {
+  async provide(name: string, layer: LayerIdentity, wanted: Wanted): Promise<boolean> {
     const { provide } = this.#options;
     if (provide === undefined) return false;
-    const asking = this.#ask(name, layer, words, provide);
+    const asking = this.#ask(name, layer, wanted, provide);
     this.#asking.add(asking);
     try {
       return await asking;
@@ -103,10 +106,15 @@ export class LayerHooks {
     }
   }
 
-  async #ask(name: string, layer: LayerIdentity, words: Words, provide: ProvideLayer): Promise<boolean> {
+  async #ask(
+    name: string,
+    layer: LayerIdentity,
+    { onlyLowest, ...words }: Wanted,
+    provide: ProvideLayer,
+  ): Promise<boolean> {
     const signal = AbortSignal.any([words.signal, this.#stop.signal]);
     const known = await describeLayer(this.#store, { ...words, signal, mayHaveParent: this.#mayHaveParent });
-    if (known === undefined) return false;
+    if (known === undefined || (onlyLowest && known.lowerChainIDs?.length !== 0)) return false;
     const { parent, diffID } = known;
     const isProvided = await this.#store.provide(name, { ...layer, diffID: diffID ?? '' }, parent, {
       signal,

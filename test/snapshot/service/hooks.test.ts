@@ -329,3 +329,23 @@ test('a diffID that does not make the chainID is not believed', async (t) => {
     [a.diffID, null, b.diffID, null],
   );
 });
+
+test('parallel unpack without staged layers: hooks are asked for the lowest layer alone, where that is known', async (t) => {
+  const asked: string[] = [];
+  const hook: Hook<typeof POINT> = (context) => {
+    asked.push(context.chainID);
+    return fill(context);
+  };
+  const served = await serve(t, hook, { parallelUnpack: true });
+  const label = (diffID: string) => ({ 'containerd.io/snapshot/diff-id': diffID });
+  await prepare(served, b, '', { labels: label(b.diffID) });
+  await prepare(served, a, '', { number: 2 });
+  t.deepEqual(asked, []);
+  await t.throwsAsync(prepare(served, a, '', { number: 3, labels: label(a.diffID) }), exists);
+  t.deepEqual(asked, [a.chainID]);
+  const committed = (await found(served, a)).filter(({ kind }) => kind === 'committed');
+  t.deepEqual(
+    committed.map(({ name }) => name),
+    [`ns/3/${a.chainID}`],
+  );
+});
