@@ -1,5 +1,14 @@
 /** The DaemonSet of docs/examples, run as its manifest says. */
-import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -61,7 +70,7 @@ test.serial('containerd of the node uses the daemon of the pod, also after that 
   const load = () => succeed(t, ctr('image', 'import', '--snapshotter', 'layerhook', image.archive));
   await load();
   t.is(await runScript(t, containerd, image.name), 'x\n');
-  await checkAttributes(t, address);
+  t.deepEqual(await attributesAbove(address), { attributes: rootAttributes, mapped: 100_000 });
   t.is(await daemon.kill('KILL'), 137);
 
   const next = startContainer(t, pod, serve);
@@ -77,28 +86,66 @@ test.serial('containerd of the node uses the daemon of the pod, also after that 
   t.false(existsSync(address), 'the socket goes with the daemon');
 });
 
-/** What a root directory of an image may be, the daemon gives to what is above, and takes away. */
-async function checkAttributes(t: ExecutionContext<unknown>, address: string): Promise<void> {
+test.serial('each capability of the pod is needed', async (t) => {
+  if (!requires(t, 'root', 'runc')) return;
+  const [{ securityContext }] = podIn('/nowhere').containers as [PodSpec['containers'][0]];
+  const without = async (capability: string) => {
+    const dir = tmpdir(t);
+    const pod = podIn(dir);
+    const [container] = pod.containers as [PodSpec['containers'][0]];
+    const { capabilities } = container.securityContext;
+    capabilities.add = capabilities.add!.filter((each) => each !== capability);
+    const daemon = startContainer(t, pod, container);
+    await untilReady(daemon, container);
+    const found = await attributesAbove(join(dir, 'run/layerhook/snapshotter.sock')).catch(String);
+    t.notDeepEqual(found, { attributes: rootAttributes, mapped: 100_000 }, capability);
+    await daemon.kill('TERM');
+  };
+  await Promise.all(securityContext.capabilities.add!.map(without));
+});
+
+const rootXattrs = {
+  'trusted.x': 'x',
+  'security.capability': `\x01\x00\x00\x02\x00\x04${'\x00'.repeat(14)}`,
+};
+/** What an image may give its root directory. */
+const rootAttributes = { mode: 0o3750, uid: 1000, gid: 1001, xattrs: Object.keys(rootXattrs).sort() };
+
+/**
+ * Commits a layer with such a root directory, and a directory that is its owner's alone.
+ *
+ * @returns attributes that the daemon gives to the root directory of a snapshot above, and the owner if it is mapped
+ * @throws what the daemon says
+ */
+async function attributesAbove(address: string) {
   const client = connectSnapshotter(address);
-  const [{ source: base }] = (await client.prepare('base', '')) as [Mount];
-  const xattrs = { 'trusted.x': 'x', 'security.capability': `\x01\x00\x00\x02\x00\x04${'\x00'.repeat(14)}` };
-  for (const [name, value] of Object.entries(xattrs))
-    setXattr(fromText(base), name, Buffer.from(value, 'latin1'));
-  chownSync(base, 1000, 1001);
-  chmodSync(base, 0o3750);
-  await client.commit('lower', 'base');
-  const upper = (mounts: readonly Mount[]) =>
-    mounts[0]!.options.find((option) => option.startsWith('upperdir='))!.replace('upperdir=', '');
-  const top = upper(await client.prepare('top', 'lower'));
-  const { mode, uid, gid } = statSync(top);
-  t.deepEqual([mode & 0o7777, uid, gid], [0o3750, 1000, 1001]);
-  t.deepEqual([...readXattrs(fromText(top)).keys()].sort(), Object.keys(xattrs).sort());
-  const map = '0:100000:65536';
-  const mapping = { 'containerd.io/snapshot/uidmapping': map, 'containerd.io/snapshot/gidmapping': map };
-  const mapped = upper(await client.prepare('mapped', 'lower', { labels: mapping }));
-  t.is(statSync(mapped).uid, 100_000);
-  for (const key of ['mapped', 'top', 'lower']) await client.remove(key);
-  await client.close();
+  try {
+    const [{ source: base }] = (await client.prepare('base', '')) as [Mount];
+    for (const [name, value] of Object.entries(rootXattrs)) {
+      setXattr(fromText(base), name, Buffer.from(value, 'latin1'));
+    }
+    mkdirSync(join(base, 'theirs'), { mode: 0o700 });
+    writeFileSync(join(base, 'theirs/file'), 'x');
+    chownSync(join(base, 'theirs'), 1000, 1000);
+    chownSync(base, rootAttributes.uid, rootAttributes.gid);
+    chmodSync(base, rootAttributes.mode);
+    await client.commit('lower', 'base');
+    await client.usage('lower');
+    const top = upperdir(await client.prepare('top', 'lower'));
+    const { mode, uid, gid } = statSync(top);
+    const xattrs = [...readXattrs(fromText(top)).keys()].sort();
+    const map = '0:100000:65536';
+    const labels = { 'containerd.io/snapshot/uidmapping': map, 'containerd.io/snapshot/gidmapping': map };
+    const mapped = statSync(upperdir(await client.prepare('mapped', 'lower', { labels }))).uid;
+    for (const key of ['mapped', 'top', 'lower']) await client.remove(key);
+    return { attributes: { mode: mode & 0o7777, uid, gid, xattrs }, mapped };
+  } finally {
+    await client.close();
+  }
+}
+
+function upperdir([mount]: readonly Mount[]): string {
+  return mount!.options.find((option) => option.startsWith('upperdir='))!.replace('upperdir=', '');
 }
 
 async function namesAt(address: string): Promise<string[]> {

@@ -30,8 +30,8 @@ export const commands: CommandTable = {
   },
   ctk: {
     summary: 'makes layerhook-runtime and the layer store known to docker, containerd and CRI-O',
-    description: `Commands that install and configure layerhook-runtime, docs/runtime.md, and the layer store as
-containerd's snapshotter, docs/snapshotter.md.`,
+    description: `Commands that install and configure layerhook-runtime, docs/runtime.md, and that
+configure the layer store as containerd's snapshotter, docs/snapshotter.md.`,
     persona: 'layerhook',
     commands: {
       config: {

@@ -1,14 +1,17 @@
+import { once } from 'node:events';
 import { lstatSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
 import {
   CallMetrics,
+  checkHealth,
   connectSnapshotter,
   serveMetrics,
   serveSnapshotter,
 } from '../../../src/snapshot/service/index.js';
+import { layerhook } from '../../helpers/cli.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 test('metrics count calls by method and status, and say what the store takes; health says whether it can be read', async (t) => {
@@ -43,10 +46,18 @@ test('metrics count calls by method and status, and say what the store takes; he
   t.is((await get(socketPath, '/other')).status, 404);
   t.is((await get(socketPath, '/metrics', 'POST')).status, 405);
   t.is(lstatSync(socketPath).mode & 0o777, 0o600);
+  const health = (...args: string[]) =>
+    layerhook(['snapshotter', 'health', '--metrics', socketPath, ...args]);
+  t.like(await health(), { status: 0, stdout: 'ok\n' });
   await client.close();
   await service.close();
   t.is((await get(socketPath, '/healthz')).status, 500, 'the store is closed');
+  const closed = await health();
+  t.is(closed.status, 1);
+  t.regex(closed.stderr, /the snapshotter is not healthy, by .*metrics: /);
   await stop();
+  t.regex((await health()).stderr, /ENOENT/);
+  t.regex((await health('--timeout', 'soon')).stderr, /--timeout soon is no number of seconds/);
   await t.throwsAsync(get(socketPath, '/healthz'));
 });
 
@@ -59,3 +70,14 @@ function get(socketPath: string, path: string, method = 'GET'): Promise<{ status
       .end();
   });
 }
+
+test('a daemon that takes the call and does not answer is not healthy', async (t) => {
+  const socketPath = join(tmpdir(t), 'metrics');
+  const silent = createServer().listen(socketPath);
+  await once(silent, 'listening');
+  await t.throwsAsync(checkHealth(socketPath, 100), {
+    code: 'UNHEALTHY',
+    message: /no answer within 0.1 s/,
+  });
+  silent.close();
+});
