@@ -27,6 +27,6 @@ export function checkStore(toml: TomlFile): Pick<LoadedConfig, 'store' | 'durabi
 
 function checkPath(toml: TomlFile, at: string[], value: unknown): string | null {
   if (value === undefined) return null;
-  if (typeof value === 'string' && isAbsolute(value)) return value;
+  if (typeof value === 'string' && isAbsolute(value) && !value.includes('\0')) return value;
   throw toml.invalid(at, `store is ${show(value)}`, 'store is the absolute path of a directory');
 }

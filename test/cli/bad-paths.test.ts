@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { file } from '../../src/testing/entries.js';
@@ -72,6 +72,28 @@ test('what is in the way of a bundle or a layout is named', async (t) => {
     [['init', '--layout', 'dangling'], /dangling already exists/],
     [['init', '--layout', 'dangling/l'], /dangling cannot be used as a directory: it is a symlink/],
     [['init', '--layout', 'x'.repeat(300)], /name too long/],
+  ]);
+});
+
+test('an address that cannot be one', async (t) => {
+  const { dir } = fixture(t);
+  mkdirSync(join(dir, 'directory'));
+  const serve = (address: string, ...more: string[]) => [
+    ...['snapshotter', 'serve', '--store', join(tmpdir(t), 'store')],
+    ...['--address', address, ...more],
+  ];
+  const long = `./${'x'.repeat(110)}`;
+  await refuseAll(t, dir, [
+    [serve('none/socket'), /cannot serve at none\/socket: there is no directory none/],
+    [serve('file'), /cannot serve at file: it is there and is no socket/],
+    [serve('directory'), /cannot serve at directory: it is there and is no socket/],
+    [serve('file/socket'), /file cannot be used as a directory: it is no directory/],
+    [serve(long), /cannot serve at \S+: it has more than 107 bytes/],
+    [serve('a\nb/c'), /cannot serve at a\\nb\/c: there is no directory a\\nb;/],
+    [serve('socket', '--metrics', './socket'), /--metrics and --address are the same socket/],
+    [serve('socket', '--metrics', 'none/socket'), /cannot serve at none\/socket: there is no directory none/],
+    [serve('socket', '--metrics', long), /it has more than 107 bytes/],
+    [serve('socket', '--client', 'a b'), /client of a store cannot be used/],
   ]);
 });
 

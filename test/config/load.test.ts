@@ -107,6 +107,7 @@ const bad: [title: string, text: string, line: number, reason: RegExp, hint: Reg
   ['mtree', 'mtree = "maybe"', 1, /mtree is "maybe"/, /"always" or "never"/],
   ['store', 'store = "here"', 1, /store is "here"/, /absolute/],
   ['store path', '[store]\npath = "here"', 2, /store is "here"/, /absolute/],
+  ['store with NUL', 'store = "/a\\u0000b"', 1, /store is "\/a/, /absolute/],
   ['store key', '[store]\ndir = "/here"', 2, /unknown key dir/, /path, durability/],
   ['durability', '[store]\ndurability = "always"', 2, /durability is "always"/, /boot/],
   ['driver', 'driver = 3', 1, /the driver is 3/, /copy/],

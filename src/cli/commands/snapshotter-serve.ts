@@ -1,9 +1,13 @@
+import { resolve } from 'node:path';
 import type { LoadedConfig } from '../../config/types.js';
 import type { Logger } from '../../engine/log.js';
 import type { LayerHookOptions } from '../../snapshot/service/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
 import { callLogger } from '../log-calls.js';
+import { usageError } from '../usage.js';
+
+const command = 'layerhook snapshotter serve';
 
 export default defineCommand({
   usage: '--address SOCKET',
@@ -33,6 +37,8 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
     },
   },
   async run(_, options, context) {
+    if (options.metrics !== undefined && resolve(options.metrics) === resolve(options.address))
+      throw usageError('--metrics and --address are the same socket', command);
     const { chooseStore } = await import('../../config/store.js');
     const { loadHooks } = await import('../../config/load.js');
     const { CallMetrics, serveMetrics, serveSnapshotter } = await import('../../snapshot/service/index.js');

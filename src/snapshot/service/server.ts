@@ -57,8 +57,6 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     unlock = lockClient(options, store.client);
     await removeDeadHolds(store);
     const flusher = new Flusher(store, FLUSH_DELAY, flushFailed);
-    // what a server that was killed has left
-    flusher.committed();
     const hooks = new LayerHooks(store, options, () => flusher.committed());
     // statistics for gRPC's own debugger, which cost a tenth of each call
     const grpc = new Server({ 'grpc.enable_channelz': 0 });
@@ -71,6 +69,8 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     grpc.addService(loadService(), handlers);
     const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const sockets = await listen(options.address);
+    // what a server that was killed has left
+    flusher.committed();
     const open = openConnections(sockets);
     sockets.on('connection', (socket) => connections.injectConnection(socket));
     return {

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
-import { errorCode } from '../../errors/fs-error.js';
+import { dirname } from 'node:path';
+import { errorCode, systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { nearestDirectory } from '../../system/make-directory.js';
 
 /** file descriptor of a socket that systemd has made; sd_listen_fds(3) */
 const FIRST_PASSED = 3;
+/** bytes of a path in a socket's address, without its NUL; unix(7) */
+const LONGEST_PATH = 107;
 
 /**
  * Listens on a unix socket that only this user may connect to, in the place of one that nobody listens on any more; or on
@@ -18,13 +22,14 @@ export async function listen(address: string, env: NodeJS.ProcessEnv = process.e
   try {
     if (hasPassedSocket(env)) server.listen({ fd: FIRST_PASSED });
     else {
+      requirePlace(address);
       await removeStale(address);
       listenPrivately(server, address);
     }
     if (!server.listening) await once(server, 'listening');
   } catch (error) {
     if (error instanceof LayerhookError) throw error;
-    throw cannotListen(address, error instanceof Error ? error.message : String(error), error);
+    throw cannotListen(address, systemWords(error), error);
   }
   return server;
 }
@@ -41,6 +46,14 @@ function listenPrivately(server: Server, path: string): void {
   } finally {
     process.umask(before);
   }
+}
+
+/** What node and libuv do not tell: they say EACCES of a directory that is not there. */
+function requirePlace(path: string): void {
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw cannotListen(path, `it has more than ${LONGEST_PATH} bytes`);
+  const parent = dirname(path);
+  if (nearestDirectory(parent) !== parent) throw cannotListen(path, `there is no directory ${parent}`);
 }
 
 async function removeStale(path: string): Promise<void> {
