@@ -1,8 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { LayerExtraction } from '../../src/snapshot/types.js';
+import { layerhook, refused as refusedRun } from '../helpers/cli.js';
+import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { layer, nothingBelow, signal, storeAt, walkAll } from './helpers.js';
@@ -39,6 +50,24 @@ for (const filesystem of ['ext4', 'btrfs'] as const) {
     t.true(await whole.find(layer('again'), '', nothingBelow));
   });
 }
+
+test.serial('where there is next to no room, a new store is refused with a clear word', async (t) => {
+  if (!requires(t, 'root', 'mkfs.ext4')) return;
+  const disk = smallFilesystem(t, 'ext4');
+  const image = buildImage(t, [[{ name: 'a', content: 'a' }]]).reference;
+  const filler = join(disk, 'filler');
+  t.throws(() => execFileSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=1k'], { stdio: 'ignore' }));
+  const before = readdirSync(disk).length;
+  for (let kilobytes = 8; kilobytes <= 120; kilobytes += 8) {
+    truncateSync(filler, statSync(filler).size - kilobytes * 1024);
+    const store = join(disk, 'store');
+    const args = ['--driver', 'overlay', '--store', store, '--image', image, join(disk, 'bundle')];
+    await refusedRun(t, layerhook(['unpack', ...args]), /no space left/);
+    rmSync(store, { recursive: true, force: true });
+    t.is(readdirSync(disk).length, before);
+    appendFileSync(filler, Buffer.alloc(kilobytes * 1024));
+  }
+});
 
 /** Extracts a megabyte; false if there is no room for it, and then gives the layer up. */
 async function fillAndCommit(extraction: LayerExtraction): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { LayerhookError } from '../../errors/index.js';
+import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import type { Store } from '../../snapshot/types.js';
 import { defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';
@@ -18,6 +18,13 @@ unpack that wants it. The exit status is 1 then.`,
   },
   async run(wanted, options, context) {
     const { log, print, signal } = context;
+    const note = async (write: () => Promise<void>) => {
+      if (options['dry-run']) return;
+      await write().catch((error: Error) => {
+        if (!isLayerhookError(error, 'NO_SPACE')) throw error;
+        log.warn(`not noted: ${error.message}`);
+      });
+    };
     const verify = async (store: Store) => {
       const { storeUsage } = await import('../../engine/store-usage.js');
       const { verifyLayer } = await import('../../engine/verify-layer.js');
@@ -33,14 +40,14 @@ unpack that wants it. The exit status is 1 then.`,
         }
         if (deltas.length === 0) {
           print(`${name}: as it was extracted`);
-          if (!options['dry-run']) await store.markVerified(layer.id);
+          await note(() => store.markVerified(layer.id));
           continue;
         }
         count++;
         print(`${name}: damaged in ${layer.directory}`);
         print(formatBSD(deltas).trimEnd());
         const why = `${deltas.length} files differ`;
-        if (!options['dry-run']) await store.markDamaged(layer.id, why);
+        await note(() => store.markDamaged(layer.id, why));
       }
       return count;
     };

@@ -5,6 +5,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { flock } from '../../system/lock.js';
 import { whyNoDatabase, whyNoLock } from './check-file.js';
 import { loadLmdb } from './lmdb.js';
+import { reserveToOpen } from './reserve.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** Room in the address space for the metadata, in bytes; the file is as large as what is in it. */
@@ -74,10 +75,13 @@ export class Environment {
 
 const environments = new Map<string, Environment>();
 
-/** @throws LayerhookError STORE_INVALID for what would end the process; what node:fs and LMDB throw */
+/** @throws LayerhookError STORE_INVALID and NO_SPACE for what would end the process; what node:fs and LMDB throw */
 function openChecked(path: string): Lmdb {
   const reason = whyNoLock(`${path}-lock`) ?? whyNoDatabase(path);
-  if (reason === undefined) return openLmdb(path);
+  if (reason === undefined) {
+    reserveToOpen(path);
+    return openLmdb(path);
+  }
   throw new LayerhookError('STORE_INVALID', { path: dirname(dirname(path)), reason });
 }
 

@@ -1,10 +1,14 @@
-import { statSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { fromText } from '../../system/bytes.js';
 import { filesystemOf, tryAllocate } from '../../system/filesystem.js';
 
+const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** bytes, enough for the pages that a few transactions write anew */
 const RESERVE = 512 * 1024;
+/** somewhat more than LMDB's lock file has for the readers that we ask for */
+const LOCK_BYTES = 68 * 1024;
 /** bytes of a block of st_blocks; stat(2) */
 const BLOCK = 512;
 
@@ -15,6 +19,23 @@ const BLOCK = 512;
 export function reserveSpace(path: string): void {
   const { size, blocks } = statSync(path);
   if (blocks * BLOCK < size + RESERVE) tryAllocate(fromText(path), size, 2 * RESERVE);
+}
+
+/**
+ * Sees to it that LMDB can be opened on a full disk, where it ends the process (SIGBUS, SIGSEGV) else: its lock file is
+ * memory that is mapped, and gets all its blocks before; a database that is not there is not begun.
+ *
+ * @throws LayerhookError NO_SPACE, and as node:fs
+ */
+export function reserveToOpen(path: string): void {
+  const lock = `${path}-lock`;
+  const found = statSync(lock, { throwIfNoEntry: false });
+  if (found === undefined || found.blocks * BLOCK < LOCK_BYTES) {
+    closeSync(openSync(lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
+    // some filesystems cannot allocate
+    if (!tryAllocate(fromText(lock), 0, LOCK_BYTES)) requireSpace(dirname(path));
+  }
+  if (!statSync(path, { throwIfNoEntry: false })?.size) requireSpace(dirname(path));
 }
 
 /** Leaves the reserve to what frees space. @throws LayerhookError NO_SPACE if the filesystem of `path` is full */
