@@ -46,6 +46,7 @@ async function churn(store: Store): Promise<string> {
       else await extraction.commit({ parent: '', dependencies: [] });
     });
     const key = `${process.pid}-${Math.random()}`;
+    if (Math.random() < 0.5) await attempt(() => provide(store, `provided ${key}`, randomLayer()));
     await attempt(() => store.prepare(key, name));
     await attempt(async () => fill(await store.directory(key)));
     if (Math.random() < 0.3) await attempt(() => store.commit(`commit ${key}`, key));
@@ -54,6 +55,18 @@ async function churn(store: Store): Promise<string> {
     if (Math.random() < 0.1) await attempt(() => store.gc({ keepBytes: 100_000 }));
     if (Math.random() < 0.1) await attempt(() => store.cleanup());
   }
+}
+
+/** Puts a layer there as a hook does, which fails at times. */
+function provide(store: Store, name: string, of: LayerIdentity): Promise<boolean> {
+  return store.provide(name, of, '', {
+    signal,
+    async fill(filling) {
+      fill(await filling.fresh());
+      if (Math.random() < 0.2) fill(await filling.fresh());
+      return Math.random() < 0.8;
+    },
+  });
 }
 
 function randomLayer(): LayerIdentity {
