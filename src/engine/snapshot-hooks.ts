@@ -1,4 +1,4 @@
-import type { ExtractedLayer, LayerHookOptions, LayerRequest } from '../snapshot/service/index.js';
+import type { LayerHookOptions, LayerRequest } from '../snapshot/service/index.js';
 import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
 import type { Logger } from './log.js';
 
@@ -14,7 +14,9 @@ export function snapshotHooks(sources: readonly HookSource[], log: Logger): Laye
   const dispatcher = createDispatcher(sources, { log, signal: new AbortController().signal });
   return {
     ...(dispatcher.handles(SKIP) && { provide: (request) => provide(dispatcher, log, request) }),
-    ...(dispatcher.handles(POST) && { extracted: (layer) => tell(dispatcher, log, layer) }),
+    ...(dispatcher.handles(POST) && { extracted: (layer) => dispatcher.every(POST, { ...layer }) }),
+    // nobody waits for what fails then
+    hookFailed: (error) => log.warn(error instanceof Error ? error.message : String(error)),
   };
 }
 
@@ -34,13 +36,4 @@ async function provide(
   if (!outcome.handled || !outcome.result.skip) return false;
   log.info('layer provided', { chainID: layer.chainID, by: outcome.by });
   return true;
-}
-
-async function tell(dispatcher: Dispatcher, log: Logger, layer: ExtractedLayer): Promise<void> {
-  try {
-    await dispatcher.every(POST, { ...layer });
-  } catch (error) {
-    // nobody waits for it
-    log.warn(error instanceof Error ? error.message : String(error));
-  }
 }

@@ -140,14 +140,14 @@ test.serial('the daemon is killed while a hook fills a layer', async (t) => {
   // it has a process group of its own, as after its daemon's end
   process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL');
   await pulling;
-  const [half] = readdirSync(join(daemon.store, 'snapshots'));
+  t.is(readdirSync(join(daemon.store, 'snapshots')).length, 1);
   await daemon.start();
   t.deepEqual(await daemon.snapshots(), []);
+  while (readdirSync(join(daemon.store, 'snapshots')).length > 0) await delay(20);
   // containerd tries to connect again after a while, and refuses all calls until then
   const snapshots = (...args: string[]) => containerd.ctr('snapshots', '--snapshotter', 'layerhook', ...args);
   while ((await snapshots('prepare', 'a try')).status !== 0) await delay(200);
   await snapshots('rm', 'a try');
   t.is((await fetched(node, registry, image, name)).length, image.manifest.layers.length);
   t.is(await runScript(t, containerd.ctr, name, 'k8s.io'), shown);
-  t.false(readdirSync(join(daemon.store, 'snapshots')).includes(half!));
 });

@@ -1,4 +1,4 @@
-import { LayerhookError } from '../../errors/index.js';
+import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import type { LayerIdentity, Store } from '../types.js';
 import { describeLayer, type ExtractedLayer, type LayerWords, type ProvideLayer } from './layer-request.js';
 import { holdOf } from './staged.js';
@@ -7,8 +7,10 @@ import { holdOf } from './staged.js';
 export interface LayerHookOptions {
   /** asked for a layer that containerd wants and the store has not; default: nobody is */
   provide?: ProvideLayer | undefined;
-  /** told of each layer that containerd has extracted, one after the other, in the background; must not throw */
+  /** told of each layer that containerd has extracted, one after the other, in the background */
   extracted?: ((layer: ExtractedLayer) => Promise<void>) | undefined;
+  /** told why something of this could not be done in the background */
+  hookFailed?: ((error: unknown) => void) | undefined;
 }
 
 interface Wanted extends Omit<LayerWords, 'mayHaveParent'> {
@@ -24,8 +26,8 @@ export class LayerHooks {
   readonly #provided: () => void;
   readonly #stop = new AbortController();
   readonly #asking = new Set<Promise<boolean>>();
-  /** what is told, in the order of the commits */
-  #telling: Promise<void> = Promise.resolve();
+  /** what is done in the background, one after the other */
+  #background: Promise<void> = Promise.resolve();
 
   /**
    * @param parallelUnpack layers are prepared without their parents
@@ -64,9 +66,12 @@ export class LayerHooks {
   committed(name: string, layer: LayerIdentity, labels: Record<string, string>): void {
     const { extracted } = this.#options;
     if (extracted === undefined) return;
-    const tell = () => this.#tell(name, layer, labels, extracted);
-    // the layer is whole whatever becomes of this
-    this.#telling = this.#telling.then(tell).catch(() => {});
+    this.#later(() => this.#tell(name, layer, labels, extracted));
+  }
+
+  /** Removes what a hook was filling when its server was killed. */
+  start(): void {
+    if (this.#options.provide !== undefined) this.#later(() => this.#store.cleanup());
   }
 
   /** Interrupts what is under way. */
@@ -77,7 +82,14 @@ export class LayerHooks {
   /** Waits until nothing is under way. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#asking);
-    await this.#telling;
+    await this.#background;
+  }
+
+  #later(action: () => Promise<void>): void {
+    this.#background = this.#background.then(action).catch((error) => {
+      // removed before it was its turn
+      if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) this.#options.hookFailed?.(error);
+    });
   }
 
   async #tell(

@@ -71,6 +71,7 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     const sockets = await listen(options.address);
     // what a server that was killed has left
     flusher.committed();
+    hooks.start();
     const open = openConnections(sockets);
     sockets.on('connection', (socket) => connections.injectConnection(socket));
     return {
