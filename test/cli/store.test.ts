@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { currentHeader } from 'mtree-ts';
 import { walkManifest } from '../../src/engine/manifest.js';
@@ -55,6 +55,21 @@ async function layers(t: ExecutionContext<unknown>, root: string) {
     layer: { diffID: string };
   }[];
 }
+
+test('a layer whose directory is gone is shown as missing, fails a verification, and can be removed', async (t) => {
+  const { dir, root } = await filledStore(t);
+  const upper = (await layers(t, root)).find(({ layer }) => layer.diffID === digestOf('b'))!;
+  rmSync(dirname(upper.directory), { recursive: true });
+  t.regex(await ask(t, root, 'ls'), /^b{12} .* missing +- +1 +layerhook$/m);
+  const { status, stdout } = await layerhook(['store', 'verify', '--store', root]);
+  t.is(status, 1);
+  t.regex(stdout, /^b{12}: its directory is gone$/m);
+  const store = await openStore({ root });
+  await store.remove(`bundle:${join(dir, 'two')}`);
+  await store.close();
+  await ask(t, root, 'rm', 'b'.repeat(12));
+  t.is((await layers(t, root)).length, 1);
+});
 
 test('ls shows each layer and who needs it', async (t) => {
   const { dir, root } = await filledStore(t);

@@ -35,7 +35,7 @@ function columns(layers: readonly StoredLayer[]): string[] {
     formatBytes(layer.usage!.size),
     formatCount(layer.usage!.inodes),
     layerState(layer),
-    layer.lastUsed.toISOString().slice(0, 19).replace('T', ' '),
+    layer.missing === undefined ? layer.lastUsed.toISOString().slice(0, 19).replace('T', ' ') : '-',
     String(layer.bundles.length),
     [...new Set(layer.names.map(({ client }) => client))].join(','),
   ]);

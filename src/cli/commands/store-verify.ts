@@ -33,6 +33,11 @@ unpack that wants it. The exit status is 1 then.`,
       for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
         signal.throwIfAborted();
         const name = layerName(layer);
+        if (layer.missing !== undefined) {
+          count++;
+          print(`${name}: ${layer.missing}`);
+          continue;
+        }
         const deltas = await verifyLayer(layer);
         if (deltas === null) {
           log.warn(`${name} cannot be verified: whoever extracted it wrote nothing down`);
