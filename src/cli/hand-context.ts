@@ -11,6 +11,7 @@ import { openLayout } from '../image/layout.js';
 import { parseImageReference } from '../image/references.js';
 import { loadImage, resolveReference } from '../image/resolve.js';
 import { generateSpec } from '../runtime/spec.js';
+import { snapshotByHand } from './hand-snapshot.js';
 import { usageError } from './usage.js';
 
 /** What `hooks run` was given to make a context of. */
@@ -45,12 +46,30 @@ export function contextByHand(
   const given = readContext(options.context);
   const needed = Object.keys(pointRow(point).context);
   const scope = { log, signal: stop.signal };
-  if (!needed.includes('bundle')) return { context: complete(point, { ...scope, ...given }), dispose() {} };
+  if (!needed.includes('bundle')) return withoutBundle(point, options, { ...scope, ...given });
   const { bundle, dispose } = bundleOf(point, options.bundle);
   try {
     const base = { ...scope, bundle, rootfs: join(bundle, 'rootfs'), map: meta?.map ?? unmapped };
     const fields = needed.includes('manifest') ? withImage(point, base, meta, options) : base;
     return { context: complete(point, { ...fields, ...given }), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** The context of a point that knows of no bundle. */
+function withoutBundle(
+  point: PointName,
+  { image, layer }: HandOptions,
+  given: Fields,
+): { context: Fields; dispose: () => void } {
+  if (!point.startsWith('snapshot.') || image === undefined)
+    return { context: complete(point, given), dispose() {} };
+  const { fields, dispose } = snapshotByHand(image, Number(layer ?? 0));
+  try {
+    const own = Object.keys(pointRow(point).context).map((name) => [name, fields[name]]);
+    return { context: complete(point, { ...Object.fromEntries(own), ...given }), dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -106,6 +106,25 @@ test('hooks run: fields of --context count, and what is missing is named', (t) =
   t.regex(run('--context', strange, point).stderr, /has no colour in its context/);
 });
 
+test('hooks run: a layer that containerd would want', (t) => {
+  const point = 'snapshot.ociv1.layer.try-skip';
+  const { image, run, context } = setup(t, point, `echo '{"skip": true}'`);
+  t.like(run('--image', image.reference, '--layer', '1', point).json, {
+    handled: true,
+    result: { skip: true },
+  });
+  const chain = chainIDs(image.config.rootfs.diff_ids);
+  t.like(context(), {
+    chainID: chain[1],
+    diffID: image.config.rootfs.diff_ids[1],
+    lowerChainIDs: [chain[0]],
+    labels: { 'containerd.io/snapshot.ref': chain[1] },
+  });
+  t.false(existsSync(context().target));
+  t.regex(run('--image', image.reference, '--layer', '2', point).stderr, /the image has 2 layers/);
+  t.regex(run(point).stderr, /needs chainID, .* in --context/);
+});
+
 test('hooks run says what it lacks', (t) => {
   const { image, run } = setup(t, 'bundle.ociv1.remove', '');
   t.regex(run('bundle.ociv1.remove').stderr, /needs --bundle/);

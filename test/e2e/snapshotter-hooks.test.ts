@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { privateDir, script, write } from '../config/helpers.js';
+import { layerhook } from '../helpers/cli.js';
 import { startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
 import { pullImage, type Registry, startRegistry } from './registry.js';
@@ -150,4 +151,16 @@ test.serial('the daemon is killed while a hook fills a layer', async (t) => {
   await snapshots('rm', 'a try');
   t.is((await fetched(node, registry, image, name)).length, image.manifest.layers.length);
   t.is(await runScript(t, containerd.ctr, name, 'k8s.io'), shown);
+});
+
+test('the server does not start with a hooks.toml that is wrong', async (t) => {
+  const dir = privateDir(t);
+  const hooks = write(dir, 'hooks.toml', `[[hook]]\npoint = "${SKIP}"\nexec = ["/nonexistent/program"]\n`);
+  const address = join(dir, 'socket');
+  const serve = ['snapshotter', 'serve', '--address', address, '--store', join(dir, 'store')];
+  const { status, stderr } = await layerhook(['--hooks', hooks, ...serve]);
+  t.is(status, 1);
+  t.regex(stderr, /hooks\.toml:3: \/nonexistent\/program does not exist/);
+  t.false(existsSync(address));
+  t.false(existsSync(join(dir, 'store')));
 });

@@ -11,8 +11,9 @@ bundle and image, and prints the result as JSON. What hooks do is done for real;
 nothing else of an unpack or repack is.
 
 Points of unpack need an image. Without a bundle they get an empty rootfs, which is
-removed afterwards. Points of repack need both, those of bundles a bundle. Fields that
-neither of them has come from --context.`,
+removed afterwards; points of snapshots need an image too, and get an empty directory.
+Points of repack need both, those of bundles a bundle. Fields that neither of them has
+come from --context.`,
   arguments: ['point'],
   options: {
     bundle: { value: 'BUNDLE', describe: 'the bundle' },
