@@ -1,4 +1,13 @@
-import { chownSync, existsSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../engine/write-file.js';
 import { fsError } from '../errors/fs-error.js';
@@ -11,6 +20,8 @@ export interface FileChange {
   file: string;
   before: string | undefined;
   after: string | undefined;
+  /** mode of the file if it is new; default: 0644 */
+  mode?: number;
 }
 
 /** The text of a file; undefined if it does not exist. */
@@ -40,7 +51,7 @@ export function filesOf(directory: string, other?: OtherFile): { file: string; t
 
 /** Writes or removes files, each at once. Mode and owner stay; what a symlink leads to is written, not the link. */
 export function applyChanges(changes: readonly FileChange[]): void {
-  for (const { file, after } of changes) {
+  for (const { file, after, mode = 0o644 } of changes) {
     if (after === undefined) {
       rmSync(file, { force: true });
       continue;
@@ -48,7 +59,10 @@ export function applyChanges(changes: readonly FileChange[]): void {
     const old = statSync(file, { throwIfNoEntry: false });
     const target = old === undefined ? file : realpathSync(file);
     makeDirectory(dirname(target));
-    writeFileAtomic(target, after, old === undefined ? 0o644 : old.mode & 0o7777);
-    if (old !== undefined) chownSync(target, old.uid, old.gid);
+    writeFileAtomic(target, after, old === undefined ? mode : old.mode & 0o7777);
+    if (old === undefined) continue;
+    chownSync(target, old.uid, old.gid);
+    // whatever the umask
+    chmodSync(target, old.mode & 0o7777);
   }
 }

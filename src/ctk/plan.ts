@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { isLayerhookError } from '../errors/index.js';
 import { configError } from './error.js';
 import { type FileChange, readText } from './files.js';
@@ -72,7 +73,8 @@ function planDropIn(
   const content = dropInHeading + added.add(format.dropInStart(text, whole, added), whole);
   verify(format, '', content, added);
   const old = readText(dropIn);
-  const changes: FileChange[] = old === content ? [] : [{ file: dropIn, before: old, after: content }];
+  const mode = modeOf(file);
+  const changes: FileChange[] = old === content ? [] : [{ file: dropIn, before: old, after: content, mode }];
   const after = format.reading(file, text, dropIn);
   assertRead(format.inherited(file, after, { file: dropIn, text: content }), added);
   return after === text ? changes : [...changes, ...remember({ file, before, after }, added)];
@@ -134,7 +136,13 @@ export function readAgain<T>(read: () => T): T {
 }
 
 function recordChange(file: string, before: CtkRecord, after: CtkRecord): FileChange {
-  return { file: recordFile(file), before: formatRecord(before), after: formatRecord(after) };
+  // it has a copy of the configuration, which may hold passwords of registries
+  return { file: recordFile(file), before: formatRecord(before), after: formatRecord(after), mode: 0o600 };
+}
+
+/** What a copy of a part of it may show, too. */
+function modeOf(file: string): number {
+  return (statSync(file, { throwIfNoEntry: false })?.mode ?? 0o644) & 0o777;
 }
 
 function without(record: CtkRecord, key: string): CtkRecord {

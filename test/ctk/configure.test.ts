@@ -142,7 +142,7 @@ for (const engine of ['docker', 'containerd', 'crio'] as const) {
     const file = write(t, '');
     const link = join(file, '../link');
     symlinkSync('config', link);
-    chmodSync(file, 0o600);
+    chmodSync(file, 0o666);
     if (process.getuid!() === 0) chownSync(file, 1234, 5678);
     const { mode, uid, gid } = statSync(file);
     configure({ engine, file: link, isDefault: true });

@@ -1,5 +1,13 @@
 /** What `layerhook ctk snapshotter` writes, as text. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { applyChanges } from '../../src/ctk/files.js';
@@ -180,6 +188,16 @@ test('a drop-in before version 3 has all of the sections that it takes the place
   t.deepEqual(planSnapshotter(file, everything, true), []);
   applyChanges(planRemoveSnapshotter(file, name));
   t.deepEqual([existsSync(dropIn), read(file)], [false, text]);
+});
+
+test('passwords in a configuration are not shown by copies of it', (t) => {
+  const file = write(t, 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  password = "x"\n');
+  chmodSync(file, 0o640);
+  applyChanges(planSnapshotter(file, everything, true));
+  const mode = (path: string) => statSync(path).mode & 0o777;
+  t.is(mode(file), 0o640);
+  t.is(mode(join(file, '../conf.d/zzz-layerhook-snapshotter.toml')), 0o640);
+  t.is(mode(`${file}.layerhook-ctk`), 0o600);
 });
 
 test('a file that takes the place of what would be written is named', (t) => {
