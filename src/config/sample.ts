@@ -79,9 +79,17 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   replace: false,
 };
 
+/** What is otherwise at points of snapshots. */
+const ofSnapshots: Record<string, unknown> = {
+  key: `k8s.io/5/extract-1 ${chain[1]}`,
+  target: '/srv/store/snapshots/8/fs',
+  source: '/srv/store/snapshots/8/fs',
+  lowerdirs: ['/srv/store/snapshots/7/fs'],
+};
+
 /** A context of a point with made-up values: what `hooks check` shows, and the documentation. */
 export function sampleContext(point: PointName): Record<string, unknown> {
   const names = Object.keys(pointRow(point).context);
-  const known = fields as Record<string, unknown>;
+  const known: Record<string, unknown> = { ...fields, ...(point.startsWith('snapshot.') && ofSnapshots) };
   return Object.fromEntries(names.filter((name) => name in known).map((name) => [name, known[name]]));
 }
