@@ -3,22 +3,29 @@ import { filesystemOf } from '../system/filesystem.js';
 import { type Context, isTrusted } from './context.js';
 import { isUnmeasured, measureContents } from './measure.js';
 import type { Reader } from './metadata/database.js';
-import { type ContentRecord, contents, getName, usersOf } from './metadata/records.js';
+import { type ContentRecord, contents, findContent, getName, usersOf } from './metadata/records.js';
 import type { ContentInfo, StoreFilesystem } from './types.js';
 
-/** Every content of a store, whoever uses it. @throws LayerhookError SYSTEM */
-export async function listContents(context: Context): Promise<ContentInfo[]> {
+/** As Store's `list`. @throws LayerhookError SYSTEM */
+export async function listContents(context: Context, only?: string[]): Promise<ContentInfo[]> {
   const { infos, unmeasured } = context.db.read((reader) => {
-    const all = [...contents(reader)];
+    const all = only === undefined ? [...contents(reader)] : contentsCalled(reader, only);
     return {
       infos: all.map(([id, record]) => infoOfContent(context, reader, id, record)),
       unmeasured: all.filter(([, record]) => isUnmeasured(record)).map(([id]) => id),
     };
   });
   const usages = await measureContents(context, unmeasured);
-  return infos.map((info) => {
-    const usage = usages.get(info.id);
-    return usage === undefined ? info : { ...info, usage };
+  const nothing = { size: 0, inodes: 0 };
+  return infos.map((info) =>
+    unmeasured.includes(info.id) ? { ...info, usage: usages.get(info.id) ?? nothing } : info,
+  );
+}
+
+function contentsCalled(reader: Reader, ids: string[]): [string, ContentRecord][] {
+  return ids.flatMap((id) => {
+    const record = findContent(reader, id);
+    return record === undefined ? [] : [[id, record]];
   });
 }
 

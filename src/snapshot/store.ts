@@ -142,9 +142,9 @@ export class LmdbStore implements Store {
     return provideLayer(this.#context, name, layer, parent, options);
   }
 
-  async list(): Promise<ContentInfo[]> {
+  async list(ids?: string[]): Promise<ContentInfo[]> {
     const { listContents } = await import('./list.js');
-    return listContents(this.#context);
+    return listContents(this.#context, ids);
   }
 
   async sync(): Promise<void> {

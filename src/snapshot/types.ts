@@ -233,8 +233,8 @@ export interface StoreFilesystem {
 export interface Store extends LayerStore {
   /** whose names these are */
   readonly client: string;
-  /** every content, of all clients */
-  list(): Promise<ContentInfo[]>;
+  /** every content, of all clients; or those of them with these ids */
+  list(ids?: string[]): Promise<ContentInfo[]>;
   /**
    * Writes the store's filesystem to its disk; what was committed before is trusted under any boot then. Notes what commits
    * of a server take, which do not wait for that.

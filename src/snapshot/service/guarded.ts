@@ -122,34 +122,32 @@ export class GuardedSnapshotter implements Snapshotter {
     }
   }
 
-  /** Runs `mount` again, if it is refused and all turns out to be whole. */
+  /** Runs `mount` again, if it is refused, when it is known what is whole. */
   async #proven(name: string, mount: () => Promise<Mount[]>): Promise<Mount[]> {
     try {
       return await mount();
     } catch (error) {
-      if (isLayerhookError(error, 'SNAPSHOT_BROKEN') && (await this.#prove(name))) return mount();
-      throw error;
+      if (!isLayerhookError(error, 'SNAPSHOT_BROKEN')) throw error;
+      await this.#prove(name);
+      return mount();
     }
   }
 
-  /** Reads the layers of `name` that are not trusted. @returns whether all are now */
-  #prove(name: string): Promise<boolean> {
+  /** Reads the layers of `name` that are unproven, and notes what they are. */
+  #prove(name: string): Promise<void> {
     const proved = this.#proving.then(() => this.#proveAll(name));
     this.#proving = proved.catch(() => {});
     return proved;
   }
 
-  async #proveAll(name: string): Promise<boolean> {
+  async #proveAll(name: string): Promise<void> {
     const { verify = async () => null } = this.#options;
-    const doubted = new Set(await this.#store.untrusted(name));
-    const contents = (await this.#store.list()).filter(({ id }) => doubted.has(id));
-    for (const content of contents) {
+    for (const content of await this.#store.list(await this.#store.untrusted(name))) {
       const differing = content.damaged === undefined ? await verify(content) : null;
-      if (differing === null) return false;
+      if (differing === null) continue;
       if (differing > 0) await this.#store.markDamaged(content.id, `${differing} files differ`);
       else await this.#store.markVerified(content.id);
     }
-    return (await this.#store.untrusted(name)).length === 0;
   }
 
   #report(fault: SnapshotFault): void {

@@ -1,0 +1,50 @@
+/** The snapshotter after a machine went down before its store was written to disk. */
+import { truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { currentHeader } from 'mtree-ts';
+import { walkManifest } from '../../src/engine/manifest.js';
+import { openStoreAt } from '../../src/snapshot/open.js';
+import { connectSnapshotter } from '../../src/snapshot/service/index.js';
+import type { LayerIdentity } from '../../src/snapshot/types.js';
+import { layerhook, succeed } from '../helpers/cli.js';
+import { layer, signal } from '../snapshot/helpers.js';
+import { startDaemon } from './snapshotter.js';
+
+test.serial(
+  'what layerhook extracted is read when it is wanted; what was lost, or cannot be read, is refused',
+  async (t) => {
+    const daemon = await startDaemon(t);
+    t.is(await daemon.end('SIGKILL'), 'SIGKILL');
+    const before = await openStoreAt({ root: daemon.store, client: 'containerd' }, 'the boot before');
+    const extract = async (wanted: LayerIdentity, parent: string) => {
+      const extraction = (await before.extract(wanted, parent, { signal }))!;
+      writeFileSync(join(extraction.target, 'file'), wanted.diffID);
+      await walkManifest(extraction.target, extraction.manifest, currentHeader(extraction.target));
+      await extraction.commit({ parent, dependencies: [] });
+    };
+    const [whole, lost] = [layer('whole'), layer('lost')];
+    await extract(whole, '');
+    await extract(lost, whole.chainID);
+    truncateSync(join(await before.directory(lost.chainID), 'file'));
+    await before.prepare('unreadable', '');
+    await before.commit('by containerd', 'unreadable');
+    await before.close();
+
+    await daemon.start();
+    const warned = daemon.log().match(/broken snapshot .*/g)!;
+    t.is(warned.length, 3);
+    t.regex(warned[0]!, /name=by containerd why=it was not yet on disk when the machine went down/);
+    const containerd = connectSnapshotter(daemon.address);
+    t.teardown(() => containerd.close());
+    await containerd.prepare('container', whole.chainID);
+    const refused = (why: RegExp) => ({ code: 'SNAPSHOT_PRECONDITION', message: why });
+    await t.throwsAsync(containerd.prepare('1', lost.chainID), refused(/damaged: 1 files differ; .*pull it/));
+    await t.throwsAsync(containerd.prepare('2', 'by containerd'), refused(/not yet on disk.*; .*pull it/));
+    const listed = await succeed(t, layerhook(['store', 'ls', '--store', daemon.store]));
+    const states = listed.match(/ (on disk|unproven|damaged) /g)!.map((state) => state.trim());
+    t.deepEqual(states.sort(), ['damaged', 'on disk', 'unproven']);
+    await containerd.remove(lost.chainID);
+    await containerd.remove('by containerd');
+  },
+);
