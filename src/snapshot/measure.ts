@@ -8,21 +8,12 @@ export function isUnmeasured({ usage }: ContentRecord): boolean {
 }
 
 /** What contents take, without those whose directories are gone. @throws LayerhookError SYSTEM */
-export async function measureContents(context: Context, contents: string[]): Promise<Map<string, Usage>> {
-  const usages = new Map<string, Usage>();
-  for (const content of contents) {
-    const usage = await measureContent(context, content);
-    if (usage !== undefined) usages.set(content, usage);
-  }
-  return usages;
-}
-
-async function measureContent({ directories, trees }: Context, content: string): Promise<Usage | undefined> {
-  try {
-    return await trees.measure(directories.fs(content));
-  } catch (error) {
-    // removed meanwhile, or lost
-    if (!directories.exists(content)) return undefined;
-    throw error;
-  }
+export async function measureContents(
+  { trees, directories }: Context,
+  contents: string[],
+): Promise<Map<string, Usage>> {
+  if (contents.length === 0) return new Map();
+  const usages = await trees.measureAll(contents.map((content) => directories.fs(content)));
+  const all = contents.map((content, at) => [content, usages[at]] as const);
+  return new Map(all.filter((entry): entry is [string, Usage] => entry[1] !== null));
 }

@@ -8,6 +8,8 @@ export interface TreeWork {
   readonly measuresLater: boolean;
   /** What a tree takes. @throws LayerhookError SYSTEM */
   measure(path: string): Promise<Usage>;
+  /** As {@link measure}, of several; null for what is not there. @throws LayerhookError SYSTEM */
+  measureAll(paths: string[]): Promise<(Usage | null)[]>;
   /** As {@link measure}, for what is to be a layer. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
   measureLayer(path: string): Promise<Usage>;
   /** Deletes trees that nobody knows any more, now or soon. @throws LayerhookError SYSTEM, if now */
@@ -24,6 +26,10 @@ export const treeWorkHere: TreeWork = {
   async measure(path) {
     const { usageOf } = await import('./usage.js');
     return usageOf(path);
+  },
+  async measureAll(paths) {
+    const { usageIfThere } = await import('./usage.js');
+    return paths.map(usageIfThere);
   },
   async measureLayer(path) {
     const { usageOfLayer } = await import('./usage.js');

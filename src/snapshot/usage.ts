@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
 import { UsageCounter } from '../layer/count-usage.js';
 import { walk } from '../layer/walk/index.js';
@@ -13,6 +14,17 @@ export function usageOf(root: string): Usage {
   const counter = new UsageCounter();
   walk(root, (_path, stat) => counter.add(stat));
   return counter.usage;
+}
+
+/** As {@link usageOf}, null if there is nothing. */
+export function usageIfThere(root: string): Usage | null {
+  try {
+    return usageOf(root);
+  } catch (error) {
+    // removed meanwhile, or lost
+    if (!existsSync(root)) return null;
+    throw error;
+  }
 }
 
 /**

@@ -5,9 +5,12 @@ import { treeThreadFile } from '../../places.js';
 import type { Usage } from '../types.js';
 
 /** Something that is to be done with trees. */
-export type TreeTask = { measure: string } | { measureLayer: string } | { erase: string[] };
+export type TreeTask = { measureAll: string[] } | { measureLayer: string } | { erase: string[] };
 
-export type TreeAnswer = { usage: Usage | null } | { error: TransferredError };
+/** What measured trees take; null for one that is not there. */
+export type Usages = (Usage | null)[];
+
+export type TreeAnswer = { usages: Usages } | { error: TransferredError };
 
 /** A thread that does one thing after the other. It is started by the first, and keeps no process alive. */
 export class TreeThread {
@@ -17,11 +20,8 @@ export class TreeThread {
   #last: Promise<unknown> = Promise.resolve();
   #closing = false;
 
-  /**
-   * @returns what a measured tree takes
-   * @throws LayerhookError SYSTEM; ABORTED if the thread is closed before
-   */
-  do(task: TreeTask): Promise<Usage | null> {
+  /** @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM; ABORTED if the thread is closed before */
+  do(task: TreeTask): Promise<Usages> {
     const done = this.#last.then(() => this.#ask(task));
     this.#last = done.catch(() => {});
     return done;
@@ -35,12 +35,12 @@ export class TreeThread {
     await this.#worker?.terminate();
   }
 
-  async #ask(task: TreeTask): Promise<Usage | null> {
+  async #ask(task: TreeTask): Promise<Usages> {
     if (this.#closing) throw new LayerhookError('ABORTED', { what: 'what was to be done in the store' });
     this.#worker ??= this.#start();
     const answer = await ask(this.#worker, task);
     if ('error' in answer) throw receiveError(answer.error);
-    return answer.usage;
+    return answer.usages;
   }
 
   #start(): Worker {

@@ -1,7 +1,7 @@
 import { isLayerhookError } from '../../errors/index.js';
 import type { TreeWork } from '../tree-work.js';
 import type { Usage } from '../types.js';
-import { TreeThread } from './tree-thread.js';
+import { TreeThread, type Usages } from './tree-thread.js';
 
 /** ms for which trees that are to be erased are gathered: to wake a thread takes longer than to erase a small one */
 const PAUSE = 20;
@@ -23,12 +23,18 @@ export class ThreadedTreeWork implements TreeWork {
     this.#failed = failed;
   }
 
-  measure(path: string): Promise<Usage> {
-    return this.#measuring.do({ measure: path }) as Promise<Usage>;
+  async measure(path: string): Promise<Usage> {
+    const [usage] = await this.measureAll([path]);
+    return usage ?? { size: 0, inodes: 0 };
   }
 
-  measureLayer(path: string): Promise<Usage> {
-    return this.#measuring.do({ measureLayer: path }) as Promise<Usage>;
+  measureAll(paths: string[]): Promise<Usages> {
+    return this.#measuring.do({ measureAll: paths });
+  }
+
+  async measureLayer(path: string): Promise<Usage> {
+    const [usage] = await this.#measuring.do({ measureLayer: path });
+    return usage!;
   }
 
   erase(paths: string[]): void {

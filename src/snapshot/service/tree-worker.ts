@@ -2,9 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { LayerhookError } from '../../errors/index.js';
 import { transferError } from '../../errors/transfer.js';
 import { eraseTree } from '../tree-work.js';
-import type { Usage } from '../types.js';
-import { usageOf, usageOfLayer } from '../usage.js';
-import type { TreeAnswer, TreeTask } from './tree-thread.js';
+import { usageIfThere, usageOfLayer } from '../usage.js';
+import type { TreeAnswer, TreeTask, Usages } from './tree-thread.js';
 
 /** Thread of a TreeThread. */
 const port = parentPort!;
@@ -14,17 +13,17 @@ port.on('message', (task: TreeTask) => port.postMessage(answer(task)));
 
 function answer(task: TreeTask): TreeAnswer {
   try {
-    return { usage: run(task) };
+    return { usages: run(task) };
   } catch (error) {
     return { error: transferError(error) };
   }
 }
 
-function run(task: TreeTask): Usage | null {
-  if ('measure' in task) return usageOf(task.measure);
-  if ('measureLayer' in task) return usageOfLayer(task.measureLayer);
+function run(task: TreeTask): Usages {
+  if ('measureAll' in task) return task.measureAll.map(usageIfThere);
+  if ('measureLayer' in task) return [usageOfLayer(task.measureLayer)];
   eraseTrees(task.erase);
-  return null;
+  return [];
 }
 
 /** One that cannot be erased keeps none of the others. */
