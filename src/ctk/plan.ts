@@ -50,11 +50,16 @@ export function planRemoval({ format, file }: ConfigTarget, ours: Presence): Fil
       dropped === undefined ? [] : [{ file: dropIn!, before: dropped, after: undefined }];
     const before = readText(file);
     const record = readRecord(file);
-    if (before !== undefined) {
-      const after = restore(before, ours, record);
-      if (after !== before) changes.push({ file, before, after });
+    const after = before === undefined ? undefined : restore(before, ours, record);
+    if (after !== before) changes.push({ file, before, after });
+    if (record[ours.key] !== undefined) {
+      const others = without(record, ours.key);
+      const left =
+        before === undefined
+          ? others
+          : rebase(others, { before, after }, (text) => restore(text, ours, record));
+      changes.push(recordChange(file, record, left));
     }
-    if (record[ours.key] !== undefined) changes.push(recordChange(file, record, without(record, ours.key)));
     return changes;
   });
 }
@@ -93,6 +98,20 @@ function remember(change: FileChange, added: Addition): FileChange[] {
       : (before ?? null);
   const entry = { original, written: sha256(after), former: added.former(before ?? '', old?.former) };
   return [recordChange(file, record, { ...record, [added.key]: entry }), change];
+}
+
+/** What is remembered for others of ours, whose text was the last: as if this had never been there. */
+function rebase(
+  record: CtkRecord,
+  { before, after = '' }: { before: string; after: string | undefined },
+  remove: (text: string) => string | undefined,
+): CtkRecord {
+  const entries = Object.entries(record).map(([key, entry]) => {
+    if (entry.written !== sha256(before)) return [key, entry] as const;
+    const original = entry.original === null ? null : (remove(entry.original) ?? null);
+    return [key, { ...entry, original, written: sha256(after) }] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function restore(text: string, ours: Presence, record: CtkRecord): string | undefined {

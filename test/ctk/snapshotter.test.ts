@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { planConfigure, planUnconfigure } from '../../src/ctk/configure.js';
 import { applyChanges } from '../../src/ctk/files.js';
 import { type AddedSnapshotter, planRemoveSnapshotter, planSnapshotter } from '../../src/ctk/snapshotter.js';
 import { parseToml, plain, sameToml, tableAt } from '../../src/ctk/toml-text.js';
@@ -123,6 +124,19 @@ for (const [title, text, criTables, unpacks] of samples) {
     t.is(read(file), text);
     t.deepEqual(readdirSync(join(file, '..')), ['config.toml']);
     t.deepEqual(planRemoveSnapshotter(file, name), []);
+  });
+
+  test(`${title}: beside our runtime, each is taken out first`, (t) => {
+    for (const runtimeFirst of [true, false]) {
+      const file = write(t, text);
+      const runtime = { engine: 'containerd', file, name, path: '/bin/true', isDefault: true } as const;
+      applyChanges(planConfigure({ ...runtime, dropIn: false }));
+      applyChanges(planSnapshotter(file, everything, false));
+      const plans = [() => planUnconfigure(runtime), () => planRemoveSnapshotter(file, name)];
+      for (const plan of runtimeFirst ? plans : plans.reverse()) applyChanges(plan());
+      t.is(read(file), text);
+      t.deepEqual(readdirSync(join(file, '..')), ['config.toml']);
+    }
   });
 
   test(`${title}: unconfigured after somebody has changed it`, (t) => {
