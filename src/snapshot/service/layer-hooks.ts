@@ -53,12 +53,14 @@ export class LayerHooks {
   async provide(name: string, layer: LayerIdentity, wanted: Wanted): Promise<boolean> {
     const { provide } = this.#options;
     if (provide === undefined) return false;
-    const asking = this.#ask(name, layer, wanted, provide);
+    const { signal, unlink } = linkedSignal([wanted.signal, this.#stop.signal]);
+    const asking = this.#ask(name, layer, { ...wanted, signal }, provide);
     this.#asking.add(asking);
     try {
       return await asking;
     } finally {
       this.#asking.delete(asking);
+      unlink();
     }
   }
 
@@ -124,10 +126,9 @@ export class LayerHooks {
     { onlyLowest, ...words }: Wanted,
     provide: ProvideLayer,
   ): Promise<boolean> {
-    const signal = AbortSignal.any([words.signal, this.#stop.signal]);
-    const known = await describeLayer(this.#store, { ...words, signal, mayHaveParent: this.#mayHaveParent });
+    const known = await describeLayer(this.#store, { ...words, mayHaveParent: this.#mayHaveParent });
     if (known === undefined || (onlyLowest && known.lowerChainIDs?.length !== 0)) return false;
-    const { parent, diffID } = known;
+    const { parent, diffID, signal } = known;
     const isProvided = await this.#store.provide(name, { ...layer, diffID: diffID ?? '' }, parent, {
       signal,
       fill: (filling) => provide({ ...known, fresh: () => filling.fresh(), check: () => filling.check() }),
@@ -135,4 +136,18 @@ export class LayerHooks {
     if (isProvided) this.#provided();
     return isProvided;
   }
+}
+
+/** Aborted when one of several is. AbortSignal.any would stay with the one that lives longest. */
+function linkedSignal(sources: AbortSignal[]): { signal: AbortSignal; unlink: () => void } {
+  const linked = new AbortController();
+  const abort = ({ target }: { target: EventTarget | null }) => linked.abort((target as AbortSignal).reason);
+  for (const source of sources) {
+    if (source.aborted) linked.abort(source.reason);
+    source.addEventListener('abort', abort);
+  }
+  const unlink = () => {
+    for (const source of sources) source.removeEventListener('abort', abort);
+  };
+  return { signal: linked.signal, unlink };
 }
