@@ -1,5 +1,5 @@
 /** `layerhook/driver`: what a driver needs at every call, without loading what unpacks and repacks. */
-export type { Logger } from './engine/log.js';
+
 export * from './engine/points.js';
 export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';
@@ -8,4 +8,5 @@ export type * from './image/types.js';
 export { isHostXattr } from './layer/generate/xattrs.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
+export type { Logger } from './log.js';
 export * from './system/bytes.js';

@@ -12,9 +12,9 @@ export {
 } from './engine/bundle-mount.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle-remove.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/insert.js';
-export * from './engine/log.js';
 export { type ManifestCheck, openManifestCheck, readManifest } from './engine/manifest-check.js';
 export * from './engine/points.js';
+export type { ProgressEvent } from './engine/progress.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack.js';
 export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack.js';
 export { verifyLayer } from './engine/verify-layer.js';
@@ -32,5 +32,6 @@ export {
 } from './layer/generate/index.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
+export * from './log.js';
 export * from './system/bytes.js';
 export { readInRootfs } from './system/confined.js';

@@ -1,4 +1,5 @@
-import type { Logger, ProgressEvent } from '../engine/log.js';
+import type { ProgressEvent } from '../engine/progress.js';
+import type { Logger } from '../log.js';
 
 /** The name this program was called by: it has umoci's manners when called `umoci`. */
 export type Persona = 'layerhook' | 'umoci';

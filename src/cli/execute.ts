@@ -1,4 +1,4 @@
-import type { ProgressEvent } from '../engine/log.js';
+import type { ProgressEvent } from '../engine/progress.js';
 import { isLayerhookError } from '../errors/index.js';
 import type { CommandContext, CommandSpec, OptionSpecs, OptionValues, Persona } from './command.js';
 import type { Settings } from './globals.js';

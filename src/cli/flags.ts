@@ -79,15 +79,9 @@ export function readLayout(options: OptionValues<typeof layoutFlag>, command: st
   throw usageError(`--layout ${JSON.stringify(layout)} has a colon or NUL in it`, command);
 }
 
-/** @throws LayerhookError USAGE */
-export function readPlatform(
-  options: OptionValues<typeof platformFlag>,
-  command: string,
-): { platform?: Platform } {
-  if (options.platform === undefined) return {};
-  const platform = parsePlatform(options.platform);
-  if (platform) return { platform };
-  throw usageError(`--platform ${options.platform} is no platform such as linux/arm64/v8`, command);
+/** @throws LayerhookError PLATFORM_INVALID */
+export function readPlatform({ platform }: OptionValues<typeof platformFlag>): { platform?: Platform } {
+  return platform === undefined ? {} : { platform: parsePlatform(platform) };
 }
 
 const compressions = ['auto', 'gzip', 'zstd', 'none'] as const;

@@ -1,5 +1,5 @@
-import type { Logger } from '../engine/log.js';
 import { isLayerhookError } from '../errors/index.js';
+import type { Logger } from '../log.js';
 import type { Answered } from '../snapshot/service/index.js';
 
 /** Logs the calls that a server has answered: those that went wrong without the caller's doing as warnings. */

@@ -1,5 +1,5 @@
-import type { Logger } from '../engine/log.js';
 import { oneLine } from '../errors/error.js';
+import type { Logger } from '../log.js';
 import type { Persona } from './command.js';
 import type { LogLevel, Settings } from './globals.js';
 import { painter } from './paint.js';

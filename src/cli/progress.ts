@@ -1,4 +1,4 @@
-import type { ProgressEvent } from '../engine/log.js';
+import type { ProgressEvent } from '../engine/progress.js';
 import { type Painter, painter } from './paint.js';
 import { fit, formatBytes, formatCount, shortDigest } from './quantities.js';
 import type { Screen } from './screen.js';

@@ -3,7 +3,7 @@ import { ociMediaType } from '../image/media-types.js';
 import type { Descriptor, Digest } from '../image/types.js';
 import type { AppliedLayer, MapOptions } from '../layer/types.js';
 import { LayerUnpacker } from '../layer/unpacker.js';
-import { type Logger, silentLogger } from './log.js';
+import { type Logger, silentLogger } from '../log.js';
 
 export interface ApplyLayerOptions {
   /** path of the image layout that has the blob */

@@ -10,10 +10,10 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { type Logger, silentLogger } from '../log.js';
 import { type BundleMeta, copyDriver, readBundleMeta } from './bundle.js';
 import { type BundleOptions, withBundle } from './bundle-mount.js';
 import { refuseMounts, refuseUse } from './bundle-use.js';
-import { type Logger, silentLogger } from './log.js';
 import { unmapped } from './operation.js';
 import type { Driver } from './points.js';
 import { lockDirectory, privatePrefix, sweep } from './private-place.js';

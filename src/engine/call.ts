@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
-import type { Logger } from './log.js';
+import type { Logger } from '../log.js';
 import { type Declined, declined, type OnFailure, type PointName } from './points.js';
 import { BadResult } from './result-schema.js';
 

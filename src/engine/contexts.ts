@@ -2,7 +2,7 @@ import { chainIDs } from '../image/chain.js';
 import type { Layout } from '../image/layout.js';
 import type { Digest, ResolvedImage } from '../image/types.js';
 import type { MapOptions } from '../layer/types.js';
-import type { Logger } from './log.js';
+import type { Logger } from '../log.js';
 import type { ImageContext, LayerContext } from './points.js';
 
 /** What a context needs that the image itself does not say. */

@@ -1,8 +1,8 @@
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Change } from '../layer/types.js';
+import type { Logger } from '../log.js';
 import { type CallScope, callHook, type RegisteredHook } from './call.js';
 import { collectDelta } from './delta.js';
-import type { Logger } from './log.js';
 import { isPoint, pointNames, pointRow } from './point-table.js';
 import {
   type Declined,

@@ -2,8 +2,8 @@ import type { LayerSource, MapOptions } from '../layer/types.js';
 import type { LayerUnpacker } from '../layer/unpacker.js';
 import type { Dispatcher } from './dispatch.js';
 import { InFlight } from './in-flight.js';
-import type { ProgressEvent } from './log.js';
 import type { LayerContext, PreExtractResult } from './points.js';
+import type { ProgressEvent } from './progress.js';
 import type { ExtractionThreads } from './threads.js';
 
 /** The layers of one image on their way into a bundle. */

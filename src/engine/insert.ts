@@ -1,9 +1,9 @@
 import type { Platform } from '../image/types.js';
 import type { Compression, MapOptions } from '../layer/types.js';
+import type { Logger } from '../log.js';
 import { fromText } from '../system/bytes.js';
 import { type AppendResult, appendLayer } from './append.js';
 import type { HistoryOptions } from './history.js';
-import type { Logger } from './log.js';
 import { unmapped } from './operation.js';
 
 export interface InsertLayerOptions {

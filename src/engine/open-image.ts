@@ -1,10 +1,9 @@
-import { LayerhookError } from '../errors/index.js';
 import { type Layout, openLayout } from '../image/layout.js';
 import { ociMediaType } from '../image/media-types.js';
 import { parsePlatform } from '../image/platform.js';
 import { parseImageReference } from '../image/references.js';
 import { resolveReference } from '../image/resolve.js';
-import type { Platform, ResolvedImage } from '../image/types.js';
+import type { ResolvedImage } from '../image/types.js';
 import { compressionOfMediaType } from '../layer/compression/detect.js';
 import type { UnpackOptions } from './unpack.js';
 
@@ -17,17 +16,11 @@ export interface OpenedImage {
 export function openImage({ image, platform }: UnpackOptions): OpenedImage {
   const { path, tag } = parseImageReference(image);
   const layout = openLayout(path);
-  const choice = platform === undefined ? {} : { platform: readPlatform(platform) };
+  const choice = platform === undefined ? {} : { platform: parsePlatform(platform) };
   const found = resolveReference(layout, tag, choice);
   // refuses what is no layer before anything is written
   for (const { mediaType, digest } of found.manifest.layers) {
     compressionOfMediaType(ociMediaType(mediaType), digest);
   }
   return { layout, image: found };
-}
-
-function readPlatform(value: string): Platform {
-  const platform = parsePlatform(value);
-  if (!platform) throw new LayerhookError('PLATFORM_INVALID', { value });
-  return platform;
 }

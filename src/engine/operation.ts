@@ -1,12 +1,13 @@
 import { chooseStore } from '../config/store.js';
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
+import { type Logger, silentLogger } from '../log.js';
 import { copyDriver } from './bundle.js';
 import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
 import { loadDriver } from './driver.js';
 import { linkedController } from './linked-controller.js';
-import { type Logger, type ProgressEvent, silentLogger } from './log.js';
 import type { Driver, Hooks, PointName } from './points.js';
+import type { ProgressEvent } from './progress.js';
 
 /** What every operation of the engine takes. */
 export interface OperationOptions {

@@ -8,8 +8,8 @@ import type {
   OverlayXattr,
   Usage,
 } from '../layer/types.js';
+import type { Logger } from '../log.js';
 import type { ByteString } from '../system/bytes.js';
-import type { Logger } from './log.js';
 
 /** What every context carries. Paths are absolute. */
 export interface BaseContext {

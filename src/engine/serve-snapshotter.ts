@@ -1,5 +1,5 @@
+import { type Logger, silentLogger } from '../log.js';
 import * as service from '../snapshot/service/index.js';
-import { type Logger, silentLogger } from './log.js';
 import type { Hooks } from './points.js';
 
 export interface ServeOptions extends Omit<service.ServeOptions, keyof service.LayerHookOptions> {

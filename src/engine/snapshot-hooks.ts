@@ -1,6 +1,6 @@
+import type { Logger } from '../log.js';
 import type { LayerHookOptions, LayerRequest } from '../snapshot/service/index.js';
 import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
-import type { Logger } from './log.js';
 
 const SKIP = 'snapshot.ociv1.layer.try-skip';
 const POST = 'snapshot.ociv1.layer.post-extract';

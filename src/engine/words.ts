@@ -8,8 +8,8 @@ import type {
   OverlayXattr,
   Usage,
 } from '../layer/types.js';
+import type { Logger } from '../log.js';
 import { type ByteString, toText } from '../system/bytes.js';
-import type { Logger } from './log.js';
 import type { RefreshContext } from './points.js';
 
 /** The words that point-table.ts has for types, each with the TypeScript type that it stands for. */

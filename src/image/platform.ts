@@ -1,3 +1,4 @@
+import { LayerhookError } from '../errors/index.js';
 import type { Platform } from './types.js';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = {
@@ -26,11 +27,12 @@ export function hostPlatform(): Platform {
  * Reads `OS/ARCHITECTURE[/VARIANT]`; a lone `ARCHITECTURE` means linux. Other names of an architecture are taken
  * for Go's (`x86_64`, `aarch64`).
  *
- * @returns undefined if it is malformed
+ * @throws LayerhookError PLATFORM_INVALID
  */
-export function parsePlatform(value: string): Platform | undefined {
+export function parsePlatform(value: string): Platform {
   const parts = value.toLowerCase().split('/');
-  if (parts.some((part) => !/^[a-z0-9._-]+$/.test(part)) || parts.length > 3) return undefined;
+  if (parts.some((part) => !/^[a-z0-9._-]+$/.test(part)) || parts.length > 3)
+    throw new LayerhookError('PLATFORM_INVALID', { value });
   const [os, name, variant] = parts.length === 1 ? ['linux', parts[0]!] : parts;
   const architecture = ARCHITECTURES[name!] ?? name!;
   return { os: os!, architecture, ...(variant !== undefined && { variant }) };

@@ -97,6 +97,18 @@ test('an address that cannot be one', async (t) => {
   ]);
 });
 
+test('a platform that is none is told alike by all commands', async (t) => {
+  const { dir, image } = fixture(t);
+  const reason = /malformed platform a\/b\/c\/d; a platform is OS\/ARCHITECTURE/;
+  const platform = ['--platform', 'a/b/c/d', '--image', image];
+  await refuseAll(t, dir, [
+    [['unpack', ...platform, 'b'], reason],
+    [['stat', ...platform], reason],
+    [['insert', ...platform, 'file', '/file'], reason],
+    [['raw', 'mtree-validate', '-f', '.', '-p', '.'], /cannot read \.: illegal operation on a directory/],
+  ]);
+});
+
 test('an empty path is no path', async (t) => {
   const { dir, image } = fixture(t);
   await refuseAll(t, dir, [

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createDispatcher } from '../../src/engine/dispatch.js';
-import type { Logger } from '../../src/engine/log.js';
+import type { Logger } from '../../src/log.js';
 import { deltaContext, imageContext, layerContext } from '../helpers/contexts.js';
 import { load, privateDir, script } from './helpers.js';
 

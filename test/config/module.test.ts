@@ -1,6 +1,6 @@
 import test from 'ava';
 import { createDispatcher } from '../../src/engine/dispatch.js';
-import { silentLogger } from '../../src/engine/log.js';
+import { silentLogger } from '../../src/log.js';
 import { layerContext } from '../helpers/contexts.js';
 import { load, privateDir, write } from './helpers.js';
 

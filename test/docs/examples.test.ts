@@ -14,9 +14,9 @@ import {
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createDispatcher } from '../../src/engine/dispatch.js';
-import { silentLogger } from '../../src/engine/log.js';
 import { chainIDs } from '../../src/image/chain.js';
 import type { Digest } from '../../src/image/types.js';
+import { silentLogger } from '../../src/log.js';
 import { load, privateDir, write } from '../config/helpers.js';
 import { imageContext, layerContext } from '../helpers/contexts.js';
 import { requires } from '../helpers/requires.js';

@@ -3,9 +3,9 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSyn
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createDispatcher } from '../../src/engine/dispatch.js';
-import { silentLogger } from '../../src/engine/log.js';
 import type { SnapshotLayerContext } from '../../src/engine/points.js';
 import { digestOf } from '../../src/image/digest.js';
+import { silentLogger } from '../../src/log.js';
 import { load, privateDir, write } from '../config/helpers.js';
 import { requires } from '../helpers/requires.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';

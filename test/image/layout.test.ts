@@ -42,7 +42,7 @@ test('a layout is not made over anything', (t) => {
   writeFileSync(join(dir, 'file'), '');
   t.throws(() => createLayout(dir), { code: 'LAYOUT_EXISTS' });
   t.throws(() => createLayout(join(dir, 'file')), { code: 'LAYOUT_EXISTS' });
-  t.throws(() => createLayout(join(dir, 'file/x')), { code: 'SYSTEM' });
+  t.throws(() => createLayout(join(dir, 'file/x')), { code: 'DIRECTORY_INVALID' });
 });
 
 test('what is no layout is said to be none', (t) => {

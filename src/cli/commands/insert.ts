@@ -46,7 +46,7 @@ The layers below are not changed: this is no way to take a secret out of an imag
       source,
       target,
       opaque: options.opaque,
-      ...readPlatform(options, command),
+      ...readPlatform(options),
       compress,
       map: readMap(options),
       history,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { CheckOptions, MtreeError } from 'mtree-ts';
+import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { defineCommand } from '../command.js';
 import { usageError } from '../usage.js';
@@ -22,7 +23,7 @@ there is any. A bundle's manifest is the sha256_*.mtree beside its rootfs.`,
   },
   async run(_, options, { log, print }) {
     const mtree = await import('mtree-ts');
-    const manifest = guard(options.manifest, () => mtree.parse(readFileSync(options.manifest)));
+    const manifest = guard(options.manifest, () => mtree.parse(readManifest(options.manifest)));
     const used = options['use-keywords'];
     const base = options['umoci-keywords'] ? mtree.umociKeywords : manifest.usedKeywords();
     const keywords = [
@@ -40,6 +41,14 @@ there is any. A bundle's manifest is the sha256_*.mtree beside its rootfs.`,
     throw new LayerhookError('MTREE_DIFFERENT', { path: options.path, count: deltas.length });
   },
 });
+
+function readManifest(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw fsError(error, `cannot read ${file}`);
+  }
+}
 
 /** Turns errors of mtree-ts, which knows nothing of layerhook, into ours. */
 function guard<T>(file: string, action: () => T): T {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { LoadedConfig } from '../../config/types.js';
-import type { Logger } from '../../engine/log.js';
+import type { Logger } from '../../log.js';
 import type { LayerHookOptions } from '../../snapshot/service/index.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { storeFlag } from '../flags.js';

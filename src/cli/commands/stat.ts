@@ -12,7 +12,7 @@ change; use --json in scripts.`,
     json: { describe: 'print one line of JSON, with the manifest and config as they are in the layout' },
   },
   async run(_, options, { print }) {
-    const platform = readPlatform(options, 'layerhook stat');
+    const platform = readPlatform(options);
     const { parseImageReference } = await import('../../image/references.js');
     const { openLayout } = await import('../../image/layout.js');
     const { statImage } = await import('../../image/stat.js');

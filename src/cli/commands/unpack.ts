@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.js';
-import { imageFlag, mapFlags, platformFlag, readMap, readPlatform, storeFlag } from '../flags.js';
+import { imageFlag, mapFlags, platformFlag, readMap, storeFlag } from '../flags.js';
 import { formatBytes, formatCount } from '../quantities.js';
 import { usageError } from '../usage.js';
 
@@ -35,7 +35,6 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
     if (mtree !== undefined && mtree !== 'always' && mtree !== 'never') {
       throw usageError(`--mtree ${mtree} is neither always nor never`, command);
     }
-    readPlatform(options, command);
     const { unpack } = await import('../../engine/unpack.js');
     const result = await unpack({
       image: options.image,

@@ -1,5 +1,6 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
+import { lexicalPath } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
 import type { TarReader } from '../tar/index.js';
 import type { AppliedLayer, ApplyOptions, TarEntry, Unsettled } from '../types.js';
@@ -7,7 +8,7 @@ import { BadEntry, entryError } from './errors.js';
 import { Hardlinks } from './hardlinks.js';
 import { Maker } from './make.js';
 import { isBelowOpaque, OverlayWhiteouts } from './overlay-whiteouts.js';
-import { baseStart, cleanPath, parentOf } from './paths.js';
+import { baseStart, parentOf } from './paths.js';
 import { Resolver } from './resolve.js';
 import { Target } from './target.js';
 import type { DirectoryNode, Tree } from './tree.js';
@@ -108,7 +109,7 @@ class LayerApplier {
   }
 
   #entry(entry: TarEntry, reader: TarReader): void {
-    const path = cleanPath(entry.name);
+    const path = lexicalPath(entry.name);
     if (path === '') this.#root(entry);
     else this.#inRoot(path, entry, reader);
   }

@@ -1,5 +1,5 @@
-import { type Logger, silentLogger } from '../../engine/log.js';
 import { LayerhookError } from '../../errors/index.js';
+import { type Logger, silentLogger } from '../../log.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import type { StatBuffer } from '../../system/stat.js';
 import type { MapOptions, TarEntry, Time } from '../types.js';

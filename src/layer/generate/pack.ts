@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { silentLogger } from '../../engine/log.js';
 import { LayerhookError } from '../../errors/index.js';
+import { silentLogger } from '../../log.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close, S } from '../../system/files.js';
 import { StatBuffer } from '../../system/stat.js';

@@ -1,5 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { lexicalPath, plainPath } from '../../system/paths.js';
 
 /**
  * A path relative to the rootfs, without empty components and `.`; the rootfs itself is `.`.
@@ -7,22 +8,14 @@ import { type ByteString, showBytes } from '../../system/bytes.js';
  * @throws LayerhookError LAYER_PATH for a path with `..` or NUL
  */
 export function cleanPath(path: ByteString): ByteString {
-  if (isClean(path)) return path;
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..') || path.includes('\0')) {
-    throw new LayerhookError('LAYER_PATH', { path: showBytes(path), reason: 'it is no plain path below /' });
-  }
-  return parts.length === 0 ? '.' : parts.join('/');
+  const plain = plainPath(path);
+  if (plain !== undefined) return plain || '.';
+  throw new LayerhookError('LAYER_PATH', { path: showBytes(path), reason: 'it is no plain path below /' });
 }
 
 /** A path as it is inside the rootfs, `..` taken lexically and never leading out; the rootfs itself is `.`. */
 export function insideRoot(path: ByteString): ByteString {
-  const parts: ByteString[] = [];
-  for (const part of path.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return parts.join('/') || '.';
+  return lexicalPath(path) || '.';
 }
 
 /** The directories above a path, highest first, without the rootfs itself. */
@@ -48,8 +41,4 @@ export function baseName(path: ByteString): ByteString {
 /** Names for a tar: with something before them, all but `.`, the rootfs itself. */
 export function prefixed(prefix: string): (path: ByteString) => ByteString {
   return (path) => (path === '.' ? path : prefix + path);
-}
-
-function isClean(path: ByteString): boolean {
-  return path === '.' || (path !== '' && !/(^|\/)(\.?\.?(\/|$))|\0/.test(path));
 }

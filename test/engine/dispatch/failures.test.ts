@@ -1,8 +1,8 @@
 import test from 'ava';
 import { createDispatcher, type HookSource } from '../../../src/engine/dispatch.js';
-import type { Logger } from '../../../src/engine/log.js';
 import type { Hook, Hooks, OnFailure, PointName } from '../../../src/engine/points.js';
 import { LayerhookError } from '../../../src/errors/index.js';
+import type { Logger } from '../../../src/log.js';
 import { deltaContext, imageContext, layerContext } from '../../helpers/contexts.js';
 
 const skip = 'unpack.ociv1.layer.try-skip';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { createDispatcher } from '../../../src/engine/dispatch.js';
-import { silentLogger } from '../../../src/engine/log.js';
 import { declined, type Hooks } from '../../../src/engine/points.js';
+import { silentLogger } from '../../../src/log.js';
 import { imageContext, layerContext } from '../../helpers/contexts.js';
 
 const skip = 'unpack.ociv1.layer.try-skip';
