@@ -1,7 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import { type Context, requireName } from './context.js';
 import type { Reader, Writer } from './metadata/database.js';
-import { children, deleteContent, deleteName, usersOf } from './metadata/records.js';
+import { children, deleteContent, deleteName, getName, usersOf } from './metadata/records.js';
 
 /**
  * Removes a snapshot; its content too, if no other name points to it.
@@ -34,6 +34,8 @@ export function mayBeMounted(reader: Reader, content: string): boolean {
 }
 
 function hasMounted(reader: Reader, client: string, name: string): boolean {
-  if (requireName(reader, client, name).kind !== 'committed') return true;
+  const record = getName(reader, client, name);
+  if (record === undefined) return false;
+  if (record.kind !== 'committed') return true;
   return children(reader, client, name).some((child) => hasMounted(reader, client, child));
 }

@@ -89,6 +89,7 @@ function replace(writer: Writer, old: string, content: string): void {
   if (is.layer.dependencies === null && all.length > is.layer.chainIDs.length) return;
   putContent(writer, content, { ...is, layer: { ...is.layer, chainIDs: all } });
   for (const { client, name } of usersOf(writer, old)) {
-    putName(writer, client, name, { ...getName(writer, client, name)!, content });
+    const record = getName(writer, client, name);
+    if (record !== undefined) putName(writer, client, name, { ...record, content });
   }
 }

@@ -77,7 +77,9 @@ export async function removeDeadHolds(store: Store): Promise<void> {
   const names = new Set<string>();
   for await (const { name } of store.walk()) names.add(name);
   for (const name of names) {
-    if (isHold(name) && !names.has(name.slice(HOLD.length))) await store.remove(name);
+    if (!isHold(name) || names.has(name.slice(HOLD.length))) continue;
+    // one that cannot be removed, on a disk that fails, keeps nobody from starting: the next start tries again
+    await store.remove(name).catch(() => {});
   }
 }
 

@@ -103,3 +103,16 @@ test('the number of the next content is lost: none is used twice', async (t) => 
   t.false(before.has(idOf(root, await store.directory('next'))));
   t.is(readdirSync(join(root, 'snapshots')).length, before.size + 1);
 });
+
+test('rows that lead to a name which is gone lead nowhere', async (t) => {
+  const { root, store } = await storeWithChain(t);
+  await extractFile(store, layer('a'));
+  const chainID = layer('a').chainID;
+  const id = idOf(root, await store.directory(chainID));
+  spoil(root, '0', 'use', id, 'other', 'gone');
+  spoil(root, '0', 'child', 'layerhook', chainID, 'gone too');
+  t.is((await store.list()).find((content) => content.id === id)!.names.length, 1);
+  await store.markDamaged(id, 'test');
+  await extractFile(store, layer('a'));
+  t.true(await store.find(layer('a'), '', nothingBelow));
+});
