@@ -17,7 +17,7 @@ export * from './engine/points.js';
 export type { ProgressEvent } from './engine/progress.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack.js';
 export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack.js';
-export { verifyLayer } from './engine/verify-layer.js';
+export { recordLayer, verifyLayer } from './engine/verify-layer.js';
 export * from './errors/index.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
 export { newImage } from './image/new.js';

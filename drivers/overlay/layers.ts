@@ -89,7 +89,7 @@ export class Layers {
 
   async #settle(
     context: PostExtractContext,
-    { manifest }: LayerExtraction,
+    { manifest, target }: LayerExtraction,
     below: LowerLayers | null,
   ): Promise<{ dependencies: LayerDependency[] | null; usage?: Usage }> {
     if (!this.#variant.keepDirlinks) {
@@ -98,6 +98,9 @@ export class Layers {
       return { dependencies, usage: await context.writeManifest(manifest) };
     }
     await this.#unmount();
+    // what the kernel made of it on top of the layers below, whiteouts and what it copied up included
+    const { recordLayer } = await import('layerhook');
+    await recordLayer(target, manifest);
     return { dependencies: null };
   }
 

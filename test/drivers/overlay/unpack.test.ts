@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { hardlink } from '../../../src/testing/entries.js';
 import { layerhook, run, succeed } from '../../helpers/cli.js';
 import { debian } from '../../helpers/debian.js';
 import { assertError } from '../../helpers/hostile.js';
@@ -132,6 +133,26 @@ test('a layer is shared on top of other layers if it takes the same from them', 
   t.is(await unpack('first', [base('one', 0o750), app]), 1);
   t.is(await unpack('same', [base('two', 0o750), app]), 2);
   t.is(await unpack('other', [base('two', 0o700), app]), 1);
+});
+
+test('layers of --keep-dirlinks can be verified: whiteouts, opaque directories, copied up files', async (t) => {
+  if (!requires(t, 'root')) return;
+  const here = place(t);
+  const image = buildImage(t, [
+    [file('real/a', 'a'), file('real/b', 'b'), file('old/x', 'x'), file('c', 'c'), symlink('l', 'real')],
+    [dir('l'), file('l/.wh.b'), file('old/.wh..wh..opq'), file('old/y', 'y'), hardlink('d', 'c')],
+  ]);
+  await succeed(t, here.unpack(image.reference, 'kept', { args: ['--keep-dirlinks'] }));
+  const verify = () => layerhook(['store', 'verify', '--store', here.store]);
+  const whole = await verify();
+  t.is(whole.status, 0, whole.stderr);
+  t.is(whole.stderr, '');
+  t.is(whole.stdout.match(/: as it was extracted$/gm)?.length, 2);
+  const [top] = await here.withStore((store) => store.list());
+  writeFileSync(join(top!.directory, 'new'), '');
+  const damaged = await verify();
+  t.is(damaged.status, 1);
+  t.regex(damaged.stdout, /damaged in/);
 });
 
 test('--keep-dirlinks keeps what the layers below say', async (t) => {
