@@ -1,6 +1,7 @@
 /**
  * Measures the store as a snapshotter of containerd against containerd's own overlayfs, in pairs, in one containerd, on
- * tmpfs: `npm run bench:snapshotter [-- ROUNDS]`. Needs root and containerd. docs/performance.md says how to read it.
+ * tmpfs or in `$BENCH_DIR`: `npm run bench:snapshotter [-- ROUNDS]`. Needs root and containerd. docs/performance.md says how
+ * to read it.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -93,7 +94,7 @@ async function imports(image: string, filesInALayer: number): Promise<Pair[]> {
     await compare(`import, ${image}`, (of) => ({ run: () => load('--snapshotter', of.name), clear }), 1),
     await compare(`unpack, ${image}`, (of) => ({
       prepare: () => load('--no-unpack'),
-      run: () => node.ctr('snapshots', '--snapshotter', of.name, 'unpack', index.manifests[0]!.digest),
+      run: () => node.ctr('snapshots', 'unpack', '--snapshotter', of.name, index.manifests[0]!.digest),
       clear,
     })),
   ];

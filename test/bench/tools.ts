@@ -8,8 +8,9 @@ import { mainFile } from '../helpers/cli.js';
 export const tools = { layerhook: [process.execPath, mainFile], umoci: ['umoci'] } as const;
 export type Tool = keyof typeof tools;
 
+const { BENCH_DIR = existsSync('/dev/shm') ? '/dev/shm' : tmpdir() } = process.env;
 /** Everything is made in here; whoever runs the bench removes it. */
-export const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'layerhook-bench-'));
+export const scratch = mkdtempSync(join(BENCH_DIR, 'layerhook-bench-'));
 export const layout = join(scratch, 'layout');
 export const bundle = join(scratch, 'bundle');
 
