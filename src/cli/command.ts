@@ -58,6 +58,8 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   /** names of the positional arguments, all required; leave it out to check them in `run` */
   arguments?: readonly string[];
   options: O;
+  /** signals end it at once: it leaves nothing half done, and reads for long without looking up */
+  endsAtOnce?: true;
   /** The exit status is 0, or the number returned. Errors are thrown, never printed. */
   run(args: readonly string[], options: OptionValues<O>, context: CommandContext): Promise<number | void>;
 }

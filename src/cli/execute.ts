@@ -5,7 +5,7 @@ import type { Settings } from './globals.js';
 import { createLogger } from './log.js';
 import { report } from './report.js';
 import { createScreen, type Screen } from './screen.js';
-import { watchSignals } from './signals.js';
+import { uninterrupted, watchSignals } from './signals.js';
 import { errorOutput, isTerminal, output } from './streams.js';
 
 /**
@@ -20,7 +20,7 @@ export async function execute(
   { name, settings, persona }: { name: string; settings: Settings; persona: Persona },
 ): Promise<number> {
   const screen = createScreen(errorOutput);
-  const interruption = watchSignals(name);
+  const interruption = spec.endsAtOnce ? uninterrupted : watchSignals(name);
   const progress = await progressOn(screen, settings);
   const context: CommandContext = {
     persona,

@@ -8,6 +8,12 @@ export interface Interruption {
   exitStatus(): number | undefined;
 }
 
+/** For what signals just end. */
+export const uninterrupted: Interruption = {
+  signal: new AbortController().signal,
+  exitStatus: () => undefined,
+};
+
 /** What asks to end: a user, a service manager, a terminal that goes away. */
 const watched = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

@@ -56,6 +56,18 @@ const wait = defineCommand({
   },
 });
 
+const read = defineCommand({
+  usage: '',
+  description: 'Reads for long, and leaves nothing behind.',
+  options: {},
+  endsAtOnce: true,
+  async run(_, __, { print }) {
+    print('reading');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);
+    print('read');
+  },
+});
+
 const work = defineCommand({
   usage: '',
   description: 'Tells of its progress.',
@@ -95,6 +107,7 @@ const table: CommandTable = {
   echo: { group: 'image', summary: 'prints', aliases: ['say'], load: loaded(echo) },
   fail: { group: 'layout', summary: 'fails', load: loaded(fail) },
   wait: { summary: 'waits', load: loaded(wait) },
+  read: { summary: 'reads', load: loaded(read) },
   work: { summary: 'works', load: loaded(work) },
   lines: { summary: 'prints lines', hidden: true, load: loaded(lines) },
   ours: { summary: 'only ours', persona: 'layerhook', load: loaded(echo) },

@@ -16,6 +16,16 @@ for (const [signal, status] of [
   });
 }
 
+test('what only reads is ended at once, also while it is busy', async (t) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const { child, ended } = await start('read');
+    child.kill(signal);
+    const outcome = await ended;
+    t.is(outcome.signal, signal);
+    t.is(outcome.stdout, 'reading\n');
+  }
+});
+
 test('a second signal kills', async (t) => {
   const { child, said, ended } = await start('wait', '--stubborn');
   child.kill('SIGINT');

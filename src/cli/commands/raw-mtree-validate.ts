@@ -21,6 +21,7 @@ there is any. A bundle's manifest is the sha256_*.mtree beside its rootfs.`,
     'use-keywords': { value: 'LIST', alias: ['k'], describe: 'check these keywords only' },
     'umoci-keywords': { describe: 'check the keywords that unpack writes' },
   },
+  endsAtOnce: true,
   async run(_, options, { log, print }) {
     const mtree = await import('mtree-ts');
     const manifest = guard(options.manifest, () => mtree.parse(readManifest(options.manifest)));

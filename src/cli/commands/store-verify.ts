@@ -16,8 +16,9 @@ unpack that wants it. The exit status is 1 then.`,
     ...storeFlag,
     'dry-run': { describe: 'note nothing' },
   },
+  endsAtOnce: true,
   async run(wanted, options, context) {
-    const { log, print, signal } = context;
+    const { log, print } = context;
     const note = async (write: () => Promise<void>) => {
       if (options['dry-run']) return;
       await write().catch((error: Error) => {
@@ -31,7 +32,6 @@ unpack that wants it. The exit status is 1 then.`,
       const { formatBSD } = await import('mtree-ts');
       let count = 0;
       for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
-        signal.throwIfAborted();
         const name = layerName(layer);
         if (layer.missing !== undefined) {
           count++;
