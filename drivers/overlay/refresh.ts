@@ -36,9 +36,10 @@ export async function refreshBundle(
   const store = await driverStore.open();
   const { key, other } = bundle;
   const labels = labelsOf(context);
+  // which of the two is the bundle's goes by the image that umoci.json names, and that is about to be another
+  if (other !== undefined) await forget(store, rootfs, { key, other });
   if (layer === null) return void (await store.update({ name: key, labels }));
   requireUnused(rootfs);
-  if (other !== undefined) await forget(store, rootfs, { key, other });
   const { parent } = await store.stat(key);
   const { name, keepDirlinks } = newLayer(store, context, { parent, xattr: driverStore.xattr });
   await context.unpackLayer({ keepDirlinks });

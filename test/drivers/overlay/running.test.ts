@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
+import { declined, type Hooks } from '../../../src/engine/points.js';
 import { unpack } from '../../../src/engine/unpack.js';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { layerhook } from '../../helpers/cli.js';
@@ -73,6 +74,25 @@ test('a container that is shown the whole host does not use the bundles there; a
   t.true(isLayerhookError(error, 'BUNDLE_BUSY'), String(error));
   await release();
   await bundles.repack('free', undefined, { refreshBundle: true });
+});
+
+test('a refresh that nothing comes after but another, without changes, is brought to its end', async (t) => {
+  if (!requires(t, 'root', 'mount')) return;
+  const { layout } = buildImage(t, [[dir('.'), file('a')]]);
+  const bundles = overlayBundles(t, layout);
+  await bundles.unpack('latest');
+  writeFileSync(join(bundles.rootfs(), 'b'), 'changed');
+  const before = readFileSync(join(bundles.bundle(), 'umoci.json'), 'utf8');
+  const hooks: Hooks = {
+    'bundle.ociv1.mount': () => {
+      if (readFileSync(join(bundles.bundle(), 'umoci.json'), 'utf8') === before) return declined;
+      throw new Error('killed');
+    },
+  };
+  await t.throwsAsync(bundles.repack('killed', undefined, { refreshBundle: true, hooks }));
+  t.like(await bundles.repack('next', undefined, { refreshBundle: true }), { changes: 0 });
+  t.is(readFileSync(join(bundles.rootfs(), 'b'), 'utf8'), 'changed');
+  t.like(await bundles.repack('again'), { changes: 0 });
 });
 
 test.serial('a refresh that is killed leaves a bundle that can be repacked', async (t) => {
