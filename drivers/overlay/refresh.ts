@@ -46,9 +46,10 @@ export async function refreshBundle(
   const next = newKey(context.bundle);
   const wasMounted = await unmountAll(rootfs);
   try {
+    // written before it is there, so that it is found if nothing comes after that
+    writeBundle(rootfs, { key, next: { key: next, manifest: manifestDescriptor.digest } });
     await store.prepare(next, name, { labels });
     await carry(driverStore, context, { key, next });
-    writeBundle(rootfs, { key, next: { key: next, manifest: manifestDescriptor.digest } });
   } catch (error) {
     await removeIfThere(store, next);
     if (wasMounted) await mountBundle(driverStore, context);
