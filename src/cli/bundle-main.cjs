@@ -7,6 +7,8 @@ const { dirname } = require('node:path');
 /** modules of which we keep it, and their dependencies */
 const kept = /\/node_modules\/(lmdb|msgpackr|ordered-binary)\//;
 
+const CRC_BYTES = 4;
+
 const directory = privateDirectory();
 const debug = process.argv.includes('--debug');
 if (directory !== undefined) {
@@ -58,20 +60,28 @@ function keepCompiled(directory) {
 
 function readLabelled(file, label) {
   try {
+    const { crc32 } = require('node:zlib');
     const all = fs.readFileSync(file);
-    return all.latin1Slice(0, label.length) === label ? all.subarray(label.length) : undefined;
+    if (all.latin1Slice(0, label.length) !== label) return undefined;
+    const data = all.subarray(label.length + CRC_BYTES);
+    // V8 believes what it finds, and dies of one wrong bit
+    return crc32(data) === all.readUInt32LE(label.length) ? data : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Appears whole or not at all, also after a power loss: V8 believes what it finds. */
+/** Appears whole or not at all, also after a power loss. */
 function writeLabelled(file, label, script) {
   const temporary = `${file}.${process.pid}`;
   try {
+    const { crc32 } = require('node:zlib');
     fs.mkdirSync(file.slice(0, file.lastIndexOf('/')), { recursive: true, mode: 0o700 });
-    const data = Buffer.concat([Buffer.from(label, 'latin1'), script.createCachedData()]);
-    fs.writeFileSync(temporary, data, { mode: 0o600, flag: 'wx', flush: true });
+    const data = script.createCachedData();
+    const crc = Buffer.alloc(CRC_BYTES);
+    crc.writeUInt32LE(crc32(data));
+    const all = Buffer.concat([Buffer.from(label, 'latin1'), crc, data]);
+    fs.writeFileSync(temporary, all, { mode: 0o600, flag: 'wx', flush: true });
     fs.renameSync(temporary, file);
   } catch {
     // the next start is as slow as this one

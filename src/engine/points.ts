@@ -9,6 +9,7 @@ import type {
   Usage,
 } from '../layer/types.js';
 import type { Logger } from '../log.js';
+import type { ContainerdLayer } from '../snapshot/service/layer-request.js';
 import type { ByteString } from '../system/bytes.js';
 
 /** What every context carries. Paths are absolute. */
@@ -100,26 +101,7 @@ export interface RefreshContext extends ImageContext {
 export type RemoveContext = BundleContext;
 
 /** A layer of a containerd, of which no more is known than that says. */
-export interface SnapshotLayerContext extends BaseContext {
-  /** the layer, on top of all below it: what the label `containerd.io/snapshot.ref` says */
-  chainID: Digest;
-  /** digest of the uncompressed layer; null where neither the labels nor the layers below prove it */
-  diffID: Digest | null;
-  /** chainIDs of the layers below, lowest first; null where they are not all known, as with parallel unpack */
-  lowerChainIDs: Digest[] | null;
-  /** whose snapshot it is: each containerd has a name of its own */
-  client: string;
-  /** key or name of the snapshot: namespace, number, and what containerd calls it */
-  key: string;
-  /** name of the snapshot below it, or '' */
-  parent: string;
-  /** all that containerd sent; annotations of the image are among them */
-  labels: Record<string, string>;
-  /** directories of the layers below, highest first, which are not to be written; empty where these are not known */
-  lowerdirs: string[];
-  /** the namespace that overlayfs reads its attributes from */
-  overlayXattr: OverlayXattr;
-}
+export interface SnapshotLayerContext extends BaseContext, ContainerdLayer {}
 
 export interface SnapshotExtractedContext extends SnapshotLayerContext {
   /** the layer, as overlayfs has it, which is not to be written */

@@ -214,7 +214,7 @@ export const errorTable = {
   },
   LISTEN: {
     message: 'cannot serve at {address}: {reason}',
-    hint: 'stop the other process, or choose another address or client',
+    hint: '{expected}',
     exit: 1,
   },
   MOUNT_FAILED: { message: 'cannot mount {what} at {path}: {reason}', hint: '{expected}', exit: 1 },

@@ -91,7 +91,8 @@ function lockClient({ root, address }: ServeOptions, client: string): Unlock {
   const unlock = tryLockFile(new Directories(resolve(root)).lock(`serve-${client}`));
   if (unlock !== undefined) return unlock;
   const reason = `another process serves ${root} to ${client} already`;
-  throw new LayerhookError('LISTEN', { address, reason });
+  const expected = 'stop it, or choose another store or client';
+  throw new LayerhookError('LISTEN', { address, reason, expected });
 }
 
 function openConnections(sockets: SocketServer): Set<Socket> {

@@ -10,6 +10,8 @@ import { nearestDirectory } from '../../system/make-directory.js';
 const FIRST_PASSED = 3;
 /** bytes of a path in a socket's address, without its NUL; unix(7) */
 const LONGEST_PATH = 107;
+/** what would be right where nothing else would */
+const elsewhere = 'choose another address';
 
 /**
  * Listens on a unix socket that only this user may connect to, in the place of one that nobody listens on any more; or on
@@ -29,7 +31,7 @@ export async function listen(address: string, env: NodeJS.ProcessEnv = process.e
     if (!server.listening) await once(server, 'listening');
   } catch (error) {
     if (error instanceof LayerhookError) throw error;
-    throw cannotListen(address, systemWords(error), error);
+    throw cannotListen(address, systemWords(error), elsewhere, error);
   }
   return server;
 }
@@ -51,16 +53,18 @@ function listenPrivately(server: Server, path: string): void {
 /** What node and libuv do not tell: they say EACCES of a directory that is not there. */
 function requirePlace(path: string): void {
   if (Buffer.byteLength(path) > LONGEST_PATH)
-    throw cannotListen(path, `it has more than ${LONGEST_PATH} bytes`);
+    throw cannotListen(path, `it has more than ${LONGEST_PATH} bytes`, elsewhere);
   const parent = dirname(path);
-  if (nearestDirectory(parent) !== parent) throw cannotListen(path, `there is no directory ${parent}`);
+  if (nearestDirectory(parent) === parent) return;
+  throw cannotListen(path, `there is no directory ${parent}`, `make it, or ${elsewhere}`);
 }
 
 async function removeStale(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return;
-  if (!there.isSocket()) throw cannotListen(path, 'it is there and is no socket');
-  if (await isListening(path)) throw cannotListen(path, 'another process listens there');
+  if (!there.isSocket()) throw cannotListen(path, 'it is there and is no socket', elsewhere);
+  if (await isListening(path))
+    throw cannotListen(path, 'another process listens there', `stop it, or ${elsewhere}`);
   unlinkSync(path);
 }
 
@@ -77,6 +81,6 @@ async function isListening(path: string): Promise<boolean> {
   }
 }
 
-function cannotListen(address: string, reason: string, cause?: unknown): LayerhookError {
-  return new LayerhookError('LISTEN', { address, reason }, cause);
+function cannotListen(address: string, reason: string, expected: string, cause?: unknown): LayerhookError {
+  return new LayerhookError('LISTEN', { address, reason, expected }, cause);
 }
