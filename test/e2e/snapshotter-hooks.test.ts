@@ -11,6 +11,7 @@ import { requires } from '../helpers/requires.js';
 import { pullImage, type Registry, startRegistry } from './registry.js';
 import {
   type ContainerImage,
+  collected,
   type Daemon,
   layeredImage,
   proxyConfig,
@@ -79,7 +80,7 @@ test.serial('what one containerd has pulled, another takes from the share', asyn
   const second = await node();
   t.deepEqual(await fetched(second, registry, image, name), [], 'no layer was fetched');
   t.is(await runScript(t, second.containerd.ctr, name, 'k8s.io'), shown);
-  t.is((await second.daemon.snapshots()).length, layers.length);
+  t.is(await collected(second.daemon, layers.length), layers.length);
   const images = (...args: string[]) => second.containerd.ctr('--namespace', 'k8s.io', 'images', ...args);
   const names = (await images('ls', '-q')).stdout.trim().split('\n');
   await images('rm', '--sync', ...names);

@@ -75,6 +75,15 @@ function count(text: string, word: string): number {
   return text.split(word).length - 1;
 }
 
+/** Number of snapshots, once it is `expected`: containerd collects what a container leaves a moment after that has ended. */
+export async function collected(daemon: Daemon, expected: number): Promise<number> {
+  for (let tries = 0; ; tries++) {
+    const { length } = await daemon.snapshots();
+    if (length === expected || tries === 200) return length;
+    await delay(50);
+  }
+}
+
 /** config.toml of a containerd that has the daemon as its snapshotter `layerhook`. */
 export function proxyConfig({ address }: Daemon, { cri = false } = {}): string {
   const without = cri ? '' : 'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n';
