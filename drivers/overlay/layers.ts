@@ -94,8 +94,8 @@ export class Layers {
   ): Promise<{ dependencies: LayerDependency[] | null; usage?: Usage }> {
     if (!this.#variant.keepDirlinks) {
       const { settleLayer } = await import('./settle/index.js');
-      const dependencies = settleLayer(context, below, this.#variant.xattr);
-      return { dependencies, usage: await context.writeManifest(manifest) };
+      const { dependencies, rearranged } = settleLayer(context, below, this.#variant.xattr);
+      return { dependencies, usage: await context.writeManifest(manifest, { untouched: !rearranged }) };
     }
     await this.#unmount();
     // what the kernel made of it on top of the layers below, whiteouts and what it copied up included

@@ -1,8 +1,9 @@
+import type { Header } from 'mtree-ts';
 import type { LayerSource, MapOptions } from '../layer/types.js';
 import type { LayerUnpacker } from '../layer/unpacker.js';
 import type { Dispatcher } from './dispatch.js';
 import { InFlight } from './in-flight.js';
-import type { LayerContext, PreExtractResult } from './points.js';
+import type { LayerContext, PointName, PreExtractResult } from './points.js';
 import type { ProgressEvent } from './progress.js';
 import type { ExtractionThreads } from './threads.js';
 
@@ -15,6 +16,7 @@ export interface Extraction {
   keepDirlinks: boolean;
   /** whether to keep what a manifest of the rootfs needs */
   manifest: boolean;
+  onlyDriver(point: PointName): boolean;
   onProgress(event: ProgressEvent): void;
   /** aborted with the first failure, so that the layers beside it stop too; the threads have its signal */
   stop: AbortController;
@@ -43,6 +45,7 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
   const result: ExtractionResult = { skipped: 0, bytes: 0, entries: 0, plain: true };
   await announce(extraction);
   const extracting = new InFlight(LAYERS_AHEAD);
+  const headerOf = manifestHeaders();
   let below: Promise<void> = Promise.resolve();
   const fail = (error: unknown) => extraction.stop.abort(error);
   try {
@@ -60,7 +63,7 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
       if (plan.independent || plan.format !== 'plain' || plan.target !== layer.context.rootfs)
         result.plain = false;
       const applying = extracting.add(apply(extraction, unpacker, layer, plan, result));
-      below = finish(extraction, unpacker, { layer, plan, applying, below, result });
+      below = finish(extraction, unpacker, { layer, plan, applying, below, result, headerOf });
       below.catch(fail);
       if (!plan.independent) await below;
     }
@@ -139,9 +142,16 @@ function trackOf(
 
 /** What comes after a layer is extracted, once all below it are complete. */
 async function finish(
-  { dispatcher, onProgress }: Extraction,
+  { dispatcher, onlyDriver, onProgress }: Extraction,
   unpacker: LayerUnpacker,
-  given: { layer: Layer; plan: Plan; applying: Applying; below: Promise<void>; result: ExtractionResult },
+  given: {
+    layer: Layer;
+    plan: Plan;
+    applying: Applying;
+    below: Promise<void>;
+    result: ExtractionResult;
+    headerOf: ManifestHeaders;
+  },
 ): Promise<void> {
   const { plan, result } = given;
   const { context } = given.layer;
@@ -153,12 +163,24 @@ async function finish(
   await dispatcher.every('unpack.ociv1.layer.post-extract', {
     ...context,
     ...{ target, format, independent, applied: applied.value },
-    writeManifest: async (file) => {
-      const { currentHeader } = await import('mtree-ts/write');
-      return unpacker.writeSettledManifest(target, target, file, currentHeader(target));
-    },
+    writeManifest: async (file, { untouched = false } = {}) =>
+      unpacker.writeSettledManifest(target, target, file, {
+        header: await given.headerOf(target),
+        untouched: untouched && onlyDriver('unpack.ociv1.layer.post-extract'),
+      }),
   });
   result.bytes += bytes;
   result.entries += entries;
   onProgress({ type: 'layer-done', index: context.index, bytes, entries });
+}
+
+type ManifestHeaders = (tree: string) => Promise<Header>;
+
+/** Headers of one unpack's manifests: who makes them, and when, is asked once. */
+function manifestHeaders(): ManifestHeaders {
+  let header: Header | undefined;
+  return async (tree) => {
+    header ??= (await import('mtree-ts/write')).currentHeader(tree);
+    return { ...header, tree };
+  };
 }

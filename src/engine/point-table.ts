@@ -126,7 +126,7 @@ export const points = {
         },
         writeManifest: {
           type: 'function',
-          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `digests`; gives what `target` takes on disk',
+          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `digests`; gives what `target` takes on disk; with `{ untouched: true }` quicker, if nothing but metadata of directories was changed since it was extracted',
         },
       } as const satisfies Own<PostExtractContext, LayerContext>),
     },

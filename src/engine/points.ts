@@ -67,8 +67,11 @@ export interface PostExtractContext extends LayerContext {
    * Writes umoci's mtree manifest of `target` as it is now to a file, which appears whole or not at all. Only for a layer
    * whose pre-extract asked for `digests`; no content is read again but what is not of the layer. Resolves with what
    * `target` takes on disk, itself included.
+   *
+   * @param options `untouched`: nothing but metadata of directories was changed since it was extracted, so that files need
+   *   not be looked at; it counts only where nobody but the driver has a hook at this point
    */
-  writeManifest(file: string): Promise<Usage>;
+  writeManifest(file: string, options?: { untouched?: boolean }): Promise<Usage>;
 }
 
 export interface ConfigContext extends ImageContext {

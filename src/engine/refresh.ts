@@ -53,7 +53,7 @@ export async function refreshBundle(
 
 /** Takes the highest layer of an image through the points of unpack. */
 async function unpackTopLayer(
-  { dispatcher, stop, log, onProgress }: Operation,
+  { dispatcher, stop, log, onProgress, onlyDriver }: Operation,
   context: ImageContext,
   { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
 ): Promise<void> {
@@ -64,7 +64,7 @@ async function unpackTopLayer(
     context: layerContexts(context, layout, keepDirlinks).at(-1)!,
     source: layerSources(layout, image).at(-1)!,
   };
-  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, stop };
+  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, onlyDriver, stop };
   try {
     await extractLayers({ layers: [layer], dispatcher, threads, ...rest });
   } finally {

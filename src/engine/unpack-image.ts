@@ -68,7 +68,7 @@ async function fill(
   layers: Extraction['layers'],
   options: UnpackOptions,
 ): Promise<ExtractionResult> {
-  const { dispatcher, driver, config, onProgress, stop } = operation;
+  const { dispatcher, driver, config, onProgress, onlyDriver, stop } = operation;
   const manifest = (options.mtree ?? config?.mtree ?? driver.mtree ?? 'always') === 'always';
   const extracted = await extractLayers({
     layers,
@@ -77,11 +77,11 @@ async function fill(
     map: context.map,
     keepDirlinks: options.keepDirlinks ?? false,
     manifest,
+    onlyDriver,
     onProgress,
     stop,
   });
-  const seen =
-    layers.length > 0 && extracted.plain && rootfsPoints.every((point) => operation.onlyDriver(point));
+  const seen = layers.length > 0 && extracted.plain && rootfsPoints.every(onlyDriver);
   // their end takes a while; whoever called waits for it
   if (!(manifest && seen)) void threads.close();
   onProgress({ type: 'phase', name: 'assemble' });

@@ -15,6 +15,11 @@ export interface UnpackOptions extends OperationOptions {
   keepDirlinks?: boolean | undefined;
   /** whether to write umoci's mtree manifest; default: hooks.toml's, else `always` */
   mtree?: 'always' | 'never' | undefined;
+  /**
+   * Layers whose blob has up to a MiB may be applied in the caller's thread, which then does nothing else for some ten
+   * milliseconds each: for a program that has nothing else to do. Default: only those of up to 64 KiB are.
+   */
+  mayBlock?: boolean | undefined;
 }
 
 export interface UnpackResult {
@@ -45,7 +50,7 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const image = openImage(options);
   const operation = await openOperation(options, { stop });
   const onWarning = (message: string) => operation.log.warn(message);
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning });
+  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, mayBlock: options.mayBlock });
   try {
     // threads take as long to start as the rest takes to load: both at once, if it is known that they are needed
     if (!operation.dispatcher.handles('unpack.ociv1.layer.try-skip')) void threads.start();

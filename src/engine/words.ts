@@ -16,7 +16,7 @@ import type { RefreshContext } from './points.js';
 export interface TypeWords {
   AbortSignal: AbortSignal;
   Logger: Logger;
-  function: (file: string) => Promise<Usage>;
+  function: (file: string, options?: { untouched?: boolean }) => Promise<Usage>;
   'function of options': (options: { keepDirlinks: boolean }) => Promise<void>;
   string: string;
   path: string;

@@ -9,6 +9,8 @@ export interface UnpackerOptions {
   /** stops all that is under way, which then fails with its reason or ABORTED */
   signal: AbortSignal;
   onWarning?: (message: string) => void;
+  /** the caller's thread may be blocked for as long as it takes to apply a layer whose blob has up to a MiB */
+  mayBlock?: boolean | undefined;
 }
 
 export interface LayerOptions extends ApplyOptions {
@@ -43,7 +45,8 @@ const SOURCES_AHEAD = 3;
 /**
  * Applies layers to directories in worker threads. A layer's bytes are read, verified (blob digest and diffID) and
  * decompressed in one thread and applied in another, with blocking calls; a small layer that is alone in its directory
- * is read by the thread that applies it, and a very small one by the caller's, while there is no other.
+ * is read by the thread that applies it; a very small one by the caller's, while there is no other, and any small one if
+ * the others have enough to do and the caller's may be blocked.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
@@ -54,7 +57,8 @@ export class LayerUnpacker {
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
-    this.#lanes = new Lanes(options.onWarning ?? (() => {}));
+    const { onWarning = () => {}, mayBlock = false } = options;
+    this.#lanes = new Lanes({ onWarning, mayBlock });
     options.signal.addEventListener('abort', this.#stop, { once: true });
   }
 
@@ -84,13 +88,14 @@ export class LayerUnpacker {
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
     if (!options.alone) return this.#apply(source, target, options, this.#laneFor(options.track));
-    const here = await this.#lanes.here(source.size);
-    const applied = here && (await this.#applyWhole(source, target, options, here));
+    const small = isSmall(source);
+    const shared = (await this.#lanes.here(source.size)) ?? (small ? await this.#lanes.share() : null);
+    const applied = shared && (await this.#applyWhole(source, target, options, shared));
     if (applied) return applied;
     const lane = await this.#lanes.take(source.size);
     try {
       throwIfAborted(this.#options.signal);
-      const whole = isSmall(source) && (await this.#applyWhole(source, target, options, lane));
+      const whole = small && !shared && (await this.#applyWhole(source, target, options, lane));
       return whole || (await this.#apply(source, target, options, lane));
     } finally {
       this.#lanes.release(lane);
@@ -148,17 +153,24 @@ export class LayerUnpacker {
    * @param file path of the manifest; appears whole or not at all
    */
   async writeManifest(track: string, target: string, file: string, header: Header): Promise<void> {
-    await this.#manifest({ track, target, file, header, changed: false });
+    await this.#manifest({ track, target, file, header, since: 'kept', ends: false });
   }
 
   /**
-   * As {@link writeManifest}, of a directory in which more has changed since than what was applied: what is not as it
-   * was applied is read. The manifest is not flushed to the disk, and the track is forgotten.
+   * As {@link writeManifest}, of a directory to which nothing more is applied: the track is forgotten. The manifest is not
+   * flushed to the disk.
    *
+   * @param untouched all in it is as it was applied; else what is not is read
    * @returns what all of the directory takes
    */
-  async writeSettledManifest(track: string, target: string, file: string, header: Header): Promise<Usage> {
-    const usage = await this.#manifest({ track, target, file, header, changed: true });
+  async writeSettledManifest(
+    track: string,
+    target: string,
+    file: string,
+    { header, untouched }: { header: Header; untouched: boolean },
+  ): Promise<Usage> {
+    const since = untouched ? 'untouched' : 'changed';
+    const usage = await this.#manifest({ track, target, file, header, since, ends: true });
     this.#laneOfTrack.delete(track);
     return usage;
   }

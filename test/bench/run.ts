@@ -13,7 +13,7 @@ import { layeredImage } from './layered.js';
 import { type Pair, type Subject, timePairs } from './pairs.js';
 import { benchTable } from './table.js';
 import { coldUnpack, repacks, warmUnpack } from './tasks.js';
-import { bundle, call, layerFiles, layout, scratch, type Tool, tools } from './tools.js';
+import { bundle, call, env, layerFiles, layout, scratch, type Tool, tools } from './tools.js';
 
 const rounds = Number(process.argv[2] ?? 5);
 const given = process.argv.slice(3);
@@ -55,7 +55,10 @@ function copyLayout(extent: 'small' | 'full'): void {
 }
 
 function startUp(): Promise<Pair> {
-  const node: Subject = { name: 'node -e 0', run: () => execFileSync(process.execPath, ['-e', '0']) };
+  const node: Subject = {
+    name: 'node -e 0',
+    run: () => execFileSync(process.execPath, ['-e', '0'], { env }),
+  };
   const ours: Subject = { name: 'layerhook --version', run: () => call('layerhook', '--version') };
   return timePairs('start', ours, node, { rounds: rounds * 4 });
 }

@@ -5,10 +5,9 @@ import {
   type PostExtractContext,
   showBytes,
 } from 'layerhook/driver';
-import type { LayerDependency } from 'layerhook/snapshot';
 import { BadEntry } from './entry-error.js';
 import type { LowerLayers } from './lower-layers.js';
-import { settle } from './settle.js';
+import { type Settled, settle } from './settle.js';
 
 /**
  * Settles a layer that was just extracted.
@@ -19,7 +18,7 @@ export function settleLayer(
   { target, applied, map, descriptor: { digest } }: PostExtractContext,
   below: LowerLayers | null,
   xattr: OverlayXattr,
-): LayerDependency[] | null {
+): Settled {
   try {
     return settle({ directory: target, unsettled: applied.unsettled, below, xattr, map });
   } catch (error) {

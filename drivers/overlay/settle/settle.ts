@@ -17,14 +17,20 @@ export interface SettleOptions {
   map: MapOptions;
 }
 
+export interface Settled {
+  /** what was taken from below; null if other layers below would make too much of a difference */
+  dependencies: LayerDependency[] | null;
+  /** whether there is anything else in the layer than what was extracted, or less */
+  rearranged: boolean;
+}
+
 /**
  * Makes of a layer that was extracted by itself what it is on top of the layers below: a mount of them then shows what
  * there would be had they been extracted into one directory, one after the other.
  *
- * @returns what was taken from below; null if other layers below would make too much of a difference
  * @throws BadEntry, SystemError
  */
-export function settle(options: SettleOptions): LayerDependency[] | null {
+export function settle(options: SettleOptions): Settled {
   return new Settler(options).run();
 }
 
@@ -51,7 +57,7 @@ export class Settler {
     this.#below = below;
   }
 
-  run(): LayerDependency[] | null {
+  run(): Settled {
     const { implicitDirectories, whiteouts, lowerHardlinks } = this.#unsettled;
     for (const path of implicitDirectories) this.settleDirectory(this.names.now(path));
     if (this.upper.isOpaque('.')) this.#hideAllBelow();
@@ -61,7 +67,7 @@ export class Settler {
       makeLowerHardlinks(this, lowerHardlinks);
     }
     this.upper.restoreTimes();
-    return this.#dependencies;
+    return { dependencies: this.#dependencies, rearranged: this.upper.rearranged };
   }
 
   /** What the layers below show at a path; nothing where this layer hides them. */

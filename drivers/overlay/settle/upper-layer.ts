@@ -48,6 +48,8 @@ export class UpperLayer {
   readonly #files: OverlayFiles;
   readonly #owner: { uid: number; gid: number } | null;
   readonly #times = new Map<ByteString, Time>();
+  /** whether there is anything else in it than what was extracted, or less */
+  rearranged = false;
 
   /** @param map says who owns directories that no layer describes */
   constructor(root: string, xattr: OverlayXattr, map: MapOptions) {
@@ -198,6 +200,7 @@ export class UpperLayer {
   }
 
   #touchParent(path: ByteString): void {
+    this.rearranged = true;
     const dir = parentOf(path);
     if (this.#times.has(dir)) return;
     this.kindOf(dir);

@@ -15,6 +15,8 @@ import { DirectoryNode, type FileNode } from './tree.js';
 import type { Warn, Xattrs } from './xattrs.js';
 
 const NEW_FILE = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
+/** what keeps others out until a file is what it is to be */
+const OWN_FILE = 0o600;
 const DEFAULT_ACL = 'system.posix_acl_default';
 const specialTypes = { fifo: S.IFIFO, char: S.IFCHR, block: S.IFBLK } as const;
 
@@ -53,6 +55,8 @@ export class Maker {
   readonly #given: MakerOptions;
   /** what this process makes belongs to it; undefined: not known yet */
   #isOwner: boolean | undefined;
+  /** modes, and whether a file that is made with one has it: masks and mount options may say otherwise */
+  readonly #madeWith = new Map<number, boolean>();
   /** directories that no entry described when they were made, those above first */
   readonly implicit: DirectoryNode[] = [];
 
@@ -65,13 +69,15 @@ export class Maker {
 
   /** Makes a regular file with the content that `reader` is at; none: an empty file. */
   file(dir: DirectoryNode, name: ByteString, entry: TarEntry, reader: TarReader | null): void {
-    const fd = this.create(dir, name, (parent) => tryOpenat(parent, name, NEW_FILE, 0o600));
+    const asItIs = this.#mayHaveModeAtOnce(dir, entry);
+    const mode = asItIs ? entry.mode : OWN_FILE;
+    const fd = this.create(dir, name, (parent) => tryOpenat(parent, name, NEW_FILE, mode));
     try {
       const digest = reader === null ? this.#content.empty() : this.#content.write(fd, entry, reader);
       if (dir.defaultAcl) this.#given.xattrs.clear(fd, entry.name);
       this.#giveTo(fd, entry, dir);
       this.#setXattrs(fd, entry, !asRoot);
-      fchmod(fd, entry.mode, entry.name);
+      if (!asItIs || !this.#hasMode(fd, entry)) fchmod(fd, entry.mode, entry.name);
       this.#setXattrs(fd, entry, asRoot);
       const { sec, nsec } = entry.mtime;
       futimens(fd, sec, nsec, sec, nsec, entry.name);
@@ -80,6 +86,22 @@ export class Maker {
     } finally {
       close(fd);
     }
+  }
+
+  /** Whether a file can be made with its mode, since nothing that is done to it then changes that. */
+  #mayHaveModeAtOnce({ defaultAcl }: DirectoryNode, entry: TarEntry): boolean {
+    if (entry.mode > 0o777 || defaultAcl || this.#given.xattrs.needed(entry)) return false;
+    return this.#madeWith.get(entry.mode) !== false;
+  }
+
+  /** Whether a file that was made with its mode has it. Asked once a layer for each mode. */
+  #hasMode(fd: number, { name, mode }: TarEntry): boolean {
+    const known = this.#madeWith.get(mode);
+    if (known !== undefined) return known;
+    const { stat } = this.#target;
+    statFd(fd, stat, name);
+    this.#madeWith.set(mode, stat.mode === mode);
+    return stat.mode === mode;
   }
 
   /** Keeps of a file that was just made what a manifest needs. */

@@ -13,7 +13,7 @@ import { pathIn, readXattrs } from '../../system/xattr.js';
 import { UsageCounter } from '../count-usage.js';
 import { manifestValues } from '../manifest-values.js';
 import type { Usage } from '../types.js';
-import type { ManifestRequest } from './messages.js';
+import type { ManifestRequest, SinceApplied } from './messages.js';
 import { DirectoryNode, FileNode, type Node, type Tree } from './tree.js';
 
 const asRoot = process.geteuid?.() === 0;
@@ -21,25 +21,25 @@ const PATH_MAX = 4096;
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
- * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted: files are looked at
- * once more, for their sizes, links and attributes, but no content is read.
+ * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted. What may have changed since
+ * then is looked at once more: directories for what is in them, files for their sizes, links and attributes, and no content
+ * but that of files which nothing is known of.
  *
- * @param request `file` appears whole or not at all; what has `changed` since then is listed and read again, what has not
- *   is taken to be what it was made as, and the manifest is not flushed to the disk
+ * @param request `file` appears whole or not at all
  * @param tree lists all that was in the directory then
  * @returns what all of it takes
- * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there and nothing `changed`
+ * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there and nothing has changed
  */
 export function writeTreeManifest(
-  { target, file, header, changed }: Omit<ManifestRequest, 'track'>,
+  { target, file, header, since, ends }: Omit<ManifestRequest, 'track'>,
   tree: Tree,
 ): Usage {
   const counter = new UsageCounter();
   const temporary = `${file}.tmp`;
   try {
-    writeWhole(temporary, !changed, (write) => {
+    writeWhole(temporary, !ends, (write) => {
       const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
-      const walk = new TreeWalk(tree, writer, counter, changed);
+      const walk = new TreeWalk(tree, writer, counter, since);
       walk.directory({ fd: AT_FDCWD, path: '' }, fromText(resolve(target)), tree.root);
       writer.end();
     });
@@ -68,14 +68,13 @@ class TreeWalk {
   readonly #writer: ManifestWriter;
   readonly #counter: UsageCounter;
   readonly #stat = new StatBuffer();
-  readonly #listed: boolean;
+  readonly #since: SinceApplied;
 
-  /** @param listed directories are listed; else each file that the tree has is looked at */
-  constructor(tree: Tree, writer: ManifestWriter, counter: UsageCounter, listed: boolean) {
+  constructor(tree: Tree, writer: ManifestWriter, counter: UsageCounter, since: SinceApplied) {
     this.#tree = tree;
     this.#writer = writer;
     this.#counter = counter;
-    this.#listed = listed;
+    this.#since = since;
   }
 
   directory(parent: OpenDirectory, name: ByteString, node: DirectoryNode): void {
@@ -93,7 +92,7 @@ class TreeWalk {
   #directory(dir: OpenDirectory, name: ByteString, node: DirectoryNode): void {
     this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(dir.fd) }));
     const directories: [ByteString, DirectoryNode][] = [];
-    for (const [child, childNode] of this.#listed ? listed(node, dir.fd) : sorted(node)) {
+    for (const [child, childNode] of this.#since === 'changed' ? listed(node, dir.fd) : sorted(node)) {
       if (childNode instanceof DirectoryNode) directories.push([child, childNode]);
       else this.#file(dir, child, childNode);
     }
@@ -102,8 +101,9 @@ class TreeWalk {
   }
 
   #file(dir: OpenDirectory, name: ByteString, node: FileNode): void {
-    if (!this.#listed || node.made === null || node.digest < 0) this.#lookAtFile(dir, name, node);
-    else {
+    if (this.#since !== 'untouched' || node.made === null || node.digest < 0) {
+      this.#lookAtFile(dir, name, node);
+    } else {
       this.#counter.add(node.made);
       const sha256 = this.#tree.digests.hex(node.digest);
       this.#writer.file(name, manifestValues({ stat: node.made, xattrs: none, sha256 }));

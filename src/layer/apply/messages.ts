@@ -21,13 +21,20 @@ export interface LayerRequest {
   entries: SharedArrayBuffer;
 }
 
+/**
+ * What is to be believed of a directory since layers were applied to it: that all in it is as it was made, that all is there
+ * and nothing else, or nothing.
+ */
+export type SinceApplied = 'untouched' | 'kept' | 'changed';
+
 export interface ManifestRequest {
   target: string;
   track: string;
   file: string;
   header: Header;
-  /** the directory has changed since the layers were applied; the track ends with this */
-  changed: boolean;
+  since: SinceApplied;
+  /** the track ends with this, and the manifest is flushed to the disk by whoever flushes the directory */
+  ends: boolean;
 }
 
 export interface ApplyReply {

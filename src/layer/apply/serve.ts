@@ -21,7 +21,7 @@ export class LayerServer {
     const tree = this.#trees.get(request.track);
     if (!tree) throw new Error(`no layer was applied to ${request.track}`);
     const usage = writeTreeManifest(request, tree);
-    if (request.changed) this.#trees.delete(request.track);
+    if (request.ends) this.#trees.delete(request.track);
     return usage;
   }
 

@@ -1,7 +1,7 @@
 import type { Transform } from 'node:stream';
 
 /** Size of the pieces that decompressors give; one call into libuv's pool makes one of them. */
-export const PIECE = 512 * 1024;
+export const PIECE = 1 << 20;
 
 /** A decompressor of node:zlib; what it gives comes by its 'data' events. */
 export type ZlibStream = Transform & { readonly bytesWritten: number };

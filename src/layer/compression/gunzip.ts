@@ -25,6 +25,8 @@ export class Gunzip extends Transform {
   #inflate: InflateRaw | undefined;
   #crc = 0;
   #length = 0;
+  /** what came out and is not in the checksum yet */
+  readonly #unsummed: Buffer[] = [];
 
   /** @param digest what errors call the layer */
   constructor(digest: string) {
@@ -81,6 +83,7 @@ export class Gunzip extends Transform {
       this.#held = Buffer.from(data);
       return data.subarray(data.length);
     }
+    this.#sum();
     if (data.readUInt32LE(0) !== this.#crc) throw this.#corrupt('its checksum is wrong');
     if (data.readUInt32LE(4) !== this.#length % 2 ** 32) throw this.#corrupt('its length is wrong');
     this.#held = Buffer.alloc(0);
@@ -134,9 +137,15 @@ export class Gunzip extends Transform {
   }
 
   #emit(piece: Buffer): void {
-    this.#crc = crc32(piece, this.#crc);
+    // not now: the call for the next piece must be in the pool before this thread sets to work on this one
+    if (this.#unsummed.push(piece) === 1) setImmediate(() => this.#sum());
     this.#length += piece.length;
     this.push(piece);
+  }
+
+  #sum(): void {
+    for (const piece of this.#unsummed) this.#crc = crc32(piece, this.#crc);
+    this.#unsummed.length = 0;
   }
 
   #corrupt(reason: string, cause?: Error): LayerhookError {

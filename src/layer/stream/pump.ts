@@ -9,9 +9,13 @@ import type { SourceSummary } from './messages.js';
 import type { RingWriter } from './ring.js';
 
 /** Bytes of the blob given to the decompressor at once. */
-const PIECE = 192 * 1024;
+const PIECE = 384 * 1024;
 /** Pieces that the decompressor holds, so that it has the next one at hand when it is done with one. */
 const IN_FLIGHT = 3;
+/** Bytes that came out which this thread takes at a time: between two it sees that libuv's pool is done, and gives it more. */
+const STEP = 128 * 1024;
+/** Bytes that came out and may wait for that. */
+const WAITING = 2 << 20;
 
 /**
  * Reads, hashes and decompresses a blob into a ring, hashes what comes out, and ends the ring when both hashes
@@ -109,7 +113,7 @@ class Pump {
   /** Runs the blob through a decompressor: while libuv's pool makes the next piece, this thread takes the last. */
   #decode(decoder: Transform, first: Buffer, firstBuffer: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      let pieces: Buffer[] = [];
+      const waiting = new Waiting();
       let ended = false;
       const fail = (error: unknown) => {
         decoder.destroy();
@@ -127,28 +131,54 @@ class Pump {
         if (piece.length === 0) decoder.end();
         else decoder.write(piece, (error) => error || feed(buffer));
       };
-      const takeAll = () => {
-        const taken = pieces;
-        pieces = [];
+      const takeUntil = (left: number) => {
         try {
-          for (const piece of taken) this.#take(piece);
-          if (ended) resolve();
+          while (waiting.bytes > left) this.#take(waiting.shift(STEP));
         } catch (error) {
           fail(error);
         }
       };
+      const takeSome = () => {
+        takeUntil(Math.max(waiting.bytes - STEP, 0));
+        if (decoder.errored) return;
+        if (waiting.bytes > 0) setImmediate(takeSome);
+        else if (ended) resolve();
+      };
       decoder.on('data', (piece: Buffer) => {
         // not now: the call for the next piece must be in the pool before this thread sets to work on this one
-        if (pieces.push(piece) === 1) setImmediate(takeAll);
+        if (waiting.bytes === 0) setImmediate(takeSome);
+        waiting.push(piece);
+        takeUntil(WAITING);
       });
       decoder.on('error', fail);
       decoder.on('end', () => {
         ended = true;
-        if (pieces.length === 0) resolve();
+        if (waiting.bytes === 0) resolve();
       });
       give(firstBuffer, first);
       for (let i = 1; i < IN_FLIGHT; i++) feed(Buffer.allocUnsafeSlow(PIECE));
     });
+  }
+}
+
+/** Pieces of a stream, given back in steps. */
+class Waiting {
+  readonly #pieces: Buffer[] = [];
+  bytes = 0;
+
+  push(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.bytes += piece.length;
+  }
+
+  /** The next bytes, `most` at most; there are some. */
+  shift(most: number): Buffer {
+    const first = this.#pieces[0]!;
+    if (first.length <= most) this.#pieces.shift();
+    else this.#pieces[0] = first.subarray(most);
+    const step = first.subarray(0, most);
+    this.bytes -= step.length;
+    return step;
   }
 }
 

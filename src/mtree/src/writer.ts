@@ -160,6 +160,7 @@ function valuesEmitter(keyword: string): Emitter<Values> {
 }
 
 function xattrWords(xattrs: ReadonlyMap<string, Uint8Array>): string {
+  if (xattrs.size === 0) return '';
   return formatXattrs(xattrs)
     .map(([name, value]) => ` xattr.${vis(name)}=${value}`)
     .join('');
