@@ -33,7 +33,10 @@ const common = {
   banner: {
     js: `const bundleURL = require('node:url').pathToFileURL(__filename).href;
 const importModule = module.importModule ?? ((name) => import(name));
-const lazily = (name) => new Proxy({}, { get: (_, key) => require(name)[key] });`,
+const lazily = (name) => {
+  let loaded;
+  return new Proxy({}, { get: (_, key) => (loaded ??= require(name))[key] });
+};`,
   },
   metafile: true,
   // comments go with it: one letter beyond Latin-1 makes V8 hold and read the text in two bytes a letter

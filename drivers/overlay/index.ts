@@ -33,6 +33,7 @@ function mountingDriver(store: DriverStore): Driver {
   return {
     name: 'overlay',
     mtree: 'never',
+    hasNoLayer: () => store.isNew(),
     hooks: {
       'unpack.ociv1.layer.try-skip': async (context) => ({
         skip: await layersOf(context, context).skips(context),

@@ -1,6 +1,7 @@
 import type { OverlayXattr } from 'layerhook/driver';
 import {
   chooseOverlay,
+  hasMetadata,
   isInUserNamespace,
   type OverlaySupport,
   openStore,
@@ -24,6 +25,16 @@ export class DriverStore {
     const { store, durability } = this.#options;
     this.#opening ??= openStore({ root: store, durability });
     return this.#opening;
+  }
+
+  /** Whether nothing was ever put into it. */
+  isNew(): boolean {
+    try {
+      return !hasMetadata(this.#options.store);
+    } catch {
+      // what is wrong with it is told by who opens it
+      return false;
+    }
   }
 
   /** By what overlays of this store are mounted. */

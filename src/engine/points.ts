@@ -237,6 +237,11 @@ export interface Driver {
   hooks: Hooks;
   /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
   mtree?: 'always' | 'never';
+  /**
+   * Whether it can be told at a glance that it has no layer, and that each will get a directory for itself: an unpack then
+   * starts its threads before it asks for the first one. Default: it may have some.
+   */
+  hasNoLayer?(): boolean;
   /** Frees what it has open; called once, when the operation is over and no hook of it runs any more. */
   close?(): Promise<void>;
 }

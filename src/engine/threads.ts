@@ -15,9 +15,13 @@ export class ExtractionThreads {
     return this.#unpacker;
   }
 
-  /** Starts those that layers on top of each other need, to have them when a layer is there. */
-  async start(): Promise<void> {
-    (await this.unpacker()).start();
+  /**
+   * Starts those that layers need, to have them when the first one is there.
+   *
+   * @param alone layers each of which gets a directory for itself; undefined: they come on top of each other
+   */
+  async start(alone?: readonly { size: number }[]): Promise<void> {
+    (await this.unpacker()).start(alone);
   }
 
   /** Ends them, after what they are doing has stopped. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../image/types.js';
 import type { MapOptions } from '../layer/types.js';
 import { linkedController } from './linked-controller.js';
-import type { OperationOptions } from './operation.js';
+import type { Operation, OperationOptions } from './operation.js';
 import { ExtractionThreads } from './threads.js';
 
 export interface UnpackOptions extends OperationOptions {
@@ -15,11 +15,6 @@ export interface UnpackOptions extends OperationOptions {
   keepDirlinks?: boolean | undefined;
   /** whether to write umoci's mtree manifest; default: hooks.toml's, else `always` */
   mtree?: 'always' | 'never' | undefined;
-  /**
-   * Layers whose blob has up to a MiB may be applied in the caller's thread, which then does nothing else for some ten
-   * milliseconds each: for a program that has nothing else to do. Default: only those of up to 64 KiB are.
-   */
-  mayBlock?: boolean | undefined;
 }
 
 export interface UnpackResult {
@@ -50,13 +45,21 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const image = openImage(options);
   const operation = await openOperation(options, { stop });
   const onWarning = (message: string) => operation.log.warn(message);
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, mayBlock: options.mayBlock });
+  const threads = new ExtractionThreads({ signal: stop.signal, onWarning });
   try {
     // threads take as long to start as the rest takes to load: both at once, if it is known that they are needed
-    if (!operation.dispatcher.handles('unpack.ociv1.layer.try-skip')) void threads.start();
+    if (!operation.dispatcher.handles(SKIP)) void threads.start();
+    else if (hasNoLayer(operation)) void threads.start(image.image.manifest.layers);
     const { unpackImage } = await import('./unpack-image.js');
     return await unpackImage(options, image, operation, threads);
   } finally {
     await Promise.all([threads.close(), closeOperation(operation)]);
   }
+}
+
+const SKIP = 'unpack.ociv1.layer.try-skip';
+
+/** Whether nobody can have the first layer. */
+function hasNoLayer({ driver, onlyDriver }: Operation): boolean {
+  return onlyDriver(SKIP) && driver.hasNoLayer?.() === true;
 }

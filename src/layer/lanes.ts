@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
 import type { ApplyHere } from './apply/apply-here.js';
 import { ApplyThread } from './apply/apply-thread.js';
 import { SourceThread } from './stream/index.js';
@@ -41,34 +40,21 @@ interface Waiting {
   give(lane: Lane): void;
 }
 
-/** Layers that a thread is applying or has before it when it has enough to do. */
-const QUEUE = 5;
-
-export interface LanesOptions {
-  onWarning: (message: string) => void;
-  /** the caller's own thread may be blocked while it applies a layer that is small */
-  mayBlock?: boolean;
-}
-
 /** As many lanes as there are cores, started when they are first needed, and given out again and again. */
 export class Lanes {
   readonly all: Lane[] = [];
   readonly #onWarning: (message: string) => void;
-  readonly #mayBlock: boolean;
   readonly #waiting: Waiting[] = [];
-  #own: Lane | undefined;
+  #here: Lane | undefined;
   #hereBytes = 0;
-  /** layers that the caller's thread took over since the last lane was added */
-  #takenOver = 0;
 
-  constructor({ onWarning, mayBlock = false }: LanesOptions) {
+  constructor(onWarning: (message: string) => void) {
     this.#onWarning = onWarning;
-    this.#mayBlock = mayBlock;
   }
 
   /** The one with the least to do; a new one if all have something. */
   idlest(): Lane {
-    const [idlest] = byLoad(this.all);
+    const [idlest] = this.all.toSorted((a, b) => a.applier.load - b.applier.load);
     return idlest && (idlest.applier.load === 0 || !this.#mayAdd()) ? idlest : this.#add();
   }
 
@@ -93,32 +79,17 @@ export class Lanes {
    */
   async here(size: number): Promise<Lane | null> {
     if (size > HERE_BYTES || this.#hereBytes + size > ALL_HERE_BYTES) return null;
-    const own = await this.#ownLane();
+    const { ApplyHere } = await import('./apply/apply-here.js');
     if (this.all.length > 0) return null;
     this.#hereBytes += size;
-    return own;
+    this.#here ??= new Lane(new ApplyHere(this.#onWarning));
+    return this.#here;
   }
 
-  /**
-   * One for a small layer, which may queue behind others of its kind: a thread's, or the caller's own if those have enough
-   * to do. One thread less than there are cores is started so, and none before the caller's has worked for a while.
-   *
-   * @returns null if the caller's thread may not be blocked
-   */
-  async share(): Promise<Lane | null> {
-    if (!this.#mayBlock) return null;
-    const own = await this.#ownLane();
-    // what threads have answered is seen between two of the event loop's turns only
-    if (this.#takenOver > 0) await setImmediate();
-    const [idlest] = byLoad(this.all.filter((lane) => !lane.taken));
-    if (idlest !== undefined && idlest.applier.load < QUEUE) return idlest;
-    const mayAdd = this.all.length < availableParallelism() - 1;
-    if (this.all.length === 0 || (mayAdd && this.#takenOver >= WORTH_LAYERS)) {
-      this.#takenOver = 0;
-      return this.#add();
-    }
-    this.#takenOver++;
-    return own;
+  /** Whether the caller's own thread applies all such layers. */
+  areFewBytes(layers: readonly { size: number }[]): boolean {
+    const bytes = layers.reduce((sum, { size }) => sum + size, 0);
+    return bytes <= ALL_HERE_BYTES && layers.every(({ size }) => size <= HERE_BYTES);
   }
 
   release(lane: Lane): void {
@@ -137,12 +108,6 @@ export class Lanes {
     await Promise.all(this.all.map((lane) => lane.close()));
   }
 
-  async #ownLane(): Promise<Lane> {
-    const { ApplyHere } = await import('./apply/apply-here.js');
-    this.#own ??= new Lane(new ApplyHere(this.#onWarning));
-    return this.#own;
-  }
-
   #mayAdd(): boolean {
     return this.all.length < availableParallelism();
   }
@@ -152,8 +117,4 @@ export class Lanes {
     this.all.push(lane);
     return lane;
   }
-}
-
-function byLoad(lanes: Lane[]): Lane[] {
-  return lanes.toSorted((a, b) => a.applier.load - b.applier.load);
 }

@@ -9,8 +9,6 @@ export interface UnpackerOptions {
   /** stops all that is under way, which then fails with its reason or ABORTED */
   signal: AbortSignal;
   onWarning?: (message: string) => void;
-  /** the caller's thread may be blocked for as long as it takes to apply a layer whose blob has up to a MiB */
-  mayBlock?: boolean | undefined;
 }
 
 export interface LayerOptions extends ApplyOptions {
@@ -45,8 +43,7 @@ const SOURCES_AHEAD = 3;
 /**
  * Applies layers to directories in worker threads. A layer's bytes are read, verified (blob digest and diffID) and
  * decompressed in one thread and applied in another, with blocking calls; a small layer that is alone in its directory
- * is read by the thread that applies it; a very small one by the caller's, while there is no other, and any small one if
- * the others have enough to do and the caller's may be blocked.
+ * is read by the thread that applies it, and a very small one by the caller's, while there is no other.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
@@ -57,14 +54,19 @@ export class LayerUnpacker {
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
-    const { onWarning = () => {}, mayBlock = false } = options;
-    this.#lanes = new Lanes({ onWarning, mayBlock });
+    this.#lanes = new Lanes(options.onWarning ?? (() => {}));
     options.signal.addEventListener('abort', this.#stop, { once: true });
   }
 
-  /** Starts the threads that layers on top of each other need, to have them when the first one is there. */
-  start(): void {
-    void this.#lanes.idlest().sources;
+  /**
+   * Starts the threads that layers need, to have them when the first one is there.
+   *
+   * @param alone layers each of which gets a directory for itself; undefined: they come on top of each other
+   */
+  start(alone?: readonly { size: number }[]): void {
+    if (alone && this.#lanes.areFewBytes(alone)) return;
+    const lane = this.#lanes.idlest();
+    if (!alone?.every(isSmall)) void lane.sources;
   }
 
   /**
@@ -88,14 +90,13 @@ export class LayerUnpacker {
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
     if (!options.alone) return this.#apply(source, target, options, this.#laneFor(options.track));
-    const small = isSmall(source);
-    const shared = (await this.#lanes.here(source.size)) ?? (small ? await this.#lanes.share() : null);
-    const applied = shared && (await this.#applyWhole(source, target, options, shared));
+    const here = await this.#lanes.here(source.size);
+    const applied = here && (await this.#applyWhole(source, target, options, here));
     if (applied) return applied;
     const lane = await this.#lanes.take(source.size);
     try {
       throwIfAborted(this.#options.signal);
-      const whole = small && !shared && (await this.#applyWhole(source, target, options, lane));
+      const whole = isSmall(source) && (await this.#applyWhole(source, target, options, lane));
       return whole || (await this.#apply(source, target, options, lane));
     } finally {
       this.#lanes.release(lane);

@@ -1,5 +1,6 @@
 /** `layerhook/snapshot`: the layer store, as drivers, hooks and programs use it. */
 
+export { hasMetadata } from './exists.js';
 export { type MountAllOptions, mountAll, unmountAll } from './mount.js';
 export { overlayOptions } from './mount-options.js';
 export { isInUserNamespace } from './mounts.js';

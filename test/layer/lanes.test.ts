@@ -5,7 +5,7 @@ import { Lanes } from '../../src/layer/lanes.js';
 const MiB = 1 << 20;
 
 function make(t: ExecutionContext): Lanes {
-  const lanes = new Lanes({ onWarning: () => {} });
+  const lanes = new Lanes(() => {});
   t.teardown(() => lanes.close());
   return lanes;
 }

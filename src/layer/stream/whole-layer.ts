@@ -10,7 +10,7 @@ const SMALL = 1 << 20;
 const LARGEST_TAR = 8 << 20;
 
 /** Whether a layer may be worth to be read as a whole. */
-export function isSmall({ size }: LayerSource): boolean {
+export function isSmall({ size }: Pick<LayerSource, 'size'>): boolean {
   return size <= SMALL;
 }
 
