@@ -7,8 +7,6 @@ const { dirname } = require('node:path');
 /** modules of which we keep it, and their dependencies */
 const kept = /\/node_modules\/(lmdb|msgpackr|ordered-binary)\//;
 
-const CRC_BYTES = 4;
-
 const directory = privateDirectory();
 const debug = process.argv.includes('--debug');
 if (directory !== undefined) {
@@ -60,12 +58,12 @@ function keepCompiled(directory) {
 
 function readLabelled(file, label) {
   try {
-    const { crc32 } = require('node:zlib');
     const all = fs.readFileSync(file);
     if (all.latin1Slice(0, label.length) !== label) return undefined;
-    const data = all.subarray(label.length + CRC_BYTES);
+    const half = (all.length - label.length) / 2;
+    const data = all.subarray(label.length, label.length + half);
     // V8 believes what it finds, and dies of one wrong bit
-    return crc32(data) === all.readUInt32LE(label.length) ? data : undefined;
+    return data.equals(all.subarray(label.length + half)) ? data : undefined;
   } catch {
     return undefined;
   }
@@ -75,12 +73,10 @@ function readLabelled(file, label) {
 function writeLabelled(file, label, script) {
   const temporary = `${file}.${process.pid}`;
   try {
-    const { crc32 } = require('node:zlib');
     fs.mkdirSync(file.slice(0, file.lastIndexOf('/')), { recursive: true, mode: 0o700 });
     const data = script.createCachedData();
-    const crc = Buffer.alloc(CRC_BYTES);
-    crc.writeUInt32LE(crc32(data));
-    const all = Buffer.concat([Buffer.from(label, 'latin1'), crc, data]);
+    // twice, to be compared: a checksum would take one of node's modules, which load slowly
+    const all = Buffer.concat([Buffer.from(label, 'latin1'), data, data]);
     fs.writeFileSync(temporary, all, { mode: 0o600, flag: 'wx', flush: true });
     fs.renameSync(temporary, file);
   } catch {

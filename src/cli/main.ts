@@ -13,5 +13,6 @@ process.once('exit', () => {
 // until it ends: node itself sets this only where a module awaits
 process.exitCode = UNSETTLED;
 void main(process.argv, commands).then((status) => {
-  process.exitCode = status;
+  // at once: all has been written, and what node takes down otherwise the kernel takes down sooner
+  process.exit(status);
 });

@@ -46,7 +46,8 @@ export async function callHook<T>(
   if (scope.signal.aborted) throw aborted(hook, point, scope.signal.reason);
   scope.signal.addEventListener('abort', onAbort, { once: true });
   const timer = hook.timeout > 0 ? setTimeout(expire, hook.timeout * 1000) : undefined;
-  const started = performance.now();
+  // `performance` takes a millisecond to load
+  const started = Date.now();
   const reminding = setInterval(
     () => scope.log.info(`still waiting for ${hook.owner} at ${point}`),
     reminder,
@@ -62,7 +63,7 @@ export async function callHook<T>(
       settle,
     );
     const outcome = await Promise.race([work, abandonment(stop.signal)]);
-    scope.log.debug(`${hook.owner} ended`, { point, ms: Math.round(performance.now() - started) });
+    scope.log.debug(`${hook.owner} ended`, { point, ms: Date.now() - started });
     return outcome;
   } catch (error) {
     if (scope.signal.aborted) throw aborted(hook, point, error);
