@@ -81,6 +81,7 @@ export function createLayout(path: string): Layout {
  */
 export class Layout {
   readonly path: string;
+  readonly #blobs: string;
   readonly #signal: AbortSignal | undefined;
   #session: Promise<Session> | undefined;
   #temporary = 0;
@@ -88,6 +89,7 @@ export class Layout {
   /** Use {@link openLayout} or {@link createLayout}, which check or make what is there. */
   constructor(path: string, signal?: AbortSignal) {
     this.path = path;
+    this.#blobs = join(path, 'blobs');
     this.#signal = signal;
   }
 
@@ -127,7 +129,7 @@ export class Layout {
   /** Where the blob of a digest is, or would be. @throws LayerhookError DIGEST_INVALID */
   blobPath(digest: string): string {
     const { algorithm, hex } = parseDigest(digest);
-    return join(this.path, 'blobs', algorithm, hex);
+    return `${this.#blobs}/${algorithm}/${hex}`;
   }
 
   /** Whether the layout has the blob. @throws LayerhookError DIGEST_INVALID */

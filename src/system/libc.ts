@@ -1,7 +1,11 @@
 // process is the global one: importing node:process opens its streams, which makes pipes non-blocking
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { ByteString } from './bytes.js';
 import { SystemError } from './errno.js';
+
+/** the loader of musl's C library, where it is; ld-musl(8) of Alpine */
+const MUSL = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
 
 const koffi = loadKoffi(createRequire(import.meta.url));
 
@@ -44,10 +48,14 @@ export function libcAsyncFunction<Args extends unknown[]>(
     });
 }
 
-/** Its native part alone, where that is found: what koffi wraps around it, for names it had once, costs half its time. */
+/**
+ * Its native part alone, where that is found: what koffi wraps around it (names that it had once, and a look into node's own
+ * file for its C library) costs more than half of its time.
+ */
 function loadKoffi(require: NodeJS.Require): typeof import('koffi').default {
   try {
-    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${process.arch}`);
+    const binary = existsSync(MUSL) ? '' : `/linux_${process.arch}/koffi.node`;
+    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${process.arch}${binary}`);
   } catch {
     return require('koffi');
   }
