@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { hardlink } from '../../../src/testing/entries.js';
@@ -53,6 +53,35 @@ test.serial('Debian is the tree that the copy driver makes, and runc runs it', a
   t.is(readFileSync(join(here.rootfs('b'), 'ran'), 'utf8'), 'ran\n');
   t.false(existsSync(join(here.rootfs('a'), 'ran')));
 });
+
+test.serial(
+  'layers that what is below has changed are whole to store verify, and known in all details',
+  async (t) => {
+    const { layout } = buildImage(t, [
+      [
+        dir('real', { mode: 0o750, uid: 5 }),
+        symlink('link', 'real'),
+        file('low', 'x'),
+        file('real/low', 'y'),
+      ],
+      [file('real/own', 'own'), hardlink('to own', 'link/own'), hardlink('to low', 'low')],
+      [file('real/new', 'z', { mode: 0o664 }), file('.wh.never'), file('real/.wh.low')],
+      [file('link/through', 'w', { mode: 0o4750 }), dir('other'), file('other/f', 'v', { mode: 0o600 })],
+    ]);
+    const here = place(t);
+    await succeed(t, here.unpack(layout, 'b'));
+    const verify = layerhook(['--log-format=json', 'store', 'verify', '--store', here.store]);
+    t.notRegex(await succeed(t, verify), /damaged/);
+    // what it cannot have overlooked
+    await here.withStore(async (store) => {
+      const layers = await store.list();
+      const directories = layers.map(({ directory }) => directory);
+      t.true(
+        directories.some((path) => statSync(join(path, 'real/own'), { throwIfNoEntry: false })?.nlink === 2),
+      );
+    });
+  },
+);
 
 test.serial('eight unpacks at once extract each layer once', async (t) => {
   const image = bigImage(t);
