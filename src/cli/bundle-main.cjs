@@ -25,9 +25,15 @@ function privateDirectory() {
   return uid === process.geteuid() && (mode & 0o022) === 0 ? `${base}/layerhook` : undefined;
 }
 
-/** What node 22 and later do by themselves. */
+/**
+ * What node 22 and later do by themselves; but here a command has what the same command has left, since there are only
+ * the functions in it that were called.
+ */
 function keepCompiled(directory) {
   const { Script } = require('node:vm');
+  const command = process.argv.slice(2).find((word) => /^[a-z][a-z-]*$/.test(word)) ?? 'none';
+  // installed twice, it is kept twice
+  const place = [...__dirname].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) >>> 0, 0).toString(36);
   const fresh = [];
   // by then it has the functions that were called
   process.once('exit', () => {
@@ -41,7 +47,7 @@ function keepCompiled(directory) {
     }
     const { size, ino, ctimeMs } = fs.statSync(file);
     const label = `${JSON.stringify([process.version, process.arch, file, size, ino, ctimeMs])}\n`;
-    const keep = `${directory}/${file.split('/').slice(-3).join('-')}`;
+    const keep = `${directory}/${place}-${command}-${file.split('/').slice(-3).join('-')}`;
     const cachedData = readLabelled(keep, label);
     const script = new Script(Module.wrap(fs.readFileSync(file, 'utf8').replace(/^#!.*/, '')), {
       filename: file,

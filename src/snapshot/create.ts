@@ -20,6 +20,21 @@ export function createSnapshot(
   parent: string,
   options: SnapshotOptions = {},
 ): Mount[] {
+  return mountsOf(context, kind, createContent(context, kind, key, parent, options));
+}
+
+/**
+ * As {@link createSnapshot}.
+ *
+ * @returns the content of the snapshot, and those below, highest first
+ */
+export function createContent(
+  context: Context,
+  kind: 'active' | 'view',
+  key: string,
+  parent: string,
+  options: SnapshotOptions = {},
+): [content: string, ...lower: string[]] {
   requireText('snapshot key', key);
   return context.db.write((writer) => {
     const below = parent === '' ? [] : parentChain(writer, context.client, parent);
@@ -28,7 +43,7 @@ export function createSnapshot(
     const content = addSnapshot(context, writer, kind, key, parent, options);
     const lower = below.map((snapshot) => snapshot.content);
     context.directories.create(content, lower[0]);
-    return mountsOf(context, kind, [content, ...lower]);
+    return [content, ...lower];
   });
 }
 

@@ -1,7 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs';
+import { isLayerhookError } from '../errors/index.js';
 import { commitActive, flushIfSync, measureActive } from './commit.js';
 import type { Context } from './context.js';
-import { createSnapshot } from './create.js';
+import { createContent } from './create.js';
 import { ownContent } from './find.js';
 import { labelsOfLayer } from './labels.js';
 import type { Unlock } from './lock.js';
@@ -33,12 +34,21 @@ export class Extraction implements LayerExtraction {
     this.#layer = layer;
     this.#unlock = unlock;
     this.key = EXTRACTION_PREFIX + nameOf(layer);
-    // whoever has left it had the lock that is now ours
-    removeIfThere(context, this.key);
-    createSnapshot(context, 'active', this.key, '');
-    const content = context.db.read((reader) => getName(reader, context.client, this.key)!.content);
+    const content = this.#create();
     this.target = context.directories.fs(content);
     this.manifest = context.directories.manifest(content);
+  }
+
+  #create(): string {
+    const create = () => createContent(this.#context, 'active', this.key, '')[0];
+    try {
+      return create();
+    } catch (error) {
+      if (!isLayerhookError(error, 'SNAPSHOT_EXISTS')) throw error;
+      // whoever has left it had the lock that is now ours
+      removeIfThere(this.#context, this.key);
+      return create();
+    }
   }
 
   async commit(options: CommitOptions): Promise<void> {

@@ -4,8 +4,8 @@ import { LayerhookError } from '../errors/index.js';
 import { fromText, showBytes } from '../system/bytes.js';
 import { mountsBelow } from '../system/mountinfo.js';
 import { commitActive, flushIfSync } from './commit.js';
-import { type Context, chainOf, type Named, requireCommitted, requireName } from './context.js';
-import { createSnapshot } from './create.js';
+import { type Context, chainOf, type Named, requireCommitted } from './context.js';
+import { createContent } from './create.js';
 import { EXTRACTION_PREFIX, removeExtraction } from './extraction.js';
 import { requireWhole } from './faults.js';
 import { labelsOfLayer } from './labels.js';
@@ -36,11 +36,11 @@ export class Filling implements LayerFilling {
   async fresh(): Promise<string> {
     await this.discard();
     this.#usage = undefined;
-    const { db, client, directories } = this.#context;
+    const { db, directories } = this.#context;
     const [below] = this.#parent === '' ? [] : db.read((reader) => this.#wholeChain(reader));
     // not on top of the parent: what a killed process leaves must keep nobody from removing that
-    createSnapshot(this.#context, 'active', this.#key, '');
-    this.#target = directories.fs(db.read((reader) => requireName(reader, client, this.#key)).content);
+    const [content] = createContent(this.#context, 'active', this.#key, '');
+    this.#target = directories.fs(content);
     if (below !== undefined) copyRootAttributes(directories.fs(below.content), this.#target);
     return this.#target;
   }
