@@ -115,7 +115,9 @@ class Pump {
     return new Promise((resolve, reject) => {
       const waiting = new Waiting();
       let ended = false;
+      let failed = false;
       const fail = (error: unknown) => {
+        failed = true;
         decoder.destroy();
         reject(error);
       };
@@ -140,7 +142,7 @@ class Pump {
       };
       const takeSome = () => {
         takeUntil(Math.max(waiting.bytes - STEP, 0));
-        if (decoder.errored) return;
+        if (failed) return;
         if (waiting.bytes > 0) setImmediate(takeSome);
         else if (ended) resolve();
       };
