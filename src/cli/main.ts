@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import { commands } from './commands/index.js';
 import { main } from './program.js';
+import { isAllWritten } from './streams.js';
 
 /** Node's exit status when nothing is left to wait for, and the command has not ended. */
 const UNSETTLED = 13;
@@ -13,6 +14,7 @@ process.once('exit', () => {
 // until it ends: node itself sets this only where a module awaits
 process.exitCode = UNSETTLED;
 void main(process.argv, commands).then((status) => {
-  // at once: all has been written, and what node takes down otherwise the kernel takes down sooner
-  process.exit(status);
+  process.exitCode = status;
+  // what node would take down now, the kernel takes down sooner; but a pipe's reader may be slow
+  if (isAllWritten()) process.exit();
 });

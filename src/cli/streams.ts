@@ -15,7 +15,12 @@ export function isTerminal(): boolean {
   );
 }
 
-const made = new Set<string>();
+/** Whether nothing waits for a slow reader of either stream. */
+export function isAllWritten(): boolean {
+  return [...made].every((name) => process[name].writableLength === 0);
+}
+
+const made = new Set<'stdout' | 'stderr'>();
 
 function stream(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];

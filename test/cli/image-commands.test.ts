@@ -30,6 +30,21 @@ test('init, new, tag, list, remove', (t) => {
   t.deepEqual(readdirSync(layout).sort(), ['blobs', 'index.json', 'oci-layout']);
 });
 
+test('a slow reader gets all that is printed, more than a pipe holds', (t) => {
+  const { layout } = buildImage(t, [[]]);
+  const file = join(layout, 'index.json');
+  const index = JSON.parse(readFileSync(file, 'utf8'));
+  const tags = Array.from({ length: 4000 }, (_, at) => `tag-${at}-`.padEnd(64, 'x'));
+  index.manifests = tags.map((tag) => ({
+    ...index.manifests[0],
+    annotations: { 'org.opencontainers.image.ref.name': tag },
+  }));
+  writeFileSync(file, JSON.stringify(index));
+  const command = '"$0" "$1" list --layout "$2" | { sleep 1; cat; }';
+  const args = ['-c', command, process.execPath, mainFile, layout];
+  t.is(execFileSync('sh', args, { encoding: 'utf8' }), `${tags.join('\n')}\n`);
+});
+
 test('new stamps SOURCE_DATE_EPOCH', (t) => {
   const layout = join(tmpdir(t), 'layout');
   layerhook('init', '--layout', layout);
