@@ -54,7 +54,8 @@ const shippedDrivers = replaced('src/engine/shipped-drivers.ts', () => {
     (name) => `'${name}': () => import('../../drivers/${name}/index.js')`,
   );
   return `const drivers: Record<string, () => Promise<object>> = { ${rows.join(', ')} };
-    export const shippedDriver = (name: string) => (Object.hasOwn(drivers, name) ? drivers[name]() : undefined);`;
+    export const isShippedDriver = (name: string) => Object.hasOwn(drivers, name);
+    export const shippedDriver = (name: string) => drivers[name]();`;
 });
 
 /**

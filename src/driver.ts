@@ -1,9 +1,11 @@
 /** `layerhook/driver`: what a driver needs at every call, without loading what unpacks and repacks. */
 
 export * from './engine/points.js';
+export { writeFileAtomic } from './engine/write-file.js';
 export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';
 export { chainIDs } from './image/chain.js';
+export { readSmallFile } from './image/layout-files.js';
 export type * from './image/types.js';
 export { isHostXattr } from './layer/generate/xattrs.js';
 export type * from './layer/types.js';

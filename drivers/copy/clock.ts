@@ -29,7 +29,9 @@ export async function nextTick(directory: string): Promise<FileTime> {
 
 function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
   const path = `${directory}/layerhook.clock`;
-  const fd = openSync(path, 'w', 0o600);
+  // in a bundle of another user it may be a link to any file
+  rmSync(path, { force: true });
+  const fd = openSync(path, 'wx', 0o600);
   const close = () => {
     closeSync(fd);
     rmSync(path, { force: true });

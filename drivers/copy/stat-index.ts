@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type StatTable, statWord, statWords } from 'layerhook/driver';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readSmallFile, type StatTable, statWord, statWords } from 'layerhook/driver';
 
 /** What stat said of every file of a rootfs when it was as an image has it. */
 export interface StatIndex extends StatTable {
@@ -44,7 +44,9 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
   ];
   const temporary = `${file}.tmp`;
   try {
-    writeFileSync(temporary, Buffer.concat([...parts, digest(parts)]), { mode: 0o600 });
+    // in a bundle of another user it may be a link to any file
+    rmSync(temporary, { force: true });
+    writeFileSync(temporary, Buffer.concat([...parts, digest(parts)]), { mode: 0o600, flag: 'wx' });
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -52,14 +54,18 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
   }
 }
 
+/** Bytes; an index takes some 200 bytes a file. */
+const maxBytes = 2 ** 31 - 1;
+
 /** Reads an index; undefined if there is none, or none that is whole. */
 export function readStatIndex(file: string): StatIndex | undefined {
-  let bytes: Buffer;
+  let bytes: Buffer | undefined;
   try {
-    bytes = readFileSync(file);
+    bytes = readSmallFile(file, maxBytes);
   } catch {
     return undefined;
   }
+  if (bytes === undefined) return undefined;
   const content = bytes.subarray(0, Math.max(0, bytes.length - digestSize));
   if (!content.toString('latin1', 0, magic.length).startsWith(magic)) return undefined;
   if (!digest([content]).equals(bytes.subarray(content.length))) return undefined;

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
+import { LayerhookError, readSmallFile, writeFileAtomic } from 'layerhook/driver';
 
 /** What a bundle of this driver says of itself, beside its rootfs (`layerhook.overlay`). */
 export interface OverlayBundle {
@@ -18,6 +17,8 @@ interface Stored {
   next?: { key: string; manifest: string };
 }
 
+const maxBytes = 4 << 20;
+
 /** A key for a snapshot of a bundle. @param bundle its path */
 export function newKey(bundle: string): string {
   return `bundle:${bundle}#${randomBytes(6).toString('hex')}`;
@@ -25,9 +26,7 @@ export function newKey(bundle: string): string {
 
 /** @param rootfs the bundle's root filesystem, also while it is in the staging directory */
 export function writeBundle(rootfs: string, stored: Stored): void {
-  const temporary = `${fileOf(rootfs)}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(stored)}\n`);
-  renameSync(temporary, fileOf(rootfs));
+  writeFileAtomic(fileOf(rootfs), `${JSON.stringify(stored)}\n`);
 }
 
 /**
@@ -35,15 +34,10 @@ export function writeBundle(rootfs: string, stored: Stored): void {
  * @throws LayerhookError BUNDLE_INVALID
  */
 export function readBundle(rootfs: string): OverlayBundle | null {
-  let text: string;
-  try {
-    text = readFileSync(fileOf(rootfs), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  const { key, next } = parse(text) ?? {};
-  if (typeof key !== 'string') {
+  const text = readSmallFile(fileOf(rootfs), maxBytes);
+  if (text === undefined) return null;
+  const { key, next } = parse(text.toString()) ?? {};
+  if (typeof key !== 'string' || (next !== undefined && typeof next?.key !== 'string')) {
     const reason = 'layerhook.overlay names no snapshot';
     throw new LayerhookError('BUNDLE_INVALID', { path: dirname(rootfs), reason });
   }
@@ -54,7 +48,7 @@ export function readBundle(rootfs: string): OverlayBundle | null {
 /** Digest of the manifest of the image that the bundle is of; undefined while it is unpacked. */
 function manifestOf(rootfs: string): string | undefined {
   try {
-    const meta = JSON.parse(readFileSync(join(dirname(rootfs), 'umoci.json'), 'utf8'));
+    const meta = JSON.parse(String(readSmallFile(join(dirname(rootfs), 'umoci.json'), maxBytes)));
     return meta.from_descriptor_path.descriptor_walk.at(-1).digest;
   } catch {
     return undefined;

@@ -42,6 +42,16 @@ export const storeFlag = {
   },
 } as const satisfies OptionSpecs;
 
+/** Of commands on an existing bundle. */
+export const bundleDriverFlag = {
+  driver: {
+    value: 'NAME',
+    extension: true,
+    describe:
+      'storage driver, shipped or a module (default: that of the bundle, if shipped or in hooks.toml)',
+  },
+} as const satisfies OptionSpecs;
+
 export const mapFlags = {
   'uid-map': {
     value: 'CONTAINER:HOST:SIZE',

@@ -1,6 +1,12 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
+/** What lets others change a file, and how it would be right. */
+export interface Distrust {
+  reason: string;
+  expected: string;
+}
+
 /**
  * Whether only root and this user can change what `path` leads to: the file, each directory above it, and each
  * symlink on the way. What others may write, they could make this user run.
@@ -8,7 +14,7 @@ import { dirname, join, resolve } from 'node:path';
  * @param path absolute, existing
  * @returns undefined, or what is wrong and how it would be right
  */
-export function findDistrust(path: string): { reason: string; expected: string } | undefined {
+export function findDistrust(path: string): Distrust | undefined {
   let links = 0;
   let found = check('/');
   let at = '/';
@@ -28,8 +34,18 @@ export function findDistrust(path: string): { reason: string; expected: string }
   return found;
 }
 
-function check(path: string): { reason: string; expected: string } | undefined {
-  const stat = lstatSync(path);
+function check(path: string): Distrust | undefined {
+  return distrustOf(path, lstatSync(path));
+}
+
+/**
+ * Checks that only root and this user may write a file. Replacing it takes a right to the directory above, which is not
+ * looked at.
+ *
+ * @param stat of `path`
+ * @returns undefined, or what is wrong and how it would be right
+ */
+export function distrustOf(path: string, stat: Stats): Distrust | undefined {
   if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) {
     return {
       reason: `${path} belongs to another user (uid ${stat.uid})`,

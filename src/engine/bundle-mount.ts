@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { type BundleMeta, readBundleMeta } from './bundle.js';
+import { type BundleMeta, readBundleMeta, refuseLinkedRootfs } from './bundle.js';
 import { closeOperation, type Operation, type OperationOptions, openOperation } from './operation.js';
 import type { BundleContext } from './points.js';
 
@@ -19,11 +19,13 @@ export interface BundleMountResult {
  * Makes the rootfs of a bundle usable again, for instance after a reboot: `bundle.ociv1.mount` is asked of its hooks and of
  * the driver that it was unpacked with. It is no error if it is usable already.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, and what the hooks throw
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, and what the hooks throw
  */
 export async function mountBundle(options: BundleOptions): Promise<BundleMountResult> {
   const bundle = resolve(options.bundle);
-  return withBundle(options, readBundleMeta(bundle), async ({ dispatcher }, context) => {
+  const meta = readBundleMeta(bundle);
+  refuseLinkedRootfs(bundle, meta.distrust);
+  return withBundle(options, meta, async ({ dispatcher }, context) => {
     const { handled } = await dispatcher.first('bundle.ociv1.mount', context);
     return { bundle, handled };
   });
@@ -32,7 +34,7 @@ export async function mountBundle(options: BundleOptions): Promise<BundleMountRe
 /**
  * Takes the mounts of a bundle away and keeps all that is in it: `bundle.ociv1.umount`. It is no error if there are none.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_BUSY (a container runs in it, or something else is mounted
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something else is mounted
  *   below it), and what the hooks throw
  */
 export async function unmountBundle(options: BundleOptions): Promise<BundleMountResult> {
@@ -45,14 +47,19 @@ export async function unmountBundle(options: BundleOptions): Promise<BundleMount
   });
 }
 
-/** Calls `work` with an operation of the bundle's driver, and the context of the points of bundles. */
+/**
+ * Calls `work` with an operation of the bundle's driver, and the context of the points of bundles.
+ *
+ * @param onlyDriver as for {@link openOperation}
+ */
 export async function withBundle<T>(
   options: BundleOptions,
-  { driver, map }: Pick<BundleMeta, 'driver' | 'map'>,
+  { map, driver, distrust }: Omit<BundleMeta, 'from'>,
   work: (operation: Operation, context: BundleContext) => Promise<T>,
+  { onlyDriver = false } = {},
 ): Promise<T> {
-  const operation = await openOperation(options, { recorded: driver });
   const bundle = resolve(options.bundle);
+  const operation = await openOperation(options, { recorded: { bundle, driver, distrust }, onlyDriver });
   const { log, stop } = operation;
   try {
     return await work(operation, { bundle, rootfs: join(bundle, 'rootfs'), map, signal: stop.signal, log });

@@ -37,7 +37,7 @@ export interface RemoveBundleResult {
  * Removes a bundle: `bundle.ociv1.remove` is asked of all its hooks and of the driver that it was unpacked with, then the
  * directory loses its name at once, and is deleted. Nothing beyond a mount point is ever deleted.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_BUSY (a container runs in it, or something is mounted in it),
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something is mounted in it),
  *   and what the hooks throw
  */
 export async function removeBundle(options: RemoveBundleOptions): Promise<RemoveBundleResult> {
@@ -84,7 +84,7 @@ async function forgetMissing(bundle: string, options: BundleOptions): Promise<bo
 
 const noDriver: Driver = { name: 'none', hooks: {} };
 /** what a bundle is taken for that does not say */
-const unknown = { map: unmapped, driver: copyDriver };
+const unknown = { map: unmapped, driver: copyDriver, distrust: null };
 
 /** @returns null, with `force`, for a bundle that cannot be understood; what is no bundle is never removed */
 function readMeta(bundle: string, force: boolean, log: Logger): BundleMeta | null {
@@ -98,9 +98,12 @@ function readMeta(bundle: string, force: boolean, log: Logger): BundleMeta | nul
 }
 
 async function callHooks(options: BundleOptions & { log: Logger }, meta: BundleMeta | null, force: boolean) {
-  const call = (more: Partial<BundleOptions>) =>
-    withBundle({ ...options, ...more }, meta ?? unknown, ({ dispatcher }, context) =>
-      dispatcher.every('bundle.ociv1.remove', context),
+  const call = (more: Partial<BundleOptions>, onlyDriver = false) =>
+    withBundle(
+      { ...options, ...more },
+      meta ?? unknown,
+      ({ dispatcher }, context) => dispatcher.every('bundle.ociv1.remove', context),
+      { onlyDriver },
     );
   const goOn = (error: Error) => {
     if (!force || isLayerhookError(error, 'ABORTED')) throw error;
@@ -110,9 +113,9 @@ async function callHooks(options: BundleOptions & { log: Logger }, meta: BundleM
     await call(meta === null ? { driver: noDriver } : {});
   } catch (error) {
     goOn(error as Error);
-    const isGone = isLayerhookError(error, 'DRIVER_NOT_FOUND');
+    const isGone = isLayerhookError(error, 'DRIVER_NOT_FOUND') || isLayerhookError(error, 'BUNDLE_DRIVER');
     // whoever has not been asked yet
-    await call(isGone ? { driver: noDriver } : { hooks: {}, hooksFile: null }).catch(goOn);
+    await (isGone ? call({ driver: noDriver }) : call({}, true)).catch(goOn);
   }
 }
 

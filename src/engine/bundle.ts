@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync, type Stats, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type Distrust, distrustOf } from '../config/trust.js';
 import type { DriverChoice } from '../config/types.js';
 import { errorCode } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
@@ -14,7 +15,10 @@ export interface BundleMeta {
   /** from index.json to the manifest; umoci's `descriptor_walk` */
   from: [Descriptor, ...Descriptor[]];
   map: MapOptions;
+  /** what layerhook.json says, unchecked: choose-driver.ts decides what of it counts */
   driver: DriverChoice;
+  /** why others may have written `driver`, or null if only root and this user can have */
+  distrust: Distrust | null;
 }
 
 /** The default, and what a bundle made by umoci is taken for. */
@@ -30,7 +34,7 @@ export function manifestPath(bundle: string, digest: string): string {
 }
 
 /** Writes umoci.json (last: it says that the bundle is whole) and layerhook.json. */
-export function writeBundleMeta(bundle: string, meta: BundleMeta): void {
+export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust'>): void {
   writeFileAtomic(
     join(bundle, 'layerhook.json'),
     `${JSON.stringify({ version: layerhookVersion, driver: meta.driver })}\n`,
@@ -65,7 +69,21 @@ export function readBundleMeta(bundle: string): BundleMeta {
   for (const descriptor of walk) requireDescriptor(path, descriptor);
   const map = readMap(umoci.map_options ?? {});
   if (map === undefined) throw invalid(path, 'umoci.json has id maps that are none');
-  return { from: walk as BundleMeta['from'], map, driver: readDriver(path) };
+  return { from: walk as BundleMeta['from'], map, ...readDriver(path) };
+}
+
+/**
+ * Refuses a rootfs that another user has made a symlink: it may lead to any directory of the host.
+ *
+ * @param distrust as {@link readBundleMeta} gives it
+ * @throws LayerhookError BUNDLE_INVALID
+ */
+export function refuseLinkedRootfs(bundle: string, distrust: Distrust | null): void {
+  const rootfs = join(bundle, 'rootfs');
+  const stat = lstatSync(rootfs, { throwIfNoEntry: false });
+  if (!stat?.isSymbolicLink()) return;
+  const found = distrust ?? distrustOf(rootfs, stat);
+  if (found) throw invalid(bundle, `rootfs is a symlink that others may have made: ${found.reason}`);
 }
 
 function requireDescriptor(path: string, value: unknown): void {
@@ -93,9 +111,16 @@ function areRanges(value: unknown): value is IdRange[] {
   return Array.isArray(value) && value.every(isRange);
 }
 
-function readDriver(path: string): DriverChoice {
-  const own = readJson(path, 'layerhook.json');
-  if (!own) return copyDriver;
+function readDriver(path: string): Pick<BundleMeta, 'driver' | 'distrust'> {
+  const name = 'layerhook.json';
+  let distrust = distrustOf(path, statSync(path));
+  const own = readJson(path, name, (stat) => {
+    distrust ??= distrustOf(join(path, name), stat);
+  });
+  return { driver: own ? driverIn(path, own) : copyDriver, distrust: distrust ?? null };
+}
+
+function driverIn(path: string, own: Record<string, unknown>): DriverChoice {
   const driver = own.driver as Partial<DriverChoice> | null | undefined;
   if (own.version !== layerhookVersion)
     throw invalid(path, `layerhook.json has version ${own.version}, not 1`);
@@ -106,8 +131,12 @@ function readDriver(path: string): DriverChoice {
   return { name, options };
 }
 
-function readJson(bundle: string, name: string): Record<string, unknown> | undefined {
-  const bytes = readBytes(bundle, name);
+function readJson(
+  bundle: string,
+  name: string,
+  onOpen?: (stat: Stats) => void,
+): Record<string, unknown> | undefined {
+  const bytes = readBytes(bundle, name, onOpen);
   if (bytes === undefined && existsSync(join(bundle, name))) throw invalid(bundle, `${name} is no file`);
   if (bytes === undefined) return undefined;
   try {
@@ -123,9 +152,9 @@ function readJson(bundle: string, name: string): Record<string, unknown> | undef
   throw invalid(bundle, `${name} is no JSON object`);
 }
 
-function readBytes(bundle: string, name: string): Buffer | undefined {
+function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void): Buffer | undefined {
   try {
-    return readSmallFile(join(bundle, name), MAX_BYTES);
+    return readSmallFile(join(bundle, name), MAX_BYTES, onOpen);
   } catch (error) {
     if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
     throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);

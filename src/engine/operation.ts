@@ -1,8 +1,7 @@
-import { chooseStore } from '../config/store.js';
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
 import { type Logger, silentLogger } from '../log.js';
-import { copyDriver } from './bundle.js';
+import { chooseDriver, type RecordedDriver } from './choose-driver.js';
 import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
 import { loadDriver } from './driver.js';
 import { linkedController } from './linked-controller.js';
@@ -45,23 +44,27 @@ export const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless
 /**
  * Reads the configuration and gathers the hooks: functions first, then hooks.toml, then the driver's.
  *
- * @param recorded the driver that an existing bundle was made with; it counts unless the caller names another
+ * @param recorded what an existing bundle says of its driver; choose-driver.ts decides how much of it counts
+ * @param onlyDriver leave out all other hooks, and go on without a hooks.toml that cannot be used
  * @param stop the operation's own, if it is linked to the caller's signal already
  */
 export async function openOperation(
   options: OperationOptions,
   {
     recorded,
+    onlyDriver = false,
     stop = linkedController(options.signal),
-  }: { recorded?: DriverChoice; stop?: AbortController } = {},
+  }: { recorded?: RecordedDriver; onlyDriver?: boolean; stop?: AbortController } = {},
 ): Promise<Operation> {
   const log = options.log ?? silentLogger;
-  const config = await configOf(options.hooksFile);
-  const { driver, choice } = await driverOf(options, config, recorded ?? config?.driver ?? copyDriver);
-  const others: HookSource[] = [
-    ...(options.hooks ? [{ owner: 'function', hooks: options.hooks }] : []),
-    ...(config?.sources ?? []),
-  ];
+  const config = await configOf(options.hooksFile).catch((error: Error) => {
+    if (onlyDriver) return null;
+    throw error;
+  });
+  const { driver, choice } = await driverOf(options, config, recorded);
+  const others: HookSource[] = onlyDriver
+    ? []
+    : [...(options.hooks ? [{ owner: 'function', hooks: options.hooks }] : []), ...(config?.sources ?? [])];
   const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks, ownErrors: true }];
   return {
     driver,
@@ -73,6 +76,18 @@ export async function openOperation(
     onProgress: options.onProgress ?? (() => {}),
     onlyDriver: (point) => !others.some(({ hooks }) => hooks[point]),
   };
+}
+
+/**
+ * The driver that an operation on an existing bundle would use, without loading it.
+ *
+ * @throws LayerhookError BUNDLE_DRIVER, and as for reading hooks.toml
+ */
+export async function driverChoiceOf(
+  options: Pick<OperationOptions, 'driver' | 'driverOptions' | 'store' | 'hooksFile'>,
+  recorded: RecordedDriver,
+): Promise<DriverChoice> {
+  return chooseDriver({ options, config: await configOf(options.hooksFile) }, recorded);
 }
 
 /** To be called when no hook runs any more. */
@@ -92,23 +107,12 @@ async function configOf(file: string | null | undefined): Promise<LoadedConfig |
 }
 
 async function driverOf(
-  { driver, driverOptions, store }: OperationOptions,
+  options: OperationOptions,
   config: LoadedConfig | null,
-  fallback: DriverChoice,
+  recorded: RecordedDriver | undefined,
 ): Promise<{ driver: Driver; choice: DriverChoice }> {
+  const { driver } = options;
   if (typeof driver === 'object') return { driver, choice: { name: driver.name, options: {} } };
-  const { name, options } = driver === undefined ? fallback : { name: driver, options: driverOptions ?? {} };
-  const choice = { name, options: withStore(options, store, config) };
+  const choice = chooseDriver({ options, config }, recorded);
   return { driver: await loadDriver(choice), choice };
-}
-
-/** A store that the caller names counts before that of a bundle that there is; any other does not. */
-function withStore(
-  options: DriverChoice['options'],
-  store: string | undefined,
-  config: LoadedConfig | null,
-): DriverChoice['options'] {
-  if (store === undefined && options.store !== undefined) return options;
-  const { root, durability } = chooseStore({ store, config, env: process.env });
-  return { ...(durability && { durability }), ...options, store: root };
 }

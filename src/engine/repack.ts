@@ -7,7 +7,7 @@ import { loadImage } from '../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
 import type { WrittenLayer } from '../layer/generate/write-layer.js';
 import type { Change, Compression } from '../layer/types.js';
-import { type BundleMeta, manifestPath, readBundleMeta } from './bundle.js';
+import { type BundleMeta, manifestPath, readBundleMeta, refuseLinkedRootfs } from './bundle.js';
 import { listChanges } from './changes.js';
 import { imageContext } from './contexts.js';
 import { filterChanges } from './filter-changes.js';
@@ -62,7 +62,8 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   const { path, tag } = parseImageReference(options.image);
   const bundle = resolve(options.bundle);
   const meta = readBundleMeta(bundle);
-  const operation = await openOperation(options, { recorded: meta.driver });
+  refuseLinkedRootfs(bundle, meta.distrust);
+  const operation = await openOperation(options, { recorded: { bundle, ...meta } });
   const layout = openLayout(path, { signal: operation.stop.signal });
   try {
     const image = loadImage(layout, tag, meta.from);

@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 
-/** Imports a driver that ships with layerhook; undefined if there is none of that name. bundle.js has its own. */
-export function shippedDriver(name: string): Promise<{ default?: unknown }> | undefined {
-  const file = new URL(`../../drivers/${name}/index.js`, import.meta.url);
-  return existsSync(file) ? import(file.href) : undefined;
+/** True if layerhook ships a driver of this name. bundle.js has its own list. */
+export function isShippedDriver(name: string): boolean {
+  return existsSync(fileOf(name));
+}
+
+/** Imports a driver that ships with layerhook. */
+export function shippedDriver(name: string): Promise<{ default?: unknown }> {
+  return import(fileOf(name).href);
+}
+
+function fileOf(name: string): URL {
+  return new URL(`../../drivers/${name}/index.js`, import.meta.url);
 }

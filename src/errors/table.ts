@@ -50,6 +50,11 @@ export const errorTable = {
     exit: 1,
   },
   BUNDLE_BUSY: { message: 'bundle {path} is in use: {reason}', hint: '{expected}', exit: 1 },
+  BUNDLE_DRIVER: {
+    message: 'bundle {path} names the driver {name}, which is not used: {reason}',
+    hint: '{expected}',
+    exit: 1,
+  },
   BUNDLE_EXISTS: {
     message: 'bundle {path} already has a {what}',
     hint: 'name a bundle directory that does not exist, or remove it first',

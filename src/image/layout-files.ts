@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readSync,
+  type Stats,
   statSync,
 } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -15,17 +16,23 @@ import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 
 /**
- * A small regular file of a layout, whole.
+ * A small regular file of a layout or bundle, whole. Anything else that is there is not waited for.
  *
+ * @param onOpen gets the stat of the file that is read
  * @returns undefined if there is none
  * @throws LayerhookError LIMIT_EXCEEDED, SYSTEM
  */
-export function readSmallFile(path: string, maxBytes: number): Buffer | undefined {
+export function readSmallFile(
+  path: string,
+  maxBytes: number,
+  onOpen?: (stat: Stats) => void,
+): Buffer | undefined {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = fstatSync(fd);
     if (!stat.isFile()) return undefined;
+    onOpen?.(stat);
     if (stat.size > maxBytes)
       throw new LayerhookError('LIMIT_EXCEEDED', { what: path, limit: `${maxBytes} bytes` });
     const bytes = Buffer.allocUnsafe(stat.size);

@@ -135,13 +135,29 @@ test('force removes a bundle whose driver is gone, and calls the hooks that are 
   const { dir, bundle, content } = await unpacked(t);
   let called = 0;
   const hooks = { 'bundle.ociv1.remove': () => void called++ };
-  const error = await t.throwsAsync(removeBundle({ bundle, hooks, ...config }));
+  const gone = { bundle, driver: './test-driver.js', hooks, ...config };
+  const error = await t.throwsAsync(removeBundle(gone));
   t.true(isLayerhookError(error, 'DRIVER_NOT_FOUND'), String(error));
   const warnings: string[] = [];
   const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
-  await removeBundle({ bundle, hooks, force: true, log, ...config });
+  await removeBundle({ ...gone, force: true, log });
   t.is(called, 1);
-  t.regex(warnings.join('\n'), /^no driver \.\/test-driver\.js.*going on$/);
+  t.regex(warnings.join('\n'), /^no driver \S*\/test-driver\.js.*going on$/);
+  t.deepEqual(readdirSync(join(dir, 'bundles')), []);
+  t.deepEqual(readdirSync(content), ['file']);
+});
+
+test('force removes a bundle whose driver nobody names, and calls the hooks that are there', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, bundle, content } = await unpacked(t);
+  let called = 0;
+  const hooks = { 'bundle.ociv1.remove': () => void called++ };
+  const error = await t.throwsAsync(removeBundle({ bundle, hooks, ...config }));
+  t.true(isLayerhookError(error, 'BUNDLE_DRIVER'), String(error));
+  t.regex(error!.message, /names the driver \.\/test-driver\.js, which is not used: neither/);
+  t.is(called, 0);
+  await removeBundle({ bundle, hooks, force: true, ...config });
+  t.is(called, 1);
   t.deepEqual(readdirSync(join(dir, 'bundles')), []);
   t.deepEqual(readdirSync(content), ['file']);
 });

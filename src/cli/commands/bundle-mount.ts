@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.js';
 import { eachBundle } from '../each-bundle.js';
-import { storeFlag } from '../flags.js';
+import { bundleDriverFlag, storeFlag } from '../flags.js';
 
 export default defineCommand({
   usage: 'BUNDLE... | --all',
@@ -10,14 +10,15 @@ bundles of the copy driver have nothing to mount. Where one cannot be mounted, t
 others are, and the exit status is 1.`,
   options: {
     all: { describe: 'every bundle that bundle ls shows as unmounted' },
+    ...bundleDriverFlag,
     ...storeFlag,
   },
-  async run(bundles, { all, store }, context) {
+  async run(bundles, { all, driver, store }, context) {
     const { log, signal, hooksFile } = context;
     const { mountBundle } = await import('../../engine/bundle-mount.js');
     const choice = { bundles, all: all ? { state: 'unmounted' as const, store } : undefined };
     return eachBundle(choice, { command: 'layerhook bundle mount', context }, async (bundle) => {
-      const { handled } = await mountBundle({ bundle, store, hooksFile, log, signal });
+      const { handled } = await mountBundle({ bundle, driver, store, hooksFile, log, signal });
       log.info(handled ? `mounted ${bundle}` : `${bundle} has nothing to mount`);
     });
   },

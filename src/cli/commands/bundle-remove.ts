@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.js';
 import { eachBundle } from '../each-bundle.js';
-import { storeFlag } from '../flags.js';
+import { bundleDriverFlag, storeFlag } from '../flags.js';
 
 export default defineCommand({
   usage: '[--force] BUNDLE...',
@@ -14,13 +14,14 @@ mounted, stays as it is.`,
       describe:
         'go on if the driver, its store or a hook fails; if the directory is gone, remove what is left of it',
     },
+    ...bundleDriverFlag,
     ...storeFlag,
   },
-  async run(bundles, { force, store }, context) {
+  async run(bundles, { force, driver, store }, context) {
     const { log, signal, hooksFile } = context;
     const { removeBundle } = await import('../../engine/bundle-remove.js');
     return eachBundle({ bundles }, { command: 'layerhook bundle rm', context }, async (bundle) => {
-      const { removed } = await removeBundle({ bundle, force, store, hooksFile, log, signal });
+      const { removed } = await removeBundle({ bundle, force, driver, store, hooksFile, log, signal });
       log.info(removed ? `removed ${bundle}` : `there was no bundle at ${bundle}`);
     });
   },

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Dispatcher } from '../../engine/dispatch.js';
 import type { PointName } from '../../engine/points.js';
 import type { Change } from '../../layer/types.js';
@@ -37,7 +38,7 @@ come from --context.`,
     const meta = metaByHand(name, options);
     const operation = await openOperation(
       { driver: options.driver, hooksFile, log, signal },
-      meta && { recorded: meta.driver },
+      meta && { recorded: { bundle: resolve(options.bundle!), ...meta } },
     );
     const { context, dispose } = contextByHand(name, options, meta, operation);
     try {

@@ -1,11 +1,15 @@
-import { defineCommand } from '../command.js';
+import { resolve } from 'node:path';
+import type { OperationOptions } from '../../engine/operation.js';
+import { type CommandContext, defineCommand } from '../command.js';
 import {
+  bundleDriverFlag,
   compressFlag,
   historyFlags,
   imageFlag,
   readCompress,
   readHistory,
   readSourceDateEpoch,
+  storeFlag,
 } from '../flags.js';
 
 const command = 'layerhook repack';
@@ -27,11 +31,8 @@ layer is newer than it.`,
     ...historyFlags,
     ...compressFlag,
     ...imageFlag,
-    driver: {
-      value: 'NAME',
-      extension: true,
-      describe: 'storage driver, shipped or a module (default: that of the bundle)',
-    },
+    ...bundleDriverFlag,
+    ...storeFlag,
   },
   async run([bundle], options, { persona, signal, log, onProgress, hooksFile }) {
     const compress = readCompress(options);
@@ -49,6 +50,7 @@ layer is newer than it.`,
       refreshBundle: options['refresh-bundle'],
       sourceDateEpoch,
       driver: options.driver,
+      store: options.store,
       hooksFile,
       signal,
       log,
@@ -60,11 +62,23 @@ layer is newer than it.`,
       layer: result.layer?.digest ?? 'none',
     });
     if (options['refresh-bundle'] && result.layer !== null) {
-      const { readBundleMeta } = await import('../../engine/bundle.js');
-      const { store } = readBundleMeta(bundle!).driver.options;
-      const { syncLater } = await import('../sync-later.js');
-      if (typeof store === 'string')
-        await syncLater({ store }, { hooksFile }).catch((error: Error) => log.debug(error.message));
+      const { driver, store } = options;
+      await syncStoreOf(bundle!, { driver, store, hooksFile }).catch((error: Error) =>
+        log.debug(error.message),
+      );
     }
   },
 });
+
+/** Lets the new layer reach the disk after this command has ended. */
+async function syncStoreOf(
+  bundle: string,
+  options: Pick<OperationOptions, 'driver' | 'store'> & Pick<CommandContext, 'hooksFile'>,
+): Promise<void> {
+  const { readBundleMeta } = await import('../../engine/bundle.js');
+  const { driverChoiceOf } = await import('../../engine/operation.js');
+  const { syncLater } = await import('../sync-later.js');
+  const recorded = { bundle: resolve(bundle), ...readBundleMeta(bundle) };
+  const { store } = (await driverChoiceOf(options, recorded)).options;
+  if (typeof store === 'string') await syncLater({ store }, options);
+}
