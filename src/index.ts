@@ -7,6 +7,7 @@ export { type BundleEntry, listBundles } from './engine/bundle-list.js';
 export {
   type BundleMountResult,
   type BundleOptions,
+  type MountBundleOptions,
   mountBundle,
   unmountBundle,
 } from './engine/bundle-mount.js';

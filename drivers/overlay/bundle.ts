@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LayerhookError, readSmallFile, writeFileAtomic } from 'layerhook/driver';
 
@@ -35,11 +36,12 @@ export function writeBundle(rootfs: string, stored: Stored): void {
  */
 export function readBundle(rootfs: string): OverlayBundle | null {
   const text = readSmallFile(fileOf(rootfs), maxBytes);
+  if (text === undefined && existsSync(fileOf(rootfs)))
+    throw invalid(rootfs, 'layerhook.overlay is not a file');
   if (text === undefined) return null;
   const { key, next } = parse(text.toString()) ?? {};
   if (typeof key !== 'string' || (next !== undefined && typeof next?.key !== 'string')) {
-    const reason = 'layerhook.overlay names no snapshot';
-    throw new LayerhookError('BUNDLE_INVALID', { path: dirname(rootfs), reason });
+    throw invalid(rootfs, 'layerhook.overlay names no snapshot');
   }
   if (next === undefined) return { key };
   return next.manifest === manifestOf(rootfs) ? { key: next.key, other: key } : { key, other: next.key };
@@ -61,6 +63,10 @@ function parse(text: string): Partial<Stored> | null {
   } catch {
     return null;
   }
+}
+
+function invalid(rootfs: string, reason: string): LayerhookError {
+  return new LayerhookError('BUNDLE_INVALID', { path: dirname(rootfs), reason });
 }
 
 function fileOf(rootfs: string): string {

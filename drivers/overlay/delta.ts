@@ -1,6 +1,7 @@
 import { type Change, type Declined, type DeltaContext, declined } from 'layerhook/driver';
 import { readBundle } from './bundle.js';
 import type { OverlayFormat } from './marks.js';
+import { requireOwner } from './owner.js';
 import type { DriverStore } from './store.js';
 import { upperdirChanges } from './upperdir.js';
 import { requireUnused } from './used.js';
@@ -18,6 +19,7 @@ export async function listDelta(store: DriverStore, context: DeltaContext): Prom
   const { rootfs, maskPaths, refresh, signal, log } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
+  await requireOwner(await store.open(), context, bundle.key);
   if (refresh) requireUnused(rootfs);
   const { changes } = upperdirChanges({ ...(await directoriesOf(store, bundle.key)), maskPaths, signal });
   log.debug('compared the upperdir with the layers below', { changes: changes.length });

@@ -1,23 +1,24 @@
-import { type BundleContext, type Declined, declined, isLayerhookError } from 'layerhook/driver';
+import { type BundleContext, type Declined, declined, type MountContext } from 'layerhook/driver';
 import { type LayerStore, mountAll, unmountAll } from 'layerhook/snapshot';
 import { readBundle, writeBundle } from './bundle.js';
+import { claim, removeOwn, requireOwner } from './owner.js';
 import type { DriverStore } from './store.js';
 
 /** Mounts the rootfs of a bundle, if it is not; with a refresh behind it, what the bundle had before goes. */
-export async function mountBundle(
-  driverStore: DriverStore,
-  { rootfs, log }: BundleContext,
-): Promise<void | Declined> {
+export async function mountBundle(driverStore: DriverStore, context: MountContext): Promise<void | Declined> {
+  const { rootfs, log } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
   const store = await driverStore.open();
+  if (context.claim) await claim(store, context, bundle.key);
+  await requireOwner(store, context, bundle.key);
   const doubted = await store.untrusted(bundle.key);
   if (doubted.length > 0) {
     const { proveLayers } = await import('./prove.js');
     await proveLayers(store, doubted, log);
   }
   await mountAll(await store.mounts(bundle.key), rootfs, { support: driverStore.support() });
-  if (bundle.other !== undefined) await forget(store, rootfs, { key: bundle.key, other: bundle.other });
+  if (bundle.other !== undefined) await forget(store, context, { key: bundle.key, other: bundle.other });
 }
 
 /** Takes the mount of a bundle away. */
@@ -26,30 +27,26 @@ export async function unmountBundle({ rootfs }: BundleContext): Promise<void | D
   await unmountAll(rootfs);
 }
 
-/** Takes a bundle's mount and snapshot away, also if it was never finished. */
-export async function removeBundle(driverStore: DriverStore, { rootfs }: BundleContext): Promise<void> {
+/** Takes a bundle's mount and snapshot away, also if it was never finished. A copy has no snapshot of its own. */
+export async function removeBundle(driverStore: DriverStore, context: BundleContext): Promise<void> {
+  const { rootfs, log } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return;
   await unmountAll(rootfs, { detach: true });
   const store = await driverStore.open();
-  await removeIfThere(store, bundle.key);
-  if (bundle.other !== undefined) await removeIfThere(store, bundle.other);
+  const { key, other } = bundle;
+  const owner = await removeOwn(store, context, key);
+  if (owner !== undefined)
+    log.warn(`${context.bundle} is a copy: its changes in the store stay for ${owner}`);
+  if (other !== undefined) await removeOwn(store, context, other);
 }
 
 /** Forgets the snapshot that is not the bundle's. */
 export async function forget(
   store: LayerStore,
-  rootfs: string,
+  context: Pick<BundleContext, 'bundle' | 'rootfs'>,
   { key, other }: { key: string; other: string },
 ): Promise<void> {
-  await removeIfThere(store, other);
-  writeBundle(rootfs, { key });
-}
-
-export async function removeIfThere(store: LayerStore, key: string): Promise<void> {
-  try {
-    await store.remove(key);
-  } catch (error) {
-    if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) throw error;
-  }
+  await removeOwn(store, context, other);
+  writeBundle(context.rootfs, { key });
 }

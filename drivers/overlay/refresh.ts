@@ -12,7 +12,8 @@ import { newKey, readBundle, writeBundle } from './bundle.js';
 import { carryOver } from './carry.js';
 import { directoriesOf } from './delta.js';
 import { identityOf } from './identity.js';
-import { forget, mountBundle, removeIfThere } from './mount.js';
+import { forget, mountBundle } from './mount.js';
+import { removeOwn, requireOwner } from './owner.js';
 import { labelsOf } from './rootfs.js';
 import type { DriverStore } from './store.js';
 import { requireUnused } from './used.js';
@@ -35,9 +36,10 @@ export async function refreshBundle(
   if (bundle === null) return declined;
   const store = await driverStore.open();
   const { key, other } = bundle;
+  await requireOwner(store, context, key);
   const labels = labelsOf(context);
   // which of the two is the bundle's goes by the image that umoci.json names, and that is about to be another
-  if (other !== undefined) await forget(store, rootfs, { key, other });
+  if (other !== undefined) await forget(store, context, { key, other });
   if (layer === null) return void (await store.update({ name: key, labels }));
   requireUnused(rootfs);
   const { parent } = await store.stat(key);
@@ -51,8 +53,8 @@ export async function refreshBundle(
     await store.prepare(next, name, { labels });
     await carry(driverStore, context, { key, next });
   } catch (error) {
-    await removeIfThere(store, next);
-    if (wasMounted) await mountBundle(driverStore, context);
+    await removeOwn(store, context, next);
+    if (wasMounted) await mountBundle(driverStore, { ...context, claim: false });
     throw fsError(error, `cannot refresh ${dirname(rootfs)}`);
   }
 }

@@ -1,12 +1,14 @@
 import type { ImageContext } from 'layerhook/driver';
 import { mountAll } from 'layerhook/snapshot';
 import { newKey, writeBundle } from './bundle.js';
+import { ownerLabels } from './owner.js';
 import type { DriverStore } from './store.js';
 
 /** Labels of a bundle's snapshot, for people and for garbage collection. */
-export function labelsOf({ bundle, layout, reference, manifestDescriptor }: ImageContext) {
+export function labelsOf(context: ImageContext) {
+  const { layout, reference, manifestDescriptor } = context;
   return {
-    'layerhook/bundle': bundle,
+    ...ownerLabels(context),
     'layerhook/layout': layout,
     'layerhook/reference': reference,
     'layerhook/manifest': manifestDescriptor.digest,

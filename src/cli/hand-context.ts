@@ -51,7 +51,8 @@ export function contextByHand(
   try {
     const base = { ...scope, bundle, rootfs: join(bundle, 'rootfs'), map: meta?.map ?? unmapped };
     const fields = needed.includes('manifest') ? withImage(point, base, meta, options) : base;
-    return { context: complete(point, { ...fields, ...given }), dispose };
+    const own = needed.includes('claim') ? { claim: false } : {};
+    return { context: complete(point, { ...fields, ...own, ...given }), dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -44,6 +44,7 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   chainIDs: chain,
   blob: `/srv/image/blobs/sha256/${layer.digest.slice('sha256:'.length)}`,
   keepDirlinks: false,
+  claim: false,
   target: rootfs,
   format: 'plain',
   independent: false,

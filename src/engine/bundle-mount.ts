@@ -8,6 +8,14 @@ export interface BundleOptions extends OperationOptions {
   bundle: string;
 }
 
+export interface MountBundleOptions extends BundleOptions {
+  /**
+   * the changes that a store keeps for another directory are this bundle's from now on: it was moved to another filesystem,
+   * or restored from a backup, and the other directory is gone
+   */
+  claim?: boolean | undefined;
+}
+
 export interface BundleMountResult {
   /** absolute path of the bundle */
   bundle: string;
@@ -19,14 +27,15 @@ export interface BundleMountResult {
  * Makes the rootfs of a bundle usable again, for instance after a reboot: `bundle.ociv1.mount` is asked of its hooks and of
  * the driver that it was unpacked with. It is no error if it is usable already.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, and what the hooks throw
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_COPY, and what the hooks throw
  */
-export async function mountBundle(options: BundleOptions): Promise<BundleMountResult> {
+export async function mountBundle(options: MountBundleOptions): Promise<BundleMountResult> {
   const bundle = resolve(options.bundle);
   const meta = readBundleMeta(bundle);
   refuseLinkedRootfs(bundle, meta.distrust);
+  const { claim = false } = options;
   return withBundle(options, meta, async ({ dispatcher }, context) => {
-    const { handled } = await dispatcher.first('bundle.ociv1.mount', context);
+    const { handled } = await dispatcher.first('bundle.ociv1.mount', { ...context, claim });
     return { bundle, handled };
   });
 }

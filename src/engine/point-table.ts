@@ -12,12 +12,14 @@ import {
 } from './point-fields.js';
 import type {
   BaseContext,
+  BundleContext,
   ConfigContext,
   DeltaContext,
   DeltaEntry,
   ImageContext,
   LayerContext,
   LifecyclePoints,
+  MountContext,
   OnFailure,
   PointContext,
   PointName,
@@ -208,7 +210,16 @@ export const points = {
     called:
       'the rootfs of a bundle is to be usable: by `bundle mount` (after a reboot), before repack reads it, after a refresh',
     says: 'Make rootfs usable as assemble did; it may be already. Nobody handling it: there is nothing to mount.',
-    context: { ...base, ...bundle },
+    context: {
+      ...base,
+      ...bundle,
+      ...({
+        claim: {
+          type: 'boolean',
+          says: 'what the driver keeps for another directory belongs to this bundle now: it was moved or restored',
+        },
+      } as const satisfies Own<MountContext, BundleContext>),
+    },
     result: { form: 'none' },
     onFailure: ['abort'],
   },

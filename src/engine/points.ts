@@ -101,6 +101,11 @@ export interface RefreshContext extends ImageContext {
   unpackLayer(options: { keepDirlinks: boolean }): Promise<void>;
 }
 
+export interface MountContext extends BundleContext {
+  /** the operator says that what the driver keeps for another directory is this bundle's: it was moved or restored */
+  claim: boolean;
+}
+
 export type RemoveContext = BundleContext;
 
 /** A layer of a containerd, of which no more is known than that says. */
@@ -194,7 +199,7 @@ export interface LifecyclePoints {
     result: Iterable<DeltaEntry> | AsyncIterable<DeltaEntry>;
   };
   'repack.ociv1.layer.refresh-bundle': { kind: 'first'; context: RefreshContext; result: void };
-  'bundle.ociv1.mount': { kind: 'first'; context: BundleContext; result: void };
+  'bundle.ociv1.mount': { kind: 'first'; context: MountContext; result: void };
   'bundle.ociv1.umount': { kind: 'first'; context: BundleContext; result: void };
   'bundle.ociv1.remove': { kind: 'every'; context: RemoveContext; result: void };
   'snapshot.ociv1.layer.try-skip': { kind: 'first'; context: SnapshotSkipContext; result: TrySkipResult };

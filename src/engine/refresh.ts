@@ -48,7 +48,7 @@ export async function refreshBundle(
   });
   writeBundleMeta(bundle, meta);
   if (newFile !== oldFile) rmSync(oldFile, { force: true });
-  await dispatcher.first('bundle.ociv1.mount', after);
+  await dispatcher.first('bundle.ociv1.mount', { ...after, claim: false });
 }
 
 /** Takes the highest layer of an image through the points of unpack. */

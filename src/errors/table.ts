@@ -50,6 +50,11 @@ export const errorTable = {
     exit: 1,
   },
   BUNDLE_BUSY: { message: 'bundle {path} is in use: {reason}', hint: '{expected}', exit: 1 },
+  BUNDLE_COPY: {
+    message: 'bundle {path} is a copy: the store keeps its changes for {owner}',
+    hint: '{expected}',
+    exit: 1,
+  },
   BUNDLE_DRIVER: {
     message: 'bundle {path} names the driver {name}, which is not used: {reason}',
     hint: '{expected}',

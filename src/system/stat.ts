@@ -1,12 +1,13 @@
 import type { ByteString } from './bytes.js';
 import { E, SystemError } from './errno.js';
-import { S } from './files.js';
+import { AT_FDCWD, S } from './files.js';
 import { cString, result, syscallFunction } from './libc.js';
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const STATX_SIZE = 256;
 /** what the upper word of a 64-bit number counts */
@@ -115,6 +116,20 @@ export function statAt(dirfd: number, path: ByteString, out: StatBuffer): boolea
   const done = result(value);
   if (done === -E.ENOENT || done === -E.ENOTDIR) return false;
   throw new SystemError(-done, 'statx', path);
+}
+
+/**
+ * Time of birth of what `path` leads to, in ns since the epoch; statx(2).
+ *
+ * @returns undefined where the filesystem does not keep it
+ * @throws SystemError
+ */
+export function birthTime(path: ByteString): bigint | undefined {
+  const { bytes, words } = new StatBuffer();
+  const done = result(statx(AT_FDCWD, cString(path), AT_NO_AUTOMOUNT, STATX_BTIME, bytes));
+  if (done < 0) throw new SystemError(-done, 'statx', path);
+  if ((words[0]! & STATX_BTIME) === 0) return undefined;
+  return bytes.readBigInt64LE(80) * 1_000_000_000n + BigInt(words[22]!);
 }
 
 /** Fills `out` with what is open as `fd`, also an O_PATH one. `path` is only for the error. */
