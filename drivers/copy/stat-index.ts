@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type StatTable, statWord, statWords } from 'layerhook/driver';
+import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook/driver';
 
 /** What stat said of every file of a rootfs when it was as an image has it. */
 export interface StatIndex extends StatTable {
@@ -44,7 +44,12 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
   ];
   const temporary = `${file}.tmp`;
   try {
-    writeFileSync(temporary, Buffer.concat([...parts, digest(parts)]), { mode: 0o600 });
+    const fd = createFile(temporary, 0o600);
+    try {
+      writeFileSync(fd, Buffer.concat([...parts, digest(parts)]));
+    } finally {
+      closeSync(fd);
+    }
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -54,12 +59,8 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
 
 /** Reads an index; undefined if there is none, or none that is whole. */
 export function readStatIndex(file: string): StatIndex | undefined {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch {
-    return undefined;
-  }
+  const bytes = tryRead(file);
+  if (bytes === undefined) return undefined;
   const content = bytes.subarray(0, Math.max(0, bytes.length - digestSize));
   if (!content.toString('latin1', 0, magic.length).startsWith(magic)) return undefined;
   if (!digest([content]).equals(bytes.subarray(content.length))) return undefined;
@@ -69,6 +70,14 @@ export function readStatIndex(file: string): StatIndex | undefined {
   const offset = content.byteOffset + headEnd;
   const words = content.buffer.slice(offset, offset + files * statWords * wordSize);
   return { ...head, paths: names.split('\0'), words: new Uint32Array(words) };
+}
+
+function tryRead(file: string): Buffer | undefined {
+  try {
+    return readRegularFile(file);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Removes an index, if there is one. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
+import { createFile, LayerhookError, readRegularFile } from 'layerhook/driver';
 
 /** What a bundle of this driver says of itself, beside its rootfs (`layerhook.overlay`). */
 export interface OverlayBundle {
@@ -18,6 +18,8 @@ interface Stored {
   next?: { key: string; manifest: string };
 }
 
+const maxBytes = 4 << 20;
+
 /** A key for a snapshot of a bundle. @param bundle its path */
 export function newKey(bundle: string): string {
   return `bundle:${bundle}#${randomBytes(6).toString('hex')}`;
@@ -26,7 +28,12 @@ export function newKey(bundle: string): string {
 /** @param rootfs the bundle's root filesystem, also while it is in the staging directory */
 export function writeBundle(rootfs: string, stored: Stored): void {
   const temporary = `${fileOf(rootfs)}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(stored)}\n`);
+  const fd = createFile(temporary, 0o644);
+  try {
+    writeFileSync(fd, `${JSON.stringify(stored)}\n`);
+  } finally {
+    closeSync(fd);
+  }
   renameSync(temporary, fileOf(rootfs));
 }
 
@@ -35,14 +42,9 @@ export function writeBundle(rootfs: string, stored: Stored): void {
  * @throws LayerhookError BUNDLE_INVALID
  */
 export function readBundle(rootfs: string): OverlayBundle | null {
-  let text: string;
-  try {
-    text = readFileSync(fileOf(rootfs), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  const { key, next } = parse(text) ?? {};
+  const bytes = readRegularFile(fileOf(rootfs), { maxBytes });
+  if (bytes === undefined) return null;
+  const { key, next } = parse(bytes.toString()) ?? {};
   if (typeof key !== 'string') {
     const reason = 'layerhook.overlay names no snapshot';
     throw new LayerhookError('BUNDLE_INVALID', { path: dirname(rootfs), reason });
@@ -54,7 +56,8 @@ export function readBundle(rootfs: string): OverlayBundle | null {
 /** Digest of the manifest of the image that the bundle is of; undefined while it is unpacked. */
 function manifestOf(rootfs: string): string | undefined {
   try {
-    const meta = JSON.parse(readFileSync(join(dirname(rootfs), 'umoci.json'), 'utf8'));
+    const bytes = readRegularFile(join(dirname(rootfs), 'umoci.json'), { maxBytes });
+    const meta = JSON.parse(String(bytes));
     return meta.from_descriptor_path.descriptor_walk.at(-1).digest;
   } catch {
     return undefined;

@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DriverChoice } from '../config/types.js';
 import { errorCode } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { checkDescriptor } from '../image/documents.js';
-import { readSmallFile } from '../image/layout-files.js';
 import type { Descriptor } from '../image/types.js';
 import type { IdRange, MapOptions } from '../layer/types.js';
+import { readRegularFile } from '../system/regular-file.js';
 import { writeFileAtomic } from './write-file.js';
 
 /** What a bundle remembers of its making: umoci's umoci.json (version 2) and our layerhook.json. */
@@ -68,6 +68,19 @@ export function readBundleMeta(bundle: string): BundleMeta {
   return { from: walk as BundleMeta['from'], map, driver: readDriver(path) };
 }
 
+/**
+ * What layerhook.json tells of a bundle that a killed command made or removed in part: a directory without umoci.json.
+ *
+ * @returns null if umoci.json is there, or layerhook.json is missing too
+ * @throws LayerhookError BUNDLE_INVALID (not understood)
+ */
+export function readRemains(bundle: string): Pick<BundleMeta, 'driver' | 'map'> | null {
+  const path = resolve(bundle);
+  const isThere = (name: string) => lstatSync(join(path, name), { throwIfNoEntry: false }) !== undefined;
+  if (isThere('umoci.json') || !isThere('layerhook.json')) return null;
+  return { driver: readDriver(path), map: { uidMappings: [], gidMappings: [], rootless: false } };
+}
+
 function requireDescriptor(path: string, value: unknown): void {
   try {
     checkDescriptor(value, 'a descriptor of umoci.json');
@@ -108,7 +121,6 @@ function readDriver(path: string): DriverChoice {
 
 function readJson(bundle: string, name: string): Record<string, unknown> | undefined {
   const bytes = readBytes(bundle, name);
-  if (bytes === undefined && existsSync(join(bundle, name))) throw invalid(bundle, `${name} is no file`);
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(bytes.toString());
@@ -125,7 +137,7 @@ function readJson(bundle: string, name: string): Record<string, unknown> | undef
 
 function readBytes(bundle: string, name: string): Buffer | undefined {
   try {
-    return readSmallFile(join(bundle, name), MAX_BYTES);
+    return readRegularFile(join(bundle, name), { maxBytes: MAX_BYTES });
   } catch (error) {
     if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
     throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
+import { createFile } from '../system/regular-file.js';
 
 /**
  * Writes a file so that it is there whole or not at all: a temporary name beside it, fsync, rename.
@@ -10,7 +11,7 @@ import { fsError } from '../errors/fs-error.js';
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const fd = openSync(temporary, 'w', mode);
+    const fd = createFile(temporary, mode);
     try {
       writeFileSync(fd, content);
       fsyncSync(fd);
