@@ -12,3 +12,4 @@ export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export type { Logger } from './log.js';
 export * from './system/bytes.js';
+export * from './system/regular-file.js';

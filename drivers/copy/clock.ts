@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { createFile } from 'layerhook/driver';
 import type { FileTime } from './stat-index.js';
 
 const nsPerSec = 1_000_000_000n;
@@ -29,9 +30,7 @@ export async function nextTick(directory: string): Promise<FileTime> {
 
 function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
   const path = `${directory}/layerhook.clock`;
-  // in a bundle of another user it may be a link to any file
-  rmSync(path, { force: true });
-  const fd = openSync(path, 'wx', 0o600);
+  const fd = createFile(path, 0o600);
   const close = () => {
     closeSync(fd);
     rmSync(path, { force: true });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { readSmallFile, type StatTable, statWord, statWords } from 'layerhook/driver';
+import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook/driver';
 
 /** What stat said of every file of a rootfs when it was as an image has it. */
 export interface StatIndex extends StatTable {
@@ -44,9 +44,12 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
   ];
   const temporary = `${file}.tmp`;
   try {
-    // in a bundle of another user it may be a link to any file
-    rmSync(temporary, { force: true });
-    writeFileSync(temporary, Buffer.concat([...parts, digest(parts)]), { mode: 0o600, flag: 'wx' });
+    const fd = createFile(temporary, 0o600);
+    try {
+      writeFileSync(fd, Buffer.concat([...parts, digest(parts)]));
+    } finally {
+      closeSync(fd);
+    }
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -59,12 +62,7 @@ const maxBytes = 2 ** 31 - 1;
 
 /** Reads an index; undefined if there is none, or none that is whole. */
 export function readStatIndex(file: string): StatIndex | undefined {
-  let bytes: Buffer | undefined;
-  try {
-    bytes = readSmallFile(file, maxBytes);
-  } catch {
-    return undefined;
-  }
+  const bytes = tryRead(file);
   if (bytes === undefined) return undefined;
   const content = bytes.subarray(0, Math.max(0, bytes.length - digestSize));
   if (!content.toString('latin1', 0, magic.length).startsWith(magic)) return undefined;
@@ -75,6 +73,14 @@ export function readStatIndex(file: string): StatIndex | undefined {
   const offset = content.byteOffset + headEnd;
   const words = content.buffer.slice(offset, offset + files * statWords * wordSize);
   return { ...head, paths: names.split('\0'), words: new Uint32Array(words) };
+}
+
+function tryRead(file: string): Buffer | undefined {
+  try {
+    return readRegularFile(file, { maxBytes });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Removes an index, if there is one. */

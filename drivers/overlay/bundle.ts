@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { LayerhookError, readSmallFile, writeFileAtomic } from 'layerhook/driver';
+import { LayerhookError, readRegularFile, writeFileAtomic } from 'layerhook/driver';
 
 /** What a bundle of this driver says of itself, beside its rootfs (`layerhook.overlay`). */
 export interface OverlayBundle {
@@ -35,9 +34,7 @@ export function writeBundle(rootfs: string, stored: Stored): void {
  * @throws LayerhookError BUNDLE_INVALID
  */
 export function readBundle(rootfs: string): OverlayBundle | null {
-  const text = readSmallFile(fileOf(rootfs), maxBytes);
-  if (text === undefined && existsSync(fileOf(rootfs)))
-    throw invalid(rootfs, 'layerhook.overlay is not a file');
+  const text = readRegularFile(fileOf(rootfs), { maxBytes });
   if (text === undefined) return null;
   const { key, next } = parse(text.toString()) ?? {};
   if (typeof key !== 'string' || (next !== undefined && typeof next?.key !== 'string')) {
@@ -50,7 +47,8 @@ export function readBundle(rootfs: string): OverlayBundle | null {
 /** Digest of the manifest of the image that the bundle is of; undefined while it is unpacked. */
 function manifestOf(rootfs: string): string | undefined {
   try {
-    const meta = JSON.parse(String(readSmallFile(join(dirname(rootfs), 'umoci.json'), maxBytes)));
+    const bytes = readRegularFile(join(dirname(rootfs), 'umoci.json'), { maxBytes });
+    const meta = JSON.parse(String(bytes));
     return meta.from_descriptor_path.descriptor_walk.at(-1).digest;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
+import { isLayerhookError, LayerhookError, readRegularFile } from 'layerhook/driver';
 
 /** A mount as config.json has it; runtime-spec config.md, "Mounts". */
 export interface SpecMount {
@@ -51,12 +51,16 @@ export function readContainer(text: string): Container {
 }
 
 function readConfig(file: string, id: string): string {
+  const fail = (why: string | number | undefined, cause?: unknown) =>
+    unusable(`the state of container ${id} leads to ${file}, which cannot be read (${why})`, cause);
+  let bytes: Buffer | undefined;
   try {
-    return readFileSync(file, 'utf8');
+    bytes = readRegularFile(file, { follow: true });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw unusable(`the state of container ${id} leads to ${file}, which cannot be read (${code})`, error);
+    throw fail(isLayerhookError(error) ? error.details.reason : String(error), error);
   }
+  if (bytes === undefined) throw fail('ENOENT');
+  return bytes.toString();
 }
 
 function parse(text: string, what: string): Record<string, unknown> {

@@ -6,11 +6,12 @@ import { type ContextBase, imageContext, layerContexts } from '../engine/context
 import { type Operation, unmapped } from '../engine/operation.js';
 import { pointRow } from '../engine/point-table.js';
 import type { ImageContext, LayerContext, PointName } from '../engine/points.js';
-import { LayerhookError } from '../errors/index.js';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { openLayout } from '../image/layout.js';
 import { parseImageReference } from '../image/references.js';
 import { loadImage, resolveReference } from '../image/resolve.js';
 import { generateSpec } from '../runtime/spec.js';
+import { readRegularFile } from '../system/regular-file.js';
 import { snapshotByHand } from './hand-snapshot.js';
 import { usageError } from './usage.js';
 
@@ -125,7 +126,8 @@ function ownFields(point: PointName, context: ImageContext, layer: LayerContext 
     }
     case 'unpack.ociv1.bundle.config': {
       const file = join(bundle, 'config.json');
-      return { spec: existsSync(file) ? readJson(file) : generateSpec(context, context) };
+      const spec = readRegularFile(file);
+      return { spec: spec ? parseJson(file, spec) : generateSpec(context, context) };
     }
     case 'repack.ociv1.layer.delta-list': {
       const manifest = manifestPath(bundle, manifestDescriptor.digest);
@@ -145,11 +147,24 @@ function readContext(file: string | undefined): Fields {
 
 function readJson(file: string): Fields {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Fields;
+    return parseJson(file, readFileSync(file));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new LayerhookError('CONFIG_UNREADABLE', { file, reason }, error);
+    throw unreadable(file, error);
   }
+}
+
+function parseJson(file: string, text: Buffer): Fields {
+  try {
+    return JSON.parse(text.toString()) as Fields;
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): LayerhookError {
+  if (isLayerhookError(error)) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new LayerhookError('CONFIG_UNREADABLE', { file, reason }, error);
 }
 
 function complete(point: PointName, context: Fields): Fields {

@@ -1,22 +1,19 @@
-import {
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmdirSync,
-} from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { type Logger, silentLogger } from '../log.js';
-import { type BundleMeta, copyDriver, readBundleMeta } from './bundle.js';
+import { type ByteString, showBytes } from '../system/bytes.js';
+import { E, isErrno } from '../system/errno.js';
+import { AT_REMOVEDIR, RENAME_NOREPLACE, renameat2, tryUnlinkat, unlinkat } from '../system/files.js';
+import { type NamedDirectory, namesIn, removeEntries } from '../system/named-directory.js';
+import { type BundleMeta, copyDriver, readBundleMeta, readRemains } from './bundle.js';
 import { type BundleOptions, withBundle } from './bundle-mount.js';
+import { isBundleName, removalOrder } from './bundle-names.js';
 import { refuseMounts, refuseUse } from './bundle-use.js';
 import { unmapped } from './operation.js';
 import type { Driver } from './points.js';
-import { lockDirectory, privatePrefix, sweep } from './private-place.js';
+import { closePlace, insidePrefix, lockBundle, makePrivate, privatePrefix, sweep } from './private-place.js';
 
 export interface RemoveBundleOptions extends BundleOptions {
   /**
@@ -31,40 +28,66 @@ export interface RemoveBundleResult {
   bundle: string;
   /** false: there was nothing of it */
   removed: boolean;
+  /** names of files in the directory that layerhook did not make; they stay, and with them the directory */
+  left: string[];
 }
+
+type Known = Omit<BundleMeta, 'from'>;
 
 /**
  * Removes a bundle: `bundle.ociv1.remove` is asked of all its hooks and of the driver that it was unpacked with, then the
- * directory loses its name at once, and is deleted. Nothing beyond a mount point is ever deleted.
+ * directory loses its name at once, and is deleted. Files in it that layerhook did not make stay, and the directory with them.
+ * Nothing beyond a mount point is ever deleted. What a killed removal left is removed too.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something is mounted in it),
- *   and what the hooks throw
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something is
+ *   mounted in it), DIRECTORY_INVALID (a symlink), and what the hooks throw
  */
 export async function removeBundle(options: RemoveBundleOptions): Promise<RemoveBundleResult> {
   const bundle = resolve(options.bundle);
   const { force = false, log = silentLogger } = options;
-  await sweepBeside(bundle);
-  if (force && !existsSync(bundle)) return { bundle, removed: await forgetMissing(bundle, options) };
-  const meta = readMeta(bundle, force, log);
-  const fd = await lockDirectory(bundle);
-  if (fd === null) {
-    const expected = 'wait until it is done';
-    throw new LayerhookError('BUNDLE_BUSY', {
-      path: bundle,
-      reason: 'another command works on it',
-      expected,
-    });
+  const swept = await sweepAround(bundle);
+  const isThere = lstatSync(bundle, { throwIfNoEntry: false }) !== undefined;
+  if (force && !isThere) {
+    const forgotten = await forgetMissing(bundle, options);
+    return { bundle, removed: swept || forgotten, left: [] };
   }
+  if (swept && !isThere) return { bundle, removed: true, left: [] };
+  const known = readKnown(bundle, force, log, swept);
+  const place = lockForRemoval(bundle);
   try {
-    refuseUse(bundle);
-    await callHooks({ ...options, log }, meta, force);
-    if (force) await unmountRootfs(bundle);
-    refuseMounts(bundle);
-    await removeDirectory(bundle);
+    if (known !== 'swept') await takeDown({ ...options, log }, bundle, known);
+    return { bundle, removed: true, left: removeDirectory(place, bundle) };
   } finally {
-    closeSync(fd);
+    closePlace(place);
   }
-  return { bundle, removed: true };
+}
+
+async function takeDown(options: RemoveBundleOptions & { log: Logger }, bundle: string, known: Known | null) {
+  const { force = false } = options;
+  refuseUse(bundle);
+  await callHooks(options, known, force);
+  if (force) await unmountRootfs(bundle);
+  refuseMounts(bundle);
+}
+
+function lockForRemoval(bundle: string): NamedDirectory {
+  let place: NamedDirectory | null;
+  try {
+    place = lockBundle(bundle);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT'))
+      throw new LayerhookError(
+        'BUNDLE_NOT_FOUND',
+        { path: bundle, reason: 'it was removed meanwhile' },
+        error,
+      );
+    if (!isErrno(error, 'ENOTDIR', 'ELOOP')) throw fsError(error, `removing bundle ${bundle}`);
+    const reason = 'it is a symlink';
+    throw new LayerhookError('DIRECTORY_INVALID', { path: bundle, reason }, error);
+  }
+  if (place !== null) return place;
+  const [reason, expected] = ['another command works on it', 'wait until it is done'];
+  throw new LayerhookError('BUNDLE_BUSY', { path: bundle, reason, expected });
 }
 
 /** Removes what is left in the store of a bundle whose directory is gone. */
@@ -86,22 +109,28 @@ const noDriver: Driver = { name: 'none', hooks: {} };
 /** what a bundle is taken for that does not say */
 const unknown = { map: unmapped, driver: copyDriver, distrust: null };
 
-/** @returns null, with `force`, for a bundle that cannot be understood; what is no bundle is never removed */
-function readMeta(bundle: string, force: boolean, log: Logger): BundleMeta | null {
+/**
+ * What a bundle's files tell of it.
+ *
+ * @returns with `force`, null for a bundle that cannot be understood; `swept` if all there was has been removed already. A
+ *   directory without a bundle is never removed.
+ */
+function readKnown(bundle: string, force: boolean, log: Logger, swept: boolean): Known | 'swept' | null {
   try {
-    return readBundleMeta(bundle);
+    return readRemains(bundle) ?? readBundleMeta(bundle);
   } catch (error) {
+    if (swept && isLayerhookError(error, 'BUNDLE_NOT_FOUND')) return 'swept';
     if (!force || !isLayerhookError(error, 'BUNDLE_INVALID')) throw error;
     log.warn(`${error.message}; going on`);
     return null;
   }
 }
 
-async function callHooks(options: BundleOptions & { log: Logger }, meta: BundleMeta | null, force: boolean) {
+async function callHooks(options: BundleOptions & { log: Logger }, known: Known | null, force: boolean) {
   const call = (more: Partial<BundleOptions>, onlyDriver = false) =>
     withBundle(
       { ...options, ...more },
-      meta ?? unknown,
+      known ?? unknown,
       ({ dispatcher }, context) => dispatcher.every('bundle.ociv1.remove', context),
       { onlyDriver },
     );
@@ -110,7 +139,7 @@ async function callHooks(options: BundleOptions & { log: Logger }, meta: BundleM
     options.log.warn(`${error.message}; going on`);
   };
   try {
-    await call(meta === null ? { driver: noDriver } : {});
+    await call(known === null ? { driver: noDriver } : {});
   } catch (error) {
     goOn(error as Error);
     const isGone = isLayerhookError(error, 'DRIVER_NOT_FOUND') || isLayerhookError(error, 'BUNDLE_DRIVER');
@@ -124,44 +153,84 @@ async function unmountRootfs(bundle: string): Promise<void> {
   await unmountAll(join(realpathSync(bundle), 'rootfs'), { detach: true });
 }
 
-/** Removes what others left half removed when they were killed. */
-async function sweepBeside(bundle: string): Promise<void> {
-  const parent = dirname(bundle);
-  if (existsSync(parent)) await sweep(parent, privatePrefix(bundle));
+/** Removes what killed commands left beside a bundle and in it. @returns whether that was anything */
+async function sweepAround(bundle: string): Promise<boolean> {
+  const beside = await sweep(dirname(bundle), privatePrefix(bundle));
+  return beside + (await sweep(bundle, insidePrefix)) > 0;
 }
 
-/** Renames first: nobody sees half a bundle. The lock goes along, and keeps sweepers away. */
-async function removeDirectory(bundle: string): Promise<void> {
-  const { removeTree } = await import('../system/remove.js');
+function foreignIn({ fd }: NamedDirectory): ByteString[] {
+  return namesIn(fd).filter((name) => !isBundleName(name));
+}
+
+/**
+ * Removes what layerhook made in a bundle's directory, and the directory if that was all.
+ *
+ * @returns names of what is left
+ */
+function removeDirectory(place: NamedDirectory, bundle: string): string[] {
   try {
-    removeTree(renameAside(bundle) ?? (await emptyAside(bundle)));
+    if (foreignIn(place).length === 0 && removeAside(place, bundle)) return [];
+    emptyInside(place);
+    return foreignIn(place).map(showBytes).sort();
   } catch (error) {
     throw fsError(error, `removing bundle ${bundle}`);
   }
 }
 
-/** @returns null where the directory cannot be renamed: it is a mount point, or what it is in is not ours */
-function renameAside(bundle: string): string | null {
+/**
+ * Renames first: other processes see the whole bundle or none. The lock goes along, and keeps sweepers away.
+ *
+ * @returns true if the directory is gone; false where it cannot be renamed (it is a mount point, or what it is in is not
+ *   ours), and if a file appeared in it meanwhile
+ */
+function removeAside(place: NamedDirectory, bundle: string): boolean {
+  const { parent, name, fd } = place;
+  let aside: NamedDirectory;
   try {
-    const aside = mkdtempSync(join(dirname(bundle), privatePrefix(bundle)));
-    try {
-      renameSync(bundle, aside);
-      return aside;
-    } catch (error) {
-      rmdirSync(aside);
-      throw error;
-    }
+    aside = makePrivate(ownPath(parent), privatePrefix(bundle));
   } catch (error) {
-    if (['EBUSY', 'EACCES', 'EPERM', 'EROFS', 'EXDEV'].includes(errorCode(error) ?? '')) return null;
+    if (cannotRename(error)) return false;
     throw error;
+  }
+  try {
+    renameat2(parent, name, parent, aside.name, 0);
+  } catch (error) {
+    unlinkat(parent, aside.name, AT_REMOVEDIR);
+    if (cannotRename(error)) return false;
+    throw error;
+  } finally {
+    closePlace(aside);
+  }
+  removeEntries(fd, namesIn(fd).filter(isBundleName));
+  const removed = tryUnlinkat(parent, aside.name, AT_REMOVEDIR);
+  if (removed >= 0 || removed === -E.ENOENT) return true;
+  renameat2(parent, aside.name, parent, name, RENAME_NOREPLACE);
+  return false;
+}
+
+function cannotRename(error: unknown): boolean {
+  const code = errorCode(error instanceof LayerhookError ? error.cause : error);
+  return ['EBUSY', 'EACCES', 'EPERM', 'EROFS', 'EXDEV'].includes(code ?? '');
+}
+
+/**
+ * Moves what layerhook made into a private directory inside the bundle's, and removes it there. A bundle of which a part is gone
+ * is not taken for a whole one: see {@link removalOrder}.
+ */
+function emptyInside({ fd }: NamedDirectory): void {
+  const names = removalOrder(namesIn(fd).filter(isBundleName));
+  const aside = makePrivate(ownPath(fd), insidePrefix);
+  try {
+    for (const name of names) renameat2(fd, name, aside.fd, name, 0);
+    removeEntries(aside.fd, names);
+    unlinkat(fd, aside.name, AT_REMOVEDIR);
+  } finally {
+    closePlace(aside);
   }
 }
 
-/** Moves all that is in a bundle into a private directory in it, umoci.json first: without it, it is none. */
-async function emptyAside(bundle: string): Promise<string> {
-  const names = readdirSync(bundle).filter((name) => name !== 'umoci.json');
-  const aside = mkdtempSync(join(bundle, '.layerhook-'));
-  for (const name of ['umoci.json', ...names])
-    if (existsSync(join(bundle, name))) renameSync(join(bundle, name), join(aside, name));
-  return aside;
+/** A path that leads to an open directory whatever its name is. */
+function ownPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
 }

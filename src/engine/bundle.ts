@@ -1,13 +1,13 @@
-import { existsSync, lstatSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, type Stats, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Distrust, distrustOf } from '../config/trust.js';
 import type { DriverChoice } from '../config/types.js';
 import { errorCode } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { checkDescriptor } from '../image/documents.js';
-import { readSmallFile } from '../image/layout-files.js';
 import type { Descriptor } from '../image/types.js';
 import type { IdRange, MapOptions } from '../layer/types.js';
+import { readRegularFile } from '../system/regular-file.js';
 import { writeFileAtomic } from './write-file.js';
 
 /** What a bundle remembers of its making: umoci's umoci.json (version 2) and our layerhook.json. */
@@ -86,6 +86,19 @@ export function refuseLinkedRootfs(bundle: string, distrust: Distrust | null): v
   if (found) throw invalid(bundle, `rootfs is a symlink that others may have made: ${found.reason}`);
 }
 
+/**
+ * What layerhook.json tells of a bundle that a killed command made or removed in part: a directory without umoci.json.
+ *
+ * @returns null if umoci.json is there, or layerhook.json is missing too
+ * @throws LayerhookError BUNDLE_INVALID (not understood)
+ */
+export function readRemains(bundle: string): Omit<BundleMeta, 'from'> | null {
+  const path = resolve(bundle);
+  const isThere = (name: string) => lstatSync(join(path, name), { throwIfNoEntry: false }) !== undefined;
+  if (isThere('umoci.json') || !isThere('layerhook.json')) return null;
+  return { ...readDriver(path), map: { uidMappings: [], gidMappings: [], rootless: false } };
+}
+
 function requireDescriptor(path: string, value: unknown): void {
   try {
     checkDescriptor(value, 'a descriptor of umoci.json');
@@ -137,7 +150,6 @@ function readJson(
   onOpen?: (stat: Stats) => void,
 ): Record<string, unknown> | undefined {
   const bytes = readBytes(bundle, name, onOpen);
-  if (bytes === undefined && existsSync(join(bundle, name))) throw invalid(bundle, `${name} is no file`);
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(bytes.toString());
@@ -154,7 +166,7 @@ function readJson(
 
 function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void): Buffer | undefined {
   try {
-    return readSmallFile(join(bundle, name), MAX_BYTES, onOpen);
+    return readRegularFile(join(bundle, name), { maxBytes: MAX_BYTES, onOpen });
   } catch (error) {
     if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
     throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Manifest } from 'mtree-ts';
 import { systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
@@ -8,6 +7,7 @@ import { RootfsReader } from '../layer/generate/rootfs.js';
 import { manifestValues } from '../layer/manifest-values.js';
 import type { ByteString } from '../system/bytes.js';
 import { close } from '../system/files.js';
+import { readRegularFile } from '../system/regular-file.js';
 import { StatBuffer } from '../system/stat.js';
 
 /** Compares single files of a rootfs with the mtree manifest of a bundle, as umoci would. */
@@ -53,13 +53,20 @@ export async function openManifestCheck(rootfs: string, mtreeFile: string): Prom
 /** Reads a manifest of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
 export async function readManifest(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
-  const manifest = guardManifest(file, () => parse(readFileSync(file)));
+  const manifest = guardManifest(file, () => parse(readManifestBytes(file)));
   if (manifest.get('.') !== undefined) return manifest;
   throw new LayerhookError('MTREE_INVALID', {
     file,
     line: 1,
     reason: 'it is no manifest of a tree: it has no root',
   });
+}
+
+function readManifestBytes(file: string): Buffer {
+  const bytes = readRegularFile(file);
+  if (bytes !== undefined) return bytes;
+  const expected = 'unpack the image again into a new bundle';
+  throw new LayerhookError('SYSTEM', { what: `cannot read ${file}`, reason: 'it does not exist', expected });
 }
 
 /** Runs what uses a manifest: entries are parsed when first looked at, so any use may find it malformed. */

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Header } from 'mtree-ts';
+import { createFile } from '../system/regular-file.js';
 
 /**
  * Writes umoci's mtree manifest of a rootfs by walking it and reading every file.
@@ -12,7 +13,7 @@ export async function walkManifest(rootfs: string, file: string, header: Header)
   const { readXattrs } = await import('../system/xattr.js');
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
   const temporary = `${file}.tmp`;
-  const fd = openSync(temporary, 'w', 0o644);
+  const fd = createFile(temporary, 0o644);
   try {
     create(rootfs, (chunk) => writeSync(fd, chunk), { keywords: umociKeywords, header, xattrs });
     fsyncSync(fd);

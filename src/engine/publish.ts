@@ -1,15 +1,41 @@
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { errorCode } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
-import { privatePrefix } from './private-place.js';
+import { inOrder, isBundleName } from './bundle-names.js';
+import { insidePrefix, isPrivateName, privatePrefix } from './private-place.js';
 
-/** Names that make a directory a bundle. */
-const bundleNames = ['rootfs', 'config.json', 'umoci.json'] as const;
+export interface OccupiedOptions {
+  /** true: files that have nothing to do with a bundle may be there; default: false */
+  force?: boolean | undefined;
+}
 
-/** @throws LayerhookError BUNDLE_EXISTS if `path` has anything of a bundle */
-export function refuseBundle(path: string): void {
-  for (const name of bundleNames)
-    if (existsSync(join(path, name))) throw new LayerhookError('BUNDLE_EXISTS', { path, what: name });
+/**
+ * Refuses to make a bundle in a directory with other files.
+ *
+ * @throws LayerhookError BUNDLE_EXISTS if the directory has anything of a bundle; DIRECTORY_NOT_EMPTY
+ */
+export function refuseOccupied(path: string, { force = false }: OccupiedOptions): void {
+  const names = readdirSync(path);
+  const what = inOrder(names).findLast(isBundleName);
+  if (what !== undefined) throw new LayerhookError('BUNDLE_EXISTS', { path, what });
+  const foreign = force ? [] : names.filter((name) => !isOfEmpty(path, name));
+  if (foreign.length === 0) return;
+  throw new LayerhookError('DIRECTORY_NOT_EMPTY', { path, names: listed(foreign) });
+}
+
+/** True for what an empty directory may have: `lost+found` of a filesystem, and the private directories of an unpack. */
+function isOfEmpty(path: string, name: string): boolean {
+  if (name !== 'lost+found' && !isPrivateName(name, insidePrefix)) return false;
+  const stat = lstatSync(join(path, name), { throwIfNoEntry: false });
+  return stat?.isDirectory() !== false;
+}
+
+/** The first of some names, and how many more there are. */
+export function listed(names: readonly string[], most = 3): string {
+  const more = names.length - most;
+  const shown = names.slice(0, most).join(', ');
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
 /**
@@ -24,12 +50,22 @@ export function publishAs(path: string, final: string): void {
   }
 }
 
-/** Moves all that is in `path`, a directory inside `final`, up into `final`; umoci.json last, for it says that all is there. */
-export async function moveUp(path: string, final: string): Promise<void> {
-  refuseBundle(final);
+/**
+ * Moves all that is in `path`, a directory inside `final`, up into `final`; umoci.json last, for it says that all is there.
+ * If that fails, all is in `path` again: nothing that was in `final` is ever replaced.
+ *
+ * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_NOT_EMPTY, MOUNT_FAILED
+ */
+export async function moveUp(path: string, final: string, options: OccupiedOptions): Promise<void> {
+  refuseOccupied(final, options);
+  const moved: string[] = [];
   try {
-    await moveRootfs(join(path, 'rootfs'), join(final, 'rootfs'));
+    for (const name of inOrder(readdirSync(path))) {
+      await move(name, { from: path, to: final, aside: path });
+      moved.unshift(name);
+    }
   } catch (error) {
+    for (const name of moved) await move(name, { from: final, to: path, aside: path });
     if (!isLayerhookError(error, 'MOUNT_FAILED')) throw error;
     if (isAlone(path, final)) return replace(path, final);
     const { reason = '' } = error.details;
@@ -37,9 +73,6 @@ export async function moveUp(path: string, final: string): Promise<void> {
     const details = { what: 'rootfs', path: join(final, 'rootfs'), reason, expected };
     throw new LayerhookError('MOUNT_FAILED', details, error);
   }
-  const last: string[] = ['config.json', 'umoci.json'];
-  const names = [...readdirSync(path).filter((name) => !last.includes(name)), ...last];
-  for (const name of names) if (existsSync(join(path, name))) renameSync(join(path, name), join(final, name));
   rmdirSync(path);
 }
 
@@ -47,24 +80,45 @@ function isAlone(path: string, directory: string): boolean {
   return readdirSync(directory).every((name) => join(directory, name) === path);
 }
 
-async function moveRootfs(from: string, to: string): Promise<void> {
+/** Moves an entry from one directory to another. @param aside where a directory can be made for a moment */
+async function move(name: string, { from, to, aside }: { from: string; to: string; aside: string }) {
+  const { moveMount } = await import('../system/mount.js');
+  const { fromText } = await import('../system/bytes.js');
+  const [source, target] = [join(from, name), join(to, name)];
   try {
-    renameSync(from, to);
+    await renameNew(source, target);
   } catch (error) {
     // a mount point
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-    const { moveMount } = await import('../system/mount.js');
-    const { fromText } = await import('../system/bytes.js');
-    const aside = mkdtempSync(`${from}-`);
+    if (errorCode(error) !== 'EBUSY') throw error;
+    const held = mkdtempSync(join(aside, `${name}-`));
     try {
-      moveMount(fromText(from), fromText(aside));
+      moveMount(fromText(source), fromText(held));
     } catch (refusal) {
-      rmdirSync(aside);
+      rmdirSync(held);
       throw refusal;
     }
+    await renameNew(source, target);
+    moveMount(fromText(held), fromText(target));
+    rmdirSync(held);
+  }
+}
+
+/** Renames, but never onto something that is there. */
+async function renameNew(from: string, to: string): Promise<void> {
+  const { AT_FDCWD, RENAME_NOREPLACE, renameat2 } = await import('../system/files.js');
+  const { fromText } = await import('../system/bytes.js');
+  try {
+    renameat2(AT_FDCWD, fromText(from), AT_FDCWD, fromText(to), RENAME_NOREPLACE);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST' || lstatSync(to, { throwIfNoEntry: false }))
+      throw new LayerhookError(
+        'BUNDLE_EXISTS',
+        { path: dirname(to), what: to.slice(dirname(to).length + 1) },
+        error,
+      );
+    // the filesystem cannot look and rename in one
+    if (errorCode(error) !== 'EINVAL') throw error;
     renameSync(from, to);
-    moveMount(fromText(aside), fromText(to));
-    rmdirSync(aside);
   }
 }
 

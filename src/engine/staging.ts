@@ -1,10 +1,17 @@
-import { closeSync, existsSync, lstatSync, mkdtempSync, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { makeDirectory } from '../system/make-directory.js';
-import { lockDirectory, privatePrefix, removePrivate, sweep } from './private-place.js';
-import { moveUp, publishAs, refuseBundle } from './publish.js';
+import type { NamedDirectory } from '../system/named-directory.js';
+import {
+  closePlace,
+  insidePrefix,
+  makePrivate,
+  privatePrefix,
+  removePrivate,
+  sweep,
+} from './private-place.js';
+import { moveUp, type OccupiedOptions, publishAs, refuseOccupied } from './publish.js';
 
 /** A private place (mode 0700) where a bundle is built, invisible under its final name until it is whole. */
 export interface Staging {
@@ -21,36 +28,29 @@ export interface Staging {
  * Opens a staging directory for `bundle`: beside it, or inside it where the directory exists already (it may be a
  * mount point). Staging directories that killed processes left behind are removed; a lock tells which are alive.
  *
- * @param bundle path of the bundle to be; it may exist as long as nothing in it belongs to a bundle
- * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_INVALID, NO_SPACE, SYSTEM
+ * @param bundle path of the bundle to be; it may be an empty directory
+ * @param options `force`: the directory may have files that have nothing to do with a bundle
+ * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_INVALID, DIRECTORY_NOT_EMPTY, NO_SPACE, SYSTEM
  */
-export async function openStaging(bundle: string): Promise<Staging> {
+export async function openStaging(bundle: string, options: OccupiedOptions = {}): Promise<Staging> {
   const final = resolve(bundle);
-  const place = preparePlace(final);
-  await sweep(place.parent, place.prefix);
-  for (;;) {
-    const path = makePrivate(place);
-    const fd = await lockDirectory(path);
-    // another's sweep may have been quicker
-    if (fd !== null && existsSync(path)) return staging(path, final, place.inside, fd);
-    if (fd !== null) closeSync(fd);
-  }
+  const { parent, prefix, inside } = preparePlace(final, options);
+  await sweep(parent, prefix);
+  const place = makePrivate(parent, prefix);
+  const path = join(parent, place.name);
+  const publish = async () => (inside ? moveUp(path, final, options) : publishAs(path, final));
+  return staging(path, place, publish);
 }
 
-function makePrivate({ parent, prefix }: { parent: string; prefix: string }): string {
-  try {
-    return mkdtempSync(join(parent, prefix));
-  } catch (error) {
-    throw fsError(error, `cannot make a directory in ${parent}`);
-  }
-}
-
-function preparePlace(final: string): { parent: string; prefix: string; inside: boolean } {
+function preparePlace(
+  final: string,
+  options: OccupiedOptions,
+): { parent: string; prefix: string; inside: boolean } {
   makeDirectory(dirname(final));
   const existing = statSync(final, { throwIfNoEntry: false });
   if (existing?.isDirectory()) {
-    refuseBundle(final);
-    return { parent: final, prefix: '.layerhook-', inside: true };
+    refuseOccupied(final, options);
+    return { parent: final, prefix: insidePrefix, inside: true };
   }
   if (lstatSync(final, { throwIfNoEntry: false })) {
     const what = existing ? 'file in its place' : 'symlink in its place, which leads nowhere';
@@ -59,18 +59,17 @@ function preparePlace(final: string): { parent: string; prefix: string; inside: 
   return { parent: dirname(final), prefix: privatePrefix(final), inside: false };
 }
 
-function staging(path: string, final: string, inside: boolean, lockFd: number): Staging {
+function staging(path: string, place: NamedDirectory, publish: () => Promise<void>): Staging {
   return {
     path,
     rootfs: join(path, 'rootfs'),
     async publish() {
-      if (inside) await moveUp(path, final);
-      else publishAs(path, final);
-      closeSync(lockFd);
+      await publish();
+      closePlace(place);
     },
     async discard() {
-      await removePrivate(path);
-      closeSync(lockFd);
+      await removePrivate(place);
+      closePlace(place);
     },
   };
 }

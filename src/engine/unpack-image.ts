@@ -22,7 +22,7 @@ export async function unpackImage(
   operation: Operation,
   threads: ExtractionThreads,
 ): Promise<UnpackResult> {
-  const staging = await openStaging(options.bundle);
+  const staging = await openStaging(options.bundle, options);
   const map = options.map ?? unmapped;
   const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map };
   const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);

@@ -7,8 +7,10 @@ import { ExtractionThreads } from './threads.js';
 export interface UnpackOptions extends OperationOptions {
   /** `LAYOUT[:TAG]`; the tag is `latest` by default */
   image: string;
-  /** path of the bundle to make */
+  /** path of the bundle to make: nothing, or an empty directory */
   bundle: string;
+  /** true: the directory may have other files, as long as their names are not those of a bundle; default: false */
+  force?: boolean | undefined;
   /** `OS/ARCH[/VARIANT]`; default: the only image there is, else this machine's */
   platform?: string | undefined;
   map?: MapOptions | undefined;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
+import { createFile } from '../system/regular-file.js';
 
 /**
  * Writes a file so that it is there whole or not at all: a temporary name beside it, fsync, rename. The temporary file is
@@ -12,7 +13,7 @@ import { fsError } from '../errors/fs-error.js';
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    const fd = openSync(temporary, 'wx', mode);
+    const fd = createFile(temporary, mode);
     try {
       writeFileSync(fd, content);
       fsyncSync(fd);

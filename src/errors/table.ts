@@ -121,6 +121,11 @@ export const errorTable = {
     hint: 'name a directory, or a path where one can be made',
     exit: 1,
   },
+  DIRECTORY_NOT_EMPTY: {
+    message: '{path} has other files: {names}',
+    hint: 'name a directory that is new or empty; --force unpacks beside them, and bundle rm leaves them',
+    exit: 1,
+  },
   DRIVER_NOT_FOUND: {
     message: 'no driver {name}: {reason}',
     hint: 'name a shipped driver (copy, overlay, btrfs) or a module that exports one',

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
-import { AT_FDCWD } from '../system/files.js';
+import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { isMountPoint, MS, mountBind, mountOverlay, unmount } from '../system/mount.js';
 import { findMount, type MountInfo, mountsBelow } from '../system/mountinfo.js';
 import { overlayDirsOf } from '../system/overlay-options.js';
@@ -65,6 +65,24 @@ export async function unmountTree(path: string): Promise<void> {
     await unmountOne(mountPoint, { detach: true });
 }
 
+/**
+ * As {@link unmountTree} below an open directory, whatever name others have given to it or to what is above.
+ *
+ * @param fd a directory that only this user may write to
+ * @throws LayerhookError UNMOUNT_FAILED
+ */
+export async function unmountBelow(fd: number): Promise<void> {
+  const self = `/proc/self/fd/${fd}`;
+  const path = readlinkat(AT_FDCWD, self);
+  const below = mountsBelow(path).filter(({ mountPoint }) => mountPoint !== path);
+  // what is mounted in a mount goes with it, and its path is in the hands of those that may write there
+  const uppermost = below.filter(
+    ({ mountPoint }) => !below.some((other) => mountPoint.startsWith(`${other.mountPoint}/`)),
+  );
+  for (const { mountPoint } of uppermost)
+    await unmountOne(mountPoint, { detach: true }, self + mountPoint.slice(path.length));
+}
+
 /** @returns false if it was mounted before */
 async function mountOne(
   request: MountRequest,
@@ -83,10 +101,14 @@ async function mountOne(
   return true;
 }
 
-/** As {@link unmount}; a FUSE mount of a user who may not unmount goes by the program that may. */
-async function unmountOne(place: ByteString, options: { detach?: boolean }): Promise<boolean> {
+/**
+ * As {@link unmount}; a FUSE mount of a user who may not unmount goes by the program that may.
+ *
+ * @param by another path that leads to `place`, for the kernel
+ */
+async function unmountOne(place: ByteString, options: { detach?: boolean }, by = place): Promise<boolean> {
   try {
-    return unmount(place, options);
+    return unmount(by, options);
   } catch (error) {
     if (!isLayerhookError(error) || error.details.reason !== 'EPERM') throw error;
     const mounted = findMount(place);

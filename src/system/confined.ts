@@ -6,8 +6,8 @@ import { AT_FDCWD, close, O, openat, readlinkat } from './files.js';
 import { cString, result, syscallFunction } from './libc.js';
 import { StatBuffer, statAt, statFd } from './stat.js';
 
-const RESOLVE_NO_MAGICLINKS = 0x02;
-const RESOLVE_IN_ROOT = 0x10;
+/** How openat2(2) resolves a path. */
+export const RESOLVE = { NO_XDEV: 0x01, NO_MAGICLINKS: 0x02, IN_ROOT: 0x10 } as const;
 const MAX_SYMLINKS = 40;
 
 const openat2 = syscallFunction<[number, Buffer, how: Buffer, size: number]>('openat2', [
@@ -53,7 +53,7 @@ export function readInRootfs(rootfs: string, path: ByteString, maxBytes: number)
 export function openInRootfs(rootfs: string, path: ByteString, flags: number): number {
   const root = openat(AT_FDCWD, fromText(rootfs), O.PATH | O.DIRECTORY);
   try {
-    const fd = tryOpenat2(root, path, flags);
+    const fd = tryOpenat2(root, path, flags, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
     if (fd >= 0) return fd;
     if (fd !== -E.ENOSYS && fd !== -E.EPERM) throw new SystemError(-fd, 'openat2', path);
     return walk(root, path, flags);
@@ -101,13 +101,14 @@ function readCapped(fd: number, path: ByteString, maxBytes: number): Buffer {
   return buffer.subarray(0, length);
 }
 
-function tryOpenat2(root: number, path: ByteString, flags: number): number {
+/** Opens a file; openat2(2): its descriptor, or a negative errno. ENOSYS before Linux 5.6, EPERM behind a seccomp filter. */
+export function tryOpenat2(dirfd: number, path: ByteString, flags: number, resolve: number): number {
   how.writeBigUInt64LE(BigInt(flags | O.CLOEXEC), 0);
   how.writeBigUInt64LE(0n, 8);
-  how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+  how.writeBigUInt64LE(BigInt(resolve), 16);
   // EAGAIN: something was renamed during the walk
   for (let attempt = 0; attempt < 100; attempt++) {
-    const fd = result(openat2(root, cString(path), how, how.length));
+    const fd = result(openat2(dirfd, cString(path), how, how.length));
     if (fd !== -E.EAGAIN) return fd;
   }
   return -E.EAGAIN;

@@ -90,11 +90,11 @@ test('a bundle of the copy driver has nothing to mount, and is removed', async (
   t.deepEqual(await mountBundle({ bundle, ...config }), { bundle, handled: false });
   t.deepEqual(await unmountBundle({ bundle, ...config }), { bundle, handled: false });
   t.true(existsSync(join(bundle, 'rootfs/d/f')));
-  t.deepEqual(await removeBundle({ bundle, ...config }), { bundle, removed: true });
+  t.deepEqual(await removeBundle({ bundle, ...config }), { bundle, removed: true, left: [] });
   t.deepEqual(readdirSync(dir), []);
   const error = await t.throwsAsync(removeBundle({ bundle, ...config }));
   t.true(isLayerhookError(error, 'BUNDLE_NOT_FOUND'), String(error));
-  t.deepEqual(await removeBundle({ bundle, force: true, ...config }), { bundle, removed: false });
+  t.deepEqual(await removeBundle({ bundle, force: true, ...config }), { bundle, removed: false, left: [] });
 });
 
 test('remove asks the driver, and deletes nothing that was mounted', async (t) => {

@@ -68,7 +68,11 @@ test('what is no file is not read, nor waited for', async (t) => {
       const { image, bundle } = await unpacked(t);
       rmSync(join(bundle, name));
       make(join(bundle, name));
-      await refused(t, layerhook(['repack', '--image', image, bundle]), new RegExp(`${name} is no file`));
+      await refused(
+        t,
+        layerhook(['repack', '--image', image, bundle]),
+        new RegExp(`${name}: it is not a regular file`),
+      );
     }
 });
 

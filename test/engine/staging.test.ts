@@ -84,7 +84,7 @@ test('a mount at rootfs comes along into a mount point with a file of someone el
   mkdirSync(bundle);
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', bundle]);
   writeFileSync(join(bundle, 'notes'), 'mine');
-  await unpack({ image, bundle, hooks, ...options });
+  await unpack({ image, bundle, hooks, force: true, ...options });
   isWhole(t, dir, bundle, ['notes']);
 });
 

@@ -177,7 +177,10 @@ test('an existing bundle is refused and stays as it was; an existing empty direc
   const other = join(dir, 'other');
   mkdirSync(other);
   writeFileSync(join(other, 'notes'), 'mine');
-  await unpack({ image, bundle: other, hooksFile: null });
+  const occupied = await t.throwsAsync(unpack({ image, bundle: other, hooksFile: null }));
+  t.true(isLayerhookError(occupied, 'DIRECTORY_NOT_EMPTY'), String(occupied));
+  t.deepEqual(readdirSync(other), ['notes']);
+  await unpack({ image, bundle: other, force: true, hooksFile: null });
   t.is(readFileSync(join(other, 'notes'), 'utf8'), 'mine');
   t.true(existsSync(join(other, 'umoci.json')));
   t.deepEqual(

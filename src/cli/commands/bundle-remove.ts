@@ -7,7 +7,7 @@ export default defineCommand({
   description: `Removes bundles, with all that was changed in them: mounts, directory, and what a layer
 store keeps for them. Layers stay in the store for other bundles; store gc frees those
 that nobody uses. A bundle that a container runs in, or in which something else is
-mounted, stays as it is.`,
+mounted, stays as it is. Other files in its directory stay too, and are listed.`,
   options: {
     force: {
       alias: ['f'],
@@ -20,8 +20,11 @@ mounted, stays as it is.`,
   async run(bundles, { force, driver, store }, context) {
     const { log, signal, hooksFile } = context;
     const { removeBundle } = await import('../../engine/bundle-remove.js');
+    const { listed } = await import('../../engine/publish.js');
     return eachBundle({ bundles }, { command: 'layerhook bundle rm', context }, async (bundle) => {
-      const { removed } = await removeBundle({ bundle, force, driver, store, hooksFile, log, signal });
+      const { removed, left } = await removeBundle({ bundle, force, driver, store, hooksFile, log, signal });
+      if (left.length > 0)
+        log.warn(`directory ${bundle} stays, with files that layerhook did not make: ${listed(left)}`);
       log.info(removed ? `removed ${bundle}` : `there was no bundle at ${bundle}`);
     });
   },

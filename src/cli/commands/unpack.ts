@@ -8,8 +8,8 @@ const command = 'layerhook unpack';
 export default defineCommand({
   usage: '--image PATH[:TAG] BUNDLE',
   description: `Unpacks the image TAG (latest by default) of the layout at PATH into the directory
-BUNDLE, which must not have a rootfs yet: a rootfs, a config.json made from the
-image's config for an OCI runtime, and what repack needs to find changes.
+BUNDLE, which must be new or empty: a rootfs, a config.json made from the image's
+config for an OCI runtime, and what repack needs to find changes.
 
 The bundle appears whole or not at all: every blob and layer is verified.`,
   arguments: ['bundle'],
@@ -18,6 +18,10 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
     ...mapFlags,
     ...imageFlag,
     ...platformFlag,
+    force: {
+      extension: true,
+      describe: 'unpack into a directory that has other files; bundle rm leaves them',
+    },
     driver: {
       value: 'NAME',
       extension: true,
@@ -39,6 +43,7 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
     const result = await unpack({
       image: options.image,
       bundle: bundle!,
+      force: options.force,
       platform: options.platform,
       driver: options.driver,
       store: options.store,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, readSync, renameSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ManifestWriter, umociKeywords } from 'mtree-ts/write';
 import { LayerhookError } from '../../errors/index.js';
@@ -8,6 +8,7 @@ import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { isErrno, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, S, writeAll } from '../../system/files.js';
 import { DT, readDirectory } from '../../system/readdir.js';
+import { createFile } from '../../system/regular-file.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import { UsageCounter } from '../count-usage.js';
@@ -52,7 +53,7 @@ export function writeTreeManifest(
 }
 
 function writeWhole(path: string, flush: boolean, produce: (write: (chunk: Buffer) => void) => void): void {
-  const fd = openSync(path, 'w', 0o644);
+  const fd = createFile(path, 0o644);
   try {
     produce((chunk) => writeAll(fd, chunk, null));
     if (flush) fsyncSync(fd);

@@ -1,10 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromBuffer } from '../../system/bytes.js';
 
-/** The bytes of a file. */
+/** The bytes of a regular file. A FIFO in its place must not block the start of a container. */
 export function readBytes(file: string | Buffer): ByteString {
-  return fromBuffer(readFileSync(file));
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(fd).isFile()) throw new Error('it is not a regular file');
+    return fromBuffer(readFileSync(fd));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /**

@@ -1,0 +1,39 @@
+/**
+ * Names that layerhook and umoci give to what they make in the directory of a bundle. Drivers and hooks name their files
+ * `layerhook.…`.
+ */
+const made = [
+  /^rootfs$/,
+  // what is behind the name is that of a file that was not finished
+  /^config\.json(\.\d+\.tmp|\.layerhook-\d+)?$/,
+  /^umoci\.json(\.\d+\.tmp)?$/,
+  /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})\.mtree((\.\d+)?\.tmp)?$/,
+  /^layerhook\../,
+] as const;
+
+/** True if unpack, repack or a driver makes an entry of this name in the directory of a bundle. */
+export function isBundleName(name: string): boolean {
+  return made.some((pattern) => pattern.test(name));
+}
+
+/**
+ * Names of a bundle in the order in which they appear. layerhook.json, the first, tells that a directory has something of a
+ * bundle; umoci.json, the last, that the bundle is whole.
+ */
+export function inOrder(names: readonly string[]): string[] {
+  const rank = (name: string) => {
+    if (name === 'layerhook.json') return 0;
+    return name === 'umoci.json' ? 2 : 1;
+  };
+  return names.toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+/**
+ * Names of a bundle in the order in which they are removed: umoci.json first, so that no command takes the rest for a whole
+ * bundle; layerhook.json last, so that `bundle rm` knows the rest. umoci's own bundles have umoci.json alone, which goes last.
+ */
+export function removalOrder(names: readonly string[]): string[] {
+  const order = inOrder(names).reverse();
+  if (names.includes('layerhook.json') || order[0] !== 'umoci.json') return order;
+  return [...order.slice(1), 'umoci.json'];
+}
