@@ -1,8 +1,9 @@
 // process is the global one: importing node:process opens its streams, which makes pipes non-blocking
-import { existsSync } from 'node:fs';
+import { existsSync, fsyncSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 import type { ByteString } from './bytes.js';
-import { SystemError } from './errno.js';
+import { isErrno, SystemError } from './errno.js';
 
 /** the loader of musl's C library, where it is; ld-musl(8) of Alpine */
 const MUSL = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
@@ -11,6 +12,9 @@ const koffi = loadKoffi(createRequire(import.meta.url));
 
 /** `dirfd` of the *at functions: the working directory. */
 export const AT_FDCWD = -100;
+
+// koffi's exit handlers run when the process ends, not when a thread does
+if (isMainThread) process.on('exit', exitBeforeKoffi);
 
 /** A libc function as koffi gives it: numbers in, a number out; buffers are passed by address. */
 export type NativeFunction<Args extends unknown[]> = (...args: Args) => number;
@@ -46,6 +50,25 @@ export function libcAsyncFunction<Args extends unknown[]>(
     new Promise((resolve, reject) => {
       call.async(...args, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
     });
+}
+
+/**
+ * Ends the process without its exit handlers if stdout or stderr cannot be flushed to the disk. As the process exits, koffi
+ * flushes both, reports a failure on stderr, and waits forever for the lock of stderr, which it already holds.
+ */
+function exitBeforeKoffi(status: number): void {
+  if (!cannotFlush(1) && !cannotFlush(2)) return;
+  libcFunction<[status: number]>('_exit', 'int', ['int'])(status);
+}
+
+/** True if koffi would report that it failed to flush: EINVAL is what pipes and terminals answer. */
+function cannotFlush(fd: number): boolean {
+  try {
+    fsyncSync(fd);
+    return false;
+  } catch (error) {
+    return !isErrno(error, 'EINVAL');
+  }
 }
 
 /**
