@@ -120,6 +120,11 @@ export function syscallFunction<Args extends unknown[]>(
   return call.bind(null, table[name]) as NativeFunction<Args>;
 }
 
+/** The address of a function of the C library, for a call that takes one. */
+export function symbol(name: string): unknown {
+  return library.symbol(name);
+}
+
 /** The address of a buffer's bytes, for a structure that holds pointers. The buffer must outlive the call. */
 export function pointerTo(buffer: Buffer): bigint {
   return koffi.address(buffer);
