@@ -69,8 +69,12 @@ function staging(path: string, final: string, inside: boolean, lockFd: number): 
       closeSync(lockFd);
     },
     async discard() {
-      await removePrivate(path);
-      closeSync(lockFd);
+      try {
+        await removePrivate(path);
+      } finally {
+        // the next unpack may try it again
+        closeSync(lockFd);
+      }
     },
   };
 }

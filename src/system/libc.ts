@@ -10,6 +10,9 @@ const MUSL = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1
 
 const koffi = loadKoffi(createRequire(import.meta.url));
 
+/** A key of `process` where it runs nothing but layerhook. */
+const OWN_PROCESS = Symbol.for('layerhook.own-process');
+
 /** `dirfd` of the *at functions: the working directory. */
 export const AT_FDCWD = -100;
 
@@ -53,12 +56,30 @@ export function libcAsyncFunction<Args extends unknown[]>(
 }
 
 /**
- * Ends the process without its exit handlers if stdout or stderr cannot be flushed to the disk. As the process exits, koffi
- * flushes both, reports a failure on stderr, and waits forever for the lock of stderr, which it already holds.
+ * Lets the process end before koffi's exit handlers. They flush stdout and stderr to the disk, report a failure on stderr, and
+ * then wait forever for the lock of stderr, which they already hold. In a process of others, where more exit handlers may
+ * matter, this happens only if they would wait.
  */
 function exitBeforeKoffi(status: number): void {
-  if (!cannotFlush(1) && !cannotFlush(2)) return;
-  libcFunction<[status: number]>('_exit', 'int', ['int'])(status);
+  const isOurs = OWN_PROCESS in process;
+  if (!isOurs && !cannotFlush(1) && !cannotFlush(2)) return;
+  const atExit = libcFunction<[handler: unknown, argument: number, library: null]>('__cxa_atexit', 'int', [
+    'void*',
+    'intptr_t',
+    'void*',
+  ]);
+  // the last one runs first: node's own, which gives the terminal and the pipes back as they were, comes before the end
+  atExit(symbol('_exit'), status, null);
+  const resetStdio = exportedSymbol('_ZN4node10ResetStdioEv');
+  if (resetStdio !== undefined) atExit(resetStdio, 0, null);
+}
+
+function exportedSymbol(name: string): unknown {
+  try {
+    return symbol(name);
+  } catch {
+    return undefined;
+  }
 }
 
 /** True if koffi would report that it failed to flush: EINVAL is what pipes and terminals answer. */
