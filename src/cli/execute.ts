@@ -36,7 +36,7 @@ export async function execute(
   } catch (error) {
     progress.stop();
     // the abort's own reason names the command
-    const shown = isLayerhookError(error, 'ABORTED') ? interruption.signal.reason : error;
+    const shown = isLayerhookError(error, 'ABORTED') ? (interruption.signal.reason ?? error) : error;
     const status = report(shown, { settings, persona, write: screen.write });
     return interruption.exitStatus() ?? status;
   } finally {

@@ -7,6 +7,8 @@ import { isAllWritten } from './streams.js';
 /** Node's exit status when nothing is left to wait for, and the command has not ended. */
 const UNSETTLED = 13;
 
+// for src/system/libc.ts, which may be in another file of the bundle
+Object.defineProperty(process, Symbol.for('layerhook.own-process'), { value: true });
 process.once('exit', () => {
   if (process.exitCode !== UNSETTLED) return;
   writeSync(2, 'layerhook: the command ended without a result; this is a bug, please report it\n');

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { realpathSync } from 'node:fs';
 import type { CommandContext } from './command.js';
 
@@ -7,6 +8,7 @@ import type { CommandContext } from './command.js';
  * waits for the disk so, and the layers are trusted after a power loss too.
  *
  * @throws LayerhookError as for opening the store
+ * @throws Error of node:child_process if the process cannot start
  */
 export async function syncLater(
   { store: dir }: { store: string | undefined },
@@ -20,5 +22,7 @@ export async function syncLater(
   if (!contents.some(({ usage, flushed, trusted }) => usage !== undefined && trusted && !flushed)) return;
   // by its own name: called umoci, it has no store
   const command = [realpathSync(process.argv[1]!), 'store', 'sync', '--store', root];
-  spawn(process.execPath, command, { cwd: '/', detached: true, stdio: 'ignore' }).unref();
+  const child = spawn(process.execPath, command, { cwd: '/', detached: true, stdio: 'ignore' });
+  await once(child, 'spawn');
+  child.unref();
 }

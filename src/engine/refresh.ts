@@ -7,6 +7,7 @@ import type { WrittenLayer } from '../layer/generate/write-layer.js';
 import type { Change } from '../layer/types.js';
 import { type BundleMeta, manifestPath, writeBundleMeta } from './bundle.js';
 import { imageContext, layerContexts } from './contexts.js';
+import { linkedController } from './linked-controller.js';
 import type { Operation } from './operation.js';
 import type { ImageContext } from './points.js';
 import type { PackedEntries } from './refresh-manifest.js';
@@ -59,12 +60,14 @@ async function unpackTopLayer(
 ): Promise<void> {
   const { extractLayers } = await import('./extract.js');
   const { ExtractionThreads } = await import('./threads.js');
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning: (message) => log.warn(message) });
+  // the hook that asked for this ends with what the layer failed with, not with the abort of the layers beside it
+  const own = linkedController(stop.signal);
+  const threads = new ExtractionThreads({ signal: own.signal, onWarning: (message) => log.warn(message) });
   const layer = {
     context: layerContexts(context, layout, keepDirlinks).at(-1)!,
     source: layerSources(layout, image).at(-1)!,
   };
-  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, onlyDriver, stop };
+  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, onlyDriver, stop: own };
   try {
     await extractLayers({ layers: [layer], dispatcher, threads, ...rest });
   } finally {

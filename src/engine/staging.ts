@@ -68,8 +68,12 @@ function staging(path: string, place: NamedDirectory, publish: () => Promise<voi
       closePlace(place);
     },
     async discard() {
-      await removePrivate(place);
-      closePlace(place);
+      try {
+        await removePrivate(place);
+      } finally {
+        // the next unpack may try it again
+        closePlace(place);
+      }
     },
   };
 }

@@ -16,17 +16,22 @@ export class ExtractionThreads {
   }
 
   /**
-   * Starts those that layers need, to have them when the first one is there.
+   * Starts those that layers need, to have them when the first one is there. One that cannot start is tried again, and
+   * fails the operation, when a layer needs it.
    *
    * @param alone layers each of which gets a directory for itself; undefined: they come on top of each other
    */
-  async start(alone?: readonly { size: number }[]): Promise<void> {
-    (await this.unpacker()).start(alone);
+  startEarly(alone?: readonly { size: number }[]): void {
+    this.unpacker()
+      .then((unpacker) => unpacker.start(alone))
+      .catch(() => {});
   }
 
   /** Ends them, after what they are doing has stopped. */
   async close(): Promise<void> {
-    await (await this.#unpacker)?.close();
+    // code that could not be loaded has started none
+    const unpacker = await this.#unpacker?.catch(() => null);
+    await unpacker?.close();
   }
 }
 

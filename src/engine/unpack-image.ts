@@ -47,7 +47,9 @@ export async function unpackImage(
     // nothing may write any more
     await threads.close();
     await takeDown(operation, context);
-    await staging.discard();
+    await staging.discard().catch((failure: Error) => {
+      operation.log.warn(`${staging.path} is left behind: ${failure.message}`);
+    });
     throw error;
   }
 }

@@ -50,8 +50,8 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const threads = new ExtractionThreads({ signal: stop.signal, onWarning });
   try {
     // threads take as long to start as the rest takes to load: both at once, if it is known that they are needed
-    if (!operation.dispatcher.handles(SKIP)) void threads.start();
-    else if (hasNoLayer(operation)) void threads.start(image.image.manifest.layers);
+    if (!operation.dispatcher.handles(SKIP)) threads.startEarly();
+    else if (hasNoLayer(operation)) threads.startEarly(image.image.manifest.layers);
     const { unpackImage } = await import('./unpack-image.js');
     return await unpackImage(options, image, operation, threads);
   } finally {

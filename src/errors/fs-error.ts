@@ -40,11 +40,13 @@ function expectedFor(code = ''): string {
 
 const EXPECTED: Readonly<Record<string, string>> = {
   EACCES: 'check the permissions of the path, or run it as root',
+  EAGAIN: 'raise the limit of processes (ulimit -u), or that of the container (pids.max)',
   EIO: 'the disk or its file system fails; its kernel log says more',
   EISDIR: 'a file is expected there, not a directory',
   EMFILE: 'raise the limit of open files (ulimit -n)',
   ENAMETOOLONG: 'a name has up to 255 bytes, a path 4095',
   ENFILE: 'raise the limit of open files of this machine (fs.file-max)',
+  ENOMEM: 'free some memory, or raise the memory limit of the container',
   ENOTDIR: 'each parent of the path must be a directory',
   EROFS: 'the file system must be writable',
 };

@@ -72,6 +72,8 @@ export async function writeNewFile(
   content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   onChunk?: (chunk: Uint8Array) => void,
 ): Promise<void> {
+  const { requireThreadPool } = await import('../system/pool.js');
+  requireThreadPool();
   const handle = await open(path, 'wx', 0o644).catch((error: unknown) => {
     throw fsError(error, `writing ${path}`);
   });

@@ -62,11 +62,12 @@ export class Lanes {
    * One that nobody else takes until it is released; waits for it in turn.
    *
    * @param size bytes of the blob that it is for: for little, waiting is better than another lane
+   * @throws LayerhookError SYSTEM if no thread can start
    */
-  take(size: number): Promise<Lane> {
+  async take(size: number): Promise<Lane> {
+    const free = this.all.find((lane) => !lane.taken) ?? (this.#isWorthMore(size) ? this.#add() : null);
     return new Promise((give) => {
       this.#waiting.push({ size, give });
-      const free = this.all.find((lane) => !lane.taken) ?? (this.#isWorthMore() ? this.#add() : null);
       if (free !== null) this.release(free);
     });
   }
@@ -98,10 +99,11 @@ export class Lanes {
     next?.give(lane);
   }
 
-  #isWorthMore(): boolean {
+  /** Whether another lane is worth its start for one more layer of `more` bytes. */
+  #isWorthMore(more: number): boolean {
     if (!this.#mayAdd()) return false;
-    const bytes = this.#waiting.reduce((sum, { size }) => sum + size, 0);
-    return this.all.length === 0 || bytes >= WORTH_BYTES || this.#waiting.length >= WORTH_LAYERS;
+    const bytes = this.#waiting.reduce((sum, { size }) => sum + size, more);
+    return this.all.length === 0 || bytes >= WORTH_BYTES || this.#waiting.length + 1 >= WORTH_LAYERS;
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { type ByteString, toBuffer } from './bytes.js';
 import { SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat } from './files.js';
 import { libcAsyncFunction, libcFunction } from './libc.js';
+import { requireThreadPool } from './pool.js';
 
 const libcSyncfs = libcAsyncFunction<[fd: number]>('syncfs', 'int', ['int']);
 
@@ -66,8 +67,10 @@ export function filesystemOf(path: ByteString): Filesystem {
  * Writes all that is cached of the filesystem of `path` to its device; syncfs(2).
  *
  * @throws SystemError, EIO where something could not be written
+ * @throws LayerhookError SYSTEM if no thread can start
  */
 export async function syncFilesystem(path: ByteString): Promise<void> {
+  requireThreadPool();
   const fd = openat(AT_FDCWD, path, O.RDONLY);
   try {
     if ((await libcSyncfs(fd)) < 0) throw new SystemError('EIO', 'syncfs', path);

@@ -1,16 +1,23 @@
 // process is the global one: importing node:process opens its streams, which makes pipes non-blocking
-import { existsSync } from 'node:fs';
+import { existsSync, fsyncSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 import type { ByteString } from './bytes.js';
-import { SystemError } from './errno.js';
+import { isErrno, SystemError } from './errno.js';
 
 /** the loader of musl's C library, where it is; ld-musl(8) of Alpine */
 const MUSL = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
 
 const koffi = loadKoffi(createRequire(import.meta.url));
 
+/** A key of `process` where it runs nothing but layerhook. */
+const OWN_PROCESS = Symbol.for('layerhook.own-process');
+
 /** `dirfd` of the *at functions: the working directory. */
 export const AT_FDCWD = -100;
+
+// koffi's exit handlers run when the process ends, not when a thread does
+if (isMainThread) process.on('exit', exitBeforeKoffi);
 
 /** A libc function as koffi gives it: numbers in, a number out; buffers are passed by address. */
 export type NativeFunction<Args extends unknown[]> = (...args: Args) => number;
@@ -46,6 +53,43 @@ export function libcAsyncFunction<Args extends unknown[]>(
     new Promise((resolve, reject) => {
       call.async(...args, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
     });
+}
+
+/**
+ * Lets the process end before koffi's exit handlers. They flush stdout and stderr to the disk, report a failure on stderr, and
+ * then wait forever for the lock of stderr, which they already hold. In a process of others, where more exit handlers may
+ * matter, this happens only if they would wait.
+ */
+function exitBeforeKoffi(status: number): void {
+  const isOurs = OWN_PROCESS in process;
+  if (!isOurs && !cannotFlush(1) && !cannotFlush(2)) return;
+  const atExit = libcFunction<[handler: unknown, argument: number, library: null]>('__cxa_atexit', 'int', [
+    'void*',
+    'intptr_t',
+    'void*',
+  ]);
+  // the last one runs first: node's own, which gives the terminal and the pipes back as they were, comes before the end
+  atExit(symbol('_exit'), status, null);
+  const resetStdio = exportedSymbol('_ZN4node10ResetStdioEv');
+  if (resetStdio !== undefined) atExit(resetStdio, 0, null);
+}
+
+function exportedSymbol(name: string): unknown {
+  try {
+    return symbol(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** True if koffi would report that it failed to flush: EINVAL is what pipes and terminals answer. */
+function cannotFlush(fd: number): boolean {
+  try {
+    fsyncSync(fd);
+    return false;
+  } catch (error) {
+    return !isErrno(error, 'EINVAL');
+  }
 }
 
 /**
@@ -95,6 +139,11 @@ export function syscallFunction<Args extends unknown[]>(
     ...args: unknown[]
   ) => number;
   return call.bind(null, table[name]) as NativeFunction<Args>;
+}
+
+/** The address of a function of the C library, for a call that takes one. */
+export function symbol(name: string): unknown {
+  return library.symbol(name);
 }
 
 /** The address of a buffer's bytes, for a structure that holds pointers. The buffer must outlive the call. */

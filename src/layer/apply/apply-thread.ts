@@ -1,7 +1,6 @@
-import { Worker } from 'node:worker_threads';
-import { LayerhookError } from '../../errors/index.js';
 import { receiveError } from '../../errors/transfer.js';
 import { applyThreadFile } from '../../places.js';
+import { startThread } from '../../system/thread.js';
 import type { ApplyMessage, ApplyRequest, Reply, Requested } from './messages.js';
 
 interface Pending {
@@ -11,7 +10,9 @@ interface Pending {
 
 /** A thread that applies layers, one after the other. */
 export class ApplyThread {
-  readonly #worker = new Worker(applyThreadFile, {
+  readonly #worker = startThread(applyThreadFile, {
+    what: 'applying layers',
+    onEnd: (reason) => this.#failAll(reason),
     // libc opens and closes what node would otherwise keep account of
     trackUnmanagedFds: false,
   });
@@ -22,7 +23,10 @@ export class ApplyThread {
   readonly #onWarning: (warning: string) => void;
   #lastID = 0;
   #deadline: NodeJS.Timeout | undefined;
+  /** why the thread has ended */
+  #failure: { reason: unknown } | undefined;
 
+  /** @throws LayerhookError SYSTEM if the thread cannot start */
   constructor(onWarning: (warning: string) => void) {
     this.#onWarning = onWarning;
     this.#loaded = new Promise((resolve) => {
@@ -30,8 +34,6 @@ export class ApplyThread {
       this.#worker.once('exit', resolve);
     });
     this.#worker.on('message', (message: ApplyMessage) => this.#settle(message));
-    this.#worker.on('error', (error) => this.#failAll(error));
-    this.#worker.on('exit', () => this.#failAll(new LayerhookError('ABORTED', { what: 'applying layers' })));
   }
 
   /** How many requests it has not answered yet. */
@@ -45,6 +47,7 @@ export class ApplyThread {
       this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });
       this.#worker.postMessage({ ...request, id });
     });
+    if (this.#failure) this.#failAll(this.#failure.reason);
     this.#last = answer.catch(() => {});
     return answer;
   }
@@ -81,8 +84,10 @@ export class ApplyThread {
     else pending?.resolve(message.reply);
   }
 
-  #failAll(error: unknown): void {
-    for (const { reject } of this.#pending.values()) reject(error);
+  /** The thread has ended: it answers neither what it was asked nor what it will be asked. */
+  #failAll(reason: unknown): void {
+    this.#failure ??= { reason };
+    for (const { reject } of this.#pending.values()) reject(this.#failure.reason);
     this.#pending.clear();
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, readSync, renameSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ManifestWriter, umociKeywords } from 'mtree-ts/write';
+import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { fchmodat } from '../../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
@@ -190,13 +191,9 @@ function hashFile(dirfd: number, name: ByteString): string {
 }
 
 function manifestError(error: unknown, file: string): unknown {
-  if (isErrno(error, 'ENOSPC', 'EDQUOT')) return new LayerhookError('NO_SPACE', { path: file }, error);
-  if (!(error instanceof Error && 'code' in error) || error instanceof LayerhookError) return error;
-  const what = error instanceof SystemError ? showBytes(error.path) : file;
+  if (!(error instanceof Error && 'code' in error)) return error;
+  const what = `manifest: ${error instanceof SystemError ? showBytes(error.path) : file}`;
+  if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return fsError(error, what);
   const expected = 'nothing else may change the rootfs while it is unpacked';
-  return new LayerhookError(
-    'SYSTEM',
-    { what: `manifest: ${what}`, reason: String(error.code), expected },
-    error,
-  );
+  return new LayerhookError('SYSTEM', { what, reason: String(error.code), expected }, error);
 }

@@ -1,4 +1,5 @@
 import { PassThrough, type Transform } from 'node:stream';
+import { requireThreadPool } from '../../system/pool.js';
 import type { Compression } from '../types.js';
 import { ParallelGzip } from './parallel-gzip.js';
 import { zstdCompress } from './zstd.js';
@@ -14,11 +15,13 @@ export interface CompressorOptions {
  * A stream that takes a tar and gives a layer's blob. The same content and level give the same bytes.
  *
  * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, with neither node's nor a libzstd
+ * @throws LayerhookError SYSTEM if no thread can start
  */
 export async function createCompressor(
   compression: Compression,
   options: CompressorOptions = {},
 ): Promise<Transform> {
+  if (compression !== 'none') requireThreadPool();
   switch (compression) {
     case 'gzip':
       return new ParallelGzip(options);

@@ -48,9 +48,11 @@ export function ringCounters(ring: SharedArrayBuffer): { blobBytes: number; byte
 /** Ends the ring with an error, from any thread, unless it has ended already; the reader gets it after the bytes. */
 export function failRing(ring: SharedArrayBuffer, error: unknown): void {
   const control = controlOf(ring);
-  if (Atomics.compareExchange(control, STATE, OPEN, FAILING) !== OPEN) return;
+  const place = new Uint8Array(ring, ERROR_AT, ERROR_BYTES);
+  // before the state changes: a thread that ends while it is FAILING, out of memory, would leave the others waiting
   const text = encodeError(error);
-  new Uint8Array(ring, ERROR_AT, ERROR_BYTES).set(text);
+  if (Atomics.compareExchange(control, STATE, OPEN, FAILING) !== OPEN) return;
+  place.set(text);
   control[ERROR_LENGTH] = text.length;
   Atomics.store(control, STATE, FAILED);
   wake(control, READER_TURN);

@@ -1,7 +1,7 @@
-import { Worker } from 'node:worker_threads';
 import { LayerhookError } from '../../errors/index.js';
 import { receiveError } from '../../errors/transfer.js';
 import { sourceThreadFile } from '../../places.js';
+import { startThread } from '../../system/thread.js';
 import type { LayerSource } from '../types.js';
 import type { ClosedMessage, OpenMessage, SourceSummary } from './messages.js';
 import { createRing, failRing, ringCounters } from './ring.js';
@@ -28,18 +28,21 @@ export interface OpenSource {
  * of its reader by no more than that, and the next one begins when the one before is in its ring as a whole.
  */
 export class SourceThread {
-  readonly #worker = new Worker(sourceThreadFile);
+  readonly #worker = startThread(sourceThreadFile, {
+    what: 'reading layers',
+    onEnd: (reason) => this.#failAll(reason),
+  });
   readonly #open = new Map<number, Pending>();
   #lastID = 0;
-  #failure: unknown;
+  /** why the thread has ended */
+  #failure: { reason: unknown } | undefined;
   #closing = false;
 
+  /** @throws LayerhookError SYSTEM if the thread cannot start */
   constructor() {
     // an idle thread keeps no process alive
     this.#worker.unref();
     this.#worker.on('message', (message: ClosedMessage) => this.#settle(message));
-    this.#worker.on('error', (error) => this.#failAll(error));
-    this.#worker.on('exit', () => this.#failAll(new LayerhookError('ABORTED', { what: 'reading layers' })));
   }
 
   /** Starts reading a layer. Aborting `signal` does what {@link OpenSource.abort} does. */
@@ -60,7 +63,7 @@ export class SourceThread {
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#worker.ref();
     this.#worker.postMessage({ id, source, ring } satisfies OpenMessage);
-    if (this.#failure !== undefined) this.#failAll(this.#failure);
+    if (this.#failure) this.#failAll(this.#failure.reason);
     return { ring, done, progress: () => ringCounters(ring), abort };
   }
 
@@ -82,12 +85,12 @@ export class SourceThread {
   }
 
   /** The thread has ended, so nothing will come of what is open. */
-  #failAll(failure: unknown): void {
-    this.#failure ??= failure;
+  #failAll(reason: unknown): void {
+    this.#failure ??= { reason };
     for (const { ring, reject, unlisten } of this.#open.values()) {
       unlisten();
-      failRing(ring, this.#failure);
-      reject(this.#failure);
+      failRing(ring, this.#failure.reason);
+      reject(this.#failure.reason);
     }
     this.#open.clear();
   }

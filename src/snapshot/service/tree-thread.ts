@@ -1,7 +1,8 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { LayerhookError } from '../../errors/index.js';
 import { receiveError, type TransferredError } from '../../errors/transfer.js';
 import { treeThreadFile } from '../../places.js';
+import { startThread } from '../../system/thread.js';
 import type { Usage } from '../types.js';
 
 /** Something that is to be done with trees. */
@@ -19,8 +20,10 @@ export class TreeThread {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #last: Promise<unknown> = Promise.resolve();
   #closing = false;
+  /** fails what it does now */
+  #fail: (reason: unknown) => void = () => {};
 
-  /** @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM; ABORTED if the thread is closed before */
+  /** @throws LayerhookError SNAPSHOT_ARGUMENT; SYSTEM, also if it cannot start; ABORTED if the thread is closed before */
   do(task: TreeTask): Promise<Usages> {
     const done = this.#last.then(() => this.#ask(task));
     this.#last = done.catch(() => {});
@@ -38,33 +41,37 @@ export class TreeThread {
   async #ask(task: TreeTask): Promise<Usages> {
     if (this.#closing) throw new LayerhookError('ABORTED', { what: 'what was to be done in the store' });
     this.#worker ??= this.#start();
-    const answer = await ask(this.#worker, task);
+    const answer = await this.#answer(this.#worker, task);
     if ('error' in answer) throw receiveError(answer.error);
     return answer.usages;
   }
 
   #start(): Worker {
-    // libc opens and closes what node would otherwise keep account of
-    const worker = new Worker(treeThreadFile, { trackUnmanagedFds: false, workerData: this.#stop });
-    worker.unref();
-    // the next task starts another
-    worker.on('error', () => {
-      this.#worker = undefined;
+    const worker = startThread(treeThreadFile, {
+      what: 'measuring and removing trees',
+      onEnd: (reason) => {
+        // the next task starts another
+        this.#worker = undefined;
+        this.#fail(reason);
+      },
+      // libc opens and closes what node would otherwise keep account of
+      trackUnmanagedFds: false,
+      workerData: this.#stop,
     });
+    worker.unref();
     return worker;
   }
-}
 
-/** @throws what the thread dies of */
-function ask(worker: Worker, task: TreeTask): Promise<TreeAnswer> {
-  return new Promise((resolve, reject) => {
-    const done = (settle: () => void) => {
-      worker.off('message', onMessage).off('error', onError).unref();
-      settle();
-    };
-    const onMessage = (answer: TreeAnswer) => done(() => resolve(answer));
-    const onError = (error: unknown) => done(() => reject(error));
-    worker.on('message', onMessage).on('error', onError).ref();
-    worker.postMessage(task);
-  });
+  /** @throws what the thread dies of */
+  async #answer(worker: Worker, task: TreeTask): Promise<TreeAnswer> {
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#fail = reject;
+        worker.once('message', resolve).ref();
+        worker.postMessage(task);
+      });
+    } finally {
+      worker.unref();
+    }
+  }
 }

@@ -1,0 +1,61 @@
+import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { fsError } from '../errors/fs-error.js';
+import { LayerhookError } from '../errors/index.js';
+
+/** A thread, and what its starter learns about its end. */
+export interface ThreadOptions
+  extends Pick<WorkerOptions, 'resourceLimits' | 'trackUnmanagedFds' | 'workerData'> {
+  /** what the thread does, for errors, such as `applying layers` */
+  what: string;
+  /**
+   * Called once, when the thread has ended or can no longer be trusted to answer, with the reason. Requests that wait for
+   * the thread must fail with it.
+   */
+  onEnd: (reason: unknown) => void;
+}
+
+/**
+ * Starts a thread of this package.
+ *
+ * @param file the thread's module
+ * @throws LayerhookError SYSTEM if the system refuses another thread
+ */
+export function startThread(file: URL, { what, onEnd, ...options }: ThreadOptions): Worker {
+  const worker = start(file, what, options);
+  let ended = false;
+  const end = (reason: unknown) => {
+    if (!ended) onEnd(reason);
+    ended = true;
+  };
+  worker.on('error', (error) => end(threadError(error, what)));
+  // an answer that cannot be read is lost, and its request would wait forever
+  worker.on('messageerror', (error) => {
+    end(error);
+    void worker.terminate();
+  });
+  worker.on('exit', () => end(new LayerhookError('ABORTED', { what })));
+  return worker;
+}
+
+function start(file: URL, what: string, options: WorkerOptions): Worker {
+  try {
+    return new Worker(file, options);
+  } catch (error) {
+    throw threadError(error, what);
+  }
+}
+
+/** What a thread failed with: node reports a refused thread and a full heap by codes of its own. */
+function threadError(error: unknown, what: string): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_WORKER_INIT_FAILED') {
+    // its message is the name of an errno
+    const cause = Object.assign(new Error(message, { cause: error }), { code: message });
+    return fsError(cause, `cannot start a thread for ${what}`);
+  }
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const expected = 'raise the memory limit of node (NODE_OPTIONS=--max-old-space-size=MiB)';
+    return new LayerhookError('SYSTEM', { what, reason: 'the thread is out of memory', expected }, error);
+  }
+  return error;
+}
