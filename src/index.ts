@@ -28,6 +28,7 @@ export {
   generateLayer,
   generateTree,
   type TreeOptions,
+  writeTar,
   writeTarFile,
 } from './layer/generate/index.js';
 export type * from './layer/types.js';

@@ -1,6 +1,6 @@
 import { isLayerhookError, LayerhookError } from 'layerhook/driver';
 import { type Archive, readAnnotations } from './annotations.js';
-import { type Container, readContainer } from './container.js';
+import { type Container, readContainer, writablePaths } from './container.js';
 import { fingerprint } from './fingerprint.js';
 import { type Means, makeArchive } from './one.js';
 import { type ArchiveRecord, type ContainerRecord, hash, identityOf } from './records.js';
@@ -84,7 +84,8 @@ class Run {
       const expected = 'name a path of its own for each';
       throw new LayerhookError('ARCHIVE_DESTINATION', { path: destination, reason, expected });
     }
-    const request = { state, name, key, mountPoint, destination, method, whiteout, owner, ...overlay };
+    const asked = { state, name, key, mountPoint, destination, method, whiteout, owner };
+    const request = { ...asked, ...overlay, containerPaths: writablePaths(this.#container) };
     const lowerdirIds = overlay.lowerdirs.map((path) => identityOf(path) ?? '');
     const tries = this.#record.archives[key]?.tries ?? 0;
     const at = new Date().toISOString();

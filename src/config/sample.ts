@@ -76,6 +76,8 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   method: 'tar',
   whiteout: 'overlay',
   owner: '',
+  containerPaths: ['/var/lib/containers/storage/volumes/data/_data'],
+  claim: '/var/lib/layerhook/archives/directories/3f0c2f6e5c1d.claim',
   replace: false,
 };
 
