@@ -1,8 +1,10 @@
 import { isAbsolute } from 'node:path';
 import type { ArchiveRequest, ArchiveResult } from 'layerhook';
 import { LayerhookError, type Logger } from 'layerhook/driver';
+import { sweepTemporaries } from 'layerhook/system';
 import { type ArchiveRecord, identityOf, type Records } from './records.js';
 import { SuccessFile } from './success.js';
+import { inParent } from './trusted-path.js';
 
 /** What archiving needs besides the archive. */
 export interface Means {
@@ -22,24 +24,30 @@ export async function makeArchive(
   { request, success, lowerdirIds }: Pick<ArchiveRecord, 'request' | 'success' | 'lowerdirIds'>,
   { records, hooksFile, signal, log }: Means,
 ): Promise<ArchiveResult> {
-  const { name, destination, upperdir, mountPoint, method } = request;
+  const { name, key, destination, upperdir, mountPoint, method } = request;
   requireAbsolute(destination);
   const untrusted = [...(request.containerPaths ?? ['/']), upperdir];
-  const file = success === '' ? null : successOf(success, [...untrusted, destination]);
-  file?.remove(log);
-  if (identityOf(upperdir) === null)
-    throw new LayerhookError('ARCHIVE_UPPERDIR', { mountPoint, reason: `${upperdir} is gone` });
-  log.info(`Archiving upperdir from ${upperdir} to ${destination} for archive ${name}`, { method });
-  const { archiveUpperdir } = await import('layerhook');
   const place = { path: destination, untrusted };
-  const full: ArchiveRequest = {
-    ...request,
-    lowerdirs: knownLowerdirs(request, lowerdirIds),
-    claim: method === 'copy' ? (records?.claimOf(destination) ?? '') : '',
-    replace: records?.owns(place) ?? false,
-  };
-  const result = await archiveUpperdir(full, { hooksFile, signal, log });
-  if (method === 'copy') records?.own(place);
+  const file = success === '' ? null : successOf(success, [...untrusted, destination]);
+  let result: ArchiveResult = { archived: destination };
+  if (records?.isMade(key, place)) {
+    log.info(`Archive ${name} was made before the hook was interrupted`);
+    inParent(place, sweepTemporaries);
+  } else {
+    file?.remove(log);
+    if (identityOf(upperdir) === null)
+      throw new LayerhookError('ARCHIVE_UPPERDIR', { mountPoint, reason: `${upperdir} is gone` });
+    log.info(`Archiving upperdir from ${upperdir} to ${destination} for archive ${name}`, { method });
+    const { archiveUpperdir } = await import('layerhook');
+    const full: ArchiveRequest = {
+      ...request,
+      lowerdirs: knownLowerdirs(request, lowerdirIds),
+      claim: method === 'oci' ? '' : (records?.claimOf(key, destination) ?? ''),
+      replace: records?.owns(place) ?? false,
+    };
+    result = await archiveUpperdir(full, { hooksFile, signal, log });
+  }
+  if (method === 'copy') records?.own(key, place);
   file?.write();
   log.info(`Archived ${name} to ${result.archived}`, { bytes: result.bytes, entries: result.entries });
   return result;

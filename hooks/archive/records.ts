@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ArchiveRequest } from 'layerhook';
-import { close, fromText, identityAt, openTrustedDirectory } from 'layerhook/system';
+import { identityAt } from 'layerhook/system';
 import { StateDirectory } from './state-directory.js';
+import { inParent, type TrustedPath } from './trusted-path.js';
 
 /** One archive of a container, and what has become of it. */
 export interface ArchiveRecord {
@@ -32,13 +33,6 @@ export interface ContainerRecord {
 
 /** Finished records are kept for so long. */
 const keptMs = 7 * 24 * 60 * 60 * 1000;
-
-/** A path of which the rest may be written by others; openTrustedDirectory of layerhook/system. */
-export interface TrustedPath {
-  path: string;
-  /** directories below which no symlink is followed */
-  untrusted: readonly string[];
-}
 
 /** Results of archives: a file a container and start, and one a directory that an archive is. */
 export class Records {
@@ -81,27 +75,43 @@ export class Records {
    * Whether the directory at a path is an archive of ours, and no other one since: it was recorded, or the claim of a
    * hook that was killed names it, which becomes its record.
    */
-  owns({ path, untrusted }: TrustedPath): boolean {
-    const now = identityAtPath(path, untrusted);
+  owns(place: TrustedPath): boolean {
+    const { path } = place;
+    const now = identityAtPath(place);
     if (now === null) return false;
     const known = parse(this.#directories.read(recordFile(path))) as Partial<Ownership> | null;
     if (known?.path === path && isSame(known.identity, now)) return true;
-    if (this.#directories.read(claimFile(path)) !== now) return false;
+    if (!this.#claims(path).some((file) => this.#directories.read(file) === now)) return false;
     this.#record({ path, identity: now });
     return true;
   }
 
-  /** Where the driver notes the identity of the directory that becomes the archive at `path`. */
-  claimOf(path: string): string {
-    return join(this.#directories.path, claimFile(path));
+  /** Where the driver notes the identity of what becomes the archive at `path`. */
+  claimOf(key: string, path: string): string {
+    return join(this.#directories.path, claimFile(key, path));
+  }
+
+  /** Whether the archive of this key was claimed, and has its name. */
+  isMade(key: string, place: TrustedPath): boolean {
+    const claimed = this.#directories.read(claimFile(key, place.path));
+    return claimed !== null && claimed === identityAtPath(place);
   }
 
   /** Records the directory that was claimed as the archive at a path; what is there, if a hook claimed none. */
-  own({ path, untrusted }: TrustedPath): void {
-    const identity = this.#directories.read(claimFile(path)) ?? identityAtPath(path, untrusted);
-    if (identity === null) return;
-    this.#record({ path, identity });
-    this.#directories.remove(claimFile(path));
+  own(key: string, place: TrustedPath): void {
+    const { path } = place;
+    const identity = this.#directories.read(claimFile(key, path)) ?? identityAtPath(place);
+    if (identity !== null) this.#record({ path, identity });
+  }
+
+  /** Removes the claim of an archive that is recorded; the path may have been claimed by another container since. */
+  release(key: string, path: string): void {
+    this.#directories.remove(claimFile(key, path));
+  }
+
+  /** Removes all claims to a path when the archive there is recorded. */
+  settle(path: string): void {
+    for (const file of this.#claims(path)) this.#directories.remove(file);
   }
 
   /** Removes old records of which everything is done. */
@@ -113,6 +123,11 @@ export class Records {
       if (archives.some(({ status }) => status !== 'done')) continue;
       for (const file of [`${name}.json`, `${name}.lock`]) this.#containers.remove(file);
     }
+  }
+
+  #claims(path: string): string[] {
+    const prefix = `${hash(path)}-`;
+    return this.#directories.names().filter((name) => name.startsWith(prefix));
   }
 
   #record(ownership: Ownership): void {
@@ -130,8 +145,8 @@ function recordFile(path: string): string {
   return `${hash(path)}.json`;
 }
 
-function claimFile(path: string): string {
-  return `${hash(path)}.claim`;
+function claimFile(key: string, path: string): string {
+  return `${hash(path)}-${hash(key)}.claim`;
 }
 
 /** Earlier versions recorded device and inode only. */
@@ -139,14 +154,9 @@ function isSame(known: string | undefined, now: string): boolean {
   return known === now || (known?.split(':').length === 2 && now.startsWith(`${known}:`));
 }
 
-function identityAtPath(path: string, untrusted: readonly string[]): string | null {
+function identityAtPath(place: TrustedPath): string | null {
   try {
-    const parent = openTrustedDirectory(dirname(path), { untrusted });
-    try {
-      return identityAt(parent, fromText(basename(path)));
-    } finally {
-      close(parent);
-    }
+    return inParent(place, identityAt);
   } catch {
     // archiving says what is wrong with the path
     return null;

@@ -76,6 +76,7 @@ class Run {
     const key = this.#keyOf(archive, overlay.upperdir);
     if (key === null || this.#record.archives[key]?.status === 'done') {
       log.info(`Archive ${name} of container ${id} was made already`, { started });
+      if (key !== null) this.#options.records?.release(key, destination);
       return null;
     }
     const twice = others.map((other) => this.#record.archives[other]!.request);
@@ -134,6 +135,7 @@ export async function attempt(
       ...(bytes !== undefined && { bytes }),
       ...(entries !== undefined && { entries }),
     });
+    means.records?.settle(archive.request.destination);
     return true;
   } catch (error) {
     report(archive.request.name, error, means);

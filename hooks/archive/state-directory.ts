@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
+import { join, resolve } from 'node:path';
+import { fsError, LayerhookError } from 'layerhook/driver';
 import {
   close,
   E,
@@ -82,15 +82,23 @@ export class StateDirectory {
     return statAt(this.#fd, fromText(name), stat) ? stat.mtimeSec * 1000 : null;
   }
 
-  /** Runs `action` while no other process has the lock of this name. @throws SystemError, and what `action` throws */
+  /** Runs `action` while no other process has the lock of this name. @throws LayerhookError, and what `action` throws */
   async locked<T>(name: string, action: () => Promise<T>): Promise<T> {
-    const flags = O.RDWR | O.CREAT | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY;
-    const fd = openat(this.#fd, fromText(name), flags, 0o600);
+    const fd = this.#openLock(name);
     try {
       flock(fd, 'exclusive', { wait: true });
       return await action();
     } finally {
       close(fd);
+    }
+  }
+
+  #openLock(name: string): number {
+    const flags = O.RDWR | O.CREAT | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY;
+    try {
+      return openat(this.#fd, fromText(name), flags, 0o600);
+    } catch (error) {
+      throw fsError(error, `cannot lock ${join(this.path, name)}`);
     }
   }
 }

@@ -1,17 +1,14 @@
-import { basename, dirname } from 'node:path';
 import { fsError, LayerhookError, type Logger } from 'layerhook/driver';
 import {
-  close,
-  fromText,
   irreplaceable,
   isErrno,
-  openTrustedDirectory,
   StatBuffer,
   statAt,
+  sweepTemporaries,
   unlinkat,
   writeFileAt,
 } from 'layerhook/system';
-import type { TrustedPath } from './records.js';
+import { inParent, type TrustedPath } from './trusted-path.js';
 
 /** The empty file that says that an archive is there. A container may write the directory that it is in. */
 export class SuccessFile {
@@ -28,7 +25,7 @@ export class SuccessFile {
   remove(log: Logger): void {
     const { path } = this.#place;
     try {
-      this.#inParent((parent, name) => {
+      inParent(this.#place, (parent, name) => {
         const stat = new StatBuffer();
         if (!statAt(parent, name, stat)) return;
         if (stat.isSymlink || (stat.isFile && stat.size === 0)) unlinkat(parent, name);
@@ -42,24 +39,17 @@ export class SuccessFile {
   write(): void {
     const { path } = this.#place;
     try {
-      this.#inParent((parent, name) => {
+      inParent(this.#place, (parent, name) => {
         const what = irreplaceable(parent, name);
-        if (what === null) return writeFileAt(parent, name, '', 0o644);
-        const expected = 'remove it, or name another path for the success file';
-        throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `${what} is there`, expected });
+        if (what !== null) {
+          const expected = 'remove it, or name another path for the success file';
+          throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `${what} is there`, expected });
+        }
+        sweepTemporaries(parent, name);
+        writeFileAt(parent, name, '', 0o644);
       });
     } catch (error) {
       throw fsError(error, `cannot write ${path}`);
-    }
-  }
-
-  #inParent(use: (parent: number, name: string) => void): void {
-    const { path, untrusted } = this.#place;
-    const parent = openTrustedDirectory(dirname(path), { untrusted });
-    try {
-      use(parent, fromText(basename(path)));
-    } finally {
-      close(parent);
     }
   }
 }

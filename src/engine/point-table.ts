@@ -289,7 +289,7 @@ export const points = {
         },
         claim: {
           type: 'path',
-          says: 'file for the identity of a directory, written before it is renamed to `destination`; may be empty',
+          says: 'file for the identity of the archive, written before it is renamed to `destination`; may be empty',
         },
         replace: {
           type: 'boolean',

@@ -145,7 +145,7 @@ export interface PoststopContext extends BaseContext {
    */
   containerPaths: string[];
   /**
-   * path of a file for the `fileIdentity` of a directory (`layerhook/system`), which is written before the directory takes
+   * path of a file for the `fileIdentity` of the archive (`layerhook/system`), which is written before the archive takes
    * the name `destination`: a hook that is killed after that knows its archive when it tries again; '': none
    */
   claim: string;

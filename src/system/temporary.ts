@@ -49,11 +49,10 @@ export function createTemporary(
  * Renames a temporary file or directory to `final` in its directory, which is flushed then. What had the name goes, as
  * with rename(2): a symlink is replaced, a file with other names keeps its content.
  *
- * @param flags RENAME_EXCHANGE, RENAME_NOREPLACE or 0
  * @throws SystemError
  */
-export function publishTemporary({ directory, name }: Temporary, final: ByteString, flags = 0): void {
-  renameat2(directory, name, directory, final, flags);
+export function publishTemporary({ directory, name }: Temporary, final: ByteString): void {
+  renameat2(directory, name, directory, final, 0);
   fsyncSync(directory);
 }
 

@@ -1,3 +1,4 @@
+import { fsyncSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fsError, isLayerhookError, LayerhookError, type PoststopContext } from 'layerhook/driver';
 import {
@@ -11,6 +12,7 @@ import {
   inodeNumber,
   inodeOf,
   irreplaceable,
+  isErrno,
   O,
   openat,
   openTrustedDirectory,
@@ -35,6 +37,8 @@ export interface Place {
   older: string | null;
   temporary: Temporary;
 }
+
+type Claiming = Pick<PoststopContext, 'claim' | 'log'>;
 
 /** Runs `write` with a new file or directory beside the destination, which it publishes; else that is removed. */
 export async function atPlace<T>(
@@ -64,17 +68,15 @@ export async function atPlace<T>(
 }
 
 /** Gives a file its name. A file that was there goes, as with every rename; a symlink is not followed. */
-export function publishFile({ temporary, name, final }: Place): void {
+export function publishFile({ temporary, name, final }: Place, context: Claiming): void {
   const what = irreplaceable(temporary.directory, name);
   if (what !== null) throw occupied(final, `${what} is there`, 'remove it, or name another path');
+  claim(temporary.fd, context);
   publishTemporary(temporary, name);
 }
 
 /** Gives a directory its name, where there is nothing, an empty directory, or with `replace` an older archive. */
-export function publishDirectory(
-  place: Place,
-  context: Pick<PoststopContext, 'replace' | 'claim' | 'log'>,
-): void {
+export function publishDirectory(place: Place, context: Claiming & { replace: boolean }): void {
   const { temporary, name, final } = place;
   const { directory } = temporary;
   const stat = new StatBuffer();
@@ -88,13 +90,15 @@ export function publishDirectory(
   else publishTemporary(temporary, name);
 }
 
-/** Notes which directory becomes the archive: a hook that is killed after the rename can tell that it is its own. */
-function claim(fd: number, { claim: file, log }: Pick<PoststopContext, 'claim' | 'log'>): void {
+/** Notes what becomes the archive: a hook that is killed after the rename can tell that it is its own. */
+function claim(fd: number, { claim: file, log }: Claiming): void {
   if (file === '') return;
   try {
     const directory = openTrustedDirectory(dirname(file));
     try {
-      writeFileAt(directory, fromText(basename(file)), fileIdentity(fd), 0o600);
+      const name = fromText(basename(file));
+      sweepTemporaries(directory, name);
+      writeFileAt(directory, name, fileIdentity(fd), 0o600);
     } finally {
       close(directory);
     }
@@ -119,14 +123,22 @@ function openParent({ destination, upperdir, containerPaths }: PoststopContext):
 function exchange(place: Place): void {
   const { temporary, name, older, final } = place;
   const { directory } = temporary;
-  try {
-    publishTemporary(temporary, name, RENAME_EXCHANGE);
-  } catch {
-    return moveAside(place);
+  if (!tryExchange(temporary, name)) moveAside(place);
+  else if (identityAt(directory, temporary.name) !== older) {
+    renameat2(directory, temporary.name, directory, name, RENAME_EXCHANGE);
+    throw notOurs(final);
   }
-  if (identityAt(directory, temporary.name) === older) return;
-  renameat2(directory, temporary.name, directory, name, RENAME_EXCHANGE);
-  throw notOurs(final);
+  fsyncSync(directory);
+}
+
+function tryExchange({ directory, name }: Temporary, final: ByteString): boolean {
+  try {
+    renameat2(directory, name, directory, final, RENAME_EXCHANGE);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EINVAL', 'ENOSYS', 'ENOTSUP')) return false;
+    throw error;
+  }
 }
 
 function moveAside({ temporary, name, older, final }: Place): void {
@@ -136,7 +148,7 @@ function moveAside({ temporary, name, older, final }: Place): void {
     renameat2(directory, name, directory, aside.name, 0);
     try {
       if (identityAt(directory, aside.name) !== older) throw notOurs(final);
-      publishTemporary(temporary, name);
+      renameat2(directory, temporary.name, directory, name, 0);
     } catch (error) {
       renameat2(directory, aside.name, directory, name, 0);
       throw error;

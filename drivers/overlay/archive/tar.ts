@@ -17,7 +17,7 @@ export function archiveAsTar(context: PoststopContext, compression: Compression)
       entries += 1;
     });
     const bytes = await writeTar(place.temporary.fd, place.final, tar, compression, { signal });
-    publishFile(place);
+    publishFile(place, context);
     return { archived: place.final, bytes, entries };
   });
 }
