@@ -29,6 +29,7 @@ export {
   generateLayer,
   generateTree,
   type TreeOptions,
+  writeTar,
   writeTarFile,
 } from './layer/generate/index.js';
 export type * from './layer/types.js';

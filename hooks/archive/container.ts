@@ -50,6 +50,20 @@ export function readContainer(text: string): Container {
   };
 }
 
+/**
+ * Directories on the host that a container could write to: its root filesystem, and what was mounted in it for writing.
+ */
+export function writablePaths({ rootfs, mounts }: Container): string[] {
+  const sources = mounts
+    .filter(({ source, options }) => isAbsolute(source) && !isReadOnly(options))
+    .map(({ source }) => source);
+  return rootfs === '' ? sources : [rootfs, ...sources];
+}
+
+function isReadOnly(options: readonly string[]): boolean {
+  return ['ro', 'rro'].includes(options.findLast((option) => /^(?:ro|rro|rw)$/.test(option)) ?? 'rw');
+}
+
 function readConfig(file: string, id: string): string {
   const fail = (why: string | number | undefined, cause?: unknown) =>
     unusable(`the state of container ${id} leads to ${file}, which cannot be read (${why})`, cause);

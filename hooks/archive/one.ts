@@ -1,8 +1,10 @@
-import { closeSync, fsyncSync, lstatSync, openSync, rmSync } from 'node:fs';
-import { dirname, isAbsolute } from 'node:path';
+import { isAbsolute } from 'node:path';
 import type { ArchiveRequest, ArchiveResult } from 'layerhook';
-import { fsError, LayerhookError, type Logger } from 'layerhook/driver';
+import { LayerhookError, type Logger } from 'layerhook/driver';
+import { sweepTemporaries } from 'layerhook/system';
 import { type ArchiveRecord, identityOf, type Records } from './records.js';
+import { SuccessFile } from './success.js';
+import { inParent } from './trusted-path.js';
 
 /** What archiving needs besides the archive. */
 export interface Means {
@@ -22,21 +24,31 @@ export async function makeArchive(
   { request, success, lowerdirIds }: Pick<ArchiveRecord, 'request' | 'success' | 'lowerdirIds'>,
   { records, hooksFile, signal, log }: Means,
 ): Promise<ArchiveResult> {
-  const { name, destination, upperdir, mountPoint, method } = request;
+  const { name, key, destination, upperdir, mountPoint, method } = request;
   requireAbsolute(destination);
-  if (success !== '') {
-    requireAbsolute(success);
-    removeSuccess(success);
+  const untrusted = [...(request.containerPaths ?? ['/']), upperdir];
+  const place = { path: destination, untrusted };
+  const file = success === '' ? null : successOf(success, [...untrusted, destination]);
+  let result: ArchiveResult = { archived: destination };
+  if (records?.isMade(key, place)) {
+    log.info(`Archive ${name} was made before the hook was interrupted`);
+    inParent(place, sweepTemporaries);
+  } else {
+    file?.remove(log);
+    if (identityOf(upperdir) === null)
+      throw new LayerhookError('ARCHIVE_UPPERDIR', { mountPoint, reason: `${upperdir} is gone` });
+    log.info(`Archiving upperdir from ${upperdir} to ${destination} for archive ${name}`, { method });
+    const { archiveUpperdir } = await import('layerhook');
+    const full: ArchiveRequest = {
+      ...request,
+      lowerdirs: knownLowerdirs(request, lowerdirIds),
+      claim: method === 'oci' ? '' : (records?.claimOf(key, destination) ?? ''),
+      replace: records?.owns(place) ?? false,
+    };
+    result = await archiveUpperdir(full, { hooksFile, signal, log });
   }
-  if (identityOf(upperdir) === null)
-    throw new LayerhookError('ARCHIVE_UPPERDIR', { mountPoint, reason: `${upperdir} is gone` });
-  log.info(`Archiving upperdir from ${upperdir} to ${destination} for archive ${name}`, { method });
-  const { archiveUpperdir } = await import('layerhook');
-  const replace = records?.owns(destination) ?? false;
-  const full: ArchiveRequest = { ...request, lowerdirs: knownLowerdirs(request, lowerdirIds), replace };
-  const result = await archiveUpperdir(full, { hooksFile, signal, log });
-  if (method === 'copy') records?.own(destination);
-  if (success !== '') writeSuccess(success);
+  if (method === 'copy') records?.own(key, place);
+  file?.write();
   log.info(`Archived ${name} to ${result.archived}`, { bytes: result.bytes, entries: result.entries });
   return result;
 }
@@ -52,25 +64,8 @@ function requireAbsolute(path: string): void {
   throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason, expected: 'name an absolute path' });
 }
 
-function removeSuccess(path: string): void {
-  try {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found?.isFile() && found.size === 0) rmSync(path, { force: true });
-  } catch (error) {
-    throw fsError(error, `cannot remove ${path}`);
-  }
-}
-
-function writeSuccess(path: string): void {
-  try {
-    closeSync(openSync(path, 'w', 0o644));
-    const fd = openSync(dirname(path), 'r');
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    throw fsError(error, `cannot write ${path}`);
-  }
+/** A copy has what the container put there, so its directories are untrusted too. */
+function successOf(path: string, untrusted: string[]): SuccessFile {
+  requireAbsolute(path);
+  return new SuccessFile({ path, untrusted });
 }

@@ -1,24 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { createHash } from 'node:crypto';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArchiveRequest } from 'layerhook';
-import { flock, makeDirectory } from 'layerhook/system';
+import { identityAt } from 'layerhook/system';
+import { StateDirectory } from './state-directory.js';
+import { inParent, type TrustedPath } from './trusted-path.js';
 
 /** One archive of a container, and what has become of it. */
 export interface ArchiveRecord {
   status: 'wanted' | 'done' | 'failed';
-  request: Omit<ArchiveRequest, 'replace'>;
+  request: Omit<ArchiveRequest, 'replace' | 'claim'>;
   success: string;
   /** which directories the lowerdirs were: an engine unmounts what is in them */
   lowerdirIds: string[];
@@ -45,19 +36,19 @@ const keptMs = 7 * 24 * 60 * 60 * 1000;
 
 /** Results of archives: a file a container and start, and one a directory that an archive is. */
 export class Records {
-  readonly #containers: string;
-  readonly #directories: string;
+  readonly #containers: StateDirectory;
+  readonly #directories: StateDirectory;
 
-  /** @throws as node:fs, where nothing can be written */
+  /** @throws LayerhookError DIRECTORY_INVALID, SystemError, where nothing can be written */
   constructor(root: string) {
-    this.#containers = join(root, 'containers');
-    this.#directories = join(root, 'directories');
-    for (const path of [this.#containers, this.#directories]) makeDirectory(path, 0o700);
+    this.#containers = new StateDirectory(join(root, 'containers'));
+    this.#directories = new StateDirectory(join(root, 'directories'));
   }
 
   /** Names of all records. */
   names(): string[] {
-    return readdirSync(this.#containers)
+    return this.#containers
+      .names()
       .filter((name) => name.endsWith('.json'))
       .map((name) => name.slice(0, -'.json'.length));
   }
@@ -68,51 +59,107 @@ export class Records {
 
   /** Reads one record, or null if it is missing or cannot be read. */
   read(name: string): ContainerRecord | null {
-    return readJson(join(this.#containers, `${name}.json`)) as ContainerRecord | null;
+    return parse(this.#containers.read(`${name}.json`)) as ContainerRecord | null;
   }
 
   write(name: string, record: ContainerRecord): void {
-    writeWhole(join(this.#containers, `${name}.json`), record);
+    this.#containers.write(`${name}.json`, encode(record));
   }
 
   /** Runs `action` while no other process works on the record. */
-  async locked<T>(name: string, action: () => Promise<T>): Promise<T> {
-    const fd = openSync(join(this.#containers, `${name}.lock`), 'w', 0o600);
-    try {
-      flock(fd, 'exclusive', { wait: true });
-      return await action();
-    } finally {
-      closeSync(fd);
-    }
+  locked<T>(name: string, action: () => Promise<T>): Promise<T> {
+    return this.#containers.locked(`${name}.lock`, action);
   }
 
-  /** Whether the directory at `path` is an archive that was recorded, and no other one since. */
-  owns(path: string): boolean {
-    const known = readJson(this.#fileOf(path)) as { path?: string; identity?: string } | null;
-    return known?.path === path && known.identity === identityOf(path);
+  /**
+   * Whether the directory at a path is an archive of ours, and no other one since: it was recorded, or the claim of a
+   * hook that was killed names it, which becomes its record.
+   */
+  owns(place: TrustedPath): boolean {
+    const { path } = place;
+    const now = identityAtPath(place);
+    if (now === null) return false;
+    const known = parse(this.#directories.read(recordFile(path))) as Partial<Ownership> | null;
+    if (known?.path === path && isSame(known.identity, now)) return true;
+    if (!this.#claims(path).some((file) => this.#directories.read(file) === now)) return false;
+    this.#record({ path, identity: now });
+    return true;
   }
 
-  /** Records that the directory at `path` is an archive. */
-  own(path: string): void {
-    const identity = identityOf(path);
-    if (identity !== null) writeWhole(this.#fileOf(path), { path, identity });
+  /** Where the driver notes the identity of what becomes the archive at `path`. */
+  claimOf(key: string, path: string): string {
+    return join(this.#directories.path, claimFile(key, path));
+  }
+
+  /** Whether the archive of this key was claimed, and has its name. */
+  isMade(key: string, place: TrustedPath): boolean {
+    const claimed = this.#directories.read(claimFile(key, place.path));
+    return claimed !== null && claimed === identityAtPath(place);
+  }
+
+  /** Records the directory that was claimed as the archive at a path; what is there, if a hook claimed none. */
+  own(key: string, place: TrustedPath): void {
+    const { path } = place;
+    const identity = this.#directories.read(claimFile(key, path)) ?? identityAtPath(place);
+    if (identity !== null) this.#record({ path, identity });
+  }
+
+  /** Removes the claim of an archive that is recorded; the path may have been claimed by another container since. */
+  release(key: string, path: string): void {
+    this.#directories.remove(claimFile(key, path));
+  }
+
+  /** Removes all claims to a path when the archive there is recorded. */
+  settle(path: string): void {
+    for (const file of this.#claims(path)) this.#directories.remove(file);
   }
 
   /** Removes old records of which everything is done. */
   prune(now = Date.now()): void {
     for (const name of this.names()) {
-      const file = join(this.#containers, `${name}.json`);
-      const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? now;
+      const written = this.#containers.modified(`${name}.json`) ?? now;
       if (now - written < keptMs) continue;
       const archives = Object.values(this.read(name)?.archives ?? {});
       if (archives.some(({ status }) => status !== 'done')) continue;
-      rmSync(file, { force: true });
-      rmSync(join(this.#containers, `${name}.lock`), { force: true });
+      for (const file of [`${name}.json`, `${name}.lock`]) this.#containers.remove(file);
     }
   }
 
-  #fileOf(path: string): string {
-    return join(this.#directories, `${hash(path)}.json`);
+  #claims(path: string): string[] {
+    const prefix = `${hash(path)}-`;
+    return this.#directories.names().filter((name) => name.startsWith(prefix));
+  }
+
+  #record(ownership: Ownership): void {
+    this.#directories.write(recordFile(ownership.path), encode(ownership));
+  }
+}
+
+interface Ownership {
+  path: string;
+  /** fileIdentity of layerhook/system */
+  identity: string;
+}
+
+function recordFile(path: string): string {
+  return `${hash(path)}.json`;
+}
+
+function claimFile(key: string, path: string): string {
+  return `${hash(path)}-${hash(key)}.claim`;
+}
+
+/** Earlier versions recorded device and inode only. */
+function isSame(known: string | undefined, now: string): boolean {
+  return known === now || (known?.split(':').length === 2 && now.startsWith(`${known}:`));
+}
+
+function identityAtPath(place: TrustedPath): string | null {
+  try {
+    return inParent(place, identityAt);
+  } catch {
+    // archiving says what is wrong with the path
+    return null;
   }
 }
 
@@ -126,22 +173,14 @@ export function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-function readJson(file: string): object | null {
+function encode(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function parse(text: string | null): object | null {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as object;
+    return text === null ? null : (JSON.parse(text) as object);
   } catch {
     return null;
   }
-}
-
-function writeWhole(file: string, value: object): void {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
-  const fd = openSync(temporary, 'wx', 0o600);
-  try {
-    writeFileSync(fd, `${JSON.stringify(value, null, 2)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, file);
 }

@@ -1,6 +1,6 @@
 import { isLayerhookError, LayerhookError } from 'layerhook/driver';
 import { type Archive, readAnnotations } from './annotations.js';
-import { type Container, readContainer } from './container.js';
+import { type Container, readContainer, writablePaths } from './container.js';
 import { fingerprint } from './fingerprint.js';
 import { type Means, makeArchive } from './one.js';
 import { type ArchiveRecord, type ContainerRecord, hash, identityOf } from './records.js';
@@ -76,6 +76,7 @@ class Run {
     const key = this.#keyOf(archive, overlay.upperdir);
     if (key === null || this.#record.archives[key]?.status === 'done') {
       log.info(`Archive ${name} of container ${id} was made already`, { started });
+      if (key !== null) this.#options.records?.release(key, destination);
       return null;
     }
     const twice = others.map((other) => this.#record.archives[other]!.request);
@@ -84,7 +85,8 @@ class Run {
       const expected = 'name a path of its own for each';
       throw new LayerhookError('ARCHIVE_DESTINATION', { path: destination, reason, expected });
     }
-    const request = { state, name, key, mountPoint, destination, method, whiteout, owner, ...overlay };
+    const asked = { state, name, key, mountPoint, destination, method, whiteout, owner };
+    const request = { ...asked, ...overlay, containerPaths: writablePaths(this.#container) };
     const lowerdirIds = overlay.lowerdirs.map((path) => identityOf(path) ?? '');
     const tries = this.#record.archives[key]?.tries ?? 0;
     const at = new Date().toISOString();
@@ -133,6 +135,7 @@ export async function attempt(
       ...(bytes !== undefined && { bytes }),
       ...(entries !== undefined && { entries }),
     });
+    means.records?.settle(archive.request.destination);
     return true;
   } catch (error) {
     report(archive.request.name, error, means);

@@ -294,6 +294,14 @@ export const points = {
         method: { type: 'string', says: '`copy`, `tar`, `tar.gz`, `tar.zst` or `oci`' },
         whiteout: { type: 'string', says: 'of a tar: `overlay`, as in the upperdir, or `oci`, as in layers' },
         owner: { type: 'string', says: 'of files in a tar: `UID`, `UID:GID`, or empty for their own' },
+        containerPaths: {
+          type: 'paths',
+          says: 'directories that the container could write to: symlinks in them are not to be followed',
+        },
+        claim: {
+          type: 'path',
+          says: 'file for the identity of the archive, written before it is renamed to `destination`; may be empty',
+        },
         replace: {
           type: 'boolean',
           says: 'a directory at `destination` is an older archive, to be replaced',

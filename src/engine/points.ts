@@ -144,6 +144,16 @@ export interface PoststopContext extends BaseContext {
   whiteout: string;
   /** whose the files in a tar are to be: `UID`, `UID:GID`, or empty for their own */
   owner: string;
+  /**
+   * directories on the host that the container could write to: in them and below, no symlink on the way to `destination`
+   * may be followed
+   */
+  containerPaths: string[];
+  /**
+   * path of a file for the `fileIdentity` of the archive (`layerhook/system`), which is written before the archive takes
+   * the name `destination`: a hook that is killed after that knows its archive when it tries again; '': none
+   */
+  claim: string;
   /** a directory at `destination` is an archive made before, in whose place this one may come */
   replace: boolean;
 }

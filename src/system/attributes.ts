@@ -1,7 +1,8 @@
 import type { ByteString } from './bytes.js';
-import { type AtPath, check, cString, libcFunction, result } from './libc.js';
+import { AT_FDCWD, type AtPath, check, cString, libcFunction, result } from './libc.js';
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
 /** As nanoseconds of a time that is to stay; utimensat(2). */
 export const UTIME_OMIT = 0x3ffffffe;
 
@@ -38,6 +39,16 @@ export function fchownat(dirfd: number, path: ByteString, uid: number, gid: numb
 /** Changes the owner of an open file; fchown(2). `path` is only for the error. */
 export function fchown(fd: number, uid: number, gid: number, path: ByteString): void {
   check(result(native.fchown(fd, uid, gid)), 'fchown', path);
+}
+
+/** Changes the owner of what is open as `fd`, also O_PATH, also a symlink; fchownat(2). `path` is only for the error. */
+export function chownOpened(fd: number, uid: number, gid: number, path: ByteString): void {
+  check(result(native.fchownat(fd, cString(''), uid, gid, AT_EMPTY_PATH)), 'fchownat', path);
+}
+
+/** Changes the mode of what is open as `fd`, also O_PATH, but no symlink; needs /proc. */
+export function chmodOpened(fd: number, mode: number): void {
+  fchmodat(AT_FDCWD, `/proc/self/fd/${fd}`, mode);
 }
 
 /** Changes the mode; fchmodat(2). Follows a symlink in the last component: the caller knows that it is none. */

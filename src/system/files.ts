@@ -1,7 +1,7 @@
 import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
 import type { ByteString } from './bytes.js';
 import { E } from './errno.js';
-import { type AtPath, check, cString, libcFunction, result, syscallFunction } from './libc.js';
+import { AT_FDCWD, type AtPath, check, cString, libcFunction, result, syscallFunction } from './libc.js';
 
 export { AT_FDCWD } from './libc.js';
 
@@ -36,6 +36,7 @@ export const S = {
 export const AT_REMOVEDIR = 0x200;
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
+const AT_SYMLINK_FOLLOW = 0x400;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
@@ -121,6 +122,16 @@ export function linkat(dirfd: number, path: ByteString, newDirfd: number, newPat
 /** As {@link linkat}: 0, or a negative errno. */
 export function tryLinkat(dirfd: number, path: ByteString, newDirfd: number, newPath: ByteString): number {
   return result(native.linkat(dirfd, cString(path), newDirfd, cString(newPath, 1), 0));
+}
+
+/** Links `newPath` to what is open as `fd`, also O_PATH, also a symlink; linkat(2), needs /proc. */
+export function linkOpened(fd: number, newDirfd: number, newPath: ByteString): void {
+  const opened = cString(`/proc/self/fd/${fd}`);
+  check(
+    result(native.linkat(AT_FDCWD, opened, newDirfd, cString(newPath, 1), AT_SYMLINK_FOLLOW)),
+    'linkat',
+    newPath,
+  );
 }
 
 /** Removes a name; unlinkat(2). With AT_REMOVEDIR an empty directory. */

@@ -20,4 +20,6 @@ export * from './readdir.js';
 export * from './remove.js';
 export * from './stat.js';
 export * from './syslog.js';
+export * from './temporary.js';
+export * from './trusted-directory.js';
 export * from './xattr.js';

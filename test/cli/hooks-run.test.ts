@@ -97,7 +97,8 @@ test('hooks run: fields of --context count, and what is missing is named', (t) =
   t.regex(run(point).stderr, /needs state, name, key, mountPoint, upperdir, .*, replace in --context/);
   const fields = {
     ...{ state: { id: 'x' }, name: 'a', key: 'k', mountPoint: '/m', upperdir: '/u', lowerdirs: ['/l'] },
-    ...{ overlay: 'trusted', destination: '/d', method: 'tar', whiteout: 'oci', owner: '', replace: false },
+    ...{ overlay: 'trusted', destination: '/d', method: 'tar', whiteout: 'oci', owner: '' },
+    ...{ containerPaths: ['/v'], claim: '', replace: false },
   };
   const file = write(dir, 'context.json', JSON.stringify(fields));
   t.like(run('--context', file, point).json, { handled: true, result: { archived: '/a' } });

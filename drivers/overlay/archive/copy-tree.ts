@@ -3,15 +3,16 @@ import { LayerhookError, type Logger } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
+  chmodOpened,
+  chownOpened,
   close,
   fchmod,
-  fchmodat,
   fchown,
-  fchownat,
   fromText,
   ftruncate,
   futimens,
-  linkat,
+  inodeNumber,
+  linkOpened,
   mkdirat,
   mknodat,
   nextData,
@@ -52,47 +53,40 @@ const chunk = Buffer.allocUnsafe(1024 * 1024);
  * attributes, hardlinks within, holes. Files are opened by their directory, no symlink is followed.
  *
  * @param from path of a directory
- * @param to path at which nothing is
+ * @param to an empty directory, and its path for errors. Others may write to it: nothing that they put there is followed
  * @throws LayerhookError SYSTEM, NO_SPACE, FILE_CHANGED, LIMIT_EXCEEDED
  */
-export function copyTree(from: string, to: string, options: CopyOptions): Copied {
-  const copier = new TreeCopier(from, to, options);
+export function copyTree(from: string, to: { fd: number; path: string }, options: CopyOptions): Copied {
+  const copier = new TreeCopier(from, to.fd, options);
   try {
     return copier.copy();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw failure(error, `${from}/${showBytes(copier.at)}`, to);
+    throw failure(error, `${from}/${showBytes(copier.at)}`, to.path);
   }
 }
 
 class TreeCopier {
   readonly #from: string;
-  readonly #to: string;
+  readonly #root: number;
   readonly #options: CopyOptions;
-  /** where the first name of a file with several is in the copy, by device and inode */
-  readonly #links = new Map<string, ByteString>();
-  #root = -1;
+  /** the first name of a file with several in the copy, and its inode there, by device and inode */
+  readonly #links = new Map<string, { path: ByteString; inode: string }>();
   #bytes = 0;
   #entries = 0;
   /** what is copied, for errors */
   at: ByteString = '.';
 
-  constructor(from: string, to: string, options: CopyOptions) {
+  constructor(from: string, root: number, options: CopyOptions) {
     this.#from = from;
-    this.#to = to;
+    this.#root = root;
     this.#options = options;
   }
 
   copy(): Copied {
     const source = openat(AT_FDCWD, fromText(this.#from), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     try {
-      mkdirat(AT_FDCWD, fromText(this.#to), 0o700);
-      this.#root = openat(AT_FDCWD, fromText(this.#to), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-      try {
-        this.#fillDirectory(source, this.#root, '', 0);
-      } finally {
-        close(this.#root);
-      }
+      this.#fillDirectory(source, this.#root, '', 0);
     } finally {
       close(source);
     }
@@ -143,14 +137,32 @@ class TreeCopier {
   /** Whether it is another name of what has been copied, and so a link now. */
   #linked(stat: StatBuffer, target: number, name: ByteString, path: ByteString): boolean {
     if (stat.nlink < 2) return false;
-    const inode = `${stat.devMajor}:${stat.devMinor}:${stat.ino}`;
+    const inode = inodeNumber(stat);
     const first = this.#links.get(inode);
     if (first === undefined) {
-      this.#links.set(inode, path);
+      this.#links.set(inode, { path, inode: '' });
       return false;
     }
-    linkat(this.#root, first, target, name);
+    const fd = openat(this.#root, first.path, O.PATH | O.NOFOLLOW);
+    try {
+      const copy = new StatBuffer();
+      statFd(fd, copy, first.path);
+      // a directory of the copy may have become a symlink
+      if (inodeNumber(copy) !== first.inode) throw changed(first.path);
+      linkOpened(fd, target, name);
+    } finally {
+      close(fd);
+    }
     return true;
+  }
+
+  /** Notes which inode is the copy of a file with several names. */
+  #noteCopy(stat: StatBuffer, fd: number): void {
+    const first = this.#links.get(inodeNumber(stat));
+    if (first === undefined) return;
+    const copy = new StatBuffer();
+    statFd(fd, copy, this.at);
+    first.inode = inodeNumber(copy);
   }
 
   #copyFile(source: number, target: number, name: ByteString, expected: StatBuffer): void {
@@ -161,6 +173,7 @@ class TreeCopier {
       if (!stat.isFile || stat.ino !== expected.ino) throw changed(this.at);
       const to = openat(target, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600);
       try {
+        this.#noteCopy(stat, to);
         this.#copyContent(from, to, stat.size);
         this.#finish(from, to, stat);
       } finally {
@@ -196,9 +209,19 @@ class TreeCopier {
   #copySpecial(source: number, target: number, name: ByteString, stat: StatBuffer): void {
     if (stat.isSymlink) symlinkat(readlinkat(source, name), target, name);
     else mknodat(target, name, stat.type | 0o600, stat.rdevMajor, stat.rdevMinor);
-    fchownat(target, name, stat.uid, stat.gid);
-    copyXattrs(pathIn(source, name), pathIn(target, name), this.at, this.#options.log);
-    if (!stat.isSymlink) fchmodat(target, name, stat.mode);
+    const to = openat(target, name, O.PATH | O.NOFOLLOW);
+    try {
+      const made = new StatBuffer();
+      statFd(to, made, name);
+      const same = made.rdevMajor === stat.rdevMajor && made.rdevMinor === stat.rdevMinor;
+      if (made.type !== stat.type || !same) throw changed(this.at);
+      this.#noteCopy(stat, to);
+      chownOpened(to, stat.uid, stat.gid, name);
+      copyXattrs(pathIn(source, name), pathIn(target, name), this.at, this.#options.log);
+      if (!stat.isSymlink) chmodOpened(to, stat.mode);
+    } finally {
+      close(to);
+    }
     utimensat(target, name, 0, UTIME_OMIT, stat.mtimeSec, stat.mtimeNsec);
   }
 }

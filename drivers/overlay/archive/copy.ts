@@ -1,17 +1,18 @@
 import { type ArchiveResult, fsError, type PoststopContext } from 'layerhook/driver';
-import { fromText, syncFilesystem } from 'layerhook/system';
+import { pathIn, syncFilesystem } from 'layerhook/system';
 import { copyTree } from './copy-tree.js';
 import { atPlace, publishDirectory } from './place.js';
 
 /** Copies the upperdir, exactly: whiteouts, marks of overlayfs, owners, times, hardlinks and holes too. */
 export function archiveAsCopy(context: PoststopContext): Promise<ArchiveResult> {
-  const { upperdir, replace, signal, log } = context;
-  return atPlace(context, async (place) => {
-    const { bytes, entries } = copyTree(upperdir, place.temporary, { signal, log });
-    await syncFilesystem(fromText(place.temporary)).catch((error: unknown) => {
+  const { upperdir, signal, log } = context;
+  return atPlace(context, 'directory', async (place) => {
+    const { fd } = place.temporary;
+    const { bytes, entries } = copyTree(upperdir, { fd, path: place.final }, { signal, log });
+    await syncFilesystem(pathIn(fd, '.')).catch((error: unknown) => {
       throw fsError(error, `cannot write ${place.final}`);
     });
-    publishDirectory(place, replace);
+    publishDirectory(place, context);
     return { archived: place.final, bytes, entries };
   });
 }

@@ -1,18 +1,12 @@
-import { closeSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type ArchiveResult,
-  type Change,
-  fsError,
-  type ImageConfig,
-  LayerhookError,
-  type PoststopContext,
-} from 'layerhook/driver';
-import { AT_FDCWD, type ByteString, flock, fromText, StatBuffer, statAt } from 'layerhook/system';
+import type { ArchiveResult, Change, ImageConfig, PoststopContext } from 'layerhook/driver';
+import { AT_FDCWD, type ByteString, fromText, StatBuffer, statAt } from 'layerhook/system';
 import type { OverlayFormat } from '../marks.js';
 import { upperdirChanges } from '../upperdir.js';
 import { readChanges, refersBelow } from './changes.js';
+import { inLayout } from './in-layout.js';
 import { ownerOf, unmapped, visibleXattr } from './tar-options.js';
 
 /** Where the changed files are, and what changed. */
@@ -48,29 +42,13 @@ async function append(context: PoststopContext, source: Source): Promise<number 
   const comment = `archive ${name} of container ${String(state.id)} (${key})`;
   const isDone = ({ config }: { config: ImageConfig }) =>
     config.history?.some((entry) => entry.comment === comment) === true;
-  return oneAtATime(parseImageReference(image).path, async () => {
+  const { path, tag } = parseImageReference(image);
+  return inLayout(path, context, async (opened) => {
     const history = { comment };
-    const result = await appendLayer({ image, tar, createdBy: 'archive_overlay', history, isDone, signal });
+    const options = { tar, createdBy: 'archive_overlay', history, isDone, signal };
+    const result = await appendLayer({ image: `${opened}:${tag}`, ...options });
     return result === null ? null : result.layer.size;
   });
-}
-
-/** Archives of several containers may go to one tag: each must see the layer of the one before. */
-async function oneAtATime<T>(layout: string, run: () => Promise<T>): Promise<T> {
-  let fd: number;
-  try {
-    fd = openSync(join(layout, 'oci-layout'), 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new LayerhookError('LAYOUT_NOT_FOUND', { path: layout }, error);
-    throw fsError(error, `opening ${layout}`);
-  }
-  try {
-    flock(fd, 'exclusive', { wait: true });
-    return await run();
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** What was renamed or only changed in its metadata is whole only in a mount of all layers. */

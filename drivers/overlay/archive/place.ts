@@ -1,89 +1,175 @@
-import { closeSync, fsyncSync, lstatSync, openSync, readdirSync, realpathSync, renameSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { fsyncSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fsError, isLayerhookError, LayerhookError, type PoststopContext } from 'layerhook/driver';
-import { AT_FDCWD, fromText, makeDirectory, RENAME_EXCHANGE, removeTree, renameat2 } from 'layerhook/system';
+import {
+  type ByteString,
+  close,
+  createTemporary,
+  discardTemporary,
+  fileIdentity,
+  fromText,
+  identityAt,
+  inodeNumber,
+  inodeOf,
+  irreplaceable,
+  isErrno,
+  O,
+  openat,
+  openTrustedDirectory,
+  publishTemporary,
+  RENAME_EXCHANGE,
+  readDirectory,
+  renameat2,
+  StatBuffer,
+  statAt,
+  sweepTemporaries,
+  type Temporary,
+  writeFileAt,
+} from 'layerhook/system';
 
 /** Where an archive is made, and where it goes when it is whole. */
 export interface Place {
-  /** nothing is there; on the filesystem of `final` */
-  temporary: string;
+  /** where it goes, for errors and results */
   final: string;
+  /** its name there, in the directory of `temporary` */
+  name: ByteString;
+  /** what has that name when the work begins */
+  older: string | null;
+  temporary: Temporary;
 }
 
-/** Runs `write`, and gives the temporary place up if it fails. */
-export async function atPlace<T>(context: PoststopContext, write: (place: Place) => Promise<T>): Promise<T> {
-  const place = findPlace(context);
+type Claiming = Pick<PoststopContext, 'claim' | 'log'>;
+
+/** Runs `write` with a new file or directory beside the destination, which it publishes; else that is removed. */
+export async function atPlace<T>(
+  context: PoststopContext,
+  type: 'file' | 'directory',
+  write: (place: Place) => Promise<T>,
+): Promise<T> {
+  const { destination: final } = context;
+  const name = fromText(basename(final));
+  let parent: number | undefined;
   try {
-    return await write(place);
+    parent = openParent(context);
+    const older = identityAt(parent, name);
+    sweepTemporaries(parent, name);
+    const temporary = createTemporary(parent, name, type);
+    try {
+      return await write({ final, name, older, temporary });
+    } finally {
+      // once it is published, this name is free or has the older archive
+      discardTemporary(temporary);
+    }
   } catch (error) {
-    removeTree(place.temporary);
-    throw isLayerhookError(error) ? error : fsError(error, `cannot write ${place.final}`);
+    throw isLayerhookError(error) ? error : fsError(error, `cannot write ${final}`);
+  } finally {
+    if (parent !== undefined) close(parent);
   }
 }
 
 /** Gives a file its name. A file that was there goes, as with every rename; a symlink is not followed. */
-export function publishFile({ temporary, final }: Place): void {
-  if (lstatSync(final, { throwIfNoEntry: false })?.isDirectory())
-    throw occupied(final, 'a directory is there', 'name a file, or remove the directory');
-  renameSync(temporary, final);
-  syncDirectory(dirname(final));
+export function publishFile({ temporary, name, final }: Place, context: Claiming): void {
+  const what = irreplaceable(temporary.directory, name);
+  if (what !== null) throw occupied(final, `${what} is there`, 'remove it, or name another path');
+  claim(temporary.fd, context);
+  publishTemporary(temporary, name);
 }
 
 /** Gives a directory its name, where there is nothing, an empty directory, or with `replace` an older archive. */
-export function publishDirectory({ temporary, final }: Place, replace: boolean): void {
-  const found = lstatSync(final, { throwIfNoEntry: false });
-  if (found && !found.isDirectory())
+export function publishDirectory(place: Place, context: Claiming & { replace: boolean }): void {
+  const { temporary, name, final } = place;
+  const { directory } = temporary;
+  const stat = new StatBuffer();
+  const found = statAt(directory, name, stat);
+  if (found && !stat.isDirectory)
     throw occupied(final, 'something that is no directory is there', 'remove it, or name another path');
-  if (found && readdirSync(final).length > 0) {
-    if (!replace)
-      throw occupied(
-        final,
-        'a directory is there that is no archive of ours',
-        'remove it, or name a path that does not exist',
-      );
-    exchange(temporary, final);
-  } else renameSync(temporary, final);
-  syncDirectory(dirname(final));
+  const isFull = found && !isEmpty(directory, name);
+  if (isFull && !context.replace) throw notOurs(final);
+  claim(temporary.fd, context);
+  if (isFull) exchange(place);
+  else publishTemporary(temporary, name);
 }
 
-function findPlace({ destination, upperdir, key }: PoststopContext): Place {
-  const parent = dirname(destination);
-  const final = join(parent, basename(destination));
+/** Notes what becomes the archive: a hook that is killed after the rename can tell that it is its own. */
+function claim(fd: number, { claim: file, log }: Claiming): void {
+  if (file === '') return;
   try {
-    makeDirectory(parent);
-    const real = `${realpathSync(parent)}/`;
-    if (real.startsWith(`${realpathSync(upperdir)}/`))
-      throw occupied(destination, 'it is inside what is archived', 'name a path outside of the upperdir');
-    const temporary = join(parent, `.layerhook-${key}.tmp`);
-    removeTree(temporary);
-    return { temporary, final };
+    const directory = openTrustedDirectory(dirname(file));
+    try {
+      const name = fromText(basename(file));
+      sweepTemporaries(directory, name);
+      writeFileAt(directory, name, fileIdentity(fd), 0o600);
+    } finally {
+      close(directory);
+    }
   } catch (error) {
-    throw isLayerhookError(error) ? error : fsError(error, `cannot write ${destination}`);
+    log.warn(`cannot note the archive in ${file}: ${(error as Error).message}`);
   }
+}
+
+function openParent({ destination, upperdir, containerPaths }: PoststopContext): number {
+  const archived = inodeOf(upperdir);
+  const visit = (stat: StatBuffer) => {
+    if (inodeNumber(stat) === archived)
+      throw occupied(destination, 'it is inside what is archived', 'name a path outside of the upperdir');
+  };
+  return openTrustedDirectory(dirname(destination), {
+    ...{ make: 0o777, visit },
+    untrusted: [...containerPaths, upperdir],
+  });
 }
 
 /** The new one takes the place of the old one at once, where the filesystem can do that. */
-function exchange(temporary: string, final: string): void {
-  try {
-    renameat2(AT_FDCWD, fromText(temporary), AT_FDCWD, fromText(final), RENAME_EXCHANGE);
-  } catch {
-    const old = `${temporary}.old`;
-    removeTree(old);
-    renameSync(final, old);
-    renameSync(temporary, final);
-    removeTree(old);
-    return;
+function exchange(place: Place): void {
+  const { temporary, name, older, final } = place;
+  const { directory } = temporary;
+  if (!tryExchange(temporary, name)) moveAside(place);
+  else if (identityAt(directory, temporary.name) !== older) {
+    renameat2(directory, temporary.name, directory, name, RENAME_EXCHANGE);
+    throw notOurs(final);
   }
-  removeTree(temporary);
+  fsyncSync(directory);
 }
 
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
+function tryExchange({ directory, name }: Temporary, final: ByteString): boolean {
   try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    renameat2(directory, name, directory, final, RENAME_EXCHANGE);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EINVAL', 'ENOSYS', 'ENOTSUP')) return false;
+    throw error;
   }
+}
+
+function moveAside({ temporary, name, older, final }: Place): void {
+  const { directory } = temporary;
+  const aside = createTemporary(directory, name, 'directory');
+  try {
+    renameat2(directory, name, directory, aside.name, 0);
+    try {
+      if (identityAt(directory, aside.name) !== older) throw notOurs(final);
+      renameat2(directory, temporary.name, directory, name, 0);
+    } catch (error) {
+      renameat2(directory, aside.name, directory, name, 0);
+      throw error;
+    }
+  } finally {
+    discardTemporary(aside);
+  }
+}
+
+function isEmpty(directory: number, name: ByteString): boolean {
+  const fd = openat(directory, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  try {
+    return readDirectory(fd).length === 0;
+  } finally {
+    close(fd);
+  }
+}
+
+function notOurs(path: string): LayerhookError {
+  const reason = 'a directory is there that is no archive of ours';
+  return occupied(path, reason, 'remove it, or name a path that does not exist');
 }
 
 function occupied(path: string, reason: string, expected: string): LayerhookError {

@@ -10,14 +10,14 @@ import { ownerOf, unmapped, visibleXattr } from './tar-options.js';
  */
 export function archiveAsTar(context: PoststopContext, compression: Compression): Promise<ArchiveResult> {
   const { signal } = context;
-  return atPlace(context, async (place) => {
-    const { writeTarFile } = await import('layerhook');
+  return atPlace(context, 'file', async (place) => {
+    const { writeTar } = await import('layerhook');
     let entries = 0;
     const tar = await tarOf(context, () => {
       entries += 1;
     });
-    const bytes = await writeTarFile(place.temporary, tar, compression, { signal });
-    publishFile(place);
+    const bytes = await writeTar(place.temporary.fd, place.final, tar, compression, { signal });
+    publishFile(place, context);
     return { archived: place.final, bytes, entries };
   });
 }

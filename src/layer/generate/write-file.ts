@@ -1,10 +1,14 @@
-import { closeSync, fsyncSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { writeAll } from '../../system/files.js';
 import type { Compression } from '../types.js';
+
+interface WriteOptions {
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * Compresses a tar into a new file, and flushes it to its disk. If the tar fails, no file is left.
@@ -17,21 +21,41 @@ export async function writeTarFile(
   file: string,
   tar: AsyncIterable<Buffer>,
   compression: Compression,
-  { signal }: { signal?: AbortSignal | undefined } = {},
+  options: WriteOptions = {},
+): Promise<number> {
+  const fd = open(file, `cannot write ${file}`);
+  try {
+    return await writeTar(fd, file, tar, compression, options);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * As {@link writeTarFile}, into an empty file that the caller has open, and closes.
+ *
+ * @param fd open for writing
+ * @param path of the file, for errors
+ */
+export async function writeTar(
+  fd: number,
+  path: string,
+  tar: AsyncIterable<Buffer>,
+  compression: Compression,
+  { signal }: WriteOptions = {},
 ): Promise<number> {
   const { createCompressor } = await import('../compression/index.js');
-  const what = `cannot write ${file}`;
-  const fd = open(file, what);
+  const what = `cannot write ${path}`;
   try {
     await pipeline(tar, await createCompressor(compression), sinkOf(fd, what), { ...(signal && { signal }) });
     fsyncSync(fd);
-    return statSync(file).size;
+    return fstatSync(fd).size;
   } catch (error) {
-    rmSync(file, { force: true });
     if (signal?.aborted) throw new LayerhookError('ABORTED', { what: 'writing the archive' }, error);
     throw fsError(error, what);
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -24,14 +24,14 @@ export interface HookRun {
   log: string;
 }
 
-/** Runs the hook as runtimes do: without an environment, in some directory. */
-export function runHook(args: string[], input: string): HookRun {
+/** Runs the hook as runtimes do: without an environment, in some directory; under strace or the like with `tracer`. */
+export function runHook(args: string[], input: string, tracer: string[] = []): HookRun {
   const shell = `cd /proc && exec env -i "$0" "$@" 2>&1`;
+  const [program, ...rest] = [...tracer, process.execPath, script, ...args] as [string, ...string[]];
   try {
-    const log = execFileSync('sh', ['-c', shell, process.execPath, script, ...args], {
-      input,
-      encoding: 'utf8',
-    });
+    // the limit ends a hook that waits for a FIFO
+    const options = { input, encoding: 'utf8', timeout: 60_000 } as const;
+    const log = execFileSync('sh', ['-c', shell, program, ...rest], options);
     return { status: 0, log };
   } catch (error) {
     const { status, stdout } = error as { status: number; stdout: string };
@@ -44,10 +44,14 @@ export interface Stopped extends Mounted {
   out: string;
   bundle: string;
   state: string;
-  /** Writes config.json, as at a start of the container, and runs the hook. */
+  /** Writes config.json, as at a start of the container. */
+  start(wanted: Wanted): void;
+  /** As {@link start}, then runs the hook. */
   stop(wanted: Wanted, ...args: string[]): HookRun;
   /** Runs the hook again, or another command of it. */
   again(...args: string[]): HookRun;
+  /** Runs the hook again under a program such as strace. */
+  traced(...tracer: string[]): HookRun;
   records(): ContainerRecord[];
 }
 
@@ -55,7 +59,7 @@ export interface Stopped extends Mounted {
 export function stopped(
   t: ExecutionContext<unknown>,
   fill: (at: (name: string) => string) => void,
-  options: MountedOptions & { mount?: (dirs: Mounted) => object } = {},
+  options: MountedOptions & { mount?: (dirs: Mounted) => object; volumes?: string[] } = {},
 ): Stopped {
   const overlay = mounted(t, [fill], options);
   const dir = tmpdir(t);
@@ -70,11 +74,22 @@ export function stopped(
   const mounts = [
     { destination: '/proc', type: 'proc', source: 'proc' },
     { destination: '/data', ...mount },
+    ...(options.volumes ?? []).map((source) => ({
+      destination: source,
+      type: 'bind',
+      source,
+      options: ['rbind'],
+    })),
   ];
-  const again = (...args: string[]) => runHook(['--state-dir', stateDir, ...args], state);
-  const stop = (wanted: Wanted, ...args: string[]) => {
+  const withState = (args: string[]) => ['--state-dir', stateDir, ...args];
+  const again = (...args: string[]) => runHook(withState(args), state);
+  const traced = (...tracer: string[]) => runHook(withState([]), state, tracer);
+  const start = (wanted: Wanted) => {
     const annotations = annotationsOf(wanted);
     writeFileSync(join(bundle, 'config.json'), JSON.stringify({ ociVersion: '1.0.2', annotations, mounts }));
+  };
+  const stop = (wanted: Wanted, ...args: string[]) => {
+    start(wanted);
     return again(...args);
   };
   const containers = join(stateDir, 'containers');
@@ -82,7 +97,7 @@ export function stopped(
     readdirSync(containers)
       .filter((name) => name.endsWith('.json'))
       .map((name) => JSON.parse(readFileSync(join(containers, name), 'utf8')) as ContainerRecord);
-  return { ...overlay, out, bundle, state, stop, again, records };
+  return { ...overlay, out, bundle, state, start, stop, again, traced, records };
 }
 
 /** The state of each archive by its name, of all records. */

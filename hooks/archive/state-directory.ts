@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fsError, LayerhookError } from 'layerhook/driver';
+import {
+  close,
+  E,
+  flock,
+  fromText,
+  O,
+  openat,
+  openTrustedDirectory,
+  readDirectory,
+  StatBuffer,
+  SystemError,
+  statAt,
+  statFd,
+  sweepTemporaries,
+  tryOpenat,
+  tryUnlinkat,
+  writeFileAt,
+} from 'layerhook/system';
+
+const WRITABLE_BY_OTHERS = 0o022;
+
+/** A directory of files that only this user writes, held open for the life of the process. */
+export class StateDirectory {
+  readonly path: string;
+  readonly #fd: number;
+
+  /**
+   * Opens the directory, or creates it with mode 0700.
+   *
+   * @throws LayerhookError DIRECTORY_INVALID if others may write to it or a symlink of others leads there; SystemError
+   */
+  constructor(path: string) {
+    this.path = resolve(path);
+    this.#fd = openTrustedDirectory(this.path, { make: 0o700 });
+    const stat = new StatBuffer();
+    statFd(this.#fd, stat);
+    if (stat.uid === process.geteuid!() && (stat.mode & WRITABLE_BY_OTHERS) === 0) return;
+    close(this.#fd);
+    throw new LayerhookError('DIRECTORY_INVALID', { path: this.path, reason: 'other users may write to it' });
+  }
+
+  names(): string[] {
+    const fd = openat(this.#fd, '.', O.RDONLY | O.DIRECTORY);
+    try {
+      return readDirectory(fd).map(({ name }) => name);
+    } finally {
+      close(fd);
+    }
+  }
+
+  /** Content of a regular file; null if there is none, or it cannot be read. */
+  read(name: string): string | null {
+    const fd = tryOpenat(this.#fd, fromText(name), O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
+    if (fd < 0) return null;
+    try {
+      return isRegular(fd) ? readFileSync(fd, 'utf8') : null;
+    } catch {
+      return null;
+    } finally {
+      close(fd);
+    }
+  }
+
+  /** Writes a file that is there whole or not at all, readable for its owner only. @throws SystemError */
+  write(name: string, content: string): void {
+    sweepTemporaries(this.#fd, fromText(name));
+    writeFileAt(this.#fd, fromText(name), content, 0o600);
+  }
+
+  /** Removes a file, if it is there. @throws SystemError */
+  remove(name: string): void {
+    const done = tryUnlinkat(this.#fd, fromText(name));
+    if (done < 0 && done !== -E.ENOENT) throw new SystemError(-done, 'unlinkat', fromText(name));
+  }
+
+  /** When a file was last written, in milliseconds since the epoch; null if there is none. @throws SystemError */
+  modified(name: string): number | null {
+    const stat = new StatBuffer();
+    return statAt(this.#fd, fromText(name), stat) ? stat.mtimeSec * 1000 : null;
+  }
+
+  /** Runs `action` while no other process has the lock of this name. @throws LayerhookError, and what `action` throws */
+  async locked<T>(name: string, action: () => Promise<T>): Promise<T> {
+    const fd = this.#openLock(name);
+    try {
+      flock(fd, 'exclusive', { wait: true });
+      return await action();
+    } finally {
+      close(fd);
+    }
+  }
+
+  #openLock(name: string): number {
+    const flags = O.RDWR | O.CREAT | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY;
+    try {
+      return openat(this.#fd, fromText(name), flags, 0o600);
+    } catch (error) {
+      throw fsError(error, `cannot lock ${join(this.path, name)}`);
+    }
+  }
+}
+
+function isRegular(fd: number): boolean {
+  const stat = new StatBuffer();
+  statFd(fd, stat);
+  return stat.isFile;
+}

@@ -1,0 +1,55 @@
+import { fsError, LayerhookError, type Logger } from 'layerhook/driver';
+import {
+  irreplaceable,
+  isErrno,
+  StatBuffer,
+  statAt,
+  sweepTemporaries,
+  unlinkat,
+  writeFileAt,
+} from 'layerhook/system';
+import { inParent, type TrustedPath } from './trusted-path.js';
+
+/** The empty file that says that an archive is there. A container may write the directory that it is in. */
+export class SuccessFile {
+  readonly #place: TrustedPath;
+
+  constructor(place: TrustedPath) {
+    this.#place = place;
+  }
+
+  /**
+   * Removes an older one, or a symlink in its place. A failure is only logged: the archive matters more, and
+   * {@link write} fails for the same reason.
+   */
+  remove(log: Logger): void {
+    const { path } = this.#place;
+    try {
+      inParent(this.#place, (parent, name) => {
+        const stat = new StatBuffer();
+        if (!statAt(parent, name, stat)) return;
+        if (stat.isSymlink || (stat.isFile && stat.size === 0)) unlinkat(parent, name);
+      });
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) log.warn(`cannot remove ${path}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Writes it anew, whatever file or symlink has its name. @throws LayerhookError */
+  write(): void {
+    const { path } = this.#place;
+    try {
+      inParent(this.#place, (parent, name) => {
+        const what = irreplaceable(parent, name);
+        if (what !== null) {
+          const expected = 'remove it, or name another path for the success file';
+          throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `${what} is there`, expected });
+        }
+        sweepTemporaries(parent, name);
+        writeFileAt(parent, name, '', 0o644);
+      });
+    } catch (error) {
+      throw fsError(error, `cannot write ${path}`);
+    }
+  }
+}
