@@ -28,7 +28,7 @@ export function tryRemoveTreeAt(dirfd: number, name: ByteString): number {
   const fd = tryOpenOwn(dirfd, name);
   if (fd < 0) return fd;
   try {
-    const emptied = empty(fd);
+    const emptied = tryEmptyDirectory(fd);
     return emptied < 0 ? emptied : tryUnlinkat(dirfd, name, AT_REMOVEDIR);
   } finally {
     close(fd);
@@ -43,8 +43,8 @@ interface Level {
   next: number;
 }
 
-/** Removes all that is in an open directory: 0, or a negative errno. */
-function empty(fd: number): number {
+/** Removes all that is in an open directory, as {@link removeTree} does: 0, or a negative errno. */
+export function tryEmptyDirectory(fd: number): number {
   const descent = new Descent(fd);
   const levels: Level[] = [{ name: '.', entries: readDirectory(fd), next: 0 }];
   try {
