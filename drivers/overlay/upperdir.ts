@@ -1,8 +1,9 @@
-import { type Change, comparePaths, LayerhookError } from 'layerhook/driver';
+import { type Change, comparePaths, LayerhookError, requirePathLength } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
   close,
+  Descent,
   E,
   fromText,
   O,
@@ -14,7 +15,6 @@ import {
   showBytes,
   statAt,
   statFd,
-  tryOpenat,
 } from 'layerhook/system';
 import { HardlinkGroups, inode } from './hardlinks.js';
 import { isWhiteout, type LowerFile, LowerStack } from './lower.js';
@@ -57,7 +57,7 @@ export interface UpperdirChanges {
  * It costs what the upperdir holds: layers are asked for the names that it has, and walked only below directories that
  * are opaque or were renamed. What vanishes meanwhile is as if never there.
  *
- * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED for directories deeper than 2048
+ * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED for a path longer than system calls take
  */
 export function upperdirChanges(options: UpperdirOptions): UpperdirChanges {
   const walk = new Walk(options);
@@ -75,14 +75,22 @@ export function upperdirChanges(options: UpperdirOptions): UpperdirChanges {
 interface Place {
   /** '' for the root, else with a slash at its end */
   prefix: ByteString;
-  /** what the upperdir has, open; null: nothing, what shows is `shown` */
-  upper: number | null;
+  /** true if the upperdir has it: the current directory of the descent; else what shows is `shown` */
+  inUpper: boolean;
   upperMarks: Pick<Marks, 'markedWhiteouts'>;
   /** what of the layers shows through */
   shown: LowerStack | null;
   /** what the layers have at this path, which the result is compared with */
   below: LowerStack | null;
-  depth: number;
+}
+
+/** A place whose names are being compared. */
+interface Level {
+  place: Place;
+  names: ByteString[];
+  /** names that only a fuse-overlayfs whiteout has */
+  hidden: ReadonlySet<ByteString>;
+  next: number;
 }
 
 /** What there is now under a name: a file of the upperdir, or of a layer. */
@@ -92,8 +100,6 @@ interface Current {
   shown: LowerStack | null;
   upper: { marks: Marks } | null;
 }
-
-const maxDepth = 2048;
 
 class Walk {
   readonly #upperdir: string;
@@ -105,6 +111,8 @@ class Walk {
   readonly #changes: Change[] = [];
   readonly #masked: ByteString[] = [];
   readonly #hardlinks = new HardlinkGroups();
+  /** the way down the upperdir */
+  #descent = new Descent(-1);
   /** what is looked at, for errors */
   at: ByteString = '.';
 
@@ -119,12 +127,13 @@ class Walk {
 
   run(): UpperdirChanges {
     const upper = openat(AT_FDCWD, fromText(this.#upperdir), O.RDONLY | O.DIRECTORY);
+    this.#descent = new Descent(upper);
     try {
       this.#compareRoot(upper);
       const upperMarks = readMarks(upper, this.#format);
-      const [shown, below] = [this.#root, this.#root];
-      this.#visit({ prefix: '', upper, upperMarks, shown, below, depth: 0 });
+      this.#visitAll({ prefix: '', inUpper: true, upperMarks, shown: this.#root, below: this.#root });
     } finally {
+      this.#descent.close();
       close(upper);
     }
     this.#changes.push(...this.#hardlinks.changes());
@@ -145,13 +154,31 @@ class Walk {
     return statAt(AT_FDCWD, path, before.stat) && hasSameMetadata(now, before, this.#allowance('.'));
   }
 
-  #visit(place: Place): void {
-    const { prefix, upper, shown, below, depth } = place;
-    if (depth > maxDepth) {
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#upperdir}`, limit: maxDepth });
+  /** Visits the root and all below it; a container chooses the depth, so the stack is not the thread's. */
+  #visitAll(root: Place): void {
+    const levels = [this.#begin(root)];
+    for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+      const { place, names, hidden } = level;
+      const name = names[level.next++];
+      if (name === undefined) {
+        levels.pop();
+        if (levels.length > 0 && place.inUpper) this.#require(this.#descent.leave());
+        continue;
+      }
+      this.at = place.prefix + name;
+      requirePathLength(this.#upperdir, this.at);
+      if (this.#maskPaths.has(this.at)) this.#masked.push(this.at);
+      else {
+        const next = this.#visitName(place, name, hidden.has(name));
+        if (next !== null) levels.push(this.#begin(next));
+      }
     }
+  }
+
+  #begin(place: Place): Level {
+    const { inUpper, shown, below } = place;
     this.#signal?.throwIfAborted();
-    const names = upper === null ? new Set<ByteString>() : namesIn(upper);
+    const names = inUpper ? namesIn(this.#descent.fd) : new Set<ByteString>();
     const hidden = this.#format === 'fuse' ? takeWhiteouts(names) : new Set<ByteString>();
     for (const name of hidden) names.add(name);
     shown?.expect(names.size);
@@ -160,32 +187,30 @@ class Walk {
       for (const name of shown?.names() ?? []) names.add(name);
       for (const name of below?.names() ?? []) names.add(name);
     }
-    for (const name of [...names].sort()) {
-      this.at = prefix + name;
-      if (this.#maskPaths.has(this.at)) this.#masked.push(this.at);
-      else this.#visitName(place, name, hidden.has(name));
-    }
+    return { place, names: [...names].sort(), hidden, next: 0 };
   }
 
-  #visitName(place: Place, name: ByteString, hidden: boolean): void {
-    const path = place.prefix + name;
+  /** Compares one name. @returns the directory that is to be visited next, if it is one */
+  #visitName(place: Place, name: ByteString, hidden: boolean): Place | null {
+    const path = this.at;
     const below = place.below?.find(name) ?? null;
     const now = hidden ? null : this.#current(place, name, below);
     if (now === null) {
       if (below !== null) this.#changes.push({ path, kind: 'delete' });
-      return;
+      return null;
     }
     const { stat } = now.file;
     const kind = below === null ? 'add' : this.#isSame(place, name, now, below) ? null : 'modify';
     if (HardlinkGroups.mayHold(stat)) this.#hardlinks.add(path, stat, kind, below?.stat ?? null);
     else if (kind !== null) this.#changes.push({ path, kind });
-    if (stat.isDirectory) this.#descend(place, name, now, below);
+    return stat.isDirectory ? this.#descend(place, name, now, below) : null;
   }
 
   /** What shows under a name now; null: nothing. */
   #current(place: Place, name: ByteString, below: LowerFile | null): Current | null {
     const stat = new StatBuffer();
-    const { upper, shown } = place;
+    const { shown } = place;
+    const upper = place.inUpper ? this.#descent.fd : null;
     const through = () => (shown === place.below ? below : (shown?.find(name) ?? null));
     if (upper === null || !statAt(upper, name, stat)) {
       const found = through();
@@ -207,27 +232,25 @@ class Walk {
     return { file, shown: lower?.directory ?? null, upper: { marks } };
   }
 
-  #descend(place: Place, name: ByteString, now: Current, below: LowerFile | null): void {
+  #descend(place: Place, name: ByteString, now: Current, below: LowerFile | null): Place | null {
     const rest = {
       prefix: `${place.prefix}${name}/`,
       shown: now.shown,
       below: below?.directory ?? null,
-      depth: place.depth + 1,
     };
     if (now.upper === null) {
       // a directory of the layers alone, at its place
-      if (rest.shown === rest.below) return;
-      this.#visit({ ...rest, upper: null, upperMarks: { markedWhiteouts: false } });
-      return;
+      if (rest.shown === rest.below) return null;
+      return { ...rest, inUpper: false, upperMarks: { markedWhiteouts: false } };
     }
-    const upper = tryOpenat(now.file.dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    if (upper === -E.ENOENT || upper === -E.ENOTDIR || upper === -E.ELOOP) return;
-    if (upper < 0) throw new SystemError(-upper, 'openat', rest.prefix);
-    try {
-      this.#visit({ ...rest, upper, upperMarks: now.upper.marks });
-    } finally {
-      close(upper);
-    }
+    const entered = this.#descent.enter(name);
+    if (entered === -E.ENOENT || entered === -E.ENOTDIR || entered === -E.ELOOP) return null;
+    this.#require(entered);
+    return { ...rest, inUpper: true, upperMarks: now.upper.marks };
+  }
+
+  #require(done: number): void {
+    if (done < 0) throw new SystemError(-done, 'openat', this.at);
   }
 
   /** Whether a layer would hold the same of what is there now as of what is below. */

@@ -1,3 +1,3 @@
 export { statTreeAgain } from './stat-again.js';
 export { comparePaths, copyStat, type StatTable, statTree, statWord, statWords } from './stat-table.js';
-export { type Visit, walk } from './walk.js';
+export { requirePathLength, type Visit, walk } from './walk.js';

@@ -40,7 +40,6 @@ interface Level {
  * @throws LayerhookError SYSTEM; LIMIT_EXCEEDED for a longer path
  */
 export function walk(root: string, visit: Visit, options: { anyDepth?: boolean } = {}): void {
-  const limit = options.anyDepth === true ? Number.POSITIVE_INFINITY : maxPathBytes;
   const stat = new StatBuffer();
   let at: ByteString = fromText(root);
   try {
@@ -67,7 +66,7 @@ export function walk(root: string, visit: Visit, options: { anyDepth?: boolean }
         continue;
       }
       at = level.prefix + name;
-      if (at.length > limit) throw tooLong(root, limit);
+      if (options.anyDepth !== true) requirePathLength(root, at);
       if (!visitOne(descent.fd, name)) continue;
       const entered = descent.enter(name);
       if (entered === -E.ENOENT) continue;
@@ -88,11 +87,16 @@ export function walk(root: string, visit: Visit, options: { anyDepth?: boolean }
   }
 }
 
-function tooLong(root: string, limit: number): LayerhookError {
-  return new LayerhookError('LIMIT_EXCEEDED', {
-    what: `length of a path in ${root}`,
-    limit: `${limit} bytes`,
-  });
+/**
+ * Refuses a path of a tree that no system call takes. A container can make one with mkdir and chdir.
+ *
+ * @param root path of the tree, for the error
+ * @throws LayerhookError LIMIT_EXCEEDED
+ */
+export function requirePathLength(root: string, path: ByteString): void {
+  if (path.length <= maxPathBytes) return;
+  const what = `length of the path ${showBytes(path.slice(0, 40))}... in ${root}`;
+  throw new LayerhookError('LIMIT_EXCEEDED', { what, limit: `${maxPathBytes} bytes` });
 }
 
 /** Names in an open directory, sorted bytewise. */
