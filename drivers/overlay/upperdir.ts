@@ -1,4 +1,4 @@
-import { type Change, comparePaths, LayerhookError } from 'layerhook/driver';
+import { type Change, comparePaths, inTurns, LayerhookError, type Steps } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
@@ -57,12 +57,12 @@ export interface UpperdirChanges {
  * It costs what the upperdir holds: layers are asked for the names that it has, and walked only below directories that
  * are opaque or were renamed. What vanishes meanwhile is as if never there.
  *
- * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED for directories deeper than 2048
+ * @throws LayerhookError ABORTED, SYSTEM, LIMIT_EXCEEDED for directories deeper than 2048
  */
-export function upperdirChanges(options: UpperdirOptions): UpperdirChanges {
+export async function upperdirChanges(options: UpperdirOptions): Promise<UpperdirChanges> {
   const walk = new Walk(options);
   try {
-    return walk.run();
+    return await inTurns(walk.run(), options.signal);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     const what = `cannot read ${showBytes(walk.at)} of ${options.upperdir} or of the layers below`;
@@ -101,29 +101,27 @@ class Walk {
   readonly #root: LowerStack;
   readonly #maskPaths: ReadonlySet<ByteString>;
   readonly #packed: ReadonlySet<ByteString> | undefined;
-  readonly #signal: AbortSignal | undefined;
   readonly #changes: Change[] = [];
   readonly #masked: ByteString[] = [];
   readonly #hardlinks = new HardlinkGroups();
   /** what is looked at, for errors */
   at: ByteString = '.';
 
-  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], packed, signal }: UpperdirOptions) {
+  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], packed }: UpperdirOptions) {
     this.#upperdir = upperdir;
     this.#format = format;
     this.#root = LowerStack.open(lowerdirs, format);
     this.#maskPaths = new Set(maskPaths.map((path) => fromText(path).replace(/^\/+|\/+$/g, '')));
     this.#packed = packed;
-    this.#signal = signal;
   }
 
-  run(): UpperdirChanges {
+  *run(): Steps<UpperdirChanges> {
     const upper = openat(AT_FDCWD, fromText(this.#upperdir), O.RDONLY | O.DIRECTORY);
     try {
       this.#compareRoot(upper);
       const upperMarks = readMarks(upper, this.#format);
       const [shown, below] = [this.#root, this.#root];
-      this.#visit({ prefix: '', upper, upperMarks, shown, below, depth: 0 });
+      yield* this.#visit({ prefix: '', upper, upperMarks, shown, below, depth: 0 });
     } finally {
       close(upper);
     }
@@ -145,12 +143,11 @@ class Walk {
     return statAt(AT_FDCWD, path, before.stat) && hasSameMetadata(now, before, this.#allowance('.'));
   }
 
-  #visit(place: Place): void {
+  *#visit(place: Place): Steps<void> {
     const { prefix, upper, shown, below, depth } = place;
     if (depth > maxDepth) {
       throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#upperdir}`, limit: maxDepth });
     }
-    this.#signal?.throwIfAborted();
     const names = upper === null ? new Set<ByteString>() : namesIn(upper);
     const hidden = this.#format === 'fuse' ? takeWhiteouts(names) : new Set<ByteString>();
     for (const name of hidden) names.add(name);
@@ -163,11 +160,12 @@ class Walk {
     for (const name of [...names].sort()) {
       this.at = prefix + name;
       if (this.#maskPaths.has(this.at)) this.#masked.push(this.at);
-      else this.#visitName(place, name, hidden.has(name));
+      else yield* this.#visitName(place, name, hidden.has(name));
+      yield;
     }
   }
 
-  #visitName(place: Place, name: ByteString, hidden: boolean): void {
+  *#visitName(place: Place, name: ByteString, hidden: boolean): Steps<void> {
     const path = place.prefix + name;
     const below = place.below?.find(name) ?? null;
     const now = hidden ? null : this.#current(place, name, below);
@@ -176,10 +174,10 @@ class Walk {
       return;
     }
     const { stat } = now.file;
-    const kind = below === null ? 'add' : this.#isSame(place, name, now, below) ? null : 'modify';
+    const kind = below === null ? 'add' : (yield* this.#isSame(place, name, now, below)) ? null : 'modify';
     if (HardlinkGroups.mayHold(stat)) this.#hardlinks.add(path, stat, kind, below?.stat ?? null);
     else if (kind !== null) this.#changes.push({ path, kind });
-    if (stat.isDirectory) this.#descend(place, name, now, below);
+    if (stat.isDirectory) yield* this.#descend(place, name, now, below);
   }
 
   /** What shows under a name now; null: nothing. */
@@ -207,7 +205,7 @@ class Walk {
     return { file, shown: lower?.directory ?? null, upper: { marks } };
   }
 
-  #descend(place: Place, name: ByteString, now: Current, below: LowerFile | null): void {
+  *#descend(place: Place, name: ByteString, now: Current, below: LowerFile | null): Steps<void> {
     const rest = {
       prefix: `${place.prefix}${name}/`,
       shown: now.shown,
@@ -217,28 +215,28 @@ class Walk {
     if (now.upper === null) {
       // a directory of the layers alone, at its place
       if (rest.shown === rest.below) return;
-      this.#visit({ ...rest, upper: null, upperMarks: { markedWhiteouts: false } });
+      yield* this.#visit({ ...rest, upper: null, upperMarks: { markedWhiteouts: false } });
       return;
     }
     const upper = tryOpenat(now.file.dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     if (upper === -E.ENOENT || upper === -E.ENOTDIR || upper === -E.ELOOP) return;
     if (upper < 0) throw new SystemError(-upper, 'openat', rest.prefix);
     try {
-      this.#visit({ ...rest, upper, upperMarks: now.upper.marks });
+      yield* this.#visit({ ...rest, upper, upperMarks: now.upper.marks });
     } finally {
       close(upper);
     }
   }
 
   /** Whether a layer would hold the same of what is there now as of what is below. */
-  #isSame(place: Place, name: ByteString, { file }: Current, below: LowerFile): boolean {
+  *#isSame(place: Place, name: ByteString, { file }: Current, below: LowerFile): Steps<boolean> {
     if (inode(file.stat) === inode(below.stat)) return true;
     const before = { dirfd: AT_FDCWD, name: below.path, stat: below.stat };
     try {
       if (!hasSameMetadata(file, before, this.#allowance(place.prefix + name))) return false;
       if (!file.stat.isFile || file.stat.size === 0) return true;
       const content = place.below?.findContent(name) ?? before.name;
-      return hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
+      return yield* hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
     } catch (error) {
       // it has vanished, or is another one now
       if (error instanceof SystemError && [E.ENOENT, E.EINVAL].includes(error.errno)) return false;

@@ -1,5 +1,6 @@
 import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { atOnce, FILES_A_STEP, type Steps } from '../../steps.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, tryOpenat } from '../../system/files.js';
@@ -30,13 +31,19 @@ const maxDepth = 2048;
  * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED
  */
 export function walk(root: string, visit: Visit): void {
+  atOnce(walkSteps(root, visit));
+}
+
+/** As {@link walk}, in steps: see inTurns. */
+export function* walkSteps(root: string, visit: Visit): Steps<void> {
   const stat = new StatBuffer();
   let at: ByteString = fromText(root);
+  let visited = 0;
   try {
     const fd = openat(AT_FDCWD, at, O.RDONLY | O.DIRECTORY);
     try {
       statFd(fd, stat, at);
-      if (visit('.', stat, fd, '.') !== false) visitDirectory(fd, '', 0);
+      if (visit('.', stat, fd, '.') !== false) yield* visitDirectory(fd, '', 0);
     } finally {
       close(fd);
     }
@@ -44,24 +51,25 @@ export function walk(root: string, visit: Visit): void {
     throw error instanceof SystemError ? cannotRead(root, at, error) : error;
   }
 
-  function visitDirectory(fd: number, prefix: ByteString, depth: number): void {
+  function* visitDirectory(fd: number, prefix: ByteString, depth: number): Steps<void> {
     if (depth > maxDepth)
       throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${root}`, limit: maxDepth });
     for (const name of namesIn(fd)) {
       const path = prefix + name;
       at = path;
+      if (++visited % FILES_A_STEP === 0) yield;
       if (!statAt(fd, name, stat)) continue;
       const isDirectory = stat.isDirectory;
-      if (visit(path, stat, fd, name) !== false && isDirectory) descend(fd, name, path, depth);
+      if (visit(path, stat, fd, name) !== false && isDirectory) yield* descend(fd, name, path, depth);
     }
   }
 
-  function descend(parent: number, name: ByteString, path: ByteString, depth: number): void {
+  function* descend(parent: number, name: ByteString, path: ByteString, depth: number): Steps<void> {
     const fd = tryOpenat(parent, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     if (fd === -E.ENOENT) return;
     if (fd < 0) throw new SystemError(-fd, 'openat', path);
     try {
-      visitDirectory(fd, `${path}/`, depth + 1);
+      yield* visitDirectory(fd, `${path}/`, depth + 1);
     } finally {
       close(fd);
     }
