@@ -1,0 +1,100 @@
+import type { ByteString } from './bytes.js';
+import { E } from './errno.js';
+import { close, O, tryOpenat } from './files.js';
+import { StatBuffer, statFd } from './stat.js';
+
+/** Flags that open a directory and refuse a symlink. */
+const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+
+/** Directories of a descent that are open at the same time; a process may often have only 1024 descriptors. */
+const maxOpen = 64;
+
+interface Level {
+  /** -1: closed, since directories further down needed the descriptor */
+  fd: number;
+  /** device and inode number of a closed directory */
+  id: string;
+}
+
+/**
+ * The open directories on the way from one directory down. The depth is unlimited: no path is ever built, and only the
+ * lowest directories stay open. A closed one is reopened through `..` of its child and must be the same directory.
+ */
+export class Descent {
+  readonly #levels: Level[];
+  readonly #stat = new StatBuffer();
+
+  /** @param fd open directory to start from; the caller closes it */
+  constructor(fd: number) {
+    this.#levels = [{ fd, id: '' }];
+  }
+
+  /** Descriptor of the current directory, open for reading. */
+  get fd(): number {
+    return this.#levels.at(-1)!.fd;
+  }
+
+  /** Number of directories between the start and the current one. */
+  get depth(): number {
+    return this.#levels.length - 1;
+  }
+
+  /**
+   * Goes down into a directory; a symlink is not followed.
+   *
+   * @returns 0, or a negative errno: the current directory stays the same
+   */
+  enter(name: ByteString): number {
+    const fd = tryOpenat(this.fd, name, DIRECTORY);
+    if (fd < 0) return fd;
+    this.push(fd);
+    return 0;
+  }
+
+  /** Goes down into a directory that the caller has opened. The descent closes it. */
+  push(fd: number): void {
+    this.#levels.push({ fd, id: '' });
+    const above = this.depth - maxOpen;
+    if (above > 0) this.#suspend(this.#levels[above]!);
+  }
+
+  /**
+   * Goes back up.
+   *
+   * @returns 0, or a negative errno; ESTALE if the directory was moved elsewhere meanwhile
+   */
+  leave(): number {
+    const fd = this.#levels.pop()!.fd;
+    try {
+      const parent = this.#levels.at(-1)!;
+      return parent.fd >= 0 ? 0 : this.#resume(parent, fd);
+    } finally {
+      close(fd);
+    }
+  }
+
+  /** Closes everything but the start. */
+  close(): void {
+    for (const { fd } of this.#levels.splice(1)) if (fd >= 0) close(fd);
+  }
+
+  #suspend(level: Level): void {
+    if (level.fd < 0) return;
+    level.id = this.#identify(level.fd);
+    close(level.fd);
+    level.fd = -1;
+  }
+
+  #resume(level: Level, child: number): number {
+    const fd = tryOpenat(child, '..', DIRECTORY);
+    if (fd < 0) return fd;
+    level.fd = fd;
+    return this.#identify(fd) === level.id ? 0 : -E.ESTALE;
+  }
+
+  #identify(fd: number): string {
+    const stat = this.#stat;
+    statFd(fd, stat);
+    return `${stat.devMajor}:${stat.devMinor}:${stat.ino}`;
+  }
+}
