@@ -1,4 +1,4 @@
-import { type Change, fsError, LayerhookError } from 'layerhook/driver';
+import { type Change, fsError, inTurns, LayerhookError, type Steps } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
@@ -44,9 +44,9 @@ const maxDepth = 2048;
  * what the layers below have at its path; without the right to ask btrfs, the two trees are compared by stat.
  *
  * @param rootfs path of the subvolume
- * @throws LayerhookError FILE_CHANGED, LIMIT_EXCEEDED, SYSTEM
+ * @throws LayerhookError ABORTED, FILE_CHANGED, LIMIT_EXCEEDED, SYSTEM
  */
-export function compareWithBase(rootfs: string, base: Base): Change[] {
+export async function compareWithBase(rootfs: string, base: Base, signal?: AbortSignal): Promise<Change[]> {
   const open: number[] = [];
   const side = (path: string, since: bigint | null): Side => {
     const fd = openat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
@@ -61,7 +61,7 @@ export function compareWithBase(rootfs: string, base: Base): Change[] {
     commitTransaction(rootfs);
     const upper = side(rootfs, base.generations.upper);
     const lower = side(base.lower, base.generations.lower);
-    return new Comparison(lower, upper, base.settled).run();
+    return await inTurns(new Comparison(lower, upper, base.settled).run(), signal);
   } catch (error) {
     throw error instanceof SystemError ? failure(rootfs, error) : error;
   } finally {
@@ -82,9 +82,9 @@ class Comparison {
     this.#settled = settled;
   }
 
-  run(): Change[] {
+  *run(): Steps<Change[]> {
     const [lower, upper] = [spot(this.#lower.fd, '.'), spot(this.#upper.fd, '.')];
-    this.#comparePath('.', lower, upper, this.#touched(), 0);
+    yield* this.#comparePath('.', lower, upper, this.#touched(), 0);
     return this.#changes;
   }
 
@@ -99,7 +99,8 @@ class Comparison {
   }
 
   /** @param touched what was touched at and below the path; undefined: nothing */
-  #comparePath(path: ByteString, a: Spot, b: Spot, touched: Touched, depth: number): void {
+  *#comparePath(path: ByteString, a: Spot, b: Spot, touched: Touched, depth: number): Steps<void> {
+    yield;
     const before = statAt(a.dirfd, a.name, a.stat);
     const after = statAt(b.dirfd, b.name, b.stat);
     if (!after) {
@@ -107,54 +108,57 @@ class Comparison {
       return;
     }
     if (!before) {
-      this.#add(path, b, depth);
+      yield* this.#add(path, b, depth);
       return;
     }
     const sameInode = this.#isSameInode(a.stat, b.stat);
     if (sameInode && touched === undefined) return;
-    if (!this.#isSame(a, b, sameInode)) this.#changes.push({ path, kind: 'modify' });
+    if (!(yield* this.#isSame(a, b, sameInode))) this.#changes.push({ path, kind: 'modify' });
     if (!b.stat.isDirectory) return;
-    if (!a.stat.isDirectory) this.#addContent(path, b, depth);
-    else this.#compareDirectories(path, [a, b], touched, sameInode, depth);
+    if (!a.stat.isDirectory) yield* this.#addContent(path, b, depth);
+    else yield* this.#compareDirectories(path, [a, b], touched, sameInode, depth);
   }
 
-  #compareDirectories(
+  *#compareDirectories(
     path: ByteString,
     [a, b]: [Spot, Spot],
     touched: Touched,
     sameInode: boolean,
     depth: number,
-  ): void {
+  ): Steps<void> {
     const known = sameInode && touched && !this.#isChanged(a.stat.inode) ? touched.below.keys() : null;
-    withDirectory(a, (lower) =>
-      withDirectory(b, (upper) => {
+    const comparison = this;
+    yield* withDirectory(a, (lower) =>
+      withDirectory(b, function* (upper) {
         const names = known ?? new Set([...namesIn(lower), ...namesIn(upper)]);
         for (const name of names) {
           const below = touched === null ? null : touched?.below.get(name);
           const child = pathOf(path, name, depth);
-          this.#comparePath(child, spot(lower, name), spot(upper, name), below, depth + 1);
+          yield* comparison.#comparePath(child, spot(lower, name), spot(upper, name), below, depth + 1);
         }
       }),
     );
   }
 
-  #add(path: ByteString, file: Spot, depth: number): void {
+  *#add(path: ByteString, file: Spot, depth: number): Steps<void> {
+    yield;
     this.#changes.push({ path, kind: 'add' });
-    if (file.stat.isDirectory) this.#addContent(path, file, depth);
+    if (file.stat.isDirectory) yield* this.#addContent(path, file, depth);
   }
 
-  #addContent(path: ByteString, directory: Spot, depth: number): void {
-    withDirectory(directory, (fd) => {
+  *#addContent(path: ByteString, directory: Spot, depth: number): Steps<void> {
+    const comparison = this;
+    yield* withDirectory(directory, function* (fd) {
       for (const name of namesIn(fd)) {
         const file = spot(fd, name);
-        if (statAt(fd, name, file.stat)) this.#add(pathOf(path, name, depth), file, depth + 1);
+        if (statAt(fd, name, file.stat)) yield* comparison.#add(pathOf(path, name, depth), file, depth + 1);
       }
     });
   }
 
-  #isSame(a: Spot, b: Spot, sameInode: boolean): boolean {
+  *#isSame(a: Spot, b: Spot, sameInode: boolean): Steps<boolean> {
     if (sameInode && a.stat.ctime === b.stat.ctime && a.stat.ctime < this.#settled) return true;
-    return this.#sameLinks(a.stat, b.stat) && sameFile(a, b);
+    return this.#sameLinks(a.stat, b.stat) && (yield* sameFile(a, b));
   }
 
   /** Whether a file has the same names in both trees. */
@@ -198,10 +202,10 @@ function namesIn(fd: number): ByteString[] {
   return readDirectory(fd).map(({ name }) => name);
 }
 
-function withDirectory({ dirfd, name }: Spot, use: (fd: number) => void): void {
+function* withDirectory({ dirfd, name }: Spot, use: (fd: number) => Steps<void>): Steps<void> {
   const fd = openat(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   try {
-    use(fd);
+    yield* use(fd);
   } finally {
     close(fd);
   }

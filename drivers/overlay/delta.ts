@@ -19,7 +19,8 @@ export async function listDelta(store: DriverStore, context: DeltaContext): Prom
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
   if (refresh) requireUnused(rootfs);
-  const { changes } = upperdirChanges({ ...(await directoriesOf(store, bundle.key)), maskPaths, signal });
+  const directories = await directoriesOf(store, bundle.key);
+  const { changes } = await upperdirChanges({ ...directories, maskPaths, signal });
   log.debug('compared the upperdir with the layers below', { changes: changes.length });
   return changes;
 }

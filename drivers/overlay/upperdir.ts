@@ -1,4 +1,11 @@
-import { type Change, comparePaths, LayerhookError, requirePathLength } from 'layerhook/driver';
+import {
+  type Change,
+  comparePaths,
+  inTurns,
+  LayerhookError,
+  requireDepth,
+  type Steps,
+} from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
@@ -9,7 +16,6 @@ import {
   O,
   openat,
   pathIn,
-  readDirectory,
   StatBuffer,
   SystemError,
   showBytes,
@@ -18,8 +24,9 @@ import {
 } from 'layerhook/system';
 import { HardlinkGroups, inode } from './hardlinks.js';
 import { isWhiteout, type LowerFile, LowerStack } from './lower.js';
-import { type Marks, type OverlayFormat, opaqueName, readMarks, whiteoutPrefix } from './marks.js';
+import { type Marks, type OverlayFormat, opaqueName, readMarks } from './marks.js';
 import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from './same-file.js';
+import { isThere, type Level, namesIn, type Place, takeWhiteouts } from './upper-place.js';
 
 export type { OverlayFormat } from './marks.js';
 
@@ -57,40 +64,18 @@ export interface UpperdirChanges {
  * It costs what the upperdir holds: layers are asked for the names that it has, and walked only below directories that
  * are opaque or were renamed. What vanishes meanwhile is as if never there.
  *
- * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED for a path longer than system calls take
+ * @throws LayerhookError ABORTED, SYSTEM, LIMIT_EXCEEDED for directories deeper than 2048
  */
-export function upperdirChanges(options: UpperdirOptions): UpperdirChanges {
+export async function upperdirChanges(options: UpperdirOptions): Promise<UpperdirChanges> {
   const walk = new Walk(options);
   try {
-    return walk.run();
+    return await inTurns(walk.run(), options.signal);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     const what = `cannot read ${showBytes(walk.at)} of ${options.upperdir} or of the layers below`;
     const expected = 'check that they exist and may be read';
     throw new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
   }
-}
-
-/** A directory on both sides of the comparison. */
-interface Place {
-  /** '' for the root, else with a slash at its end */
-  prefix: ByteString;
-  /** true if the upperdir has it: the current directory of the descent; else what shows is `shown` */
-  inUpper: boolean;
-  upperMarks: Pick<Marks, 'markedWhiteouts'>;
-  /** what of the layers shows through */
-  shown: LowerStack | null;
-  /** what the layers have at this path, which the result is compared with */
-  below: LowerStack | null;
-}
-
-/** A place whose names are being compared. */
-interface Level {
-  place: Place;
-  names: ByteString[];
-  /** names that only a fuse-overlayfs whiteout has */
-  hidden: ReadonlySet<ByteString>;
-  next: number;
 }
 
 /** What there is now under a name: a file of the upperdir, or of a layer. */
@@ -107,7 +92,6 @@ class Walk {
   readonly #root: LowerStack;
   readonly #maskPaths: ReadonlySet<ByteString>;
   readonly #packed: ReadonlySet<ByteString> | undefined;
-  readonly #signal: AbortSignal | undefined;
   readonly #changes: Change[] = [];
   readonly #masked: ByteString[] = [];
   readonly #hardlinks = new HardlinkGroups();
@@ -116,22 +100,21 @@ class Walk {
   /** what is looked at, for errors */
   at: ByteString = '.';
 
-  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], packed, signal }: UpperdirOptions) {
+  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], packed }: UpperdirOptions) {
     this.#upperdir = upperdir;
     this.#format = format;
     this.#root = LowerStack.open(lowerdirs, format);
     this.#maskPaths = new Set(maskPaths.map((path) => fromText(path).replace(/^\/+|\/+$/g, '')));
     this.#packed = packed;
-    this.#signal = signal;
   }
 
-  run(): UpperdirChanges {
+  *run(): Steps<UpperdirChanges> {
     const upper = openat(AT_FDCWD, fromText(this.#upperdir), O.RDONLY | O.DIRECTORY);
     this.#descent = new Descent(upper);
     try {
       this.#compareRoot(upper);
       const upperMarks = readMarks(upper, this.#format);
-      this.#visitAll({ prefix: '', inUpper: true, upperMarks, shown: this.#root, below: this.#root });
+      yield* this.#visitAll({ prefix: '', inUpper: true, upperMarks, shown: this.#root, below: this.#root });
     } finally {
       this.#descent.close();
       close(upper);
@@ -155,7 +138,7 @@ class Walk {
   }
 
   /** Visits the root and all below it; a container chooses the depth, so the stack is not the thread's. */
-  #visitAll(root: Place): void {
+  *#visitAll(root: Place): Steps<void> {
     const levels = [this.#begin(root)];
     for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
       const { place, names, hidden } = level;
@@ -166,18 +149,20 @@ class Walk {
         continue;
       }
       this.at = place.prefix + name;
-      requirePathLength(this.#upperdir, this.at);
-      if (this.#maskPaths.has(this.at)) this.#masked.push(this.at);
-      else {
-        const next = this.#visitName(place, name, hidden.has(name));
-        if (next !== null) levels.push(this.#begin(next));
+      yield;
+      if (this.#maskPaths.has(this.at)) {
+        this.#masked.push(this.at);
+        continue;
       }
+      const next = yield* this.#visitName(place, name, hidden.has(name));
+      if (next === null) continue;
+      requireDepth(this.#upperdir, levels.length);
+      levels.push(this.#begin(next));
     }
   }
 
   #begin(place: Place): Level {
     const { inUpper, shown, below } = place;
-    this.#signal?.throwIfAborted();
     const names = inUpper ? namesIn(this.#descent.fd) : new Set<ByteString>();
     const hidden = this.#format === 'fuse' ? takeWhiteouts(names) : new Set<ByteString>();
     for (const name of hidden) names.add(name);
@@ -191,8 +176,12 @@ class Walk {
   }
 
   /** Compares one name. @returns the directory that is to be visited next, if it is one */
-  #visitName(place: Place, name: ByteString, hidden: boolean): Place | null {
+  *#visitName(place: Place, name: ByteString, hidden: boolean): Steps<Place | null> {
     const path = this.at;
+    if (this.#maskPaths.has(path)) {
+      this.#masked.push(path);
+      return null;
+    }
     const below = place.below?.find(name) ?? null;
     const now = hidden ? null : this.#current(place, name, below);
     if (now === null) {
@@ -200,7 +189,7 @@ class Walk {
       return null;
     }
     const { stat } = now.file;
-    const kind = below === null ? 'add' : this.#isSame(place, name, now, below) ? null : 'modify';
+    const kind = below === null ? 'add' : (yield* this.#isSame(place, name, now, below)) ? null : 'modify';
     if (HardlinkGroups.mayHold(stat)) this.#hardlinks.add(path, stat, kind, below?.stat ?? null);
     else if (kind !== null) this.#changes.push({ path, kind });
     return stat.isDirectory ? this.#descend(place, name, now, below) : null;
@@ -254,14 +243,14 @@ class Walk {
   }
 
   /** Whether a layer would hold the same of what is there now as of what is below. */
-  #isSame(place: Place, name: ByteString, { file }: Current, below: LowerFile): boolean {
+  *#isSame(place: Place, name: ByteString, { file }: Current, below: LowerFile): Steps<boolean> {
     if (inode(file.stat) === inode(below.stat)) return true;
     const before = { dirfd: AT_FDCWD, name: below.path, stat: below.stat };
     try {
       if (!hasSameMetadata(file, before, this.#allowance(place.prefix + name))) return false;
       if (!file.stat.isFile || file.stat.size === 0) return true;
       const content = place.below?.findContent(name) ?? before.name;
-      return hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
+      return yield* hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
     } catch (error) {
       // it has vanished, or is another one now
       if (error instanceof SystemError && [E.ENOENT, E.EINVAL].includes(error.errno)) return false;
@@ -296,24 +285,4 @@ class Walk {
 /** Whether the root directory of no layers is as unpack makes it. */
 function isUnwritten({ mode, mtimeSec, mtimeNsec }: StatBuffer): boolean {
   return mode === 0o755 && mtimeSec === 0 && mtimeNsec === 0;
-}
-
-function namesIn(fd: number): Set<ByteString> {
-  return new Set(readDirectory(fd).map(({ name }) => name));
-}
-
-/** Takes fuse-overlayfs' whiteouts and markers out of names. @returns names that are hidden by them alone */
-function takeWhiteouts(names: Set<ByteString>): Set<ByteString> {
-  const hidden = new Set<ByteString>();
-  for (const name of names) {
-    if (!name.startsWith(whiteoutPrefix)) continue;
-    names.delete(name);
-    if (name !== opaqueName) hidden.add(name.slice(whiteoutPrefix.length));
-  }
-  for (const name of names) hidden.delete(name);
-  return hidden;
-}
-
-function isThere(dirfd: number, path: ByteString): boolean {
-  return statAt(dirfd, path, new StatBuffer());
 }

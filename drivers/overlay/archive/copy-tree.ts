@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { LayerhookError, type Logger } from 'layerhook/driver';
+import { inTurns, LayerhookError, type Logger, type Steps } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
@@ -53,12 +53,12 @@ const chunk = Buffer.allocUnsafe(1024 * 1024);
  *
  * @param from path of a directory
  * @param to path at which nothing is
- * @throws LayerhookError SYSTEM, NO_SPACE, FILE_CHANGED, LIMIT_EXCEEDED
+ * @throws LayerhookError ABORTED, SYSTEM, NO_SPACE, FILE_CHANGED, LIMIT_EXCEEDED
  */
-export function copyTree(from: string, to: string, options: CopyOptions): Copied {
+export async function copyTree(from: string, to: string, options: CopyOptions): Promise<Copied> {
   const copier = new TreeCopier(from, to, options);
   try {
-    return copier.copy();
+    return await inTurns(copier.copy(), options.signal);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw failure(error, `${from}/${showBytes(copier.at)}`, to);
@@ -83,13 +83,13 @@ class TreeCopier {
     this.#options = options;
   }
 
-  copy(): Copied {
+  *copy(): Steps<Copied> {
     const source = openat(AT_FDCWD, fromText(this.#from), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     try {
       mkdirat(AT_FDCWD, fromText(this.#to), 0o700);
       this.#root = openat(AT_FDCWD, fromText(this.#to), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
       try {
-        this.#fillDirectory(source, this.#root, '', 0);
+        yield* this.#fillDirectory(source, this.#root, '', 0);
       } finally {
         close(this.#root);
       }
@@ -99,39 +99,51 @@ class TreeCopier {
     return { bytes: this.#bytes, entries: this.#entries };
   }
 
-  #fillDirectory(source: number, target: number, prefix: ByteString, depth: number): void {
+  *#fillDirectory(source: number, target: number, prefix: ByteString, depth: number): Steps<void> {
     if (depth > maxDepth)
       throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#from}`, limit: maxDepth });
-    this.#options.signal.throwIfAborted();
     const stat = new StatBuffer();
     statFd(source, stat);
     for (const { name } of readDirectory(source)) {
       this.at = prefix + name;
-      this.#copyEntry(source, target, name, prefix, depth);
+      yield* this.#copyEntry(source, target, name, prefix, depth);
+      yield;
     }
     this.at = prefix;
     this.#finish(source, target, stat);
   }
 
-  #copyEntry(source: number, target: number, name: ByteString, prefix: ByteString, depth: number): void {
+  *#copyEntry(
+    source: number,
+    target: number,
+    name: ByteString,
+    prefix: ByteString,
+    depth: number,
+  ): Steps<void> {
     const stat = new StatBuffer();
     if (!statAt(source, name, stat)) throw changed(prefix + name);
-    if (stat.isDirectory) this.#copyDirectory(source, target, name, prefix, depth);
+    if (stat.isDirectory) yield* this.#copyDirectory(source, target, name, prefix, depth);
     else if (!this.#linked(stat, target, name, prefix + name)) {
-      if (stat.isFile) this.#copyFile(source, target, name, stat);
+      if (stat.isFile) yield* this.#copyFile(source, target, name, stat);
       else this.#copySpecial(source, target, name, stat);
     }
     this.#entries += 1;
   }
 
-  #copyDirectory(source: number, target: number, name: ByteString, prefix: ByteString, depth: number): void {
+  *#copyDirectory(
+    source: number,
+    target: number,
+    name: ByteString,
+    prefix: ByteString,
+    depth: number,
+  ): Steps<void> {
     const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
     const from = openat(source, name, flags);
     try {
       mkdirat(target, name, 0o700);
       const to = openat(target, name, flags);
       try {
-        this.#fillDirectory(from, to, `${prefix}${name}/`, depth + 1);
+        yield* this.#fillDirectory(from, to, `${prefix}${name}/`, depth + 1);
       } finally {
         close(to);
       }
@@ -153,7 +165,7 @@ class TreeCopier {
     return true;
   }
 
-  #copyFile(source: number, target: number, name: ByteString, expected: StatBuffer): void {
+  *#copyFile(source: number, target: number, name: ByteString, expected: StatBuffer): Steps<void> {
     const from = openat(source, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
     try {
       const stat = new StatBuffer();
@@ -161,7 +173,7 @@ class TreeCopier {
       if (!stat.isFile || stat.ino !== expected.ino) throw changed(this.at);
       const to = openat(target, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600);
       try {
-        this.#copyContent(from, to, stat.size);
+        yield* this.#copyContent(from, to, stat.size);
         this.#finish(from, to, stat);
       } finally {
         close(to);
@@ -171,7 +183,7 @@ class TreeCopier {
     }
   }
 
-  #copyContent(from: number, to: number, size: number): void {
+  *#copyContent(from: number, to: number, size: number): Steps<void> {
     for (let at = nextData(from, 0); at !== null && at < size; at = nextData(from, at)) {
       const end = Math.min(nextHole(from, at), size);
       while (at < end) {
@@ -179,6 +191,7 @@ class TreeCopier {
         if (count === 0) throw changed(this.at);
         writeAll(to, chunk.subarray(0, count), at);
         at += count;
+        yield;
       }
     }
     ftruncate(to, size);

@@ -1,9 +1,17 @@
+import { atOnce, FILES_A_STEP, type Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import { fromText } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, S, tryOpenat } from '../../system/files.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
-import { comparePaths, type StatTable, statTree, statWord, statWords, TableBuilder } from './stat-table.js';
+import {
+  comparePaths,
+  type StatTable,
+  statTreeSteps,
+  statWord,
+  statWords,
+  TableBuilder,
+} from './stat-table.js';
 import { cannotRead, namesIn } from './walk.js';
 
 /**
@@ -15,14 +23,23 @@ import { cannotRead, namesIn } from './walk.js';
  * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED
  */
 export function statTreeAgain(root: string, before: StatTable, isSure: (row: number) => boolean): StatTable {
+  return atOnce(statTreeAgainSteps(root, before, isSure));
+}
+
+/** As {@link statTreeAgain}, in steps: see inTurns. */
+export function* statTreeAgainSteps(
+  root: string,
+  before: StatTable,
+  isSure: (row: number) => boolean,
+): Steps<StatTable> {
   let fd: number | undefined;
   try {
     fd = openat(AT_FDCWD, fromText(root), O.PATH | O.DIRECTORY);
-    return new Again(fd, before, isSure).run();
+    return yield* new Again(fd, before, isSure).run();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     // deeper than a path from the root can be long
-    if (error.code === 'ENAMETOOLONG') return statTree(root);
+    if (error.code === 'ENAMETOOLONG') return yield* statTreeSteps(root);
     throw cannotRead(root, error.path, error);
   } finally {
     if (fd !== undefined) close(fd);
@@ -36,6 +53,7 @@ class Again {
   readonly #isSure: (row: number) => boolean;
   readonly #stat = new StatBuffer();
   readonly #table = new TableBuilder();
+  #visited = 0;
 
   constructor(root: number, { paths, words }: StatTable, isSure: (row: number) => boolean) {
     this.#root = root;
@@ -44,24 +62,30 @@ class Again {
     this.#isSure = isSure;
   }
 
-  run(): StatTable {
+  *run(): Steps<StatTable> {
     statFd(this.#root, this.#stat, '.');
     this.#table.add('.', this.#stat);
-    if (this.#isSame(0)) this.#visitKnown(0, '');
-    else this.#visitNames('.', '');
+    if (this.#isSame(0)) yield* this.#visitKnown(0, '');
+    else yield* this.#visitNames('.', '');
     return this.#table.finish();
   }
 
-  /** Visits what was in a directory before. @returns the row after all that was in it */
-  #visitKnown(directory: number, prefix: ByteString): number {
+  /** Visits what was in a directory before. */
+  *#visitKnown(directory: number, prefix: ByteString): Steps<void> {
     const paths = this.#paths;
-    let row = directory + 1;
-    while (row < paths.length && paths[row]!.startsWith(prefix)) row = this.#visit(paths[row]!, row);
-    return row;
+    for (
+      let row = directory + 1;
+      row < paths.length && paths[row]!.startsWith(prefix);
+      row = this.#skip(row)
+    ) {
+      const path = paths[row]!;
+      if (this.#add(path)) yield* this.#visitDirectory(path, row);
+      if (++this.#visited % FILES_A_STEP === 0) yield;
+    }
   }
 
   /** Visits what is in a directory now. */
-  #visitNames(directory: ByteString, prefix: ByteString): void {
+  *#visitNames(directory: ByteString, prefix: ByteString): Steps<void> {
     const fd = tryOpenat(this.#root, directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     if (fd === -E.ENOENT) return;
     if (fd < 0) throw new SystemError(-fd, 'openat', directory);
@@ -73,28 +97,23 @@ class Again {
     }
     for (const name of names) {
       const path = prefix + name;
-      this.#visit(path, this.#find(path));
+      if (this.#add(path)) yield* this.#visitDirectory(path, this.#find(path));
+      if (++this.#visited % FILES_A_STEP === 0) yield;
     }
   }
 
-  /**
-   * Visits a file and all that is in it.
-   *
-   * @param row in the old table; -1 if it was not there
-   * @returns the row after all that was in it
-   */
-  #visit(path: ByteString, row: number): number {
-    const stat = this.#stat;
-    const found = statAt(this.#root, path, stat);
-    if (found) {
-      this.#table.add(path, stat);
-      if (stat.isDirectory) {
-        const prefix = `${path}/`;
-        if (row >= 0 && this.#isSame(row)) return this.#visitKnown(row, prefix);
-        this.#visitNames(path, prefix);
-      }
-    }
-    return row < 0 ? row : this.#skip(row);
+  /** Adds a file to the table. @returns whether there is one and it is a directory */
+  #add(path: ByteString): boolean {
+    if (!statAt(this.#root, path, this.#stat)) return false;
+    this.#table.add(path, this.#stat);
+    return this.#stat.isDirectory;
+  }
+
+  /** Visits what is in the directory that was added last. @param row in the old table; -1 if it was not there */
+  *#visitDirectory(path: ByteString, row: number): Steps<void> {
+    const prefix = `${path}/`;
+    if (row >= 0 && this.#isSame(row)) yield* this.#visitKnown(row, prefix);
+    else yield* this.#visitNames(path, prefix);
   }
 
   #isSame(row: number): boolean {
