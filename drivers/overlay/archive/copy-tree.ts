@@ -1,9 +1,10 @@
 import { readSync } from 'node:fs';
-import { inTurns, LayerhookError, type Logger, type Steps } from 'layerhook/driver';
+import { inTurns, LayerhookError, type Logger, requireDepth, type Steps } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
   close,
+  Descent,
   fchmod,
   fchmodat,
   fchown,
@@ -44,7 +45,6 @@ export interface Copied {
   entries: number;
 }
 
-const maxDepth = 2048;
 const chunk = Buffer.allocUnsafe(1024 * 1024);
 
 /**
@@ -89,7 +89,7 @@ class TreeCopier {
       mkdirat(AT_FDCWD, fromText(this.#to), 0o700);
       this.#root = openat(AT_FDCWD, fromText(this.#to), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
       try {
-        yield* this.#fillDirectory(source, this.#root, '', 0);
+        yield* this.#fillDirectory(source, this.#root);
       } finally {
         close(this.#root);
       }
@@ -99,57 +99,49 @@ class TreeCopier {
     return { bytes: this.#bytes, entries: this.#entries };
   }
 
-  *#fillDirectory(source: number, target: number, prefix: ByteString, depth: number): Steps<void> {
-    if (depth > maxDepth)
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#from}`, limit: maxDepth });
-    const stat = new StatBuffer();
-    statFd(source, stat);
-    for (const { name } of readDirectory(source)) {
-      this.at = prefix + name;
-      yield* this.#copyEntry(source, target, name, prefix, depth);
-      yield;
+  /** Fills a directory with all that another one has; a container chooses the depth, so the stack is not the thread's. */
+  *#fillDirectory(source: number, target: number): Steps<void> {
+    const [from, to] = [new Descent(source), new Descent(target)];
+    const levels = [beginLevel(from.fd, '')];
+    try {
+      for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+        const name = level.names[level.next++];
+        if (name === undefined) {
+          this.at = level.prefix;
+          this.#finish(from.fd, to.fd, level.stat);
+          levels.pop();
+          if (levels.length > 0) for (const side of [from, to]) this.#require(side.leave());
+          continue;
+        }
+        this.at = level.prefix + name;
+        if (yield* this.#copyEntry(from.fd, to.fd, name)) {
+          requireDepth(this.#from, levels.length);
+          for (const side of [from, to]) this.#require(side.enter(name));
+          levels.push(beginLevel(from.fd, `${this.at}/`));
+        }
+        yield;
+      }
+    } finally {
+      from.close();
+      to.close();
     }
-    this.at = prefix;
-    this.#finish(source, target, stat);
   }
 
-  *#copyEntry(
-    source: number,
-    target: number,
-    name: ByteString,
-    prefix: ByteString,
-    depth: number,
-  ): Steps<void> {
+  /** @returns true for a directory, which is still to be filled */
+  *#copyEntry(source: number, target: number, name: ByteString): Steps<boolean> {
     const stat = new StatBuffer();
-    if (!statAt(source, name, stat)) throw changed(prefix + name);
-    if (stat.isDirectory) yield* this.#copyDirectory(source, target, name, prefix, depth);
-    else if (!this.#linked(stat, target, name, prefix + name)) {
+    if (!statAt(source, name, stat)) throw changed(this.at);
+    this.#entries += 1;
+    if (stat.isDirectory) mkdirat(target, name, 0o700);
+    else if (!this.#linked(stat, target, name, this.at)) {
       if (stat.isFile) yield* this.#copyFile(source, target, name, stat);
       else this.#copySpecial(source, target, name, stat);
     }
-    this.#entries += 1;
+    return stat.isDirectory;
   }
 
-  *#copyDirectory(
-    source: number,
-    target: number,
-    name: ByteString,
-    prefix: ByteString,
-    depth: number,
-  ): Steps<void> {
-    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
-    const from = openat(source, name, flags);
-    try {
-      mkdirat(target, name, 0o700);
-      const to = openat(target, name, flags);
-      try {
-        yield* this.#fillDirectory(from, to, `${prefix}${name}/`, depth + 1);
-      } finally {
-        close(to);
-      }
-    } finally {
-      close(from);
-    }
+  #require(done: number): void {
+    if (done < 0) throw new SystemError(-done, 'openat', this.at);
   }
 
   /** Whether it is another name of what has been copied, and so a link now. */
@@ -214,6 +206,21 @@ class TreeCopier {
     if (!stat.isSymlink) fchmodat(target, name, stat.mode);
     utimensat(target, name, 0, UTIME_OMIT, stat.mtimeSec, stat.mtimeNsec);
   }
+}
+
+/** A directory that is being copied. */
+interface Level {
+  prefix: ByteString;
+  names: ByteString[];
+  next: number;
+  /** of the source, before its content was read */
+  stat: StatBuffer;
+}
+
+function beginLevel(source: number, prefix: ByteString): Level {
+  const stat = new StatBuffer();
+  statFd(source, stat);
+  return { prefix, names: readDirectory(source).map(({ name }) => name), next: 0, stat };
 }
 
 function changed(path: ByteString): LayerhookError {

@@ -46,6 +46,11 @@ export function* statTreeAgainSteps(
   }
 }
 
+/** A directory whose files are being visited. `row` is the file's in the old table, where it is known. */
+interface Level {
+  next(): { path: ByteString; row?: number } | undefined;
+}
+
 class Again {
   readonly #root: number;
   readonly #paths: ByteString[];
@@ -53,7 +58,6 @@ class Again {
   readonly #isSure: (row: number) => boolean;
   readonly #stat = new StatBuffer();
   readonly #table = new TableBuilder();
-  #visited = 0;
 
   constructor(root: number, { paths, words }: StatTable, isSure: (row: number) => boolean) {
     this.#root = root;
@@ -65,40 +69,57 @@ class Again {
   *run(): Steps<StatTable> {
     statFd(this.#root, this.#stat, '.');
     this.#table.add('.', this.#stat);
-    if (this.#isSame(0)) yield* this.#visitKnown(0, '');
-    else yield* this.#visitNames('.', '');
+    const levels = [this.#isSame(0) ? this.#known(0, '') : this.#read('.', '')];
+    let visited = 0;
+    for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+      const file = level.next();
+      if (file === undefined) {
+        levels.pop();
+        continue;
+      }
+      if (++visited % FILES_A_STEP === 0) yield;
+      if (!this.#add(file.path)) continue;
+      const row = file.row ?? this.#find(file.path);
+      const prefix = `${file.path}/`;
+      levels.push(row >= 0 && this.#isSame(row) ? this.#known(row, prefix) : this.#read(file.path, prefix));
+    }
     return this.#table.finish();
   }
 
-  /** Visits what was in a directory before. */
-  *#visitKnown(directory: number, prefix: ByteString): Steps<void> {
+  /** What was in a directory before. */
+  #known(directory: number, prefix: ByteString): Level {
     const paths = this.#paths;
-    for (
-      let row = directory + 1;
-      row < paths.length && paths[row]!.startsWith(prefix);
-      row = this.#skip(row)
-    ) {
-      const path = paths[row]!;
-      if (this.#add(path)) yield* this.#visitDirectory(path, row);
-      if (++this.#visited % FILES_A_STEP === 0) yield;
-    }
+    let row = directory + 1;
+    return {
+      next: () => {
+        if (row >= paths.length || !paths[row]!.startsWith(prefix)) return undefined;
+        const file = { path: paths[row]!, row };
+        row = this.#skip(row);
+        return file;
+      },
+    };
   }
 
-  /** Visits what is in a directory now. */
-  *#visitNames(directory: ByteString, prefix: ByteString): Steps<void> {
+  /** What is in a directory now. */
+  #read(directory: ByteString, prefix: ByteString): Level {
+    const names = this.#namesIn(directory);
+    let at = 0;
+    return {
+      next: () => {
+        const name = names[at++];
+        return name === undefined ? undefined : { path: prefix + name };
+      },
+    };
+  }
+
+  #namesIn(directory: ByteString): ByteString[] {
     const fd = tryOpenat(this.#root, directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    if (fd === -E.ENOENT) return;
+    if (fd === -E.ENOENT) return [];
     if (fd < 0) throw new SystemError(-fd, 'openat', directory);
-    let names: ByteString[];
     try {
-      names = namesIn(fd);
+      return namesIn(fd);
     } finally {
       close(fd);
-    }
-    for (const name of names) {
-      const path = prefix + name;
-      if (this.#add(path)) yield* this.#visitDirectory(path, this.#find(path));
-      if (++this.#visited % FILES_A_STEP === 0) yield;
     }
   }
 
@@ -107,13 +128,6 @@ class Again {
     if (!statAt(this.#root, path, this.#stat)) return false;
     this.#table.add(path, this.#stat);
     return this.#stat.isDirectory;
-  }
-
-  /** Visits what is in the directory that was added last. @param row in the old table; -1 if it was not there */
-  *#visitDirectory(path: ByteString, row: number): Steps<void> {
-    const prefix = `${path}/`;
-    if (row >= 0 && this.#isSame(row)) yield* this.#visitKnown(row, prefix);
-    else yield* this.#visitNames(path, prefix);
   }
 
   #isSame(row: number): boolean {

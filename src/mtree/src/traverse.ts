@@ -35,11 +35,23 @@ export function* traverse(root: string | Buffer, visitor: Visitor): Steps<void> 
   const stats = attempt(root, () => lstatSync(toLocation(real), { bigint: true }));
   if (!stats.isDirectory()) throw new MtreeError('NOT_A_DIRECTORY', `${show(root)} is not a directory`);
   const prefix = real === '/' ? '' : real;
-  yield* visitDirectory(prefix, { path: '.', name: '.', location: toLocation(real), stats }, visitor);
+  // directories that are still to be visited, last first, by depth; its depth is unlimited
+  const levels: Found[][] = [[{ path: '.', name: '.', location: toLocation(real), stats }]];
+  for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+    const directory = level.pop();
+    if (directory === undefined) {
+      levels.pop();
+      if (levels.length > 0) visitor.leaveDirectory();
+      continue;
+    }
+    const below = yield* visitDirectory(prefix, directory, visitor);
+    if (below !== null) levels.push(below);
+  }
 }
 
-function* visitDirectory(prefix: string, directory: Found, visitor: Visitor): Steps<void> {
-  if (!(yield* visitor.enterDirectory(directory))) return;
+/** Visits a directory and the files in it. @returns the directories in it, last first; null if it was not entered */
+function* visitDirectory(prefix: string, directory: Found, visitor: Visitor): Steps<Found[] | null> {
+  if (!(yield* visitor.enterDirectory(directory))) return null;
   const directories: Found[] = [];
   for (const name of namesIn(directory, visitor).sort()) {
     const found = lookAt(prefix, joinPath(directory.path, name), name, visitor);
@@ -47,8 +59,7 @@ function* visitDirectory(prefix: string, directory: Found, visitor: Visitor): St
     else if (found) yield* visitor.file(found);
     yield;
   }
-  for (const child of directories) yield* visitDirectory(prefix, child, visitor);
-  visitor.leaveDirectory();
+  return directories.reverse();
 }
 
 function namesIn({ path, location }: Found, visitor: Visitor): string[] {
