@@ -3,9 +3,6 @@ import { E } from './errno.js';
 import { close, O, tryOpenat } from './files.js';
 import { StatBuffer, statFd } from './stat.js';
 
-/** Flags that open a directory and refuse a symlink. */
-const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
-
 /** Directories of a descent that are open at the same time; a process may often have only 1024 descriptors. */
 const maxOpen = 64;
 
@@ -22,14 +19,19 @@ interface Level {
  */
 export class Descent {
   readonly #levels: Level[];
+  readonly #flags: number;
   readonly #stat = new StatBuffer();
 
-  /** @param fd open directory to start from; the caller closes it */
-  constructor(fd: number) {
+  /**
+   * @param fd open directory to start from; the caller closes it
+   * @param access O.RDONLY, or O.PATH for directories whose names are known and whose mode may forbid reading
+   */
+  constructor(fd: number, access: number = O.RDONLY) {
     this.#levels = [{ fd, id: '' }];
+    this.#flags = access | O.DIRECTORY | O.NOFOLLOW;
   }
 
-  /** Descriptor of the current directory, open for reading. */
+  /** Descriptor of the current directory. */
   get fd(): number {
     return this.#levels.at(-1)!.fd;
   }
@@ -45,7 +47,7 @@ export class Descent {
    * @returns 0, or a negative errno: the current directory stays the same
    */
   enter(name: ByteString): number {
-    const fd = tryOpenat(this.fd, name, DIRECTORY);
+    const fd = tryOpenat(this.fd, name, this.#flags);
     if (fd < 0) return fd;
     this.push(fd);
     return 0;
@@ -86,7 +88,7 @@ export class Descent {
   }
 
   #resume(level: Level, child: number): number {
-    const fd = tryOpenat(child, '..', DIRECTORY);
+    const fd = tryOpenat(child, '..', this.#flags);
     if (fd < 0) return fd;
     level.fd = fd;
     return this.#identify(fd) === level.id ? 0 : -E.ESTALE;
