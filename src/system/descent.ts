@@ -6,8 +6,11 @@ import { StatBuffer, statFd } from './stat.js';
 /** Directories of a descent that are open at the same time; a process may often have only 1024 descriptors. */
 const maxOpen = 64;
 
+/** In the place of the descriptor of a closed directory; AT_FDCWD is negative too. */
+const closed = -1;
+
 interface Level {
-  /** -1: closed, since directories further down needed the descriptor */
+  /** {@link closed} where directories further down needed the descriptor */
   fd: number;
   /** device and inode number of a closed directory */
   id: string;
@@ -23,7 +26,7 @@ export class Descent {
   readonly #stat = new StatBuffer();
 
   /**
-   * @param fd open directory to start from; the caller closes it
+   * @param fd open directory to start from, or AT_FDCWD; the caller closes it
    * @param access O.RDONLY, or O.PATH for directories whose names are known and whose mode may forbid reading
    */
   constructor(fd: number, access: number = O.RDONLY) {
@@ -69,7 +72,7 @@ export class Descent {
     const fd = this.#levels.pop()!.fd;
     try {
       const parent = this.#levels.at(-1)!;
-      return parent.fd >= 0 ? 0 : this.#resume(parent, fd);
+      return parent.fd === closed ? this.#resume(parent, fd) : 0;
     } finally {
       close(fd);
     }
@@ -77,14 +80,14 @@ export class Descent {
 
   /** Closes everything but the start. */
   close(): void {
-    for (const { fd } of this.#levels.splice(1)) if (fd >= 0) close(fd);
+    for (const { fd } of this.#levels.splice(1)) if (fd !== closed) close(fd);
   }
 
   #suspend(level: Level): void {
-    if (level.fd < 0) return;
+    if (level.fd === closed) return;
     level.id = this.#identify(level.fd);
     close(level.fd);
-    level.fd = -1;
+    level.fd = closed;
   }
 
   #resume(level: Level, child: number): number {
