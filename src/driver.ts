@@ -11,5 +11,6 @@ export { isHostXattr } from './layer/generate/xattrs.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export type { Logger } from './log.js';
+export { checkpoint, inTurns, type Steps } from './steps.js';
 export * from './system/bytes.js';
 export * from './system/regular-file.js';

@@ -1,8 +1,9 @@
-import { type Change, fsError, LayerhookError } from 'layerhook/driver';
+import { type Change, fsError, inTurns, LayerhookError, requireDepth, type Steps } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
   close,
+  Descent,
   fromText,
   O,
   openat,
@@ -36,17 +37,14 @@ interface Side {
   paths: { of(inode: number): ByteString[] };
 }
 
-/** Directories of a deeper path cannot be named in a system call. */
-const maxDepth = 2048;
-
 /**
  * What changed in a snapshot. What btrfs says was touched is looked at, and told to be a change by comparing it with
  * what the layers below have at its path; without the right to ask btrfs, the two trees are compared by stat.
  *
  * @param rootfs path of the subvolume
- * @throws LayerhookError FILE_CHANGED, LIMIT_EXCEEDED, SYSTEM
+ * @throws LayerhookError ABORTED, FILE_CHANGED, LIMIT_EXCEEDED, SYSTEM
  */
-export function compareWithBase(rootfs: string, base: Base): Change[] {
+export async function compareWithBase(rootfs: string, base: Base, signal?: AbortSignal): Promise<Change[]> {
   const open: number[] = [];
   const side = (path: string, since: bigint | null): Side => {
     const fd = openat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
@@ -61,7 +59,7 @@ export function compareWithBase(rootfs: string, base: Base): Change[] {
     commitTransaction(rootfs);
     const upper = side(rootfs, base.generations.upper);
     const lower = side(base.lower, base.generations.lower);
-    return new Comparison(lower, upper, base.settled).run();
+    return await inTurns(new Comparison(lower, upper, base.settled).run(), signal);
   } catch (error) {
     throw error instanceof SystemError ? failure(rootfs, error) : error;
   } finally {
@@ -74,17 +72,41 @@ class Comparison {
   readonly #lower: Side;
   readonly #upper: Side;
   readonly #settled: bigint;
+  readonly #lowerWay: Descent;
+  readonly #upperWay: Descent;
   readonly #changes: Change[] = [];
 
   constructor(lower: Side, upper: Side, settled: bigint) {
     this.#lower = lower;
     this.#upper = upper;
     this.#settled = settled;
+    this.#lowerWay = new Descent(lower.fd);
+    this.#upperWay = new Descent(upper.fd);
   }
 
-  run(): Change[] {
-    const [lower, upper] = [spot(this.#lower.fd, '.'), spot(this.#upper.fd, '.')];
-    this.#comparePath('.', lower, upper, this.#touched(), 0);
+  *run(): Steps<Change[]> {
+    const touched = this.#touched();
+    try {
+      const levels = [yield* this.#compare('.', '.', touched)];
+      for (let level = levels[0]; level; level = levels.at(-1)) {
+        const name = level.names[level.next++];
+        if (name === undefined) {
+          levels.pop();
+          this.#leave(level);
+          continue;
+        }
+        yield;
+        const path = level.path === '.' ? name : `${level.path}/${name}`;
+        const below = level.touched === null ? null : level.touched?.below.get(name);
+        const next = level.both ? yield* this.#compare(path, name, below) : this.#addIfThere(path, name);
+        if (next === null) continue;
+        requireDepth('the rootfs', levels.length);
+        levels.push(next);
+      }
+    } finally {
+      this.#lowerWay.close();
+      this.#upperWay.close();
+    }
     return this.#changes;
   }
 
@@ -98,63 +120,58 @@ class Comparison {
     return pathTree(paths);
   }
 
-  /** @param touched what was touched at and below the path; undefined: nothing */
-  #comparePath(path: ByteString, a: Spot, b: Spot, touched: Touched, depth: number): void {
-    const before = statAt(a.dirfd, a.name, a.stat);
-    const after = statAt(b.dirfd, b.name, b.stat);
+  /**
+   * Compares what the current directories have under a name.
+   *
+   * @param touched what was touched at and below the path; undefined: nothing
+   * @returns the directory that is to be compared next, if it is one
+   */
+  *#compare(path: ByteString, name: ByteString, touched: Touched): Steps<Level | null> {
+    const [a, b] = [spot(this.#lowerWay.fd, name), spot(this.#upperWay.fd, name)];
+    const before = statAt(a.dirfd, name, a.stat);
+    const after = statAt(b.dirfd, name, b.stat);
     if (!after) {
       if (before) this.#changes.push({ path, kind: 'delete' });
-      return;
+      return null;
     }
-    if (!before) {
-      this.#add(path, b, depth);
-      return;
-    }
+    if (!before) return this.#add(path, b);
     const sameInode = this.#isSameInode(a.stat, b.stat);
-    if (sameInode && touched === undefined) return;
-    if (!this.#isSame(a, b, sameInode)) this.#changes.push({ path, kind: 'modify' });
-    if (!b.stat.isDirectory) return;
-    if (!a.stat.isDirectory) this.#addContent(path, b, depth);
-    else this.#compareDirectories(path, [a, b], touched, sameInode, depth);
+    if (sameInode && touched === undefined) return null;
+    if (!(yield* this.#isSame(a, b, sameInode))) this.#changes.push({ path, kind: 'modify' });
+    if (!b.stat.isDirectory) return null;
+    if (!a.stat.isDirectory) return this.#enterAdded(path, name);
+    enter(this.#lowerWay, path, name);
+    enter(this.#upperWay, path, name);
+    const known = sameInode && touched && !this.#isChanged(a.stat.inode);
+    const names = known
+      ? touched.below.keys()
+      : new Set([...namesIn(this.#lowerWay.fd), ...namesIn(this.#upperWay.fd)]);
+    return { path, names: [...names], next: 0, touched, both: true };
   }
 
-  #compareDirectories(
-    path: ByteString,
-    [a, b]: [Spot, Spot],
-    touched: Touched,
-    sameInode: boolean,
-    depth: number,
-  ): void {
-    const known = sameInode && touched && !this.#isChanged(a.stat.inode) ? touched.below.keys() : null;
-    withDirectory(a, (lower) =>
-      withDirectory(b, (upper) => {
-        const names = known ?? new Set([...namesIn(lower), ...namesIn(upper)]);
-        for (const name of names) {
-          const below = touched === null ? null : touched?.below.get(name);
-          const child = pathOf(path, name, depth);
-          this.#comparePath(child, spot(lower, name), spot(upper, name), below, depth + 1);
-        }
-      }),
-    );
+  #addIfThere(path: ByteString, name: ByteString): Level | null {
+    const file = spot(this.#upperWay.fd, name);
+    return statAt(file.dirfd, name, file.stat) ? this.#add(path, file) : null;
   }
 
-  #add(path: ByteString, file: Spot, depth: number): void {
+  #add(path: ByteString, { name, stat }: Spot): Level | null {
     this.#changes.push({ path, kind: 'add' });
-    if (file.stat.isDirectory) this.#addContent(path, file, depth);
+    return stat.isDirectory ? this.#enterAdded(path, name) : null;
   }
 
-  #addContent(path: ByteString, directory: Spot, depth: number): void {
-    withDirectory(directory, (fd) => {
-      for (const name of namesIn(fd)) {
-        const file = spot(fd, name);
-        if (statAt(fd, name, file.stat)) this.#add(pathOf(path, name, depth), file, depth + 1);
-      }
-    });
+  #enterAdded(path: ByteString, name: ByteString): Level {
+    enter(this.#upperWay, path, name);
+    return { path, names: namesIn(this.#upperWay.fd), next: 0, touched: undefined, both: false };
   }
 
-  #isSame(a: Spot, b: Spot, sameInode: boolean): boolean {
+  #leave({ path, both }: Level): void {
+    require(this.#upperWay.leave(), path);
+    if (both) require(this.#lowerWay.leave(), path);
+  }
+
+  *#isSame(a: Spot, b: Spot, sameInode: boolean): Steps<boolean> {
     if (sameInode && a.stat.ctime === b.stat.ctime && a.stat.ctime < this.#settled) return true;
-    return this.#sameLinks(a.stat, b.stat) && sameFile(a, b);
+    return this.#sameLinks(a.stat, b.stat) && (yield* sameFile(a, b));
   }
 
   /** Whether a file has the same names in both trees. */
@@ -177,6 +194,16 @@ class Comparison {
   }
 }
 
+/** A directory whose names are being compared; the descents are in it. */
+interface Level {
+  path: ByteString;
+  names: ByteString[];
+  next: number;
+  touched: Touched;
+  /** false where only the upper tree has the directory: all in it is added */
+  both: boolean;
+}
+
 type Touched = PathTree | null | undefined;
 
 /** Whether a file is in the subvolume itself, where inode numbers mean what they do in its snapshots. */
@@ -188,23 +215,16 @@ function spot(dirfd: number, name: ByteString): Spot {
   return { dirfd, name, stat: new FileStat() };
 }
 
-function pathOf(directory: ByteString, name: ByteString, depth: number): ByteString {
-  if (depth >= maxDepth)
-    throw new LayerhookError('LIMIT_EXCEEDED', { what: 'depth of the rootfs', limit: maxDepth });
-  return directory === '.' ? name : `${directory}/${name}`;
-}
-
 function namesIn(fd: number): ByteString[] {
   return readDirectory(fd).map(({ name }) => name);
 }
 
-function withDirectory({ dirfd, name }: Spot, use: (fd: number) => void): void {
-  const fd = openat(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-  try {
-    use(fd);
-  } finally {
-    close(fd);
-  }
+function enter(way: Descent, path: ByteString, name: ByteString): void {
+  require(way.enter(name), path);
+}
+
+function require(done: number, path: ByteString): void {
+  if (done < 0) throw new SystemError(-done, 'openat', path);
 }
 
 /** What is gone, or no directory any more, changed while it was looked at. */

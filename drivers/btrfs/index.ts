@@ -72,14 +72,14 @@ function assemble(layers: string, rootfs: string): void {
   }
 }
 
-async function listDelta(store: SubvolumeStore, { rootfs, config, map, log }: DeltaContext) {
+async function listDelta(store: SubvolumeStore, { rootfs, config, map, signal, log }: DeltaContext) {
   const { base } = (await lineageOf(store, rootfs, chainIDs(config.rootfs.diff_ids), map)) ?? {};
   if (base === undefined) {
     log.debug('the rootfs is no snapshot of a layer that is in the store');
     return declined;
   }
   const { compareWithBase } = await import('./delta.js');
-  return compareWithBase(rootfs, base);
+  return compareWithBase(rootfs, base, signal);
 }
 
 /** What a rootfs is a snapshot of. How links to directories were treated a bundle does not say: its subvolume does. */

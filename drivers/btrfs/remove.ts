@@ -2,6 +2,8 @@ import { basename, dirname } from 'node:path';
 import {
   type ByteString,
   close,
+  Descent,
+  type DirectoryEntry,
   DT,
   E,
   fromText,
@@ -40,20 +42,51 @@ function tryDelete(dirfd: number, name: ByteString): number {
   return tryDestroyAt(dirfd, name);
 }
 
-/** Deletes the subvolumes below a directory, not those of other filesystems that are mounted there. */
+/** A directory below which subvolumes are looked for. */
+interface Level {
+  name: ByteString;
+  entries: DirectoryEntry[];
+  next: number;
+  isSubvolume: boolean;
+  device: string;
+}
+
+/** Deletes the subvolumes below a directory, the deepest first, not those of other filesystems that are mounted there. */
 function deleteNested(dirfd: number, name: ByteString): void {
   const fd = tryOpenat(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   if (fd < 0) return;
+  const descent = new Descent(fd);
+  const stat = new StatBuffer();
+  const levels = [beginLevel(fd, name, false)];
   try {
-    const own = new StatBuffer();
-    const stat = new StatBuffer();
-    statFd(fd, own);
-    for (const entry of readDirectory(fd)) {
-      if (entry.type !== DT.DIR || !statAt(fd, entry.name, stat)) continue;
-      if (stat.ino === BigInt(rootInode)) tryDelete(fd, entry.name);
-      else if (stat.devMinor === own.devMinor && stat.devMajor === own.devMajor) deleteNested(fd, entry.name);
+    for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+      const entry = level.entries[level.next++];
+      if (entry === undefined) {
+        levels.pop();
+        if (levels.length === 0 || descent.leave() < 0) return;
+        if (level.isSubvolume) tryDestroyAt(descent.fd, level.name);
+        continue;
+      }
+      if (entry.type !== DT.DIR || !statAt(descent.fd, entry.name, stat)) continue;
+      const isSubvolume = stat.ino === BigInt(rootInode);
+      if (
+        isSubvolume ? tryDestroyAt(descent.fd, entry.name) !== -E.ENOTEMPTY : deviceOf(stat) !== level.device
+      )
+        continue;
+      if (descent.enter(entry.name) === 0) levels.push(beginLevel(descent.fd, entry.name, isSubvolume));
     }
   } finally {
+    descent.close();
     close(fd);
   }
+}
+
+function beginLevel(fd: number, name: ByteString, isSubvolume: boolean): Level {
+  const stat = new StatBuffer();
+  statFd(fd, stat);
+  return { name, entries: readDirectory(fd), next: 0, isSubvolume, device: deviceOf(stat) };
+}
+
+function deviceOf({ devMajor, devMinor }: StatBuffer): string {
+  return `${devMajor}:${devMinor}`;
 }

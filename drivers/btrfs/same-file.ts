@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { isHostXattr } from 'layerhook/driver';
+import { isHostXattr, type Steps } from 'layerhook/driver';
 import {
   type ByteString,
   close,
@@ -31,16 +31,14 @@ export class FileStat extends StatBuffer {
   }
 }
 
-const blocks = [Buffer.alloc(256 * 1024), Buffer.alloc(256 * 1024)] as const;
-
 /**
  * Whether an image would have nothing to say of the difference of two files, their names and other links aside. Times
  * count in seconds, as in umoci's manifest, and what belongs to the host does not.
  *
  * @throws SystemError
  */
-export function sameFile(a: Spot, b: Spot): boolean {
-  return sameStat(a.stat, b.stat) && sameXattrs(a, b) && sameContent(a, b);
+export function* sameFile(a: Spot, b: Spot): Steps<boolean> {
+  return sameStat(a.stat, b.stat) && sameXattrs(a, b) && (yield* sameContent(a, b));
 }
 
 function sameStat(a: StatBuffer, b: StatBuffer): boolean {
@@ -60,25 +58,29 @@ function sameXattrs(a: Spot, b: Spot): boolean {
   return [...before].every(([key, value]) => after.get(key)?.equals(value) === true);
 }
 
-function sameContent(a: Spot, b: Spot): boolean {
+function* sameContent(a: Spot, b: Spot): Steps<boolean> {
   if (a.stat.isSymlink) return readlinkat(a.dirfd, a.name) === readlinkat(b.dirfd, b.name);
   if (!a.stat.isFile || a.stat.size === 0) return true;
   const fds: number[] = [];
   try {
     for (const { dirfd, name } of [a, b])
       fds.push(openat(dirfd, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY));
-    return sameBytes(fds[0]!, fds[1]!);
+    return yield* sameBytes(fds[0]!, fds[1]!);
   } finally {
     fds.forEach(close);
   }
 }
 
-function sameBytes(a: number, b: number): boolean {
+const blockSize = 256 * 1024;
+
+function* sameBytes(a: number, b: number): Steps<boolean> {
+  const blocks = [Buffer.allocUnsafe(blockSize), Buffer.allocUnsafe(blockSize)] as const;
   for (;;) {
     const length = readSync(a, blocks[0]);
     if (readFully(b, blocks[1], length) !== length) return false;
     if (length === 0) return readSync(b, blocks[1]) === 0;
     if (blocks[0].compare(blocks[1], 0, length, 0, length) !== 0) return false;
+    yield;
   }
 }
 

@@ -1,3 +1,4 @@
+import { requireDepth } from 'layerhook/driver';
 import { type ByteString, E, fromText, ioctlNumber, SystemError, tryIoctl } from 'layerhook/system';
 import { rootInode } from './subvolume.js';
 
@@ -75,15 +76,22 @@ export class InodePaths {
     return paths;
   }
 
-  /** Path of a directory with a slash after it. */
+  /** Path of a directory with a slash after it. A container chooses the depth, so the stack is not the thread's. */
   #directory(inode: number): ByteString | undefined {
-    const known = this.#directories.get(inode);
-    if (known !== undefined) return known;
-    const [only] = this.#names(inode);
-    const above = only && this.#directory(only.parent);
-    if (above === undefined) return undefined;
-    const path = `${above}${only!.name}/`;
-    this.#directories.set(inode, path);
+    const unknown: { inode: number; name: ByteString }[] = [];
+    let at = inode;
+    while (!this.#directories.has(at)) {
+      const [only] = this.#names(at);
+      if (only === undefined) return undefined;
+      unknown.push({ inode: at, name: only.name });
+      at = only.parent;
+      requireDepth('the rootfs', unknown.length);
+    }
+    let path = this.#directories.get(at)!;
+    for (const { inode: below, name } of unknown.reverse()) {
+      path = `${path}${name}/`;
+      this.#directories.set(below, path);
+    }
     return path;
   }
 

@@ -6,10 +6,12 @@ import {
   type Driver,
   declined,
   type ImageContext,
+  inTurns,
   type RefreshContext,
   type StatTable,
-  statTree,
-  statTreeAgain,
+  type Steps,
+  statTreeAgainSteps,
+  statTreeSteps,
 } from 'layerhook/driver';
 import { fileClock, nextTick } from './clock.js';
 import { compareStats } from './compare.js';
@@ -53,18 +55,18 @@ export default function copyDriver(): Driver {
   };
 }
 
-async function assemble({ rootfs, manifestDescriptor, log }: ImageContext): Promise<void> {
+async function assemble({ rootfs, manifestDescriptor, signal, log }: ImageContext): Promise<void> {
   const tick = await nextTick(dirname(rootfs));
-  const table = statTree(rootfs);
+  const table = await inTurns(statTreeSteps(rootfs), signal);
   writeStatIndex(indexFile(rootfs), { ...table, tick, manifest: manifestDescriptor.digest });
   log.debug('wrote the stat index', { files: table.paths.length });
 }
 
 async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
-  const { rootfs, manifestDescriptor, maskPaths, log } = context;
+  const { rootfs, manifestDescriptor, maskPaths, signal, log } = context;
   const index = indexOf(rootfs, manifestDescriptor.digest);
   const tick = clockIfWritable(rootfs);
-  const now = statNow(rootfs, index);
+  const now = await inTurns(statNow(rootfs, index), signal);
   const exposed = new Set<ByteString>();
   if (tick) seen.set(rootfs, { index, now, tick, masked: maskPaths.length > 0, exposed });
   if (index === undefined) {
@@ -90,18 +92,21 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
 }
 
 /** The index says what is in a directory that has not changed. */
-function statNow(rootfs: string, index: StatIndex | undefined): StatTable {
-  if (index === undefined) return statTree(rootfs);
-  return statTreeAgain(rootfs, index, (row) => !isRacy(index.tick, index.words, row));
+function statNow(rootfs: string, index: StatIndex | undefined): Steps<StatTable> {
+  if (index === undefined) return statTreeSteps(rootfs);
+  return statTreeAgainSteps(rootfs, index, (row) => !isRacy(index.tick, index.words, row));
 }
 
 /** Of the files that may have changed those that have, by the manifest; without one, all. */
-async function reallyChanged(suspects: ByteString[], { rootfs, mtree }: DeltaContext): Promise<ByteString[]> {
+async function reallyChanged(
+  suspects: ByteString[],
+  { rootfs, mtree, signal }: DeltaContext,
+): Promise<ByteString[]> {
   if (suspects.length === 0 || mtree === null) return suspects;
   const { openManifestCheck } = await import('layerhook');
   const manifest = await openManifestCheck(rootfs, mtree);
   try {
-    return suspects.filter((path) => !manifest.isUnchanged(path));
+    return await manifest.changed(suspects, signal);
   } finally {
     manifest.close();
   }

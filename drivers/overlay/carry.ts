@@ -38,10 +38,14 @@ export interface CarryPlaces {
  * @returns how many changes were carried over
  * @throws LayerhookError BUNDLE_INVALID for what cannot be, NO_SPACE, SYSTEM
  */
-export function carryOver(places: CarryPlaces, packed: readonly Change[], format: OverlayFormat): number {
+export async function carryOver(
+  places: CarryPlaces,
+  packed: readonly Change[],
+  format: OverlayFormat,
+): Promise<number> {
   const inLayer = withAncestors(packed);
   const { upperdir, lowerdirs } = places;
-  const { changes } = upperdirChanges({ upperdir, lowerdirs, format, packed: inLayer });
+  const { changes } = await upperdirChanges({ upperdir, lowerdirs, format, packed: inLayer });
   const carrier = new Carrier(places, format);
   let count = 0;
   for (const change of changes) if (carrier.carry(change, inLayer)) count++;

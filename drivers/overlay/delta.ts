@@ -21,7 +21,8 @@ export async function listDelta(store: DriverStore, context: DeltaContext): Prom
   if (bundle === null) return declined;
   await requireOwner(await store.open(), context, bundle.key);
   if (refresh) requireUnused(rootfs);
-  const { changes } = upperdirChanges({ ...(await directoriesOf(store, bundle.key)), maskPaths, signal });
+  const directories = await directoriesOf(store, bundle.key);
+  const { changes } = await upperdirChanges({ ...directories, maskPaths, signal });
   log.debug('compared the upperdir with the layers below', { changes: changes.length });
   return changes;
 }

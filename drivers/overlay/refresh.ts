@@ -82,6 +82,6 @@ async function carry(
 ): Promise<void> {
   const [{ upperdir }, to] = [await directoriesOf(store, key), await directoriesOf(store, next)];
   const places = { upperdir, to: to.upperdir, lowerdirs: to.lowerdirs };
-  const carried = carryOver(places, changes, to.format);
+  const carried = await carryOver(places, changes, to.format);
   log.debug('put the bundle on top of the new layer', { bundle: dirname(rootfs), carried });
 }

@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs';
+import type { Steps } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
@@ -43,10 +44,10 @@ export function hasSameMetadata(
 }
 
 /** Whether two regular files of the same size have the same content. A file that cannot be read is like none. */
-export function hasSameContent(
+export function* hasSameContent(
   a: Pick<FileAt, 'dirfd' | 'name'>,
   b: Pick<FileAt, 'dirfd' | 'name'>,
-): boolean {
+): Steps<boolean> {
   if (a.dirfd === b.dirfd && a.name === b.name) return true;
   const first = openFile(a);
   if (first < 0) return false;
@@ -54,7 +55,7 @@ export function hasSameContent(
     const second = openFile(b);
     if (second < 0) return false;
     try {
-      return compare(first, second);
+      return yield* compare(first, second);
     } finally {
       close(second);
     }
@@ -95,12 +96,13 @@ function openFile({ dirfd, name }: Pick<FileAt, 'dirfd' | 'name'>): number {
 
 const chunk = 256 * 1024;
 
-function compare(first: number, second: number): boolean {
+function* compare(first: number, second: number): Steps<boolean> {
   const [a, b] = [Buffer.allocUnsafe(chunk), Buffer.allocUnsafe(chunk)];
   for (;;) {
     const count = fill(first, a);
     if (fill(second, b) !== count || a.compare(b, 0, count, 0, count) !== 0) return false;
     if (count < chunk) return true;
+    yield;
   }
 }
 

@@ -1,25 +1,32 @@
-import { type Change, comparePaths, LayerhookError } from 'layerhook/driver';
+import {
+  type Change,
+  comparePaths,
+  inTurns,
+  LayerhookError,
+  requireDepth,
+  type Steps,
+} from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
   close,
+  Descent,
   E,
   fromText,
   O,
   openat,
   pathIn,
-  readDirectory,
   StatBuffer,
   SystemError,
   showBytes,
   statAt,
   statFd,
-  tryOpenat,
 } from 'layerhook/system';
 import { HardlinkGroups, inode } from './hardlinks.js';
 import { isWhiteout, type LowerFile, LowerStack } from './lower.js';
-import { type Marks, type OverlayFormat, opaqueName, readMarks, whiteoutPrefix } from './marks.js';
+import { type Marks, type OverlayFormat, opaqueName, readMarks } from './marks.js';
 import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from './same-file.js';
+import { isThere, type Level, namesIn, type Place, takeWhiteouts } from './upper-place.js';
 
 export type { OverlayFormat } from './marks.js';
 
@@ -57,32 +64,18 @@ export interface UpperdirChanges {
  * It costs what the upperdir holds: layers are asked for the names that it has, and walked only below directories that
  * are opaque or were renamed. What vanishes meanwhile is as if never there.
  *
- * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED for directories deeper than 2048
+ * @throws LayerhookError ABORTED, SYSTEM, LIMIT_EXCEEDED for directories deeper than 2048
  */
-export function upperdirChanges(options: UpperdirOptions): UpperdirChanges {
+export async function upperdirChanges(options: UpperdirOptions): Promise<UpperdirChanges> {
   const walk = new Walk(options);
   try {
-    return walk.run();
+    return await inTurns(walk.run(), options.signal);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     const what = `cannot read ${showBytes(walk.at)} of ${options.upperdir} or of the layers below`;
     const expected = 'check that they exist and may be read';
     throw new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
   }
-}
-
-/** A directory on both sides of the comparison. */
-interface Place {
-  /** '' for the root, else with a slash at its end */
-  prefix: ByteString;
-  /** what the upperdir has, open; null: nothing, what shows is `shown` */
-  upper: number | null;
-  upperMarks: Pick<Marks, 'markedWhiteouts'>;
-  /** what of the layers shows through */
-  shown: LowerStack | null;
-  /** what the layers have at this path, which the result is compared with */
-  below: LowerStack | null;
-  depth: number;
 }
 
 /** What there is now under a name: a file of the upperdir, or of a layer. */
@@ -93,38 +86,37 @@ interface Current {
   upper: { marks: Marks } | null;
 }
 
-const maxDepth = 2048;
-
 class Walk {
   readonly #upperdir: string;
   readonly #format: OverlayFormat;
   readonly #root: LowerStack;
   readonly #maskPaths: ReadonlySet<ByteString>;
   readonly #packed: ReadonlySet<ByteString> | undefined;
-  readonly #signal: AbortSignal | undefined;
   readonly #changes: Change[] = [];
   readonly #masked: ByteString[] = [];
   readonly #hardlinks = new HardlinkGroups();
+  /** the way down the upperdir */
+  #descent = new Descent(-1);
   /** what is looked at, for errors */
   at: ByteString = '.';
 
-  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], packed, signal }: UpperdirOptions) {
+  constructor({ upperdir, lowerdirs, format = 'trusted', maskPaths = [], packed }: UpperdirOptions) {
     this.#upperdir = upperdir;
     this.#format = format;
     this.#root = LowerStack.open(lowerdirs, format);
     this.#maskPaths = new Set(maskPaths.map((path) => fromText(path).replace(/^\/+|\/+$/g, '')));
     this.#packed = packed;
-    this.#signal = signal;
   }
 
-  run(): UpperdirChanges {
+  *run(): Steps<UpperdirChanges> {
     const upper = openat(AT_FDCWD, fromText(this.#upperdir), O.RDONLY | O.DIRECTORY);
+    this.#descent = new Descent(upper);
     try {
       this.#compareRoot(upper);
       const upperMarks = readMarks(upper, this.#format);
-      const [shown, below] = [this.#root, this.#root];
-      this.#visit({ prefix: '', upper, upperMarks, shown, below, depth: 0 });
+      yield* this.#visitAll({ prefix: '', inUpper: true, upperMarks, shown: this.#root, below: this.#root });
     } finally {
+      this.#descent.close();
       close(upper);
     }
     this.#changes.push(...this.#hardlinks.changes());
@@ -145,13 +137,33 @@ class Walk {
     return statAt(AT_FDCWD, path, before.stat) && hasSameMetadata(now, before, this.#allowance('.'));
   }
 
-  #visit(place: Place): void {
-    const { prefix, upper, shown, below, depth } = place;
-    if (depth > maxDepth) {
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#upperdir}`, limit: maxDepth });
+  /** Visits the root and all below it; a container chooses the depth, so the stack is not the thread's. */
+  *#visitAll(root: Place): Steps<void> {
+    const levels = [this.#begin(root)];
+    for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+      const { place, names, hidden } = level;
+      const name = names[level.next++];
+      if (name === undefined) {
+        levels.pop();
+        if (levels.length > 0 && place.inUpper) this.#require(this.#descent.leave());
+        continue;
+      }
+      this.at = place.prefix + name;
+      yield;
+      if (this.#maskPaths.has(this.at)) {
+        this.#masked.push(this.at);
+        continue;
+      }
+      const next = yield* this.#visitName(place, name, hidden.has(name));
+      if (next === null) continue;
+      requireDepth(this.#upperdir, levels.length);
+      levels.push(this.#begin(next));
     }
-    this.#signal?.throwIfAborted();
-    const names = upper === null ? new Set<ByteString>() : namesIn(upper);
+  }
+
+  #begin(place: Place): Level {
+    const { inUpper, shown, below } = place;
+    const names = inUpper ? namesIn(this.#descent.fd) : new Set<ByteString>();
     const hidden = this.#format === 'fuse' ? takeWhiteouts(names) : new Set<ByteString>();
     for (const name of hidden) names.add(name);
     shown?.expect(names.size);
@@ -160,32 +172,34 @@ class Walk {
       for (const name of shown?.names() ?? []) names.add(name);
       for (const name of below?.names() ?? []) names.add(name);
     }
-    for (const name of [...names].sort()) {
-      this.at = prefix + name;
-      if (this.#maskPaths.has(this.at)) this.#masked.push(this.at);
-      else this.#visitName(place, name, hidden.has(name));
-    }
+    return { place, names: [...names].sort(), hidden, next: 0 };
   }
 
-  #visitName(place: Place, name: ByteString, hidden: boolean): void {
-    const path = place.prefix + name;
+  /** Compares one name. @returns the directory that is to be visited next, if it is one */
+  *#visitName(place: Place, name: ByteString, hidden: boolean): Steps<Place | null> {
+    const path = this.at;
+    if (this.#maskPaths.has(path)) {
+      this.#masked.push(path);
+      return null;
+    }
     const below = place.below?.find(name) ?? null;
     const now = hidden ? null : this.#current(place, name, below);
     if (now === null) {
       if (below !== null) this.#changes.push({ path, kind: 'delete' });
-      return;
+      return null;
     }
     const { stat } = now.file;
-    const kind = below === null ? 'add' : this.#isSame(place, name, now, below) ? null : 'modify';
+    const kind = below === null ? 'add' : (yield* this.#isSame(place, name, now, below)) ? null : 'modify';
     if (HardlinkGroups.mayHold(stat)) this.#hardlinks.add(path, stat, kind, below?.stat ?? null);
     else if (kind !== null) this.#changes.push({ path, kind });
-    if (stat.isDirectory) this.#descend(place, name, now, below);
+    return stat.isDirectory ? this.#descend(place, name, now, below) : null;
   }
 
   /** What shows under a name now; null: nothing. */
   #current(place: Place, name: ByteString, below: LowerFile | null): Current | null {
     const stat = new StatBuffer();
-    const { upper, shown } = place;
+    const { shown } = place;
+    const upper = place.inUpper ? this.#descent.fd : null;
     const through = () => (shown === place.below ? below : (shown?.find(name) ?? null));
     if (upper === null || !statAt(upper, name, stat)) {
       const found = through();
@@ -207,38 +221,36 @@ class Walk {
     return { file, shown: lower?.directory ?? null, upper: { marks } };
   }
 
-  #descend(place: Place, name: ByteString, now: Current, below: LowerFile | null): void {
+  #descend(place: Place, name: ByteString, now: Current, below: LowerFile | null): Place | null {
     const rest = {
       prefix: `${place.prefix}${name}/`,
       shown: now.shown,
       below: below?.directory ?? null,
-      depth: place.depth + 1,
     };
     if (now.upper === null) {
       // a directory of the layers alone, at its place
-      if (rest.shown === rest.below) return;
-      this.#visit({ ...rest, upper: null, upperMarks: { markedWhiteouts: false } });
-      return;
+      if (rest.shown === rest.below) return null;
+      return { ...rest, inUpper: false, upperMarks: { markedWhiteouts: false } };
     }
-    const upper = tryOpenat(now.file.dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    if (upper === -E.ENOENT || upper === -E.ENOTDIR || upper === -E.ELOOP) return;
-    if (upper < 0) throw new SystemError(-upper, 'openat', rest.prefix);
-    try {
-      this.#visit({ ...rest, upper, upperMarks: now.upper.marks });
-    } finally {
-      close(upper);
-    }
+    const entered = this.#descent.enter(name);
+    if (entered === -E.ENOENT || entered === -E.ENOTDIR || entered === -E.ELOOP) return null;
+    this.#require(entered);
+    return { ...rest, inUpper: true, upperMarks: now.upper.marks };
+  }
+
+  #require(done: number): void {
+    if (done < 0) throw new SystemError(-done, 'openat', this.at);
   }
 
   /** Whether a layer would hold the same of what is there now as of what is below. */
-  #isSame(place: Place, name: ByteString, { file }: Current, below: LowerFile): boolean {
+  *#isSame(place: Place, name: ByteString, { file }: Current, below: LowerFile): Steps<boolean> {
     if (inode(file.stat) === inode(below.stat)) return true;
     const before = { dirfd: AT_FDCWD, name: below.path, stat: below.stat };
     try {
       if (!hasSameMetadata(file, before, this.#allowance(place.prefix + name))) return false;
       if (!file.stat.isFile || file.stat.size === 0) return true;
       const content = place.below?.findContent(name) ?? before.name;
-      return hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
+      return yield* hasSameContent(this.#contentOf(place, name, file), { dirfd: AT_FDCWD, name: content });
     } catch (error) {
       // it has vanished, or is another one now
       if (error instanceof SystemError && [E.ENOENT, E.EINVAL].includes(error.errno)) return false;
@@ -273,24 +285,4 @@ class Walk {
 /** Whether the root directory of no layers is as unpack makes it. */
 function isUnwritten({ mode, mtimeSec, mtimeNsec }: StatBuffer): boolean {
   return mode === 0o755 && mtimeSec === 0 && mtimeNsec === 0;
-}
-
-function namesIn(fd: number): Set<ByteString> {
-  return new Set(readDirectory(fd).map(({ name }) => name));
-}
-
-/** Takes fuse-overlayfs' whiteouts and markers out of names. @returns names that are hidden by them alone */
-function takeWhiteouts(names: Set<ByteString>): Set<ByteString> {
-  const hidden = new Set<ByteString>();
-  for (const name of names) {
-    if (!name.startsWith(whiteoutPrefix)) continue;
-    names.delete(name);
-    if (name !== opaqueName) hidden.add(name.slice(whiteoutPrefix.length));
-  }
-  for (const name of names) hidden.delete(name);
-  return hidden;
-}
-
-function isThere(dirfd: number, path: ByteString): boolean {
-  return statAt(dirfd, path, new StatBuffer());
 }

@@ -42,7 +42,7 @@ export async function makeArchive(
     const full: ArchiveRequest = {
       ...request,
       lowerdirs: knownLowerdirs(request, lowerdirIds),
-      claim: method === 'oci' ? '' : (records?.claimOf(key, destination) ?? ''),
+      identity: method === 'oci' ? '' : (records?.claimOf(key, destination) ?? ''),
       replace: records?.owns(place) ?? false,
     };
     result = await archiveUpperdir(full, { hooksFile, signal, log });

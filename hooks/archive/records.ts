@@ -9,7 +9,7 @@ import { inParent, type TrustedPath } from './trusted-path.js';
 /** One archive of a container, and what has become of it. */
 export interface ArchiveRecord {
   status: 'wanted' | 'done' | 'failed';
-  request: Omit<ArchiveRequest, 'replace' | 'claim'>;
+  request: Omit<ArchiveRequest, 'replace' | 'identity'>;
   success: string;
   /** which directories the lowerdirs were: an engine unmounts what is in them */
   lowerdirIds: string[];

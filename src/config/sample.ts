@@ -78,7 +78,7 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   whiteout: 'overlay',
   owner: '',
   containerPaths: ['/var/lib/containers/storage/volumes/data/_data'],
-  claim: '/var/lib/layerhook/archives/directories/5d41402abc4b2a76-3f0c2f6e5c1d.claim',
+  identity: '/var/lib/layerhook/archives/directories/5d41402abc4b2a76-3f0c2f6e5c1d.claim',
   replace: false,
 };
 

@@ -4,6 +4,7 @@ import { parseImageReference } from '../image/references.js';
 import { resolveReference } from '../image/resolve.js';
 import type { Descriptor, Digest, Platform, ResolvedImage } from '../image/types.js';
 import type { Compression } from '../layer/types.js';
+import { checkpoint } from '../steps.js';
 import { type HistoryOptions, historyEntry } from './history.js';
 
 export interface AppendLayerOptions {
@@ -52,6 +53,7 @@ export async function appendLayer(options: AppendLayerOptions): Promise<AppendRe
     const mutation = new ImageMutation(layout, image);
     const compression = await chooseCompression(options.compress ?? 'auto', image.manifest);
     const { descriptor, diffID } = await writeLayer(layout, tar, compression, { signal });
+    await checkpoint(signal);
     const { author } = image.config;
     const history = historyEntry(options.history, sourceDateEpoch, { createdBy, author });
     mutation.addLayer({ descriptor, diffID, ...(history && { history }) });

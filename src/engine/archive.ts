@@ -3,11 +3,11 @@ import { LayerhookError } from '../errors/index.js';
 import { closeOperation, type OperationOptions, openOperation } from './operation.js';
 import type { ArchiveResult, PoststopContext } from './points.js';
 
-type Optional = 'containerPaths' | 'claim';
+type Optional = 'containerPaths' | 'identity';
 
 /**
  * What is to be archived: the context of the point, without what the engine puts in. Without `containerPaths` symlinks
- * on the way to the destination are followed nowhere; without `claim` nothing is noted.
+ * on the way to the destination are followed nowhere; without `identity` nothing is noted.
  */
 export type ArchiveRequest = Omit<PoststopContext, 'signal' | 'log' | Optional> &
   Partial<Pick<PoststopContext, Optional>>;
@@ -27,7 +27,7 @@ export async function archiveUpperdir(
   const operation = await openOperation({ ...options, driver: 'overlay', store: tmpdir() });
   try {
     const point = 'runtime.ociv1.container.poststop-archive';
-    const outcome = await operation.dispatcher.first(point, { containerPaths: ['/'], claim: '', ...request });
+    const outcome = await operation.dispatcher.first(point, { containerPaths: ['/'], identity: '', ...request });
     if (outcome.handled) return outcome.result;
     const { destination: path, method } = request;
     const expected = 'use one of copy, tar, tar.gz, tar.zst, oci';

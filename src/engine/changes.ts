@@ -25,12 +25,12 @@ export async function listChanges(
   return filterChanges(changes, maskPaths);
 }
 
-async function compareWithManifest({ bundle, rootfs, mtree }: DeltaContext): Promise<Change[]> {
+async function compareWithManifest({ bundle, rootfs, mtree, signal }: DeltaContext): Promise<Change[]> {
   if (!mtree)
     throw new LayerhookError('DELTA_UNAVAILABLE', {
       path: bundle,
       reason: 'no hook and no driver knows, and it has no mtree manifest',
     });
   const { mtreeDelta } = await import('./mtree-delta.js');
-  return mtreeDelta({ rootfs, mtreeFile: mtree });
+  return mtreeDelta({ rootfs, mtreeFile: mtree, signal });
 }

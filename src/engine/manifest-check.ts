@@ -5,6 +5,7 @@ import { LayerhookError } from '../errors/index.js';
 import { readContent } from '../layer/generate/content.js';
 import { RootfsReader } from '../layer/generate/rootfs.js';
 import { manifestValues } from '../layer/manifest-values.js';
+import { inTurns, type Steps } from '../steps.js';
 import type { ByteString } from '../system/bytes.js';
 import { close } from '../system/files.js';
 import { readRegularFile } from '../system/regular-file.js';
@@ -13,12 +14,12 @@ import { StatBuffer } from '../system/stat.js';
 /** Compares single files of a rootfs with the mtree manifest of a bundle, as umoci would. */
 export interface ManifestCheck {
   /**
-   * Whether a file is as the manifest says, its content and extended attributes included: umoci's keywords.
+   * Those files that are not as the manifest says, content and extended attributes included: umoci's keywords.
    *
-   * @param path relative to the rootfs
-   * @throws LayerhookError FILE_CHANGED, SYSTEM
+   * @param paths relative to the rootfs
+   * @throws LayerhookError ABORTED, FILE_CHANGED, SYSTEM
    */
-  isUnchanged(path: ByteString): boolean;
+  changed(paths: readonly ByteString[], signal?: AbortSignal): Promise<ByteString[]>;
   close(): void;
 }
 
@@ -34,14 +35,27 @@ export async function openManifestCheck(rootfs: string, mtreeFile: string): Prom
   const reader = new RootfsReader(rootfs);
   const stat = new StatBuffer();
   return {
-    isUnchanged: (path) => guardManifest(mtreeFile, () => isUnchanged(path)),
+    changed: (paths, signal) => guardManifest(mtreeFile, () => inTurns(changed(paths), signal)),
     close: () => reader.close(),
   };
 
-  function isUnchanged(path: ByteString): boolean {
+  function* changed(paths: readonly ByteString[]): Steps<ByteString[]> {
+    const found: ByteString[] = [];
+    for (const path of paths) {
+      if (!(yield* isUnchanged(path))) found.push(path);
+      yield;
+    }
+    return found;
+  }
+
+  function* isUnchanged(path: ByteString): Steps<boolean> {
     const old = manifest.get(path);
     if (old === undefined || !reader.stat(path, stat)) return false;
-    const values = manifestValues({ stat, xattrs: reader.xattrs(path), ...contentOf(reader, path, stat) });
+    const values = manifestValues({
+      stat,
+      xattrs: reader.xattrs(path),
+      ...(yield* contentOf(reader, path, stat)),
+    });
     const now = new Entry(path, 0, '', toKeywords(values, umociKeywords));
     return (
       compare(new Manifest([old]), new Manifest([now]), { keywords: umociKeywords, strict: true }).length ===
@@ -53,7 +67,7 @@ export async function openManifestCheck(rootfs: string, mtreeFile: string): Prom
 /** Reads a manifest of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
 export async function readManifest(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
-  const manifest = guardManifest(file, () => parse(readManifestBytes(file)));
+  const manifest = await guardManifest(file, () => parse(readManifestBytes(file)));
   if (manifest.get('.') !== undefined) return manifest;
   throw new LayerhookError('MTREE_INVALID', {
     file,
@@ -70,9 +84,9 @@ function readManifestBytes(file: string): Buffer {
 }
 
 /** Runs what uses a manifest: entries are parsed when first looked at, so any use may find it malformed. */
-export function guardManifest<T>(file: string, use: () => T): T {
+export async function guardManifest<T>(file: string, use: () => T | Promise<T>): Promise<T> {
   try {
-    return use();
+    return await use();
   } catch (error) {
     if (error instanceof LayerhookError) throw error;
     const { name, message } = error as NodeJS.ErrnoException;
@@ -93,17 +107,20 @@ export function guardManifest<T>(file: string, use: () => T): T {
   }
 }
 
-function contentOf(
+function* contentOf(
   reader: RootfsReader,
   path: ByteString,
   stat: StatBuffer,
-): { link?: ByteString; sha256?: string } {
+): Steps<{ link?: ByteString; sha256?: string }> {
   if (stat.isSymlink) return { link: reader.readlink(path) };
   if (!stat.isFile) return {};
   const fd = reader.openFile(path, stat);
   try {
     const hash = createHash('sha256');
-    for (const chunk of readContent(fd, path, stat)) hash.update(chunk);
+    for (const chunk of readContent(fd, path, stat)) {
+      hash.update(chunk);
+      yield;
+    }
     return { sha256: hash.digest('hex') };
   } finally {
     close(fd);

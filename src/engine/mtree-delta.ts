@@ -1,6 +1,7 @@
 import type { Delta } from 'mtree-ts';
 import { LayerhookError } from '../errors/index.js';
 import type { Change, ChangeKind } from '../layer/types.js';
+import { inTurns } from '../steps.js';
 import { showBytes } from '../system/bytes.js';
 import { readXattrs } from '../system/xattr.js';
 import { guardManifest, readManifest } from './manifest-check.js';
@@ -9,21 +10,22 @@ import { guardManifest, readManifest } from './manifest-check.js';
  * What changed in a rootfs since its mtree manifest was written, found by reading every file: what umoci calls a
  * change, with its keywords. Device numbers are not in its manifests, nor which file a hardlink belongs to.
  *
- * @throws LayerhookError MTREE_INVALID, SYSTEM
+ * @throws LayerhookError ABORTED, MTREE_INVALID, SYSTEM
  */
 export async function mtreeDelta({
   rootfs,
   mtreeFile,
+  signal,
 }: {
   rootfs: string;
   mtreeFile: string;
+  signal?: AbortSignal;
 }): Promise<Change[]> {
-  const { check, umociKeywords } = await import('mtree-ts');
+  const { checkSteps, umociKeywords } = await import('mtree-ts');
   const manifest = await readManifest(mtreeFile);
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
-  const deltas = guardManifest(mtreeFile, () =>
-    check(rootfs, manifest, { keywords: umociKeywords, strict: true, xattrs }),
-  );
+  const options = { keywords: umociKeywords, strict: true, xattrs };
+  const deltas = await guardManifest(mtreeFile, () => inTurns(checkSteps(rootfs, manifest, options), signal));
   return deltas.map((delta) => ({ path: delta.path, kind: kindOf(rootfs, delta) }));
 }
 

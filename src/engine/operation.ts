@@ -95,11 +95,6 @@ export async function closeOperation({ driver, log }: Operation): Promise<void> 
   await driver.close?.().catch((error: Error) => log.warn(`closing driver ${driver.name}: ${error.message}`));
 }
 
-/** Throws what stopped the operation, if anything did. */
-export function throwIfStopped({ stop }: Operation): void {
-  stop.signal.throwIfAborted();
-}
-
 async function configOf(file: string | null | undefined): Promise<LoadedConfig | null> {
   if (file === null) return null;
   const { loadHooks } = await import('../config/load.js');

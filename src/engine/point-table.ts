@@ -298,7 +298,7 @@ export const points = {
           type: 'paths',
           says: 'directories that the container could write to: symlinks in them are not to be followed',
         },
-        claim: {
+        identity: {
           type: 'path',
           says: 'file for the identity of the archive, written before it is renamed to `destination`; may be empty',
         },

@@ -153,7 +153,7 @@ export interface PoststopContext extends BaseContext {
    * path of a file for the `fileIdentity` of the archive (`layerhook/system`), which is written before the archive takes
    * the name `destination`: a hook that is killed after that knows its archive when it tries again; '': none
    */
-  claim: string;
+  identity: string;
   /** a directory at `destination` is an archive made before, in whose place this one may come */
   replace: boolean;
 }

@@ -7,18 +7,13 @@ import { loadImage } from '../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
 import type { WrittenLayer } from '../layer/generate/write-layer.js';
 import type { Change, Compression } from '../layer/types.js';
+import { checkpoint } from '../steps.js';
 import { type BundleMeta, manifestPath, readBundleMeta, refuseLinkedRootfs } from './bundle.js';
 import { listChanges } from './changes.js';
 import { imageContext } from './contexts.js';
 import { filterChanges } from './filter-changes.js';
 import { type HistoryOptions, historyEntry } from './history.js';
-import {
-  closeOperation,
-  type Operation,
-  type OperationOptions,
-  openOperation,
-  throwIfStopped,
-} from './operation.js';
+import { closeOperation, type Operation, type OperationOptions, openOperation } from './operation.js';
 import type { ImageContext } from './points.js';
 import type { PackedEntries } from './refresh-manifest.js';
 
@@ -101,7 +96,7 @@ async function repackInto(
     changes.length === 0
       ? null
       : await packLayer(operation, layout, context, { changes, masked, packed }, options);
-  throwIfStopped(operation);
+  await checkpoint(operation.stop.signal);
   const from = await commit(layout, image, layer, tag, options);
   if (refreshBundle) {
     const { refreshBundle } = await import('./refresh.js');

@@ -4,11 +4,12 @@ import { layerSources } from '../image/layers.js';
 import { hostID } from '../layer/apply/owners.js';
 import type { MapOptions } from '../layer/types.js';
 import { generateSpec } from '../runtime/spec.js';
+import { checkpoint } from '../steps.js';
 import { manifestPath, writeBundleMeta } from './bundle.js';
 import { imageContext, layerContexts } from './contexts.js';
 import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
 import type { OpenedImage } from './open-image.js';
-import { type Operation, throwIfStopped, unmapped } from './operation.js';
+import { type Operation, unmapped } from './operation.js';
 import type { ImageContext } from './points.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
@@ -35,7 +36,7 @@ export async function unpackImage(
     makeRootfs(staging.rootfs, map);
     const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
     writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
-    throwIfStopped(operation);
+    await checkpoint(operation.stop.signal);
     await staging.publish();
     return {
       bundle: base.bundle,
@@ -106,7 +107,7 @@ async function fill(
     await assemble();
     onProgress({ type: 'phase', name: 'manifest' });
     const { walkManifest } = await import('./manifest.js');
-    await walkManifest(context.rootfs, file, header);
+    await walkManifest(context.rootfs, file, header, stop.signal);
   }
   return extracted;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
 import type { ContentInfo } from '../snapshot/types.js';
+import { inTurns } from '../steps.js';
 import { readXattrs } from '../system/xattr.js';
 import { guardManifest, readManifest } from './manifest-check.js';
 
@@ -32,9 +33,10 @@ export async function recordLayer(directory: string, file: string): Promise<void
  */
 export async function verifyLayer({ directory, manifest: file }: ContentInfo): Promise<Delta[] | null> {
   if (!existsSync(file)) return null;
-  const { check } = await import('mtree-ts');
+  const { checkSteps } = await import('mtree-ts');
   const manifest = await readManifest(file);
   const keywords = manifest.usedKeywords();
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
-  return guardManifest(file, () => check(directory, manifest, { keywords, strict: true, xattrs }));
+  const options = { keywords, strict: true, xattrs };
+  return guardManifest(file, () => inTurns(checkSteps(directory, manifest, options)));
 }

@@ -1,17 +1,4 @@
-import {
-  chownSync,
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  type Stats,
-  statSync,
-} from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, type Stats } from 'node:fs';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 
@@ -56,80 +43,5 @@ export function listDirectory(path: string): string[] {
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];
     throw fsError(error, `reading ${path}`);
-  }
-}
-
-/**
- * Writes a new file, flushed to disk, owned as the layout is (root would else leave files in a user's layout that
- * the user cannot read). If it fails, no file is left.
- *
- * @param onChunk sees each chunk before it is written
- * @throws LayerhookError NO_SPACE, SYSTEM; and what `content` throws
- */
-export async function writeNewFile(
-  path: string,
-  layout: string,
-  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  onChunk?: (chunk: Uint8Array) => void,
-): Promise<void> {
-  const { requireThreadPool } = await import('../system/pool.js');
-  requireThreadPool();
-  const handle = await open(path, 'wx', 0o644).catch((error: unknown) => {
-    throw fsError(error, `writing ${path}`);
-  });
-  try {
-    for await (const chunk of content) {
-      onChunk?.(chunk);
-      await writeAll(handle, chunk, path);
-    }
-    await finish(handle, path, layout);
-  } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Puts a complete file in its place, durably. @throws LayerhookError SYSTEM */
-export async function publishFile(temporary: string, path: string): Promise<void> {
-  try {
-    await rename(temporary, path);
-    const directory = await open(dirname(path));
-    await directory.sync().finally(() => directory.close());
-  } catch (error) {
-    throw fsError(error, `writing ${path}`);
-  }
-}
-
-/** Makes a directory of a layout, owned as the layout is; nothing if it is there. @throws LayerhookError SYSTEM */
-export function makeOwnedDirectory(path: string, layout: string): void {
-  try {
-    mkdirSync(path, 0o755);
-    if (process.geteuid?.() !== 0) return;
-    const { uid, gid } = statSync(layout);
-    chownSync(path, uid, gid);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw fsError(error, `making ${path}`);
-  }
-}
-
-async function writeAll(handle: FileHandle, chunk: Uint8Array, path: string): Promise<void> {
-  try {
-    await handle.writeFile(chunk);
-  } catch (error) {
-    throw fsError(error, `writing ${path}`);
-  }
-}
-
-async function finish(handle: FileHandle, path: string, layout: string): Promise<void> {
-  try {
-    if (process.geteuid?.() === 0) {
-      const { uid, gid } = statSync(layout);
-      await handle.chown(uid, gid);
-    }
-    await handle.sync();
-  } catch (error) {
-    throw fsError(error, `writing ${path}`);
   }
 }

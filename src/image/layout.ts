@@ -9,15 +9,10 @@ import { openVerified, readVerified } from './blob.js';
 import { type DigestAlgorithm, finishDigest, isDigest, parseDigest } from './digest.js';
 import { checkIndex } from './documents.js';
 import { encodeJson, parseJson } from './json.js';
-import {
-  listDirectory,
-  makeOwnedDirectory,
-  publishFile,
-  readSmallFile,
-  writeNewFile,
-} from './layout-files.js';
-import { openSession, type Session, withLock } from './lock.js';
+import { listDirectory, readSmallFile } from './layout-files.js';
+import { withLock } from './lock.js';
 import { MEDIA_TYPE_INDEX } from './media-types.js';
+import type { Session } from './session.js';
 import type { Descriptor, Digest, Index } from './types.js';
 
 const MAX_INDEX_BYTES = 32 << 20;
@@ -84,7 +79,6 @@ export class Layout {
   readonly #blobs: string;
   readonly #signal: AbortSignal | undefined;
   #session: Promise<Session> | undefined;
-  #temporary = 0;
 
   /** Use {@link openLayout} or {@link createLayout}, which check or make what is there. */
   constructor(path: string, signal?: AbortSignal) {
@@ -106,7 +100,8 @@ export class Layout {
    *
    * @param change gives the new index, or the one it got if nothing is to be written
    * @returns the index as it is now
-   * @throws LayerhookError as readIndex, NO_SPACE, ABORTED; and what `change` throws
+   * @throws LayerhookError as readIndex, NO_SPACE, ABORTED; LAYOUT_INVALID if `blobs`, or a directory in it, is a
+   *   symlink; and what `change` throws
    */
   async updateIndex(change: (index: Index) => Index): Promise<Index> {
     return this.lock('exclusive', async () => {
@@ -114,9 +109,8 @@ export class Layout {
       const changed = change(before);
       if (changed === before) return before;
       const after = withMediaType(changed);
-      const temporary = this.#temporaryPath(await this.#openSession());
-      await writeNewFile(temporary, this.path, [encodeJson(after)]);
-      await publishFile(temporary, join(this.path, 'index.json'));
+      const session = await this.#openSession();
+      await session.publishIndex(await session.write([encodeJson(after)]));
       return after;
     });
   }
@@ -168,7 +162,8 @@ export class Layout {
    * by its equal, which heals a corrupt one.
    *
    * @param content the bytes; if a stream fails, nothing is left behind
-   * @throws LayerhookError NO_SPACE, ABORTED, SYSTEM; and what the stream throws
+   * @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; NO_SPACE, ABORTED, SYSTEM; and
+   *   what the stream throws
    */
   async writeBlob(
     content: Uint8Array | AsyncIterable<Uint8Array>,
@@ -177,16 +172,15 @@ export class Layout {
     const algorithm = options.algorithm ?? 'sha256';
     const hash = createHash(algorithm);
     let size = 0;
-    const temporary = this.#temporaryPath(await this.#openSession());
+    const session = await this.#openSession();
     const chunks = content instanceof Uint8Array ? [content] : content;
-    await writeNewFile(temporary, this.path, chunks, (chunk) => {
+    const temporary = await session.write(chunks, (chunk) => {
       hash.update(chunk);
       size += chunk.length;
     });
     const digest = finishDigest(hash, algorithm);
-    const path = this.blobPath(digest);
-    makeOwnedDirectory(dirname(path), this.path);
-    await this.lock('shared', () => publishFile(temporary, path));
+    const { hex } = parseDigest(digest);
+    await this.lock('shared', () => session.publishBlob(temporary, algorithm, hex));
     return { digest, size };
   }
 
@@ -208,13 +202,14 @@ export class Layout {
   }
 
   #openSession(): Promise<Session> {
-    this.#session ??= openSession(this.path);
+    // loaded by writers only
+    this.#session ??= import('./session.js')
+      .then(({ Session }) => Session.open(this.path))
+      .catch((error: unknown) => {
+        this.#session = undefined;
+        throw error;
+      });
     return this.#session;
-  }
-
-  #temporaryPath(session: Session): string {
-    this.#temporary += 1;
-    return join(session.path, String(this.#temporary));
   }
 }
 

@@ -12,7 +12,7 @@ import type { Usage } from './types.js';
  */
 export function usageOf(root: string): Usage {
   const counter = new UsageCounter();
-  walk(root, (_path, stat) => counter.add(stat));
+  walk(root, (_path, stat) => counter.add(stat), { anyDepth: true });
   return counter.usage;
 }
 

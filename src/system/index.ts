@@ -7,6 +7,7 @@
  */
 export * from './attributes.js';
 export * from './bytes.js';
+export * from './descent.js';
 export * from './errno.js';
 export * from './files.js';
 export * from './filesystem.js';

@@ -1,4 +1,5 @@
 import type { ByteString } from './bytes.js';
+import { E } from './errno.js';
 import { check, result, syscallFunction } from './libc.js';
 
 /** d_type of a directory entry; readdir(3). `DT_UNKNOWN`: the filesystem does not say, ask stat. */
@@ -26,8 +27,10 @@ const buffer = Buffer.alloc(64 * 1024);
 export function readDirectory(fd: number): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
   for (;;) {
-    const length = check(result(getdents64(fd, buffer, buffer.length)), 'getdents64', `fd ${fd}`);
-    if (length === 0) return entries;
+    const done = result(getdents64(fd, buffer, buffer.length));
+    // a directory that was removed since it was opened has no entries
+    if (done === 0 || done === -E.ENOENT) return entries;
+    const length = check(done, 'getdents64', `fd ${fd}`);
     // decoded at once and cut up: several times quicker than name by name
     const text = buffer.toString('latin1', 0, length);
     for (let at = 0; at < length; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {

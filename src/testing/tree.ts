@@ -41,21 +41,25 @@ const types: Record<number, TreeEntry['type']> = {
 export function readTree(root: string): Tree {
   const tree: Tree = new Map();
   const groups = new Map<string, ByteString[]>();
-  visit('.');
+  // the tree may be of any depth
+  const todo: ByteString[] = ['.'];
+  for (let path = todo.pop(); path !== undefined; path = todo.pop()) todo.push(...visit(path).reverse());
   for (const names of groups.values())
     if (names.length > 1) for (const name of names) tree.get(name)!.links = [...names].sort();
   return tree;
 
-  function visit(path: ByteString): void {
+  /** Adds a file. @returns what is in it */
+  function visit(path: ByteString): ByteString[] {
     const at = path === '.' ? fromText(root) : `${fromText(root)}/${path}`;
     const stat = new StatBuffer();
-    if (!statAt(AT_FDCWD, at, stat)) return;
+    if (!statAt(AT_FDCWD, at, stat)) return [];
     tree.set(path, readEntry(at, stat));
     if (!stat.isDirectory && stat.nlink > 1) {
       const inode = `${stat.devMajor}:${stat.devMinor}:${stat.ino}`;
       groups.set(inode, [...(groups.get(inode) ?? []), path]);
     }
-    if (stat.isDirectory) for (const name of namesIn(at)) visit(path === '.' ? name : `${path}/${name}`);
+    if (!stat.isDirectory) return [];
+    return namesIn(at).map((name) => (path === '.' ? name : `${path}/${name}`));
   }
 }
 

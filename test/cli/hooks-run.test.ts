@@ -98,7 +98,7 @@ test('hooks run: fields of --context count, and what is missing is named', (t) =
   const fields = {
     ...{ state: { id: 'x' }, name: 'a', key: 'k', mountPoint: '/m', upperdir: '/u', lowerdirs: ['/l'] },
     ...{ overlay: 'trusted', destination: '/d', method: 'tar', whiteout: 'oci', owner: '' },
-    ...{ containerPaths: ['/v'], claim: '', replace: false },
+    ...{ containerPaths: ['/v'], identity: '', replace: false },
   };
   const file = write(dir, 'context.json', JSON.stringify(fields));
   t.like(run('--context', file, point).json, { handled: true, result: { archived: '/a' } });

@@ -16,6 +16,7 @@ import { openLayout } from '../../src/image/layout.js';
 import { newImage } from '../../src/image/new.js';
 import { removeTag, setTag } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
+import { sweep } from '../../src/image/sweep.js';
 import type { Descriptor } from '../../src/image/types.js';
 import { buildImage, put, sha256, writeImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
@@ -134,6 +135,43 @@ test('blobs that may be shared with other layouts are not collected', async (t) 
   const layout = openLayout(path);
   await t.throwsAsync(collectGarbage(layout), { code: 'LAYOUT_INVALID', message: /symlink/ });
   t.true(layout.hasBlob(garbage.digest));
+});
+
+for (const name of ['blobs', 'blobs/sha256', 'blobs/sha512']) {
+  test(`where ${name} is a symlink, nothing is written or removed, and reading goes on`, async (t) => {
+    const { layout: path } = buildImage(t, [[{ name: 'a' }]]);
+    mkdirSync(join(path, 'blobs/sha512'));
+    put(path, Buffer.from('garbage'), 'x/y');
+    const outside = `${path}-outside`;
+    renameSync(join(path, name), outside);
+    writeFileSync(join(outside, '0'.repeat(name === 'blobs/sha512' ? 128 : 64)), 'canary');
+    symlinkSync(outside, join(path, name));
+    const before = readdirSync(outside, { recursive: true });
+    const index = readFileSync(join(path, 'index.json'));
+    const layout = openLayout(path);
+    const refused = { code: 'LAYOUT_INVALID', message: new RegExp(`its directory ${name} is a symlink`) };
+    await t.throwsAsync(collectGarbage(layout), refused);
+    await t.throwsAsync(layout.writeBlob(Buffer.from('new')), refused);
+    await t.throwsAsync(removeTag(layout, 'latest'), refused);
+    await layout.close();
+    t.deepEqual(readdirSync(outside, { recursive: true }), before);
+    t.deepEqual(readFileSync(join(path, 'index.json')), index);
+    t.notThrows(() => resolveReference(layout, 'latest'));
+  });
+}
+
+test('a symlink that takes the place of the blobs while gc runs is not followed', async (t) => {
+  const { layout: path } = buildImage(t, []);
+  const outside = `${path}-outside`;
+  mkdirSync(outside);
+  writeFileSync(join(outside, '0'.repeat(64)), 'canary');
+  const swap = (name: string) => {
+    renameSync(join(path, name), join(path, 'gone'));
+    symlinkSync(outside, join(path, name));
+    return new Set<string>();
+  };
+  t.throws(() => sweep(path, () => swap('blobs/sha256')), { code: 'LAYOUT_INVALID' });
+  t.deepEqual(readdirSync(outside), ['0'.repeat(64)]);
 });
 
 test("umoci's gc leaves a writer of ours alone, and ours a writer of umoci's", async (t) => {

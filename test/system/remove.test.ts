@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -10,10 +10,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { AT_FDCWD, close, mkdirat, openat } from '../../src/system/files.js';
+import { mkdirat, symlinkat } from '../../src/system/files.js';
 import { removeTree } from '../../src/system/remove.js';
+import { makeDeep } from '../helpers/deep.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
+
+const importRemove = `import { removeTree } from ${JSON.stringify(new URL('../../src/system/remove.js', import.meta.url))};`;
 
 test('a tree is removed, and nothing that its symlinks lead to', (t) => {
   const dir = tmpdir(t);
@@ -30,18 +33,59 @@ test('a tree is removed, and nothing that its symlinks lead to', (t) => {
   t.true(existsSync(join(dir, 'kept/file')));
 });
 
-test('a tree of any depth', (t) => {
+for (const depth of [2500, 5000, 100_000]) {
+  test(`a tree ${depth} levels deep, with few descriptors`, (t) => {
+    const dir = tmpdir(t);
+    makeDeep(dir, depth);
+    writeFileSync(join(dir, 'canary'), '');
+    // a process of its own: it has the small stack and the few descriptors of an ordinary command
+    const { stderr } = runLimited(`removeTree(${JSON.stringify(join(dir, 'd'))});`);
+    t.is(stderr, '');
+    t.deepEqual(readdirSync(dir), ['canary']);
+  });
+}
+
+test('a tree that is wide at every level', (t) => {
   const dir = tmpdir(t);
-  let fd = openat(AT_FDCWD, dir, 0);
-  for (let depth = 0; depth < 2500; depth++) {
-    mkdirat(fd, 'd', 0o700);
-    const next = openat(fd, 'd', 0);
-    close(fd);
-    fd = next;
-  }
-  close(fd);
+  makeDeep(dir, 300, (fd) => {
+    for (const name of ['a', 'b', 'y', 'z']) {
+      mkdirat(fd, name, 0o700);
+      symlinkat('../../canary', fd, `${name}/link`);
+      mkdirat(fd, `${name}/full`, 0o700);
+    }
+  });
+  mkdirSync(join(dir, 'canary'));
+  writeFileSync(join(dir, 'canary/file'), '');
   t.true(removeTree(join(dir, 'd')));
-  t.deepEqual(readdirSync(dir), []);
+  t.deepEqual(readdirSync(dir), ['canary']);
+  t.deepEqual(readdirSync(join(dir, 'canary')), ['file']);
+});
+
+test('a symlink in the place of a deep directory is removed, not followed', (t) => {
+  const dir = tmpdir(t);
+  mkdirSync(join(dir, 'canary'));
+  writeFileSync(join(dir, 'canary/file'), '');
+  makeDeep(dir, 200, (fd, depth) => {
+    if (depth === 150) symlinkat(join(dir, 'canary'), fd, 'link');
+  });
+  t.true(removeTree(join(dir, 'd')));
+  t.deepEqual(readdirSync(join(dir, 'canary')), ['file']);
+});
+
+test('what is mounted below stays', (t) => {
+  if (!requires(t, 'root')) return;
+  const dir = tmpdir(t);
+  mkdirSync(join(dir, 'canary'));
+  writeFileSync(join(dir, 'canary/file'), '');
+  mkdirSync(join(dir, 'tree/a/mounted'), { recursive: true });
+  execFileSync('mount', ['--bind', join(dir, 'canary'), join(dir, 'tree/a/mounted')]);
+  try {
+    t.throws(() => removeTree(join(dir, 'tree')), { code: 'EBUSY' });
+    t.deepEqual(readdirSync(join(dir, 'canary')), ['file']);
+  } finally {
+    execFileSync('umount', [join(dir, 'tree/a/mounted')]);
+  }
+  t.true(removeTree(join(dir, 'tree')));
 });
 
 test('directories of mode 0, as somebody who is not root', (t) => {
@@ -53,8 +97,7 @@ test('directories of mode 0, as somebody who is not root', (t) => {
     chownSync(join(dir, path), 65534, 65534);
     if (path !== '.') chmodSync(join(dir, path), 0);
   }
-  const script = `import { removeTree } from ${JSON.stringify(new URL('../../src/system/remove.js', import.meta.url))};
-    removeTree(${JSON.stringify(join(dir, 'tree'))});`;
+  const script = `${importRemove} removeTree(${JSON.stringify(join(dir, 'tree'))});`;
   const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     uid: 65534,
     gid: 65534,
@@ -64,3 +107,10 @@ test('directories of mode 0, as somebody who is not root', (t) => {
   t.is(stderr, '');
   t.deepEqual(readdirSync(dir), []);
 });
+
+function runLimited(script: string) {
+  const command = 'ulimit -n 1024 && exec "$0" --input-type=module -e "$1"';
+  return spawnSync('bash', ['-c', command, process.execPath, `${importRemove} ${script}`], {
+    encoding: 'utf8',
+  });
+}

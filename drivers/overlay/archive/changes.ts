@@ -1,4 +1,4 @@
-import { type Change, LayerhookError, walk } from 'layerhook/driver';
+import { type Change, inTurns, LayerhookError, type Visit, walkSteps } from 'layerhook/driver';
 import { type ByteString, pathIn, showBytes } from 'layerhook/system';
 import { isWhiteout } from '../lower.js';
 import { type Marks, type OverlayFormat, opaqueName, readMarks, whiteoutPrefix } from '../marks.js';
@@ -16,13 +16,17 @@ export interface OwnChanges {
  *
  * @throws LayerhookError ARCHIVE_UPPERDIR if only the layers below tell what something is (`redirect_dir`, `metacopy`)
  */
-export function readChanges(upperdir: string, format: OverlayFormat): OwnChanges {
+export async function readChanges(
+  upperdir: string,
+  format: OverlayFormat,
+  signal: AbortSignal,
+): Promise<OwnChanges> {
   const changes: Change[] = [];
   const hidden = new Set<ByteString>();
   const fuseOpaque = new Set<ByteString>();
   const fuseDeleted: ByteString[] = [];
   let parents: { path: ByteString; marks: Marks }[] = [];
-  walk(upperdir, (path, stat, dirfd, name) => {
+  const visit: Visit = (path, stat, dirfd, name) => {
     const parent = parentOf(path);
     parents = parents.filter((above) => above.path === parent || isAbove(above.path, parent));
     const file = path === '.' ? dirfd : pathIn(dirfd, name);
@@ -38,7 +42,8 @@ export function readChanges(upperdir: string, format: OverlayFormat): OwnChanges
       if (stat.isDirectory) parents.push({ path, marks });
       changes.push({ path, kind: 'modify', ...(marks.opaque && { opaque: true }) });
     }
-  });
+  };
+  await inTurns(walkSteps(upperdir, visit), signal);
   const there = new Set(changes.map(({ path }) => path));
   const deleted = fuseDeleted.filter((path) => !there.has(path));
   return {
@@ -51,14 +56,19 @@ export function readChanges(upperdir: string, format: OverlayFormat): OwnChanges
 }
 
 /** Whether something in an upperdir is to be had only with the layers below. */
-export function refersBelow(upperdir: string, format: OverlayFormat): boolean {
+export async function refersBelow(
+  upperdir: string,
+  format: OverlayFormat,
+  signal: AbortSignal,
+): Promise<boolean> {
   let found = false;
-  walk(upperdir, (path, stat, dirfd, name) => {
+  const visit: Visit = (path, stat, dirfd, name) => {
     if (found || !(stat.isDirectory || stat.isFile)) return false;
     const { metacopy, redirect } = readMarks(path === '.' ? dirfd : pathIn(dirfd, name), format);
     found = metacopy || redirect !== undefined;
     return !found;
-  });
+  };
+  await inTurns(walkSteps(upperdir, visit), signal);
   return found;
 }
 

@@ -1,11 +1,12 @@
 import { readSync } from 'node:fs';
-import { LayerhookError, type Logger } from 'layerhook/driver';
+import { inTurns, LayerhookError, type Logger, requireDepth, type Steps } from 'layerhook/driver';
 import {
   AT_FDCWD,
   type ByteString,
   chmodOpened,
   chownOpened,
   close,
+  Descent,
   fchmod,
   fchown,
   fromText,
@@ -45,7 +46,6 @@ export interface Copied {
   entries: number;
 }
 
-const maxDepth = 2048;
 const chunk = Buffer.allocUnsafe(1024 * 1024);
 
 /**
@@ -54,12 +54,16 @@ const chunk = Buffer.allocUnsafe(1024 * 1024);
  *
  * @param from path of a directory
  * @param to an empty directory, and its path for errors. Others may write to it: nothing that they put there is followed
- * @throws LayerhookError SYSTEM, NO_SPACE, FILE_CHANGED, LIMIT_EXCEEDED
+ * @throws LayerhookError ABORTED, SYSTEM, NO_SPACE, FILE_CHANGED, LIMIT_EXCEEDED
  */
-export function copyTree(from: string, to: { fd: number; path: string }, options: CopyOptions): Copied {
+export async function copyTree(
+  from: string,
+  to: { fd: number; path: string },
+  options: CopyOptions,
+): Promise<Copied> {
   const copier = new TreeCopier(from, to.fd, options);
   try {
-    return copier.copy();
+    return await inTurns(copier.copy(), options.signal);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw failure(error, `${from}/${showBytes(copier.at)}`, to.path);
@@ -83,55 +87,59 @@ class TreeCopier {
     this.#options = options;
   }
 
-  copy(): Copied {
+  *copy(): Steps<Copied> {
     const source = openat(AT_FDCWD, fromText(this.#from), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     try {
-      this.#fillDirectory(source, this.#root, '', 0);
+      yield* this.#fillDirectory(source, this.#root);
     } finally {
       close(source);
     }
     return { bytes: this.#bytes, entries: this.#entries };
   }
 
-  #fillDirectory(source: number, target: number, prefix: ByteString, depth: number): void {
-    if (depth > maxDepth)
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${this.#from}`, limit: maxDepth });
-    this.#options.signal.throwIfAborted();
-    const stat = new StatBuffer();
-    statFd(source, stat);
-    for (const { name } of readDirectory(source)) {
-      this.at = prefix + name;
-      this.#copyEntry(source, target, name, prefix, depth);
-    }
-    this.at = prefix;
-    this.#finish(source, target, stat);
-  }
-
-  #copyEntry(source: number, target: number, name: ByteString, prefix: ByteString, depth: number): void {
-    const stat = new StatBuffer();
-    if (!statAt(source, name, stat)) throw changed(prefix + name);
-    if (stat.isDirectory) this.#copyDirectory(source, target, name, prefix, depth);
-    else if (!this.#linked(stat, target, name, prefix + name)) {
-      if (stat.isFile) this.#copyFile(source, target, name, stat);
-      else this.#copySpecial(source, target, name, stat);
-    }
-    this.#entries += 1;
-  }
-
-  #copyDirectory(source: number, target: number, name: ByteString, prefix: ByteString, depth: number): void {
-    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
-    const from = openat(source, name, flags);
+  /** Fills a directory with all that another one has; a container chooses the depth, so the stack is not the thread's. */
+  *#fillDirectory(source: number, target: number): Steps<void> {
+    const [from, to] = [new Descent(source), new Descent(target)];
+    const levels = [beginLevel(from.fd, '')];
     try {
-      mkdirat(target, name, 0o700);
-      const to = openat(target, name, flags);
-      try {
-        this.#fillDirectory(from, to, `${prefix}${name}/`, depth + 1);
-      } finally {
-        close(to);
+      for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+        const name = level.names[level.next++];
+        if (name === undefined) {
+          this.at = level.prefix;
+          this.#finish(from.fd, to.fd, level.stat);
+          levels.pop();
+          if (levels.length > 0) for (const side of [from, to]) this.#require(side.leave());
+          continue;
+        }
+        this.at = level.prefix + name;
+        if (yield* this.#copyEntry(from.fd, to.fd, name)) {
+          requireDepth(this.#from, levels.length);
+          for (const side of [from, to]) this.#require(side.enter(name));
+          levels.push(beginLevel(from.fd, `${this.at}/`));
+        }
+        yield;
       }
     } finally {
-      close(from);
+      from.close();
+      to.close();
     }
+  }
+
+  /** @returns true for a directory, which is still to be filled */
+  *#copyEntry(source: number, target: number, name: ByteString): Steps<boolean> {
+    const stat = new StatBuffer();
+    if (!statAt(source, name, stat)) throw changed(this.at);
+    this.#entries += 1;
+    if (stat.isDirectory) mkdirat(target, name, 0o700);
+    else if (!this.#linked(stat, target, name, this.at)) {
+      if (stat.isFile) yield* this.#copyFile(source, target, name, stat);
+      else this.#copySpecial(source, target, name, stat);
+    }
+    return stat.isDirectory;
+  }
+
+  #require(done: number): void {
+    if (done < 0) throw new SystemError(-done, 'openat', this.at);
   }
 
   /** Whether it is another name of what has been copied, and so a link now. */
@@ -165,7 +173,7 @@ class TreeCopier {
     first.inode = inodeNumber(copy);
   }
 
-  #copyFile(source: number, target: number, name: ByteString, expected: StatBuffer): void {
+  *#copyFile(source: number, target: number, name: ByteString, expected: StatBuffer): Steps<void> {
     const from = openat(source, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
     try {
       const stat = new StatBuffer();
@@ -174,7 +182,7 @@ class TreeCopier {
       const to = openat(target, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600);
       try {
         this.#noteCopy(stat, to);
-        this.#copyContent(from, to, stat.size);
+        yield* this.#copyContent(from, to, stat.size);
         this.#finish(from, to, stat);
       } finally {
         close(to);
@@ -184,7 +192,7 @@ class TreeCopier {
     }
   }
 
-  #copyContent(from: number, to: number, size: number): void {
+  *#copyContent(from: number, to: number, size: number): Steps<void> {
     for (let at = nextData(from, 0); at !== null && at < size; at = nextData(from, at)) {
       const end = Math.min(nextHole(from, at), size);
       while (at < end) {
@@ -192,6 +200,7 @@ class TreeCopier {
         if (count === 0) throw changed(this.at);
         writeAll(to, chunk.subarray(0, count), at);
         at += count;
+        yield;
       }
     }
     ftruncate(to, size);
@@ -224,6 +233,21 @@ class TreeCopier {
     }
     utimensat(target, name, 0, UTIME_OMIT, stat.mtimeSec, stat.mtimeNsec);
   }
+}
+
+/** A directory that is being copied. */
+interface Level {
+  prefix: ByteString;
+  names: ByteString[];
+  next: number;
+  /** of the source, before its content was read */
+  stat: StatBuffer;
+}
+
+function beginLevel(source: number, prefix: ByteString): Level {
+  const stat = new StatBuffer();
+  statFd(source, stat);
+  return { prefix, names: readDirectory(source).map(({ name }) => name), next: 0, stat };
 }
 
 function changed(path: ByteString): LayerhookError {

@@ -1,4 +1,4 @@
-import { type ArchiveResult, fsError, type PoststopContext } from 'layerhook/driver';
+import { type ArchiveResult, checkpoint, fsError, type PoststopContext } from 'layerhook/driver';
 import { pathIn, syncFilesystem } from 'layerhook/system';
 import { copyTree } from './copy-tree.js';
 import { atPlace, publishDirectory } from './place.js';
@@ -8,10 +8,11 @@ export function archiveAsCopy(context: PoststopContext): Promise<ArchiveResult> 
   const { upperdir, signal, log } = context;
   return atPlace(context, 'directory', async (place) => {
     const { fd } = place.temporary;
-    const { bytes, entries } = copyTree(upperdir, { fd, path: place.final }, { signal, log });
+    const { bytes, entries } = await copyTree(upperdir, { fd, path: place.final }, { signal, log });
     await syncFilesystem(pathIn(fd, '.')).catch((error: unknown) => {
       throw fsError(error, `cannot write ${place.final}`);
     });
+    await checkpoint(signal);
     publishDirectory(place, context);
     return { archived: place.final, bytes, entries };
   });

@@ -56,11 +56,12 @@ async function inMergedView<T>(context: PoststopContext, use: (source: Source) =
   const { upperdir, lowerdirs, signal } = context;
   const format = context.overlay as OverlayFormat;
   const xattrName = visibleXattr(format);
-  if (lowerdirs.length === 0) return use({ rootfs: upperdir, xattrName, ...readChanges(upperdir, format) });
-  const found = upperdirChanges({ upperdir, lowerdirs, format, signal });
+  if (lowerdirs.length === 0)
+    return use({ rootfs: upperdir, xattrName, ...(await readChanges(upperdir, format, signal)) });
+  const found = await upperdirChanges({ upperdir, lowerdirs, format, signal });
   const changes = withoutRoot(found.changes, upperdir, lowerdirs[0]!);
-  if (!refersBelow(upperdir, format)) {
-    const { hidden } = readChanges(upperdir, format);
+  if (!(await refersBelow(upperdir, format, signal))) {
+    const { hidden } = await readChanges(upperdir, format, signal);
     return use({ rootfs: upperdir, changes, hidden, xattrName });
   }
   const { mountAll, overlayOptions, unmountAll } = await import('layerhook/snapshot');

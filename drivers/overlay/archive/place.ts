@@ -38,7 +38,7 @@ export interface Place {
   temporary: Temporary;
 }
 
-type Claiming = Pick<PoststopContext, 'claim' | 'log'>;
+type Claiming = Pick<PoststopContext, 'identity' | 'log'>;
 
 /** Runs `write` with a new file or directory beside the destination, which it publishes; else that is removed. */
 export async function atPlace<T>(
@@ -91,7 +91,7 @@ export function publishDirectory(place: Place, context: Claiming & { replace: bo
 }
 
 /** Notes what becomes the archive: a hook that is killed after the rename can tell that it is its own. */
-function claim(fd: number, { claim: file, log }: Claiming): void {
+function claim(fd: number, { identity: file, log }: Claiming): void {
   if (file === '') return;
   try {
     const directory = openTrustedDirectory(dirname(file));

@@ -1,4 +1,4 @@
-import type { ArchiveResult, Compression, PoststopContext } from 'layerhook/driver';
+import { type ArchiveResult, type Compression, checkpoint, type PoststopContext } from 'layerhook/driver';
 import type { OverlayFormat } from '../marks.js';
 import { readChanges } from './changes.js';
 import { atPlace, publishFile } from './place.js';
@@ -17,6 +17,7 @@ export function archiveAsTar(context: PoststopContext, compression: Compression)
       entries += 1;
     });
     const bytes = await writeTar(place.temporary.fd, place.final, tar, compression, { signal });
+    await checkpoint(signal);
     publishFile(place, context);
     return { archived: place.final, bytes, entries };
   });
@@ -28,7 +29,7 @@ async function tarOf(context: PoststopContext, onPacked: () => void): Promise<As
   const options = { map: unmapped, subsecond: true, owner: ownerOf(owner), signal, log, onPacked };
   if (whiteout !== 'oci') return generateTree({ root: upperdir, ...options });
   const format = context.overlay as OverlayFormat;
-  const { changes, hidden } = readChanges(upperdir, format);
+  const { changes, hidden } = await readChanges(upperdir, format, signal);
   const xattrName = visibleXattr(format);
   return generateLayer({ rootfs: upperdir, changes, hidden, prefix: './', xattrName, ...options });
 }

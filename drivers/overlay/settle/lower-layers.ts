@@ -83,15 +83,21 @@ export class LowerLayers {
   }
 
   #at(path: ByteString): Own {
-    const known = this.#own.get(path);
-    if (known) return known;
-    const own = this.#look(path);
-    this.#own.set(path, own);
+    const unknown: ByteString[] = [];
+    let at = path;
+    let own = this.#own.get(at);
+    for (; own === undefined; own = this.#own.get(at)) {
+      unknown.push(at);
+      at = parentOf(at);
+    }
+    for (const below of unknown.reverse()) {
+      own = this.#look(below, own);
+      this.#own.set(below, own);
+    }
     return own;
   }
 
-  #look(path: ByteString): Own {
-    const parent = this.#at(parentOf(path));
+  #look(path: ByteString, parent: Own): Own {
     if (parent.kind !== 'directory') return { kind: 'none', hides: parent.hides };
     const kind = this.#files.kindOf(this.#pathOf(path));
     if (kind === 'none') return { kind, hides: parent.hides };

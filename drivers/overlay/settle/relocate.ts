@@ -21,29 +21,57 @@ export function relocate(settler: Settler, path: ByteString, link: ByteString): 
   else merge(settler, path, follow({ make: true, own: true })!);
 }
 
-/** Moves all that is in a directory of the layer into another one of it. */
-function merge(settler: Settler, from: ByteString, to: ByteString): void {
-  const { upper } = settler;
-  if (upper.isOpaque(from)) upper.markOpaque(to);
-  for (const name of upper.list(from)) mergeOne(settler, childOf(from, name), childOf(to, name));
-  settler.names.move(from, to);
-  upper.removeEmpty(from);
+/** A directory of the layer that is being moved into another one of it. */
+interface Merge {
+  from: ByteString;
+  to: ByteString;
+  /** still to be moved, the last one first */
+  names: ByteString[];
 }
 
-/** Where the layer has something at both paths, what it has under its own name stays. */
-function mergeOne(settler: Settler, from: ByteString, to: ByteString): void {
+/** Moves all that is in a directory of the layer into another one of it; an image chooses the depth. */
+function merge(settler: Settler, from: ByteString, to: ByteString): void {
+  const levels = [begin(settler, from, to)];
+  for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+    const name = level.names.pop();
+    if (name === undefined) {
+      levels.pop();
+      settler.names.move(level.from, level.to);
+      settler.upper.removeEmpty(level.from);
+      continue;
+    }
+    const [below, target] = [childOf(level.from, name), childOf(level.to, name)];
+    if (mergeOne(settler, below, target)) levels.push(begin(settler, below, target));
+  }
+}
+
+function begin({ upper }: Settler, from: ByteString, to: ByteString): Merge {
+  if (upper.isOpaque(from)) upper.markOpaque(to);
+  return { from, to, names: [...upper.list(from)].reverse() };
+}
+
+/**
+ * Where the layer has something at both paths, what it has under its own name stays.
+ *
+ * @returns true for two directories that are still to be merged
+ */
+function mergeOne(settler: Settler, from: ByteString, to: ByteString): boolean {
   const { upper } = settler;
   const [moved, there] = [upper.kindOf(from), upper.kindOf(to)];
+  if (there === 'directory' && moved === 'directory') {
+    describeMerged(settler, from, to);
+    return true;
+  }
   if (there === 'none') move(settler, from, to);
   else if (there === 'whiteout') {
     upper.remove(to);
     move(settler, from, to);
     if (moved === 'directory') replaceLower(settler, to);
-  } else if (there === 'directory' && moved === 'directory') mergeDirectories(settler, from, to);
-  else {
+  } else {
     upper.remove(from);
     if (there === 'directory' && moved === 'whiteout') replaceLower(settler, to);
   }
+  return false;
 }
 
 function move({ upper, names }: Settler, from: ByteString, to: ByteString): void {
@@ -51,13 +79,11 @@ function move({ upper, names }: Settler, from: ByteString, to: ByteString): void
   names.move(from, to);
 }
 
-function mergeDirectories(settler: Settler, from: ByteString, to: ByteString): void {
+function describeMerged(settler: Settler, from: ByteString, to: ByteString): void {
   const { upper, implicit } = settler;
-  if (implicit.has(to) && !implicit.has(from)) {
-    settler.settleDirectory(to);
-    upper.describeAs(to, upper.pathOf(from));
-  }
-  merge(settler, from, to);
+  if (!implicit.has(to) || implicit.has(from)) return;
+  settler.settleDirectory(to);
+  upper.describeAs(to, upper.pathOf(from));
 }
 
 /** Makes a directory another one than those of the same path in the layers below. */

@@ -6,6 +6,7 @@ import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { fchmodat } from '../../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
+import { Descent } from '../../system/descent.js';
 import { isErrno, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, S, writeAll } from '../../system/files.js';
 import { DT, readDirectory } from '../../system/readdir.js';
@@ -20,7 +21,6 @@ import { DirectoryNode, FileNode, type Node, type Tree } from './tree.js';
 
 const asRoot = process.geteuid?.() === 0;
 const PATH_MAX = 4096;
-const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
  * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted. What may have changed since
@@ -41,8 +41,7 @@ export function writeTreeManifest(
   try {
     writeWhole(temporary, !ends, (write) => {
       const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
-      const walk = new TreeWalk(tree, writer, counter, since);
-      walk.directory({ fd: AT_FDCWD, path: '' }, fromText(resolve(target)), tree.root);
+      new TreeWalk(tree, writer, counter, since).run(fromText(resolve(target)), tree.root);
       writer.end();
     });
     renameSync(temporary, file);
@@ -79,27 +78,45 @@ class TreeWalk {
     this.#since = since;
   }
 
-  directory(parent: OpenDirectory, name: ByteString, node: DirectoryNode): void {
-    this.#look(parent.fd, name);
-    withAccess(parent.fd, name, this.#stat.mode, 0o500, () => {
-      const fd = openat(parent.fd, name, DIRECTORY);
-      try {
-        this.#directory({ fd, path: parent.path === '' ? name : `${parent.path}/${name}` }, name, node);
-      } finally {
-        close(fd);
+  /** Walks the directory `target`. The image chooses the depth, so the stack is not the thread's. */
+  run(target: ByteString, root: DirectoryNode): void {
+    const way = new Descent(AT_FDCWD);
+    const levels: Level[] = [];
+    try {
+      this.#enter(way, levels, '', target, root);
+      for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+        const child = level.todo.pop();
+        if (child !== undefined) this.#enter(way, levels, `${level.path}/`, ...child);
+        else {
+          this.#writer.leaveDirectory();
+          leave(way, levels);
+        }
       }
-    });
+    } finally {
+      // where it failed, modes that were changed on the way are still to be restored
+      while (levels.length > 0) leave(way, levels);
+      way.close();
+    }
   }
 
-  #directory(dir: OpenDirectory, name: ByteString, node: DirectoryNode): void {
-    this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(dir.fd) }));
-    const directories: [ByteString, DirectoryNode][] = [];
-    for (const [child, childNode] of this.#since === 'changed' ? listed(node, dir.fd) : sorted(node)) {
-      if (childNode instanceof DirectoryNode) directories.push([child, childNode]);
-      else this.#file(dir, child, childNode);
+  #enter(way: Descent, levels: Level[], prefix: ByteString, name: ByteString, node: DirectoryNode): void {
+    this.#look(way.fd, name);
+    const { mode } = this.#stat;
+    const isWidened = widen(way.fd, name, mode, 0o500);
+    const entered = way.enter(name);
+    if (entered < 0) {
+      if (isWidened) fchmodat(way.fd, name, mode);
+      throw new SystemError(-entered, 'openat', name);
     }
-    for (const [child, childNode] of directories) this.directory(dir, child, childNode);
-    this.#writer.leaveDirectory();
+    const level: Level = { name, path: prefix + name, todo: [], restoreMode: isWidened ? mode : -1 };
+    levels.push(level);
+    const { fd } = way;
+    this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(fd) }));
+    for (const [child, childNode] of this.#since === 'changed' ? listed(node, fd) : sorted(node)) {
+      if (childNode instanceof DirectoryNode) level.todo.push([child, childNode]);
+      else this.#file({ fd, path: level.path }, child, childNode);
+    }
+    level.todo.reverse();
   }
 
   #file(dir: OpenDirectory, name: ByteString, node: FileNode): void {
@@ -138,6 +155,16 @@ class TreeWalk {
   }
 }
 
+/** A directory that the walk is in. */
+interface Level {
+  name: ByteString;
+  path: ByteString;
+  /** directories in it that are still to be visited, the last one first */
+  todo: [ByteString, DirectoryNode][];
+  /** -1: its mode was not changed */
+  restoreMode: number;
+}
+
 interface OpenDirectory {
   fd: number;
   /** absolute, without symlinks below the root of the tree */
@@ -151,13 +178,27 @@ function xattrPath({ fd, path }: OpenDirectory, name: ByteString): ByteString {
 
 /** Runs `action`; where its mode keeps us out of a file of ours, with the mode changed meanwhile. */
 function withAccess<T>(dirfd: number, name: ByteString, mode: number, needed: number, action: () => T): T {
-  if (asRoot || (mode & needed) === needed) return action();
-  fchmodat(dirfd, name, mode | needed);
+  if (!widen(dirfd, name, mode, needed)) return action();
   try {
     return action();
   } finally {
     fchmodat(dirfd, name, mode);
   }
+}
+
+/** Gives us access to a file of ours. @returns true if its mode was changed for that */
+function widen(dirfd: number, name: ByteString, mode: number, needed: number): boolean {
+  if (asRoot || (mode & needed) === needed) return false;
+  fchmodat(dirfd, name, mode | needed);
+  return true;
+}
+
+/** Goes back up from a directory, and restores its mode. */
+function leave(way: Descent, levels: Level[]): void {
+  const { name, restoreMode } = levels.pop()!;
+  const left = way.leave();
+  if (left < 0) throw new SystemError(-left, 'openat', name);
+  if (restoreMode >= 0) fchmodat(way.fd, name, restoreMode);
 }
 
 /** What a directory has in it as far as the tree knows. */

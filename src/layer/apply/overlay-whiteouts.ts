@@ -80,8 +80,10 @@ export class OverlayWhiteouts implements Whiteouts {
   }
 
   #lowestExisting(path: ByteString): DirectoryNode {
-    const parent = parentOf(path);
-    return this.#resolver.find(parent, { own: false }).dir ?? this.#lowestExisting(parent);
+    for (let parent = parentOf(path); ; parent = parentOf(parent)) {
+      const { dir } = this.#resolver.find(parent, { own: false });
+      if (dir !== null) return dir;
+    }
   }
 
   #makeOpaque(dir: DirectoryNode): void {

@@ -25,6 +25,13 @@ interface Waiting {
   name: ByteString | null;
 }
 
+/** A directory that is being emptied. */
+interface Emptied {
+  dir: DirectoryNode;
+  /** still to be hidden, the first one last */
+  names: DirectoryEntry[];
+}
+
 /** Whiteouts in a directory that holds the layers below: what they hide is removed. */
 export class PlainWhiteouts implements Whiteouts {
   readonly #target: Target;
@@ -66,25 +73,40 @@ export class PlainWhiteouts implements Whiteouts {
   }
 
   #apply(dir: DirectoryNode, name: ByteString | null): void {
-    if (name === null) this.#empty(dir);
-    else this.#hide(dir, name);
-  }
-
-  #hide(dir: DirectoryNode, name: ByteString): void {
-    const { tree } = this.#target;
-    const node = dir.children.get(name);
-    if (node === undefined || !tree.isUpper(node)) this.#maker.remove(dir, name);
-    else if (node instanceof DirectoryNode) {
-      this.#empty(node);
-      // it is here only for what the layer has below it: a new directory, of which nobody said anything
-      if (node.made !== tree.layer && node.listed !== tree.layer) this.#maker.makeImplicit(node);
+    const levels: Emptied[] = [];
+    const begin = (node: DirectoryNode | null) => node && levels.push(this.#begin(node));
+    if (name === null) begin(dir);
+    else begin(this.#hide(dir, name));
+    // an image chooses how deep it goes
+    for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+      const entry = level.names.pop();
+      if (entry !== undefined) begin(this.#hide(level.dir, entry.name));
+      else {
+        levels.pop();
+        if (level.dir !== dir) this.#finish(level.dir);
+      }
     }
   }
 
-  /** Removes what the layers below have in a directory. */
-  #empty(dir: DirectoryNode): void {
-    if (dir.made === this.#target.tree.layer) return;
-    for (const { name } of this.#list(dir)) this.#hide(dir, name);
+  /** Hides a name. @returns a directory of this layer, in which the layers below may have something to hide */
+  #hide(dir: DirectoryNode, name: ByteString): DirectoryNode | null {
+    const { tree } = this.#target;
+    const node = dir.children.get(name);
+    if (node === undefined || !tree.isUpper(node)) this.#maker.remove(dir, name);
+    else if (node instanceof DirectoryNode) return node;
+    return null;
+  }
+
+  /** A directory of which everything in the layers below is removed. */
+  #begin(dir: DirectoryNode): Emptied {
+    const names = dir.made === this.#target.tree.layer ? [] : this.#list(dir).reverse();
+    return { dir, names };
+  }
+
+  /** A directory that is here only for what the layer has below it is a new one, of which no entry says anything. */
+  #finish(dir: DirectoryNode): void {
+    const { layer } = this.#target.tree;
+    if (dir.made !== layer && dir.listed !== layer) this.#maker.makeImplicit(dir);
   }
 
   #list(dir: DirectoryNode): DirectoryEntry[] {

@@ -1,3 +1,4 @@
+import { inTurns } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import type { Change } from '../types.js';
 import { withAllNames } from './hardlinks.js';
@@ -29,11 +30,11 @@ export interface GenerateOptions extends PackOptions {
  * LAYER_PATH for what a layer cannot hold; ID_UNMAPPED; ABORTED; SYSTEM.
  */
 export async function* generateLayer(options: GenerateOptions): AsyncGenerator<Buffer> {
-  const { rootfs, changes, mayAdd = () => true, hidden, prefix = '' } = options;
+  const { rootfs, changes, mayAdd = () => true, hidden, prefix = '', signal } = options;
   const reader = new RootfsReader(rootfs);
   try {
     yield* tarOf(async (writer) => {
-      const all = withAllNames(rootfs, reader, changes, mayAdd);
+      const all = await inTurns(withAllNames(rootfs, reader, changes, mayAdd), signal);
       const plan = planLayer(all, (path) => (hidden?.has(path) ? null : reader.lookup(path)));
       const whiteouts = plan.whiteouts.map((name) => prefix + name);
       await writePlan(reader, writer, { ...plan, whiteouts }, options, prefixed(prefix));

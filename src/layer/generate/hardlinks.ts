@@ -1,7 +1,8 @@
+import type { Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import { StatBuffer } from '../../system/stat.js';
 import type { Change } from '../types.js';
-import { walk } from '../walk/index.js';
+import { walkSteps } from '../walk/index.js';
 import { cleanPath } from './paths.js';
 import type { RootfsReader } from './rootfs.js';
 
@@ -12,12 +13,12 @@ import type { RootfsReader } from './rootfs.js';
  * @param root path of the rootfs
  * @param mayAdd whether a name may be added
  */
-export function withAllNames(
+export function* withAllNames(
   root: string,
   reader: RootfsReader,
   changes: readonly Change[],
   mayAdd: (path: ByteString) => boolean,
-): Change[] {
+): Steps<Change[]> {
   const stat = new StatBuffer();
   const known = new Set<ByteString>();
   const missing = new Map<string, number>();
@@ -31,7 +32,7 @@ export function withAllNames(
   }
   if (![...missing.values()].some((count) => count > 0)) return [...changes];
   const added: Change[] = [];
-  walk(root, (path, found) => {
+  yield* walkSteps(root, (path, found) => {
     if (!hasOtherNames(found) || known.has(path) || !missing.has(inodeOf(found))) return;
     if (mayAdd(path)) added.push({ path, kind: 'modify' });
   });

@@ -1,8 +1,9 @@
 import { basename, dirname, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
+import { inTurns } from '../../steps.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { StatBuffer } from '../../system/stat.js';
-import { walk } from '../walk/index.js';
+import { walkSteps } from '../walk/index.js';
 import { type PackOptions, tarOf, whiteoutEntry, writePlan } from './pack.js';
 import { ancestors, insideRoot } from './paths.js';
 import { opaqueName, planLayer, refuseWhiteoutName, whiteoutName } from './plan.js';
@@ -31,7 +32,7 @@ export async function* generateInsertLayer(options: InsertOptions): AsyncGenerat
     yield* tarOf((writer) => writer.write(whiteoutEntry(whiteoutName(target))));
     return;
   }
-  const source = openSource(options.source);
+  const source = await openSource(options.source, options.signal);
   try {
     if (target === '.' && !source.isDirectory) throw rootIs('a directory, not a file');
     yield* tarOf((writer) => {
@@ -57,7 +58,7 @@ interface Source {
   nameOf(path: ByteString, target: ByteString): ByteString;
 }
 
-function openSource(source: string): Source {
+async function openSource(source: string, signal?: AbortSignal): Promise<Source> {
   const path = resolve(source);
   const name = fromText(basename(path));
   const reader = new RootfsReader(dirname(path));
@@ -65,7 +66,10 @@ function openSource(source: string): Source {
   if (name === '' || (reader.stat(name, stat) && stat.isDirectory)) {
     reader.close();
     const paths: ByteString[] = [];
-    walk(path, (found) => void paths.push(found));
+    await inTurns(
+      walkSteps(path, (found) => void paths.push(found)),
+      signal,
+    );
     return { reader: new RootfsReader(path), isDirectory: true, paths, nameOf: joinTarget };
   }
   if (!reader.stat(name, stat)) {

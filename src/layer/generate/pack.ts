@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { LayerhookError } from '../../errors/index.js';
 import { silentLogger } from '../../log.js';
+import { Pace, throwIfAborted } from '../../steps.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close, S } from '../../system/files.js';
 import { StatBuffer } from '../../system/stat.js';
@@ -72,8 +73,7 @@ export async function writePlan(
   for (const name of plan.whiteouts) await writer.write(whiteoutEntry(name));
   const packer = new Packer(reader, writer, options, nameOf);
   for (const path of plan.entries) {
-    const { signal } = options;
-    if (signal?.aborted) throw new LayerhookError('ABORTED', { what: 'writing the layer' }, signal.reason);
+    throwIfAborted(options.signal);
     await packer.pack(path);
   }
 }
@@ -95,6 +95,7 @@ class Packer {
   readonly #options: PackOptions;
   readonly #nameOf: (path: ByteString) => ByteString;
   readonly #stat = new StatBuffer();
+  readonly #pace: Pace;
   readonly #firstNames = new Map<string, { path: ByteString; sha256: string | undefined }>();
 
   constructor(
@@ -107,9 +108,11 @@ class Packer {
     this.#writer = writer;
     this.#options = options;
     this.#nameOf = nameOf;
+    this.#pace = new Pace(options.signal);
   }
 
   async pack(path: ByteString): Promise<void> {
+    if (this.#pace.isDue) await this.#pace.turn();
     const stat = this.#stat;
     if (!this.#reader.stat(path, stat)) throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
     if (stat.isFile) {
@@ -143,25 +146,27 @@ class Packer {
       await this.#writer.write(entry);
     } else {
       const hash = onPacked ? createHash('sha256') : undefined;
-      await this.#writer.write(entry, hashed(readContent(fd, path, stat), hash));
+      await this.#writer.write(entry, this.#hashed(readContent(fd, path, stat), hash));
       sha256 = hash?.digest('hex');
     }
     if (inode !== undefined && first === undefined) this.#firstNames.set(inode, { path, sha256 });
     const link = entry.type === 'symlink' && { link: entry.linkname };
     onPacked?.({ path, stat, xattrs, ...link, ...(sha256 !== undefined && { sha256 }) });
   }
+
+  /** Content as it is read; whoever takes it may do so without a turn of the event loop. */
+  async *#hashed(chunks: Iterable<Buffer>, hash: Hash | undefined): AsyncGenerator<Buffer> {
+    for (const chunk of chunks) {
+      hash?.update(chunk);
+      yield chunk;
+      if (this.#pace.isDue) await this.#pace.turn();
+    }
+  }
 }
 
 /** overlayfs gives all of its whiteouts one inode, but each is a file by itself; overlayfs.rst, "whiteouts". */
 function isWhiteout(stat: StatBuffer): boolean {
   return stat.type === S.IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
-}
-
-function* hashed(chunks: Iterable<Buffer>, hash: Hash | undefined): Generator<Buffer> {
-  for (const chunk of chunks) {
-    hash?.update(chunk);
-    yield chunk;
-  }
 }
 
 /** A whiteout or opaque marker as umoci and docker write them: empty, root's, without rights, of 1970. */

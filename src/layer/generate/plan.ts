@@ -40,9 +40,13 @@ export function planLayer(changes: Iterable<Change>, lookup: Lookup): LayerPlan 
     if (change.kind === 'delete') planDelete(path);
     else planEntry(path, change);
   }
+  // up to where another path has been: a deep path has thousands of directories above it
+  const above = new Set<ByteString>(['.']);
   for (const path of [...gone, ...present]) {
-    for (const parent of ancestors(path)) present.add(parent);
+    for (let parent = parentPath(path); !above.has(parent); parent = parentPath(parent)) above.add(parent);
   }
+  above.delete('.');
+  for (const parent of above) present.add(parent);
   for (const path of present) refuseWhiteoutName(path);
   const whiteouts = [...gone].filter((path) => !ancestors(path).some((parent) => opaque.has(parent)));
   return {

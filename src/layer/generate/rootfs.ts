@@ -1,8 +1,9 @@
 import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
+import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
-import { AT_FDCWD, close, O, openat, readlinkat, S, tryOpenat } from '../../system/files.js';
+import { AT_FDCWD, close, O, openat, readlinkat, S } from '../../system/files.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import { baseName, parentPath } from './paths.js';
@@ -27,18 +28,21 @@ const types = new Map<number, FoundType>([
 export class RootfsReader {
   readonly #path: string;
   readonly #stat = new StatBuffer();
-  /** the open directories on the way to the last path that was asked for, the rootfs first */
-  readonly #open: { path: ByteString; fd: number }[] = [];
+  readonly #root: number;
+  /** the way to the directory of the last path that was asked for, and the paths on it, the rootfs first */
+  readonly #way: Descent;
+  readonly #paths: ByteString[] = ['.'];
 
   /** @throws LayerhookError SYSTEM */
   constructor(path: string) {
     this.#path = path;
-    const fd = this.#guard('.', () => openat(AT_FDCWD, fromText(path), O.PATH | O.DIRECTORY));
-    this.#open.push({ path: '.', fd });
+    this.#root = this.#guard('.', () => openat(AT_FDCWD, fromText(path), O.PATH | O.DIRECTORY));
+    this.#way = new Descent(this.#root, O.PATH);
   }
 
   close(): void {
-    for (const { fd } of this.#open.splice(0)) close(fd);
+    this.#way.close();
+    close(this.#root);
   }
 
   /** What is there; null for nothing, also where something above it is no directory. @throws LayerhookError SYSTEM */
@@ -86,20 +90,23 @@ export class RootfsReader {
 
   /** The directory, open; null if it is none. */
   #directory(path: ByteString): number | null {
-    const open = this.#open;
-    while (!isInside(path, open.at(-1)!.path)) close(open.pop()!.fd);
-    const above = open.at(-1)!;
-    if (above.path === path) return above.fd;
-    const rest = above.path === '.' ? path : path.slice(above.path.length + 1);
-    let at = above.path === '.' ? '' : `${above.path}/`;
+    const [way, paths] = [this.#way, this.#paths];
+    while (!isInside(path, paths.at(-1)!)) {
+      paths.pop();
+      require(way.leave(), path);
+    }
+    const above = paths.at(-1)!;
+    if (above === path) return way.fd;
+    const rest = above === '.' ? path : path.slice(above.length + 1);
+    let at = above === '.' ? '' : `${above}/`;
     for (const name of rest.split('/')) {
-      const fd = tryOpenat(open.at(-1)!.fd, name, O.PATH | O.DIRECTORY | O.NOFOLLOW);
-      if (fd === -E.ENOENT || fd === -E.ENOTDIR || fd === -E.ELOOP) return null;
-      if (fd < 0) throw new SystemError(-fd, 'openat', at + name);
-      open.push({ path: at + name, fd });
+      const entered = way.enter(name);
+      if (entered === -E.ENOENT || entered === -E.ENOTDIR || entered === -E.ELOOP) return null;
+      require(entered, at + name);
+      paths.push(at + name);
       at += `${name}/`;
     }
-    return open.at(-1)!.fd;
+    return way.fd;
   }
 
   #guard<T>(path: ByteString, read: () => T): T {
@@ -107,7 +114,7 @@ export class RootfsReader {
       return read();
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL'].includes(error.code) && path !== '.')
+      if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'ESTALE'].includes(error.code) && path !== '.')
         throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) }, error);
       const what = `cannot read ${this.#path}/${showBytes(path)}`;
       const expected = 'check that it exists and may be read';
@@ -119,6 +126,10 @@ export class RootfsReader {
 /** The type of a file as a layer has it. */
 export function typeOf(stat: StatBuffer): FoundType {
   return types.get(stat.type) ?? 'file';
+}
+
+function require(done: number, path: ByteString): void {
+  if (done < 0) throw new SystemError(-done, 'openat', path);
 }
 
 function isInside(path: ByteString, directory: ByteString): boolean {

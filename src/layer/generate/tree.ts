@@ -1,5 +1,6 @@
+import { inTurns, type Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
-import { walk } from '../walk/index.js';
+import { walkSteps } from '../walk/index.js';
 import { type PackOptions, tarOf, writePlan } from './pack.js';
 import { prefixed } from './paths.js';
 import type { LayerPlan } from './plan.js';
@@ -21,15 +22,18 @@ export interface TreeOptions extends PackOptions {
 export async function* generateTree(options: TreeOptions): AsyncGenerator<Buffer> {
   const reader = new RootfsReader(options.root);
   try {
-    yield* tarOf((writer) => writePlan(reader, writer, planTree(options.root), options, prefixed('./')));
+    yield* tarOf(async (writer) => {
+      const plan = await inTurns(planTree(options.root), options.signal);
+      await writePlan(reader, writer, plan, options, prefixed('./'));
+    });
   } finally {
     reader.close();
   }
 }
 
-function planTree(root: string): LayerPlan {
+function* planTree(root: string): Steps<LayerPlan> {
   const entries: ByteString[] = [];
   const sockets: ByteString[] = [];
-  walk(root, (path, stat) => void (typeOf(stat) === 'socket' ? sockets : entries).push(path));
+  yield* walkSteps(root, (path, stat) => void (typeOf(stat) === 'socket' ? sockets : entries).push(path));
   return { whiteouts: [], entries, sockets };
 }

@@ -1,3 +1,11 @@
-export { statTreeAgain } from './stat-again.js';
-export { comparePaths, copyStat, type StatTable, statTree, statWord, statWords } from './stat-table.js';
-export { type Visit, walk } from './walk.js';
+export { statTreeAgain, statTreeAgainSteps } from './stat-again.js';
+export {
+  comparePaths,
+  copyStat,
+  type StatTable,
+  statTree,
+  statTreeSteps,
+  statWord,
+  statWords,
+} from './stat-table.js';
+export { requireDepth, type Visit, walk, walkSteps } from './walk.js';

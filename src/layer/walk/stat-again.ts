@@ -1,9 +1,17 @@
+import { atOnce, FILES_A_STEP, type Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import { fromText } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, S, tryOpenat } from '../../system/files.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
-import { comparePaths, type StatTable, statTree, statWord, statWords, TableBuilder } from './stat-table.js';
+import {
+  comparePaths,
+  type StatTable,
+  statTreeSteps,
+  statWord,
+  statWords,
+  TableBuilder,
+} from './stat-table.js';
 import { cannotRead, namesIn } from './walk.js';
 
 /**
@@ -15,18 +23,32 @@ import { cannotRead, namesIn } from './walk.js';
  * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED
  */
 export function statTreeAgain(root: string, before: StatTable, isSure: (row: number) => boolean): StatTable {
+  return atOnce(statTreeAgainSteps(root, before, isSure));
+}
+
+/** As {@link statTreeAgain}, in steps: see inTurns. */
+export function* statTreeAgainSteps(
+  root: string,
+  before: StatTable,
+  isSure: (row: number) => boolean,
+): Steps<StatTable> {
   let fd: number | undefined;
   try {
     fd = openat(AT_FDCWD, fromText(root), O.PATH | O.DIRECTORY);
-    return new Again(fd, before, isSure).run();
+    return yield* new Again(fd, before, isSure).run();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     // deeper than a path from the root can be long
-    if (error.code === 'ENAMETOOLONG') return statTree(root);
+    if (error.code === 'ENAMETOOLONG') return yield* statTreeSteps(root);
     throw cannotRead(root, error.path, error);
   } finally {
     if (fd !== undefined) close(fd);
   }
+}
+
+/** A directory whose files are being visited. `row` is the file's in the old table, where it is known. */
+interface Level {
+  next(): { path: ByteString; row?: number } | undefined;
 }
 
 class Again {
@@ -44,57 +66,68 @@ class Again {
     this.#isSure = isSure;
   }
 
-  run(): StatTable {
+  *run(): Steps<StatTable> {
     statFd(this.#root, this.#stat, '.');
     this.#table.add('.', this.#stat);
-    if (this.#isSame(0)) this.#visitKnown(0, '');
-    else this.#visitNames('.', '');
+    const levels = [this.#isSame(0) ? this.#known(0, '') : this.#read('.', '')];
+    let visited = 0;
+    for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+      const file = level.next();
+      if (file === undefined) {
+        levels.pop();
+        continue;
+      }
+      if (++visited % FILES_A_STEP === 0) yield;
+      if (!this.#add(file.path)) continue;
+      const row = file.row ?? this.#find(file.path);
+      const prefix = `${file.path}/`;
+      levels.push(row >= 0 && this.#isSame(row) ? this.#known(row, prefix) : this.#read(file.path, prefix));
+    }
     return this.#table.finish();
   }
 
-  /** Visits what was in a directory before. @returns the row after all that was in it */
-  #visitKnown(directory: number, prefix: ByteString): number {
+  /** What was in a directory before. */
+  #known(directory: number, prefix: ByteString): Level {
     const paths = this.#paths;
     let row = directory + 1;
-    while (row < paths.length && paths[row]!.startsWith(prefix)) row = this.#visit(paths[row]!, row);
-    return row;
+    return {
+      next: () => {
+        if (row >= paths.length || !paths[row]!.startsWith(prefix)) return undefined;
+        const file = { path: paths[row]!, row };
+        row = this.#skip(row);
+        return file;
+      },
+    };
   }
 
-  /** Visits what is in a directory now. */
-  #visitNames(directory: ByteString, prefix: ByteString): void {
+  /** What is in a directory now. */
+  #read(directory: ByteString, prefix: ByteString): Level {
+    const names = this.#namesIn(directory);
+    let at = 0;
+    return {
+      next: () => {
+        const name = names[at++];
+        return name === undefined ? undefined : { path: prefix + name };
+      },
+    };
+  }
+
+  #namesIn(directory: ByteString): ByteString[] {
     const fd = tryOpenat(this.#root, directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    if (fd === -E.ENOENT) return;
+    if (fd === -E.ENOENT) return [];
     if (fd < 0) throw new SystemError(-fd, 'openat', directory);
-    let names: ByteString[];
     try {
-      names = namesIn(fd);
+      return namesIn(fd);
     } finally {
       close(fd);
     }
-    for (const name of names) {
-      const path = prefix + name;
-      this.#visit(path, this.#find(path));
-    }
   }
 
-  /**
-   * Visits a file and all that is in it.
-   *
-   * @param row in the old table; -1 if it was not there
-   * @returns the row after all that was in it
-   */
-  #visit(path: ByteString, row: number): number {
-    const stat = this.#stat;
-    const found = statAt(this.#root, path, stat);
-    if (found) {
-      this.#table.add(path, stat);
-      if (stat.isDirectory) {
-        const prefix = `${path}/`;
-        if (row >= 0 && this.#isSame(row)) return this.#visitKnown(row, prefix);
-        this.#visitNames(path, prefix);
-      }
-    }
-    return row < 0 ? row : this.#skip(row);
+  /** Adds a file to the table. @returns whether there is one and it is a directory */
+  #add(path: ByteString): boolean {
+    if (!statAt(this.#root, path, this.#stat)) return false;
+    this.#table.add(path, this.#stat);
+    return this.#stat.isDirectory;
   }
 
   #isSame(row: number): boolean {

@@ -1,6 +1,7 @@
+import { atOnce, type Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import type { StatBuffer } from '../../system/stat.js';
-import { walk } from './walk.js';
+import { walkSteps } from './walk.js';
 
 /**
  * What stat says of all files of a tree, in the order of a walk: compact, and quick to compare.
@@ -46,13 +47,18 @@ const kernelRanges = [
 ] as const;
 
 /**
- * Walks a tree and keeps what stat says of each file; the order is that of {@link walk}.
+ * Walks a tree and keeps what stat says of each file; the order is that of `walk`.
  *
  * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED
  */
 export function statTree(root: string): StatTable {
+  return atOnce(statTreeSteps(root));
+}
+
+/** As {@link statTree}, in steps: see inTurns. */
+export function* statTreeSteps(root: string): Steps<StatTable> {
   const table = new TableBuilder();
-  walk(root, (path, stat) => {
+  yield* walkSteps(root, (path, stat) => {
     table.add(path, stat);
   });
   return table.finish();

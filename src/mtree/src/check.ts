@@ -5,8 +5,9 @@ import { Entry, type KeywordMap } from './entry.js';
 import { canonicalKeyword, type Keyword } from './keywords.js';
 import type { Manifest } from './manifest.js';
 import { isBelow } from './path.js';
-import { computable, isComputable, type SystemOptions, valuesReader } from './read-values.js';
-import { attempt, type Found, guard, traverse, type Visitor } from './traverse.js';
+import { computable, isComputable, metadataReader, type SystemOptions } from './read-values.js';
+import { allSteps, type Steps } from './steps.js';
+import { type Found, guardSteps, traverse, type Visitor } from './traverse.js';
 import type { Values } from './values.js';
 import { toKeywords } from './walk.js';
 
@@ -27,8 +28,17 @@ export interface CheckOptions extends CompareOptions, SystemOptions {
  * @throws MtreeError NOT_A_DIRECTORY, UNREADABLE (the root), NO_XATTRS, UNKNOWN_KEYWORD (with `strict`, or if asked for)
  */
 export function check(root: string | Buffer, manifest: Manifest, options: CheckOptions = {}): Delta[] {
+  return allSteps(checkSteps(root, manifest, options));
+}
+
+/** As {@link check}, in steps. */
+export function* checkSteps(
+  root: string | Buffer,
+  manifest: Manifest,
+  options: CheckOptions = {},
+): Steps<Delta[]> {
   const checker = new Checker(manifest, options);
-  traverse(root, checker);
+  yield* traverse(root, checker);
   checker.addMissing();
   return sortDeltas(checker.deltas);
 }
@@ -49,16 +59,16 @@ class Checker implements Visitor {
     this.#manifest = manifest;
     this.#options = { ...options, keywords };
     this.#cheap = keywords.filter((keyword) => !isContent(keyword));
-    this.#read = valuesReader(this.#cheap, options);
+    this.#read = metadataReader(this.#cheap, options);
   }
 
-  enterDirectory(found: Found): boolean {
-    this.#visit(found);
+  *enterDirectory(found: Found): Steps<boolean> {
+    yield* this.#visit(found);
     return !this.#skipped.has(found.path);
   }
 
-  file(found: Found): void {
-    this.#visit(found);
+  file(found: Found): Steps<void> {
+    return this.#visit(found);
   }
 
   leaveDirectory(): void {}
@@ -85,7 +95,7 @@ class Checker implements Visitor {
     }
   }
 
-  #visit(found: Found): void {
+  *#visit(found: Found): Steps<void> {
     const { path } = found;
     this.#seen.add(path);
     const entry = this.#manifest.get(path);
@@ -94,10 +104,10 @@ class Checker implements Visitor {
       return;
     }
     if (entry?.has('ignore')) this.#skipped.add(path);
-    if (!entry?.has('nochange')) guard(path, this, () => this.#check(found, entry));
+    if (!entry?.has('nochange')) yield* guardSteps(path, this, this.#check(found, entry));
   }
 
-  #check(found: Found, old: Entry | undefined): void {
+  *#check(found: Found, old: Entry | undefined): Steps<void> {
     const { path } = found;
     const values = this.#read(found);
     if (!typeCounts(this.#options.types, old?.type, values.type)) return;
@@ -106,7 +116,7 @@ class Checker implements Visitor {
       this.deltas.push({ path, type: 'extra', diffs: [], old, new: now });
       return;
     }
-    const [now, keywords] = this.#withContent(found, values, old);
+    const [now, keywords] = yield* this.#withContent(found, values, old);
     const diffs = diffKeywords(old.keywords, now, { ...this.#options, keywords });
     if (diffs.length > 0) {
       this.deltas.push({ path, type: 'modified', diffs, old, new: new Entry(path, 0, '', now) });
@@ -114,13 +124,13 @@ class Checker implements Visitor {
   }
 
   /** What the file is now, content included if it matters, and the keywords to compare. */
-  #withContent(found: Found, values: Values, old: Entry): [KeywordMap, readonly Keyword[]] {
+  *#withContent(found: Found, values: Values, old: Entry): Steps<[KeywordMap, readonly Keyword[]]> {
     const { keywords, strict } = this.#options;
     const now = toKeywords(values, this.#cheap);
     const content = keywords.filter(isContent).filter((keyword) => strict || old.has(keyword));
     if (content.length === 0 || values.type !== 'file') return [now, keywords];
     if (diffKeywords(old.keywords, now, { keywords: ['type', 'size'] }).length > 0) return [now, this.#cheap];
-    const digests = attempt(found.location, () => digestFile(found.location, content));
+    const digests = yield* digestFile(found.location, content);
     content.forEach((keyword, i) => {
       now.set(keyword, digests[i]!);
     });

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { Cksum } from './cksum.js';
-import { MtreeError } from './error.js';
 import { Ripemd160 } from './ripemd160.js';
+import type { Steps } from './steps.js';
+import { attempt } from './traverse.js';
 
 /** The keywords that need a file's content. */
 export const contentKeywords = [
@@ -26,20 +27,27 @@ export type ContentKeyword = (typeof contentKeywords)[number];
  * @returns hex digests, and cksum in decimal, in the order of `keywords`
  * @throws MtreeError UNREADABLE
  */
-export function digestFile(path: string | Buffer, keywords: readonly ContentKeyword[]): string[] {
+export function* digestFile(path: string | Buffer, keywords: readonly ContentKeyword[]): Steps<string[]> {
   const hashers = keywords.map((keyword) => hasherOf[keyword]());
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
-  const fd = openSync(path, flags);
+  const fd = attempt(path, () => openSync(path, flags));
   try {
-    if (!fstatSync(fd).isFile()) throw new MtreeError('UNREADABLE', 'no longer a regular file');
-    for (let length = read(fd); length > 0; length = read(fd)) {
+    attempt(path, () => requireFile(fd));
+    for (;;) {
+      const length = attempt(path, () => read(fd));
+      if (length === 0) break;
       const bytes = buffer!.subarray(0, length);
       for (const hasher of hashers) hasher.update(bytes);
+      yield;
     }
   } finally {
     closeSync(fd);
   }
   return hashers.map((hasher) => hasher.digest('hex'));
+}
+
+function requireFile(fd: number): void {
+  if (!fstatSync(fd).isFile()) throw new Error('no longer a regular file');
 }
 
 interface Hasher {
@@ -67,7 +75,7 @@ function ripemd160(): Hasher {
   }
 }
 
-/** Shared by all files: reading is synchronous. */
+/** Shared by all files: what is read is hashed before the next step. */
 let buffer: Buffer | undefined;
 
 function read(fd: number): number {

@@ -1,4 +1,4 @@
-export { type CheckOptions, check } from './check.js';
+export { type CheckOptions, check, checkSteps } from './check.js';
 export { compare } from './compare.js';
 export type { CompareOptions, Delta, KeyDelta } from './delta.js';
 export { Entry, type EntryType, type KeywordMap } from './entry.js';
@@ -20,8 +20,9 @@ export type { OwnerNames } from './owners.js';
 export { parse } from './parse.js';
 export type { SystemOptions } from './read-values.js';
 export { formatBSD, formatJSON, formatPaths } from './report.js';
+export type { Steps } from './steps.js';
 export { type TreeSink, writeTree } from './tree.js';
 export type { Values } from './values.js';
 export { unvis, vis } from './vis.js';
-export { create, toKeywords, type WalkOptions, walk } from './walk.js';
+export { create, createSteps, toKeywords, type WalkOptions, walk } from './walk.js';
 export { ManifestWriter, type ManifestWriterOptions } from './writer.js';

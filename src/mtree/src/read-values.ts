@@ -4,6 +4,7 @@ import type { EntryType } from './entry.js';
 import { MtreeError } from './error.js';
 import { isKeyword, type Keyword, keywordTable } from './keywords.js';
 import { type OwnerNames, systemOwnerNames } from './owners.js';
+import type { Steps } from './steps.js';
 import { attempt, type Found } from './traverse.js';
 import type { Values } from './values.js';
 
@@ -43,9 +44,25 @@ export function computable(keywords: readonly string[], { xattrs }: SystemOption
  * Makes a function that reads what the keywords need of a file, and nothing more. Values that cost nothing beyond
  * lstat are always there.
  */
-export function valuesReader(keywords: readonly Keyword[], options: SystemOptions): (found: Found) => Values {
-  const names = options.names ?? systemOwnerNames();
+export function valuesReader(
+  keywords: readonly Keyword[],
+  options: SystemOptions,
+): (found: Found) => Steps<Values> {
+  const read = metadataReader(keywords, options);
   const content = contentKeywords.filter((keyword) => keywords.includes(keyword));
+  return function* (found) {
+    const values = read(found);
+    if (content.length > 0 && values.type === 'file') yield* addDigests(values, found, content);
+    return values;
+  };
+}
+
+/** As {@link valuesReader}, of keywords that need no content. */
+export function metadataReader(
+  keywords: readonly Keyword[],
+  options: SystemOptions,
+): (found: Found) => Values {
+  const names = options.names ?? systemOwnerNames();
   const wantsUser = keywords.includes('uname');
   const wantsGroup = keywords.includes('gname');
   const xattrs = keywords.includes('xattr') ? options.xattrs : undefined;
@@ -54,7 +71,6 @@ export function valuesReader(keywords: readonly Keyword[], options: SystemOption
     if (values.type === 'link') values.link = readLink(found);
     if (wantsUser) assign(values, 'uname', names.user(values.uid));
     if (wantsGroup) assign(values, 'gname', names.group(values.gid));
-    if (content.length > 0 && values.type === 'file') addDigests(values, found, content);
     if (xattrs && (values.type === 'file' || values.type === 'dir')) {
       values.xattrs = attempt(found.location, () => xattrs(Buffer.from(found.location)));
     }
@@ -62,8 +78,8 @@ export function valuesReader(keywords: readonly Keyword[], options: SystemOption
   };
 }
 
-function addDigests(values: Values, found: Found, keywords: readonly ContentKeyword[]): void {
-  const digests = attempt(found.location, () => digestFile(found.location, keywords));
+function* addDigests(values: Values, found: Found, keywords: readonly ContentKeyword[]): Steps<void> {
+  const digests = yield* digestFile(found.location, keywords);
   keywords.forEach((keyword, i) => {
     if (keyword === 'cksum') values.cksum = Number(digests[i]);
     else assign(values, keyword, digests[i]);

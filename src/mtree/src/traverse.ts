@@ -1,6 +1,7 @@
 import { type BigIntStats, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { MtreeError } from './error.js';
 import { joinPath } from './path.js';
+import type { Steps } from './steps.js';
 
 /** A file as it was met. */
 export interface Found {
@@ -15,8 +16,8 @@ export interface Found {
 
 export interface Visitor {
   /** returns whether to go down into it; if not, leaveDirectory is not called for it */
-  enterDirectory(found: Found): boolean;
-  file(found: Found): void;
+  enterDirectory(found: Found): Steps<boolean>;
+  file(found: Found): Steps<void>;
   leaveDirectory(): void;
   /** a file or directory (byte string relative to the root) could not be read; throws if that ends the walk */
   unreadable(path: string, error: MtreeError): void;
@@ -29,24 +30,36 @@ export interface Visitor {
  *
  * @throws MtreeError NOT_A_DIRECTORY and UNREADABLE for the root; other errors go to the visitor
  */
-export function traverse(root: string | Buffer, visitor: Visitor): void {
+export function* traverse(root: string | Buffer, visitor: Visitor): Steps<void> {
   const real = attempt(root, () => realpathSync.native(root, { encoding: 'buffer' })).toString('latin1');
   const stats = attempt(root, () => lstatSync(toLocation(real), { bigint: true }));
   if (!stats.isDirectory()) throw new MtreeError('NOT_A_DIRECTORY', `${show(root)} is not a directory`);
   const prefix = real === '/' ? '' : real;
-  visitDirectory(prefix, { path: '.', name: '.', location: toLocation(real), stats }, visitor);
+  // directories that are still to be visited, last first, by depth; its depth is unlimited
+  const levels: Found[][] = [[{ path: '.', name: '.', location: toLocation(real), stats }]];
+  for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+    const directory = level.pop();
+    if (directory === undefined) {
+      levels.pop();
+      if (levels.length > 0) visitor.leaveDirectory();
+      continue;
+    }
+    const below = yield* visitDirectory(prefix, directory, visitor);
+    if (below !== null) levels.push(below);
+  }
 }
 
-function visitDirectory(prefix: string, directory: Found, visitor: Visitor): void {
-  if (!visitor.enterDirectory(directory)) return;
+/** Visits a directory and the files in it. @returns the directories in it, last first; null if it was not entered */
+function* visitDirectory(prefix: string, directory: Found, visitor: Visitor): Steps<Found[] | null> {
+  if (!(yield* visitor.enterDirectory(directory))) return null;
   const directories: Found[] = [];
   for (const name of namesIn(directory, visitor).sort()) {
     const found = lookAt(prefix, joinPath(directory.path, name), name, visitor);
     if (found?.stats.isDirectory()) directories.push(found);
-    else if (found) visitor.file(found);
+    else if (found) yield* visitor.file(found);
+    yield;
   }
-  for (const child of directories) visitDirectory(prefix, child, visitor);
-  visitor.leaveDirectory();
+  return directories.reverse();
 }
 
 function namesIn({ path, location }: Found, visitor: Visitor): string[] {
@@ -72,10 +85,26 @@ export function guard<T>(
   try {
     return operation();
   } catch (error) {
-    if (!(error instanceof MtreeError) || error.code !== 'UNREADABLE') throw error;
-    visitor.unreadable(path, error);
-    return undefined;
+    return tell(path, visitor, error);
   }
+}
+
+/** As {@link guard}, for an operation in steps. */
+export function* guardSteps<T>(
+  path: string,
+  visitor: Pick<Visitor, 'unreadable'>,
+  operation: Steps<T>,
+): Steps<T | undefined> {
+  try {
+    return yield* operation;
+  } catch (error) {
+    return tell(path, visitor, error);
+  }
+}
+
+function tell(path: string, visitor: Pick<Visitor, 'unreadable'>, error: unknown): undefined {
+  if (!(error instanceof MtreeError) || error.code !== 'UNREADABLE') throw error;
+  visitor.unreadable(path, error);
 }
 
 /** node:fs takes a string for UTF-8: only ASCII is the same in both. */

@@ -32,7 +32,7 @@ export function writeTree<Item>(
     const children = childrenOf(directories, parentPath(path));
     (isDirectory(item) ? children.directories : children.files).push({ name: baseName(path), item });
   }
-  if (root !== undefined) writeDirectory(sink, directories, '.', { name: '.', item: root });
+  if (root !== undefined) writeDirectory(sink, directories, { name: '.', item: root });
   for (const missing of directories.keys()) {
     throw new MtreeError('INCOMPLETE_TREE', `the tree has no directory ${JSON.stringify(missing)}`);
   }
@@ -57,22 +57,28 @@ function childrenOf<Item>(directories: Map<string, Children<Item>>, path: string
   return children;
 }
 
+/** Writes a directory with all that is in it; its depth is unlimited. */
 function writeDirectory<Item>(
   sink: TreeSink<Item>,
   directories: Map<string, Children<Item>>,
-  path: string,
-  { name, item }: Child<Item>,
+  root: Child<Item>,
 ): void {
-  sink.enterDirectory(name, item);
-  const children = directories.get(path);
-  directories.delete(path);
-  if (children !== undefined) {
-    for (const file of children.files.sort(byName)) sink.file(file.name, file.item);
-    for (const child of children.directories.sort(byName)) {
-      writeDirectory(sink, directories, joinPath(path, child.name), child);
+  // directories that are still to be written, last first, by depth
+  const levels: { path: string; todo: Child<Item>[] }[] = [{ path: '', todo: [root] }];
+  for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
+    const child = level.todo.pop();
+    if (child === undefined) {
+      levels.pop();
+      if (levels.length > 0) sink.leaveDirectory();
+      continue;
     }
+    const path = level.path === '' ? '.' : joinPath(level.path, child.name);
+    const children = directories.get(path);
+    directories.delete(path);
+    sink.enterDirectory(child.name, child.item);
+    for (const file of children?.files.sort(byName) ?? []) sink.file(file.name, file.item);
+    levels.push({ path, todo: children?.directories.sort(byName).reverse() ?? [] });
   }
-  sink.leaveDirectory();
 }
 
 function byName(a: Child<unknown>, b: Child<unknown>): number {

@@ -4,6 +4,7 @@ import type { Header } from './header.js';
 import { defaultKeywords, type Keyword } from './keywords.js';
 import { Manifest } from './manifest.js';
 import { computable, type SystemOptions, valuesReader } from './read-values.js';
+import { allSteps, type Steps } from './steps.js';
 import { type Found, traverse } from './traverse.js';
 import { formatters, formatXattrs, type Values } from './values.js';
 import { ManifestWriter } from './writer.js';
@@ -27,7 +28,7 @@ export function walk(root: string | Buffer, options: WalkOptions = {}): Manifest
   const add = (found: Found, values: Values) => {
     entries.push(new Entry(found.path, 0, '', toKeywords(values, keywords)));
   };
-  visit(root, options, keywords, { enterDirectory: add, file: add, leaveDirectory() {} });
+  allSteps(visit(root, options, keywords, { enterDirectory: add, file: add, leaveDirectory() {} }));
   return new Manifest(entries);
 }
 
@@ -42,9 +43,18 @@ export function create(
   write: (chunk: Buffer) => void,
   options: WalkOptions & { header?: Header } = {},
 ): void {
+  allSteps(createSteps(root, write, options));
+}
+
+/** As {@link create}, in steps. */
+export function* createSteps(
+  root: string | Buffer,
+  write: (chunk: Buffer) => void,
+  options: WalkOptions & { header?: Header } = {},
+): Steps<void> {
   const keywords = computable(options.keywords ?? defaultKeywords, options);
   const writer = new ManifestWriter(write, { keywords, ...(options.header && { header: options.header }) });
-  visit(root, options, keywords, {
+  yield* visit(root, options, keywords, {
     enterDirectory: (found, values) => writer.enterDirectory(found.name, values),
     file: (found, values) => writer.file(found.name, values),
     leaveDirectory: () => writer.leaveDirectory(),
@@ -72,21 +82,21 @@ interface ValuesVisitor {
   leaveDirectory(): void;
 }
 
-function visit(
+function* visit(
   root: string | Buffer,
   { exclude, ...system }: WalkOptions,
   keywords: readonly Keyword[],
   visitor: ValuesVisitor,
-): void {
+): Steps<void> {
   const read = valuesReader(keywords, system);
-  traverse(root, {
-    enterDirectory(found) {
+  yield* traverse(root, {
+    *enterDirectory(found) {
       if (exclude?.(found.path, found.stats)) return false;
-      visitor.enterDirectory(found, read(found));
+      visitor.enterDirectory(found, yield* read(found));
       return true;
     },
-    file(found) {
-      if (!exclude?.(found.path, found.stats)) visitor.file(found, read(found));
+    *file(found) {
+      if (!exclude?.(found.path, found.stats)) visitor.file(found, yield* read(found));
     },
     leaveDirectory: visitor.leaveDirectory,
     unreadable(_path, error) {

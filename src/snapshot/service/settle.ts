@@ -25,23 +25,35 @@ const stat = new StatBuffer();
 export function settleDirectories(upper: string, lowers: string[], since: number): void {
   try {
     // it was made with more than one call
-    settle(fromText(upper), lowers.map(fromText), since, true);
+    const todo: Merged[] = [{ upper: fromText(upper), lowers: lowers.map(fromText), isMarked: true }];
+    for (let directory = todo.pop(); directory !== undefined; directory = todo.pop())
+      todo.push(...settle(directory, since));
   } catch (error) {
     throw fsError(error, `settling ${upper}`);
   }
 }
 
-/**
- * @param lowers what `upper` is merged with: directories all, highest first
- * @param isMarked it was changed, and not by what was put into it
- */
-function settle(upper: ByteString, lowers: ByteString[], since: number, isMarked: boolean): void {
+/** A directory of the layer. */
+interface Merged {
+  upper: ByteString;
+  /** what it is merged with: directories all, highest first */
+  lowers: ByteString[];
+  /** it was changed, and not by what was put into it */
+  isMarked: boolean;
+}
+
+/** Settles a directory. @returns the directories in it that are merged with others */
+function settle({ upper, lowers, isMarked }: Merged, since: number): Merged[] {
   const [below] = lowers;
-  if (below === undefined) return;
+  if (below === undefined) return [];
   const hidesLower = isOpaque(upper);
   if (isImplicit(upper, since, isMarked || hidesLower)) copyRootAttributes(below, upper);
-  if (hidesLower) return;
-  for (const name of directoriesIn(upper)) settle(`${upper}/${name}`, merged(lowers, name), since, false);
+  if (hidesLower) return [];
+  return directoriesIn(upper).map((name) => ({
+    upper: `${upper}/${name}`,
+    lowers: merged(lowers, name),
+    isMarked: false,
+  }));
 }
 
 function isImplicit(path: ByteString, since: number, isMarked: boolean): boolean {

@@ -13,7 +13,7 @@ export interface Pair {
   rootfs: string;
   at(name: string): string;
   /** what btrfs says was touched, and of that what has changed */
-  delta(): Change[];
+  delta(): Promise<Change[]>;
   /** the same found by a process that may not ask btrfs */
   deltaByStat(): Change[];
 }
@@ -62,7 +62,7 @@ const script = `
 const { compareWithBase } = await import(process.argv[1]);
 const { baseOf } = await import(process.argv[2]);
 const [rootfs, lower] = process.argv.slice(3);
-console.log(JSON.stringify(compareWithBase(rootfs, baseOf(rootfs, [lower]))));
+console.log(JSON.stringify(await compareWithBase(rootfs, baseOf(rootfs, [lower]))));
 `;
 
 function withoutAdmin(rootfs: string, lower: string): Change[] {

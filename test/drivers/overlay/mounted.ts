@@ -17,7 +17,7 @@ export interface Mounted {
   /** a path in the upperdir */
   upper(name: string): string;
   /** sorted `kind path` rows of what the upperdir changes */
-  changes(maskPaths?: string[]): string[];
+  changes(maskPaths?: string[]): Promise<string[]>;
 }
 
 type Fill = (at: (name: string) => string) => void;
@@ -67,10 +67,10 @@ export function mounted(
     ...{ merged, upperdir, lowerdirs },
     at: (name) => join(merged, name),
     upper: (name) => join(upperdir, name),
-    changes: (maskPaths = []) =>
-      upperdirChanges({ upperdir, lowerdirs, format, maskPaths }).changes.map(
-        ({ kind, path }) => `${kind} ${path}`,
-      ),
+    changes: async (maskPaths = []) => {
+      const { changes } = await upperdirChanges({ upperdir, lowerdirs, format, maskPaths });
+      return changes.map(({ kind, path }) => `${kind} ${path}`);
+    },
   };
 }
 

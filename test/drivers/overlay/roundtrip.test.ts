@@ -64,7 +64,7 @@ test('any layers, any edits through a mount: the layer makes the tree below into
       mount(`lowerdir=${lowerdirs.join(':')},upperdir=${at('upper')},workdir=${at('work')}`);
       try {
         apply(at('merged'), third);
-        const { changes } = upperdirChanges({ upperdir: at('upper'), lowerdirs, format });
+        const { changes } = await upperdirChanges({ upperdir: at('upper'), lowerdirs, format });
         const asCopied = await copyDriverChanges(at('below'), at('merged'));
 
         execFileSync('cp', ['-aT', at('below'), at('copy')]);

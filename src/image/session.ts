@@ -1,0 +1,186 @@
+import { fstatSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { fsError } from '../errors/fs-error.js';
+import { LayerhookError } from '../errors/index.js';
+import { type ByteString, fromText } from '../system/bytes.js';
+import { E, SystemError } from '../system/errno.js';
+import { AT_REMOVEDIR, close, O, tryMkdirat, tryOpenat, tryUnlinkat } from '../system/files.js';
+import { flock } from '../system/lock.js';
+import { tryEmptyDirectory } from '../system/remove.js';
+import { StatBuffer, statAt, statFd } from '../system/stat.js';
+import { pathIn } from '../system/xattr.js';
+import type { DigestAlgorithm } from './digest.js';
+import { LayoutFiles } from './writer-files.js';
+
+/** Prefix of a session's directory; umoci's, so that either program's gc removes what the other left behind. */
+export const SESSION_PREFIX = '.umoci-';
+
+const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+
+/**
+ * A writer's own directory inside a layout, for files not yet complete. It is locked (flock(2)) while its writer
+ * lives, which tells every gc, also umoci's, that it is in use; its birth tells since when blobs may be that writer's.
+ *
+ * Everything is done by descriptor: the layout's owner may put another directory, or a symlink, in its place.
+ */
+export class Session {
+  readonly #files: LayoutFiles;
+  readonly #name: ByteString;
+  readonly #fd: number;
+  #count = 0;
+  readonly #close = () => this.close();
+
+  private constructor(files: LayoutFiles, name: ByteString, fd: number) {
+    this.#files = files;
+    this.#name = name;
+    this.#fd = fd;
+    // one that its writer forgot to close, or could not, leaves no directory behind
+    process.on('exit', this.#close);
+  }
+
+  /** Opens a session in a layout. @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM */
+  static open(layout: string): Session {
+    const files = new LayoutFiles(layout);
+    try {
+      for (;;) {
+        const name = makeDirectory(files);
+        const fd = openOwn(files, name);
+        if (fd === undefined) continue;
+        if (flock(fd, 'exclusive', { wait: false }) && isStillThere(files, name, fd))
+          return new Session(files, name, fd);
+        close(fd);
+      }
+    } catch (error) {
+      files.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Writes a new file, flushed to disk, owned as the layout is (root would else leave files in a user's layout that
+   * the user cannot read). If it fails, no file is left.
+   *
+   * @param onChunk sees each chunk before it is written
+   * @returns its name in the session
+   * @throws LayerhookError NO_SPACE, SYSTEM; and what `content` throws
+   */
+  async write(
+    content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    onChunk?: (chunk: Uint8Array) => void,
+  ): Promise<ByteString> {
+    this.#count += 1;
+    const name = String(this.#count);
+    const what = `writing ${this.#name}/${name} in ${this.#files.path}`;
+    const said = (error: unknown) => {
+      throw fsError(error, what);
+    };
+    const handle = await open(pathIn(this.#fd, name), 'wx', 0o644).catch(said);
+    try {
+      for await (const chunk of content) {
+        onChunk?.(chunk);
+        await handle.writeFile(chunk).catch(said);
+      }
+      if (process.geteuid?.() === 0) {
+        const { uid, gid } = this.#files.owner();
+        await handle.chown(uid, gid).catch(said);
+      }
+      await handle.sync().catch(said);
+      return name;
+    } catch (error) {
+      tryUnlinkat(this.#fd, name);
+      throw error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Puts a file of the session in the place of a blob. @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM */
+  async publishBlob(name: ByteString, algorithm: DigestAlgorithm, hex: string): Promise<void> {
+    const directory = this.#blobs(algorithm);
+    try {
+      await this.#files.publish(this.#fd, name, directory, hex);
+    } finally {
+      close(directory);
+    }
+  }
+
+  /** Puts a file of the session in the place of index.json. @throws LayerhookError NO_SPACE, SYSTEM */
+  async publishIndex(name: ByteString): Promise<void> {
+    await this.#files.publish(this.#fd, name, this.#files.fd, 'index.json');
+  }
+
+  /** Removes the directory and gives the lock up. */
+  close(): void {
+    process.off('exit', this.#close);
+    removeDirectory(this.#files.fd, this.#name, this.#fd);
+    close(this.#fd);
+    this.#files.close();
+  }
+
+  #blobs(algorithm: DigestAlgorithm): number {
+    const found = this.#files.openBlobs(algorithm);
+    if (found !== undefined) return found;
+    this.#files.makeBlobs(algorithm, this.#fd);
+    const made = this.#files.openBlobs(algorithm);
+    if (made !== undefined) return made;
+    const reason = `its directory blobs/${algorithm} vanished`;
+    throw new LayerhookError('LAYOUT_INVALID', { path: this.#files.path, reason });
+  }
+}
+
+/**
+ * Removes a session's directory if its writer is gone.
+ *
+ * @returns birth (ns since the epoch) of a living session; undefined if there is none of that name
+ * @throws LayerhookError SYSTEM
+ */
+export function cleanSession(files: LayoutFiles, name: ByteString): bigint | undefined {
+  const fd = openOwn(files, name);
+  if (fd === undefined) return undefined;
+  try {
+    if (!flock(fd, 'exclusive', { wait: false })) return fstatSync(fd, { bigint: true }).birthtimeNs;
+    const done = removeDirectory(files.fd, name, fd);
+    if (done < 0 && done !== -E.ENOENT) throw failure(done, 'unlinkat', `removing ${files.path}/${name}`);
+    return undefined;
+  } finally {
+    close(fd);
+  }
+}
+
+/** Empties the directory that is open, then removes its name: only an empty directory can go with that. */
+function removeDirectory(layout: number, name: ByteString, fd: number): number {
+  const emptied = tryEmptyDirectory(fd);
+  return emptied < 0 ? emptied : tryUnlinkat(layout, name, AT_REMOVEDIR);
+}
+
+function makeDirectory({ fd, path }: LayoutFiles): ByteString {
+  for (;;) {
+    const name = SESSION_PREFIX + Math.random().toString(36).slice(2, 8);
+    const made = tryMkdirat(fd, name, 0o700);
+    if (made === 0) return name;
+    if (made !== -E.EEXIST) throw failure(made, 'mkdirat', `making a directory in ${path}`);
+  }
+}
+
+/** A gc may have removed the directory before we locked it. */
+function isStillThere({ fd: layout, path }: LayoutFiles, name: ByteString, fd: number): boolean {
+  const [named, own] = [new StatBuffer(), new StatBuffer()];
+  try {
+    statFd(fd, own);
+    return statAt(layout, name, named) && named.ino === own.ino;
+  } catch (error) {
+    throw fsError(error, `reading ${path}/${name}`);
+  }
+}
+
+/** Undefined if nothing, or something else than a directory, has the name. */
+function openOwn({ fd: layout, path }: LayoutFiles, name: ByteString): number | undefined {
+  const fd = tryOpenat(layout, name, DIRECTORY);
+  if (fd >= 0) return fd;
+  if (fd === -E.ENOENT || fd === -E.ENOTDIR || fd === -E.ELOOP) return undefined;
+  throw failure(fd, 'openat', `opening ${path}/${name}`);
+}
+
+function failure(done: number, syscall: string, what: string): LayerhookError {
+  return fsError(new SystemError(-done, syscall, fromText(what)), what);
+}

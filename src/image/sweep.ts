@@ -1,0 +1,93 @@
+import { fsError } from '../errors/fs-error.js';
+import type { ByteString } from '../system/bytes.js';
+import { E, SystemError } from '../system/errno.js';
+import { close, O, openat, tryUnlinkat } from '../system/files.js';
+import { readDirectory } from '../system/readdir.js';
+import { StatBuffer, statAt } from '../system/stat.js';
+import { isDigest } from './digest.js';
+import type { GarbageResult } from './gc.js';
+import { cleanSession, SESSION_PREFIX } from './session.js';
+import { algorithms, LayoutFiles } from './writer-files.js';
+
+/**
+ * Removes unreachable blobs and the sessions of dead writers. It works by descriptor and follows no symlink, so nothing
+ * outside the layout is removed, also while the layout's owner exchanges its directories.
+ *
+ * @param path directory of the layout
+ * @param reachable called first; gives the digests to keep
+ * @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; SYSTEM; what `reachable` throws
+ */
+export function sweep(path: string, reachable: () => ReadonlySet<string>): GarbageResult {
+  const files = new LayoutFiles(path);
+  try {
+    return sweepBlobs(files, reachable(), firstLivingSession(files));
+  } catch (error) {
+    throw error instanceof SystemError ? fsError(error, `removing blobs of ${path}`) : error;
+  } finally {
+    files.close();
+  }
+}
+
+/** Removes the sessions of dead writers. Gives the birth (ns since the epoch) of the oldest that lives. */
+function firstLivingSession(files: LayoutFiles): bigint | undefined {
+  let first: bigint | undefined;
+  for (const name of namesIn(files.fd)) {
+    if (!name.startsWith(SESSION_PREFIX)) continue;
+    const birth = cleanSession(files, name);
+    if (birth !== undefined && (first === undefined || birth < first)) first = birth;
+  }
+  return first;
+}
+
+function sweepBlobs(
+  files: LayoutFiles,
+  reachable: ReadonlySet<string>,
+  since: bigint | undefined,
+): GarbageResult {
+  const result: GarbageResult = { removed: [], bytes: 0, spared: [] };
+  for (const algorithm of algorithms) {
+    const fd = files.openBlobs(algorithm);
+    if (fd === undefined) continue;
+    try {
+      for (const name of namesIn(fd)) {
+        const digest = `${algorithm}:${name}` as const;
+        if (!isDigest(digest) || reachable.has(digest)) continue;
+        const size = removeOld(fd, name, since);
+        if (size === 'spared') result.spared.push(digest);
+        else if (size !== null) {
+          result.removed.push(digest);
+          result.bytes += size;
+        }
+      }
+    } finally {
+      close(fd);
+    }
+  }
+  return result;
+}
+
+/**
+ * Removes a blob that is older than every living session.
+ *
+ * @returns its size in bytes, `spared`, or null if there is no such file
+ */
+function removeOld(directory: number, name: ByteString, since: bigint | undefined): number | 'spared' | null {
+  const stat = new StatBuffer();
+  if (!statAt(directory, name, stat) || stat.isDirectory) return null;
+  const changed = BigInt(stat.ctimeSec) * 1_000_000_000n + BigInt(stat.ctimeNsec);
+  if (since !== undefined && changed >= since) return 'spared';
+  const done = tryUnlinkat(directory, name);
+  if (done === -E.ENOENT) return null;
+  if (done < 0) throw new SystemError(-done, 'unlinkat', name);
+  return stat.size;
+}
+
+/** Names in an open directory, read from its beginning. */
+function namesIn(directory: number): ByteString[] {
+  const fd = openat(directory, '.', O.RDONLY | O.DIRECTORY);
+  try {
+    return readDirectory(fd).map(({ name }) => name);
+  } finally {
+    close(fd);
+  }
+}
