@@ -53,13 +53,14 @@ export async function refreshBundle(
 
 /** Takes the highest layer of an image through the points of unpack. */
 async function unpackTopLayer(
-  { dispatcher, stop, log, onProgress, onlyDriver }: Operation,
+  { dispatcher, stop, maxHoles, log, onProgress, onlyDriver }: Operation,
   context: ImageContext,
   { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
 ): Promise<void> {
   const { extractLayers } = await import('./extract.js');
   const { ExtractionThreads } = await import('./threads.js');
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning: (message) => log.warn(message) });
+  const onWarning = (message: string) => log.warn(message);
+  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles });
   const layer = {
     context: layerContexts(context, layout, keepDirlinks).at(-1)!,
     source: layerSources(layout, image).at(-1)!,

@@ -2,9 +2,11 @@ import { defineCommand } from '../command.js';
 import {
   compressFlag,
   historyFlags,
+  holesFlag,
   imageFlag,
   readCompress,
   readHistory,
+  readMaxHoles,
   readSourceDateEpoch,
 } from '../flags.js';
 
@@ -26,6 +28,7 @@ layer is newer than it.`,
     'refresh-bundle': { describe: 'make the bundle one of the new image, so that it can be repacked again' },
     ...historyFlags,
     ...compressFlag,
+    ...holesFlag,
     ...imageFlag,
     driver: {
       value: 'NAME',
@@ -50,6 +53,7 @@ layer is newer than it.`,
       sourceDateEpoch,
       driver: options.driver,
       hooksFile,
+      maxHoles: readMaxHoles(options, command),
       signal,
       log,
       onProgress,
