@@ -8,6 +8,7 @@ export { chainIDs } from './image/chain.js';
 export { readSmallFile } from './image/layout-files.js';
 export type * from './image/types.js';
 export { isHostXattr } from './layer/generate/xattrs.js';
+export { type HoleBudget, holeBudget } from './layer/holes.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export type { Logger } from './log.js';

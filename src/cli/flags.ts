@@ -3,6 +3,7 @@ import { parsePlatform } from '../image/platform.js';
 import type { Platform } from '../image/types.js';
 import type { IdRange, MapOptions } from '../layer/types.js';
 import type { OptionSpecs, OptionValues } from './command.js';
+import { parseBytes } from './parse-quantity.js';
 import { usageError } from './usage.js';
 
 /** Options that several commands share, and what they mean. */
@@ -31,6 +32,14 @@ export const compressFlag = {
   compress: {
     value: 'ALGORITHM',
     describe: 'compression of new layer blobs: auto (as the last layer), gzip, zstd or none (default: auto)',
+  },
+} as const satisfies OptionSpecs;
+
+export const holesFlag = {
+  'max-holes': {
+    value: 'SIZE',
+    extension: true,
+    describe: 'bytes of holes in sparse files that may be read as zeros (default: 64GiB)',
   },
 } as const satisfies OptionSpecs;
 
@@ -102,6 +111,12 @@ export function readCompress(options: OptionValues<typeof compressFlag>): (typeo
   const found = compressions.find((name) => name === value);
   if (found === undefined) throw new LayerhookError('COMPRESSION_UNKNOWN', { value });
   return found;
+}
+
+/** Undefined if the flag is not given. @throws LayerhookError USAGE */
+export function readMaxHoles(options: OptionValues<typeof holesFlag>, command: string): number | undefined {
+  const size = options['max-holes'];
+  return size === undefined ? undefined : parseBytes(size, '--max-holes', command);
 }
 
 /**

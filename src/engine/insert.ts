@@ -1,4 +1,5 @@
 import type { Platform } from '../image/types.js';
+import { holeBudget } from '../layer/holes.js';
 import type { Compression, MapOptions } from '../layer/types.js';
 import type { Logger } from '../log.js';
 import { fromText } from '../system/bytes.js';
@@ -27,6 +28,8 @@ export interface InsertLayerOptions {
   history?: HistoryOptions | false | undefined;
   /** seconds since the epoch: newer times in the layer and the history entry become this */
   sourceDateEpoch?: number | undefined;
+  /** bytes of holes in sparse files that may be written into the layer as zeros; default 64 GiB */
+  maxHoles?: number | undefined;
   signal?: AbortSignal | undefined;
   log?: Logger | undefined;
 }
@@ -42,7 +45,8 @@ export async function insertLayer(options: InsertLayerOptions): Promise<InsertRe
   const { generateInsertLayer } = await import('../layer/generate/insert.js');
   const { source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
   const target = fromText(options.target);
-  const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, signal, log });
+  const holes = holeBudget(options.maxHoles);
+  const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, holes, signal, log });
   const { image, tag, platform, compress, history } = options;
   const createdBy = 'layerhook insert';
   const layer = { tar, compress, history, createdBy, sourceDateEpoch };

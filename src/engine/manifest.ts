@@ -1,19 +1,22 @@
-import { closeSync, fsyncSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { type BigIntStats, closeSync, fsyncSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Header } from 'mtree-ts';
+import { holeBudget, takeHoles } from '../layer/holes.js';
 import { inTurns } from '../steps.js';
+import { type ByteString, showBytes } from '../system/bytes.js';
 import { createFile } from '../system/regular-file.js';
 
 /**
  * Writes umoci's mtree manifest of a rootfs by walking it and reading every file.
  *
  * @param file path of the manifest; it appears whole or not at all
- * @throws MtreeError UNREADABLE; LayerhookError ABORTED
+ * @param options `maxHoles`: bytes of holes that may be hashed; default 64 GiB
+ * @throws MtreeError UNREADABLE; LayerhookError ABORTED, LIMIT_EXCEEDED
  */
 export async function walkManifest(
   rootfs: string,
   file: string,
   header: Header,
-  signal?: AbortSignal,
+  { signal, maxHoles }: { signal?: AbortSignal | undefined; maxHoles?: number | undefined } = {},
 ): Promise<void> {
   const { createSteps, umociKeywords } = await import('mtree-ts');
   const { readXattrs } = await import('../system/xattr.js');
@@ -21,8 +24,14 @@ export async function walkManifest(
   const temporary = `${file}.tmp`;
   const fd = createFile(temporary, 0o644);
   try {
+    const holes = holeBudget(maxHoles);
+    const exclude = (path: ByteString, stats: BigIntStats) => {
+      if (stats.isFile()) takeHoles(holes, Number(stats.size - stats.blocks * 512n), showBytes(path));
+      return false;
+    };
     const write = (chunk: Buffer) => writeSync(fd, chunk);
-    await inTurns(createSteps(rootfs, write, { keywords: umociKeywords, header, xattrs }), signal);
+    const options = { keywords: umociKeywords, header, xattrs, exclude };
+    await inTurns(createSteps(rootfs, write, options), signal);
     fsyncSync(fd);
     renameSync(temporary, file);
   } catch (error) {

@@ -20,6 +20,8 @@ export interface OperationOptions {
   hooks?: Hooks | undefined;
   /** path of hooks.toml; null: none; default: the search order of docs/hook-protocol.md */
   hooksFile?: string | null | undefined;
+  /** bytes of holes in sparse files that may be hashed, or written into a layer as zeros; default 64 GiB */
+  maxHoles?: number | undefined;
   signal?: AbortSignal | undefined;
   log?: Logger | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;
@@ -34,6 +36,7 @@ export interface Operation {
   log: Logger;
   /** aborted when the caller's signal is, or by the first failure */
   stop: AbortController;
+  maxHoles: number | undefined;
   onProgress(event: ProgressEvent): void;
   /** whether nobody but the driver has a hook on `point` */
   onlyDriver(point: PointName): boolean;
@@ -73,6 +76,7 @@ export async function openOperation(
     config,
     log,
     stop,
+    maxHoles: options.maxHoles,
     onProgress: options.onProgress ?? (() => {}),
     onlyDriver: (point) => !others.some(({ hooks }) => hooks[point]),
   };

@@ -54,7 +54,7 @@ export async function refreshBundle(
 
 /** Takes the highest layer of an image through the points of unpack. */
 async function unpackTopLayer(
-  { dispatcher, stop, log, onProgress, onlyDriver }: Operation,
+  { dispatcher, stop, maxHoles, log, onProgress, onlyDriver }: Operation,
   context: ImageContext,
   { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
 ): Promise<void> {
@@ -62,7 +62,8 @@ async function unpackTopLayer(
   const { ExtractionThreads } = await import('./threads.js');
   // the hook that asked for this ends with what the layer failed with, not with the abort of the layers beside it
   const own = linkedController(stop.signal);
-  const threads = new ExtractionThreads({ signal: own.signal, onWarning: (message) => log.warn(message) });
+  const onWarning = (message: string) => log.warn(message);
+  const threads = new ExtractionThreads({ signal: own.signal, onWarning, maxHoles });
   const layer = {
     context: layerContexts(context, layout, keepDirlinks).at(-1)!,
     source: layerSources(layout, image).at(-1)!,

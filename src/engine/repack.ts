@@ -6,6 +6,7 @@ import { parseImageReference } from '../image/references.js';
 import { loadImage } from '../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
 import type { WrittenLayer } from '../layer/generate/write-layer.js';
+import { holeBudget } from '../layer/holes.js';
 import type { Change, Compression } from '../layer/types.js';
 import { checkpoint } from '../steps.js';
 import { type BundleMeta, manifestPath, readBundleMeta, refuseLinkedRootfs } from './bundle.js';
@@ -140,6 +141,7 @@ async function packLayer(
   const { rootfs, map, signal, log, manifest } = context;
   const tar = generateLayer({
     ...{ rootfs, changes, map, sourceDateEpoch, signal, log },
+    holes: holeBudget(operation.maxHoles),
     mayAdd: (path) => filterChanges([{ path, kind: 'modify' }], masked).length > 0,
     onPacked: packed?.add,
   });

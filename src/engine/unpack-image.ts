@@ -107,7 +107,7 @@ async function fill(
     await assemble();
     onProgress({ type: 'phase', name: 'manifest' });
     const { walkManifest } = await import('./manifest.js');
-    await walkManifest(context.rootfs, file, header, stop.signal);
+    await walkManifest(context.rootfs, file, header, { signal: stop.signal, maxHoles: operation.maxHoles });
   }
   return extracted;
 }

@@ -47,7 +47,7 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const image = openImage(options);
   const operation = await openOperation(options, { stop });
   const onWarning = (message: string) => operation.log.warn(message);
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning });
+  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles: options.maxHoles });
   try {
     // threads take as long to start as the rest takes to load: both at once, if it is known that they are needed
     if (!operation.dispatcher.handles(SKIP)) threads.startEarly();

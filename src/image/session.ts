@@ -68,6 +68,8 @@ export class Session {
     content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     onChunk?: (chunk: Uint8Array) => void,
   ): Promise<ByteString> {
+    const { requireThreadPool } = await import('../system/pool.js');
+    requireThreadPool();
     this.#count += 1;
     const name = String(this.#count);
     const what = `writing ${this.#name}/${name} in ${this.#files.path}`;

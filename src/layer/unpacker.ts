@@ -1,6 +1,7 @@
 import type { Header } from 'mtree-ts';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { ApplyReply, LayerRequest, ManifestRequest } from './apply/messages.js';
+import { type HoleBudget, holeBudget } from './holes.js';
 import { type Lane, Lanes } from './lanes.js';
 import { blameBlob, isSmall, type OpenSource } from './stream/index.js';
 import type { AppliedLayer, ApplyOptions, LayerSource, Usage } from './types.js';
@@ -9,6 +10,8 @@ export interface UnpackerOptions {
   /** stops all that is under way, which then fails with its reason or ABORTED */
   signal: AbortSignal;
   onWarning?: (message: string) => void;
+  /** bytes of holes in sparse files that may be hashed for manifests, in all layers; default 64 GiB */
+  maxHoles?: number | undefined;
 }
 
 export interface LayerOptions extends ApplyOptions {
@@ -35,7 +38,7 @@ export interface LayerProgress {
 const PROGRESS_INTERVAL = 100;
 
 /** Milliseconds that a thread has to stop by itself when the signal says so. */
-const GRACE = 2000;
+const GRACE = 200;
 
 /** Sources that are opened before they are asked for; each may fill a ring of 3 MiB. */
 const SOURCES_AHEAD = 3;
@@ -48,12 +51,14 @@ const SOURCES_AHEAD = 3;
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
   readonly #lanes: Lanes;
+  readonly #holes: HoleBudget;
   readonly #laneOfTrack = new Map<string, Lane>();
   readonly #opened = new Map<LayerSource, OpenSource>();
   #ahead: LayerSource[] = [];
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
+    this.#holes = holeBudget(options.maxHoles);
     this.#lanes = new Lanes(options.onWarning ?? (() => {}));
     options.signal.addEventListener('abort', this.#stop, { once: true });
   }
@@ -116,7 +121,7 @@ export class LayerUnpacker {
   ): Promise<AppliedLayer | null> {
     this.#track(options.track, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const request = applyRequest(source, { from: source, target, options, entries });
+    const request = applyRequest(source, { from: source, target, options, entries, holes: this.#holes });
     const reply = await lane.applier.request(request);
     throwIfAborted(this.#options.signal);
     return reply && appliedLayer(source, reply);
@@ -135,7 +140,7 @@ export class LayerUnpacker {
     try {
       const { ring } = open;
       const reply = await lane.applier.request(
-        applyRequest(source, { from: ring, target, options, entries }),
+        applyRequest(source, { from: ring, target, options, entries, holes: this.#holes }),
       );
       await open.done;
       return appliedLayer(source, reply!);
@@ -233,7 +238,7 @@ export class LayerUnpacker {
 
 function applyRequest(
   { digest }: LayerSource,
-  given: Pick<LayerRequest, 'from' | 'target' | 'entries'> & { options: LayerOptions },
+  given: Pick<LayerRequest, 'from' | 'target' | 'entries' | 'holes'> & { options: LayerOptions },
 ): Omit<LayerRequest, 'id'> {
   const { track, manifest, onProgress: _, alone: __, ...options } = given.options;
   return { ...given, type: 'apply', digest, options, track, digests: manifest };

@@ -7,7 +7,7 @@ import type { OverlayFormat } from '../marks.js';
 import { upperdirChanges } from '../upperdir.js';
 import { readChanges, refersBelow } from './changes.js';
 import { inLayout } from './in-layout.js';
-import { ownerOf, unmapped, visibleXattr } from './tar-options.js';
+import { archivedHoles, ownerOf, unmapped, visibleXattr } from './tar-options.js';
 
 /** Where the changed files are, and what changed. */
 interface Source {
@@ -38,7 +38,8 @@ export async function archiveAsLayer(context: PoststopContext): Promise<ArchiveR
 async function append(context: PoststopContext, source: Source): Promise<number | null> {
   const { appendLayer, generateLayer, parseImageReference } = await import('layerhook');
   const { destination: image, name, key, state, owner, signal, log } = context;
-  const tar = generateLayer({ ...source, map: unmapped, owner: ownerOf(owner), signal, log });
+  const holes = archivedHoles();
+  const tar = generateLayer({ ...source, map: unmapped, owner: ownerOf(owner), holes, signal, log });
   const comment = `archive ${name} of container ${String(state.id)} (${key})`;
   const isDone = ({ config }: { config: ImageConfig }) =>
     config.history?.some((entry) => entry.comment === comment) === true;

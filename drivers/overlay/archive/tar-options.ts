@@ -1,9 +1,14 @@
-import type { MapOptions } from 'layerhook/driver';
+import { type HoleBudget, holeBudget, type MapOptions } from 'layerhook/driver';
 import type { ByteString } from 'layerhook/system';
 import { isMark, type OverlayFormat } from '../marks.js';
 
 /** Owners in archives are those on disk. */
 export const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless: false };
+
+/** How many holes of sparse files an archive has as zeros. */
+export function archivedHoles(): HoleBudget {
+  return holeBudget(undefined, 'which the method copy does not have');
+}
 
 /** Reads `UID`, `UID:GID` or nothing. */
 export function ownerOf(owner: string): { uid?: number; gid?: number } | undefined {

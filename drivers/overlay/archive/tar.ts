@@ -2,7 +2,7 @@ import { type ArchiveResult, type Compression, checkpoint, type PoststopContext 
 import type { OverlayFormat } from '../marks.js';
 import { readChanges } from './changes.js';
 import { atPlace, publishFile } from './place.js';
-import { ownerOf, unmapped, visibleXattr } from './tar-options.js';
+import { archivedHoles, ownerOf, unmapped, visibleXattr } from './tar-options.js';
 
 /**
  * Writes the upperdir into a tar, under names `./…`: as it is, with overlayfs' devices and attributes, or with whiteouts
@@ -26,7 +26,15 @@ export function archiveAsTar(context: PoststopContext, compression: Compression)
 async function tarOf(context: PoststopContext, onPacked: () => void): Promise<AsyncIterable<Buffer>> {
   const { generateLayer, generateTree } = await import('layerhook');
   const { upperdir, whiteout, owner, signal, log } = context;
-  const options = { map: unmapped, subsecond: true, owner: ownerOf(owner), signal, log, onPacked };
+  const options = {
+    map: unmapped,
+    subsecond: true,
+    owner: ownerOf(owner),
+    holes: archivedHoles(),
+    signal,
+    log,
+    onPacked,
+  };
   if (whiteout !== 'oci') return generateTree({ root: upperdir, ...options });
   const format = context.overlay as OverlayFormat;
   const { changes, hidden } = await readChanges(upperdir, format, signal);

@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.js';
-import { imageFlag, mapFlags, platformFlag, readMap, storeFlag } from '../flags.js';
+import { holesFlag, imageFlag, mapFlags, platformFlag, readMap, readMaxHoles, storeFlag } from '../flags.js';
 import { formatBytes, formatCount } from '../quantities.js';
 import { usageError } from '../usage.js';
 
@@ -28,6 +28,7 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
       describe: 'storage driver, shipped or a module (default: that of hooks.toml, or copy)',
     },
     ...storeFlag,
+    ...holesFlag,
     mtree: {
       value: 'WHEN',
       extension: true,
@@ -51,6 +52,7 @@ The bundle appears whole or not at all: every blob and layer is verified.`,
       map: readMap(options),
       keepDirlinks: options['keep-dirlinks'],
       mtree,
+      maxHoles: readMaxHoles(options, command),
       signal,
       log,
       onProgress,

@@ -2,6 +2,7 @@ import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { lexicalPath } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
+import { type HoleBudget, holeBudget } from '../holes.js';
 import type { TarReader } from '../tar/index.js';
 import type { AppliedLayer, ApplyOptions, TarEntry, Unsettled } from '../types.js';
 import { BadEntry, entryError } from './errors.js';
@@ -25,6 +26,8 @@ export interface ApplyLayerOptions extends ApplyOptions {
   digest: string;
   /** keep digests of all content in the tree, for a manifest */
   digests: boolean;
+  /** how many holes may be hashed for that; default: as many as for an operation */
+  holes?: HoleBudget;
   /** told of what is not as the layer says, once a layer for each kind of it */
   warn: (message: string) => void;
   /** called after each entry with the number of those done */
@@ -80,6 +83,7 @@ class LayerApplier {
       xattrs,
       warn,
       digests: options.digests,
+      holes: options.holes ?? holeBudget(),
       onRemoved: () => this.#resolver.invalidate(),
       onReplaced: (dir) => this.#overlay?.replaceLower(dir),
     });

@@ -8,7 +8,7 @@ export class ApplyHere {
   readonly #server: LayerServer;
 
   constructor(onWarning: (warning: string) => void) {
-    this.#server = new LayerServer(onWarning);
+    this.#server = new LayerServer(onWarning, { hasOwnThread: false });
   }
 
   async request<R extends Requested<ApplyRequest>>(request: R): Promise<Reply<R>> {

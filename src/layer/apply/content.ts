@@ -1,6 +1,8 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { ftruncateSync } from 'node:fs';
+import { showBytes } from '../../system/bytes.js';
 import { writeAll } from '../../system/files.js';
+import { type HoleBudget, takeHoles } from '../holes.js';
 import type { TarReader } from '../tar/index.js';
 import type { TarEntry } from '../types.js';
 import type { DigestPool } from './tree.js';
@@ -11,18 +13,23 @@ const zeros = Buffer.alloc(64 * 1024);
 export class ContentWriter {
   readonly #digests: DigestPool;
   readonly #wanted: boolean;
+  readonly #holes: HoleBudget;
 
-  constructor(digests: DigestPool, wanted: boolean) {
+  /** @param holes how many may be hashed */
+  constructor(digests: DigestPool, wanted: boolean, holes: HoleBudget) {
     this.#digests = digests;
     this.#wanted = wanted;
+    this.#holes = holes;
   }
 
   /**
    * Writes what the reader has of the current entry into an empty file; holes stay holes.
    *
    * @returns index of the digest, -1 if none is wanted
+   * @throws LayerhookError LIMIT_EXCEEDED if too many holes are to be hashed
    */
-  write(fd: number, { size }: Pick<TarEntry, 'size'>, reader: TarReader): number {
+  write(fd: number, { name, size }: Pick<TarEntry, 'name' | 'size'>, reader: TarReader): number {
+    if (this.#wanted) takeHoles(this.#holes, reader.holes, showBytes(name));
     const first = reader.readData();
     if (first === null && size === 0) return this.empty();
     if (first?.length !== size) return this.#writePieces(fd, size, first, reader);

@@ -35,6 +35,7 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
 const namesAtFault: Readonly<Record<string, string>> = {
   EINVAL: 'its name, link or device number is none that Linux can hold',
   ENAMETOOLONG: 'its name is too long',
+  EFBIG: 'it is larger than a file can be here',
   ELOOP: 'its name leads through too many symlinks',
 };
 

@@ -4,6 +4,7 @@ import { E, isErrno, SystemError } from '../../system/errno.js';
 import { close, O, S, tryMkdirat, tryMknodat, tryOpenat, trySymlinkat } from '../../system/files.js';
 import { statFd } from '../../system/stat.js';
 import { hasXattrs, pathIn } from '../../system/xattr.js';
+import type { HoleBudget } from '../holes.js';
 import type { TarReader } from '../tar/index.js';
 import type { ApplyOptions, TarEntry } from '../types.js';
 import { ContentWriter } from './content.js';
@@ -37,6 +38,8 @@ export interface MakerOptions {
   warn: Warn;
   /** keep the digest of all content */
   digests: boolean;
+  /** how many holes may be hashed for that */
+  holes: HoleBudget;
   /** called when something was removed that a path may have led through */
   onRemoved: () => void;
   /** called for a directory in the place of what the same layer had made there */
@@ -64,7 +67,7 @@ export class Maker {
     this.#target = target;
     this.#given = given;
     this.#owners = new Owners(given.options.map);
-    this.#content = new ContentWriter(target.tree.digests, given.digests);
+    this.#content = new ContentWriter(target.tree.digests, given.digests, given.holes);
   }
 
   /** Makes a regular file with the content that `reader` is at; none: an empty file. */

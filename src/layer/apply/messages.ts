@@ -1,5 +1,6 @@
 import type { Header } from 'mtree-ts';
 import type { TransferredError } from '../../errors/transfer.js';
+import type { HoleBudget } from '../holes.js';
 import type { ApplyOptions, LayerSource, Unsettled, Usage } from '../types.js';
 
 /** To the apply worker. Requests are worked off one after the other, blocking the thread. */
@@ -17,6 +18,8 @@ export interface LayerRequest {
   track: string | null;
   /** keep digests of content, for a manifest */
   digests: boolean;
+  /** how many holes may be hashed for that, in all requests together */
+  holes: HoleBudget;
   /** where the number of entries done is counted: one Int32 */
   entries: SharedArrayBuffer;
 }

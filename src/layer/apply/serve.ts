@@ -1,5 +1,5 @@
 import { RingReader, readWholeLayer } from '../stream/index.js';
-import { TarReader } from '../tar/index.js';
+import { mayHaveSparseFiles, TarReader } from '../tar/index.js';
 import type { ByteSource, LayerSource, Usage } from '../types.js';
 import { applyLayer } from './applier.js';
 import { writeTreeManifest } from './manifest.js';
@@ -10,9 +10,12 @@ import { Tree } from './tree.js';
 export class LayerServer {
   readonly #trees = new Map<string, Tree>();
   readonly #warn: (warning: string) => void;
+  readonly #hasOwnThread: boolean;
 
-  constructor(warn: (warning: string) => void) {
+  /** @param hasOwnThread false: nothing else of the program goes on meanwhile, so that nothing may take long */
+  constructor(warn: (warning: string) => void, { hasOwnThread }: { hasOwnThread: boolean }) {
     this.#warn = warn;
+    this.#hasOwnThread = hasOwnThread;
   }
 
   /** @throws LayerhookError as LayerUnpacker's `apply` */
@@ -39,6 +42,8 @@ export class LayerServer {
   #applyWhole(request: LayerRequest, source: LayerSource): ApplyReply | null {
     let tar = readWholeLayer(source);
     if (tar === null) return null;
+    // their holes may take long to hash, and signals are heard by this thread alone
+    if (!this.#hasOwnThread && mayHaveSparseFiles(tar)) return null;
     const read = () => {
       const piece = tar;
       tar = null;
@@ -48,12 +53,13 @@ export class LayerServer {
   }
 
   #apply(request: LayerRequest, source: ByteSource): ApplyReply {
-    const { digest, target, options, digests } = request;
+    const { digest, target, options, digests, holes } = request;
     const entriesDone = new Int32Array(request.entries);
     return applyLayer(new TarReader(source, { digest }), target, this.#treeOf(request), {
       ...options,
       digest,
       digests,
+      holes,
       warn: this.#warn,
       onEntry: (count) => Atomics.store(entriesDone, 0, count),
     });

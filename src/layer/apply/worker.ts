@@ -5,7 +5,7 @@ import { LayerServer } from './serve.js';
 
 /** Thread of an ApplyThread. */
 const port = parentPort!;
-const server = new LayerServer((warning) => post({ warning }));
+const server = new LayerServer((warning) => post({ warning }), { hasOwnThread: true });
 
 port.on('message', (request: ApplyRequest) => {
   const { id } = request;

@@ -5,6 +5,7 @@ import { Pace, throwIfAborted } from '../../steps.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close, S } from '../../system/files.js';
 import { StatBuffer } from '../../system/stat.js';
+import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import type { TarEntry } from '../types.js';
 import { readContent } from './content.js';
 import { type EntryOptions, readEntry } from './entry.js';
@@ -16,6 +17,8 @@ import { type TarWriter, tarWriter } from './tar-writer.js';
 export interface PackOptions extends EntryOptions {
   /** called for each entry when it is in the tar, and for sockets, which are left out; not for whiteouts */
   onPacked?: ((packed: PackedFile) => void) | undefined;
+  /** how many holes may be written out as zeros; default: as many as for an operation */
+  holes?: HoleBudget | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -95,6 +98,7 @@ class Packer {
   readonly #options: PackOptions;
   readonly #nameOf: (path: ByteString) => ByteString;
   readonly #stat = new StatBuffer();
+  readonly #holes: HoleBudget;
   readonly #pace: Pace;
   readonly #firstNames = new Map<string, { path: ByteString; sha256: string | undefined }>();
 
@@ -108,6 +112,7 @@ class Packer {
     this.#writer = writer;
     this.#options = options;
     this.#nameOf = nameOf;
+    this.#holes = options.holes ?? holeBudget();
     this.#pace = new Pace(options.signal);
   }
 
@@ -145,6 +150,7 @@ class Packer {
     } else if (fd === null) {
       await this.#writer.write(entry);
     } else {
+      takeHoles(this.#holes, holesOf(fd, stat, this.#holes.limit), showBytes(path));
       const hash = onPacked ? createHash('sha256') : undefined;
       await this.#writer.write(entry, this.#hashed(readContent(fd, path, stat), hash));
       sha256 = hash?.digest('hex');

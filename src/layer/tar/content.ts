@@ -13,6 +13,9 @@ export class Content {
   #stretch = 0;
   #inStretch = 0;
 
+  /** bytes of the file that are holes: the tar has nothing of them */
+  holes = 0;
+
   /** where in the file the bytes go that read() gave last */
   offset = 0;
   #nextOffset = 0;
@@ -25,6 +28,7 @@ export class Content {
   start(stored: number, sparse: SparseFile | undefined): void {
     this.#left = stored - (sparse?.mapBytes ?? 0);
     this.#padding = padding(stored);
+    this.holes = sparse === undefined ? 0 : sparse.size - this.#left;
     this.#map = sparse?.map;
     this.#stretch = 0;
     this.#inStretch = 0;

@@ -1,1 +1,2 @@
 export { type TarLimits, TarReader, type TarReaderOptions } from './reader.js';
+export { mayHaveSparseFiles } from './sparse.js';

@@ -63,6 +63,11 @@ export class TarReader {
     return this.#content.offset;
   }
 
+  /** Bytes of the current entry's content that are holes of a sparse file. */
+  get holes(): number {
+    return this.#content.holes;
+  }
+
   /** Bytes of the tar consumed so far. */
   get position(): number {
     return this.#blocks.position;

@@ -19,6 +19,8 @@ export interface SparseFile {
 /** Stretches of data in one file: what a hostile map may cost in memory. */
 const MAX_STRETCHES = 65_536;
 
+const TYPEFLAG = 156;
+const OLD_SPARSE = 0x53;
 const OLD_MAP = 386;
 const OLD_EXTENDED = 482;
 const OLD_REAL_SIZE = 483;
@@ -106,6 +108,13 @@ function push(map: number[], offset: number, length: number): void {
   if (Number.isNaN(offset) || Number.isNaN(length)) throw new BadTar('a sparse map holds what is no number');
   if (map.length >= 2 * MAX_STRETCHES) throw new BadTar(`a sparse map has over ${MAX_STRETCHES} stretches`);
   map.push(offset, length);
+}
+
+/** Whether a whole tar may hold sparse files, in any of the formats. Finds all that do, and a few more. */
+export function mayHaveSparseFiles(tar: Buffer): boolean {
+  if (tar.includes('GNU.sparse.', 0, 'latin1')) return true;
+  for (let at = TYPEFLAG; at < tar.length; at += BLOCK) if (tar[at] === OLD_SPARSE) return true;
+  return false;
 }
 
 /** Numbers, one a line, in blocks of which at most `left` bytes belong to the file. */

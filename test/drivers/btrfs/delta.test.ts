@@ -12,10 +12,13 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { compareWithBase } from '../../../drivers/btrfs/delta.js';
@@ -265,6 +268,25 @@ test('few changes among many files are found among the inodes that btrfs names',
   t.deepEqual([...changedInodes(fd, subvolumeInfo(rootfs)!.generation)].sort(), touched.sort());
   closeSync(fd);
   await assertDelta(t, pair, ['delete d8/f8', 'modify d7/f7']);
+});
+
+test('content is compared in steps', async (t) => {
+  const pair = pairOn(t, (at) => {
+    writeFileSync(at('big'), '');
+    truncateSync(at('big'), 60 * 2 ** 30);
+    utimesSync(at('big'), 1, 1);
+  });
+  if (!pair) return;
+  // the same content, written again
+  const fd = openSync(pair.at('big'), 'r+');
+  writeSync(fd, Buffer.alloc(1), 0, 1, 0);
+  closeSync(fd);
+  utimesSync(pair.at('big'), 1, 1);
+  const stop = new AbortController();
+  const comparing = compareWithBase(pair.rootfs, baseOf(pair.rootfs, [pair.lower])!, stop.signal);
+  await setTimeout(100);
+  stop.abort();
+  await t.throwsAsync(comparing, { code: 'ABORTED' });
 });
 
 test('any tree, any edits: what is found is what differs', async (t) => {
