@@ -79,7 +79,7 @@ async function listDelta(store: SubvolumeStore, { rootfs, config, map, log }: De
     return declined;
   }
   const { compareWithBase } = await import('./delta.js');
-  return compareWithBase(rootfs, base);
+  return compareWithBase(rootfs, base, () => store.flush(rootfs));
 }
 
 /** What a rootfs is a snapshot of. How links to directories were treated a bundle does not say: its subvolume does. */

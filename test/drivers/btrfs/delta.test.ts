@@ -22,6 +22,7 @@ import { compareWithBase } from '../../../drivers/btrfs/delta.js';
 import { baseOf } from '../../../drivers/btrfs/lineage.js';
 import {
   createSubvolume,
+  flushFilesystem,
   setReadOnly,
   snapshotSubvolume,
   subvolumeInfo,
@@ -239,7 +240,8 @@ test('a rootfs is compared with a layer that was made after it on top of the sam
   keepTime(join(upper, 'c'), () => writeFileSync(join(upper, 'c'), 'y'));
   setReadOnly(upper, true);
   const base = baseOf(rootfs, [lower, upper])!;
-  t.deepEqual(lines(compareWithBase(rootfs, base)), ['modify b', 'modify c']);
+  const flush = () => flushFilesystem(mountpoint);
+  t.deepEqual(lines(compareWithBase(rootfs, base, flush)), ['modify b', 'modify c']);
   t.is(baseOf(rootfs, [upper]), undefined, 'the layer that both come from is not there');
   t.is(baseOf(mountpoint, [lower]), undefined, 'no snapshot');
 });
