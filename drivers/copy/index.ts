@@ -5,6 +5,8 @@ import {
   type DeltaContext,
   type Driver,
   declined,
+  fromText,
+  fsError,
   type ImageContext,
   type RefreshContext,
   type StatTable,
@@ -61,13 +63,14 @@ async function assemble({ rootfs, manifestDescriptor, log }: ImageContext): Prom
 }
 
 async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
-  const { rootfs, manifestDescriptor, maskPaths, log } = context;
+  const { rootfs, manifestDescriptor, maskPaths, refresh, log } = context;
   const index = indexOf(rootfs, manifestDescriptor.digest);
   const tick = clockIfWritable(rootfs);
   const now = statNow(rootfs, index);
   const exposed = new Set<ByteString>();
   if (tick) seen.set(rootfs, { index, now, tick, masked: maskPaths.length > 0, exposed });
   if (index === undefined) {
+    if (refresh) await protectMappedPages(rootfs);
     log.debug('there is no stat index of this image');
     return declined;
   }
@@ -82,6 +85,7 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
     changes: changes.length,
     suspects: suspects.length,
   });
+  if (refresh && changes.length + suspects.length > 0) await protectMappedPages(rootfs);
   for (const path of await reallyChanged(suspects, context)) {
     exposed.add(path);
     changes.push({ path, kind: 'modify' });
@@ -93,6 +97,22 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
 function statNow(rootfs: string, index: StatIndex | undefined): StatTable {
   if (index === undefined) return statTree(rootfs);
   return statTreeAgain(rootfs, index, (row) => !isRacy(index.tick, index.words, row));
+}
+
+/**
+ * Makes later writes through shared mappings visible in the stat that was taken. Linux stamps a file when one of its
+ * pages is first written to, and not again until the page is written back; a file that is the same since the last index
+ * has no such page. Of a filesystem without write-back (tmpfs) the page stays writable.
+ *
+ * @throws LayerhookError SYSTEM, NO_SPACE
+ */
+async function protectMappedPages(rootfs: string): Promise<void> {
+  const { syncFilesystem } = await import('layerhook/system');
+  try {
+    await syncFilesystem(fromText(rootfs));
+  } catch (error) {
+    throw fsError(error, `cannot flush ${rootfs}`);
+  }
 }
 
 /** Of the files that may have changed those that have, by the manifest; without one, all. */
