@@ -14,7 +14,6 @@ import {
 } from 'layerhook/system';
 import { type PathTree, pathTree } from './path-tree.js';
 import { FileStat, type Spot, sameFile } from './same-file.js';
-import { commitTransaction } from './subvolume.js';
 import { changedInodes, InodePaths, maySearch } from './tree-search.js';
 import { WalkedPaths } from './walked-paths.js';
 
@@ -42,22 +41,29 @@ interface Side {
  * what the layers below have at its path; without the right to ask btrfs, the two trees are compared by stat.
  *
  * @param rootfs path of the subvolume
+ * @param flush writes back the rootfs: its tree does not show cached data. Called only if btrfs can be asked;
+ *   stat always shows the present state.
  * @throws LayerhookError ABORTED, FILE_CHANGED, LIMIT_EXCEEDED, SYSTEM
  */
-export async function compareWithBase(rootfs: string, base: Base, signal?: AbortSignal): Promise<Change[]> {
+export async function compareWithBase(
+  rootfs: string,
+  base: Base,
+  flush: () => void,
+  signal?: AbortSignal,
+): Promise<Change[]> {
   const open: number[] = [];
-  const side = (path: string, since: bigint | null): Side => {
+  const side = (path: string, since: bigint | null, prepare?: () => void): Side => {
     const fd = openat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     open.push(fd);
     const root = new FileStat();
     statAt(fd, '.', root);
     if (!maySearch(fd)) return { fd, root, changed: null, paths: new WalkedPaths(path) };
+    prepare?.();
     const changed = since === null ? new Set<number>() : changedInodes(fd, since);
     return { fd, root, changed, paths: new InodePaths(fd) };
   };
   try {
-    commitTransaction(rootfs);
-    const upper = side(rootfs, base.generations.upper);
+    const upper = side(rootfs, base.generations.upper, flush);
     const lower = side(base.lower, base.generations.lower);
     return await inTurns(new Comparison(lower, upper, base.settled).run(), signal);
   } catch (error) {

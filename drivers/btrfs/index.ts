@@ -79,7 +79,7 @@ async function listDelta(store: SubvolumeStore, { rootfs, config, map, signal, l
     return declined;
   }
   const { compareWithBase } = await import('./delta.js');
-  return compareWithBase(rootfs, base, signal);
+  return compareWithBase(rootfs, base, () => store.flush(rootfs), signal);
 }
 
 /** What a rootfs is a snapshot of. How links to directories were treated a bundle does not say: its subvolume does. */

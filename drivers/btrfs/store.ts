@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -54,7 +55,7 @@ export class SubvolumeStore {
    * @throws the reason of the signal
    */
   async make(name: string, signal: AbortSignal): Promise<Making | null> {
-    makeDirectory(join(this.#root, 'locks'), 0o700);
+    this.#makeLocks();
     for (;;) {
       signal.throwIfAborted();
       const lock = this.#tryLock(name);
@@ -71,6 +72,34 @@ export class SubvolumeStore {
     this.#remove(making.path);
     if (below === null) createSubvolume(making.path);
     else snapshotSubvolume(this.path(below), making.path);
+  }
+
+  /**
+   * Writes all that is cached of one subvolume to disk, data included: a snapshot does that, and is deleted again.
+   * While another process had 300 MB of dirty data on the filesystem, this took 3 ms; flushing the whole filesystem,
+   * which is done only where there can be no snapshot, took 200 ms.
+   *
+   * @param subvolume path of one on the filesystem of the store
+   * @throws SystemError
+   */
+  flush(subvolume: string): void {
+    try {
+      this.#makeLocks();
+      const name = `flush-${randomUUID()}`;
+      const making = this.#making(name, this.#tryLock(name)!);
+      try {
+        snapshotSubvolume(subvolume, making.path);
+      } finally {
+        making.release();
+      }
+    } catch {
+      // the filesystem is full, over quota or read-only, or the store may not be written
+      flushFilesystem(subvolume);
+    }
+  }
+
+  #makeLocks(): void {
+    makeDirectory(join(this.#root, 'locks'), 0o700);
   }
 
   #making(name: string, unlock: () => void): Making {

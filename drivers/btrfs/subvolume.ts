@@ -36,9 +36,7 @@ const fsInfoSize = 1024;
 const request = {
   sync: ioctlNumber('none', magic, 8, 0),
   snapDestroy: ioctlNumber('write', magic, 15, volArgs),
-  waitSync: ioctlNumber('write', magic, 22, 8),
   snapCreate: ioctlNumber('write', magic, 23, volArgs),
-  startSync: ioctlNumber('read', magic, 24, 8),
   subvolCreate: ioctlNumber('write', magic, 24, volArgs),
   getFlags: ioctlNumber('read', magic, 25, 8),
   setFlags: ioctlNumber('write', magic, 26, 8),
@@ -55,7 +53,7 @@ export function createSubvolume(path: string): void {
 }
 
 /**
- * Makes a writable snapshot of a subvolume, which is on disk when this returns, data included.
+ * Makes a writable snapshot of a subvolume. When this returns, both are on disk, data included.
  *
  * @throws SystemError
  */
@@ -114,19 +112,6 @@ export function filesystemID(path: string): string | undefined {
 /** Writes all that is cached of a filesystem, data included, to its device. @throws SystemError */
 export function flushFilesystem(path: string): void {
   withDirectory(path, (fd) => ioctl(fd, request.sync, Buffer.alloc(0), fromText(path)));
-}
-
-/**
- * Ends the transaction under way, so that the trees say what the files of a filesystem are now; data may follow later.
- *
- * @throws SystemError
- */
-export function commitTransaction(path: string): void {
-  const transaction = Buffer.alloc(8);
-  withDirectory(path, (fd) => {
-    ioctl(fd, request.startSync, transaction, fromText(path));
-    ioctl(fd, request.waitSync, transaction, fromText(path));
-  });
 }
 
 /** An argument with a name at `offset`; the rest of it is zeros. */

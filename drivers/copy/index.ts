@@ -5,6 +5,8 @@ import {
   type DeltaContext,
   type Driver,
   declined,
+  fromText,
+  fsError,
   type ImageContext,
   inTurns,
   type RefreshContext,
@@ -63,13 +65,14 @@ async function assemble({ rootfs, manifestDescriptor, signal, log }: ImageContex
 }
 
 async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
-  const { rootfs, manifestDescriptor, maskPaths, signal, log } = context;
+  const { rootfs, manifestDescriptor, maskPaths, refresh, signal, log } = context;
   const index = indexOf(rootfs, manifestDescriptor.digest);
   const tick = clockIfWritable(rootfs);
   const now = await inTurns(statNow(rootfs, index), signal);
   const exposed = new Set<ByteString>();
   if (tick) seen.set(rootfs, { index, now, tick, masked: maskPaths.length > 0, exposed });
   if (index === undefined) {
+    if (refresh) await protectMappedPages(rootfs);
     log.debug('there is no stat index of this image');
     return declined;
   }
@@ -84,6 +87,7 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
     changes: changes.length,
     suspects: suspects.length,
   });
+  if (refresh && changes.length + suspects.length > 0) await protectMappedPages(rootfs);
   for (const path of await reallyChanged(suspects, context)) {
     exposed.add(path);
     changes.push({ path, kind: 'modify' });
@@ -95,6 +99,22 @@ async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
 function statNow(rootfs: string, index: StatIndex | undefined): Steps<StatTable> {
   if (index === undefined) return statTreeSteps(rootfs);
   return statTreeAgainSteps(rootfs, index, (row) => !isRacy(index.tick, index.words, row));
+}
+
+/**
+ * Makes later writes through shared mappings visible in the stat that was taken. Linux stamps a file when one of its
+ * pages is first written to, and not again until the page is written back; a file that is the same since the last index
+ * has no such page. Of a filesystem without write-back (tmpfs) the page stays writable.
+ *
+ * @throws LayerhookError SYSTEM, NO_SPACE
+ */
+async function protectMappedPages(rootfs: string): Promise<void> {
+  const { syncFilesystem } = await import('layerhook/system');
+  try {
+    await syncFilesystem(fromText(rootfs));
+  } catch (error) {
+    throw fsError(error, `cannot flush ${rootfs}`);
+  }
 }
 
 /** Of the files that may have changed those that have, by the manifest; without one, all. */

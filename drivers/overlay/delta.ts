@@ -1,4 +1,5 @@
-import { type Change, type Declined, type DeltaContext, declined } from 'layerhook/driver';
+import { type Change, type Declined, type DeltaContext, declined, fromText, fsError } from 'layerhook/driver';
+import { findMount, syncFilesystem } from 'layerhook/system';
 import { readBundle } from './bundle.js';
 import type { OverlayFormat } from './marks.js';
 import { requireOwner } from './owner.js';
@@ -22,9 +23,26 @@ export async function listDelta(store: DriverStore, context: DeltaContext): Prom
   await requireOwner(await store.open(), context, bundle.key);
   if (refresh) requireUnused(rootfs);
   const directories = await directoriesOf(store, bundle.key);
+  if (directories.format === 'fuse') await flushFuse(rootfs);
   const { changes } = await upperdirChanges({ ...directories, maskPaths, signal });
   log.debug('compared the upperdir with the layers below', { changes: changes.length });
   return changes;
+}
+
+/**
+ * Hands what is cached of a FUSE mount to fuse-overlayfs: until then the upperdir lacks what was written through
+ * descriptors and mappings that are still open. The kernel's overlayfs shares its cache with the upperdir.
+ *
+ * @throws LayerhookError SYSTEM, NO_SPACE
+ */
+async function flushFuse(rootfs: string): Promise<void> {
+  const path = fromText(rootfs);
+  if (!findMount(path)?.type.startsWith('fuse.')) return;
+  try {
+    await syncFilesystem(path);
+  } catch (error) {
+    throw fsError(error, `cannot flush ${rootfs}`);
+  }
 }
 
 export async function directoriesOf(driverStore: DriverStore, key: string): Promise<BundleDirectories> {

@@ -24,10 +24,10 @@ export interface FileAt {
 const hostXattrs: ReadonlySet<ByteString> = new Set(['security.selinux', 'system.nfs4_acl']);
 
 /**
- * Whether a file is to a layer what it was before but for its content: type, mode, owner, mtime, size, device, link,
- * attributes.
+ * Returns true if a layer holds the same of two files, their content aside: type, mode, owner, mtime in seconds, size,
+ * device, link, attributes. Layers that repack writes have times in seconds, and umoci compares no more (tar_time).
  *
- * @param packed whether it was before as a layer that was made of it says: such has times cut to seconds or to an epoch
+ * @param packed true if `b` is in a layer that was made of `a`: a repack may have cut its time to an epoch
  */
 export function hasSameMetadata(
   a: FileAt,
@@ -36,7 +36,7 @@ export function hasSameMetadata(
 ): boolean {
   const [x, y] = [a.stat, b.stat];
   if (x.type !== y.type || x.mode !== y.mode || x.uid !== y.uid || x.gid !== y.gid) return false;
-  if (!hasSameTime(x, y) && !(packed && y.mtimeNsec === 0 && y.mtimeSec <= x.mtimeSec)) return false;
+  if (x.mtimeSec !== y.mtimeSec && !(packed && y.mtimeNsec === 0 && y.mtimeSec < x.mtimeSec)) return false;
   if ((x.isFile || x.isSymlink) && x.size !== y.size) return false;
   if (x.rdevMajor !== y.rdevMajor || x.rdevMinor !== y.rdevMinor) return false;
   if (x.isSymlink && readlinkat(a.dirfd, a.name) !== readlinkat(b.dirfd, b.name)) return false;
@@ -67,10 +67,6 @@ export function* hasSameContent(
 /** What the calls on attributes take. */
 export function pathOf({ dirfd, name }: Pick<FileAt, 'dirfd' | 'name'>): ByteString {
   return dirfd === AT_FDCWD ? name : pathIn(dirfd, name);
-}
-
-function hasSameTime(a: StatBuffer, b: StatBuffer): boolean {
-  return a.mtimeNsec === b.mtimeNsec && a.mtimeSec === b.mtimeSec;
 }
 
 function haveSameXattrs(a: ByteString, b: ByteString, format: OverlayFormat): boolean {

@@ -39,7 +39,7 @@ export interface UpperdirOptions {
   format?: OverlayFormat | undefined;
   /** paths in the tree that are not looked at, with all below them; with or without a leading slash */
   maskPaths?: readonly string[] | undefined;
-  /** paths of which the highest layer was made: they are as in it if only their times are later and it has whole seconds */
+  /** paths that the highest layer was made of: a later time than there is no change, since repack cuts times to an epoch */
   packed?: ReadonlySet<ByteString> | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -283,6 +283,6 @@ class Walk {
 }
 
 /** Whether the root directory of no layers is as unpack makes it. */
-function isUnwritten({ mode, mtimeSec, mtimeNsec }: StatBuffer): boolean {
-  return mode === 0o755 && mtimeSec === 0 && mtimeNsec === 0;
+function isUnwritten({ mode, mtimeSec }: StatBuffer): boolean {
+  return mode === 0o755 && mtimeSec === 0;
 }

@@ -27,7 +27,11 @@ export async function archiveUpperdir(
   const operation = await openOperation({ ...options, driver: 'overlay', store: tmpdir() });
   try {
     const point = 'runtime.ociv1.container.poststop-archive';
-    const outcome = await operation.dispatcher.first(point, { containerPaths: ['/'], identity: '', ...request });
+    const outcome = await operation.dispatcher.first(point, {
+      containerPaths: ['/'],
+      identity: '',
+      ...request,
+    });
     if (outcome.handled) return outcome.result;
     const { destination: path, method } = request;
     const expected = 'use one of copy, tar, tar.gz, tar.zst, oci';

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   closeSync,
   lchownSync,
@@ -9,7 +10,9 @@ import {
   openSync,
   renameSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { utimensat } from '../system/attributes.js';
 import { type ByteString, fromText, toBuffer } from '../system/bytes.js';
@@ -28,6 +31,19 @@ export class Edits {
 
   write(name: ByteString, content: string): void {
     writeFileSync(this.#at(name), content);
+  }
+  append(name: ByteString, content: string): void {
+    appendFileSync(this.#at(name), content);
+  }
+  /** Writes over a part of a file, as databases do. @param offset bytes */
+  writeInPlace(name: ByteString, offset: number, content: string): void {
+    const fd = openSync(this.#at(name), 'r+');
+    writeSync(fd, content, offset);
+    closeSync(fd);
+  }
+  /** @param size bytes */
+  truncate(name: ByteString, size: number): void {
+    truncateSync(this.#at(name), size);
   }
   /** Writes other content of the same size, and puts the file's time back. */
   rewriteQuietly(name: ByteString, content: string): void {
@@ -72,6 +88,11 @@ export class Edits {
   /** @param sec seconds since the epoch */
   mtime(name: ByteString, sec: number): void {
     this.#times(name, 0n, BigInt(sec) * 1_000_000_000n);
+  }
+  /** Keeps the second. @param nsec nanoseconds of it */
+  mtimeFraction(name: ByteString, nsec: number): void {
+    const { mtimeMs } = lstatSync(this.#at(name));
+    this.#times(name, 0n, BigInt(Math.floor(mtimeMs / 1000)) * 1_000_000_000n + BigInt(nsec));
   }
   setXattr(name: ByteString, xattr: string, value: string | Buffer): void {
     setXattr(`${this.#root}/${name}`, xattr, Buffer.from(value));

@@ -80,6 +80,34 @@ const cases: RepackCase[] = [
     entries: ['f', 'd/a'],
   },
   {
+    name: 'files that were written in place, appended to and cut, with nothing flushed',
+    rule: 'what is only cached is there',
+    source: 'kaniko#289; page cache, Linux vm.dirty_expire_centisecs',
+    layers: [...layers, [file('db', 'z'.repeat(300_000)), file('log', 'l'.repeat(5000))]],
+    edit: (e) => {
+      e.append('d/a', 'more');
+      e.writeInPlace('d/b', 1, 'B');
+      e.writeInPlace('db', 70_000, 'row');
+      e.append('d/c', 'c'.repeat(100_000));
+      e.truncate('log', 4999);
+    },
+    mtree: 'never',
+    entries: ['d/a', 'd/b', 'db', 'd/c', 'log'],
+  },
+  {
+    name: 'times in another fraction of the same second',
+    rule: 'a layer has whole seconds, so a fraction is no change, and content counts',
+    source: 'buildkit#2480; umoci, mtree keyword tar_time',
+    layers,
+    edit: (e) => {
+      for (const name of ['d/a', 'd', 'f', 'd/b']) e.mtimeFraction(name, 123_456_789);
+      e.writeInPlace('f', 0, 'C');
+      e.mtime('f', 1_000_000_000);
+      e.mtimeFraction('f', 500_000_000);
+    },
+    entries: ['f'],
+  },
+  {
     name: 'deleted files and directories',
     rule: 'each is one whiteout; a deleted directory has none below it',
     source: whiteouts,

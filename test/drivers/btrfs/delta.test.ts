@@ -25,6 +25,7 @@ import { compareWithBase } from '../../../drivers/btrfs/delta.js';
 import { baseOf } from '../../../drivers/btrfs/lineage.js';
 import {
   createSubvolume,
+  flushFilesystem,
   setReadOnly,
   snapshotSubvolume,
   subvolumeInfo,
@@ -245,7 +246,8 @@ test('a rootfs is compared with a layer that was made after it on top of the sam
   keepTime(join(upper, 'c'), () => writeFileSync(join(upper, 'c'), 'y'));
   setReadOnly(upper, true);
   const base = baseOf(rootfs, [lower, upper])!;
-  t.deepEqual(lines(await compareWithBase(rootfs, base)), ['modify b', 'modify c']);
+  const flush = () => flushFilesystem(mountpoint);
+  t.deepEqual(lines(await compareWithBase(rootfs, base, flush)), ['modify b', 'modify c']);
   t.is(baseOf(rootfs, [upper]), undefined, 'the layer that both come from is not there');
   t.is(baseOf(mountpoint, [lower]), undefined, 'no snapshot');
 });
@@ -283,7 +285,7 @@ test('content is compared in steps', async (t) => {
   closeSync(fd);
   utimesSync(pair.at('big'), 1, 1);
   const stop = new AbortController();
-  const comparing = compareWithBase(pair.rootfs, baseOf(pair.rootfs, [pair.lower])!, stop.signal);
+  const comparing = compareWithBase(pair.rootfs, baseOf(pair.rootfs, [pair.lower])!, () => {}, stop.signal);
   await setTimeout(100);
   stop.abort();
   await t.throwsAsync(comparing, { code: 'ABORTED' });

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { deleteSubvolume } from '../../../drivers/btrfs/remove.js';
@@ -68,6 +78,35 @@ test('what is masked is not in the new layer, and still a change of the bundle a
   t.deepEqual(readdirSync(bundles.at('again', 'a')), ['also', 'b', 'kept']);
   const second = await bundles.repack(`${layout}:second`, 'bundle');
   t.is(second.changes, 1);
+});
+
+test('what is only cached is flushed by a snapshot that is gone then, or without one', async (t) => {
+  const mountpoint = btrfs(t);
+  if (!mountpoint) return;
+  const bundles = onBtrfs(mountpoint);
+  const { layout } = buildImage(t, layers);
+  await bundles.unpack(`${layout}:latest`, 'bundle');
+  appendFileSync(bundles.at('bundle', 'a/b'), 'more');
+  t.like(await bundles.repack(`${layout}:one`, 'bundle'), { changes: 1 });
+  const before = kept(bundles.store);
+  t.deepEqual(
+    before.filter((name) => !name.startsWith('sha256-')),
+    [],
+  );
+  // a store that is not there to be written to
+  const store = join(bundles.store, 'btrfs');
+  execFileSync('mount', ['--bind', store, store]);
+  execFileSync('mount', ['-o', 'remount,bind,ro', store]);
+  try {
+    appendFileSync(bundles.at('bundle', 'new'), 'more');
+    t.like(await bundles.repack(`${layout}:two`, 'bundle'), { changes: 2 });
+  } finally {
+    execFileSync('umount', [store]);
+  }
+  execFileSync('mount', ['-o', 'remount,ro', mountpoint]);
+  t.like(await bundles.repack(`${layout}:three`, 'bundle'), { changes: 2 });
+  execFileSync('mount', ['-o', 'remount,rw', mountpoint]);
+  t.deepEqual(kept(bundles.store), before);
 });
 
 test('without the layer in the store the manifest tells what changed, and without that nobody', async (t) => {

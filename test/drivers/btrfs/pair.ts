@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareWithBase } from '../../../drivers/btrfs/delta.js';
 import { baseOf } from '../../../drivers/btrfs/lineage.js';
+import { SubvolumeStore } from '../../../drivers/btrfs/store.js';
 import { createSubvolume, setReadOnly, snapshotSubvolume } from '../../../drivers/btrfs/subvolume.js';
 import type { Change } from '../../../src/layer/types.js';
 import type { Tree } from '../../helpers/tree.js';
@@ -26,11 +27,12 @@ export function makePair(mountpoint: string, fill: (root: string) => void): Pair
   fill(lower);
   setReadOnly(lower, true);
   snapshotSubvolume(lower, rootfs);
+  const store = new SubvolumeStore(join(dir, 'store'), 'none');
   return {
     lower,
     rootfs,
     at: (name) => join(rootfs, name),
-    delta: () => compareWithBase(rootfs, baseOf(rootfs, [lower])!),
+    delta: () => compareWithBase(rootfs, baseOf(rootfs, [lower])!, () => store.flush(rootfs)),
     deltaByStat: () => withoutAdmin(rootfs, lower),
   };
 }
@@ -62,7 +64,8 @@ const script = `
 const { compareWithBase } = await import(process.argv[1]);
 const { baseOf } = await import(process.argv[2]);
 const [rootfs, lower] = process.argv.slice(3);
-console.log(JSON.stringify(await compareWithBase(rootfs, baseOf(rootfs, [lower]))));
+const flush = () => { throw new Error('stat needs no flush'); };
+console.log(JSON.stringify(await compareWithBase(rootfs, baseOf(rootfs, [lower]), flush)));
 `;
 
 function withoutAdmin(rootfs: string, lower: string): Change[] {

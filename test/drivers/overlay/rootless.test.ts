@@ -75,6 +75,23 @@ test('without root a bundle is mounted by fuse-overlayfs, repacked and removed',
   t.deepEqual(run(t, unpack + mountType + life), ['fuse.fuse-overlayfs', ...seen]);
 });
 
+/** Writes through a descriptor and a mapping, says so, and keeps both open. No child closes them: that would flush. */
+const writer = `import mmap, os, signal
+held = os.open('bundle/rootfs/etc/motd', os.O_RDWR)
+os.pwrite(held, b'HELD', 0)
+mapped = mmap.mmap(os.open('bundle/rootfs/hidden/high', os.O_RDWR), 0)
+mapped[0:4] = b'MAPS'
+open('ready', 'w').close()
+signal.pause()`;
+
+test('what fuse-overlayfs has not been handed yet is in the layer: files that are open, and mapped', (t) => {
+  if (!requires(t, 'root', 'fuse-overlayfs', 'fusermount3', 'setpriv', 'python3')) return;
+  const repack = `mkfifo ready; python3 -c "${writer}" & cat ready; lh repack --image image:v2 bundle; kill $!; wait || true\n`;
+  const unpackAgain = 'lh unpack --rootless --image image:v2 again\n';
+  const show = 'cat again/rootfs/etc/motd again/rootfs/hidden/high; lh bundle rm bundle';
+  t.deepEqual(run(t, unpack + mountType + repack + unpackAgain + show), ['fuse.fuse-overlayfs', 'HELDMAPS']);
+});
+
 test('in a user namespace a bundle is mounted by the kernel, repacked and removed', (t) => {
   if (!requires(t, 'root', 'setpriv', 'jq')) return;
   const wrapper = ['unshare', '--user', '--map-root-user', '--mount'];

@@ -55,7 +55,6 @@ const metadata: [what: string, edit: string][] = [
   ['mode', 'chmod 600 f'],
   ['owner', 'chown 7 f'],
   ['group', 'chgrp 7 f'],
-  ['nanoseconds', "touch -d '2001-09-09 01:46:40.5 UTC' f"],
   ['a second', "touch -d '2001-09-09 01:46:41 UTC' f"],
   ['an attribute', 'setfattr -n trusted.x -v y f'],
   ['an attribute less', 'setfattr -x user.x f'],
@@ -67,6 +66,21 @@ for (const [what, edit] of metadata) {
     const { merged, changes } = mounted(t, [lower]);
     sh(merged, `${edit}; ${edit.replace(/f$/, 'd')}`);
     t.deepEqual(await changes(), ['modify d', 'modify f']);
+  });
+}
+
+const within: [what: string, edit: string, expected: string[]][] = [
+  ['the time alone', '', []],
+  ['the content too, of the same size', 'echo 2 > f;', ['modify f']],
+  ['the mode too', 'chmod 600 f;', ['modify f']],
+  ['the link too', 'ln -sf bb l;', ['modify l']],
+  ['an attribute too', 'setfattr -n user.x -v y d;', ['modify d']],
+];
+for (const [what, edit, expected] of within) {
+  test(`a time in another fraction of the same second: ${what}`, async (t) => {
+    const { merged, changes } = mounted(t, [layer('echo 1 > f; mkdir d; ln -s aa l; mkfifo p')]);
+    sh(merged, `${edit} touch -h -d '2001-09-09 01:46:40.5 UTC' f d l p .`);
+    t.deepEqual(await changes(), expected);
   });
 }
 

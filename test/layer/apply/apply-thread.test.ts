@@ -1,6 +1,7 @@
 import test from 'ava';
 import { ApplyThread } from '../../../src/layer/apply/apply-thread.js';
 import type { ApplyRequest, Requested } from '../../../src/layer/apply/messages.js';
+import { holeBudget } from '../../../src/layer/holes.js';
 import { createRing } from '../../../src/layer/stream/index.js';
 import { SourceThread } from '../../../src/layer/stream/source-thread.js';
 import { tmpdir } from '../../helpers/tmp.js';
@@ -24,6 +25,7 @@ test('a thread that has ended fails what it is asked', async (t) => {
     track: null,
     digests: false,
     entries: new SharedArrayBuffer(4),
+    holes: holeBudget(),
   };
   await t.throwsAsync(thread.request(request), { message: 'applying layers was interrupted' });
   t.is(thread.load, 0);
