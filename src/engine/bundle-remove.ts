@@ -7,13 +7,21 @@ import { type ByteString, showBytes } from '../system/bytes.js';
 import { E, isErrno } from '../system/errno.js';
 import { AT_REMOVEDIR, RENAME_NOREPLACE, renameat2, tryUnlinkat, unlinkat } from '../system/files.js';
 import { type NamedDirectory, namesIn, removeEntries } from '../system/named-directory.js';
-import { type BundleMeta, copyDriver, readBundleMeta, readRemains } from './bundle.js';
+import { type BundleMeta, copyDriver, hasBundle, readBundleMeta, readRemains } from './bundle.js';
 import { type BundleOptions, withBundle } from './bundle-mount.js';
 import { isBundleName, removalOrder } from './bundle-names.js';
 import { refuseMounts, refuseUse } from './bundle-use.js';
 import { unmapped } from './operation.js';
 import type { Driver } from './points.js';
-import { closePlace, insidePrefix, lockBundle, makePrivate, privatePrefix, sweep } from './private-place.js';
+import {
+  closePlace,
+  insidePrefix,
+  listNames,
+  lockBundle,
+  makePrivate,
+  privatePrefix,
+  sweep,
+} from './private-place.js';
 
 export interface RemoveBundleOptions extends BundleOptions {
   /**
@@ -45,17 +53,20 @@ type Known = Omit<BundleMeta, 'from'>;
 export async function removeBundle(options: RemoveBundleOptions): Promise<RemoveBundleResult> {
   const bundle = resolve(options.bundle);
   const { force = false, log = silentLogger } = options;
+  const stat = lstatSync(bundle, { throwIfNoEntry: false });
+  if (stat?.isSymbolicLink())
+    throw new LayerhookError('DIRECTORY_INVALID', { path: bundle, reason: 'it is a symlink' });
   const swept = await sweepAround(bundle);
-  const isThere = lstatSync(bundle, { throwIfNoEntry: false }) !== undefined;
-  if (force && !isThere) {
+  if (force && stat === undefined) {
     const forgotten = await forgetMissing(bundle, options);
     return { bundle, removed: swept || forgotten, left: [] };
   }
-  if (swept && !isThere) return { bundle, removed: true, left: [] };
-  const known = readKnown(bundle, force, log, swept);
+  // a killed command left nothing else
+  if (swept && !hasBundle(bundle)) return { bundle, removed: true, left: listNames(bundle).sort() };
+  const known = readKnown(bundle, force, log);
   const place = lockForRemoval(bundle);
   try {
-    if (known !== 'swept') await takeDown({ ...options, log }, bundle, known);
+    await takeDown({ ...options, log }, bundle, known);
     return { bundle, removed: true, left: removeDirectory(place, bundle) };
   } finally {
     closePlace(place);
@@ -81,9 +92,7 @@ function lockForRemoval(bundle: string): NamedDirectory {
         { path: bundle, reason: 'it was removed meanwhile' },
         error,
       );
-    if (!isErrno(error, 'ENOTDIR', 'ELOOP')) throw fsError(error, `removing bundle ${bundle}`);
-    const reason = 'it is a symlink';
-    throw new LayerhookError('DIRECTORY_INVALID', { path: bundle, reason }, error);
+    throw fsError(error, `removing bundle ${bundle}`);
   }
   if (place !== null) return place;
   const [reason, expected] = ['another command works on it', 'wait until it is done'];
@@ -112,14 +121,13 @@ const unknown = { map: unmapped, driver: copyDriver, distrust: null };
 /**
  * What a bundle's files tell of it.
  *
- * @returns with `force`, null for a bundle that cannot be understood; `swept` if all there was has been removed already. A
- *   directory without a bundle is never removed.
+ * @returns with `force`, null for a bundle that cannot be understood
+ * @throws LayerhookError BUNDLE_NOT_FOUND, also with `force`: a directory without a bundle is never removed; BUNDLE_INVALID
  */
-function readKnown(bundle: string, force: boolean, log: Logger, swept: boolean): Known | 'swept' | null {
+function readKnown(bundle: string, force: boolean, log: Logger): Known | null {
   try {
     return readRemains(bundle) ?? readBundleMeta(bundle);
   } catch (error) {
-    if (swept && isLayerhookError(error, 'BUNDLE_NOT_FOUND')) return 'swept';
     if (!force || !isLayerhookError(error, 'BUNDLE_INVALID')) throw error;
     log.warn(`${error.message}; going on`);
     return null;

@@ -86,17 +86,28 @@ export function refuseLinkedRootfs(bundle: string, distrust: Distrust | null): v
   if (found) throw invalid(bundle, `rootfs is a symlink that others may have made: ${found.reason}`);
 }
 
+/** True if a directory has a bundle, or what a killed command made or removed in part. */
+export function hasBundle(bundle: string): boolean {
+  return isThere(bundle, 'umoci.json') || readRemains(bundle) !== null;
+}
+
 /**
  * What layerhook.json tells of a bundle that a killed command made or removed in part: a directory without umoci.json.
  *
- * @returns null if umoci.json is there, or layerhook.json is missing too
- * @throws LayerhookError BUNDLE_INVALID (not understood)
+ * @returns null if umoci.json is there, or layerhook.json is not layerhook's
  */
 export function readRemains(bundle: string): Omit<BundleMeta, 'from'> | null {
   const path = resolve(bundle);
-  const isThere = (name: string) => lstatSync(join(path, name), { throwIfNoEntry: false }) !== undefined;
-  if (isThere('umoci.json') || !isThere('layerhook.json')) return null;
-  return { ...readDriver(path), map: { uidMappings: [], gidMappings: [], rootless: false } };
+  if (isThere(path, 'umoci.json') || !isThere(path, 'layerhook.json')) return null;
+  try {
+    return { ...readDriver(path), map: { uidMappings: [], gidMappings: [], rootless: false } };
+  } catch {
+    return null;
+  }
+}
+
+function isThere(bundle: string, name: string): boolean {
+  return lstatSync(join(bundle, name), { throwIfNoEntry: false }) !== undefined;
 }
 
 function requireDescriptor(path: string, value: unknown): void {

@@ -234,7 +234,7 @@ export const points = {
   'bundle.ociv1.remove': {
     kind: 'every',
     called: 'a bundle is being taken down: by `bundle rm`, or because unpack failed',
-    says: 'Undo what assemble did: unmount, release.',
+    says: 'Undo what assemble did: unmount, release. layerhook removes what is named `layerhook.*` beside the rootfs; a hook removes other files that it made there.',
     context: { ...base, ...bundle },
     result: { form: 'none' },
     onFailure: ['abort', 'continue'],

@@ -1,7 +1,6 @@
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, fsError } from '../errors/fs-error.js';
-import { unmountBelow } from '../snapshot/mount.js';
 import { fromText } from '../system/bytes.js';
 import { E, SystemError } from '../system/errno.js';
 import { AT_REMOVEDIR, close, unlinkat } from '../system/files.js';
@@ -123,6 +122,7 @@ export async function removePrivate(place: NamedDirectory): Promise<void> {
     removeWhole(place);
   } catch (error) {
     if (errorCode(error) !== 'EBUSY') throw error;
+    const { unmountBelow } = await import('../snapshot/mount.js');
     await unmountBelow(place.fd);
     removeWhole(place);
   }
@@ -142,7 +142,8 @@ function lock(parent: number, name: string, fd: number): NamedDirectory | null {
   return null;
 }
 
-function listNames(directory: string): string[] {
+/** Names in a directory; none if it cannot be read. */
+export function listNames(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch {

@@ -26,7 +26,7 @@ const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.NONBLOCK;
  * @throws SystemError
  */
 export function openParent(path: ByteString): number {
-  return openat(AT_FDCWD, path, O.RDONLY | O.DIRECTORY | O.NONBLOCK);
+  return openat(AT_FDCWD, path, O.PATH | O.DIRECTORY);
 }
 
 /** Opens the directory `name`, or what is mounted there, in an open one: its descriptor, or a negative errno. */

@@ -223,6 +223,20 @@ test('bundle rm of the working directory, and of a mount point', async (t) => {
   t.deepEqual(readdirSync(disk), ['notes']);
 });
 
+test('bundle rm removes nothing from a directory that has only names like those of a bundle', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { bundle } = place(t);
+  for (const name of ['rootfs', '.layerhook-abc123']) mkdirSync(join(bundle, name));
+  for (const name of ['config.json', 'layerhook.json']) writeFileSync(join(bundle, name), '{}');
+  const left = ['config.json', 'layerhook.json', 'rootfs'];
+  t.deepEqual(await removeBundle({ bundle, force: true, hooksFile: null }), { bundle, removed: true, left });
+  t.deepEqual(readdirSync(bundle).sort(), left, 'only what a killed command had left is gone');
+  for (const force of [false, true]) {
+    await t.throwsAsync(removeBundle({ bundle, force, hooksFile: null }), { code: 'BUNDLE_NOT_FOUND' });
+    t.deepEqual(readdirSync(bundle).sort(), left);
+  }
+});
+
 test('a symlink to a bundle is refused before a hook is called', async (t) => {
   if (!requires(t, 'root')) return;
   const { dir, bundle, image } = place(t);
