@@ -63,11 +63,7 @@ function configured(recorded: RecordedDriver, config: LoadedConfig | null): Driv
   }
   if (distrust)
     throw refusal(recorded, distrust.reason, `${distrust.expected}, or name the driver with --driver`);
-  const { store: _, ...options } = config.driver.options;
-  return {
-    name: driver.name,
-    options: recorded.driver.options.store === undefined ? config.driver.options : options,
-  };
+  return config.driver;
 }
 
 /** The store of a bundle, unless the operator names one. */

@@ -98,6 +98,12 @@ test('no URL and no module of node is a driver, even if the operator names it', 
     const unpacking = unpack({ image, bundle: join(dir, 'bundle'), driver, hooksFile: null });
     await t.throwsAsync(unpacking, { code: 'DRIVER_NOT_FOUND', message: /the name is malformed/ }, driver);
   }
+  const hooksFile = join(dir, 'hooks.toml');
+  for (const name of names) {
+    writeFileSync(hooksFile, `driver = ${JSON.stringify(name)}`);
+    const unpacking = unpack({ image, bundle: join(dir, 'bundle'), hooksFile });
+    await t.throwsAsync(unpacking, { code: 'DRIVER_NOT_FOUND', message: /the name is malformed/ }, name);
+  }
   t.is(ran.ranCode, undefined);
 });
 
