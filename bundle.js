@@ -96,6 +96,7 @@ const heavy = [
   'stream/promises',
   'timers/promises',
   'util',
+  'worker_threads',
 ];
 const requireHeavy = new RegExp(`(?<==\\s*)require\\("node:(${heavy.join('|')})"\\)`, 'g');
 

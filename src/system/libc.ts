@@ -16,8 +16,7 @@ const OWN_PROCESS = Symbol.for('layerhook.own-process');
 /** `dirfd` of the *at functions: the working directory. */
 export const AT_FDCWD = -100;
 
-// koffi's exit handlers run when the process ends, not when a thread does
-if (isMainThread) process.on('exit', exitBeforeKoffi);
+process.on('exit', exitBeforeKoffi);
 
 /** A libc function as koffi gives it: numbers in, a number out; buffers are passed by address. */
 export type NativeFunction<Args extends unknown[]> = (...args: Args) => number;
@@ -62,7 +61,8 @@ export function libcAsyncFunction<Args extends unknown[]>(
  */
 function exitBeforeKoffi(status: number): void {
   const isOurs = OWN_PROCESS in process;
-  if (!isOurs && !cannotFlush(1) && !cannotFlush(2)) return;
+  // koffi's exit handlers run when the process ends, not when a thread does
+  if (!isOurs && (!isMainThread || (!cannotFlush(1) && !cannotFlush(2)))) return;
   const atExit = libcFunction<[handler: unknown, argument: number, library: null]>('__cxa_atexit', 'int', [
     'void*',
     'intptr_t',
