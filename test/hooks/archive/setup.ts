@@ -30,7 +30,7 @@ export function runHook(args: string[], input: string, tracer: string[] = []): H
   const [program, ...rest] = [...tracer, process.execPath, script, ...args] as [string, ...string[]];
   try {
     // the limit ends a hook that waits for a FIFO
-    const options = { input, encoding: 'utf8', timeout: 60_000 } as const;
+    const options = { input, encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' } as const;
     const log = execFileSync('sh', ['-c', shell, program, ...rest], options);
     return { status: 0, log };
   } catch (error) {
