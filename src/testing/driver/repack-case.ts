@@ -17,8 +17,8 @@ export interface RepackCase extends CaseWords {
   edit(edits: Edits): void;
   /** names of the layer's entries; directories that these are in may be there too. None: there is no layer. */
   entries: ByteString[];
-  /** default `always`: the manifest says what was only touched; writing it reads, and so stamps, all files */
-  mtree?: 'always' | 'never';
+  /** true: no manifest unless the driver wants one, since writing it reads, and so stamps, all files */
+  unread?: boolean;
   /** names that may be there too: what they say is no more than what is so anyway */
   mayHave?: RegExp;
 }
@@ -28,12 +28,12 @@ export function repackCase({
   layers,
   edit,
   entries,
-  mtree = 'always',
+  unread = false,
   mayHave,
   ...words
 }: RepackCase): DriverCase {
   return driverCase({ ...words, name: `repack: ${words.name}` }, async (workshop) => {
-    const bundle = await workshop.unpack(workshop.image(layers), { mtree });
+    const bundle = await workshop.unpack(workshop.image(layers), { mtree: unread ? undefined : 'always' });
     edit(new Edits(bundle.rootfs));
     // before anything reads the files: reading stamps inodes, and so betrays changes that are only cached
     const layer = layerOf(bundle.image, await workshop.repack(bundle));

@@ -91,7 +91,7 @@ const cases: RepackCase[] = [
       e.append('d/c', 'c'.repeat(100_000));
       e.truncate('log', 4999);
     },
-    mtree: 'never',
+    unread: true,
     entries: ['d/a', 'd/b', 'db', 'd/c', 'log'],
   },
   {
