@@ -78,6 +78,7 @@ const roots = {
   repack: [
     'src/cli/commands/repack.ts',
     'src/engine/repack.ts',
+    'src/image/session.ts',
     'src/layer/compression/index.ts',
     'src/layer/generate/index.ts',
     'src/layer/generate/write-layer.ts',

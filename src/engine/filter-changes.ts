@@ -12,15 +12,22 @@ import { type ByteString, fromText } from '../system/bytes.js';
 export function filterChanges(changes: readonly Change[], maskPaths: readonly string[]): Change[] {
   const masked = new Set(maskPaths.map((path) => insideRoot(fromText(path))));
   masked.delete('.');
-  const counting = changes.filter(({ path }) => !masked.has(path) && !isBelow(path, masked));
-  const deleted = new Set(counting.filter(({ kind }) => kind === 'delete').map(({ path }) => path));
-  return counting.filter(({ path }) => !isBelow(path, deleted));
+  const isMasked = belowOneOf(masked);
+  const counting = changes.filter(({ path }) => !masked.has(path) && !isMasked(path));
+  const isDeleted = belowOneOf(
+    new Set(counting.filter(({ kind }) => kind === 'delete').map(({ path }) => path)),
+  );
+  return counting.filter(({ path }) => !isDeleted(path));
 }
 
-/** Whether one of the directories above `path` is among `paths`. */
-export function isBelow(path: ByteString, paths: ReadonlySet<ByteString>): boolean {
-  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-    if (paths.has(path.slice(0, end))) return true;
-  }
-  return false;
+/**
+ * Gives a function that tells whether one of the directories above a path is among `paths`. It looks up only as many of
+ * them as there are lengths of `paths`: a path may have 2048 directories above it, and a tree thousands of such paths.
+ */
+export function belowOneOf(paths: ReadonlySet<ByteString>): (path: ByteString) => boolean {
+  const lengths = [...new Set([...paths].map(({ length }) => length))];
+  return (path) =>
+    lengths.some((length) => path.charCodeAt(length) === slash && paths.has(path.slice(0, length)));
 }
+
+const slash = '/'.charCodeAt(0);

@@ -3,7 +3,7 @@ import type { PackedFile } from '../layer/generate/index.js';
 import { manifestValues } from '../layer/manifest-values.js';
 import type { Change } from '../layer/types.js';
 import type { ByteString } from '../system/bytes.js';
-import { isBelow } from './filter-changes.js';
+import { belowOneOf } from './filter-changes.js';
 
 /** Remembers what was put into a layer, for the manifest. */
 export class PackedEntries {
@@ -27,7 +27,8 @@ export function refreshManifest(old: Manifest, changes: readonly Change[], packe
   for (const { path, kind } of changes) if (kind === 'delete') gone.add(path);
   // what was below it went with the directory that was there
   for (const { path, type } of packed.entries.values()) if (type !== 'dir') gone.add(path);
-  const kept = old.entries.filter(({ path }) => !gone.has(path) && !isBelow(path, gone));
+  const isGone = belowOneOf(gone);
+  const kept = old.entries.filter(({ path }) => !gone.has(path) && !isGone(path));
   const manifest = new Manifest([...kept, ...packed.entries.values()], old.header);
   return formatManifest(manifest, { keywords: umociKeywords });
 }
