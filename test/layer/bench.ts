@@ -38,6 +38,7 @@ export function bench(t: ExecutionContext<unknown>, layers: RawLayer[], image: I
   const abort = new AbortController();
   const warnings: string[] = [];
   const unpacker = new LayerUnpacker({
+    maxHoles: Number.MAX_SAFE_INTEGER,
     signal: abort.signal,
     onWarning: (message) => warnings.push(message),
   });
