@@ -5,11 +5,12 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  promises,
   readdirSync,
   readSync,
   statSync,
 } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
@@ -65,7 +66,7 @@ export async function writeNewFile(
   content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   onChunk?: (chunk: Uint8Array) => void,
 ): Promise<void> {
-  const handle = await open(path, 'wx', 0o644).catch((error: unknown) => {
+  const handle = await promises.open(path, 'wx', 0o644).catch((error: unknown) => {
     throw fsError(error, `writing ${path}`);
   });
   try {
@@ -75,7 +76,7 @@ export async function writeNewFile(
     }
     await finish(handle, path, layout);
   } catch (error) {
-    await rm(path, { force: true });
+    await promises.rm(path, { force: true });
     throw error;
   } finally {
     await handle.close();
@@ -85,8 +86,8 @@ export async function writeNewFile(
 /** Puts a complete file in its place, durably. @throws LayerhookError SYSTEM */
 export async function publishFile(temporary: string, path: string): Promise<void> {
   try {
-    await rename(temporary, path);
-    const directory = await open(dirname(path));
+    await promises.rename(temporary, path);
+    const directory = await promises.open(dirname(path));
     await directory.sync().finally(() => directory.close());
   } catch (error) {
     throw fsError(error, `writing ${path}`);

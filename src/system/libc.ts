@@ -1,13 +1,7 @@
 // process is the global one: importing node:process opens its streams, which makes pipes non-blocking
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import koffi from 'koffi';
 import type { ByteString } from './bytes.js';
 import { SystemError } from './errno.js';
-
-/** the loader of musl's C library, where it is; ld-musl(8) of Alpine */
-const MUSL = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
-
-const koffi = loadKoffi(createRequire(import.meta.url));
 
 /** `dirfd` of the *at functions: the working directory. */
 export const AT_FDCWD = -100;
@@ -46,19 +40,6 @@ export function libcAsyncFunction<Args extends unknown[]>(
     new Promise((resolve, reject) => {
       call.async(...args, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
     });
-}
-
-/**
- * Its native part alone, where that is found: what koffi wraps around it (names that it had once, and a look into node's own
- * file for its C library) costs more than half of its time.
- */
-function loadKoffi(require: NodeJS.Require): typeof import('koffi').default {
-  try {
-    const binary = existsSync(MUSL) ? '' : `/linux_${process.arch}/koffi.node`;
-    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${process.arch}${binary}`);
-  } catch {
-    return require('koffi');
-  }
 }
 
 /** Numbers of the system calls that not every C library has a function for. */
