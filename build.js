@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 
 const outdir = 'dist/bundle';
 const { exports, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+// ordered-binary, a dependency of lmdb, stays outside: it evaluates code that knows its variables' names
 const bundled = ['@iarna/toml', 'koffi', 'lmdb', 'mtree-ts', 'tar-stream'];
 const threads = filesIn('src').filter((file) => file.endsWith('/worker.ts') || file.endsWith('-worker.ts'));
 

@@ -35,7 +35,7 @@ test('--version, --help and wrong options do without the commands and native cod
   t.deepEqual(await loaded('stat', '--nope'), ['program.cjs', 'commands.cjs']);
 });
 
-test('an unpack into the store loads the native parts of koffi and lmdb, and nothing else outside the bundle', async (t) => {
+test('a warm unpack loads three files outside the bundle', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
   const dir = tmpdir(t);
@@ -51,9 +51,13 @@ test('an unpack into the store loads the native parts of koffi and lmdb, and not
   };
   await unpack('cold');
   const outside = await unpack('warm');
-  t.is(outside.length, 2, outside.join());
-  t.regex(outside[0]!, /\/koffi\.node$/);
-  t.regex(outside[1]!, /\/@lmdb\/.*\.node$/);
+  t.is(outside.length, 3, outside.join());
+  for (const file of [/\/koffi\.node$/, /\/@lmdb\/.*\.node$/, /\/ordered-binary\//]) {
+    t.true(
+      outside.some((path) => file.test(path)),
+      String(file),
+    );
+  }
 });
 
 test("what a stranger's driver declines and throws is understood, though it imports the library", async (t) => {
@@ -83,6 +87,40 @@ test("what a stranger's driver declines and throws is understood, though it impo
   t.notRegex(debug.stderr, /at .*\/bundle\/\w+\.cjs/);
 
   await succeed(t, unpack(driver('declines', 'declined')));
+});
+
+test("a hook's own lmdb works beside the one in the bundle, with its keys, values and caches", async (t) => {
+  if (!requires(t, 'root', 'mount')) return;
+  const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const dir = tmpdir(t);
+  const env = { LAYERHOOK_STORE: join(dir, 'store') };
+  const file = join(dir, 'hook.mjs');
+  writeFileSync(
+    file,
+    `import { writeSync } from 'node:fs';
+    import { open } from ${JSON.stringify(import.meta.resolve('lmdb'))};
+    export default {
+      'unpack.ociv1.bundle.config': async ({ spec }) => {
+        const db = open({ path: ${JSON.stringify(join(dir, 'db'))}, cache: true });
+        await db.put(['key', 2], { made: new Date(5), of: new Map([['a', 1]]) });
+        await db.put(['key', 10], 'ten'.repeat(50));
+        const rows = [...db.getRange({ start: ['key', 1] })].map(({ key, value }) => [key[1], value]);
+        await db.close();
+        const [[two, { made, of }], [ten, text]] = rows;
+        writeSync(1, [two, made.getTime(), of.get('a'), ten, text.length].join(' '));
+        return spec;
+      },
+    };`,
+  );
+  const hooks = join(dir, 'hooks.toml');
+  writeFileSync(hooks, '[[hook]]\nmodule = "./hook.mjs"\n');
+  for (const name of ['cold', 'warm']) {
+    const bundle = join(dir, name);
+    t.teardown(() => layerhook(['bundle', 'rm', bundle], { env }));
+    const args = ['--hooks', hooks, 'unpack', '--driver', 'overlay', '--image', image.reference, bundle];
+    const stdout = await succeed(t, layerhook(args, { env }));
+    t.is(stdout, '2 5 1 10 150');
+  }
 });
 
 test('what V8 compiled is kept for the next start, where nobody else can write', async (t) => {
