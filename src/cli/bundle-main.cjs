@@ -16,11 +16,12 @@ require('./program.cjs');
 /** Where only this user can write, so that only this user can put a program there; undefined without such a place. */
 function cacheDirectory() {
   const { HOME, XDG_CACHE_HOME: base = `${HOME}/.cache`, NODE_DISABLE_COMPILE_CACHE: off } = process.env;
-  if (!base.startsWith('/') || off || !isPrivate(base)) return undefined;
+  if (!base.startsWith('/') || off) return undefined;
   const all = `${base}/layerhook`;
-  const { dev, ino } = statSync(__dirname);
-  const own = `${all}/${process.version}-${dev}-${ino}`;
   try {
+    if (!isPrivate(base)) return undefined;
+    const { dev, ino } = statSync(__dirname);
+    const own = `${all}/${process.version}-${dev}-${ino}`;
     if (!isPrivate(own)) makeRoom(all, own);
     return isPrivate(all) && isPrivate(own) ? own : undefined;
   } catch {

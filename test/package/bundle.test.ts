@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import Module from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import test from 'ava';
@@ -139,6 +148,13 @@ test('what V8 compiled is kept for the next start, where nobody else can write',
   await start({ NODE_DISABLE_COMPILE_CACHE: '1' });
   await start({ XDG_CACHE_HOME: join(base, 'none') });
   await start({ XDG_CACHE_HOME: 'relative' });
+  const loop = join(base, 'loop');
+  symlinkSync(loop, loop);
+  await start({ XDG_CACHE_HOME: join(loop, 'cache') });
+  rmSync(loop);
+  writeFileSync(kept, '');
+  await start();
+  rmSync(kept);
   t.deepEqual(readdirSync(base), []);
 
   mkdirSync(kept);
