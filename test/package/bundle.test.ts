@@ -132,7 +132,7 @@ test("a hook's own lmdb works beside the one in the bundle, with its keys, value
   }
 });
 
-test('what V8 compiled is kept for the next start, where nobody else can write', async (t) => {
+test('what V8 compiled is kept for the next start, where only this user can write', async (t) => {
   const base = tmpdir(t);
   const kept = join(base, 'layerhook');
   const start = async (env: Record<string, string> = {}) => {
