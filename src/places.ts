@@ -1,5 +1,12 @@
+import { extname } from 'node:path';
+
 /** Files of this package that are found by their address: from here, or from the bundle, which is as deep in the package. */
 export const packageFile = new URL('../../package.json', import.meta.url);
-export const applyThreadFile = new URL('./layer/apply/worker.js', import.meta.url);
-export const treeThreadFile = new URL('./snapshot/service/tree-worker.js', import.meta.url);
-export const sourceThreadFile = new URL('./layer/stream/source-worker.js', import.meta.url);
+export const applyThreadFile = threadFile('./layer/apply/worker');
+export const treeThreadFile = threadFile('./snapshot/service/tree-worker');
+export const sourceThreadFile = threadFile('./layer/stream/source-worker');
+
+/** @param address without the extension, which is .cjs in the bundle */
+function threadFile(address: string): URL {
+  return new URL(`${address}${extname(import.meta.url)}`, import.meta.url);
+}

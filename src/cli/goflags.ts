@@ -8,7 +8,7 @@ const booleans = new Map([
 ]);
 
 /**
- * Arguments in the spelling of Go's flag package, rewritten to what commander understands:
+ * Arguments in the spelling of Go's flag package, rewritten to what parseArgs understands:
  * `-image X` to `--image X`, aliases to the option's own name, `--switch=false` to nothing.
  *
  * @param options the options known at this place
@@ -44,7 +44,8 @@ export function normalizeFlags(
     } else if (value !== undefined) {
       flags.push(`--${key}=${value}`);
     } else {
-      flags.push(`--${key}`, ...args.slice(i + 1, i + 2));
+      const [next] = args.slice(i + 1, i + 2);
+      flags.push(next === undefined ? `--${key}` : `--${key}=${next}`);
       i++;
     }
   }

@@ -1,6 +1,7 @@
-import { Command, CommanderError, Option } from 'commander';
-import { LayerhookError } from '../errors/index.js';
-import type { OptionSpecs, OptionValues, Persona } from './command.js';
+import { parseArgs } from 'node:util';
+import { didYouMean } from '../config/nearest.js';
+import type { OptionSpec, OptionSpecs, OptionValues, Persona } from './command.js';
+import { usageError } from './usage.js';
 
 export interface Parsed<O extends OptionSpecs> {
   args: string[];
@@ -19,63 +20,65 @@ export function parseArguments<O extends OptionSpecs>(
   command: string,
   persona: Persona,
 ): Parsed<O> {
-  const parser = buildCommand(command, options);
-  try {
-    parser.parse([...args], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    throw new LayerhookError('USAGE', { reason: usageReason(error, persona), command }, error);
+  // strict would report in words of its own, and refuse values that look like options
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(Object.entries(options).map(([name, spec]) => [name, parserOption(spec)])),
+    strict: false,
+    tokens: true,
+  });
+  const operands: string[] = [];
+  const values = new Map<string, unknown>(
+    Object.entries(options).map(([name, spec]) => [name, valueOfMissing(spec)]),
+  );
+  for (const token of tokens) {
+    if (token.kind === 'positional') operands.push(token.value);
+    if (token.kind !== 'option') continue;
+    const spec = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
+    if (spec === undefined)
+      throw usageError(unknownOption(args[token.index]!, token, options, persona), command);
+    if (spec.value === undefined) {
+      values.set(token.name, true);
+    } else if (token.value === undefined) {
+      throw usageError(`option '${flagsOf(token.name, spec)}' argument missing`, command);
+    } else {
+      const before = values.get(token.name);
+      values.set(token.name, Array.isArray(before) ? [...before, token.value] : token.value);
+    }
   }
-  return { args: parser.args, options: valuesOf(parser, options) };
+  return { args: operands, options: Object.fromEntries(values) as OptionValues<O> };
 }
 
-/** A commander command with these options; it neither prints nor exits. */
-function buildCommand(name: string, options: OptionSpecs): Command {
-  const command = new Command(name)
-    .exitOverride()
-    .configureOutput({ writeErr() {}, writeOut() {} })
-    .allowExcessArguments()
-    .helpOption(false)
-    .helpCommand(false)
-    .argument('[arguments...]');
-  for (const [key, spec] of Object.entries(options)) {
-    const short = spec.alias?.find((alias) => alias.length === 1);
-    const value = spec.value === undefined ? '' : ` <${spec.value}>`;
-    const option = new NamedOption(key, `${short ? `-${short}, ` : ''}--${key}${value}`, spec.describe);
-    if (spec.many) option.argParser((next: string, before?: string[]) => [...(before ?? []), next]);
-    command.addOption(option);
-  }
-  return command;
+function parserOption(spec: OptionSpec): { type: 'string' | 'boolean'; short?: string } {
+  const type = spec.value === undefined ? 'boolean' : 'string';
+  const short = shortName(spec);
+  return short === undefined ? { type } : { type, short };
 }
 
-/** Keeps an option's value under its own name: commander would take `--no-history` for "not history". */
-class NamedOption extends Option {
-  constructor(
-    private readonly key: string,
-    flags: string,
-    description: string,
-  ) {
-    super(flags, description);
-    this.negate = false;
-  }
-
-  override attributeName(): string {
-    return this.key;
-  }
+function valueOfMissing(spec: OptionSpec): [] | false | undefined {
+  if (spec.many) return [];
+  return spec.value === undefined ? false : undefined;
 }
 
-function valuesOf<O extends OptionSpecs>(parser: Command, options: O): OptionValues<O> {
-  const given = parser.opts();
-  return Object.fromEntries(
-    Object.entries(options).map(([key, spec]) => {
-      const missing = spec.many ? [] : spec.value === undefined ? false : undefined;
-      return [key, given[key] ?? missing];
-    }),
-  ) as OptionValues<O>;
+function shortName(spec: OptionSpec): string | undefined {
+  return spec.alias?.find((alias) => alias.length === 1);
 }
 
-function usageReason(error: CommanderError, persona: Persona): string {
-  const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-  const unknown = /^unknown option '--?([^'=]*)/.exec(text);
-  return unknown && persona === 'umoci' ? `flag provided but not defined: -${unknown[1]}` : text;
+function flagsOf(name: string, spec: OptionSpec): string {
+  const short = shortName(spec);
+  return `${short === undefined ? '' : `-${short}, `}--${name} <${spec.value}>`;
+}
+
+/** @param given the argument that the option is in, perhaps behind other short ones */
+function unknownOption(
+  given: string,
+  { name }: { name: string },
+  options: OptionSpecs,
+  persona: Persona,
+): string {
+  const isLong = given.startsWith('--');
+  const shown = isLong ? given : `-${given.slice(given.indexOf(name))}`;
+  if (persona === 'umoci') return `flag provided but not defined: -${/^--?([^=]*)/.exec(shown)![1]}`;
+  const known = Object.keys(options).map((key) => `--${key}`);
+  return `unknown option '${shown}'${isLong ? didYouMean(given, known) : ''}`;
 }

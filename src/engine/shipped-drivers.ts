@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 
-/** True if layerhook ships a driver of this name. bundle.js has its own list. */
+/** True if layerhook ships a driver of this name. In the bundle, build.js puts its own list in this file's place. */
 export function isShippedDriver(name: string): boolean {
   return existsSync(fileOf(name));
 }

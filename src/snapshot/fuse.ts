@@ -1,16 +1,9 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes, toText } from '../system/bytes.js';
 import { escapeOverlayPath, type OverlayDirs } from '../system/overlay-options.js';
-
-/** The path of a program on PATH, or undefined if it is not installed. */
-export function findProgram(name: string): string | undefined {
-  const directories = searchPath().split(':').filter(isAbsolute);
-  return directories.map((directory) => join(directory, name)).find(isExecutable);
-}
+import { findProgram, searchPath } from '../system/programs.js';
 
 /**
  * Mounts an overlay with fuse-overlayfs, which also users may do who may not mount. It is served by a process that lives as
@@ -76,10 +69,6 @@ async function run(program: string, args: readonly string[]): Promise<void> {
   await promisify(execFile)(program, args, { env: { PATH: searchPath(), LANG: 'C.UTF-8' } });
 }
 
-function searchPath(): string {
-  return process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
-}
-
 function lastLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string };
   return stderr?.trim().split('\n').at(-1) || message;
@@ -88,13 +77,4 @@ function lastLine(error: unknown): string {
 function failed(target: ByteString, reason: string, expected: string, cause?: unknown): LayerhookError {
   const path = showBytes(target);
   return new LayerhookError('MOUNT_FAILED', { what: 'an overlay (FUSE)', path, reason, expected }, cause);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -4,7 +4,6 @@ import { bootId } from '../system/filesystem.js';
 import { Directories } from './directories.js';
 import { hasMetadata } from './exists.js';
 import { Lease } from './lease.js';
-import { Database } from './metadata/database.js';
 import { neededOverlayFlags } from './mounts.js';
 import { LmdbStore } from './store.js';
 import { treeWorkHere } from './tree-work.js';
@@ -31,6 +30,8 @@ export async function openStoreAt(
   trees = treeWorkHere,
 ): Promise<Store> {
   requireOptions(root, client, durability);
+  // here, since lmdb takes 30 ms to load outside the bundle (node 20), which most programs do not need
+  const { Database } = await import('./metadata/database.js');
   const directories = new Directories(resolve(root), trees);
   directories.make();
   requireMetadata(directories);

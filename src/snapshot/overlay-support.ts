@@ -7,10 +7,10 @@ import { AT_FDCWD, close, mknodat, O, openat, S } from '../system/files.js';
 import { filesystemOf } from '../system/filesystem.js';
 import { mountOverlay, unmount } from '../system/mount.js';
 import { UNFIT_FOR_UPPERDIR } from '../system/mount-errors.js';
+import { findProgram } from '../system/programs.js';
 import { DT, readDirectory } from '../system/readdir.js';
 import { removeTree } from '../system/remove.js';
 import { setXattr } from '../system/xattr.js';
-import { findProgram } from './fuse.js';
 import { isInUserNamespace } from './mounts.js';
 
 /** By what overlays can be mounted here. */

@@ -1,14 +1,9 @@
 // process is the global one: importing node:process opens its streams, which makes pipes non-blocking
-import { existsSync, fsyncSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { fsyncSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import koffi from 'koffi';
 import type { ByteString } from './bytes.js';
 import { isErrno, SystemError } from './errno.js';
-
-/** the loader of musl's C library, where it is; ld-musl(8) of Alpine */
-const MUSL = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
-
-const koffi = loadKoffi(createRequire(import.meta.url));
 
 /** A key of `process` where it runs nothing but layerhook. */
 const OWN_PROCESS = Symbol.for('layerhook.own-process');
@@ -89,19 +84,6 @@ function cannotFlush(fd: number): boolean {
     return false;
   } catch (error) {
     return !isErrno(error, 'EINVAL');
-  }
-}
-
-/**
- * Its native part alone, where that is found: what koffi wraps around it (names that it had once, and a look into node's own
- * file for its C library) costs more than half of its time.
- */
-function loadKoffi(require: NodeJS.Require): typeof import('koffi').default {
-  try {
-    const binary = existsSync(MUSL) ? '' : `/linux_${process.arch}/koffi.node`;
-    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${process.arch}${binary}`);
-  } catch {
-    return require('koffi');
   }
 }
 

@@ -1,6 +1,15 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import Module from 'node:module';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import { layerhook, mainFile, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
@@ -14,40 +23,50 @@ test('the bin is the bundle, a few files without chunks', (t) => {
   const files = readdirSync(join(mainFile, '..'), { recursive: true, encoding: 'utf8' });
   const code = files.filter((name) => name.endsWith('.cjs')).sort();
   t.deepEqual(code, [
+    'commands.cjs',
     'layer/apply/worker.cjs',
     'layer/stream/source-worker.cjs',
     'main.cjs',
     'program.cjs',
-    'repack.cjs',
-    'rest.cjs',
     'runtime.cjs',
     'snapshot/service/tree-worker.cjs',
-    'unpack.cjs',
   ]);
 });
 
-test('what is in the store is unpacked and repacked without the part of the bundle for all else', async (t) => {
+test('--version, --help and wrong options do without the commands and native code', async (t) => {
+  const loaded = async (...args: string[]) => {
+    const { stderr } = await layerhook(args, { env: { NODE_DEBUG: 'module' } });
+    const files = [...stderr.matchAll(/load "([^"]+)" for module/g)].map(([, file]) => basename(file!));
+    return [...new Set(files)].filter((name) => name !== 'main.cjs');
+  };
+  for (const args of [['--version'], ['--help'], ['help', 'store'], ['--nope']])
+    t.deepEqual(await loaded(...args), ['program.cjs'], args.join(' '));
+  t.deepEqual(await loaded('stat', '--nope'), ['program.cjs', 'commands.cjs']);
+});
+
+test('a warm unpack loads three files outside the bundle', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
   const dir = tmpdir(t);
   const env = { LAYERHOOK_STORE: join(dir, 'store'), NODE_DEBUG: 'module' };
-  const parts = async (...args: string[]) => {
+  const unpack = async (name: string) => {
+    t.teardown(() => layerhook(['bundle', 'rm', join(dir, name)], { env }));
+    const args = ['unpack', '--driver', 'overlay', '--image', image.reference, join(dir, name)];
     const { status, stderr } = await layerhook(args, { env });
     t.is(status, 0);
-    return ['unpack', 'repack', 'rest'].filter((part) =>
-      stderr.includes(`load "${join(mainFile, '..', part)}.cjs"`),
+    return [...stderr.matchAll(/load "([^"]+)" for module/g)]
+      .map(([, file]) => file!)
+      .filter((file) => !file.startsWith(dirname(mainFile)));
+  };
+  await unpack('cold');
+  const outside = await unpack('warm');
+  t.is(outside.length, 3, outside.join());
+  for (const file of [/\/koffi\.node$/, /\/@lmdb\/.*\.node$/, /\/ordered-binary\//]) {
+    t.true(
+      outside.some((path) => file.test(path)),
+      String(file),
     );
-  };
-  const bundle = (name: string) => {
-    t.teardown(() => layerhook(['bundle', 'rm', join(dir, name)], { env }));
-    return join(dir, name);
-  };
-  const unpack = (name: string) =>
-    parts('unpack', '--driver', 'overlay', '--image', image.reference, bundle(name));
-  t.true((await unpack('cold')).includes('rest'));
-  t.deepEqual(await unpack('warm'), ['unpack']);
-  writeFileSync(join(dir, 'warm/rootfs/b'), 'y');
-  t.deepEqual(await parts('repack', '--image', image.reference, join(dir, 'warm')), ['unpack', 'repack']);
+  }
 });
 
 test("what a stranger's driver declines and throws is understood, though it imports the library", async (t) => {
@@ -79,7 +98,41 @@ test("what a stranger's driver declines and throws is understood, though it impo
   await succeed(t, unpack(driver('declines', 'declined')));
 });
 
-test('what V8 made of the program is kept for the next start, where nobody else can write', async (t) => {
+test("a hook's own lmdb works beside the one in the bundle, with its keys, values and caches", async (t) => {
+  if (!requires(t, 'root', 'mount')) return;
+  const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const dir = tmpdir(t);
+  const env = { LAYERHOOK_STORE: join(dir, 'store') };
+  const file = join(dir, 'hook.mjs');
+  writeFileSync(
+    file,
+    `import { writeSync } from 'node:fs';
+    import { open } from ${JSON.stringify(import.meta.resolve('lmdb'))};
+    export default {
+      'unpack.ociv1.bundle.config': async ({ spec }) => {
+        const db = open({ path: ${JSON.stringify(join(dir, 'db'))}, cache: true });
+        await db.put(['key', 2], { made: new Date(5), of: new Map([['a', 1]]) });
+        await db.put(['key', 10], 'ten'.repeat(50));
+        const rows = [...db.getRange({ start: ['key', 1] })].map(({ key, value }) => [key[1], value]);
+        await db.close();
+        const [[two, { made, of }], [ten, text]] = rows;
+        writeSync(1, [two, made.getTime(), of.get('a'), ten, text.length].join(' '));
+        return spec;
+      },
+    };`,
+  );
+  const hooks = join(dir, 'hooks.toml');
+  writeFileSync(hooks, '[[hook]]\nmodule = "./hook.mjs"\n');
+  for (const name of ['cold', 'warm']) {
+    const bundle = join(dir, name);
+    t.teardown(() => layerhook(['bundle', 'rm', bundle], { env }));
+    const args = ['--hooks', hooks, 'unpack', '--driver', 'overlay', '--image', image.reference, bundle];
+    const stdout = await succeed(t, layerhook(args, { env }));
+    t.is(stdout, '2 5 1 10 150');
+  }
+});
+
+test('what V8 compiled is kept for the next start, where only this user can write', async (t) => {
   const base = tmpdir(t);
   const kept = join(base, 'layerhook');
   const start = async (env: Record<string, string> = {}) => {
@@ -87,37 +140,62 @@ test('what V8 made of the program is kept for the next start, where nobody else 
     t.is(status, 0);
     t.regex(stdout, /^layerhook version/);
   };
-  chmodSync(base, 0o777);
-  await start();
+  for (const mode of [0o777, 0o720, 0o702]) {
+    chmodSync(base, mode);
+    await start();
+  }
   chmodSync(base, 0o700);
   await start({ NODE_DISABLE_COMPILE_CACHE: '1' });
-  t.false(existsSync(kept));
+  await start({ XDG_CACHE_HOME: join(base, 'none') });
+  await start({ XDG_CACHE_HOME: 'relative' });
+  const loop = join(base, 'loop');
+  symlinkSync(loop, loop);
+  await start({ XDG_CACHE_HOME: join(loop, 'cache') });
+  rmSync(loop);
+  writeFileSync(kept, '');
   await start();
-  const files = readdirSync(kept, { recursive: true, encoding: 'utf8' });
-  t.true(files.length > 0);
-  if ('enableCompileCache' in Module) return;
+  rmSync(kept);
+  t.deepEqual(readdirSync(base), []);
 
-  t.is(files.length, 1);
-  t.regex(files[0]!, /^\w+-none-dist-bundle-program\.cjs$/);
-  await layerhook(['stat', '--image', base], { env: { XDG_CACHE_HOME: base } });
-  const others = readdirSync(kept).filter((name) => name !== files[0]);
-  t.true(
-    others.some((name) => /^\w+-stat-dist-bundle-program\.cjs$/.test(name)),
-    others.join(),
-  );
-  const file = join(kept, files[0]!);
-  const first = statSync(file);
-  t.is(first.mode & 0o777, 0o600);
+  mkdirSync(kept);
+  chmodSync(kept, 0o777);
   await start();
-  t.is(statSync(file).ino, first.ino);
-  const text = readFileSync(file);
-  // another version's, one that was cut off, none of ours
-  const spoiled = text.map((byte, at) => (at > 5000 && at % 997 === 0 ? ~byte : byte));
-  const wrong = [Buffer.concat([Buffer.from('x'), text]), text.subarray(0, 2000), Buffer.from(''), spoiled];
-  for (const bytes of wrong) {
-    writeFileSync(file, bytes);
+  t.deepEqual(filesIn(kept), []);
+  rmSync(kept, { recursive: true });
+  await start();
+  if (!('enableCompileCache' in Module)) {
+    t.false(existsSync(kept));
+    return;
+  }
+  t.is(statSync(kept).mode & 0o777, 0o700);
+  const files = filesIn(kept);
+  t.is(files.length, 1);
+  const { ino } = statSync(files[0]!);
+  await start();
+  t.deepEqual(filesIn(kept), files);
+  t.is(statSync(files[0]!).ino, ino);
+  for (const text of ['', 'x'.repeat(5000)]) {
+    writeFileSync(files[0]!, text);
     await start();
-    t.notDeepEqual(readFileSync(file), Buffer.from(bytes));
-    t.true(readFileSync(file).length > 2000);
   }
 });
+
+test('the caches of other installations are removed, those made first before the others', async (t) => {
+  if (!('enableCompileCache' in Module)) {
+    t.pass();
+    return;
+  }
+  const base = tmpdir(t);
+  const kept = join(base, 'layerhook');
+  for (let i = 0; i < 12; i++) mkdirSync(join(kept, `v0.0.0-${i}`, 'within'), { recursive: true });
+  writeFileSync(join(kept, 'v0.0.0-0', 'within', 'file'), 'x');
+  await layerhook(['--version'], { env: { XDG_CACHE_HOME: base } });
+  const names = readdirSync(kept);
+  t.is(names.length, 8);
+  t.is(names.filter((name) => name.startsWith(process.version)).length, 1);
+});
+
+function filesIn(directory: string): string[] {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}

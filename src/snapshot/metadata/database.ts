@@ -5,9 +5,6 @@ import { Environment, type Lmdb } from './environment.js';
 import { isFull, requireSpace, reserveSpace } from './reserve.js';
 import { RowCache } from './row-cache.js';
 
-/** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
-export const MAX_KEY_BYTES = 1900;
-
 /** A transaction's view of the metadata: sorted bytes, each with a JSON value; null for one that cannot be read. */
 export interface Reader {
   /** undefined if there is none */

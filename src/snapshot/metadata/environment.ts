@@ -1,10 +1,9 @@
 import { closeSync, constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { RootDatabase } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 import { LayerhookError } from '../../errors/index.js';
 import { flock } from '../../system/lock.js';
 import { whyNoDatabase, whyNoLock } from './check-file.js';
-import { loadLmdb } from './lmdb.js';
 import { reserveToOpen } from './reserve.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
@@ -98,5 +97,5 @@ function openLmdb(path: string): Lmdb {
     noMetaSync: true,
   };
   // permissionsMode is missing in lmdb's types
-  return loadLmdb().open(options as Parameters<ReturnType<typeof loadLmdb>['open']>[0]) as Lmdb;
+  return open<string, Buffer>(options as Parameters<typeof open>[0]);
 }

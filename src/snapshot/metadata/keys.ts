@@ -1,5 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
-import { MAX_KEY_BYTES } from './database.js';
+
+/** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
+const MAX_KEY_BYTES = 1900;
 
 /** What the metadata holds, by the first byte of its keys. */
 export type Table = 'name' | 'child' | 'content' | 'use' | 'chain' | 'diff' | 'retired' | 'sequence';

@@ -1,0 +1,90 @@
+/**
+ * Bundles what the command line, its threads and the runtime load into dist/bundle, so that a command opens a few files
+ * and not hundreds. They are CommonJS: as modules, which import all of node's own before they start, a warm unpack takes
+ * 1.7 times as long. The library's exports stay what tsc made. Figures are CPU times on node 24 (docs/performance.md).
+ */
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const { exports, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) =>
+  /\.ts$/.test(file),
+);
+const threads = sources.filter((file) => /\bworker\.ts$/.test(file));
+const commands = sources.filter((file) => /\bcommands\/(?!index\.)[\w/-]+\.ts$/.test(file));
+// ordered-binary, a dependency of lmdb, stays outside: it evaluates code that knows its variables' names
+const bundled = ['@iarna/toml', 'koffi', 'lmdb', 'mtree-ts', 'tar-stream'];
+
+/** The package's own name means its sources: a shipped driver gets the classes that the engine has. */
+const ownName = Object.entries(exports).flatMap(([name, { default: file }]) =>
+  file ? [[name.replace('.', 'layerhook'), file.replace('/dist/', '/').replace(/js$/, 'ts')]] : [],
+);
+
+/** Puts the commands in a file of their own: without them `--version` takes 28 ms, with them 31 ms. */
+const commandsApart = {
+  name: 'commands apart',
+  setup({ onResolve, onLoad }) {
+    const rows = commands.map((file) => `'${file.split('commands/')[1]}': () => require('./src/${file}')`);
+    const contents = `module.exports = { ${rows.join()} };`;
+    onResolve({ filter: /^all commands$/ }, ({ path }) => ({ path, namespace: 'command' }));
+    onLoad({ filter: /^all commands$/, namespace: 'command' }, () => ({ contents, resolveDir: '.' }));
+    onResolve({ filter: /^\./ }, ({ path, kind, importer }) =>
+      kind === 'dynamic-import' && importer.endsWith('/commands/index.ts')
+        ? { path: path.replace(/^\.\/(.*)js$/, '$1ts'), namespace: 'command' }
+        : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'command' }, ({ path }) => ({
+      contents: `export default require('./commands.cjs')['${path}']().default;`,
+    }));
+  },
+};
+
+/** Puts the shipped drivers in the bundle, in place of a search for their files. */
+const driversWithin = {
+  name: 'drivers within',
+  setup({ onLoad }) {
+    const rows = readdirSync('drivers').map(
+      (name) => `'${name}': () => import('./drivers/${name}/index.ts')`,
+    );
+    const contents = `const drivers = { ${rows.join()} };
+      export const isShippedDriver = (name) => Object.hasOwn(drivers, name);
+      export const shippedDriver = (name) => drivers[name]();`;
+    onLoad({ filter: /\/shipped-drivers\.ts$/ }, () => ({ contents, resolveDir: '.' }));
+  },
+};
+
+rmSync('dist/bundle', { recursive: true, force: true });
+await build({
+  entryPoints: {
+    program: 'src/cli/main.ts',
+    commands: 'all commands',
+    runtime: 'hooks/runtime.ts',
+    // named as in src, so that src/places.ts finds them
+    ...Object.fromEntries(threads.map((file) => [file.replace(/\.ts$/, ''), `src/${file}`])),
+  },
+  outdir: 'dist/bundle',
+  outExtension: { '.js': '.cjs' },
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20.19',
+  alias: {
+    ...Object.fromEntries(ownName),
+    koffi: './src/system/addons/koffi.ts',
+    'node-gyp-build-optional-packages': './src/system/addons/lmdb.ts',
+    // all of it but its native part, which would be searched with the package above
+    msgpackr: 'msgpackr/pack',
+  },
+  external: ['./commands.cjs', ...Object.keys(dependencies).filter((name) => !bundled.includes(name))],
+  define: { 'import.meta.url': 'bundleURL' },
+  banner: { js: "const bundleURL = require('node:url').pathToFileURL(__filename).href;" },
+  plugins: [commandsApart, driversWithin],
+  // a warm unpack takes 5 % less time than with spaces and long names; --debug shows stacks as in src
+  minify: true,
+  lineLimit: 120,
+  sourcemap: true,
+  sourcesContent: false,
+  logLevel: 'warning',
+});
+copyFileSync('src/cli/bundle-main.cjs', 'dist/bundle/main.cjs');
+chmodSync('dist/bundle/main.cjs', 0o755);

@@ -1,0 +1,22 @@
+import { accessSync, constants } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+
+/** The path of a program on PATH, or undefined if it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const directories = searchPath().split(':').filter(isAbsolute);
+  return directories.map((directory) => join(directory, name)).find(isExecutable);
+}
+
+/** PATH, or the usual directories if it is not set. */
+export function searchPath(): string {
+  return process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
