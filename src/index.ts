@@ -1,23 +1,22 @@
 /** The public API of layerhook: what a library user, a hook module or a driver may import. */
 
-export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/append.js';
-export { type ApplyLayerOptions, applyLayer } from './engine/apply-layer.js';
-export { type ArchiveRequest, archiveUpperdir } from './engine/archive.js';
-export { type BundleEntry, listBundles } from './engine/bundle-list.js';
+export { type ArchiveRequest, archiveUpperdir } from './engine/archive/archive.js';
+export { type BundleEntry, listBundles } from './engine/bundle/list.js';
 export {
   type BundleMountResult,
   type BundleOptions,
   type MountBundleOptions,
   mountBundle,
   unmountBundle,
-} from './engine/bundle-mount.js';
-export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle-remove.js';
-export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/insert.js';
-export { type ManifestCheck, openManifestCheck, readManifest } from './engine/manifest-check.js';
-export * from './engine/points.js';
+} from './engine/bundle/mount.js';
+export { type ManifestCheck, openManifestCheck, readManifest } from './engine/bundle/mtree-check.js';
+export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
 export type { ProgressEvent } from './engine/progress.js';
-export { type RepackOptions, type RepackResult, repack } from './engine/repack.js';
-export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack.js';
+export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/repack/append.js';
+export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/repack/insert.js';
+export { type RepackOptions, type RepackResult, repack } from './engine/repack/repack.js';
+export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.js';
+export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack/unpack.js';
 export { recordLayer, verifyLayer } from './engine/verify-layer.js';
 export * from './errors/index.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
@@ -34,6 +33,7 @@ export {
 } from './layer/generate/index.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
-export * from './log.js';
+export * from './points/points.js';
 export * from './system/bytes.js';
 export { readInRootfs } from './system/confined.js';
+export * from './system/logger.js';

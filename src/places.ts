@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 /** Files of this package that are found by their address: from here, or from the bundle, which is as deep in the package. */
 export const packageFile = new URL('../../package.json', import.meta.url);
 export const applyThreadFile = threadFile('./layer/apply/worker');
-export const treeThreadFile = threadFile('./snapshot/service/tree-worker');
+export const treeThreadFile = threadFile('./snapshotter/tree-worker');
 export const sourceThreadFile = threadFile('./layer/stream/source-worker');
 
 /** @param address without the extension, which is .cjs in the bundle */

@@ -1,5 +1,5 @@
 import type { ProgressEvent } from '../engine/progress.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../system/logger.js';
 
 /** The name this program was called by: it has umoci's manners when called `umoci`. */
 export type Persona = 'layerhook' | 'umoci';

@@ -1,12 +1,12 @@
 import type { ProgressEvent } from '../engine/progress.js';
 import { isLayerhookError } from '../errors/index.js';
+import type { Settings } from './args/globals.js';
 import type { CommandContext, CommandSpec, OptionSpecs, OptionValues, Persona } from './command.js';
-import type { Settings } from './globals.js';
-import { createLogger } from './log.js';
-import { report } from './report.js';
-import { createScreen, type Screen } from './screen.js';
+import { createLogger } from './output/log.js';
+import { report } from './output/report.js';
+import { createScreen, type Screen } from './output/screen.js';
+import { errorOutput, isTerminal, output } from './output/streams.js';
 import { uninterrupted, watchSignals } from './signals.js';
-import { errorOutput, isTerminal, output } from './streams.js';
 
 /**
  * Runs a command with signals watched, its log and progress on stderr, and its error reported.
@@ -59,7 +59,7 @@ interface Progress {
 async function progressOn(screen: Screen, settings: Settings): Promise<Progress> {
   const wanted = !settings.quiet && settings.format === 'text' && isTerminal();
   if (!wanted) return { onProgress() {}, stop() {} };
-  return (await import('./progress.js')).createProgress(
+  return (await import('./output/progress.js')).createProgress(
     screen,
     settings.color,
     () => process.stderr.columns ?? 80,

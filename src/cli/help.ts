@@ -1,6 +1,6 @@
+import { type FoundCommand, type FoundGroup, visible } from './args/find.js';
+import { globalOptions } from './args/globals.js';
 import type { CommandGroup, CommandSpec, OptionSpec, OptionSpecs, Persona } from './command.js';
-import { type FoundCommand, type FoundGroup, visible } from './find.js';
-import { globalOptions } from './globals.js';
 import { shortVersion } from './version.js';
 
 /** One block of a help text: a heading and what stands below it. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { writeSync } from 'node:fs';
 import { commands } from './commands/index.js';
+import { isAllWritten } from './output/streams.js';
 import { main } from './program.js';
-import { isAllWritten } from './streams.js';
 
 /** Node's exit status when nothing is left to wait for, and the command has not ended. */
 const UNSETTLED = 13;

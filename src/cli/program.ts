@@ -8,15 +8,15 @@
  */
 import { basename } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
+import { type FoundCommand, find } from './args/find.js';
+import { globalOptions, readSettings, type Settings } from './args/globals.js';
+import { normalizeFlags } from './args/goflags.js';
+import { parseArguments } from './args/parse.js';
+import { usageError } from './args/usage.js';
 import type { CommandSpec, CommandTable, OptionSpecs, OptionValues, Persona } from './command.js';
 import { execute, print } from './execute.js';
-import { type FoundCommand, find } from './find.js';
-import { globalOptions, readSettings, type Settings } from './globals.js';
-import { normalizeFlags } from './goflags.js';
-import { parseArguments } from './parse.js';
-import { report } from './report.js';
-import { errorOutput } from './streams.js';
-import { usageError } from './usage.js';
+import { report } from './output/report.js';
+import { errorOutput } from './output/streams.js';
 
 /**
  * Runs one command line and says how it ended.
@@ -110,7 +110,7 @@ function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
 
 async function unknownCommand(path: readonly string[], persona: Persona): Promise<number> {
   const words = path.join(' ');
-  const { umociOnly } = await import('./umoci-only.js');
+  const { umociOnly } = await import('./umoci/umoci-only.js');
   if (umociOnly.has(words)) {
     throw usageError(`${words} is a command of umoci that layerhook does not have yet`, persona);
   }

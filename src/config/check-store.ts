@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path';
-import { show } from '../engine/result-schema.js';
-import type { Durability } from '../snapshot/types.js';
+import { show } from '../points/check-result.js';
+import type { Durability } from '../store/types.js';
+import type { TomlFile } from '../text/toml.js';
 import { checkKeys, isTable } from './check-table.js';
-import type { TomlFile } from './toml.js';
 import type { LoadedConfig } from './types.js';
 
 const storeKeys = ['path', 'durability'];

@@ -1,6 +1,6 @@
-import type { KeyPath } from './lines.js';
-import { didYouMean } from './nearest.js';
-import type { TomlFile } from './toml.js';
+import { didYouMean } from '../text/nearest.js';
+import type { TomlFile } from '../text/toml.js';
+import type { KeyPath } from '../text/toml-lines.js';
 
 export type Table = Record<string, unknown>;
 

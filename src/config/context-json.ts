@@ -1,7 +1,7 @@
-import { pointRow } from '../engine/point-table.js';
-import type { PointName } from '../engine/points.js';
-import { typeWords } from '../engine/words.js';
-import { encodeJson } from '../image/json.js';
+import type { PointName } from '../points/points.js';
+import { pointRow } from '../points/table.js';
+import { typeWords } from '../points/words.js';
+import { encodeJson } from '../text/json-lossless.js';
 
 const shapes = ['simple', 'list', 'document'] as const;
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import type { PointName } from '../engine/points.js';
 import { packageFile } from '../places.js';
+import type { PointName } from '../points/points.js';
 
 /**
  * All of the environment that an exec hook gets, besides `env` of its table: nothing of the caller's, whose

@@ -1,5 +1,5 @@
-import { pointRow } from '../engine/point-table.js';
-import { type Declined, declined, type Hook, type PointContext, type PointName } from '../engine/points.js';
+import { type Declined, declined, type Hook, type PointContext, type PointName } from '../points/points.js';
+import { pointRow } from '../points/table.js';
 import { encodeContext } from './context-json.js';
 import { hookEnvironment } from './environment.js';
 import { parseOutput } from './output.js';

@@ -1,9 +1,9 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { show } from '../engine/result-schema.js';
-import type { KeyPath } from './lines.js';
-import type { TomlFile } from './toml.js';
-import { findDistrust } from './trust.js';
+import { show } from '../points/check-result.js';
+import type { TomlFile } from '../text/toml.js';
+import type { KeyPath } from '../text/toml-lines.js';
+import { findDistrust } from '../text/trust.js';
 
 /**
  * Checks that a program can be run, and that only root and this user could have written it.

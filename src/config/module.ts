@@ -1,11 +1,11 @@
 import { pathToFileURL } from 'node:url';
-import { isPoint, pointNames } from '../engine/point-table.js';
-import type { Hooks, PointName } from '../engine/points.js';
-import { show } from '../engine/result-schema.js';
-import type { KeyPath } from './lines.js';
-import { didYouMean } from './nearest.js';
+import { show } from '../points/check-result.js';
+import type { Hooks, PointName } from '../points/points.js';
+import { isPoint, pointNames } from '../points/table.js';
+import { didYouMean } from '../text/nearest.js';
+import type { TomlFile } from '../text/toml.js';
+import type { KeyPath } from '../text/toml-lines.js';
 import { checkPolicy } from './schema.js';
-import type { TomlFile } from './toml.js';
 import type { HookEntry, ModuleRun } from './types.js';
 
 /**

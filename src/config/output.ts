@@ -1,7 +1,7 @@
-import { pointRow } from '../engine/point-table.js';
-import type { DeltaEntry, PointName } from '../engine/points.js';
-import { BadResult, show } from '../engine/result-schema.js';
 import type { ChangeKind } from '../layer/types.js';
+import { BadResult, show } from '../points/check-result.js';
+import type { DeltaEntry, PointName } from '../points/points.js';
+import { pointRow } from '../points/table.js';
 import { type ByteString, fromBuffer, fromText } from '../system/bytes.js';
 
 /**

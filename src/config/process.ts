@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import { BadResult } from '../engine/result-schema.js';
 import { LayerhookError } from '../errors/index.js';
+import { BadResult } from '../points/check-result.js';
 
 export interface ProcessCall {
   argv: [string, ...string[]];

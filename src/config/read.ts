@@ -1,8 +1,8 @@
-import type { HookSource } from '../engine/dispatch.js';
+import type { HookSource } from '../points/dispatch.js';
+import { readToml } from '../text/toml.js';
 import { execHook } from './exec.js';
 import { moduleHooks } from './module.js';
 import { checkConfig } from './schema.js';
-import { readToml } from './toml.js';
 import type { HookEntry, LoadedConfig } from './types.js';
 
 /**

@@ -1,8 +1,8 @@
-import { pointRow } from '../engine/point-table.js';
-import type { PointContext, PointName } from '../engine/points.js';
 import { chainIDs } from '../image/chain.js';
 import { digestOf } from '../image/digest.js';
 import type { Descriptor, Digest } from '../image/types.js';
+import type { PointContext, PointName } from '../points/points.js';
+import { pointRow } from '../points/table.js';
 
 type Sent<C> = C extends unknown
   ? Exclude<keyof C, 'signal' | 'log' | 'writeManifest' | 'unpackLayer'>

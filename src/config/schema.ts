@@ -1,13 +1,13 @@
 import { basename } from 'node:path';
-import { isPoint, pointNames, pointRow } from '../engine/point-table.js';
-import type { OnFailure, PointName } from '../engine/points.js';
-import { show } from '../engine/result-schema.js';
+import { show } from '../points/check-result.js';
+import type { OnFailure, PointName } from '../points/points.js';
+import { isPoint, pointNames, pointRow } from '../points/table.js';
+import { didYouMean } from '../text/nearest.js';
+import type { TomlFile } from '../text/toml.js';
+import type { KeyPath } from '../text/toml-lines.js';
 import { checkStore } from './check-store.js';
 import { checkKeys, isTable, type Table } from './check-table.js';
 import { checkProgram, resolveModule } from './files.js';
-import type { KeyPath } from './lines.js';
-import { didYouMean } from './nearest.js';
-import type { TomlFile } from './toml.js';
 import type { DriverChoice, ExecRun, HookEntry, LoadedConfig, ModuleRun } from './types.js';
 
 const topKeys = ['driver', 'mtree', 'store', 'hook'];

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import type { StoreOptions } from '../snapshot/types.js';
+import type { StoreOptions } from '../store/types.js';
 import type { LoadedConfig } from './types.js';
 
 export interface ChooseStoreOptions {

@@ -1,6 +1,6 @@
-import type { HookSource } from '../engine/dispatch.js';
-import type { OnFailure, PointName } from '../engine/points.js';
-import type { Durability } from '../snapshot/types.js';
+import type { HookSource } from '../points/dispatch.js';
+import type { OnFailure, PointName } from '../points/points.js';
+import type { Durability } from '../store/types.js';
 
 /** hooks.toml, checked. */
 export interface LoadedConfig {

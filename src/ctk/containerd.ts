@@ -1,6 +1,4 @@
 import { dirname, join, resolve } from 'node:path';
-import { configError } from './error.js';
-import { filesOf } from './files.js';
 import {
   append,
   formatDocument,
@@ -14,7 +12,9 @@ import {
   type TomlTable,
   tableAt,
   withValue,
-} from './toml-text.js';
+} from '../text/toml-edit.js';
+import { configError } from './error.js';
+import { filesOf } from './files.js';
 import type { AddedRuntime, EngineFormat, OtherFile, RuntimesFound } from './types.js';
 
 const file = '/etc/containerd/config.toml';

@@ -1,5 +1,3 @@
-import { configError } from './error.js';
-import { filesOf } from './files.js';
 import {
   append,
   formatDocument,
@@ -11,7 +9,9 @@ import {
   setValue,
   type TomlTable,
   tableAt,
-} from './toml-text.js';
+} from '../text/toml-edit.js';
+import { configError } from './error.js';
+import { filesOf } from './files.js';
 import type { EngineFormat } from './types.js';
 
 const file = '/etc/crio/crio.conf';

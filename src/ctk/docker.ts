@@ -1,5 +1,5 @@
-import { isRecord } from '../runtime/inject/check-hook.js';
-import { parseJson } from '../runtime/inject/documents.js';
+import { isRecord } from '../inject/check-hook.js';
+import { parseJson } from '../text/json-bytes.js';
 import {
   applyEdits,
   type Edit,
@@ -8,7 +8,7 @@ import {
   members,
   type Span,
   valueAt,
-} from '../runtime/inject/json-text.js';
+} from '../text/json-edit.js';
 import { configError } from './error.js';
 import type { EngineFormat } from './types.js';
 

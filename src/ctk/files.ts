@@ -9,9 +9,9 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeFileAtomic } from '../engine/write-file.js';
 import { fsError } from '../errors/fs-error.js';
 import { makeDirectory } from '../system/make-directory.js';
+import { writeFileAtomic } from '../system/write-file.js';
 import { configError } from './error.js';
 import type { OtherFile } from './types.js';
 

@@ -1,3 +1,4 @@
+import { append, formatTable, parseToml, removeTable, type TomlTable, tableAt } from '../text/toml-edit.js';
 import {
   builtInRuntime,
   containerdVersion,
@@ -6,7 +7,6 @@ import {
   removeBuiltInRuntime,
 } from './containerd.js';
 import { configError } from './error.js';
-import { append, formatTable, parseToml, removeTable, type TomlTable, tableAt } from './toml-text.js';
 
 /**
  * A runtime of the CRI whose containers, and whose images where the kubelet names it, are kept by a snapshotter of its own

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { isLayerhookError } from '../errors/index.js';
+import { dropInHeading, sameToml } from '../text/toml-edit.js';
 import { configError } from './error.js';
 import { type FileChange, readText } from './files.js';
 import { type CtkRecord, formatRecord, readRecord, recordFile, sha256 } from './record.js';
-import { dropInHeading, sameToml } from './toml-text.js';
 import type { Addition, ConfigFormat, Presence } from './types.js';
 
 /** A configuration: where it is, and how its engine reads it. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isRecord } from '../runtime/inject/check-hook.js';
+import { isRecord } from '../inject/check-hook.js';
 import { configError } from './error.js';
 import { readText } from './files.js';
 import type { Former } from './types.js';

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { nearest } from '../config/nearest.js';
 import { LayerhookError } from '../errors/index.js';
-import { checkSettings, defaultConfigFile, settingKeys } from '../runtime/inject/settings.js';
+import { checkSettings, defaultConfigFile, settingKeys } from '../inject/settings.js';
+import { nearest } from '../text/nearest.js';
+import { parseToml, setValue } from '../text/toml-edit.js';
 import { configError } from './error.js';
 import { type FileChange, readText } from './files.js';
-import { parseToml, setValue } from './toml-text.js';
 
 /** Names that container-hooks-ctk has for them. */
 const otherNames: Readonly<Record<string, string>> = {

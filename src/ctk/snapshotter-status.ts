@@ -1,11 +1,11 @@
 import { lstatSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
-import type { Snapshotter } from '../snapshot/types.js';
+import type { Snapshotter } from '../store/types.js';
+import { tableAt } from '../text/toml-edit.js';
 import { containerd } from './containerd.js';
 import { readText } from './files.js';
 import { criSnapshotters, isUnpackedInto, proxyOf, snapshotterDropIn } from './snapshotter.js';
-import { tableAt } from './toml-text.js';
 
 /** How long a daemon may take to answer, in milliseconds. */
 const patience = 10_000;
@@ -77,7 +77,7 @@ async function askDaemon(address: string): Promise<Pick<SnapshotterStatus, 'snap
   if (!lstatSync(address, { throwIfNoEntry: false })?.isSocket()) {
     return { problem: `there is no socket ${address}` };
   }
-  const { connectSnapshotter } = await import('../snapshot/service/client.js');
+  const { connectSnapshotter } = await import('../snapshotter/client.js');
   const client = connectSnapshotter(address);
   const stop = new AbortController();
   try {

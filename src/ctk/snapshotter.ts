@@ -1,4 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import {
+  append,
+  formatTable,
+  parseToml,
+  plain,
+  removeTable,
+  removeValue,
+  setValue,
+  type TomlTable,
+  tableAt,
+} from '../text/toml-edit.js';
 import { containerd, containerdVersion } from './containerd.js';
 import { configError } from './error.js';
 import type { FileChange } from './files.js';
@@ -12,17 +23,6 @@ import {
   tablesOf,
 } from './handler.js';
 import { planAddition, planRemoval, readAgain } from './plan.js';
-import {
-  append,
-  formatTable,
-  parseToml,
-  plain,
-  removeTable,
-  removeValue,
-  setValue,
-  type TomlTable,
-  tableAt,
-} from './toml-text.js';
 import {
   addUnpack,
   concurrentUnpacks,

@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { isLayerhookError } from '../errors/index.js';
-import { findRuntime } from '../runtime/inject/find-runtime.js';
-import { readHooks } from '../runtime/inject/hook-files.js';
-import { readSettings } from '../runtime/inject/settings.js';
-import { hookKinds } from '../runtime/inject/types.js';
+import { findRuntime } from '../inject/find-runtime.js';
+import { readHooks } from '../inject/hook-files.js';
+import { readSettings } from '../inject/settings.js';
+import { hookKinds } from '../inject/types.js';
 import { fromText } from '../system/bytes.js';
 import { engineNames, engines } from './engines.js';
 import { readText } from './files.js';

@@ -7,7 +7,7 @@ import {
   removeArrayTables,
   type TomlTable,
   tableAt,
-} from './toml-text.js';
+} from '../text/toml-edit.js';
 
 /**
  * Where containerd's transfer service (1.7 and later) is told which snapshotters it may unpack into. `ctr image import`, and from

@@ -1,13 +1,13 @@
 import { isAbsolute } from 'node:path';
 import { chooseStore } from '../config/store.js';
-import { findDistrust } from '../config/trust.js';
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import { LayerhookError } from '../errors/index.js';
+import { show } from '../points/check-result.js';
 import { nearestDirectory } from '../system/make-directory.js';
-import { type BundleMeta, copyDriver } from './bundle.js';
+import { findDistrust } from '../text/trust.js';
+import { type BundleMeta, copyDriver } from './bundle/metadata.js';
 import { absoluteName, isDriverName, isShipped } from './driver.js';
 import type { OperationOptions } from './operation.js';
-import { show } from './result-schema.js';
 
 /** What an existing bundle says of its driver. */
 export interface RecordedDriver extends Pick<BundleMeta, 'driver' | 'distrust'> {

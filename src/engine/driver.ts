@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DriverChoice } from '../config/types.js';
 import { LayerhookError } from '../errors/index.js';
-import type { Driver, DriverFactory } from './points.js';
+import type { Driver, DriverFactory } from '../points/points.js';
 import { isShippedDriver, shippedDriver } from './shipped-drivers.js';
 
 /** A name of npm's, with a path in the package behind it or not. A URL has a colon, and is never one. */

@@ -1,5 +1,5 @@
-import { storeExists } from '../snapshot/exists.js';
-import type { Store } from '../snapshot/types.js';
+import { storeExists } from '../store/exists.js';
+import type { Store } from '../store/types.js';
 import type { OperationOptions } from './operation.js';
 
 /**
@@ -18,6 +18,6 @@ export async function openChosenStore(
   const choice = chooseStore({ store: options.store, config, env });
   const { root } = choice;
   if (!storeExists(root)) return { root, store: null };
-  const { openStore } = await import('../snapshot/index.js');
+  const { openStore } = await import('../store/index.js');
   return { root, store: await openStore(choice) };
 }

@@ -1,11 +1,11 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
-import { type Logger, silentLogger } from '../log.js';
+import { createDispatcher, type Dispatcher, type HookSource } from '../points/dispatch.js';
+import type { Driver, Hooks, PointName } from '../points/points.js';
+import { type Logger, silentLogger } from '../system/logger.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
-import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
 import { loadDriver } from './driver.js';
 import { linkedController } from './linked-controller.js';
-import type { Driver, Hooks, PointName } from './points.js';
 import type { ProgressEvent } from './progress.js';
 
 /** What every operation of the engine takes. */

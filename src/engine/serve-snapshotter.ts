@@ -1,6 +1,6 @@
-import { type Logger, silentLogger } from '../log.js';
-import * as service from '../snapshot/service/index.js';
-import type { Hooks } from './points.js';
+import type { Hooks } from '../points/points.js';
+import * as service from '../snapshotter/index.js';
+import { type Logger, silentLogger } from '../system/logger.js';
 
 export interface ServeOptions extends Omit<service.ServeOptions, keyof service.LayerHookOptions> {
   /** function hooks; a snapshotter calls those at `snapshot.` points */

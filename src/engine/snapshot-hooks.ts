@@ -1,6 +1,6 @@
-import type { Logger } from '../log.js';
-import type { LayerHookOptions, LayerRequest } from '../snapshot/service/index.js';
-import { createDispatcher, type Dispatcher, type HookSource } from './dispatch.js';
+import { createDispatcher, type Dispatcher, type HookSource } from '../points/dispatch.js';
+import type { LayerHookOptions, LayerRequest } from '../snapshotter/index.js';
+import type { Logger } from '../system/logger.js';
 
 const SKIP = 'snapshot.ociv1.layer.try-skip';
 const POST = 'snapshot.ociv1.layer.post-extract';

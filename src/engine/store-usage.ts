@@ -1,5 +1,5 @@
-import type { ContentInfo, Info, Store } from '../snapshot/types.js';
-import { bundleLabel } from './bundle-list.js';
+import type { ContentInfo, Info, Store } from '../store/types.js';
+import { bundleLabel } from './bundle/list.js';
 
 /** A layer in the store, and who is on top of it. */
 export interface StoredLayer extends ContentInfo {

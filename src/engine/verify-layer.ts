@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
-import type { ContentInfo } from '../snapshot/types.js';
-import { inTurns } from '../steps.js';
+import type { ContentInfo } from '../store/types.js';
+import { inTurns } from '../system/steps.js';
 import { readXattrs } from '../system/xattr.js';
-import { guardManifest, readManifest } from './manifest-check.js';
+import { guardManifest, readManifest } from './bundle/mtree-check.js';
 
 /**
  * Writes the manifest by which {@link verifyLayer} verifies a layer, by reading it as it is now: for a layer that was not
@@ -16,7 +16,7 @@ import { guardManifest, readManifest } from './manifest-check.js';
  */
 export async function recordLayer(directory: string, file: string): Promise<void> {
   const { currentHeader } = await import('mtree-ts/write');
-  const { walkManifest } = await import('./manifest.js');
+  const { walkManifest } = await import('./bundle/write-mtree.js');
   try {
     await walkManifest(directory, file, currentHeader(directory));
   } catch (error) {

@@ -1,5 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
-import { encodeJson } from './json.js';
+import { encodeJson } from '../text/json-lossless.js';
 import type { Layout } from './layout.js';
 import { isDockerMediaType, MEDIA_TYPE_MANIFEST } from './media-types.js';
 import { readIndexBlob } from './read.js';

@@ -1,4 +1,4 @@
-import { encodeJson } from './json.js';
+import { encodeJson } from '../text/json-lossless.js';
 import type { Layout } from './layout.js';
 import { MEDIA_TYPE_CONFIG, MEDIA_TYPE_MANIFEST } from './media-types.js';
 import { hostPlatform } from './platform.js';

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { openStore } from '../../src/snapshot/index.js';
-import { unmountTree } from '../../src/snapshot/mount.js';
+import { unmountTree } from '../../src/overlay/mount.js';
+import { openStore } from '../../src/store/index.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
@@ -116,7 +116,7 @@ test('ls shows what the store has of bundles: mounted, unmounted and missing', a
     await opened.prepare(`bundle:${path}#1`, '', { labels });
   }
   await opened.prepare('another', '');
-  const { mountAll } = await import('../../src/snapshot/mount.js');
+  const { mountAll } = await import('../../src/overlay/mount.js');
   await mountAll(await opened.mounts(`bundle:${bundles[1]}#1`), join(bundles[1]!, 'rootfs'));
   writeFileSync(join(bundles[1]!, 'rootfs/big'), 'x'.repeat(100_000));
   await opened.close();

@@ -1,7 +1,7 @@
 /** A command line of its own: the real frame, with commands that do what tests want to see it handle. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { historyFlags, imageFlag, mapFlags, readHistory, readMap } from '../../src/cli/args/flags.js';
 import { type CommandTable, defineCommand } from '../../src/cli/command.js';
-import { historyFlags, imageFlag, mapFlags, readHistory, readMap } from '../../src/cli/flags.js';
 import { main } from '../../src/cli/program.js';
 import { LayerhookError } from '../../src/errors/index.js';
 

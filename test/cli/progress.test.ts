@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: a terminal's control sequences
 import { spawnSync } from 'node:child_process';
 import test from 'ava';
-import { painter } from '../../src/cli/paint.js';
-import { renderProgress } from '../../src/cli/progress.js';
-import { formatBytes, formatCount } from '../../src/cli/quantities.js';
+import { painter } from '../../src/cli/output/paint.js';
+import { renderProgress } from '../../src/cli/output/progress.js';
+import { formatBytes, formatCount } from '../../src/cli/output/quantities.js';
 import { requires } from '../helpers/requires.js';
 import { fixture, run } from './run.js';
 

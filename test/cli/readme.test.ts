@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { commands } from '../../src/cli/commands/index.js';
-import { umociOnly } from '../../src/cli/umoci-only.js';
+import { umociOnly } from '../../src/cli/umoci/umoci-only.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';

@@ -2,9 +2,9 @@ import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { currentHeader } from 'mtree-ts';
-import { walkManifest } from '../../src/engine/manifest.js';
-import { openStore } from '../../src/snapshot/index.js';
-import type { Store } from '../../src/snapshot/types.js';
+import { walkManifest } from '../../src/engine/bundle/write-mtree.js';
+import { openStore } from '../../src/store/index.js';
+import type { Store } from '../../src/store/types.js';
 import { layerhook, refused, succeed } from '../helpers/cli.js';
 import { tmpdir } from '../helpers/tmp.js';
 

@@ -3,8 +3,8 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { createDispatcher } from '../../src/engine/dispatch.js';
-import type { Logger } from '../../src/log.js';
+import { createDispatcher } from '../../src/points/dispatch.js';
+import type { Logger } from '../../src/system/logger.js';
 import { deltaContext, imageContext, layerContext } from '../helpers/contexts.js';
 import { load, privateDir, script } from './helpers.js';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { createDispatcher } from '../../src/engine/dispatch.js';
-import { silentLogger } from '../../src/log.js';
+import { createDispatcher } from '../../src/points/dispatch.js';
+import { silentLogger } from '../../src/system/logger.js';
 import { layerContext } from '../helpers/contexts.js';
 import { load, privateDir, write } from './helpers.js';
 

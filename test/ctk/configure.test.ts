@@ -15,8 +15,8 @@ import test, { type ExecutionContext } from 'ava';
 import { planConfigure, planUnconfigure } from '../../src/ctk/configure.js';
 import { engines } from '../../src/ctk/engines.js';
 import { applyChanges } from '../../src/ctk/files.js';
-import { parseToml, tableAt } from '../../src/ctk/toml-text.js';
 import type { EngineName } from '../../src/ctk/types.js';
+import { parseToml, tableAt } from '../../src/text/toml-edit.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const path = '/usr/local/bin/layerhook-runtime';

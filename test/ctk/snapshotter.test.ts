@@ -13,7 +13,7 @@ import test, { type ExecutionContext } from 'ava';
 import { planConfigure, planUnconfigure } from '../../src/ctk/configure.js';
 import { applyChanges } from '../../src/ctk/files.js';
 import { type AddedSnapshotter, planRemoveSnapshotter, planSnapshotter } from '../../src/ctk/snapshotter.js';
-import { parseToml, plain, sameToml, tableAt } from '../../src/ctk/toml-text.js';
+import { parseToml, plain, sameToml, tableAt } from '../../src/text/toml-edit.js';
 import { layerhook } from '../helpers/cli.js';
 import { tmpdir } from '../helpers/tmp.js';
 

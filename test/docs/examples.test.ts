@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { createDispatcher } from '../../src/engine/dispatch.js';
 import { chainIDs } from '../../src/image/chain.js';
 import type { Digest } from '../../src/image/types.js';
-import { silentLogger } from '../../src/log.js';
+import { createDispatcher } from '../../src/points/dispatch.js';
+import { silentLogger } from '../../src/system/logger.js';
 import { load, privateDir, write } from '../config/helpers.js';
 import { imageContext, layerContext } from '../helpers/contexts.js';
 import { requires } from '../helpers/requires.js';

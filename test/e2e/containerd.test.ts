@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { openStore } from '../../src/snapshot/index.js';
+import { openStore } from '../../src/store/index.js';
 import { layerhook, mainFile, run, succeed } from '../helpers/cli.js';
 import { startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';

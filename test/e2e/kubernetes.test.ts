@@ -12,8 +12,8 @@ import {
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { connectSnapshotter } from '../../src/snapshot/service/index.js';
-import type { Mount } from '../../src/snapshot/types.js';
+import { connectSnapshotter } from '../../src/snapshotter/index.js';
+import type { Mount } from '../../src/store/types.js';
 import { fromText } from '../../src/system/bytes.js';
 import { readXattrs, setXattr } from '../../src/system/xattr.js';
 import { succeed } from '../helpers/cli.js';

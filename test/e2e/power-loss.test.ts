@@ -3,12 +3,12 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { currentHeader } from 'mtree-ts';
-import { walkManifest } from '../../src/engine/manifest.js';
-import { openStoreAt } from '../../src/snapshot/open.js';
-import { connectSnapshotter } from '../../src/snapshot/service/index.js';
-import type { LayerIdentity } from '../../src/snapshot/types.js';
+import { walkManifest } from '../../src/engine/bundle/write-mtree.js';
+import { connectSnapshotter } from '../../src/snapshotter/index.js';
+import { openStoreAt } from '../../src/store/open.js';
+import type { LayerIdentity } from '../../src/store/types.js';
 import { layerhook, succeed } from '../helpers/cli.js';
-import { layer, signal } from '../snapshot/helpers.js';
+import { layer, signal } from '../store/helpers.js';
 import { startDaemon } from './snapshotter.js';
 
 test.serial(

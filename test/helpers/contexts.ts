@@ -1,6 +1,6 @@
-import type { DeltaContext, ImageContext, LayerContext } from '../../src/engine/points.js';
 import type { Descriptor, Digest } from '../../src/image/types.js';
-import { silentLogger } from '../../src/log.js';
+import type { DeltaContext, ImageContext, LayerContext } from '../../src/points/points.js';
+import { silentLogger } from '../../src/system/logger.js';
 
 const digest = (char: string): Digest => `sha256:${char.repeat(64)}`;
 const descriptor = (mediaType: string, char: string): Descriptor => ({

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { hookKinds } from '../../src/runtime/inject/types.js';
+import { hookKinds } from '../../src/inject/types.js';
 import { fillRootfs } from '../demo/rootfs.js';
 import { buildImage } from '../helpers/image.js';
 import { tmpdir } from '../helpers/tmp.js';

@@ -2,7 +2,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { hookKinds } from '../../src/runtime/inject/types.js';
+import { hookKinds } from '../../src/inject/types.js';
 import { run } from '../helpers/cli.js';
 import { launcher, setUp } from './wrapper.js';
 

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { hookKinds } from '../../src/runtime/inject/types.js';
+import { hookKinds } from '../../src/inject/types.js';
 import { type Finished, run, succeed } from '../helpers/cli.js';
 import { requires } from '../helpers/requires.js';
 import { type ContainerBundle, containerBundle, inOwnMounts, notingHooks } from './containers.js';

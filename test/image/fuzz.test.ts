@@ -1,15 +1,15 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { statJson } from '../../src/cli/stat-json.js';
-import { statText } from '../../src/cli/stat-text.js';
+import { statJson } from '../../src/cli/umoci/stat-json.js';
+import { statText } from '../../src/cli/umoci/stat-text.js';
 import { isLayerhookError } from '../../src/errors/index.js';
 import { collectGarbage } from '../../src/image/gc.js';
-import { layerSources } from '../../src/image/layers.js';
 import { openLayout } from '../../src/image/layout.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { statImage } from '../../src/image/stat.js';
 import type { ImageConfig, Index, Manifest } from '../../src/image/types.js';
+import { layerSources } from '../../src/layer/sources.js';
 import { buildImage, type ImageOptions, writeImage } from '../helpers/image.js';
 import fc from '../helpers/properties.js';
 

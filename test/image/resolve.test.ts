@@ -1,11 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { layerSources } from '../../src/image/layers.js';
 import { type Layout, openLayout } from '../../src/image/layout.js';
 import { parsePlatform } from '../../src/image/platform.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import type { Descriptor, Index, Platform } from '../../src/image/types.js';
+import { layerSources } from '../../src/layer/sources.js';
 import { buildImage, put, writeImage } from '../helpers/image.js';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';

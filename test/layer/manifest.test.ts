@@ -3,7 +3,7 @@ import { linkSync, readdirSync, readFileSync, truncateSync, writeFileSync } from
 import { join } from 'node:path';
 import test from 'ava';
 import { create, type Header, umociKeywords } from 'mtree-ts';
-import { usageOf } from '../../src/snapshot/usage.js';
+import { usageOf } from '../../src/store/context/usage.js';
 import { readXattrs } from '../../src/system/xattr.js';
 import type { RawLayer } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';

@@ -1,7 +1,7 @@
 /** Every Snapshotter here is wrong in one way: the suite must say so in the cases about it, and in no others. */
 import { join } from 'node:path';
 import test from 'ava';
-import { mountAll, openStore, type Snapshotter, unmountAll } from '../../src/snapshot/index.js';
+import { mountAll, openStore, type Snapshotter, unmountAll } from '../../src/store/index.js';
 import { type SnapshotterHarness, snapshotterSuite } from '../../src/testing/index.js';
 import { scratchDirectories } from '../helpers/conformance.js';
 import { requires } from '../helpers/requires.js';

@@ -1,6 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
-import { type Logger, silentLogger } from '../../log.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { type Logger, silentLogger } from '../../system/logger.js';
 import type { StatBuffer } from '../../system/stat.js';
 import type { MapOptions, TarEntry, Time } from '../types.js';
 import { layerOwner, rootlessXattr } from './owner.js';

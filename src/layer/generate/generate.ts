@@ -1,5 +1,5 @@
-import { inTurns } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
+import { inTurns } from '../../system/steps.js';
 import type { Change } from '../types.js';
 import { withAllNames } from './hardlinks.js';
 import { type PackOptions, tarOf, writePlan } from './pack.js';

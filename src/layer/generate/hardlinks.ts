@@ -1,6 +1,6 @@
-import type { Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import { StatBuffer } from '../../system/stat.js';
+import type { Steps } from '../../system/steps.js';
 import type { Change } from '../types.js';
 import { walkSteps } from '../walk/index.js';
 import { cleanPath } from './paths.js';

@@ -1,8 +1,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
-import { inTurns } from '../../steps.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { StatBuffer } from '../../system/stat.js';
+import { inTurns } from '../../system/steps.js';
 import { walkSteps } from '../walk/index.js';
 import { type PackOptions, tarOf, whiteoutEntry, writePlan } from './pack.js';
 import { ancestors, insideRoot } from './paths.js';

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { LayerhookError } from '../../errors/index.js';
-import { silentLogger } from '../../log.js';
-import { Pace, throwIfAborted } from '../../steps.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close, S } from '../../system/files.js';
+import { silentLogger } from '../../system/logger.js';
 import { StatBuffer } from '../../system/stat.js';
+import { Pace, throwIfAborted } from '../../system/steps.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import type { TarEntry } from '../types.js';
 import { readContent } from './content.js';

@@ -1,5 +1,5 @@
-import { inTurns, type Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
+import { inTurns, type Steps } from '../../system/steps.js';
 import { walkSteps } from '../walk/index.js';
 import { type PackOptions, tarOf, writePlan } from './pack.js';
 import { prefixed } from './paths.js';

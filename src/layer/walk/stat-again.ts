@@ -1,9 +1,9 @@
-import { atOnce, FILES_A_STEP, type Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import { fromText } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, S, tryOpenat } from '../../system/files.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
+import { atOnce, FILES_A_STEP, type Steps } from '../../system/steps.js';
 import {
   comparePaths,
   type StatTable,

@@ -1,6 +1,6 @@
-import { atOnce, type Steps } from '../../steps.js';
 import type { ByteString } from '../../system/bytes.js';
 import type { StatBuffer } from '../../system/stat.js';
+import { atOnce, type Steps } from '../../system/steps.js';
 import { walkSteps } from './walk.js';
 
 /**

@@ -1,12 +1,12 @@
 import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
-import { atOnce, FILES_A_STEP, type Steps } from '../../steps.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat } from '../../system/files.js';
 import { readDirectory } from '../../system/readdir.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
+import { atOnce, FILES_A_STEP, type Steps } from '../../system/steps.js';
 
 /**
  * Called for each file of a tree, a directory before what is in it. The arguments are valid only during the call.

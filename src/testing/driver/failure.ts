@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import type { Hooks } from '../../engine/points.js';
 import { type ErrorCode, isLayerhookError } from '../../errors/index.js';
+import type { Hooks } from '../../points/points.js';
 import { type CaseWords, expect, expectTree } from '../case.js';
 import { dir, file } from '../entries.js';
 import type { BuiltImage, ImageOptions, RawLayer } from '../image.js';

@@ -1,4 +1,4 @@
-import type { Driver } from '../../engine/points.js';
+import type { Driver } from '../../points/points.js';
 import type { ConformanceCase } from '../case.js';
 
 /** What a driver's author gives to {@link driverSuite}. */

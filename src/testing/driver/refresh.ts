@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RepackResult } from '../../engine/repack.js';
+import type { RepackResult } from '../../engine/repack/repack.js';
 import { isLayerhookError } from '../../errors/index.js';
 import { expect, expectTree } from '../case.js';
 import { Edits } from '../edits.js';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { RepackResult } from '../../engine/repack.js';
+import type { RepackResult } from '../../engine/repack/repack.js';
 import type { ByteString } from '../../system/bytes.js';
 import { type CaseWords, expect, expectTree } from '../case.js';
 import { Edits } from '../edits.js';

@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { mountBundle, unmountBundle } from '../../engine/bundle-mount.js';
-import { removeBundle } from '../../engine/bundle-remove.js';
-import { type RepackOptions, type RepackResult, repack } from '../../engine/repack.js';
-import { type UnpackOptions, type UnpackResult, unpack } from '../../engine/unpack.js';
+import { mountBundle, unmountBundle } from '../../engine/bundle/mount.js';
+import { removeBundle } from '../../engine/bundle/remove.js';
+import { type RepackOptions, type RepackResult, repack } from '../../engine/repack/repack.js';
+import { type UnpackOptions, type UnpackResult, unpack } from '../../engine/unpack/unpack.js';
 import { fromText } from '../../system/bytes.js';
 import { unmount } from '../../system/mount.js';
 import { type MountInfo, mountsBelow, readMountInfo } from '../../system/mountinfo.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import btrfsDriver from '../../../drivers/btrfs/index.js';
 import { type RepackOptions, repack, type UnpackOptions, unpack } from '../../../src/index.js';
-import { silentLogger } from '../../../src/log.js';
+import { silentLogger } from '../../../src/system/logger.js';
 import { type Tree, treeOf } from '../../helpers/tree.js';
 
 /** Unpacks and repacks with the driver, its store and bundles on one filesystem. */

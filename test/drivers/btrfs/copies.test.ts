@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { removeBundle } from '../../../src/engine/bundle-remove.js';
+import { removeBundle } from '../../../src/engine/bundle/remove.js';
 import { buildImage } from '../../helpers/image.js';
 import { onBtrfs } from './bundle.js';
 import { btrfs, subvolumes } from './loop.js';

@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { create, umociKeywords } from 'mtree-ts';
 import copyDriver from '../../../drivers/copy/index.js';
-import { filterChanges } from '../../../src/engine/filter-changes.js';
-import type { DeltaContext, ImageContext, RefreshContext } from '../../../src/engine/points.js';
-import { declined } from '../../../src/engine/points.js';
+import { filterChanges } from '../../../src/engine/repack/filter-changes.js';
 import type { Change } from '../../../src/layer/types.js';
-import { silentLogger } from '../../../src/log.js';
+import type { DeltaContext, ImageContext, RefreshContext } from '../../../src/points/points.js';
+import { declined } from '../../../src/points/points.js';
 import { fromBuffer } from '../../../src/system/bytes.js';
+import { silentLogger } from '../../../src/system/logger.js';
 import { getXattr, listXattrs } from '../../../src/system/xattr.js';
 import { tmpdir } from '../../helpers/tmp.js';
 

@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { type RepackOptions, type RepackResult, repack } from '../../../src/engine/repack.js';
-import { type UnpackResult, unpack } from '../../../src/engine/unpack.js';
+import { type RepackOptions, type RepackResult, repack } from '../../../src/engine/repack/repack.js';
+import { type UnpackResult, unpack } from '../../../src/engine/unpack/unpack.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 /** A layout with a store, and bundles of its images. */

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { openStore, type Store } from '../../../src/snapshot/index.js';
+import { openStore, type Store } from '../../../src/store/index.js';
 import { readMountInfo } from '../../../src/system/mountinfo.js';
 import { type Finished, layerhook, type RunOptions } from '../../helpers/cli.js';
 

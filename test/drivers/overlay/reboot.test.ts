@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { mountBundle, unmountBundle } from '../../../src/engine/bundle-mount.js';
-import { Directories } from '../../../src/snapshot/directories.js';
-import { Database } from '../../../src/snapshot/metadata/database.js';
-import { contents, putContent } from '../../../src/snapshot/metadata/records.js';
+import { mountBundle, unmountBundle } from '../../../src/engine/bundle/mount.js';
+import { Directories } from '../../../src/store/context/directories.js';
+import { Database } from '../../../src/store/metadata/database.js';
+import { contents, putContent } from '../../../src/store/metadata/records.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { type Bundles, overlayBundles } from './bundles.js';

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { upperdirChanges } from '../../../drivers/overlay/upperdir.js';
-import { unpack } from '../../../src/engine/unpack.js';
+import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { generateLayer } from '../../../src/layer/generate/index.js';
 import type { Change } from '../../../src/layer/types.js';
 import fc from '../../helpers/properties.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { repack } from '../../../src/engine/repack.js';
+import { repack } from '../../../src/engine/repack/repack.js';
 import { openLayout } from '../../../src/image/layout.js';
 import { resolveReference } from '../../../src/image/resolve.js';
 import fc from '../../helpers/properties.js';

@@ -1,0 +1,57 @@
+import type { CommandEntry, CommandGroup, CommandTable, Persona } from '../command.js';
+
+export interface Found {
+  /** canonical words of the command, such as `raw mtree-validate` */
+  path: string[];
+  /** arguments behind it */
+  rest: readonly string[];
+  /** asked for as `help COMMAND` */
+  help: boolean;
+}
+
+export interface FoundCommand extends Found {
+  kind: 'command';
+  entry: CommandEntry;
+}
+
+/** Words that name no command, but a table of them: the whole one, or one such as `raw`. */
+export interface FoundGroup extends Found {
+  kind: 'group';
+  table: CommandTable;
+  group: CommandGroup | undefined;
+}
+
+export type Finding = FoundCommand | FoundGroup | (Found & { kind: 'unknown' });
+
+/** Finds the command that `words` begin with, by name or alias; `help` may stand before any of them. */
+export function find(words: readonly string[], root: CommandTable, persona: Persona): Finding {
+  const path: string[] = [];
+  let rest = words;
+  let help = false;
+  let table = root;
+  let group: CommandGroup | undefined;
+  for (;;) {
+    const word = rest[0];
+    if (word === undefined || word.startsWith('-')) return { kind: 'group', table, group, path, rest, help };
+    rest = rest.slice(1);
+    if (word === 'help' || word === 'h') {
+      help = true;
+      continue;
+    }
+    const [name, entry] = lookUp(word, table, persona) ?? [word];
+    path.push(name);
+    if (entry === undefined) return { kind: 'unknown', path, rest, help };
+    if ('load' in entry) return { kind: 'command', entry, path, rest, help };
+    table = entry.commands;
+    group = entry;
+  }
+}
+
+/** The rows of a table that this persona has. */
+export function visible(table: CommandTable, persona: Persona): [string, CommandEntry | CommandGroup][] {
+  return Object.entries(table).filter(([, entry]) => (entry.persona ?? persona) === persona);
+}
+
+function lookUp(word: string, table: CommandTable, persona: Persona) {
+  return visible(table, persona).find(([name, entry]) => name === word || entry.aliases?.includes(word));
+}

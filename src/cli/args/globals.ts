@@ -1,0 +1,88 @@
+import type { OptionSpecs, OptionValues, Persona } from '../command.js';
+import { isTerminal } from '../output/streams.js';
+import { usageError } from './usage.js';
+
+/** Options that stand before the command, or behind it where it has none of that name. */
+export const globalOptions = {
+  verbose: { describe: 'short for --log=info' },
+  quiet: { alias: ['q'], extension: true, describe: 'errors only, and no progress' },
+  log: {
+    value: 'LEVEL',
+    describe: 'least level that is logged: debug, info, warn, error, fatal (default: warn)',
+  },
+  'log-format': {
+    value: 'FORMAT',
+    extension: true,
+    describe: 'text, or json: one object a line (default: text)',
+  },
+  debug: { extension: true, describe: 'log at debug level, and show where errors come from' },
+  hooks: {
+    value: 'FILE',
+    extension: true,
+    describe: 'hooks.toml to use instead of the one that is looked up',
+  },
+  color: {
+    value: 'WHEN',
+    extension: true,
+    describe: 'auto, always or never; auto heeds NO_COLOR and asks for a terminal (default: auto)',
+  },
+  'cpu-profile': { value: 'FILE', hidden: true, describe: 'not supported' },
+  help: { alias: ['h'], describe: 'show help' },
+  version: { alias: ['v'], describe: 'print the version' },
+} as const satisfies OptionSpecs;
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** The global options, checked. */
+export interface Settings {
+  level: LogLevel;
+  format: 'text' | 'json';
+  quiet: boolean;
+  /** show stacks */
+  debug: boolean;
+  color: boolean;
+  hooksFile: string | undefined;
+}
+
+/** @throws LayerhookError USAGE */
+export function readSettings(options: OptionValues<typeof globalOptions>, persona: Persona): Settings {
+  const { verbose, quiet, debug, log } = options;
+  const fail = (reason: string) => usageError(reason, persona);
+  if (options['cpu-profile'] !== undefined) {
+    throw fail('--cpu-profile is not supported; run it with NODE_OPTIONS=--cpu-prof instead');
+  }
+  if (verbose && log !== undefined) throw fail('--log=* and --verbose are mutually exclusive');
+  if (quiet && (verbose || debug)) throw fail('--quiet and --verbose or --debug are mutually exclusive');
+  const level = log ?? (debug ? 'debug' : verbose ? 'info' : quiet ? 'error' : 'warn');
+  return {
+    level: oneOf(
+      'log',
+      level === 'warning' ? 'warn' : level,
+      ['debug', 'info', 'warn', 'error', 'fatal'],
+      fail,
+    ),
+    format: oneOf('log-format', options['log-format'] ?? 'text', ['text', 'json'], fail),
+    quiet,
+    debug,
+    color: wantsColor(oneOf('color', options.color ?? 'auto', ['auto', 'always', 'never'], fail)),
+    hooksFile: options.hooks,
+  };
+}
+
+function oneOf<const T extends string>(
+  name: string,
+  value: string,
+  allowed: readonly T[],
+  fail: (reason: string) => Error,
+): T {
+  const found = allowed.find((word) => word === value.toLowerCase());
+  if (found === undefined) throw fail(`--${name} ${value} is none of ${allowed.join(', ')}`);
+  return found;
+}
+
+/** https://no-color.org: NO_COLOR counts when it is not empty. */
+function wantsColor(when: 'auto' | 'always' | 'never'): boolean {
+  if (when !== 'auto') return when === 'always';
+  const { NO_COLOR, TERM } = process.env;
+  return !NO_COLOR && TERM !== 'dumb' && isTerminal();
+}

@@ -1,0 +1,48 @@
+import type { BundleEntry } from '../../../engine/bundle/list.js';
+import { isLayerhookError } from '../../../errors/index.js';
+import { usageError } from '../../args/usage.js';
+import type { CommandContext } from '../../command.js';
+
+/** The bundles of a command line: those that it names, or all of a store that are in one state. */
+export interface BundleChoice {
+  bundles: readonly string[];
+  /** `--all`, and the state of those it means */
+  all?: { state: BundleEntry['state']; store: string | undefined } | undefined;
+}
+
+/**
+ * Does something for each of the bundles of a command line. With several, one that fails does not keep it from the others.
+ *
+ * @returns the exit status
+ * @throws LayerhookError USAGE without a bundle; ABORTED; what `work` throws for a lone bundle
+ */
+export async function eachBundle(
+  { bundles, all }: BundleChoice,
+  { command, context }: { command: string; context: CommandContext },
+  work: (bundle: string) => Promise<void>,
+): Promise<number> {
+  if (all && bundles.length > 0) throw usageError('name bundles, or give --all', command);
+  const chosen = all ? await allIn(all, context) : bundles;
+  if (!all && (bundles.length === 0 || bundles.includes(''))) throw usageError('name a bundle', command);
+  let status = 0;
+  for (const bundle of chosen) {
+    try {
+      context.signal.throwIfAborted();
+      await work(bundle);
+    } catch (error) {
+      if (chosen.length === 1 || !isLayerhookError(error) || isLayerhookError(error, 'ABORTED')) throw error;
+      context.log.error(`${error.message}; ${error.hint}`);
+      status = error.exitStatus;
+    }
+  }
+  return status;
+}
+
+async function allIn({ state, store }: NonNullable<BundleChoice['all']>, context: CommandContext) {
+  const { bundlesIn } = await import('../../../engine/bundle/list.js');
+  const { withStore } = await import('../store/shared.js');
+  const entries = await withStore({ store }, context, bundlesIn, () => []);
+  const chosen = entries.filter((entry) => entry.state === state).map(({ bundle }) => bundle);
+  context.log.info(`${chosen.length} of ${entries.length} bundles of the store are ${state}`);
+  return chosen;
+}

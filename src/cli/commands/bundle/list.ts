@@ -1,0 +1,35 @@
+import type { BundleEntry } from '../../../engine/bundle/list.js';
+import { storeFlag } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+import { formatBytes, shortDigest } from '../../output/quantities.js';
+import { table } from '../../output/table.js';
+import { withStore } from '../store/shared.js';
+
+export default defineCommand({
+  usage: '[--json]',
+  description: `Lists the bundles that the layer store knows: whether they are mounted, the image that
+they were unpacked from, what their changes take on disk, and where they are. Of a
+missing one only the changes are left: bundle rm --force removes them.`,
+  arguments: [],
+  options: {
+    ...storeFlag,
+    json: { describe: 'print JSON' },
+  },
+  async run(_, options, context) {
+    const { print } = context;
+    const { bundlesIn } = await import('../../../engine/bundle/list.js');
+    const bundles = await withStore(options, context, bundlesIn, () => []);
+    if (options.json) {
+      print(JSON.stringify(bundles, null, 2));
+      return;
+    }
+    const { quoteIfOdd } = await import('../../umoci/go-format.js');
+    const rows = bundles.map((entry) => [...columns(entry), quoteIfOdd(entry.bundle, false)]);
+    for (const line of table([['STATE', 'IMAGE', 'CHANGES', 'BUNDLE'], ...rows])) print(line);
+  },
+});
+
+function columns({ state, image, bytes }: BundleEntry): string[] {
+  const name = image === null ? '-' : [image.tag, shortDigest(image.digest)].filter(Boolean).join('@');
+  return [state, name, formatBytes(bytes)];
+}

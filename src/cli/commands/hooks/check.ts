@@ -1,0 +1,99 @@
+import type { HookEntry, LoadedConfig } from '../../../config/types.js';
+import type { PointName } from '../../../points/points.js';
+import { usageError } from '../../args/usage.js';
+import { defineCommand } from '../../command.js';
+
+export default defineCommand({
+  usage: '[FILE]',
+  description: `Checks a hooks.toml, by default the one that would be used: keys, points, programs,
+modules, the driver, and that nobody else may write any of them. Prints what each hook would be
+called with; the context is a sample. The exit status is 1 if the file is not good.`,
+  options: {
+    json: { describe: 'print JSON' },
+  },
+  async run(args, options, { print, hooksFile }) {
+    const { loadHooks } = await import('../../../config/load.js');
+    if (args.length > 1) throw usageError('more than one FILE', 'layerhook hooks check');
+    const config = await loadHooks({ file: args[0] ?? hooksFile, env: process.env });
+    if (config === null) throw usageError('there is no hooks.toml; name a FILE', 'layerhook hooks check');
+    const { loadDriver } = await import('../../../engine/driver.js');
+    await loadDriver(summary(config).driver);
+    const calls = await Promise.all(config.entries.map(describeHook));
+    if (options.json) print(JSON.stringify({ ...summary(config), hooks: calls }, null, 2));
+    else for (const line of [headline(config), ...calls.flatMap(hookLines)]) print(line);
+  },
+});
+
+interface HookDescription {
+  hook: string;
+  line: number;
+  timeout: number;
+  onFailure: string;
+  module?: string;
+  options?: Record<string, unknown>;
+  calls: CallDescription[];
+}
+
+interface CallDescription {
+  point: PointName;
+  argv?: string[];
+  cwd?: string;
+  env?: Record<string, string>;
+  context: unknown;
+}
+
+async function describeHook({
+  owner,
+  line,
+  timeout,
+  onFailure,
+  run,
+  points,
+}: HookEntry): Promise<HookDescription> {
+  const { execCall } = await import('../../../config/exec.js');
+  const { encodeContext } = await import('../../../config/context-json.js');
+  const { sampleContext } = await import('../../../config/sample.js');
+  const calls = points.map((point) => {
+    const context: unknown = JSON.parse(encodeContext(point, sampleContext(point)).toString());
+    if (run.type === 'module') return { point, context };
+    const { argv, cwd, env } = execCall(run, point);
+    return { point, argv, cwd, env, context };
+  });
+  const module = run.type === 'module' ? { module: run.file, options: run.options } : {};
+  return { hook: owner, line, timeout, onFailure, ...module, calls };
+}
+
+function summary({ file, driver, mtree, store }: LoadedConfig) {
+  return { file, driver: driver ?? { name: 'copy', options: {} }, mtree, store };
+}
+
+function headline(config: LoadedConfig): string {
+  const { file, driver, mtree, store } = summary(config);
+  const count = config.entries.length;
+  const hooks = count === 1 ? '1 hook' : `${count} hooks`;
+  return `${file} is good: ${hooks}, driver ${driver.name}, mtree ${mtree ?? 'as the driver says'}, store ${store ?? 'the default'}`;
+}
+
+function hookLines({ hook, timeout, onFailure, module, options, calls }: HookDescription): string[] {
+  const limit = timeout === 0 ? 'none' : `${timeout} s`;
+  return [
+    '',
+    hook,
+    ...(module === undefined ? [] : [`  module      ${module}`, `  options     ${JSON.stringify(options)}`]),
+    `  timeout     ${limit}`,
+    `  on-failure  ${onFailure}`,
+    ...calls.flatMap(callLines),
+  ];
+}
+
+function callLines({ point, argv, cwd, env, context }: CallDescription): string[] {
+  const program = argv === undefined ? [] : [`    argv      ${JSON.stringify(argv)}`, `    cwd       ${cwd}`];
+  return [
+    `  ${point}`,
+    ...program,
+    ...Object.entries(env ?? {}).map(
+      ([name, value], i) => `    ${i === 0 ? 'env      ' : '         '} ${name}=${value}`,
+    ),
+    `    ${argv === undefined ? 'context  ' : 'stdin    '} ${JSON.stringify(context)}`,
+  ];
+}

@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chainIDs } from '../../../image/chain.js';
+import { openLayout } from '../../../image/layout.js';
+import { parseImageReference } from '../../../image/references.js';
+import { resolveReference } from '../../../image/resolve.js';
+import { REF_LABEL } from '../../../store/context/labels.js';
+import { usageError } from '../../args/usage.js';
+
+/**
+ * What a `snapshot.` point would be called with for a layer of an image, with an empty directory that goes away again in the
+ * place of the layer.
+ *
+ * @param reference `LAYOUT[:TAG]`
+ * @throws LayerhookError USAGE if there is no such layer; what reading the image throws
+ */
+export function snapshotByHand(
+  reference: string,
+  index: number,
+): { fields: Record<string, unknown>; dispose: () => void } {
+  const { path, tag } = parseImageReference(reference);
+  const diffIDs = resolveReference(openLayout(path), tag).config.rootfs.diff_ids;
+  const chain = chainIDs(diffIDs);
+  const chainID = chain[index];
+  if (chainID === undefined) {
+    const reason = `--layer ${index}: the image has ${chain.length} layers, counted from 0`;
+    throw usageError(reason, 'layerhook hooks run');
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'layerhook-run-'));
+  const fields = {
+    chainID,
+    diffID: diffIDs[index],
+    lowerChainIDs: chain.slice(0, index),
+    client: 'containerd',
+    key: `by-hand/1/extract-1 ${chainID}`,
+    parent: index === 0 ? '' : `by-hand/0/${chain[index - 1]}`,
+    labels: { [REF_LABEL]: chainID },
+    lowerdirs: [],
+    overlayXattr: 'trusted',
+    target: directory,
+    source: directory,
+  };
+  return { fields, dispose: () => rmSync(directory, { recursive: true, force: true }) };
+}

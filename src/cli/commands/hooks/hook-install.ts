@@ -1,0 +1,91 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fsError } from '../../../errors/fs-error.js';
+import { LayerhookError } from '../../../errors/index.js';
+import { packageFile } from '../../../places.js';
+import { makeDirectory } from '../../../system/make-directory.js';
+import { writeFileAtomic } from '../../../system/write-file.js';
+
+/** The one that podman and CRI-O both look into by default; oci-hooks(5), crio.conf(5). */
+const defaultDirectory = '/usr/share/containers/oci/hooks.d';
+const fileName = 'layerhook-archive-overlay.json';
+const script = 'dist/hooks/archive-overlay.js';
+const prefix = '^com\\.launchplatform\\.oci-hooks\\.archive-overlay\\.([^.]+)\\.';
+
+export function knownHook(name: string): boolean {
+  return name === 'archive-overlay';
+}
+
+/** The options of `hooks install` that are the hook's own, as its arguments; files by absolute paths. */
+export function hookFlags(options: Readonly<Record<string, string | boolean | undefined>>): string[] {
+  const value = (name: string, edit = (text: string) => text) =>
+    typeof options[name] === 'string' ? [`--${name}`, edit(options[name])] : [];
+  return [
+    ...value('log-level'),
+    ...(options.syslog === true ? ['--syslog'] : []),
+    ...value('mount-program', resolve),
+    ...value('state-dir', resolve),
+  ];
+}
+
+/** The file for a hooks directory, and what is to be in it; oci-hooks(5). */
+export function hookFile(
+  directory = defaultDirectory,
+  flags: string[] = [],
+): { path: string; content: string } {
+  const hook = {
+    version: '1.0.0',
+    hook: {
+      path: process.execPath,
+      args: [process.execPath, join(fileURLToPath(new URL('.', packageFile)), script), ...flags],
+    },
+    when: { annotations: { [`${prefix}mount-point$`]: '(.+)', [`${prefix}archive-to$`]: '(.+)' } },
+    stages: ['poststop'],
+  };
+  return { path: join(resolve(directory), fileName), content: `${JSON.stringify(hook, null, 2)}\n` };
+}
+
+/**
+ * Writes the file, whole or not at all.
+ *
+ * @returns false if it is there already
+ * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM, USAGE if the file is somebody else's
+ */
+export function installHook(path: string, content: string): boolean {
+  const found = readIfThere(path);
+  if (found === content) return false;
+  if (found !== null) requireOurs(path, found);
+  makeDirectory(join(path, '..'));
+  writeFileAtomic(path, content);
+  return true;
+}
+
+/** Removes the file. @returns whether it was there @throws LayerhookError as {@link installHook} */
+export function uninstallHook(path: string, { dryRun }: { dryRun: boolean }): boolean {
+  const found = readIfThere(path);
+  if (found === null) return false;
+  requireOurs(path, found);
+  if (dryRun) return true;
+  try {
+    rmSync(path);
+  } catch (error) {
+    throw fsError(error, `cannot remove ${path}`);
+  }
+  return true;
+}
+
+function requireOurs(path: string, content: string): void {
+  if (content.includes(script)) return;
+  const reason = `${path} is there, and hooks install did not write it; remove it, or choose another --hooks-dir`;
+  throw new LayerhookError('USAGE', { reason, command: 'layerhook hooks install' });
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw fsError(error, `cannot read ${path}`);
+  }
+}

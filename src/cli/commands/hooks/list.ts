@@ -1,0 +1,40 @@
+import type { PointDescription } from '../../../points/dispatch.js';
+import { defineCommand } from '../../command.js';
+
+export default defineCommand({
+  usage: '',
+  description: `Shows the lifecycle points in the order in which they come, and who is asked at each:
+the hooks of hooks.toml in the order of the file, then the driver.`,
+  arguments: [],
+  options: {
+    driver: { value: 'NAME', describe: 'driver to show (default: that of hooks.toml, else copy)' },
+    json: { describe: 'print JSON' },
+  },
+  async run(_, { driver, json }, { print, hooksFile, log, signal }) {
+    const { openOperation } = await import('../../../engine/operation.js');
+    const operation = await openOperation({ driver, hooksFile, log, signal });
+    const { config } = operation;
+    const points = operation.dispatcher.describe();
+    if (json) {
+      print(JSON.stringify({ file: config?.file ?? null, driver: operation.driver.name, points }, null, 2));
+      return;
+    }
+    print(config === null ? 'no hooks.toml' : config.file);
+    for (const line of table(points)) print(line);
+  },
+});
+
+function table(points: PointDescription[]): string[] {
+  const width = Math.max(...points.map(({ point }) => point.length));
+  const line = (point: string, kind: string, handler: string) =>
+    `${point.padEnd(width)}  ${kind.padEnd(5)}  ${handler}`;
+  return [
+    line('POINT', 'KIND', 'HOOKS'),
+    ...points.flatMap(({ point, kind, handlers }) => {
+      const [first = '-', ...others] = handlers.map(({ owner, onFailure }) =>
+        onFailure === 'abort' ? owner : `${owner} (on-failure: ${onFailure})`,
+      );
+      return [line(point, kind, first), ...others.map((owner) => line('', '', owner))];
+    }),
+  ];
+}

@@ -1,0 +1,20 @@
+import { layoutFlag, readLayout } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+import { formatBytes } from '../../output/quantities.js';
+
+export default defineCommand({
+  usage: '--layout PATH',
+  description: `Removes every blob that no tag leads to, and what writers that died left behind.
+Blobs that a command still at work has just written are spared.`,
+  arguments: [],
+  options: layoutFlag,
+  async run(_, options, { log, signal }) {
+    const path = readLayout(options, 'layerhook gc');
+    const { openLayout } = await import('../../../image/layout.js');
+    const { collectGarbage } = await import('../../../image/gc.js');
+    const { removed, bytes, spared } = await collectGarbage(openLayout(path, { signal }));
+    for (const digest of removed) log.debug(`removed blob ${digest}`);
+    log.info(`removed ${removed.length} blobs of ${formatBytes(bytes)}`);
+    if (spared.length > 0) log.info(`spared ${spared.length} blobs: another command is writing to ${path}`);
+  },
+});

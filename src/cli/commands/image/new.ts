@@ -1,0 +1,30 @@
+import { imageFlag, readSourceDateEpoch } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+
+export default defineCommand({
+  usage: '--image PATH:TAG',
+  description: `Makes an image without layers in an existing layout and gives it a tag, which is
+taken from the image that has it. The image is for the platform of this machine,
+made now or at SOURCE_DATE_EPOCH.`,
+  arguments: [],
+  options: imageFlag,
+  async run(_, options, { log, signal }) {
+    const epoch = readSourceDateEpoch('layerhook new');
+    const { parseImageReference } = await import('../../../image/references.js');
+    const { openLayout } = await import('../../../image/layout.js');
+    const { newImage } = await import('../../../image/new.js');
+    const { path, tag } = parseImageReference(options.image);
+    const layout = openLayout(path, { signal });
+    try {
+      const { digest } = await newImage(
+        layout,
+        tag,
+        epoch === undefined ? new Date() : new Date(epoch * 1000),
+      );
+      log.info(`new image manifest created: ${digest}`);
+      log.info(`created new tag for image manifest: ${tag}`);
+    } finally {
+      await layout.close();
+    }
+  },
+});

@@ -1,0 +1,22 @@
+import { imageFlag } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+
+export default defineCommand({
+  usage: '--image PATH[:TAG]',
+  description: `Removes a tag from a layout. The blobs of its image stay until gc removes those that
+no other tag leads to.`,
+  arguments: [],
+  options: imageFlag,
+  async run(_, options, { log, signal }) {
+    const { parseImageReference, removeTag } = await import('../../../image/references.js');
+    const { openLayout } = await import('../../../image/layout.js');
+    const { path, tag } = parseImageReference(options.image);
+    const layout = openLayout(path, { signal });
+    try {
+      if (await removeTag(layout, tag)) log.info(`removed tag: ${tag}`);
+      else log.warn(`there was no tag ${tag} to remove`);
+    } finally {
+      await layout.close();
+    }
+  },
+});

@@ -1,0 +1,24 @@
+import { imageFlag, platformFlag, readPlatform } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+
+export default defineCommand({
+  usage: '[--json] --image PATH[:TAG]',
+  description: `Shows the manifest, config and history of an image. The table is for people and may
+change; use --json in scripts.`,
+  arguments: [],
+  options: {
+    ...imageFlag,
+    ...platformFlag,
+    json: { describe: 'print one line of JSON, with the manifest and config as they are in the layout' },
+  },
+  async run(_, options, { print }) {
+    const platform = readPlatform(options);
+    const { parseImageReference } = await import('../../../image/references.js');
+    const { openLayout } = await import('../../../image/layout.js');
+    const { statImage } = await import('../../../image/stat.js');
+    const { path, tag } = parseImageReference(options.image);
+    const stat = statImage(openLayout(path), tag, platform);
+    if (options.json) print((await import('../../umoci/stat-json.js')).statJson(stat));
+    else print((await import('../../umoci/stat-text.js')).statText(stat));
+  },
+});

@@ -1,0 +1,22 @@
+import { imageFlag } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+
+export default defineCommand({
+  usage: '--image PATH[:TAG] NEW-TAG',
+  description: `Gives an image another tag in the same layout. If another image has NEW-TAG, it
+loses it.`,
+  arguments: ['new-tag'],
+  options: imageFlag,
+  async run([newTag], options, { log, signal }) {
+    const { copyTag, parseImageReference } = await import('../../../image/references.js');
+    const { openLayout } = await import('../../../image/layout.js');
+    const { path, tag } = parseImageReference(options.image);
+    const layout = openLayout(path, { signal });
+    try {
+      await copyTag(layout, tag, newTag!);
+      log.info(`created new tag: ${JSON.stringify(newTag)} -> ${JSON.stringify(tag)}`);
+    } finally {
+      await layout.close();
+    }
+  },
+});

@@ -1,0 +1,44 @@
+import type { StoredLayer } from '../../../engine/store-usage.js';
+import type { Store } from '../../../store/types.js';
+import { storeFlag } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+import { formatBytes, formatCount, shortDigest } from '../../output/quantities.js';
+import { table } from '../../output/table.js';
+import { layerName, layerState, withStore } from './shared.js';
+
+export default defineCommand({
+  usage: '[--json]',
+  description: `Lists the layers of the layer store, the one used last first: their chainID, the diffID
+of their tar, what they take on disk, whether they are on disk already (in memory:
+trusted until a reboot; unproven, missing, damaged: extracted again when they are
+wanted), and how many bundles and other clients use them.`,
+  arguments: [],
+  options: {
+    ...storeFlag,
+    json: { describe: 'print JSON, with everything that is known' },
+  },
+  async run(_, options, context) {
+    const list = async (store: Store) => {
+      const { storeUsage } = await import('../../../engine/store-usage.js');
+      return (await storeUsage(store)).layers;
+    };
+    const layers = await withStore(options, context, list, () => []);
+    if (options.json) context.print(JSON.stringify(layers, null, 2));
+    else for (const line of columns(layers)) context.print(line);
+  },
+});
+
+function columns(layers: readonly StoredLayer[]): string[] {
+  const rows = layers.map((layer) => [
+    layerName(layer),
+    layer.layer?.diffID ? shortDigest(layer.layer.diffID) : '-',
+    formatBytes(layer.usage!.size),
+    formatCount(layer.usage!.inodes),
+    layerState(layer),
+    layer.missing === undefined ? layer.lastUsed.toISOString().slice(0, 19).replace('T', ' ') : '-',
+    String(layer.bundles.length),
+    [...new Set(layer.names.map(({ client }) => client))].join(','),
+  ]);
+  const heading = ['LAYER', 'DIFFID', 'SIZE', 'INODES', 'STATE', 'LAST USED (UTC)', 'BUNDLES', 'CLIENTS'];
+  return table([heading, ...rows]);
+}

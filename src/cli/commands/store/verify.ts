@@ -1,0 +1,62 @@
+import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
+import type { Store } from '../../../store/types.js';
+import { storeFlag } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+import { layerName, noStore, pickLayers, withStore } from './shared.js';
+
+const command = 'layerhook store verify';
+
+export default defineCommand({
+  usage: '[LAYER...]',
+  description: `Reads layers of the store, all or those named, every file of them, and compares them
+with what was written down when their tar was verified against its diffID. Prints each
+file that differs; such a layer is noted as damaged, and extracted again by the next
+unpack that wants it. The exit status is 1 then.`,
+  options: {
+    ...storeFlag,
+    'dry-run': { describe: 'note nothing' },
+  },
+  endsAtOnce: true,
+  async run(wanted, options, context) {
+    const { log, print } = context;
+    const note = async (write: () => Promise<void>) => {
+      if (options['dry-run']) return;
+      await write().catch((error: Error) => {
+        if (!isLayerhookError(error, 'NO_SPACE')) throw error;
+        log.warn(`not noted: ${error.message}`);
+      });
+    };
+    const verify = async (store: Store) => {
+      const { storeUsage } = await import('../../../engine/store-usage.js');
+      const { verifyLayer } = await import('../../../engine/verify-layer.js');
+      const { formatBSD } = await import('mtree-ts');
+      let count = 0;
+      for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
+        const name = layerName(layer);
+        if (layer.missing !== undefined) {
+          count++;
+          print(`${name}: ${layer.missing}`);
+          continue;
+        }
+        const deltas = await verifyLayer(layer);
+        if (deltas === null) {
+          log.warn(`${name} cannot be verified: whoever extracted it wrote nothing down`);
+          continue;
+        }
+        if (deltas.length === 0) {
+          print(`${name}: as it was extracted`);
+          await note(() => store.markVerified(layer.id));
+          continue;
+        }
+        count++;
+        print(`${name}: damaged in ${layer.directory}`);
+        print(formatBSD(deltas).trimEnd());
+        const why = `${deltas.length} files differ`;
+        await note(() => store.markDamaged(layer.id, why));
+      }
+      return count;
+    };
+    const damaged = await withStore(options, context, verify, wanted.length > 0 ? noStore : () => 0);
+    if (damaged > 0) throw new LayerhookError('STORE_DAMAGED', { count: damaged });
+  },
+});

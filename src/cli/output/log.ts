@@ -1,0 +1,75 @@
+import { oneLine } from '../../errors/error.js';
+import type { Logger } from '../../system/logger.js';
+import type { LogLevel, Settings } from '../args/globals.js';
+import type { Persona } from '../command.js';
+import { painter } from './paint.js';
+
+export type LogFields = Record<string, unknown>;
+
+/** Writes one line of the log, whatever its level. */
+export type LogLine = (level: LogLevel, message: string, fields?: LogFields) => void;
+
+const order: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
+
+/**
+ * The library's logger for the command line: lines on stderr from `settings.level` up, as text in the
+ * manner of the persona or as one JSON object a line. What `DEBUG=layerhook:*` asks for goes there as well.
+ */
+export async function createLogger(
+  settings: Settings,
+  persona: Persona,
+  write: (text: string) => void,
+): Promise<Logger> {
+  const line = logLine(settings, persona, write);
+  const trace = process.env.DEBUG?.includes('layerhook') ? await createTrace() : undefined;
+  const least = order.indexOf(settings.level);
+  const text = settings.format === 'json' ? String : oneLine;
+  const at = (level: LogLevel & keyof Logger) => (message: string, fields?: LogFields) => {
+    trace?.(level, message, fields);
+    if (order.indexOf(level) >= least) line(level, text(message), fields);
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** Writer of single lines, which errors use too. */
+export function logLine(
+  settings: Pick<Settings, 'format' | 'color'>,
+  persona: Persona,
+  write: (text: string) => void,
+): LogLine {
+  const format = settings.format === 'json' ? formatJson : persona === 'umoci' ? formatApex : formatText;
+  return (level, message, fields = {}) => write(`${format(level, message, fields, settings.color)}\n`);
+}
+
+type Format = (level: LogLevel, message: string, fields: LogFields, color: boolean) => string;
+
+const formatJson: Format = (level, message, fields) =>
+  JSON.stringify({ time: new Date().toISOString(), level, message, ...fields });
+
+const names = { debug: 'debug: ', info: '', warn: 'warning: ', error: '', fatal: '' } as const;
+
+const formatText: Format = (level, message, fields, color) => {
+  const paint = painter(color);
+  const name = level === 'warn' ? paint('yellow', names.warn) : names[level];
+  return `${paint(level === 'error' || level === 'fatal' ? 'red' : 'bold', 'layerhook:')} ${name}${message}${fieldText(fields)}`;
+};
+
+/** As apex/log's cli handler writes it, which umoci uses: tools may look for it. */
+const formatApex: Format = (level, message, fields, color) => {
+  const paint = painter(color);
+  const severe = level === 'error' || level === 'fatal';
+  const mark = severe ? '⨯' : '•';
+  const style = severe ? 'red' : level === 'warn' ? 'yellow' : level === 'info' ? 'blue' : 'white';
+  return paint(style, `${paint('bold', mark.padStart(4))} ${message.padEnd(25)}`) + fieldText(fields);
+};
+
+function fieldText(fields: LogFields): string {
+  return Object.entries(fields)
+    .map(([name, value]) => ` ${name}=${typeof value === 'string' ? oneLine(value) : JSON.stringify(value)}`)
+    .join('');
+}
+
+async function createTrace(): Promise<LogLine> {
+  const { default: debug } = await import('debug');
+  return (level, message, fields) => debug(`layerhook:${level}`)('%s %o', message, fields ?? {});
+}

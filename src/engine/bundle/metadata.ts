@@ -1,0 +1,197 @@
+import { lstatSync, type Stats, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { DriverChoice } from '../../config/types.js';
+import { errorCode } from '../../errors/fs-error.js';
+import { LayerhookError } from '../../errors/index.js';
+import { checkDescriptor } from '../../image/documents.js';
+import type { Descriptor } from '../../image/types.js';
+import type { IdRange, MapOptions } from '../../layer/types.js';
+import { readRegularFile } from '../../system/regular-file.js';
+import { writeFileAtomic } from '../../system/write-file.js';
+import { type Distrust, distrustOf } from '../../text/trust.js';
+
+/** What a bundle remembers of its making: umoci's umoci.json (version 2) and our layerhook.json. */
+export interface BundleMeta {
+  /** from index.json to the manifest; umoci's `descriptor_walk` */
+  from: [Descriptor, ...Descriptor[]];
+  map: MapOptions;
+  /** what layerhook.json says, unchecked: choose-driver.ts decides what of it counts */
+  driver: DriverChoice;
+  /** why others may have written `driver`, or null if only root and this user can have */
+  distrust: Distrust | null;
+}
+
+/** The default, and what a bundle made by umoci is taken for. */
+export const copyDriver: DriverChoice = { name: 'copy', options: {} };
+
+const umociVersion = '2';
+const layerhookVersion = 1;
+const MAX_BYTES = 4 << 20;
+
+/** Path of the mtree manifest in a bundle, named as umoci does by the digest of the image manifest. */
+export function manifestPath(bundle: string, digest: string): string {
+  return join(bundle, `${digest.replace(':', '_')}.mtree`);
+}
+
+/** Writes umoci.json (last: it says that the bundle is whole) and layerhook.json. */
+export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust'>): void {
+  writeFileAtomic(
+    join(bundle, 'layerhook.json'),
+    `${JSON.stringify({ version: layerhookVersion, driver: meta.driver })}\n`,
+  );
+  const umoci = {
+    umoci_version: umociVersion,
+    from_descriptor_path: { descriptor_walk: meta.from },
+    map_options: {
+      uid_mappings: orNull(meta.map.uidMappings),
+      gid_mappings: orNull(meta.map.gidMappings),
+      rootless: meta.map.rootless,
+    },
+  };
+  writeFileAtomic(join(bundle, 'umoci.json'), `${JSON.stringify(umoci)}\n`);
+}
+
+/**
+ * Reads a bundle's metadata.
+ *
+ * @throws LayerhookError BUNDLE_NOT_FOUND (no umoci.json), BUNDLE_INVALID (not understood)
+ */
+export function readBundleMeta(bundle: string): BundleMeta {
+  const path = resolve(bundle);
+  const umoci = readJson(path, 'umoci.json');
+  if (!umoci) throw new LayerhookError('BUNDLE_NOT_FOUND', { path, reason: 'it has no umoci.json' });
+  const walk = (umoci.from_descriptor_path as { descriptor_walk?: unknown } | undefined)?.descriptor_walk;
+  if (umoci.umoci_version !== umociVersion)
+    throw invalid(path, `umoci.json has version ${umoci.umoci_version}, not 2`);
+  if (umoci.whiteout_mode)
+    throw invalid(path, 'umoci.json sets whiteout_mode, which never worked (umoci#574)');
+  if (!Array.isArray(walk) || walk.length === 0) throw invalid(path, 'umoci.json names no image manifest');
+  for (const descriptor of walk) requireDescriptor(path, descriptor);
+  const map = readMap(umoci.map_options ?? {});
+  if (map === undefined) throw invalid(path, 'umoci.json has id maps that are none');
+  return { from: walk as BundleMeta['from'], map, ...readDriver(path) };
+}
+
+/**
+ * Refuses a rootfs that another user has made a symlink: it may lead to any directory of the host.
+ *
+ * @param distrust as {@link readBundleMeta} gives it
+ * @throws LayerhookError BUNDLE_INVALID
+ */
+export function refuseLinkedRootfs(bundle: string, distrust: Distrust | null): void {
+  const rootfs = join(bundle, 'rootfs');
+  const stat = lstatSync(rootfs, { throwIfNoEntry: false });
+  if (!stat?.isSymbolicLink()) return;
+  const found = distrust ?? distrustOf(rootfs, stat);
+  if (found) throw invalid(bundle, `rootfs is a symlink that others may have made: ${found.reason}`);
+}
+
+/** True if a directory has a bundle, or what a killed command made or removed in part. */
+export function hasBundle(bundle: string): boolean {
+  return isThere(bundle, 'umoci.json') || readRemains(bundle) !== null;
+}
+
+/**
+ * What layerhook.json tells of a bundle that a killed command made or removed in part: a directory without umoci.json.
+ *
+ * @returns null if umoci.json is there, or layerhook.json is not layerhook's
+ */
+export function readRemains(bundle: string): Omit<BundleMeta, 'from'> | null {
+  const path = resolve(bundle);
+  if (isThere(path, 'umoci.json') || !isThere(path, 'layerhook.json')) return null;
+  try {
+    return { ...readDriver(path), map: { uidMappings: [], gidMappings: [], rootless: false } };
+  } catch {
+    return null;
+  }
+}
+
+function isThere(bundle: string, name: string): boolean {
+  return lstatSync(join(bundle, name), { throwIfNoEntry: false }) !== undefined;
+}
+
+function requireDescriptor(path: string, value: unknown): void {
+  try {
+    checkDescriptor(value, 'a descriptor of umoci.json');
+  } catch (error) {
+    throw new LayerhookError('BUNDLE_INVALID', { path, reason: (error as Error).message }, error);
+  }
+}
+
+/** @returns undefined for what are no id maps: files would get owners that nobody asked for */
+function readMap(value: unknown): MapOptions | undefined {
+  if (!isObject(value)) return undefined;
+  const { uid_mappings, gid_mappings, rootless = false } = value;
+  const uidMappings = uid_mappings ?? [];
+  const gidMappings = gid_mappings ?? [];
+  if (!areRanges(uidMappings) || !areRanges(gidMappings) || typeof rootless !== 'boolean') return undefined;
+  return { uidMappings, gidMappings, rootless };
+}
+
+function areRanges(value: unknown): value is IdRange[] {
+  const isID = (id: unknown) => Number.isSafeInteger(id) && (id as number) >= 0;
+  const isRange = (range: unknown) =>
+    isObject(range) && [range.containerID, range.hostID, range.size].every(isID);
+  return Array.isArray(value) && value.every(isRange);
+}
+
+function readDriver(path: string): Pick<BundleMeta, 'driver' | 'distrust'> {
+  const name = 'layerhook.json';
+  let distrust = distrustOf(path, statSync(path));
+  const own = readJson(path, name, (stat) => {
+    distrust ??= distrustOf(join(path, name), stat);
+  });
+  return { driver: own ? driverIn(path, own) : copyDriver, distrust: distrust ?? null };
+}
+
+function driverIn(path: string, own: Record<string, unknown>): DriverChoice {
+  const driver = own.driver as Partial<DriverChoice> | null | undefined;
+  if (own.version !== layerhookVersion)
+    throw invalid(path, `layerhook.json has version ${own.version}, not 1`);
+  const { name, options = {} } = driver ?? {};
+  if (typeof name !== 'string') throw invalid(path, 'layerhook.json names no driver');
+  if (!isObject(options))
+    throw invalid(path, `layerhook.json has options of driver ${name} that are no object`);
+  return { name, options };
+}
+
+function readJson(
+  bundle: string,
+  name: string,
+  onOpen?: (stat: Stats) => void,
+): Record<string, unknown> | undefined {
+  const bytes = readBytes(bundle, name, onOpen);
+  if (bytes === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    if (isObject(value)) return value;
+  } catch (error) {
+    throw new LayerhookError(
+      'BUNDLE_INVALID',
+      { path: bundle, reason: `${name}: ${(error as Error).message}` },
+      error,
+    );
+  }
+  throw invalid(bundle, `${name} is no JSON object`);
+}
+
+function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void): Buffer | undefined {
+  try {
+    return readRegularFile(join(bundle, name), { maxBytes: MAX_BYTES, onOpen });
+  } catch (error) {
+    if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
+    throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalid(path: string, reason: string): LayerhookError {
+  return new LayerhookError('BUNDLE_INVALID', { path, reason });
+}
+
+function orNull(ranges: IdRange[]): IdRange[] | null {
+  return ranges.length === 0 ? null : ranges;
+}

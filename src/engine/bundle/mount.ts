@@ -1,0 +1,78 @@
+import { join, resolve } from 'node:path';
+import type { BundleContext } from '../../points/points.js';
+import { closeOperation, type Operation, type OperationOptions, openOperation } from '../operation.js';
+import { type BundleMeta, readBundleMeta, refuseLinkedRootfs } from './metadata.js';
+
+export interface BundleOptions extends OperationOptions {
+  /** path of the bundle */
+  bundle: string;
+}
+
+export interface MountBundleOptions extends BundleOptions {
+  /**
+   * the changes that a store keeps for another directory are this bundle's from now on: it was moved to another filesystem,
+   * or restored from a backup, and the other directory is gone
+   */
+  claim?: boolean | undefined;
+}
+
+export interface BundleMountResult {
+  /** absolute path of the bundle */
+  bundle: string;
+  /** false: nobody has anything to mount for this bundle; its rootfs is a plain directory */
+  handled: boolean;
+}
+
+/**
+ * Makes the rootfs of a bundle usable again, for instance after a reboot: `bundle.ociv1.mount` is asked of its hooks and of
+ * the driver that it was unpacked with. It is no error if it is usable already.
+ *
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_COPY, and what the hooks throw
+ */
+export async function mountBundle(options: MountBundleOptions): Promise<BundleMountResult> {
+  const bundle = resolve(options.bundle);
+  const meta = readBundleMeta(bundle);
+  refuseLinkedRootfs(bundle, meta.distrust);
+  const { claim = false } = options;
+  return withBundle(options, meta, async ({ dispatcher }, context) => {
+    const { handled } = await dispatcher.first('bundle.ociv1.mount', { ...context, claim });
+    return { bundle, handled };
+  });
+}
+
+/**
+ * Takes the mounts of a bundle away and keeps all that is in it: `bundle.ociv1.umount`. It is no error if there are none.
+ *
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something else is mounted
+ *   below it), and what the hooks throw
+ */
+export async function unmountBundle(options: BundleOptions): Promise<BundleMountResult> {
+  const bundle = resolve(options.bundle);
+  return withBundle(options, readBundleMeta(bundle), async ({ dispatcher }, context) => {
+    const { refuseUse } = await import('./use.js');
+    refuseUse(bundle);
+    const { handled } = await dispatcher.first('bundle.ociv1.umount', context);
+    return { bundle, handled };
+  });
+}
+
+/**
+ * Calls `work` with an operation of the bundle's driver, and the context of the points of bundles.
+ *
+ * @param onlyDriver as for {@link openOperation}
+ */
+export async function withBundle<T>(
+  options: BundleOptions,
+  { map, driver, distrust }: Omit<BundleMeta, 'from'>,
+  work: (operation: Operation, context: BundleContext) => Promise<T>,
+  { onlyDriver = false } = {},
+): Promise<T> {
+  const bundle = resolve(options.bundle);
+  const operation = await openOperation(options, { recorded: { bundle, driver, distrust }, onlyDriver });
+  const { log, stop } = operation;
+  try {
+    return await work(operation, { bundle, rootfs: join(bundle, 'rootfs'), map, signal: stop.signal, log });
+  } finally {
+    await closeOperation(operation);
+  }
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { Manifest } from 'mtree-ts';
+import { systemWords } from '../../errors/fs-error.js';
+import { LayerhookError } from '../../errors/index.js';
+import { readContent } from '../../layer/generate/content.js';
+import { RootfsReader } from '../../layer/generate/rootfs.js';
+import { manifestValues } from '../../layer/manifest-values.js';
+import type { ByteString } from '../../system/bytes.js';
+import { close } from '../../system/files.js';
+import { readRegularFile } from '../../system/regular-file.js';
+import { StatBuffer } from '../../system/stat.js';
+import { inTurns, type Steps } from '../../system/steps.js';
+
+/** Compares single files of a rootfs with the mtree manifest of a bundle, as umoci would. */
+export interface ManifestCheck {
+  /**
+   * Those files that are not as the manifest says, content and extended attributes included: umoci's keywords.
+   *
+   * @param paths relative to the rootfs
+   * @throws LayerhookError ABORTED, FILE_CHANGED, SYSTEM
+   */
+  changed(paths: readonly ByteString[], signal?: AbortSignal): Promise<ByteString[]>;
+  close(): void;
+}
+
+/**
+ * Reads a bundle's manifest to look up files in it.
+ *
+ * @param mtreeFile its path
+ * @throws LayerhookError MTREE_INVALID, SYSTEM
+ */
+export async function openManifestCheck(rootfs: string, mtreeFile: string): Promise<ManifestCheck> {
+  const { compare, Entry, Manifest, toKeywords, umociKeywords } = await import('mtree-ts');
+  const manifest = await readManifest(mtreeFile);
+  const reader = new RootfsReader(rootfs);
+  const stat = new StatBuffer();
+  return {
+    changed: (paths, signal) => guardManifest(mtreeFile, () => inTurns(changed(paths), signal)),
+    close: () => reader.close(),
+  };
+
+  function* changed(paths: readonly ByteString[]): Steps<ByteString[]> {
+    const found: ByteString[] = [];
+    for (const path of paths) {
+      if (!(yield* isUnchanged(path))) found.push(path);
+      yield;
+    }
+    return found;
+  }
+
+  function* isUnchanged(path: ByteString): Steps<boolean> {
+    const old = manifest.get(path);
+    if (old === undefined || !reader.stat(path, stat)) return false;
+    const values = manifestValues({
+      stat,
+      xattrs: reader.xattrs(path),
+      ...(yield* contentOf(reader, path, stat)),
+    });
+    const now = new Entry(path, 0, '', toKeywords(values, umociKeywords));
+    return (
+      compare(new Manifest([old]), new Manifest([now]), { keywords: umociKeywords, strict: true }).length ===
+      0
+    );
+  }
+}
+
+/** Reads a manifest of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
+export async function readManifest(file: string): Promise<Manifest> {
+  const { parse } = await import('mtree-ts');
+  const manifest = await guardManifest(file, () => parse(readManifestBytes(file)));
+  if (manifest.get('.') !== undefined) return manifest;
+  throw new LayerhookError('MTREE_INVALID', {
+    file,
+    line: 1,
+    reason: 'it is no manifest of a tree: it has no root',
+  });
+}
+
+function readManifestBytes(file: string): Buffer {
+  const bytes = readRegularFile(file);
+  if (bytes !== undefined) return bytes;
+  const expected = 'unpack the image again into a new bundle';
+  throw new LayerhookError('SYSTEM', { what: `cannot read ${file}`, reason: 'it does not exist', expected });
+}
+
+/** Runs what uses a manifest: entries are parsed when first looked at, so any use may find it malformed. */
+export async function guardManifest<T>(file: string, use: () => T | Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    if (error instanceof LayerhookError) throw error;
+    const { name, message } = error as NodeJS.ErrnoException;
+    if (name === 'MtreeError') {
+      const { line = 0 } = error as { line?: number };
+      throw new LayerhookError(
+        'MTREE_INVALID',
+        { file, line, reason: message.replace(/^line \d+: /, '') },
+        error,
+      );
+    }
+    const expected = 'check that it exists and may be read';
+    throw new LayerhookError(
+      'SYSTEM',
+      { what: `cannot read ${file}`, reason: systemWords(error), expected },
+      error,
+    );
+  }
+}
+
+function* contentOf(
+  reader: RootfsReader,
+  path: ByteString,
+  stat: StatBuffer,
+): Steps<{ link?: ByteString; sha256?: string }> {
+  if (stat.isSymlink) return { link: reader.readlink(path) };
+  if (!stat.isFile) return {};
+  const fd = reader.openFile(path, stat);
+  try {
+    const hash = createHash('sha256');
+    for (const chunk of readContent(fd, path, stat)) {
+      hash.update(chunk);
+      yield;
+    }
+    return { sha256: hash.digest('hex') };
+  } finally {
+    close(fd);
+  }
+}

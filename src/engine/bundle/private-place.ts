@@ -1,0 +1,152 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { errorCode, fsError } from '../../errors/fs-error.js';
+import { fromText } from '../../system/bytes.js';
+import { E, SystemError } from '../../system/errno.js';
+import { AT_REMOVEDIR, close, unlinkat } from '../../system/files.js';
+import { flock } from '../../system/lock.js';
+import {
+  isInPlace,
+  isOurs,
+  type NamedDirectory,
+  namesIn,
+  openParent,
+  othersMayRename,
+  removeEntries,
+  tryOpenDirectory,
+  tryOpenUnmounted,
+} from '../../system/named-directory.js';
+
+/** How the private directories inside the directory of a bundle begin. */
+export const insidePrefix = '.layerhook-';
+
+/** How the private directories beside `path` begin that become it, or were it. */
+export function privatePrefix(path: string): string {
+  return `.${basename(path)}.layerhook-`;
+}
+
+/** True if `name` is `prefix` with six characters more, as mkdtemp(3) makes it. */
+export function isPrivateName(name: string, prefix: string): boolean {
+  return name.startsWith(prefix) && /^[A-Za-z0-9]{6}$/.test(name.slice(prefix.length));
+}
+
+/**
+ * Makes a private directory (mode 0700) in the directory `parent`, open and locked.
+ *
+ * @throws LayerhookError NO_SPACE, SYSTEM
+ */
+export function makePrivate(parent: string, prefix: string): NamedDirectory {
+  let parentFd: number | undefined;
+  try {
+    parentFd = openParent(fromText(parent));
+    for (;;) {
+      const name = fromText(basename(mkdtempSync(join(parent, prefix))));
+      const fd = tryOpenUnmounted(parentFd, name);
+      // the sweep of another process may have been quicker
+      if (fd === -E.ENOENT) continue;
+      if (fd < 0) throw new SystemError(-fd, 'openat', name);
+      const place = lock(parentFd, name, fd);
+      if (place !== null) return place;
+    }
+  } catch (error) {
+    if (parentFd !== undefined) close(parentFd);
+    throw fsError(error, `cannot make a directory in ${parent}`);
+  }
+}
+
+/**
+ * Removes what killed processes of this user left in `parent`: its directories whose names begin with `prefix` and that no
+ * process has locked. Whatever else has such a name is left alone, and so is what cannot be removed.
+ *
+ * @returns how many directories were removed
+ */
+export async function sweep(parent: string, prefix: string): Promise<number> {
+  const names = listNames(parent).filter((name) => isPrivateName(name, prefix));
+  if (names.length === 0) return 0;
+  const parentFd = openParent(fromText(parent));
+  try {
+    // there another user can give such a name to any directory of ours
+    if (othersMayRename(parentFd)) return 0;
+    let removed = 0;
+    for (const name of names) if (await sweepOne(parentFd, fromText(name))) removed++;
+    return removed;
+  } finally {
+    close(parentFd);
+  }
+}
+
+async function sweepOne(parentFd: number, name: string): Promise<boolean> {
+  const fd = tryOpenUnmounted(parentFd, name);
+  if (fd < 0) return false;
+  if (!isOurs(fd)) {
+    close(fd);
+    return false;
+  }
+  const place = lock(parentFd, name, fd);
+  if (place === null) return false;
+  try {
+    await removePrivate(place);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    close(fd);
+  }
+}
+
+/**
+ * Opens and locks the directory of a bundle.
+ *
+ * @returns null if another process has locked it
+ * @throws SystemError ENOTDIR for a symlink too
+ */
+export function lockBundle(path: string): NamedDirectory | null {
+  const parent = openParent(fromText(dirname(path)));
+  const name = fromText(basename(path)) || '.';
+  const fd = tryOpenDirectory(parent, name);
+  const place = fd < 0 ? null : lock(parent, name, fd);
+  if (place === null) close(parent);
+  if (fd < 0) throw new SystemError(-fd, 'openat', fromText(path));
+  return place;
+}
+
+/** Gives up the lock on a directory. */
+export function closePlace({ fd, parent }: NamedDirectory): void {
+  close(fd);
+  close(parent);
+}
+
+/** Removes a directory of this user with all below it. What is mounted there is unmounted, never emptied. */
+export async function removePrivate(place: NamedDirectory): Promise<void> {
+  try {
+    removeWhole(place);
+  } catch (error) {
+    if (errorCode(error) !== 'EBUSY') throw error;
+    const { unmountBelow } = await import('../../overlay/mount.js');
+    await unmountBelow(place.fd);
+    removeWhole(place);
+  }
+}
+
+function removeWhole(place: NamedDirectory): void {
+  removeEntries(place.fd, namesIn(place.fd));
+  // another directory may have its name meanwhile: rmdir(2) removes an empty one only
+  if (isInPlace(place)) unlinkat(place.parent, place.name, AT_REMOVEDIR);
+}
+
+/** Locks an open directory, or closes it: null if another process has locked it, or if it has lost its name. */
+function lock(parent: number, name: string, fd: number): NamedDirectory | null {
+  const place = { parent, name, fd };
+  if (flock(fd, 'exclusive', { wait: false }) && isInPlace(place)) return place;
+  close(fd);
+  return null;
+}
+
+/** Names in a directory; none if it cannot be read. */
+export function listNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,244 @@
+import { lstatSync, realpathSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { errorCode, fsError } from '../../errors/fs-error.js';
+import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import type { Driver } from '../../points/points.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import { E, isErrno } from '../../system/errno.js';
+import { AT_REMOVEDIR, RENAME_NOREPLACE, renameat2, tryUnlinkat, unlinkat } from '../../system/files.js';
+import { type Logger, silentLogger } from '../../system/logger.js';
+import { type NamedDirectory, namesIn, removeEntries } from '../../system/named-directory.js';
+import { unmapped } from '../operation.js';
+import { type BundleMeta, copyDriver, hasBundle, readBundleMeta, readRemains } from './metadata.js';
+import { type BundleOptions, withBundle } from './mount.js';
+import { isBundleName, removalOrder } from './names.js';
+import {
+  closePlace,
+  insidePrefix,
+  listNames,
+  lockBundle,
+  makePrivate,
+  privatePrefix,
+  sweep,
+} from './private-place.js';
+import { refuseMounts, refuseUse } from './use.js';
+
+export interface RemoveBundleOptions extends BundleOptions {
+  /**
+   * go on where a hook or the driver fails or is gone; if there is no bundle, remove what a layer store still has of it, and
+   * be content if that is nothing
+   */
+  force?: boolean | undefined;
+}
+
+export interface RemoveBundleResult {
+  /** absolute path of what was the bundle */
+  bundle: string;
+  /** false: there was nothing of it */
+  removed: boolean;
+  /** names of files in the directory that layerhook did not make; they stay, and with them the directory */
+  left: string[];
+}
+
+type Known = Omit<BundleMeta, 'from'>;
+
+/**
+ * Removes a bundle: `bundle.ociv1.remove` is asked of all its hooks and of the driver that it was unpacked with, then the
+ * directory loses its name at once, and is deleted. Files in it that layerhook did not make stay, and the directory with them.
+ * Nothing beyond a mount point is ever deleted. What a killed removal left is removed too.
+ *
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something is
+ *   mounted in it), DIRECTORY_INVALID (a symlink), and what the hooks throw
+ */
+export async function removeBundle(options: RemoveBundleOptions): Promise<RemoveBundleResult> {
+  const bundle = resolve(options.bundle);
+  const { force = false, log = silentLogger } = options;
+  const stat = lstatSync(bundle, { throwIfNoEntry: false });
+  if (stat?.isSymbolicLink())
+    throw new LayerhookError('DIRECTORY_INVALID', { path: bundle, reason: 'it is a symlink' });
+  const swept = await sweepAround(bundle);
+  if (force && stat === undefined) {
+    const forgotten = await forgetMissing(bundle, options);
+    return { bundle, removed: swept || forgotten, left: [] };
+  }
+  // a killed command left nothing else
+  if (swept && !hasBundle(bundle)) return { bundle, removed: true, left: listNames(bundle).sort() };
+  const known = readKnown(bundle, force, log);
+  const place = lockForRemoval(bundle);
+  try {
+    await takeDown({ ...options, log }, bundle, known);
+    return { bundle, removed: true, left: removeDirectory(place, bundle) };
+  } finally {
+    closePlace(place);
+  }
+}
+
+async function takeDown(options: RemoveBundleOptions & { log: Logger }, bundle: string, known: Known | null) {
+  const { force = false } = options;
+  refuseUse(bundle);
+  await callHooks(options, known, force);
+  if (force) await unmountRootfs(bundle);
+  refuseMounts(bundle);
+}
+
+function lockForRemoval(bundle: string): NamedDirectory {
+  let place: NamedDirectory | null;
+  try {
+    place = lockBundle(bundle);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT'))
+      throw new LayerhookError(
+        'BUNDLE_NOT_FOUND',
+        { path: bundle, reason: 'it was removed meanwhile' },
+        error,
+      );
+    throw fsError(error, `removing bundle ${bundle}`);
+  }
+  if (place !== null) return place;
+  const [reason, expected] = ['another command works on it', 'wait until it is done'];
+  throw new LayerhookError('BUNDLE_BUSY', { path: bundle, reason, expected });
+}
+
+/** Removes what is left in the store of a bundle whose directory is gone. */
+async function forgetMissing(bundle: string, options: BundleOptions): Promise<boolean> {
+  const { openChosenStore } = await import('../open-store.js');
+  const { missingBundles } = await import('./missing-bundles.js');
+  const { store } = await openChosenStore(options);
+  if (store === null) return false;
+  try {
+    const left = (await missingBundles(store)).filter((entry) => entry.bundle === bundle);
+    for (const { key } of left) await store.remove(key);
+    return left.length > 0;
+  } finally {
+    await store.close();
+  }
+}
+
+const noDriver: Driver = { name: 'none', hooks: {} };
+/** what a bundle is taken for that does not say */
+const unknown = { map: unmapped, driver: copyDriver, distrust: null };
+
+/**
+ * What a bundle's files tell of it.
+ *
+ * @returns with `force`, null for a bundle that cannot be understood
+ * @throws LayerhookError BUNDLE_NOT_FOUND, also with `force`: a directory without a bundle is never removed; BUNDLE_INVALID
+ */
+function readKnown(bundle: string, force: boolean, log: Logger): Known | null {
+  try {
+    return readRemains(bundle) ?? readBundleMeta(bundle);
+  } catch (error) {
+    if (!force || !isLayerhookError(error, 'BUNDLE_INVALID')) throw error;
+    log.warn(`${error.message}; going on`);
+    return null;
+  }
+}
+
+async function callHooks(options: BundleOptions & { log: Logger }, known: Known | null, force: boolean) {
+  const call = (more: Partial<BundleOptions>, onlyDriver = false) =>
+    withBundle(
+      { ...options, ...more },
+      known ?? unknown,
+      ({ dispatcher }, context) => dispatcher.every('bundle.ociv1.remove', context),
+      { onlyDriver },
+    );
+  const goOn = (error: Error) => {
+    if (!force || isLayerhookError(error, 'ABORTED')) throw error;
+    options.log.warn(`${error.message}; going on`);
+  };
+  try {
+    await call(known === null ? { driver: noDriver } : {});
+  } catch (error) {
+    goOn(error as Error);
+    const isGone = isLayerhookError(error, 'DRIVER_NOT_FOUND') || isLayerhookError(error, 'BUNDLE_DRIVER');
+    // whoever has not been asked yet
+    await (isGone ? call({ driver: noDriver }) : call({}, true)).catch(goOn);
+  }
+}
+
+async function unmountRootfs(bundle: string): Promise<void> {
+  const { unmountAll } = await import('../../overlay/mount.js');
+  await unmountAll(join(realpathSync(bundle), 'rootfs'), { detach: true });
+}
+
+/** Removes what killed commands left beside a bundle and in it. @returns whether that was anything */
+async function sweepAround(bundle: string): Promise<boolean> {
+  const beside = await sweep(dirname(bundle), privatePrefix(bundle));
+  return beside + (await sweep(bundle, insidePrefix)) > 0;
+}
+
+function foreignIn({ fd }: NamedDirectory): ByteString[] {
+  return namesIn(fd).filter((name) => !isBundleName(name));
+}
+
+/**
+ * Removes what layerhook made in a bundle's directory, and the directory if that was all.
+ *
+ * @returns names of what is left
+ */
+function removeDirectory(place: NamedDirectory, bundle: string): string[] {
+  try {
+    if (foreignIn(place).length === 0 && removeAside(place, bundle)) return [];
+    emptyInside(place);
+    return foreignIn(place).map(showBytes).sort();
+  } catch (error) {
+    throw fsError(error, `removing bundle ${bundle}`);
+  }
+}
+
+/**
+ * Renames first: other processes see the whole bundle or none. The lock goes along, and keeps sweepers away.
+ *
+ * @returns true if the directory is gone; false where it cannot be renamed (it is a mount point, or what it is in is not
+ *   ours), and if a file appeared in it meanwhile
+ */
+function removeAside(place: NamedDirectory, bundle: string): boolean {
+  const { parent, name, fd } = place;
+  let aside: NamedDirectory;
+  try {
+    aside = makePrivate(ownPath(parent), privatePrefix(bundle));
+  } catch (error) {
+    if (cannotRename(error)) return false;
+    throw error;
+  }
+  try {
+    renameat2(parent, name, parent, aside.name, 0);
+  } catch (error) {
+    unlinkat(parent, aside.name, AT_REMOVEDIR);
+    if (cannotRename(error)) return false;
+    throw error;
+  } finally {
+    closePlace(aside);
+  }
+  removeEntries(fd, namesIn(fd).filter(isBundleName));
+  const removed = tryUnlinkat(parent, aside.name, AT_REMOVEDIR);
+  if (removed >= 0 || removed === -E.ENOENT) return true;
+  renameat2(parent, aside.name, parent, name, RENAME_NOREPLACE);
+  return false;
+}
+
+function cannotRename(error: unknown): boolean {
+  const code = errorCode(error instanceof LayerhookError ? error.cause : error);
+  return ['EBUSY', 'EACCES', 'EPERM', 'EROFS', 'EXDEV'].includes(code ?? '');
+}
+
+/**
+ * Moves what layerhook made into a private directory inside the bundle's, and removes it there. A bundle of which a part is gone
+ * is not taken for a whole one: see {@link removalOrder}.
+ */
+function emptyInside({ fd }: NamedDirectory): void {
+  const names = removalOrder(namesIn(fd).filter(isBundleName));
+  const aside = makePrivate(ownPath(fd), insidePrefix);
+  try {
+    for (const name of names) renameat2(fd, name, aside.fd, name, 0);
+    removeEntries(aside.fd, names);
+    unlinkat(fd, aside.name, AT_REMOVEDIR);
+  } finally {
+    closePlace(aside);
+  }
+}
+
+/** A path that leads to an open directory whatever its name is. */
+function ownPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}

@@ -1,0 +1,43 @@
+import { type BigIntStats, closeSync, fsyncSync, renameSync, rmSync, writeSync } from 'node:fs';
+import type { Header } from 'mtree-ts';
+import { holeBudget, takeHoles } from '../../layer/holes.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import { createFile } from '../../system/regular-file.js';
+import { inTurns } from '../../system/steps.js';
+
+/**
+ * Writes umoci's mtree manifest of a rootfs by walking it and reading every file.
+ *
+ * @param file path of the manifest; it appears whole or not at all
+ * @param options `maxHoles`: bytes of holes that may be hashed; default 64 GiB
+ * @throws MtreeError UNREADABLE; LayerhookError ABORTED, LIMIT_EXCEEDED
+ */
+export async function walkManifest(
+  rootfs: string,
+  file: string,
+  header: Header,
+  { signal, maxHoles }: { signal?: AbortSignal | undefined; maxHoles?: number | undefined } = {},
+): Promise<void> {
+  const { createSteps, umociKeywords } = await import('mtree-ts');
+  const { readXattrs } = await import('../../system/xattr.js');
+  const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
+  const temporary = `${file}.tmp`;
+  const fd = createFile(temporary, 0o644);
+  try {
+    const holes = holeBudget(maxHoles);
+    const exclude = (path: ByteString, stats: BigIntStats) => {
+      if (stats.isFile()) takeHoles(holes, Number(stats.size - stats.blocks * 512n), showBytes(path));
+      return false;
+    };
+    const write = (chunk: Buffer) => writeSync(fd, chunk);
+    const options = { keywords: umociKeywords, header, xattrs, exclude };
+    await inTurns(createSteps(rootfs, write, options), signal);
+    fsyncSync(fd);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}

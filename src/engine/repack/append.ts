@@ -1,0 +1,65 @@
+import { openLayout } from '../../image/layout.js';
+import { ImageMutation } from '../../image/mutate.js';
+import { parseImageReference } from '../../image/references.js';
+import { resolveReference } from '../../image/resolve.js';
+import type { Descriptor, Digest, Platform, ResolvedImage } from '../../image/types.js';
+import type { Compression } from '../../layer/types.js';
+import { checkpoint } from '../../system/steps.js';
+import { type HistoryOptions, historyEntry } from './history.js';
+
+export interface AppendLayerOptions {
+  /** `LAYOUT[:TAG]` */
+  image: string;
+  /** tag for the new image; default: the one of `image`, which then names the new one */
+  tag?: string | undefined;
+  /** which image of an index; default: the only one, else this machine's */
+  platform?: Platform | undefined;
+  /** the diff layer */
+  tar: AsyncIterable<Buffer>;
+  /** default `auto`: as the newest layer that is compressed */
+  compress?: 'auto' | Compression | undefined;
+  /** the new history entry; false: none */
+  history?: HistoryOptions | false | undefined;
+  /** what the history says made the layer, unless `history` says it */
+  createdBy: string;
+  /** seconds since the epoch: the history entry's time; default: now */
+  sourceDateEpoch?: number | undefined;
+  /** asked before anything is written: true leaves the image as it is */
+  isDone?: ((image: ResolvedImage) => boolean) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface AppendResult {
+  manifest: Descriptor;
+  tag: string;
+  layer: Descriptor;
+  diffID: Digest;
+}
+
+/**
+ * Puts a layer on top of an image, and moves the tag.
+ *
+ * @returns null if `isDone` said that there is nothing to do
+ * @throws LayerhookError, those of reading and writing images, and what the tar throws
+ */
+export async function appendLayer(options: AppendLayerOptions): Promise<AppendResult | null> {
+  const { chooseCompression, writeLayer } = await import('../../layer/generate/write-layer.js');
+  const { path, tag: from } = parseImageReference(options.image);
+  const { tag = from, tar, sourceDateEpoch, createdBy, signal } = options;
+  const layout = openLayout(path, signal && { signal });
+  try {
+    const image = resolveReference(layout, from, options.platform && { platform: options.platform });
+    if (options.isDone?.(image)) return null;
+    const mutation = new ImageMutation(layout, image);
+    const compression = await chooseCompression(options.compress ?? 'auto', image.manifest);
+    const { descriptor, diffID } = await writeLayer(layout, tar, compression, { signal });
+    await checkpoint(signal);
+    const { author } = image.config;
+    const history = historyEntry(options.history, sourceDateEpoch, { createdBy, author });
+    mutation.addLayer({ descriptor, diffID, ...(history && { history }) });
+    const manifest = (await mutation.commit(tag)).at(-1)!;
+    return { manifest, tag, layer: descriptor, diffID };
+  } finally {
+    await layout.close();
+  }
+}

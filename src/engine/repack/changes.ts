@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { LayerhookError } from '../../errors/index.js';
+import type { Change } from '../../layer/types.js';
+import type { DeltaContext, ImageContext } from '../../points/points.js';
+import { manifestPath } from '../bundle/metadata.js';
+import type { Operation } from '../operation.js';
+import { filterChanges } from './filter-changes.js';
+
+/**
+ * What changed in a bundle since it was unpacked: asked of the hooks and the driver, else found by comparing the
+ * rootfs with umoci's mtree manifest. Masked paths are left out, and so is what lies below a deleted directory.
+ *
+ * @throws LayerhookError DELTA_UNAVAILABLE when nobody can tell and there is no manifest
+ */
+export async function listChanges(
+  operation: Operation,
+  image: ImageContext,
+  { maskPaths, refresh }: Pick<DeltaContext, 'maskPaths' | 'refresh'>,
+): Promise<Change[]> {
+  operation.onProgress({ type: 'phase', name: 'delta' });
+  const file = manifestPath(image.bundle, image.manifestDescriptor.digest);
+  const context: DeltaContext = { ...image, mtree: existsSync(file) ? file : null, maskPaths, refresh };
+  const answer = await operation.dispatcher.first('repack.ociv1.layer.delta-list', context);
+  const changes = answer.handled ? (answer.result as Change[]) : await compareWithManifest(context);
+  return filterChanges(changes, maskPaths);
+}
+
+async function compareWithManifest({ bundle, rootfs, mtree, signal }: DeltaContext): Promise<Change[]> {
+  if (!mtree)
+    throw new LayerhookError('DELTA_UNAVAILABLE', {
+      path: bundle,
+      reason: 'no hook and no driver knows, and it has no mtree manifest',
+    });
+  const { mtreeDelta } = await import('./mtree-delta.js');
+  return mtreeDelta({ rootfs, mtreeFile: mtree, signal });
+}

@@ -1,0 +1,54 @@
+import type { Platform } from '../../image/types.js';
+import { holeBudget } from '../../layer/holes.js';
+import type { Compression, MapOptions } from '../../layer/types.js';
+import { fromText } from '../../system/bytes.js';
+import type { Logger } from '../../system/logger.js';
+import { unmapped } from '../operation.js';
+import { type AppendResult, appendLayer } from './append.js';
+import type { HistoryOptions } from './history.js';
+
+export interface InsertLayerOptions {
+  /** `LAYOUT[:TAG]` */
+  image: string;
+  /** tag for the new image; default: the one of `image`, which then names the new one */
+  tag?: string | undefined;
+  /** path of a file or directory on this host; null: `target` is deleted from the image */
+  source: string | null;
+  /** path in the image */
+  target: string;
+  /** of a directory: what lower layers have in `target` does not show */
+  opaque?: boolean | undefined;
+  /** which image of an index; default: the only one, else this machine's */
+  platform?: Platform | undefined;
+  /** default `auto`: as the newest layer that is compressed */
+  compress?: 'auto' | Compression | undefined;
+  /** ids on this host and in the image */
+  map?: MapOptions | undefined;
+  /** the new history entry; false: none */
+  history?: HistoryOptions | false | undefined;
+  /** seconds since the epoch: newer times in the layer and the history entry become this */
+  sourceDateEpoch?: number | undefined;
+  /** bytes of holes in sparse files that may be written into the layer as zeros; default 64 GiB */
+  maxHoles?: number | undefined;
+  signal?: AbortSignal | undefined;
+  log?: Logger | undefined;
+}
+
+export type InsertResult = AppendResult;
+
+/**
+ * Puts a layer on top of an image that adds a file or directory of this host, or deletes a path; umoci-insert(1).
+ *
+ * @throws LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, USAGE, and those of reading and writing images
+ */
+export async function insertLayer(options: InsertLayerOptions): Promise<InsertResult> {
+  const { generateInsertLayer } = await import('../../layer/generate/insert.js');
+  const { source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
+  const target = fromText(options.target);
+  const holes = holeBudget(options.maxHoles);
+  const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, holes, signal, log });
+  const { image, tag, platform, compress, history } = options;
+  const createdBy = 'layerhook insert';
+  const layer = { tar, compress, history, createdBy, sourceDateEpoch };
+  return (await appendLayer({ image, tag, platform, ...layer, signal }))!;
+}

@@ -1,0 +1,43 @@
+import type { Delta } from 'mtree-ts';
+import { LayerhookError } from '../../errors/index.js';
+import type { Change, ChangeKind } from '../../layer/types.js';
+import { showBytes } from '../../system/bytes.js';
+import { inTurns } from '../../system/steps.js';
+import { readXattrs } from '../../system/xattr.js';
+import { guardManifest, readManifest } from '../bundle/mtree-check.js';
+
+/**
+ * What changed in a rootfs since its mtree manifest was written, found by reading every file: what umoci calls a
+ * change, with its keywords. Device numbers are not in its manifests, nor which file a hardlink belongs to.
+ *
+ * @throws LayerhookError ABORTED, MTREE_INVALID, SYSTEM
+ */
+export async function mtreeDelta({
+  rootfs,
+  mtreeFile,
+  signal,
+}: {
+  rootfs: string;
+  mtreeFile: string;
+  signal?: AbortSignal;
+}): Promise<Change[]> {
+  const { checkSteps, umociKeywords } = await import('mtree-ts');
+  const manifest = await readManifest(mtreeFile);
+  const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
+  const options = { keywords: umociKeywords, strict: true, xattrs };
+  const deltas = await guardManifest(mtreeFile, () => inTurns(checkSteps(rootfs, manifest, options), signal));
+  return deltas.map((delta) => ({ path: delta.path, kind: kindOf(rootfs, delta) }));
+}
+
+const kinds: Record<'missing' | 'extra' | 'modified', ChangeKind> = {
+  missing: 'delete',
+  extra: 'add',
+  modified: 'modify',
+};
+
+function kindOf(rootfs: string, { type, path, error }: Delta): ChangeKind {
+  if (type !== 'errored') return kinds[type];
+  const what = `cannot read ${rootfs}/${showBytes(path)}`;
+  const reason = error?.message ?? 'unknown';
+  throw new LayerhookError('SYSTEM', { what, reason, expected: 'check its permissions' }, error);
+}

@@ -1,0 +1,77 @@
+import { existsSync, rmSync } from 'node:fs';
+import { chainIDs } from '../../image/chain.js';
+import type { Layout } from '../../image/layout.js';
+import type { ResolvedImage } from '../../image/types.js';
+import type { WrittenLayer } from '../../layer/generate/write-layer.js';
+import { layerSources } from '../../layer/sources.js';
+import type { Change } from '../../layer/types.js';
+import { imageContext, layerContexts } from '../../points/contexts.js';
+import type { ImageContext } from '../../points/points.js';
+import { writeFileAtomic } from '../../system/write-file.js';
+import { type BundleMeta, manifestPath, writeBundleMeta } from '../bundle/metadata.js';
+import { linkedController } from '../linked-controller.js';
+import type { Operation } from '../operation.js';
+import type { PackedEntries } from './refresh-mtree.js';
+
+/** What a repack has made. */
+interface Repacked {
+  changes: Change[];
+  /** what was put into the layer, if the bundle has a manifest */
+  packed: PackedEntries | null;
+  layer: WrittenLayer | null;
+}
+
+/**
+ * Leaves a bundle as if the new image had been unpacked into it: new state first, umoci.json last, then what only the old
+ * state needed goes. A kill in between leaves the old bundle, or the new one without its mount.
+ */
+export async function refreshBundle(
+  operation: Operation,
+  before: ImageContext,
+  { layout, image, meta }: { layout: Layout; image: ResolvedImage; meta: BundleMeta },
+  { changes, packed, layer }: Repacked,
+): Promise<void> {
+  const { dispatcher } = operation;
+  const after = imageContext(before, layout, image);
+  const { bundle } = before;
+  const oldFile = manifestPath(bundle, before.manifestDescriptor.digest);
+  const newFile = manifestPath(bundle, after.manifestDescriptor.digest);
+  if (packed && existsSync(oldFile)) {
+    const { readManifest } = await import('../bundle/mtree-check.js');
+    const { refreshManifest } = await import('./refresh-mtree.js');
+    writeFileAtomic(newFile, refreshManifest(await readManifest(oldFile), changes, packed));
+  }
+  const chainID = chainIDs(after.config.rootfs.diff_ids).at(-1);
+  await dispatcher.first('repack.ociv1.layer.refresh-bundle', {
+    ...{ ...after, changes },
+    layer: layer && { descriptor: layer.descriptor, diffID: layer.diffID, chainID: chainID! },
+    unpackLayer: ({ keepDirlinks }) => unpackTopLayer(operation, after, { layout, image, keepDirlinks }),
+  });
+  writeBundleMeta(bundle, meta);
+  if (newFile !== oldFile) rmSync(oldFile, { force: true });
+  await dispatcher.first('bundle.ociv1.mount', { ...after, claim: false });
+}
+
+/** Takes the highest layer of an image through the points of unpack. */
+async function unpackTopLayer(
+  { dispatcher, stop, maxHoles, log, onProgress, onlyDriver }: Operation,
+  context: ImageContext,
+  { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
+): Promise<void> {
+  const { extractLayers } = await import('../unpack/extract.js');
+  const { ExtractionThreads } = await import('../unpack/threads.js');
+  // the hook that asked for this ends with what the layer failed with, not with the abort of the layers beside it
+  const own = linkedController(stop.signal);
+  const onWarning = (message: string) => log.warn(message);
+  const threads = new ExtractionThreads({ signal: own.signal, onWarning, maxHoles });
+  const layer = {
+    context: layerContexts(context, layout, keepDirlinks).at(-1)!,
+    source: layerSources(layout, image).at(-1)!,
+  };
+  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, onlyDriver, stop: own };
+  try {
+    await extractLayers({ layers: [layer], dispatcher, threads, ...rest });
+  } finally {
+    await threads.close();
+  }
+}

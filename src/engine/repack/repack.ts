@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Layout, openLayout } from '../../image/layout.js';
+import { ImageMutation } from '../../image/mutate.js';
+import { parseImageReference } from '../../image/references.js';
+import { loadImage } from '../../image/resolve.js';
+import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
+import type { WrittenLayer } from '../../layer/generate/write-layer.js';
+import { holeBudget } from '../../layer/holes.js';
+import type { Change, Compression } from '../../layer/types.js';
+import { imageContext } from '../../points/contexts.js';
+import type { ImageContext } from '../../points/points.js';
+import { checkpoint } from '../../system/steps.js';
+import { type BundleMeta, manifestPath, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
+import { closeOperation, type Operation, type OperationOptions, openOperation } from '../operation.js';
+import { listChanges } from './changes.js';
+import { filterChanges } from './filter-changes.js';
+import { type HistoryOptions, historyEntry } from './history.js';
+import type { PackedEntries } from './refresh-mtree.js';
+
+export interface RepackOptions extends OperationOptions {
+  /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
+  image: string;
+  /** path of the bundle */
+  bundle: string;
+  /** default `auto`: as the newest layer whose compression can be written, never `none` */
+  compress?: 'auto' | Compression | undefined;
+  /** the new history entry; false: none */
+  history?: HistoryOptions | false | undefined;
+  /** paths in the rootfs below which (and at which) changes do not count */
+  maskPaths?: string[] | undefined;
+  /** whether the volumes of the image's config are masked too; default true */
+  maskVolumes?: boolean | undefined;
+  /** leave the bundle as if the new image had been unpacked into it */
+  refreshBundle?: boolean | undefined;
+  /** seconds since the epoch: newer times in the layer and the history entry become this */
+  sourceDateEpoch?: number | undefined;
+}
+
+export interface RepackResult {
+  manifest: Descriptor;
+  tag: string;
+  /** the new layer, or null when nothing had changed */
+  layer: Descriptor | null;
+  diffID: Digest | null;
+  changes: number;
+}
+
+/**
+ * Makes a layer of what changed in a bundle, and an image of it on top of the one that was unpacked.
+ *
+ * The image is tagged last: whoever looks finds the old image or the new one. The bundle is left as it is, unless
+ * it is refreshed.
+ *
+ * @throws LayerhookError of any code in docs/errors.md
+ */
+export async function repack(options: RepackOptions): Promise<RepackResult> {
+  const { path, tag } = parseImageReference(options.image);
+  const bundle = resolve(options.bundle);
+  const meta = readBundleMeta(bundle);
+  refuseLinkedRootfs(bundle, meta.distrust);
+  const operation = await openOperation(options, { recorded: { bundle, ...meta } });
+  const layout = openLayout(path, { signal: operation.stop.signal });
+  try {
+    const image = loadImage(layout, tag, meta.from);
+    return await repackInto(operation, layout, image, meta, { ...options, bundle, tag });
+  } finally {
+    await layout.close();
+    await closeOperation(operation);
+  }
+}
+
+async function repackInto(
+  operation: Operation,
+  layout: Layout,
+  image: ResolvedImage,
+  meta: BundleMeta,
+  options: RepackOptions & { tag: string },
+): Promise<RepackResult> {
+  const { bundle, tag } = options;
+  const context = imageContext(
+    {
+      bundle,
+      rootfs: join(bundle, 'rootfs'),
+      map: meta.map,
+      signal: operation.stop.signal,
+      log: operation.log,
+    },
+    layout,
+    image,
+  );
+  const masked = masks(image, options);
+  const { refreshBundle = false } = options;
+  const changes = await listChanges(operation, context, { maskPaths: masked, refresh: refreshBundle });
+  const packed = refreshBundle && hasManifest(context) ? await rememberPacked() : null;
+  const layer =
+    changes.length === 0
+      ? null
+      : await packLayer(operation, layout, context, { changes, masked, packed }, options);
+  await checkpoint(operation.stop.signal);
+  const from = await commit(layout, image, layer, tag, options);
+  if (refreshBundle) {
+    const { refreshBundle } = await import('./refresh.js');
+    const after = { layout, image: loadImage(layout, tag, from), meta: { ...meta, from } };
+    await refreshBundle(operation, context, after, { changes, packed, layer });
+  }
+  return {
+    manifest: from.at(-1)!,
+    tag,
+    layer: layer?.descriptor ?? null,
+    diffID: layer?.diffID ?? null,
+    changes: changes.length,
+  };
+}
+
+function hasManifest({ bundle, manifestDescriptor }: ImageContext): boolean {
+  return existsSync(manifestPath(bundle, manifestDescriptor.digest));
+}
+
+async function rememberPacked(): Promise<PackedEntries> {
+  const { PackedEntries } = await import('./refresh-mtree.js');
+  return new PackedEntries();
+}
+
+function masks(image: ResolvedImage, { maskPaths = [], maskVolumes = true }: RepackOptions): string[] {
+  return maskVolumes ? [...maskPaths, ...Object.keys(image.config.config?.Volumes ?? {})] : maskPaths;
+}
+
+async function packLayer(
+  operation: Operation,
+  layout: Layout,
+  context: ImageContext,
+  { changes, masked, packed }: { changes: Change[]; masked: string[]; packed: PackedEntries | null },
+  { compress = 'auto', sourceDateEpoch }: RepackOptions,
+): Promise<WrittenLayer> {
+  operation.onProgress({ type: 'phase', name: 'layer' });
+  // a driver may know the changes without having to read the rootfs
+  await operation.dispatcher.first('bundle.ociv1.mount', { ...context, claim: false });
+  const { generateLayer } = await import('../../layer/generate/index.js');
+  const { chooseCompression, writeLayer } = await import('../../layer/generate/write-layer.js');
+  const { rootfs, map, signal, log, manifest } = context;
+  const tar = generateLayer({
+    ...{ rootfs, changes, map, sourceDateEpoch, signal, log },
+    holes: holeBudget(operation.maxHoles),
+    mayAdd: (path) => filterChanges([{ path, kind: 'modify' }], masked).length > 0,
+    onPacked: packed?.add,
+  });
+  return writeLayer(layout, tar, await chooseCompression(compress, manifest), { signal });
+}
+
+async function commit(
+  layout: Layout,
+  image: ResolvedImage,
+  layer: WrittenLayer | null,
+  tag: string,
+  options: RepackOptions,
+): Promise<BundleMeta['from']> {
+  const mutation = new ImageMutation(layout, image);
+  const defaults = { createdBy: 'layerhook repack', author: image.config.author };
+  const history = historyEntry(options.history, options.sourceDateEpoch, defaults);
+  if (layer)
+    mutation.addLayer({ descriptor: layer.descriptor, diffID: layer.diffID, ...(history && { history }) });
+  else if (history) mutation.addHistory(history);
+  return mutation.commit(tag);
+}

@@ -1,0 +1,135 @@
+import { lstatSync, mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { errorCode } from '../../errors/fs-error.js';
+import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { inOrder, isBundleName } from '../bundle/names.js';
+import { insidePrefix, isPrivateName, privatePrefix } from '../bundle/private-place.js';
+
+export interface OccupiedOptions {
+  /** true: files that have nothing to do with a bundle may be there; default: false */
+  force?: boolean | undefined;
+}
+
+/**
+ * Refuses to make a bundle in a directory with other files.
+ *
+ * @throws LayerhookError BUNDLE_EXISTS if the directory has anything of a bundle; DIRECTORY_NOT_EMPTY
+ */
+export function refuseOccupied(path: string, { force = false }: OccupiedOptions): void {
+  const names = readdirSync(path);
+  const what = inOrder(names).findLast(isBundleName);
+  if (what !== undefined) throw new LayerhookError('BUNDLE_EXISTS', { path, what });
+  const foreign = force ? [] : names.filter((name) => !isOfEmpty(path, name));
+  if (foreign.length === 0) return;
+  throw new LayerhookError('DIRECTORY_NOT_EMPTY', { path, names: listed(foreign) });
+}
+
+/** True for what an empty directory may have: `lost+found` of a filesystem, and the private directories of an unpack. */
+function isOfEmpty(path: string, name: string): boolean {
+  if (name !== 'lost+found' && !isPrivateName(name, insidePrefix)) return false;
+  const stat = lstatSync(join(path, name), { throwIfNoEntry: false });
+  return stat?.isDirectory() !== false;
+}
+
+/** The first of some names, and how many more there are. */
+export function listed(names: readonly string[], most = 3): string {
+  const more = names.length - most;
+  const shown = names.slice(0, most).join(', ');
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
+/**
+ * Gives the directory `path` the name `final`, where nothing or an empty directory is: rename(2) never overwrites a bundle
+ * that appeared meanwhile. What is mounted below moves along.
+ */
+export function publishAs(path: string, final: string): void {
+  try {
+    renameSync(path, final);
+  } catch (error) {
+    throw new LayerhookError('BUNDLE_EXISTS', { path: final, what: 'bundle made meanwhile' }, error);
+  }
+}
+
+/**
+ * Moves all that is in `path`, a directory inside `final`, up into `final`; umoci.json last, for it says that all is there.
+ * If that fails, all is in `path` again: nothing that was in `final` is ever replaced.
+ *
+ * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_NOT_EMPTY, MOUNT_FAILED
+ */
+export async function moveUp(path: string, final: string, options: OccupiedOptions): Promise<void> {
+  refuseOccupied(final, options);
+  const moved: string[] = [];
+  try {
+    for (const name of inOrder(readdirSync(path))) {
+      await move(name, { from: path, to: final, aside: path });
+      moved.unshift(name);
+    }
+  } catch (error) {
+    for (const name of moved) await move(name, { from: final, to: path, aside: path });
+    if (!isLayerhookError(error, 'MOUNT_FAILED')) throw error;
+    if (isAlone(path, final)) return replace(path, final);
+    const { reason = '' } = error.details;
+    const expected = 'name a bundle directory that is new or empty: mounts are moved by root only';
+    const details = { what: 'rootfs', path: join(final, 'rootfs'), reason, expected };
+    throw new LayerhookError('MOUNT_FAILED', details, error);
+  }
+  rmdirSync(path);
+}
+
+function isAlone(path: string, directory: string): boolean {
+  return readdirSync(directory).every((name) => join(directory, name) === path);
+}
+
+/** Moves an entry from one directory to another. @param aside where a directory can be made for a moment */
+async function move(name: string, { from, to, aside }: { from: string; to: string; aside: string }) {
+  const { moveMount } = await import('../../system/mount.js');
+  const { fromText } = await import('../../system/bytes.js');
+  const [source, target] = [join(from, name), join(to, name)];
+  try {
+    await renameNew(source, target);
+  } catch (error) {
+    // a mount point
+    if (errorCode(error) !== 'EBUSY') throw error;
+    const held = mkdtempSync(join(aside, `${name}-`));
+    try {
+      moveMount(fromText(source), fromText(held));
+    } catch (refusal) {
+      rmdirSync(held);
+      throw refusal;
+    }
+    await renameNew(source, target);
+    moveMount(fromText(held), fromText(target));
+    rmdirSync(held);
+  }
+}
+
+/** Renames, but never onto something that is there. */
+async function renameNew(from: string, to: string): Promise<void> {
+  const { AT_FDCWD, RENAME_NOREPLACE, renameat2 } = await import('../../system/files.js');
+  const { fromText } = await import('../../system/bytes.js');
+  try {
+    renameat2(AT_FDCWD, fromText(from), AT_FDCWD, fromText(to), RENAME_NOREPLACE);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST' || lstatSync(to, { throwIfNoEntry: false }))
+      throw new LayerhookError(
+        'BUNDLE_EXISTS',
+        { path: dirname(to), what: to.slice(dirname(to).length + 1) },
+        error,
+      );
+    // the filesystem cannot look and rename in one
+    if (errorCode(error) !== 'EINVAL') throw error;
+    renameSync(from, to);
+  }
+}
+
+/** Where mounts may not be moved (FUSE without root): `path` takes the place of `final`, in which it is alone. */
+function replace(path: string, final: string): void {
+  const beside = mkdtempSync(join(dirname(final), privatePrefix(final)));
+  renameSync(path, beside);
+  try {
+    publishAs(beside, final);
+  } catch (error) {
+    renameSync(beside, path);
+    throw error;
+  }
+}

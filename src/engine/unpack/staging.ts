@@ -1,0 +1,79 @@
+import { lstatSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { LayerhookError } from '../../errors/index.js';
+import { makeDirectory } from '../../system/make-directory.js';
+import type { NamedDirectory } from '../../system/named-directory.js';
+import {
+  closePlace,
+  insidePrefix,
+  makePrivate,
+  privatePrefix,
+  removePrivate,
+  sweep,
+} from '../bundle/private-place.js';
+import { moveUp, type OccupiedOptions, publishAs, refuseOccupied } from './publish.js';
+
+/** A private place (mode 0700) where a bundle is built, invisible under its final name until it is whole. */
+export interface Staging {
+  /** where to build: becomes the bundle */
+  path: string;
+  rootfs: string;
+  /** Gives the bundle its final name; what is mounted in it comes along. */
+  publish(): Promise<void>;
+  /** Removes all that was built, and what is still mounted there. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Opens a staging directory for `bundle`: beside it, or inside it where the directory exists already (it may be a
+ * mount point). Staging directories that killed processes left behind are removed; a lock tells which are alive.
+ *
+ * @param bundle path of the bundle to be; it may be an empty directory
+ * @param options `force`: the directory may have files that have nothing to do with a bundle
+ * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_INVALID, DIRECTORY_NOT_EMPTY, NO_SPACE, SYSTEM
+ */
+export async function openStaging(bundle: string, options: OccupiedOptions = {}): Promise<Staging> {
+  const final = resolve(bundle);
+  const { parent, prefix, inside } = preparePlace(final, options);
+  await sweep(parent, prefix);
+  const place = makePrivate(parent, prefix);
+  const path = join(parent, place.name);
+  const publish = async () => (inside ? moveUp(path, final, options) : publishAs(path, final));
+  return staging(path, place, publish);
+}
+
+function preparePlace(
+  final: string,
+  options: OccupiedOptions,
+): { parent: string; prefix: string; inside: boolean } {
+  makeDirectory(dirname(final));
+  const existing = statSync(final, { throwIfNoEntry: false });
+  if (existing?.isDirectory()) {
+    refuseOccupied(final, options);
+    return { parent: final, prefix: insidePrefix, inside: true };
+  }
+  if (lstatSync(final, { throwIfNoEntry: false })) {
+    const what = existing ? 'file in its place' : 'symlink in its place, which leads nowhere';
+    throw new LayerhookError('BUNDLE_EXISTS', { path: final, what });
+  }
+  return { parent: dirname(final), prefix: privatePrefix(final), inside: false };
+}
+
+function staging(path: string, place: NamedDirectory, publish: () => Promise<void>): Staging {
+  return {
+    path,
+    rootfs: join(path, 'rootfs'),
+    async publish() {
+      await publish();
+      closePlace(place);
+    },
+    async discard() {
+      try {
+        await removePrivate(place);
+      } finally {
+        // the next unpack may try it again
+        closePlace(place);
+      }
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import { chownSync, mkdirSync, utimesSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { hostID } from '../../layer/apply/owners.js';
+import { layerSources } from '../../layer/sources.js';
+import type { MapOptions } from '../../layer/types.js';
+import { imageContext, layerContexts } from '../../points/contexts.js';
+import type { ImageContext } from '../../points/points.js';
+import { generateSpec } from '../../spec/generate.js';
+import { checkpoint } from '../../system/steps.js';
+import { writeFileAtomic } from '../../system/write-file.js';
+import { manifestPath, writeBundleMeta } from '../bundle/metadata.js';
+import type { OpenedImage } from '../open-image.js';
+import { type Operation, unmapped } from '../operation.js';
+import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
+import { openStaging, type Staging } from './staging.js';
+import type { ExtractionThreads } from './threads.js';
+import type { UnpackOptions, UnpackResult } from './unpack.js';
+
+/** The work of `unpack`, once the image is found and it is known who is asked; the caller ends the threads. */
+export async function unpackImage(
+  options: UnpackOptions,
+  { layout, image }: OpenedImage,
+  operation: Operation,
+  threads: ExtractionThreads,
+): Promise<UnpackResult> {
+  const staging = await openStaging(options.bundle, options);
+  const map = options.map ?? unmapped;
+  const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map };
+  const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
+  const sources = layerSources(layout, image);
+  const layers = layerContexts(context, layout, options.keepDirlinks ?? false).map((layer, at) => ({
+    context: layer,
+    source: sources[at]!,
+  }));
+  try {
+    makeRootfs(staging.rootfs, map);
+    const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
+    writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
+    await checkpoint(operation.stop.signal);
+    await staging.publish();
+    return {
+      bundle: base.bundle,
+      manifest: image.manifestDescriptor,
+      layers: image.manifest.layers.length,
+      ...result,
+    };
+  } catch (error) {
+    // nothing may write any more
+    await threads.close();
+    await takeDown(operation, context);
+    await staging.discard().catch((failure: Error) => {
+      operation.log.warn(`${staging.path} is left behind: ${failure.message}`);
+    });
+    throw error;
+  }
+}
+
+/** The root directory before any layer says what it is: as umoci makes it. */
+function makeRootfs(rootfs: string, map: MapOptions): void {
+  mkdirSync(rootfs, { mode: 0o755 });
+  if (!map.rootless)
+    chownSync(rootfs, hostID(0, map.uidMappings, 'uid', '.'), hostID(0, map.gidMappings, 'gid', '.'));
+  utimesSync(rootfs, 0, 0);
+}
+
+async function fill(
+  operation: Operation,
+  threads: ExtractionThreads,
+  staging: Staging,
+  context: ImageContext,
+  layers: Extraction['layers'],
+  options: UnpackOptions,
+): Promise<ExtractionResult> {
+  const { dispatcher, driver, config, onProgress, onlyDriver, stop } = operation;
+  const manifest = (options.mtree ?? config?.mtree ?? driver.mtree ?? 'always') === 'always';
+  const extracted = await extractLayers({
+    layers,
+    dispatcher,
+    threads,
+    map: context.map,
+    keepDirlinks: options.keepDirlinks ?? false,
+    manifest,
+    onlyDriver,
+    onProgress,
+    stop,
+  });
+  const seen = layers.length > 0 && extracted.plain && rootfsPoints.every(onlyDriver);
+  // their end takes a while; whoever called waits for it
+  if (!(manifest && seen)) void threads.close();
+  onProgress({ type: 'phase', name: 'assemble' });
+  const assemble = async () => {
+    await dispatcher.first('unpack.ociv1.bundle.assemble', context);
+    await writeConfig(operation, staging, context);
+  };
+  const file = manifestPath(staging.path, context.manifestDescriptor.digest);
+  if (!manifest) {
+    await assemble();
+    return extracted;
+  }
+  const { currentHeader } = await import('mtree-ts/write');
+  const header = currentHeader(join(context.bundle, 'rootfs'));
+  if (seen) {
+    // in its thread, while the driver does its part in this one
+    const unpacker = await threads.unpacker();
+    await bothDone(unpacker.writeManifest(`${context.rootfs} 0`, context.rootfs, file, header), assemble());
+  } else {
+    await assemble();
+    onProgress({ type: 'phase', name: 'manifest' });
+    const { walkManifest } = await import('../bundle/write-mtree.js');
+    await walkManifest(context.rootfs, file, header, { signal: stop.signal, maxHoles: operation.maxHoles });
+  }
+  return extracted;
+}
+
+/** Points at which a hook may change the rootfs behind the extractor's back, which then must be walked. */
+const rootfsPoints = ['unpack.ociv1.layer.post-extract', 'unpack.ociv1.bundle.assemble'] as const;
+
+/** As Promise.all, but settles only when nothing goes on any more. */
+async function bothDone(...promises: Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(promises)) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+}
+
+async function writeConfig(
+  { dispatcher }: Operation,
+  staging: Staging,
+  context: ImageContext,
+): Promise<void> {
+  const spec = generateSpec(context, { rootfs: staging.rootfs, map: context.map });
+  const changed = await dispatcher.chain('unpack.ociv1.bundle.config', { ...context, spec });
+  writeFileAtomic(join(staging.path, 'config.json'), `${JSON.stringify(changed, null, '\t')}\n`);
+}
+
+/** Lets whoever made something outside the staging directory (a mount, a snapshot) take it back. */
+async function takeDown({ dispatcher, log }: Operation, context: ImageContext): Promise<void> {
+  const signal = new AbortController().signal;
+  await dispatcher
+    .every('bundle.ociv1.remove', { ...context, signal })
+    .catch((error: Error) => log.warn(`taking the unfinished bundle down: ${error.message}`));
+}

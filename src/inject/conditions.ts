@@ -1,0 +1,77 @@
+import type { LayerhookError } from '../errors/index.js';
+import { utf8 } from '../text/json-bytes.js';
+import type { Container } from './container.js';
+import { goRegExp } from './go-regexp.js';
+
+/** `when` of a hook file; oci-hooks(5). */
+export interface Conditions {
+  always: boolean | undefined;
+  /** expressions for a key and its value */
+  annotations: [key: RegExp, value: RegExp][];
+  commands: RegExp[];
+  hasBindMounts: boolean | undefined;
+  /** one of the conditions is enough */
+  or: boolean;
+}
+
+const known = ['always', 'annotations', 'commands', 'hasBindMounts', 'or'];
+
+/**
+ * Checks the `when` of a hook file.
+ *
+ * @throws what `fail` makes of the reason
+ */
+export function checkConditions(when: unknown, fail: (reason: string) => LayerhookError): Conditions {
+  if (typeof when !== 'object' || when === null || Array.isArray(when)) throw fail('it has no when');
+  const unknown = Object.keys(when).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw fail(`its when has ${JSON.stringify(unknown)}, which is no condition`);
+  const { always, annotations, commands, hasBindMounts, or } = when as Record<string, unknown>;
+  const boolean = (name: string, value: unknown) => {
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== 'boolean') throw fail(`its when.${name} is neither true nor false`);
+    return value;
+  };
+  const expression = (value: unknown) => {
+    if (typeof value !== 'string') throw fail(`its when has ${JSON.stringify(value)} for an expression`);
+    try {
+      return goRegExp(utf8(value));
+    } catch {
+      throw fail(`its when has ${JSON.stringify(value)}, which is no regular expression`);
+    }
+  };
+  if (annotations !== undefined && (typeof annotations !== 'object' || Array.isArray(annotations))) {
+    throw fail('its when.annotations is no object');
+  }
+  if (commands !== undefined && commands !== null && !Array.isArray(commands)) {
+    throw fail('its when.commands is no list');
+  }
+  return {
+    always: boolean('always', always),
+    annotations: Object.entries(annotations ?? {}).map(([key, value]) => [
+      expression(key),
+      expression(value),
+    ]),
+    commands: (commands ?? []).map(expression),
+    hasBindMounts: boolean('hasBindMounts', hasBindMounts),
+    or: boolean('or', or) ?? false,
+  };
+}
+
+/** Whether a container gets a hook: if it meets all conditions that are set, or with `or` one of them. */
+export function matches(when: Conditions, container: Container): boolean {
+  const met = [
+    ...(when.always === undefined ? [] : [when.always]),
+    ...(when.hasBindMounts === undefined ? [] : [when.hasBindMounts && container.hasBindMounts]),
+    ...when.annotations.map(([key, value]) => hasAnnotation(container, key, value)),
+    ...(when.commands.length === 0 ? [] : [when.commands.some((command) => isCommand(container, command))]),
+  ];
+  return when.or ? met.some(Boolean) : met.length > 0 && met.every(Boolean);
+}
+
+function hasAnnotation({ annotations }: Container, key: RegExp, value: RegExp): boolean {
+  return [...annotations].some(([name, text]) => key.test(name) && value.test(text));
+}
+
+function isCommand({ command }: Container, expression: RegExp): boolean {
+  return command !== undefined && expression.test(command);
+}

@@ -1,0 +1,182 @@
+import { basename } from 'node:path';
+import { LayerhookError } from '../errors/index.js';
+import type { ByteString } from '../system/bytes.js';
+import { parseJson } from '../text/json-bytes.js';
+import {
+  applyEdits,
+  type Edit,
+  elements,
+  insertion,
+  isArray,
+  isObject,
+  type Member,
+  members,
+  type Span,
+  slice,
+  valueAt,
+} from '../text/json-edit.js';
+import { type HookKind, type HookLists, type HookOrder, hookKinds } from './types.js';
+
+/** The annotation that says how many hooks of each kind were added, such as `prestart=1 poststop=2`. */
+export const hooksAnnotation = 'org.layerhook.runtime.hooks';
+
+/** A prestart hook of this name says that hooks have been added; container-hooks-toolkit's mark. */
+const markerHook = 'container-hooks';
+
+/**
+ * Adds hooks to a config.json. All else stays as it is, byte for byte.
+ *
+ * Hooks are added once: none that the config has already, with the same content in the same list (`prestart` and
+ * `createRuntime` count as one, for they are called at the same moment), and none at all if the config has a
+ * prestart hook whose file is named `container-hooks`. runtime-spec config.md, "POSIX-platform Hooks".
+ *
+ * @param text the config.json
+ * @param file its path, for messages
+ * @returns the new text, or undefined if there is nothing to add
+ * @throws LayerhookError RUNTIME_SPEC
+ */
+export function addHooks(
+  text: ByteString,
+  added: HookLists,
+  { file, order }: { file: string; order: HookOrder },
+): ByteString | undefined {
+  const root = readRoot(text, file);
+  const hooks = readObject(text, root, 'hooks', file);
+  const lists = new Map(hookKinds.map((kind) => [kind, readList(text, hooks, kind, file)] as const));
+  const present = new Map([...lists].map(([kind, list]) => [kind, fingerprints(text, list)] as const));
+  if (hasMarker(text, lists.get('prestart'))) return undefined;
+
+  const missing = hookKinds
+    .map((kind) => ({ kind, items: added[kind].filter((hook) => !isPresent(present, kind, hook)) }))
+    .filter(({ items }) => items.length > 0);
+  if (missing.length === 0) return undefined;
+
+  const counts = missing.map(({ kind, items }) => `${kind}=${items.length}`).join(' ');
+  const annotation: ByteString = JSON.stringify(counts);
+  const annotations = readObject(text, root, 'annotations', file);
+  const settings = missing.map(({ kind, items }): Setting => {
+    return { key: kind, value: `[${items.join(',')}]`, ...addTo(text, lists.get(kind), items, order) };
+  });
+  const changes = [
+    setMembers(text, 'hooks', hooks, settings),
+    setMembers(text, 'annotations', annotations, [
+      { key: hooksAnnotation, value: annotation, ...replace(text, annotations, hooksAnnotation, annotation) },
+    ]),
+  ];
+  const made = changes.flatMap(({ member: whole }) => whole ?? []);
+  const rootEdit = made.length === 0 ? [] : [insertion(text, root, made, 'end')];
+  return applyEdits(text, [...changes.flatMap(({ edits }) => edits), ...rootEdit]);
+}
+
+/** A member to set: as a new one, unless `edit` says how to change the one that is there. */
+interface Setting {
+  key: string;
+  value: ByteString;
+  edit?: Edit;
+}
+
+/** How to set members of an object of the root; `member` is the object itself where the root has none yet. */
+function setMembers(
+  text: ByteString,
+  name: string,
+  object: Member | undefined,
+  settings: readonly Setting[],
+): { edits: Edit[]; member?: ByteString } {
+  const made = settings.filter(({ edit }) => edit === undefined).map(member);
+  const edits = settings.flatMap(({ edit }) => edit ?? []);
+  if (made.length === 0) return { edits };
+  if (object !== undefined && isObject(text, object.value)) {
+    return { edits: [...edits, insertion(text, object.value, made, 'end')] };
+  }
+  const whole = `{${made.join(',')}}`;
+  if (object !== undefined) return { edits: [{ ...object.value, by: whole }] };
+  return { edits, member: member({ key: name, value: whole }) };
+}
+
+function member({ key, value }: Setting): ByteString {
+  return `${JSON.stringify(key)}:${value}`;
+}
+
+/** How to put hooks into the list that is there. */
+function addTo(
+  text: ByteString,
+  list: Member | undefined,
+  items: readonly ByteString[],
+  order: HookOrder,
+): { edit?: Edit } {
+  if (list === undefined) return {};
+  if (!isArray(text, list.value)) return { edit: { ...list.value, by: `[${items.join(',')}]` } };
+  return { edit: insertion(text, list.value, items, order === 'before' ? 'start' : 'end') };
+}
+
+function replace(text: ByteString, object: Member | undefined, key: string, by: ByteString): { edit?: Edit } {
+  if (object === undefined || !isObject(text, object.value)) return {};
+  const found = members(text, object.value).findLast((each) => each.key === key);
+  return found === undefined ? {} : { edit: { ...found.value, by } };
+}
+
+function isPresent(
+  present: ReadonlyMap<HookKind, ReadonlySet<string>>,
+  kind: HookKind,
+  hook: ByteString,
+): boolean {
+  const print = fingerprint(hook);
+  const kinds: HookKind[] =
+    kind === 'prestart' || kind === 'createRuntime' ? ['prestart', 'createRuntime'] : [kind];
+  return kinds.some((each) => present.get(each)?.has(print));
+}
+
+function fingerprints(text: ByteString, list: Member | undefined): Set<string> {
+  if (list === undefined || !isArray(text, list.value)) return new Set();
+  return new Set(elements(text, list.value).map((span) => fingerprint(slice(text, span))));
+}
+
+/** Equal for hooks of equal content, whatever their white space and the order of their members. */
+function fingerprint(hook: ByteString): string {
+  return JSON.stringify(JSON.parse(hook), (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}
+
+function hasMarker(text: ByteString, prestart: Member | undefined): boolean {
+  if (prestart === undefined || !isArray(text, prestart.value)) return false;
+  return elements(text, prestart.value).some((span) => {
+    const hook = JSON.parse(slice(text, span)) as { path?: unknown } | null;
+    return typeof hook?.path === 'string' && basename(hook.path) === markerHook;
+  });
+}
+
+function readRoot(text: ByteString, file: string): Span {
+  const value = parseJson(text, (reason) => invalid(file, reason));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(file, 'it is no JSON object');
+  }
+  return valueAt(text);
+}
+
+/** A member of the root that is an object or null, if it is there. */
+function readObject(text: ByteString, root: Span, key: string, file: string): Member | undefined {
+  const found = only(text, root, key, file);
+  if (found === undefined || isObject(text, found.value) || slice(text, found.value) === 'null') return found;
+  throw invalid(file, `its ${key} is no object`);
+}
+
+function readList(text: ByteString, hooks: Member | undefined, kind: HookKind, file: string) {
+  if (hooks === undefined || !isObject(text, hooks.value)) return undefined;
+  const found = only(text, hooks.value, kind, file);
+  if (found === undefined || isArray(text, found.value) || slice(text, found.value) === 'null') return found;
+  throw invalid(file, `its hooks.${kind} is no list`);
+}
+
+/** Which of two members of one name counts is up to the reader: some take the first, some the last. */
+function only(text: ByteString, object: Span, key: string, file: string): Member | undefined {
+  const found = members(text, object).filter((each) => each.key === key);
+  if (found.length > 1) throw invalid(file, `it has ${key} twice`);
+  return found[0];
+}
+
+function invalid(file: string, reason: string): LayerhookError {
+  return new LayerhookError('RUNTIME_SPEC', { file, reason });
+}

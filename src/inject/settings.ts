@@ -1,0 +1,107 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { nearest } from '../text/nearest.js';
+import type { TomlFile } from '../text/toml.js';
+import type { HookOrder, LogLevel } from './types.js';
+
+/** What runtime.toml says. */
+export interface RuntimeSettings {
+  /** the file, or undefined if there is none */
+  file: string | undefined;
+  /** files and directories of hooks; undefined if it names none and there is no default one */
+  hooks: readonly string[] | undefined;
+  /** names or paths of low-level runtimes, the first that is there is used */
+  runtimes: readonly string[];
+  order: HookOrder;
+  log: string | undefined;
+  logLevel: LogLevel;
+  onError: 'fail' | 'pass-through';
+}
+
+export const defaultConfigFile = '/etc/layerhook/runtime.toml';
+export const defaultHooksFile = '/etc/layerhook/hooks.json';
+export const defaultRuntimes: readonly string[] = ['runc', 'docker-runc', 'crun'];
+
+/** Those of one who gives hooks and runtime on the command line, as for oci-add-hooks. */
+export const noSettings: RuntimeSettings = {
+  file: undefined,
+  hooks: undefined,
+  runtimes: defaultRuntimes,
+  order: 'before',
+  log: undefined,
+  logLevel: 'info',
+  onError: 'fail',
+};
+
+/** The keys of runtime.toml, and what each may be. */
+export const settingKeys = {
+  hooks: 'strings',
+  runtimes: 'strings',
+  order: ['before', 'after'],
+  log: 'string',
+  'log-level': ['debug', 'info', 'warn', 'error'],
+  'on-error': ['fail', 'pass-through'],
+} as const;
+
+/**
+ * Reads a runtime.toml that only root, or the user of this process, can write.
+ *
+ * @param named the file given, which must exist; without one the default is read if it is there
+ * @throws LayerhookError CONFIG_UNREADABLE, CONFIG_INVALID with line
+ */
+export async function readSettings(named: string | undefined): Promise<RuntimeSettings> {
+  const file = named ?? defaultConfigFile;
+  if (named === undefined && !existsSync(file)) return { ...noSettings, hooks: defaultHooks() };
+  const { readToml } = await import('../text/toml.js');
+  return checkSettings(await readToml(file, { trust: isInitialUserNamespace() }));
+}
+
+function defaultHooks(): string[] | undefined {
+  return existsSync(defaultHooksFile) ? [defaultHooksFile] : undefined;
+}
+
+/** @throws LayerhookError CONFIG_INVALID with line */
+export function checkSettings(toml: TomlFile): RuntimeSettings {
+  const { values } = toml;
+  const names = Object.keys(settingKeys);
+  for (const key of Object.keys(values)) {
+    if (names.includes(key)) continue;
+    const meant = nearest(key, names);
+    const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    throw toml.invalid([key], `unknown key ${key}${hint}`, `known are ${names.join(', ')}`);
+  }
+  const oneOf = <T extends string>(key: string, allowed: readonly T[], otherwise: T): T => {
+    const value = values[key] ?? otherwise;
+    const found = allowed.find((each) => each === value);
+    if (found !== undefined) return found;
+    const choices = allowed.map((each) => `"${each}"`).join(' or ');
+    throw toml.invalid([key], `${key} is ${JSON.stringify(value)}`, `${key} is ${choices}`);
+  };
+  return {
+    file: toml.file,
+    hooks: strings(toml, 'hooks') ?? defaultHooks(),
+    runtimes: strings(toml, 'runtimes') ?? defaultRuntimes,
+    order: oneOf('order', settingKeys.order, 'before'),
+    log: strings(toml, 'log')?.[0],
+    logLevel: oneOf('log-level', settingKeys['log-level'], 'info'),
+    onError: oneOf('on-error', settingKeys['on-error'], 'fail'),
+  };
+}
+
+/** A string or, where the key may have several, a list of strings. */
+function strings(toml: TomlFile, key: 'hooks' | 'runtimes' | 'log'): string[] | undefined {
+  const value = toml.values[key];
+  if (value === undefined) return undefined;
+  const list = Array.isArray(value) && key !== 'log' ? value : [value];
+  if (list.length > 0 && list.every((each) => typeof each === 'string' && each !== '')) return list;
+  const expected = key === 'log' ? `${key} is a path` : `${key} is a list of strings`;
+  throw toml.invalid([key], `${key} is ${JSON.stringify(value)}`, expected);
+}
+
+/** In any other, files of root look as if they were nobody's, and there is nothing to gain that the user has not. */
+function isInitialUserNamespace(): boolean {
+  try {
+    return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,21 @@
+import type { Layout } from '../image/layout.js';
+import { ociMediaType } from '../image/media-types.js';
+import type { ResolvedImage } from '../image/types.js';
+import type { LayerSource } from './types.js';
+
+/**
+ * Where the layers of an image are and what they must be, lowest first. Docker's media types are given as their
+ * OCI equals. Nothing is opened.
+ *
+ * @throws LayerhookError DIGEST_INVALID
+ */
+export function layerSources(layout: Layout, image: ResolvedImage): LayerSource[] {
+  return image.manifest.layers.map((descriptor, at) => ({
+    path: layout.blobPath(descriptor.digest),
+    ...(typeof descriptor.data === 'string' && { data: Buffer.from(descriptor.data, 'base64') }),
+    digest: descriptor.digest,
+    size: descriptor.size,
+    mediaType: ociMediaType(descriptor.mediaType),
+    diffID: image.config.rootfs.diff_ids[at]!,
+  }));
+}

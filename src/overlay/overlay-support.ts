@@ -1,0 +1,121 @@
+import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isLayerhookError } from '../errors/index.js';
+import { isInUserNamespace } from '../store/snapshots/mounts.js';
+import { fromText } from '../system/bytes.js';
+import { SystemError } from '../system/errno.js';
+import { AT_FDCWD, close, mknodat, O, openat, S } from '../system/files.js';
+import { filesystemOf } from '../system/filesystem.js';
+import { mountOverlay, unmount } from '../system/mount.js';
+import { UNFIT_FOR_UPPERDIR } from '../system/mount-errors.js';
+import { findProgram } from '../system/programs.js';
+import { DT, readDirectory } from '../system/readdir.js';
+import { removeTree } from '../system/remove.js';
+import { setXattr } from '../system/xattr.js';
+
+/** By what overlays can be mounted here. */
+export type OverlaySupport =
+  | { by: 'kernel' }
+  /** `program`: path of fuse-overlayfs; `reason`: why not by the kernel */
+  | { by: 'fuse'; program: string; reason: string }
+  | { by: 'none'; reason: string };
+
+const CAP_SYS_ADMIN = 21n;
+
+/**
+ * Whether this process can mount overlays whose directories are in `directory`, and how: by the kernel, by
+ * fuse-overlayfs, or not at all.
+ *
+ * Where that is not plain, in a user namespace, an overlay is mounted for a try.
+ *
+ * @param directory an existing directory of the store, absolute
+ */
+export function chooseOverlay(directory: string): OverlaySupport {
+  const reason = whyNotByKernel(directory);
+  if (reason === null) return { by: 'kernel' };
+  const program = findProgram('fuse-overlayfs');
+  if (program === undefined) return { by: 'none', reason: `${reason}; fuse-overlayfs is not installed` };
+  if (process.getuid?.() !== 0 && findProgram('fusermount3') === undefined)
+    return { by: 'none', reason: `${reason}; fusermount3 (package fuse3) is not installed` };
+  if (!mayUseFuse()) return { by: 'none', reason: `${reason}; /dev/fuse cannot be opened` };
+  const unmarkable = whyNotMarked(directory);
+  if (unmarkable !== null) return { by: 'none', reason: `${reason}; ${unmarkable}` };
+  return { by: 'fuse', program, reason };
+}
+
+function whyNotByKernel(directory: string): string | null {
+  const { type } = filesystemOf(fromText(directory));
+  if (UNFIT_FOR_UPPERDIR.includes(type)) return `${directory} is on ${type}, where overlayfs cannot write`;
+  if (!hasFileTypes(directory))
+    return `the file system of ${directory} does not tell types (xfs with ftype=0)`;
+  if (!mayMount()) return 'only root may mount overlays';
+  return isInUserNamespace() ? tryMount(directory) : null;
+}
+
+function mayMount(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+}
+
+function mayUseFuse(): boolean {
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whiteouts are found by the types that a directory gives with its names; readdir(3), d_type. */
+function hasFileTypes(directory: string): boolean {
+  const fd = openat(AT_FDCWD, fromText(directory), O.RDONLY | O.DIRECTORY);
+  try {
+    return readDirectory(fd).every(({ type }) => type !== DT.UNKNOWN);
+  } finally {
+    close(fd);
+  }
+}
+
+/** Whether what overlayfs needs in layers can be written here without privileges: whiteouts and opaque directories. */
+function whyNotMarked(directory: string): string | null {
+  const place = placeToTry(directory);
+  if (place === null) return null;
+  try {
+    mknodat(AT_FDCWD, fromText(join(place, 'whiteout')), S.IFCHR);
+    setXattr(fromText(place), 'user.overlay.opaque', Buffer.from('y'));
+    return null;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return `the file system of ${directory} takes no whiteouts or user attributes (${error.code})`;
+  } finally {
+    removeTree(place);
+  }
+}
+
+/** Since Linux 5.11 user namespaces may mount overlays; whether this one may, only mounting one tells. */
+function tryMount(directory: string): string | null {
+  const place = placeToTry(directory);
+  if (place === null) return `${directory} cannot be written to`;
+  try {
+    const [lower, upper, work, target] = ['lower', 'upper', 'work', 'target'].map((name) => {
+      mkdirSync(join(place, name));
+      return fromText(join(place, name));
+    }) as [string, string, string, string];
+    mountOverlay({ lowerdirs: [lower], upperdir: upper, workdir: work, options: ['userxattr'] }, target);
+    unmount(target, { detach: true });
+    return null;
+  } catch (error) {
+    if (!isLayerhookError(error, 'MOUNT_FAILED')) throw error;
+    return `this user namespace may not mount overlays (${error.details.reason})`;
+  } finally {
+    removeTree(place);
+  }
+}
+
+function placeToTry(directory: string): string | null {
+  try {
+    return mkdtempSync(join(directory, '.layerhook-try-'));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,121 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import type { Logger } from '../system/logger.js';
+import { BadResult } from './check-result.js';
+import { type Declined, declined, type OnFailure, type PointName } from './points.js';
+
+/** A hook with what its owner said about it. */
+export interface RegisteredHook {
+  /** shown in messages: `hooks.toml:12 exec /usr/libexec/cache`, `driver copy` */
+  owner: string;
+  run: (context: never) => unknown;
+  onFailure: OnFailure;
+  /** seconds; 0 = without limit */
+  timeout: number;
+  /** its LayerhookErrors end the operation as they are, not as the cause of a HOOK_FAILED */
+  ownErrors: boolean;
+}
+
+/** What is common to all calls of one dispatcher. */
+export interface CallScope {
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/** How long an aborted hook may clean up before it is left alone, ms. exec hooks are killed within it. */
+const abortGrace = 1500;
+/** How often a hook that does not end is named in the log, ms. */
+const reminder = 30_000;
+
+/**
+ * Calls one hook and waits for it and for what `settle` makes of its result, until its timeout or an abort.
+ *
+ * @param settle checks the result, or collects a stream; fails under the name of the hook
+ * @throws HOOK_FAILED, HOOK_RESULT, HOOK_TIMEOUT with the error below as cause; HOOK_MISSING; ABORTED; the hook's own errors
+ */
+export async function callHook<T>(
+  hook: RegisteredHook,
+  point: PointName,
+  context: object,
+  scope: CallScope,
+  settle: (value: unknown, signal: AbortSignal) => T | Promise<T>,
+): Promise<T | Declined> {
+  const stop = new AbortController();
+  let timedOut = false;
+  const onAbort = (): void => stop.abort(scope.signal.reason);
+  if (scope.signal.aborted) throw aborted(hook, point, scope.signal.reason);
+  scope.signal.addEventListener('abort', onAbort, { once: true });
+  const timer = hook.timeout > 0 ? setTimeout(expire, hook.timeout * 1000) : undefined;
+  // `performance` takes a millisecond to load
+  const started = Date.now();
+  const reminding = setInterval(
+    () => scope.log.info(`still waiting for ${hook.owner} at ${point}`),
+    reminder,
+  );
+  function expire(): void {
+    timedOut = true;
+    stop.abort(new Error('timeout'));
+  }
+  try {
+    const work = runHook(
+      hook,
+      { ...context, log: named(scope.log, hook.owner), signal: stop.signal },
+      settle,
+    );
+    const outcome = await Promise.race([work, abandonment(stop.signal)]);
+    scope.log.debug(`${hook.owner} ended`, { point, ms: Date.now() - started });
+    return outcome;
+  } catch (error) {
+    if (scope.signal.aborted) throw aborted(hook, point, error);
+    const where = { hook: hook.owner, point, layer: layerOf(context) };
+    if (timedOut) throw new LayerhookError('HOOK_TIMEOUT', { ...where, seconds: hook.timeout }, error);
+    if (isLayerhookError(error, 'HOOK_MISSING') || (hook.ownErrors && isLayerhookError(error))) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LayerhookError(
+      error instanceof BadResult ? 'HOOK_RESULT' : 'HOOK_FAILED',
+      { ...where, reason },
+      error,
+    );
+  } finally {
+    clearTimeout(timer);
+    clearInterval(reminding);
+    scope.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function runHook<T>(
+  hook: RegisteredHook,
+  context: { signal: AbortSignal; log: Logger },
+  settle: (value: unknown, signal: AbortSignal) => T | Promise<T>,
+): Promise<T | Declined> {
+  const value = await hook.run(context as never);
+  return value === declined ? declined : await settle(value, context.signal);
+}
+
+/** Rejects when the hook had its time to clean up after an abort; never settles without one. */
+function abandonment(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const leave = async (): Promise<void> => {
+      await wait(abortGrace, undefined, { ref: false });
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', leave, { once: true });
+  });
+}
+
+function aborted(hook: RegisteredHook, point: PointName, cause: unknown): LayerhookError {
+  if (isLayerhookError(cause, 'ABORTED')) return cause;
+  return new LayerhookError('ABORTED', { what: `${hook.owner} at ${point}` }, cause);
+}
+
+function layerOf(context: object): string {
+  const { descriptor, chainID } = context as { descriptor?: { digest?: string }; chainID?: string };
+  const layer = descriptor?.digest ?? chainID;
+  return layer === undefined ? '' : ` for layer ${layer}`;
+}
+
+function named(log: Logger, hook: string): Logger {
+  const at = (level: keyof Logger) => (message: string, fields?: Record<string, unknown>) =>
+    log[level](message, { ...fields, hook });
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

@@ -1,0 +1,84 @@
+import type { ResultField } from './fields.js';
+import type { PointName, PointResult } from './points.js';
+import { pointRow } from './table.js';
+import { typeWords } from './words.js';
+
+/** A hook gave what its point does not take; the dispatcher makes HOOK_RESULT of it. */
+export class BadResult extends Error {}
+
+type Fields = Readonly<Record<string, ResultField>>;
+
+/**
+ * Checks what a hook gave at a point that is not a stream (delta.ts has those): nothing where nothing is taken,
+ * each required key, no unknown key, each value of its type, absolute paths.
+ *
+ * @throws BadResult saying what was expected and what came
+ */
+export function checkResult<P extends PointName>(point: P, value: unknown): PointResult<P> {
+  const { result } = pointRow(point);
+  switch (result.form) {
+    case 'none':
+      if (value !== undefined) throw new BadResult(`expected nothing, got ${show(value)}`);
+      return undefined as PointResult<P>;
+    case 'whole':
+      checkSpec(value);
+      return value as PointResult<P>;
+    case 'object':
+      checkFields(result.fields, value);
+      checkTogether(point, value as Record<string, unknown>);
+      return value as PointResult<P>;
+    case 'stream':
+      throw new TypeError(`${point} gives a stream`);
+  }
+}
+
+/** Checks an object against its fields. */
+export function checkFields(fields: Fields, value: unknown): asserts value is Record<string, unknown> {
+  if (!typeWords.object.accepts?.(value))
+    throw new BadResult(`expected ${shape(fields)}, got ${show(value)}`);
+  const object = value as Record<string, unknown>;
+  for (const key of Object.keys(object)) {
+    if (!Object.hasOwn(fields, key)) throw new BadResult(`unknown key ${key}: expected ${shape(fields)}`);
+  }
+  for (const [key, field] of Object.entries(fields)) {
+    const found = object[key];
+    if (found === undefined && !field.required) continue;
+    const { accepts, says } = typeWords[field.type];
+    if (!accepts?.(found))
+      throw new BadResult(`${key}: expected ${says.replaceAll('`', '')}, got ${show(found)}`);
+  }
+}
+
+/** A value for a message: short, whatever it is. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    // a cycle or a BigInt
+  }
+  text ??= String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function checkSpec(value: unknown): void {
+  const isSpec =
+    typeWords.object.accepts?.(value) && typeof (value as { ociVersion?: unknown }).ociVersion === 'string';
+  if (!isSpec) throw new BadResult(`expected the whole spec, with ociVersion, got ${show(value)}`);
+}
+
+/** What no field shows by itself. */
+function checkTogether(point: PointName, value: Record<string, unknown>): void {
+  if (point !== 'unpack.ociv1.layer.pre-extract' || value.target !== undefined) return;
+  // into rootfs, layers side by side would mix, and overlay whiteouts would hide nothing
+  if (value.independent === true) throw new BadResult('independent: true needs a target of its own');
+  if (value.digests === true) throw new BadResult('digests: true needs a target of its own');
+  if (value.format === 'overlay') throw new BadResult('format "overlay" needs a target of its own');
+}
+
+function shape(fields: Fields): string {
+  const keys = Object.entries(fields).map(([key, { required }]) => (required ? key : `${key}?`));
+  return `an object {${keys.join(', ')}}`;
+}

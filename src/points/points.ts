@@ -1,0 +1,268 @@
+import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
+import type {
+  AppliedLayer,
+  Change,
+  ChangeKind,
+  LayerFormat,
+  MapOptions,
+  OverlayXattr,
+  Usage,
+} from '../layer/types.js';
+import type { ContainerdLayer } from '../snapshotter/layer-request.js';
+import type { ByteString } from '../system/bytes.js';
+import type { Logger } from '../system/logger.js';
+
+/** What every context carries. Paths are absolute. */
+export interface BaseContext {
+  /** aborted when the operation is interrupted or has failed */
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** The bundle: where it is (or will be), and its root filesystem. */
+export interface BundleContext extends BaseContext {
+  /** the bundle's final path */
+  bundle: string;
+  /** the root filesystem now: while unpacking, inside a private staging directory */
+  rootfs: string;
+  map: MapOptions;
+}
+
+/** The image a bundle is made of. */
+export interface ImageContext extends BundleContext {
+  /** path of the image layout */
+  layout: string;
+  /** the tag */
+  reference: string;
+  manifest: Manifest;
+  manifestDescriptor: Descriptor;
+  config: ImageConfig;
+  configDescriptor: Descriptor;
+}
+
+/** One layer of the image. */
+export interface LayerContext extends ImageContext {
+  /** 0 is the lowest layer */
+  index: number;
+  descriptor: Descriptor;
+  diffID: Digest;
+  /** image-spec config.md, "Layer ChainID" */
+  chainID: Digest;
+  /** chainIDs of the layers below, lowest first */
+  lowerChainIDs: Digest[];
+  /** chainIDs of all layers of the image, lowest first: who has a higher one may skip this layer without work */
+  chainIDs: Digest[];
+  /** path of the layer's blob in the layout */
+  blob: string;
+  /** a symlink to a directory stays when the layer has a directory in its place */
+  keepDirlinks: boolean;
+}
+
+export interface PostExtractContext extends LayerContext {
+  target: string;
+  format: LayerFormat;
+  independent: boolean;
+  applied: AppliedLayer;
+  /**
+   * Writes umoci's mtree manifest of `target` as it is now to a file, which appears whole or not at all. Only for a layer
+   * whose pre-extract asked for `digests`; no content is read again but what is not of the layer. Resolves with what
+   * `target` takes on disk, itself included.
+   *
+   * @param options `untouched`: nothing but metadata of directories was changed since it was extracted, so that files need
+   *   not be looked at; it counts only where nobody but the driver has a hook at this point
+   */
+  writeManifest(file: string, options?: { untouched?: boolean }): Promise<Usage>;
+}
+
+export interface ConfigContext extends ImageContext {
+  /** the runtime-spec config.json as it stands */
+  spec: Record<string, unknown>;
+}
+
+export interface DeltaContext extends ImageContext {
+  /** umoci's mtree manifest of the bundle, if there is one */
+  mtree: string | null;
+  /** paths whose changes do not count, absolute in the rootfs */
+  maskPaths: string[];
+  /** whether the bundle is to be refreshed then: whoever sees that it cannot be fails now, before anything is written */
+  refresh: boolean;
+}
+
+/** The image is the new one: the bundle is to be as if it had been unpacked from it. */
+export interface RefreshContext extends ImageContext {
+  /** the changes that were packed; empty when nothing had changed */
+  changes: Change[];
+  /** the layer made of them, or null when nothing had changed */
+  layer: { descriptor: Descriptor; diffID: Digest; chainID: Digest } | null;
+  /**
+   * Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for who keeps layers.
+   * `keepDirlinks`: as the layers below were unpacked.
+   */
+  unpackLayer(options: { keepDirlinks: boolean }): Promise<void>;
+}
+
+export interface MountContext extends BundleContext {
+  /** the operator says that what the driver keeps for another directory is this bundle's: it was moved or restored */
+  claim: boolean;
+}
+
+export type RemoveContext = BundleContext;
+
+/** A layer of a containerd, of which no more is known than that says. */
+export interface SnapshotLayerContext extends BaseContext, ContainerdLayer {}
+
+export interface SnapshotExtractedContext extends SnapshotLayerContext {
+  /** the layer, as overlayfs has it, which is not to be written */
+  source: string;
+}
+
+export interface SnapshotSkipContext extends SnapshotLayerContext {
+  /** directory to fill: empty, with the attributes of the root directory of the layers below, where these are known */
+  target: string;
+}
+
+export interface PoststopContext extends BaseContext {
+  /** container state as the OCI runtime gives it to a poststop hook; runtime-spec runtime.md, "State" */
+  state: Record<string, unknown>;
+  /** what the annotations call this archive */
+  name: string;
+  /** the same when the hook is called again for the same stop of the container */
+  key: string;
+  /** path in the container at which the overlay was mounted */
+  mountPoint: string;
+  /** the directory that has the changes */
+  upperdir: string;
+  /** highest first; empty where nobody knows them any more */
+  lowerdirs: string[];
+  /** which overlayfs wrote the upperdir: `trusted`, `user` (mount option userxattr) or `fuse` (fuse-overlayfs) */
+  overlay: string;
+  /** where the archive goes: an absolute path, for the method `oci` with `:TAG` behind it */
+  destination: string;
+  /** `copy`, `tar`, `tar.gz`, `tar.zst` or `oci` */
+  method: string;
+  /** whiteouts in a tar: `overlay`, as they are in the upperdir, or `oci`, as they are in layers */
+  whiteout: string;
+  /** whose the files in a tar are to be: `UID`, `UID:GID`, or empty for their own */
+  owner: string;
+  /**
+   * directories on the host that the container could write to: in them and below, no symlink on the way to `destination`
+   * may be followed
+   */
+  containerPaths: string[];
+  /**
+   * path of a file for the `fileIdentity` of the archive (`layerhook/system`), which is written before the archive takes
+   * the name `destination`: a hook that is killed after that knows its archive when it tries again; '': none
+   */
+  identity: string;
+  /** a directory at `destination` is an archive made before, in whose place this one may come */
+  replace: boolean;
+}
+
+export interface TrySkipResult {
+  skip: boolean;
+}
+
+export interface PreExtractResult {
+  /** directory to extract into; default: rootfs */
+  target?: string;
+  format?: LayerFormat;
+  /** extracted by itself, not on top of the layers below: layers then run side by side */
+  independent?: boolean;
+  /** with the format `overlay`: the namespace overlayfs will read its attributes from; `user` for mounts with userxattr */
+  overlayXattr?: OverlayXattr;
+  /** keep the digest of all content, for post-extract's `writeManifest` */
+  digests?: boolean;
+}
+
+/** One row of what a delta-list hook gives. Without `kind`: a path missing in rootfs is deleted, others changed. */
+export interface DeltaEntry {
+  /** relative to rootfs; bytes, so text goes through `fromText` */
+  path: ByteString;
+  kind?: ChangeKind;
+}
+
+export interface ArchiveResult {
+  archived: string;
+  bytes?: number;
+  entries?: number;
+}
+
+/**
+ * first: asked in order until one handles it. every: all run, in order.
+ * chain: each gets the result of the one before.
+ */
+export type PointKind = 'first' | 'every' | 'chain';
+
+/**
+ * Each lifecycle point: its kind, its context, what a hook gives. The words about them are in point-table.ts,
+ * which the compiler holds against these types.
+ */
+export interface LifecyclePoints {
+  'unpack.ociv1.layer.try-skip': { kind: 'first'; context: LayerContext; result: TrySkipResult };
+  'unpack.ociv1.layer.pre-extract': { kind: 'first'; context: LayerContext; result: PreExtractResult };
+  'unpack.ociv1.layer.post-extract': { kind: 'every'; context: PostExtractContext; result: void };
+  'unpack.ociv1.bundle.assemble': { kind: 'first'; context: ImageContext; result: void };
+  'unpack.ociv1.bundle.config': { kind: 'chain'; context: ConfigContext; result: Record<string, unknown> };
+  'repack.ociv1.layer.delta-list': {
+    kind: 'first';
+    context: DeltaContext;
+    result: Iterable<DeltaEntry> | AsyncIterable<DeltaEntry>;
+  };
+  'repack.ociv1.layer.refresh-bundle': { kind: 'first'; context: RefreshContext; result: void };
+  'bundle.ociv1.mount': { kind: 'first'; context: MountContext; result: void };
+  'bundle.ociv1.umount': { kind: 'first'; context: BundleContext; result: void };
+  'bundle.ociv1.remove': { kind: 'every'; context: RemoveContext; result: void };
+  'snapshot.ociv1.layer.try-skip': { kind: 'first'; context: SnapshotSkipContext; result: TrySkipResult };
+  'snapshot.ociv1.layer.post-extract': { kind: 'every'; context: SnapshotExtractedContext; result: void };
+  'runtime.ociv1.container.poststop-archive': {
+    kind: 'first';
+    context: PoststopContext;
+    result: ArchiveResult;
+  };
+}
+
+export type PointName = keyof LifecyclePoints;
+export type PointContext<P extends PointName> = LifecyclePoints[P]['context'];
+export type PointResult<P extends PointName> = LifecyclePoints[P]['result'];
+
+/**
+ * What a function hook returns to say: not mine. `first`: the next is asked; `chain`: the value stays;
+ * `every`: as if it had returned.
+ */
+export const declined: unique symbol = Symbol.for('layerhook.declined');
+export type Declined = typeof declined;
+
+type Awaitable<T> = T | Promise<T>;
+
+/** A function hook. `first` and `chain` points return their result, `every` points nothing. */
+export type Hook<P extends PointName> = (context: PointContext<P>) => Awaitable<PointResult<P> | Declined>;
+
+/** Hooks by point: what a module exports, what a driver is made of, what `unpack({hooks})` takes. */
+export type Hooks = { [P in PointName]?: Hook<P> };
+
+/**
+ * What a failing hook does: end the operation (`abort`), only log, as if it had declined (`continue`, where the point
+ * allows it), or let the changes be found by the mtree manifest (`mtree`, for delta-list).
+ */
+export type OnFailure = 'abort' | 'continue' | 'mtree';
+
+/** A storage driver: nothing but hooks with a name. */
+export interface Driver {
+  name: string;
+  hooks: Hooks;
+  /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
+  mtree?: 'always' | 'never';
+  /**
+   * Whether it can be told at a glance that it has no layer, and that each will get a directory for itself: an unpack then
+   * starts its threads before it asks for the first one. Default: it may have some.
+   */
+  hasNoLayer?(): boolean;
+  /** Frees what it has open; called once, when the operation is over and no hook of it runs any more. */
+  close?(): Promise<void>;
+}
+
+/**
+ * Makes a driver from its options: the `[driver]` table of hooks.toml without `name`, and `store`, the absolute path of
+ * the directory where drivers keep layers, which is always there.
+ */
+export type DriverFactory = (options: Record<string, unknown>) => Driver | Promise<Driver>;

@@ -1,0 +1,158 @@
+import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
+import type {
+  AppliedLayer,
+  Change,
+  ChangeKind,
+  LayerFormat,
+  MapOptions,
+  OverlayXattr,
+  Usage,
+} from '../layer/types.js';
+import { type ByteString, toText } from '../system/bytes.js';
+import type { Logger } from '../system/logger.js';
+import type { RefreshContext } from './points.js';
+
+/** The words that point-table.ts has for types, each with the TypeScript type that it stands for. */
+export interface TypeWords {
+  AbortSignal: AbortSignal;
+  Logger: Logger;
+  function: (file: string, options?: { untouched?: boolean }) => Promise<Usage>;
+  'function of options': (options: { keepDirlinks: boolean }) => Promise<void>;
+  string: string;
+  path: string;
+  'path or null': string | null;
+  digest: Digest;
+  'digest or null': Digest | null;
+  boolean: boolean;
+  integer: number;
+  format: LayerFormat;
+  'overlay xattr': OverlayXattr;
+  kind: ChangeKind;
+  name: ByteString;
+  paths: string[];
+  digests: Digest[];
+  'digests or null': Digest[] | null;
+  map: MapOptions;
+  descriptor: Descriptor;
+  manifest: Manifest;
+  'image config': ImageConfig;
+  applied: AppliedLayer;
+  changes: Change[];
+  'new layer or null': RefreshContext['layer'];
+  labels: Record<string, string>;
+  object: Record<string, unknown>;
+}
+
+export type TypeWord = keyof TypeWords;
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** The words that stand for exactly the type `T`. */
+export type WordFor<T> = { [W in TypeWord]: Equal<TypeWords[W], T> extends true ? W : never }[TypeWord];
+
+interface WordRow<T> {
+  /** for the documentation */
+  says: string;
+  /**
+   * Where a field of this type stands in the JSON of an exec hook: simple values first, then lists, then
+   * documents, of which the image makes a part; `none` is not sent.
+   */
+  shape: 'none' | 'simple' | 'list' | 'document';
+  /** whether a result may have this value; only for words that results use */
+  accepts?: (value: unknown) => boolean;
+  /** the value as JSON has it; default: as it is */
+  encode?: (value: T) => unknown;
+}
+
+export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
+  AbortSignal: { says: 'an AbortSignal; only function and module hooks have it', shape: 'none' },
+  Logger: {
+    says: 'an object with debug, info, warn, error; only function and module hooks have it',
+    shape: 'none',
+  },
+  function: { says: 'a function; only function and module hooks have it', shape: 'none' },
+  'function of options': { says: 'a function; only function and module hooks have it', shape: 'none' },
+  string: { says: 'a string', shape: 'simple', accepts: (value) => typeof value === 'string' },
+  path: { says: 'an absolute path', shape: 'simple', accepts: isAbsolutePath },
+  'path or null': { says: 'an absolute path, or null', shape: 'simple' },
+  digest: { says: 'a digest, `sha256:` and 64 hex digits or `sha512:` and 128', shape: 'simple' },
+  'digest or null': { says: 'a digest, or null', shape: 'simple' },
+  boolean: { says: '`true` or `false`', shape: 'simple', accepts: (value) => typeof value === 'boolean' },
+  integer: { says: 'a whole number, 0 or more', shape: 'simple', accepts: isCount },
+  format: { says: '`"plain"` or `"overlay"`', shape: 'simple', accepts: isOneOf('plain', 'overlay') },
+  'overlay xattr': {
+    says: '`"trusted"` or `"user"`',
+    shape: 'simple',
+    accepts: isOneOf('trusted', 'user'),
+  },
+  kind: {
+    says: '`"add"`, `"modify"` or `"delete"`',
+    shape: 'simple',
+    accepts: isOneOf('add', 'modify', 'delete'),
+  },
+  name: { says: 'a path relative to rootfs, in bytes', shape: 'simple' },
+  paths: { says: 'a list of absolute paths', shape: 'list' },
+  digests: { says: 'a list of digests', shape: 'list' },
+  'digests or null': { says: 'a list of digests, or null', shape: 'list' },
+  map: { says: '`{uidMappings, gidMappings, rootless}`, mappings as in the runtime-spec', shape: 'document' },
+  descriptor: { says: 'a descriptor, image-spec descriptor.md', shape: 'document' },
+  manifest: { says: 'a manifest, image-spec manifest.md', shape: 'document' },
+  'image config': { says: 'an image config, image-spec config.md', shape: 'document' },
+  applied: {
+    says: '`{digest, diffID, bytes, entries, unsettled: {implicitDirectories, hidingDirectories, whiteouts, lowerHardlinks}}`',
+    shape: 'document',
+    encode: encodeApplied,
+  },
+  changes: {
+    says: 'a list of `{path, kind}`',
+    shape: 'document',
+    encode: (changes) => changes.map(({ path, kind }) => ({ ...encodeName('path', path), kind })),
+  },
+  'new layer or null': { says: '`{descriptor, diffID, chainID}`, or null', shape: 'document' },
+  labels: { says: 'an object of strings', shape: 'document' },
+  object: {
+    says: 'a JSON object',
+    shape: 'document',
+    accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
+};
+
+/** A name of a file in an image as JSON has it: `key` if it is text, else `keyBase64` with its bytes. */
+export function encodeName<K extends string>(key: K, name: ByteString): Record<string, string> {
+  const text = toText(name);
+  return text === undefined
+    ? { [`${key}Base64`]: Buffer.from(name, 'latin1').toString('base64') }
+    : { [key]: text };
+}
+
+function encodeApplied({ unsettled, ...applied }: AppliedLayer): unknown {
+  return {
+    ...applied,
+    unsettled: {
+      implicitDirectories: unsettled.implicitDirectories.map((path) => encodeName('path', path)),
+      hidingDirectories: unsettled.hidingDirectories.map((path) => encodeName('path', path)),
+      whiteouts: unsettled.whiteouts.map((path) => encodeName('path', path)),
+      lowerHardlinks: unsettled.lowerHardlinks.map(({ path, target }) => ({
+        ...encodeName('path', path),
+        ...encodeName('target', target),
+      })),
+    },
+  };
+}
+
+function isAbsolutePath(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    value.startsWith('/') &&
+    !value.includes('\0') &&
+    !/(^|\/)\.\.(\/|$)/.test(value)
+  );
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isOneOf(...values: string[]): (value: unknown) => boolean {
+  return (value) => values.includes(value as string);
+}

@@ -1,0 +1,145 @@
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { LayerhookError } from '../errors/index.js';
+import type { Snapshotter } from '../store/types.js';
+import { infoToMessage, type Method, type Requests, type Responses } from './messages.js';
+import { statusOf } from './status.js';
+
+/** infos of one message of a List */
+const BLOCK = 100;
+
+/** One call that has been answered. */
+export interface Answered {
+  method: Method;
+  /** key or name that was asked for */
+  name: string;
+  /** ms */
+  took: number;
+  error?: unknown;
+}
+
+type UnaryCall = ServerUnaryCall<object, object>;
+type Run = (request: object, call: UnaryCall) => Promise<object>;
+
+/** What gRPC calls, for a Snapshotter: no policy, only messages and statuses. */
+export function handlersOf(
+  snapshotter: Snapshotter,
+  answered: (call: Answered) => void,
+): UntypedServiceImplementation {
+  const methods: {
+    [M in Exclude<Method, 'List'>]: (request: Requests[M], call: UnaryCall) => Promise<Responses[M]>;
+  } = {
+    Prepare: async ({ key, parent, labels }, call) => ({
+      mounts: await snapshotter.prepare(key, parent, { labels, signal: cancellation(call) }),
+    }),
+    View: async ({ key, parent, labels }) => ({ mounts: await snapshotter.view(key, parent, { labels }) }),
+    Mounts: async ({ key }) => ({ mounts: await snapshotter.mounts(key) }),
+    Commit: async ({ name, key, parent, labels }) => {
+      await snapshotter.commit(name, key, { labels, ...(parent !== '' && { parent }) });
+      return {};
+    },
+    Remove: async ({ key }) => {
+      await snapshotter.remove(key);
+      return {};
+    },
+    Stat: async ({ key }) => ({ info: infoToMessage(await snapshotter.stat(key)) }),
+    Update: async ({ info, updateMask }) => {
+      if (!info) throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: 'Update', reason: 'info is missing' });
+      return { info: infoToMessage(await snapshotter.update(info, updateMask?.paths ?? [])) };
+    },
+    Usage: ({ key }) => snapshotter.usage(key),
+    Cleanup: async () => {
+      await snapshotter.cleanup();
+      return {};
+    },
+  };
+  const unary = Object.entries(methods).map(([method, run]) => [
+    method,
+    answering(method as Method, run as Run, answered),
+  ]);
+  return { ...Object.fromEntries(unary), List: listing(snapshotter, answered) };
+}
+
+function answering(
+  method: Method,
+  run: Run,
+  answered: (call: Answered) => void,
+): handleUnaryCall<object, object> {
+  return async (call, callback) => {
+    const { request } = call;
+    const began = performance.now();
+    const name = nameIn(request);
+    try {
+      const response = await run(request, call);
+      answered({ method, name, took: performance.now() - began });
+      callback(null, response);
+    } catch (error) {
+      answered({ method, name, took: performance.now() - began, error });
+      callback(statusOf(error));
+    }
+  };
+}
+
+/** Aborted when the client does not want an answer any more. */
+function cancellation(call: UnaryCall): AbortSignal {
+  const stop = new AbortController();
+  call.once('cancelled', () => stop.abort());
+  if (call.cancelled) stop.abort();
+  return stop.signal;
+}
+
+function nameIn(request: { key?: string; info?: { name: string } | null }): string {
+  return request.key ?? request.info?.name ?? '';
+}
+
+function listing(
+  snapshotter: Snapshotter,
+  answered: (call: Answered) => void,
+): handleServerStreamingCall<Requests['List'], Responses['List']> {
+  return async (call) => {
+    const began = performance.now();
+    const done = { method: 'List', name: call.request.filters.join(' ') } as const;
+    try {
+      await list(snapshotter, call);
+      answered({ ...done, took: performance.now() - began });
+      call.end();
+    } catch (error) {
+      answered({ ...done, took: performance.now() - began, error });
+      call.emit('error', statusOf(error));
+    }
+  };
+}
+
+async function list(
+  snapshotter: Snapshotter,
+  call: ServerWritableStream<Requests['List'], Responses['List']>,
+): Promise<void> {
+  let block: Responses['List']['info'] = [];
+  for await (const info of snapshotter.walk(call.request.filters)) {
+    if (call.cancelled) return;
+    block.push(infoToMessage(info));
+    if (block.length < BLOCK) continue;
+    await send(call, block);
+    block = [];
+  }
+  if (block.length > 0) await send(call, block);
+}
+
+/** Writes a message, and waits while the client reads more slowly than we write. */
+function send(
+  call: ServerWritableStream<unknown, Responses['List']>,
+  info: Responses['List']['info'],
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (call.write({ info })) resolve();
+    else {
+      call.once('drain', resolve);
+      call.once('cancelled', resolve);
+    }
+  });
+}

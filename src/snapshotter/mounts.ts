@@ -1,0 +1,75 @@
+import { lchownSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fsError } from '../errors/fs-error.js';
+import { LayerhookError } from '../errors/index.js';
+import { GID_MAPPING_LABEL, UID_MAPPING_LABEL } from '../store/context/labels.js';
+import { isInUserNamespace } from '../store/snapshots/mounts.js';
+import type { Mount, Store } from '../store/types.js';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Whether containerd extracts a layer into a snapshot: backend keys are `NAMESPACE/NUMBER/KEY`. */
+export function isExtraction(key: string): boolean {
+  return /(?:^|\/)extract-[^/]*$/.test(key);
+}
+
+/**
+ * A layer that is extracted without its parent, as an overlay of nothing but an upperdir: containerd never mounts it,
+ * but writes whiteouts into the upperdir as overlayfs wants them, instead of applying them to nothing.
+ *
+ * In a user namespace it could not: the bind mount stays, and is right for lowest layers only.
+ */
+export function asOverlay(mounts: Mount[]): Mount[] {
+  const [{ source: upperdir, type }] = mounts as [Mount];
+  if (type !== 'bind' || isInUserNamespace()) return mounts;
+  const options = [`workdir=${join(dirname(upperdir), 'work')}`, `upperdir=${upperdir}`];
+  return [{ type: 'overlay', source: 'overlay', target: '', options }];
+}
+
+/** Options by which containerd 2 maps owners when it mounts; mount_setattr(2), MOUNT_ATTR_IDMAP. */
+export function mappingOptions(labels: Labels): string[] {
+  const uidmap = labels[UID_MAPPING_LABEL];
+  const gidmap = labels[GID_MAPPING_LABEL];
+  return [...(uidmap ? [`uidmap=${uidmap}`] : []), ...(gidmap ? [`gidmap=${gidmap}`] : [])];
+}
+
+/**
+ * Gives the root directory of a snapshot with mapped owners to the container's root.
+ *
+ * @throws LayerhookError SNAPSHOT_ARGUMENT for maps without a root; the snapshot is removed then
+ */
+export async function mapOwner(store: Store, key: string, labels: Labels): Promise<void> {
+  const maps = [labels[UID_MAPPING_LABEL], labels[GID_MAPPING_LABEL]];
+  if (maps.every((map) => !map)) return;
+  try {
+    const [uid, gid] = maps.map((map) => rootIn(map ?? ''));
+    chown(await store.directory(key), uid!, gid!);
+  } catch (error) {
+    await store.remove(key);
+    throw error;
+  }
+}
+
+/** The id on the host that 0 has. @param map `CONTAINER:HOST:SIZE`, several separated by commas; '' for ids as they are */
+function rootIn(map: string): number {
+  if (map === '') return 0;
+  for (const range of map.split(',')) {
+    const [, container, host, size] = /^(\d+):(\d+):(\d+)$/.exec(range) ?? [];
+    if (host === undefined) throw badMap(map, `${range} is not CONTAINER:HOST:SIZE`);
+    if (Number(host) >= 2 ** 32 - 1) throw badMap(map, `${host} is no user or group`);
+    if (Number(container) === 0 && Number(size) > 0) return Number(host);
+  }
+  throw badMap(map, 'it does not say who root is');
+}
+
+function badMap(map: string, reason: string): LayerhookError {
+  return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `id map ${map}`, reason });
+}
+
+function chown(path: string, uid: number, gid: number): void {
+  try {
+    lchownSync(path, uid, gid);
+  } catch (error) {
+    throw fsError(error, `changing the owner of ${path}`);
+  }
+}

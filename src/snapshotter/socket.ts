@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { lstatSync, unlinkSync } from 'node:fs';
+import { createConnection, createServer, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { errorCode, systemWords } from '../errors/fs-error.js';
+import { LayerhookError } from '../errors/index.js';
+import { nearestDirectory } from '../system/make-directory.js';
+
+/** file descriptor of a socket that systemd has made; sd_listen_fds(3) */
+const FIRST_PASSED = 3;
+/** bytes of a path in a socket's address, without its NUL; unix(7) */
+const LONGEST_PATH = 107;
+/** what would be right where nothing else would */
+const elsewhere = 'choose another address';
+
+/**
+ * Listens on a unix socket that only this user may connect to, in the place of one that nobody listens on any more; or on
+ * the socket that systemd has passed.
+ *
+ * @throws LayerhookError LISTEN
+ */
+export async function listen(address: string, env: NodeJS.ProcessEnv = process.env): Promise<Server> {
+  const server = createServer();
+  try {
+    if (hasPassedSocket(env)) server.listen({ fd: FIRST_PASSED });
+    else {
+      requirePlace(address);
+      await removeStale(address);
+      listenPrivately(server, address);
+    }
+    if (!server.listening) await once(server, 'listening');
+  } catch (error) {
+    if (error instanceof LayerhookError) throw error;
+    throw cannotListen(address, systemWords(error), elsewhere, error);
+  }
+  return server;
+}
+
+function hasPassedSocket({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): boolean {
+  return LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) === 1;
+}
+
+/** The socket is made while `listen` runs, so that nobody can connect before its mode is set. */
+function listenPrivately(server: Server, path: string): void {
+  const before = process.umask(0o177);
+  try {
+    server.listen({ path });
+  } finally {
+    process.umask(before);
+  }
+}
+
+/** What node and libuv do not tell: they say EACCES of a directory that is not there. */
+function requirePlace(path: string): void {
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw cannotListen(path, `it has more than ${LONGEST_PATH} bytes`, elsewhere);
+  const parent = dirname(path);
+  if (nearestDirectory(parent) === parent) return;
+  throw cannotListen(path, `there is no directory ${parent}`, `make it, or ${elsewhere}`);
+}
+
+async function removeStale(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isSocket()) throw cannotListen(path, 'it is there and is no socket', elsewhere);
+  if (await isListening(path))
+    throw cannotListen(path, 'another process listens there', `stop it, or ${elsewhere}`);
+  unlinkSync(path);
+}
+
+async function isListening(path: string): Promise<boolean> {
+  const connection = createConnection({ path });
+  try {
+    await once(connection, 'connect');
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ECONNREFUSED' || errorCode(error) === 'ENOENT') return false;
+    throw error;
+  } finally {
+    connection.destroy();
+  }
+}
+
+function cannotListen(address: string, reason: string, expected: string, cause?: unknown): LayerhookError {
+  return new LayerhookError('LISTEN', { address, reason, expected }, cause);
+}

@@ -1,0 +1,47 @@
+import { type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
+import { type ErrorCode, isLayerhookError, LayerhookError } from '../errors/index.js';
+
+/** What containerd's clients turn into NotFound, AlreadyExists, FailedPrecondition, InvalidArgument and so on. */
+const statuses: Partial<Record<ErrorCode, status>> = {
+  SNAPSHOT_NOT_FOUND: status.NOT_FOUND,
+  SNAPSHOT_EXISTS: status.ALREADY_EXISTS,
+  SNAPSHOT_PRECONDITION: status.FAILED_PRECONDITION,
+  SNAPSHOT_BROKEN: status.FAILED_PRECONDITION,
+  SNAPSHOT_ARGUMENT: status.INVALID_ARGUMENT,
+  NO_SPACE: status.RESOURCE_EXHAUSTED,
+  ABORTED: status.CANCELLED,
+  HOOK_FAILED: status.UNAVAILABLE,
+  HOOK_MISSING: status.UNAVAILABLE,
+  HOOK_RESULT: status.UNAVAILABLE,
+  HOOK_TIMEOUT: status.UNAVAILABLE,
+};
+
+/** An error as it is told to a client. */
+export function statusOf(error: unknown): Pick<StatusObject, 'code' | 'details'> {
+  const code = isLayerhookError(error) ? statuses[error.code as ErrorCode] : undefined;
+  return { code: code ?? status.UNKNOWN, details: messageOf(error) };
+}
+
+function messageOf(error: unknown): string {
+  // whoever sees this, a kubelet's user perhaps, is to know what to do
+  if (isLayerhookError(error, 'SNAPSHOT_BROKEN')) return `${error.message}; ${error.hint}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * A server's answer as the error that a Snapshotter throws.
+ *
+ * @param name of the snapshot that was asked for
+ */
+export function errorOf(error: ServiceError, name: string): LayerhookError {
+  const { code, details: reason } = error;
+  if (code === status.NOT_FOUND) return new LayerhookError('SNAPSHOT_NOT_FOUND', { name }, error);
+  if (code === status.ALREADY_EXISTS) return new LayerhookError('SNAPSHOT_EXISTS', { name }, error);
+  if (code === status.FAILED_PRECONDITION)
+    return new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason }, error);
+  if (code === status.INVALID_ARGUMENT)
+    return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `snapshot ${name}`, reason }, error);
+  if (code === status.CANCELLED) return new LayerhookError('ABORTED', { what: `snapshot ${name}` }, error);
+  const expected = 'see the log of the snapshotter';
+  return new LayerhookError('SYSTEM', { what: `asking about snapshot ${name}`, reason, expected }, error);
+}

@@ -1,0 +1,61 @@
+import { isLayerhookError } from '../errors/index.js';
+import type { TreeWork } from '../store/context/tree-work.js';
+import type { Usage } from '../store/types.js';
+import { TreeThread, type Usages } from './tree-thread.js';
+
+/** ms for which trees that are to be erased are gathered: to wake a thread takes longer than to erase a small one */
+const PAUSE = 20;
+
+/**
+ * Measures and deletes trees in threads, so that calls are answered meanwhile: one for each, since who asks what a
+ * snapshot takes should not wait until another is deleted.
+ */
+export class ThreadedTreeWork implements TreeWork {
+  readonly measuresLater = true;
+  readonly #measuring = new TreeThread();
+  readonly #erasing = new TreeThread();
+  readonly #due: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  readonly #failed: (error: unknown) => void;
+
+  /** @param failed told why what was to be erased soon was not: cleanup will try again */
+  constructor(failed: (error: unknown) => void) {
+    this.#failed = failed;
+  }
+
+  async measure(path: string): Promise<Usage> {
+    const [usage] = await this.measureAll([path]);
+    return usage ?? { size: 0, inodes: 0 };
+  }
+
+  measureAll(paths: string[]): Promise<Usages> {
+    return this.#measuring.do({ measureAll: paths });
+  }
+
+  async measureLayer(path: string): Promise<Usage> {
+    const [usage] = await this.#measuring.do({ measureLayer: path });
+    return usage!;
+  }
+
+  erase(paths: string[]): void {
+    this.#due.push(...paths);
+    this.#timer ??= setTimeout(() => this.#eraseDue(), PAUSE);
+  }
+
+  async eraseAll(paths: string[]): Promise<void> {
+    await this.#erasing.do({ erase: paths });
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await Promise.all([this.#measuring.close(), this.#erasing.close()]);
+  }
+
+  #eraseDue(): void {
+    this.#timer = undefined;
+    this.eraseAll(this.#due.splice(0)).catch((error) => {
+      // the service has ended first
+      if (!isLayerhookError(error, 'ABORTED')) this.#failed(error);
+    });
+  }
+}

@@ -1,0 +1,37 @@
+import { fchmodat, fchownat, utimensat } from '../../system/attributes.js';
+import type { ByteString } from '../../system/bytes.js';
+import { E, SystemError } from '../../system/errno.js';
+import { AT_FDCWD } from '../../system/files.js';
+import { StatBuffer, statAt } from '../../system/stat.js';
+import { readXattrs, trySetXattr } from '../../system/xattr.js';
+
+const source = new StatBuffer();
+
+/**
+ * Gives a new upper directory the mode, owner, extended attributes and times of the directory below it: an overlay
+ * shows the root directory as its highest layer has it.
+ *
+ * @throws SystemError
+ */
+export function copyRootAttributes(from: ByteString, to: ByteString): void {
+  if (!statAt(AT_FDCWD, from, source)) throw new SystemError('ENOENT', 'statx', from);
+  fchownat(AT_FDCWD, to, source.uid, source.gid);
+  fchmodat(AT_FDCWD, to, source.mode);
+  for (const [name, value] of readXattrs(from)) {
+    if (isPrivate(name)) continue;
+    const done = trySetXattr(to, name, value);
+    if (done < 0 && !(isLabel(name) && (done === -E.ENOTSUP || done === -E.EPERM)))
+      throw new SystemError(-done, 'setxattr', to);
+  }
+  utimensat(AT_FDCWD, to, source.mtimeSec, source.mtimeNsec, source.mtimeSec, source.mtimeNsec);
+}
+
+/** What overlayfs says of one of its layers, true only of that; an escaped one is an attribute of the image. */
+function isPrivate(name: string): boolean {
+  return /^(trusted|user)\.overlay\.(?!overlay\.)/.test(name);
+}
+
+/** Labels that the machine's policy gives, and may refuse. */
+function isLabel(name: string): boolean {
+  return name.startsWith('security.') && name !== 'security.capability';
+}

@@ -1,0 +1,117 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { isLayerhookError } from '../../errors/index.js';
+import { unmountTree } from '../../overlay/mount.js';
+import type { Context } from '../context/context.js';
+import { labelsOfLayer } from '../context/labels.js';
+import { nameOf } from '../context/name.js';
+import type { Unlock } from '../lock.js';
+import type { Writer } from '../metadata/database.js';
+import { getName, type LayerRecord } from '../metadata/records.js';
+import { commitActive, flushIfSync, measureActive } from '../snapshots/commit.js';
+import { createContent } from '../snapshots/create.js';
+import { removeSnapshot } from '../snapshots/remove.js';
+import { supersede } from '../snapshots/supersede.js';
+import type { LayerExtraction, LayerIdentity, Usage } from '../types.js';
+import { ownContent } from './find.js';
+
+/** Keys of the snapshots that layers are extracted into, before the layer's name. */
+export const EXTRACTION_PREFIX = 'extract ';
+
+type CommitOptions = Parameters<LayerExtraction['commit']>[0];
+
+/** A layer that this process extracts: see LayerExtraction. It has the layer's lock until it is committed or discarded. */
+export class Extraction implements LayerExtraction {
+  readonly key: string;
+  readonly target: string;
+  readonly manifest: string;
+  readonly #context: Context;
+  readonly #layer: LayerIdentity;
+  readonly #unlock: Unlock;
+  #ended = false;
+
+  constructor(context: Context, layer: LayerIdentity, unlock: Unlock) {
+    this.#context = context;
+    this.#layer = layer;
+    this.#unlock = unlock;
+    this.key = EXTRACTION_PREFIX + nameOf(layer);
+    const content = this.#create();
+    this.target = context.directories.fs(content);
+    this.manifest = context.directories.manifest(content);
+  }
+
+  #create(): string {
+    const create = () => createContent(this.#context, 'active', this.key, '')[0];
+    try {
+      return create();
+    } catch (error) {
+      if (!isLayerhookError(error, 'SNAPSHOT_EXISTS')) throw error;
+      // whoever has left it had the lock that is now ours
+      removeIfThere(this.#context, this.key);
+      return create();
+    }
+  }
+
+  async commit(options: CommitOptions): Promise<void> {
+    try {
+      await this.#commit(options);
+      this.#end();
+    } catch (error) {
+      // a store that is full may not even be able to forget it: cleanup does
+      await this.discard().catch(() => this.#end());
+      throw error;
+    }
+  }
+
+  async discard(): Promise<void> {
+    if (this.#ended) return;
+    removeIfThere(this.#context, this.key);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#unlock();
+  }
+
+  async #commit(options: CommitOptions): Promise<void> {
+    const { db, directories } = this.#context;
+    const usage = options.usage ?? (await measureActive(this.#context, this.key));
+    await flushIfSync(this.#context);
+    const freed = db.write((writer) => {
+      // a client that knows no lock, such as containerd, may have been quicker
+      const own = ownContent(this.#context, writer, this.#layer);
+      if (own !== undefined && directories.exists(own)) return undefined;
+      return supersede(this.#context, writer, this.#layer, () => this.#name(writer, usage, options));
+    });
+    if (freed === undefined) removeIfThere(this.#context, this.key);
+    directories.remove(freed ?? []);
+  }
+
+  #name(writer: Writer, usage: Usage | null, { parent, labels, dependencies }: CommitOptions): string {
+    const { diffID, chainID, map } = this.#layer;
+    const layer: LayerRecord = { diffID, map, chainIDs: [chainID], dependencies };
+    const details = { parent, labels: { ...labels, ...labelsOfLayer(this.#layer) }, usage, layer };
+    return commitActive(this.#context, writer, nameOf(this.#layer), this.key, details);
+  }
+}
+
+/**
+ * Removes what was being extracted, if it is there, and nothing that is mounted in it.
+ *
+ * @throws LayerhookError NO_SPACE, SYSTEM, UNMOUNT_FAILED
+ */
+export async function removeExtraction(context: Context, key: string): Promise<void> {
+  const { db, client, directories } = context;
+  const content = db.read((reader) => getName(reader, client, key)?.content);
+  if (content === undefined) return;
+  const path = directories.of(content);
+  // an unfinished hook's, which a removal would stop at
+  if (existsSync(path)) await unmountTree(realpathSync(path));
+  removeSnapshot(context, key);
+}
+
+/** Removes an active snapshot, if it is there. @throws LayerhookError NO_SPACE, SYSTEM */
+export function removeIfThere(context: Context, key: string): void {
+  const there = context.db.read((reader) => getName(reader, context.client, key) !== undefined);
+  if (there) removeSnapshot(context, key);
+}

@@ -1,0 +1,91 @@
+import { lstatSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { LayerhookError } from '../../errors/index.js';
+import { fromText, showBytes } from '../../system/bytes.js';
+import { mountsBelow } from '../../system/mountinfo.js';
+import { type Context, chainOf, type Named, requireCommitted } from '../context/context.js';
+import { requireWhole } from '../context/faults.js';
+import { labelsOfLayer } from '../context/labels.js';
+import { nameOf } from '../context/name.js';
+import { copyRootAttributes } from '../context/root-attributes.js';
+import type { Reader } from '../metadata/database.js';
+import { getName } from '../metadata/records.js';
+import { commitActive, flushIfSync } from '../snapshots/commit.js';
+import { createContent } from '../snapshots/create.js';
+import { replaceUnusable } from '../snapshots/supersede.js';
+import type { LayerFilling, LayerIdentity, SnapshotOptions, Usage } from '../types.js';
+import { EXTRACTION_PREFIX, removeExtraction } from './extraction.js';
+
+/** A layer that someone else than an extractor puts into the store: see LayerFilling. Who makes it has the layer's lock. */
+export class Filling implements LayerFilling {
+  readonly #context: Context;
+  readonly #layer: LayerIdentity;
+  readonly #parent: string;
+  readonly #key: string;
+  #target = '';
+  /** what it takes, once it was checked */
+  #usage: Usage | undefined;
+
+  constructor(context: Context, layer: LayerIdentity, parent: string) {
+    this.#context = context;
+    this.#layer = layer;
+    this.#parent = parent;
+    this.#key = EXTRACTION_PREFIX + nameOf(layer);
+  }
+
+  async fresh(): Promise<string> {
+    await this.discard();
+    this.#usage = undefined;
+    const { db, directories } = this.#context;
+    const [below] = this.#parent === '' ? [] : db.read((reader) => this.#wholeChain(reader));
+    // not on top of the parent: what a killed process leaves must keep nobody from removing that
+    const [content] = createContent(this.#context, 'active', this.#key, '');
+    this.#target = directories.fs(content);
+    if (below !== undefined) copyRootAttributes(directories.fs(below.content), this.#target);
+    return this.#target;
+  }
+
+  async check(): Promise<void> {
+    const target = this.#target;
+    if (!lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) throw this.#bad('it is no directory');
+    const [mounted] = mountsBelow(fromText(realpathSync(join(target, '..'))));
+    if (mounted) throw this.#bad(`${showBytes(mounted.mountPoint)} is mounted, which will not last`);
+    this.#usage = await this.#context.trees.measureLayer(target);
+  }
+
+  /** Makes it the committed snapshot `name`, on top of the parent. */
+  async commit(name: string, { labels }: SnapshotOptions): Promise<void> {
+    const { db, client, directories } = this.#context;
+    if (this.#usage === undefined) await this.check();
+    const usage = this.#usage!;
+    await flushIfSync(this.#context);
+    const { diffID, map, chainID } = this.#layer;
+    const freed = db.write((writer) => {
+      if (getName(writer, client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
+      if (this.#parent !== '') requireCommitted(writer, client, this.#parent);
+      const content = commitActive(this.#context, writer, name, this.#key, {
+        parent: this.#parent,
+        labels: { ...labels, ...labelsOfLayer(this.#layer) },
+        usage,
+        layer: { diffID, map, chainIDs: [chainID], dependencies: null },
+      });
+      return replaceUnusable(this.#context, writer, chainID, content);
+    });
+    directories.remove(freed);
+  }
+
+  /** Removes what was not committed, whatever it is by now. */
+  async discard(): Promise<void> {
+    await removeExtraction(this.#context, this.#key);
+  }
+
+  #wholeChain(reader: Reader): Named[] {
+    const chain = chainOf(reader, this.#context.client, this.#parent);
+    requireWhole(this.#context, reader, chain);
+    return chain;
+  }
+
+  #bad(reason: string): LayerhookError {
+    return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `the layer in ${this.#target}`, reason });
+  }
+}

@@ -1,0 +1,63 @@
+import { type Context, isTrusted, isUsable } from '../context/context.js';
+import { nameOf } from '../context/name.js';
+import type { Reader } from '../metadata/database.js';
+import {
+  type ContentRecord,
+  contentsOfChain,
+  contentsOfDiff,
+  getContent,
+  getName,
+} from '../metadata/records.js';
+import type { LayerIdentity } from '../types.js';
+
+/** What a path of a layer takes from the layers below, on top of which it is wanted. */
+export type DependencyAt = (path: string) => string;
+
+/**
+ * As LayerStore's `find`.
+ *
+ * @param dependencyAt none: only a layer on top of the same chain will do
+ * @throws LayerhookError NO_SPACE, SYSTEM, and what `dependencyAt` throws
+ */
+export async function findLayer(
+  context: Context,
+  layer: LayerIdentity,
+  parent: string,
+  dependencyAt?: DependencyAt,
+): Promise<boolean> {
+  const { db, directories, lease } = context;
+  const touched = (content: string | undefined) => content !== undefined && directories.touch(content);
+  if (await lease.use(() => touched(db.read((reader) => ownContent(context, reader, layer))))) return true;
+  const shared = db.read((reader) => sharedContent(context, reader, layer, dependencyAt));
+  if (shared === undefined) return false;
+  const { shareContent } = await import('./share.js');
+  return lease.use(() => touched(shared) && shareContent(context, layer, parent, shared));
+}
+
+/** The content that the layer's name has for this client, if it can be used. */
+export function ownContent(context: Context, reader: Reader, layer: LayerIdentity): string | undefined {
+  const record = getName(reader, context.client, nameOf(layer));
+  if (record?.kind !== 'committed') return undefined;
+  return isTrusted(context, getContent(reader, record.content)) ? record.content : undefined;
+}
+
+/** A content that is the layer, whoever has it. */
+export function sharedContent(
+  context: Context,
+  reader: Reader,
+  { chainID, diffID, map }: LayerIdentity,
+  dependencyAt: DependencyAt | undefined,
+): string | undefined {
+  const usable = (content: string) => isUsable(context, reader, content);
+  const same = contentsOfChain(reader, chainID, map).find(usable);
+  if (same !== undefined || dependencyAt === undefined) return same;
+  return contentsOfDiff(reader, diffID, map).find(
+    (content) => usable(content) && holds(getContent(reader, content), dependencyAt),
+  );
+}
+
+/** Whether what a layer took from below is the same on top of other layers. */
+function holds({ layer }: ContentRecord, dependencyAt: DependencyAt): boolean {
+  const dependencies = layer?.dependencies;
+  return dependencies?.every(({ path, value }) => dependencyAt(path) === value) ?? false;
+}

@@ -1,0 +1,37 @@
+import type { Context } from '../context/context.js';
+import { nameOf } from '../context/name.js';
+import { lockFile } from '../lock.js';
+import type { LayerIdentity, ProvideOptions } from '../types.js';
+import { adoptLayer } from './adopt.js';
+import { lockPath } from './extract.js';
+import { Filling } from './filling.js';
+
+/**
+ * As Store's `provide`.
+ *
+ * @throws LayerhookError ABORTED, SNAPSHOT_ARGUMENT, SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE,
+ * SYSTEM; what `fill` throws
+ */
+export async function provideLayer(
+  context: Context,
+  name: string,
+  layer: LayerIdentity,
+  parent: string,
+  { labels, signal, fill }: ProvideOptions,
+): Promise<boolean> {
+  const unlock = await lockFile(lockPath(context, nameOf(layer)), signal);
+  const filling = new Filling(context, layer, parent);
+  try {
+    // someone else may have been about it
+    if (adoptLayer(context, name, layer, parent, { labels })) return true;
+    const isFilled = await fill(filling);
+    if (isFilled) await filling.commit(name, { labels });
+    return isFilled;
+  } finally {
+    try {
+      await filling.discard();
+    } finally {
+      unlock();
+    }
+  }
+}

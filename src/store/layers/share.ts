@@ -1,0 +1,60 @@
+import { preciseNow } from '../../system/clock.js';
+import { type Context, isTrusted, keptLabels } from '../context/context.js';
+import { labelsOfLayer } from '../context/labels.js';
+import { nameOf } from '../context/name.js';
+import type { Writer } from '../metadata/database.js';
+import {
+  type ContentRecord,
+  findContent,
+  getName,
+  type NameRecord,
+  putContent,
+  putName,
+} from '../metadata/records.js';
+import { supersede } from '../snapshots/supersede.js';
+import type { LayerIdentity } from '../types.js';
+
+/**
+ * Gives a content its name as a layer of this client.
+ *
+ * @returns false if the content, or the parent, has gone meanwhile
+ * @throws LayerhookError NO_SPACE, SYSTEM
+ */
+export function shareContent(
+  context: Context,
+  layer: LayerIdentity,
+  parent: string,
+  content: string,
+): boolean {
+  const { db, client, directories } = context;
+  const freed = db.write((writer) => {
+    const record = findContent(writer, content);
+    if (record === undefined || !isTrusted(context, record)) return undefined;
+    if (parent !== '' && getName(writer, client, parent)?.kind !== 'committed') return undefined;
+    return supersede(context, writer, layer, () => {
+      pointTo(context, writer, layer, parent, content, record);
+      return content;
+    });
+  });
+  directories.remove(freed ?? []);
+  return freed !== undefined;
+}
+
+/** Makes the layer's name, and notes the chain that the content has been found to be the top of. */
+function pointTo(
+  { client }: Context,
+  writer: Writer,
+  layer: LayerIdentity,
+  parent: string,
+  content: string,
+  record: ContentRecord,
+): void {
+  const created = preciseNow();
+  const labels = keptLabels(labelsOfLayer(layer));
+  const name: NameRecord = { kind: 'committed', parent, content, labels, created, updated: created };
+  putName(writer, client, nameOf(layer), name);
+  if (record.layer && !record.layer.chainIDs.includes(layer.chainID)) {
+    const chainIDs = [...record.layer.chainIDs, layer.chainID];
+    putContent(writer, content, { ...record, layer: { ...record.layer, chainIDs } });
+  }
+}

@@ -1,0 +1,97 @@
+import type { Context } from '../context/context.js';
+import { whileUnused } from '../context/lease.js';
+import type { Reader, Writer } from '../metadata/database.js';
+import { children, getContent, names, usersOf } from '../metadata/records.js';
+import { removeName } from '../snapshots/remove.js';
+import type { GarbagePolicy, GarbageResult } from '../types.js';
+
+/** What keeps a snapshot, and what is below it: containerd's label for what its garbage collection begins at. */
+export const ROOT_LABEL = 'containerd.io/gc.root';
+
+type Removed = GarbageResult['removed'][number];
+
+/** As Store's `gc`. @throws LayerhookError NO_SPACE, SYSTEM */
+export async function collectGarbage(context: Context, policy: GarbagePolicy = {}): Promise<GarbageResult> {
+  const { db, directories } = context;
+  const removed = await whileUnused(context, (since) => {
+    const { unusedFor = 0, keepBytes = 0 } = policy;
+    const before = unusedFor > 0 ? Math.min(since, Date.now() - unusedFor) : since;
+    const select = (reader: Reader) => selectGarbage(context, reader, before, keepBytes);
+    if (policy.dryRun) return db.read(select);
+    return db.writeToFree((writer) => remove(context, writer, select(writer)));
+  });
+  const freed = removed.filter((layer) => layer.freed);
+  if (!policy.dryRun) directories.remove(freed.map(({ id }) => id));
+  return { removed, bytes: sumOf(freed.map(({ bytes }) => bytes)) };
+}
+
+function remove(context: Context, writer: Writer, selected: Removed[]): Removed[] {
+  for (const { name } of selected) removeName(context, writer, name);
+  return selected;
+}
+
+/**
+ * The layers of this client that may go, in the order in which they do.
+ *
+ * @param before ms since the epoch: what was used since then stays
+ */
+function selectGarbage(context: Context, reader: Reader, before: number, keepBytes: number): Removed[] {
+  const selected: Removed[] = [];
+  const layers = layersOf(context, reader);
+  let bytes = sumOf([...new Map([...layers.values()].map((layer) => [layer.id, layer.bytes])).values()]);
+  const candidates = [...layers.values()].filter((layer) => layer.above === 0);
+  while (candidates.length > 0 && (keepBytes === 0 || bytes > keepBytes)) {
+    const layer = takeOldest(candidates);
+    if (layer.isRoot || layer.lastUsed >= before) continue;
+    const freed = --layer.content.names === 0;
+    if (freed) bytes -= layer.bytes;
+    selected.push({ name: layer.name, id: layer.id, bytes: layer.bytes, freed });
+    const below = layers.get(layer.parent);
+    if (below !== undefined && --below.above === 0) candidates.push(below);
+  }
+  return selected;
+}
+
+interface Layer {
+  name: string;
+  parent: string;
+  id: string;
+  bytes: number;
+  lastUsed: number;
+  isRoot: boolean;
+  /** number of snapshots on top of it that have not gone */
+  above: number;
+  /** shared by the layers that are the same content: number of names that it has left, of all clients */
+  content: { names: number };
+}
+
+function layersOf({ client, directories }: Context, reader: Reader): Map<string, Layer> {
+  const layers = new Map<string, Layer>();
+  const shared = new Map<string, Layer['content']>();
+  for (const [{ name }, { kind, parent, content: id, labels }] of names(reader, client)) {
+    if (kind !== 'committed') continue;
+    const content = shared.get(id) ?? { names: usersOf(reader, id).length };
+    shared.set(id, content);
+    layers.set(name, {
+      name,
+      parent,
+      id,
+      bytes: getContent(reader, id).usage?.size ?? 0,
+      lastUsed: directories.lastUsed(id),
+      isRoot: ROOT_LABEL in labels,
+      above: children(reader, client, name).length,
+      content,
+    });
+  }
+  return layers;
+}
+
+function takeOldest(layers: Layer[]): Layer {
+  const oldest = layers.reduce((a, b) => (b.lastUsed < a.lastUsed ? b : a));
+  layers.splice(layers.indexOf(oldest), 1);
+  return oldest;
+}
+
+function sumOf(numbers: number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}

@@ -1,0 +1,19 @@
+import type { Context } from '../context/context.js';
+import type { ContentRecord } from '../metadata/records.js';
+import type { Usage } from '../types.js';
+
+/** Whether a content was committed by who did not wait until it was measured. */
+export function isUnmeasured({ usage }: ContentRecord): boolean {
+  return usage === null;
+}
+
+/** What contents take, without those whose directories are gone. @throws LayerhookError SYSTEM */
+export async function measureContents(
+  { trees, directories }: Context,
+  contents: string[],
+): Promise<Map<string, Usage>> {
+  if (contents.length === 0) return new Map();
+  const usages = await trees.measureAll(contents.map((content) => directories.fs(content)));
+  const all = contents.map((content, at) => [content, usages[at]] as const);
+  return new Map(all.filter((entry): entry is [string, Usage] => entry[1] !== null));
+}

@@ -1,0 +1,79 @@
+import { resolve } from 'node:path';
+import { LayerhookError } from '../errors/index.js';
+import { bootId } from '../system/filesystem.js';
+import { Directories } from './context/directories.js';
+import { Lease } from './context/lease.js';
+import { treeWorkHere } from './context/tree-work.js';
+import { hasMetadata } from './exists.js';
+import { neededOverlayFlags } from './snapshots/mounts.js';
+import { LmdbStore } from './store.js';
+import type { Store, StoreOptions } from './types.js';
+
+/**
+ * Opens a layer store, made if it is not there. Many processes may have it open at once; call `close` when done.
+ *
+ * @throws LayerhookError SNAPSHOT_ARGUMENT, DIRECTORY_INVALID, STORE_INVALID, NO_SPACE, SYSTEM
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  return openStoreAt(options, bootId());
+}
+
+/**
+ * As {@link openStore}.
+ *
+ * @param boot id of the boot that this is: a test can play another one
+ * @param trees ended when the store is closed
+ */
+export async function openStoreAt(
+  { root, client = 'layerhook', durability = 'boot', requireTrust = false }: StoreOptions,
+  boot: string,
+  trees = treeWorkHere,
+): Promise<Store> {
+  requireOptions(root, client, durability);
+  // here, since lmdb takes 30 ms to load outside the bundle (node 20), which most programs do not need
+  const { Database } = await import('./metadata/database.js');
+  const directories = new Directories(resolve(root), trees);
+  directories.make();
+  requireMetadata(directories);
+  const db = new Database(directories.database);
+  const overlayFlags = neededOverlayFlags();
+  const lease = new Lease(directories, client);
+  return new LmdbStore({
+    db,
+    directories,
+    trees,
+    client,
+    durability,
+    boot,
+    lease,
+    overlayFlags,
+    requireTrust,
+  });
+}
+
+/**
+ * Refuses snapshots of which nothing is known: a new database would give their numbers to others.
+ *
+ * @throws LayerhookError STORE_INVALID, SYSTEM
+ */
+function requireMetadata(directories: Directories): void {
+  const { root, database } = directories;
+  if (hasMetadata(root) || directories.contents().length === 0) return;
+  // another process may just have begun it, and with the database
+  if (hasMetadata(root)) return;
+  const reason = `it has snapshots, and ${database} is empty or missing`;
+  throw new LayerhookError('STORE_INVALID', { path: root, reason });
+}
+
+/** @throws LayerhookError SNAPSHOT_ARGUMENT */
+function requireOptions(root: string, client: string, durability: string): void {
+  if (root === '') throw badOption('root', 'it is empty');
+  if (!/^[\w.-]{1,64}$/.test(client))
+    throw badOption('client', 'up to 64 letters, digits and _ . - are expected');
+  if (['boot', 'sync', 'none'].includes(durability)) return;
+  throw badOption('durability', `${durability} is none of boot, sync, none`);
+}
+
+function badOption(name: string, reason: string): LayerhookError {
+  return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `the ${name} of a store`, reason });
+}

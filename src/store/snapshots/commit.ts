@@ -1,0 +1,130 @@
+import { fsError } from '../../errors/fs-error.js';
+import { LayerhookError } from '../../errors/index.js';
+import { fromText } from '../../system/bytes.js';
+import { preciseNow } from '../../system/clock.js';
+import { syncFilesystem } from '../../system/filesystem.js';
+import { type Context, keptLabels, requireCommitted, requireName, requireText } from '../context/context.js';
+import { layerOfLabels } from '../context/labels.js';
+import type { Reader, Writer } from '../metadata/database.js';
+import {
+  deleteName,
+  getContent,
+  getName,
+  type LayerRecord,
+  type NameRecord,
+  putContent,
+  putName,
+} from '../metadata/records.js';
+import type { CommitOptions, Usage } from '../types.js';
+import { replaceUnusable } from './supersede.js';
+
+/**
+ * Makes an active snapshot a committed one.
+ *
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_PRECONDITION, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
+ */
+export async function commitSnapshot(
+  context: Context,
+  name: string,
+  key: string,
+  options: CommitOptions = {},
+): Promise<void> {
+  requireText('snapshot name', name);
+  const usage = await measureActive(context, key);
+  await flushIfSync(context);
+  const freed = context.db.write((writer) => {
+    if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
+    const parent = requireActive(writer, context, key).parent || (options.parent ?? '');
+    const layer = layerOfLabels(options.labels, parent);
+    const content = commitActive(context, writer, name, key, { ...options, usage, layer });
+    return layer === undefined ? [] : replaceUnusable(context, writer, layer.chainIDs[0]!, content);
+  });
+  context.directories.remove(freed);
+}
+
+/**
+ * What an active snapshot takes, as its commit is to note it.
+ *
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM
+ */
+export async function measureActive(context: Context, key: string): Promise<Usage | null> {
+  const { db, directories, trees } = context;
+  const { content } = db.read((reader) => requireActive(reader, context, key));
+  const reason = directories.fault(content);
+  if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
+  return trees.measuresLater ? null : trees.measure(directories.fs(content));
+}
+
+/** With durability `sync`, what is about to be committed is on disk then. */
+export async function flushIfSync({ directories, durability }: Context): Promise<void> {
+  if (durability === 'sync') await flush(directories.root);
+}
+
+/** Writes the filesystem of a store to its disk. @throws LayerhookError SYSTEM, NO_SPACE */
+export async function flush(root: string): Promise<void> {
+  try {
+    await syncFilesystem(fromText(root));
+  } catch (error) {
+    throw fsError(error, `flushing ${root}`);
+  }
+}
+
+/** What {@link commitActive} is to note of the content. */
+export interface CommitDetails extends CommitOptions {
+  /** null: not known yet */
+  usage: Usage | null;
+  layer: LayerRecord | undefined;
+}
+
+/** Replaces the active snapshot `key` by the committed one `name`, which must be free; within a transaction. */
+export function commitActive(
+  context: Context,
+  writer: Writer,
+  name: string,
+  key: string,
+  { parent = '', labels, usage, layer }: CommitDetails,
+): string {
+  const { client, boot, durability } = context;
+  const active = requireActive(writer, context, key);
+  const { content } = active;
+  const created = preciseNow();
+  const record: NameRecord = {
+    kind: 'committed',
+    parent: parentOf(writer, client, key, active.parent, parent),
+    content,
+    labels: keptLabels(labels),
+    created,
+    updated: created,
+  };
+  deleteName(writer, client, key);
+  putName(writer, client, name, record);
+  const flushed = durability === 'sync';
+  putContent(writer, content, {
+    ...getContent(writer, content),
+    boot,
+    flushed,
+    usage,
+    ...(layer && { layer }),
+  });
+  return content;
+}
+
+function requireActive(reader: Reader, { client }: Pick<Context, 'client'>, key: string): NameRecord {
+  const record = requireName(reader, client, key);
+  if (record.kind === 'active') return record;
+  throw new LayerhookError('SNAPSHOT_PRECONDITION', {
+    name: key,
+    reason: `it is not active but ${record.kind}`,
+  });
+}
+
+/** The parent that a committed snapshot gets: the one it was prepared on, or else the one that is named now. */
+function parentOf(reader: Reader, client: string, key: string, prepared: string, named: string): string {
+  if (prepared !== '' && named !== '' && prepared !== named) {
+    const reason = `it was prepared on ${prepared}`;
+    throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `parent ${named} of snapshot ${key}`, reason });
+  }
+  const parent = prepared || named;
+  if (parent !== '') requireCommitted(reader, client, parent);
+  return parent;
+}

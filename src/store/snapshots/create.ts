@@ -1,0 +1,85 @@
+import { LayerhookError } from '../../errors/index.js';
+import { preciseNow } from '../../system/clock.js';
+import {
+  type Context,
+  chainOf,
+  keptLabels,
+  type Named,
+  requireName,
+  requireText,
+} from '../context/context.js';
+import { requireWhole } from '../context/faults.js';
+import type { Writer } from '../metadata/database.js';
+import { getName, nextContent, putContent, putName } from '../metadata/records.js';
+import type { Mount, SnapshotOptions } from '../types.js';
+import { mountsOf } from './mounts.js';
+
+/**
+ * Makes an active snapshot or a view.
+ *
+ * @param parent name of a committed snapshot, or ''
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_ARGUMENT, SNAPSHOT_BROKEN, NO_SPACE, SYSTEM
+ */
+export function createSnapshot(
+  context: Context,
+  kind: 'active' | 'view',
+  key: string,
+  parent: string,
+  options: SnapshotOptions = {},
+): Mount[] {
+  return mountsOf(context, kind, createContent(context, kind, key, parent, options));
+}
+
+/**
+ * As {@link createSnapshot}.
+ *
+ * @returns the content of the snapshot, and those below, highest first
+ */
+export function createContent(
+  context: Context,
+  kind: 'active' | 'view',
+  key: string,
+  parent: string,
+  options: SnapshotOptions = {},
+): [content: string, ...lower: string[]] {
+  requireText('snapshot key', key);
+  return context.db.write((writer) => {
+    const below = parent === '' ? [] : parentChain(writer, context.client, parent);
+    if (getName(writer, context.client, key)) throw new LayerhookError('SNAPSHOT_EXISTS', { name: key });
+    requireWhole(context, writer, below);
+    const content = addSnapshot(context, writer, kind, key, parent, options);
+    const lower = below.map((snapshot) => snapshot.content);
+    context.directories.create(content, lower[0]);
+    return [content, ...lower];
+  });
+}
+
+function parentChain(writer: Writer, client: string, parent: string): Named[] {
+  if (requireName(writer, client, parent).kind !== 'committed') {
+    const what = `parent ${parent}`;
+    throw new LayerhookError('SNAPSHOT_ARGUMENT', { what, reason: 'it is not a committed snapshot' });
+  }
+  return chainOf(writer, client, parent);
+}
+
+function addSnapshot(
+  { client, boot }: Context,
+  writer: Writer,
+  kind: 'active' | 'view',
+  key: string,
+  parent: string,
+  { labels }: SnapshotOptions,
+): string {
+  const content = nextContent(writer);
+  const created = preciseNow();
+  putContent(writer, content, { created, boot, flushed: false });
+  putName(writer, client, key, {
+    kind,
+    parent,
+    content,
+    labels: keptLabels(labels),
+    created,
+    updated: created,
+  });
+  return content;
+}

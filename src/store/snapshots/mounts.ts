@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { LayerhookError } from '../../errors/index.js';
+import { overlayOptions } from '../../overlay/mount-options.js';
+import type { OverlayDirs } from '../../system/overlay-options.js';
+import { type Context, chainOf, type Named } from '../context/context.js';
+import { requireWhole } from '../context/faults.js';
+import type { Kind, Mount } from '../types.js';
+
+/** As Snapshotter's `mounts`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM */
+export function mountsOfSnapshot(context: Context, key: string): Mount[] {
+  const { db, client } = context;
+  const chain = db.read((reader) => {
+    const chain = chainOf(reader, client, key);
+    requireMounts(chain[0]!);
+    requireWhole(context, reader, chain);
+    return chain;
+  });
+  const { kind } = chain[0]!;
+  const contents = chain.map(({ content }) => content);
+  restore(context, contents);
+  if (kind === 'active') context.directories.restoreWork(contents[0]!);
+  return mountsOf(context, kind, contents);
+}
+
+function requireMounts({ name, kind, lost }: Named): void {
+  if (kind !== 'committed' || lost) return;
+  const reason = 'it is committed: only active snapshots and views have mounts';
+  throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason });
+}
+
+function restore({ db, directories }: Context, [own, parent]: string[]): void {
+  if (own === undefined || directories.exists(own)) return;
+  db.write(() => {
+    if (!directories.exists(own)) directories.create(own, parent);
+  });
+}
+
+/**
+ * The mounts by which a snapshot is seen, as containerd's overlay snapshotter gives them.
+ *
+ * @param chain contents, the snapshot's own first
+ */
+export function mountsOf({ directories, overlayFlags }: Context, kind: Kind, chain: string[]): Mount[] {
+  const [own, ...below] = chain as [string, ...string[]];
+  const lowerdirs = below.map((content) => directories.fs(content));
+  const upperdir = directories.fs(own);
+  if (kind === 'active') {
+    if (lowerdirs.length === 0) return [bind(upperdir, 'rw')];
+    return [overlay({ workdir: directories.work(own), upperdir, lowerdirs }, overlayFlags)];
+  }
+  if (lowerdirs.length <= 1) return [bind(lowerdirs[0] ?? upperdir, 'ro')];
+  return [overlay({ lowerdirs }, overlayFlags)];
+}
+
+function bind(source: string, access: 'ro' | 'rw'): Mount {
+  return { type: 'bind', source, target: '', options: [access, 'rbind'] };
+}
+
+function overlay(dirs: OverlayDirs, flags: string[]): Mount {
+  const options = [...overlayOptions(dirs), ...flags];
+  return { type: 'overlay', source: 'overlay', target: '', options };
+}
+
+/** What every overlay of a store is mounted with, on this kernel and for this user. */
+export function neededOverlayFlags(): string[] {
+  return [
+    ...(isInUserNamespace() ? ['userxattr'] : []),
+    // where the kernel's default may be on, lowerdirs could not be shared by overlays
+    ...(existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : []),
+  ];
+}
+
+/** Whether root is someone else outside: trusted.* attributes are not for us then; user_namespaces(7). */
+export function isInUserNamespace(): boolean {
+  return readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/).join(' ') !== '0 0 4294967295';
+}

@@ -1,0 +1,41 @@
+import { LayerhookError } from '../../errors/index.js';
+import { type Context, requireName } from '../context/context.js';
+import type { Reader, Writer } from '../metadata/database.js';
+import { children, deleteContent, deleteName, getName, usersOf } from '../metadata/records.js';
+
+/**
+ * Removes a snapshot; its content too, if no other name points to it.
+ *
+ * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM
+ */
+export function removeSnapshot(context: Context, name: string): void {
+  const freed = context.db.writeToFree((writer) => removeName(context, writer, name));
+  // nobody knows it any more: if this process dies here, cleanup does the rest
+  if (freed !== undefined) context.directories.remove([freed]);
+}
+
+/** Removes a name within a transaction. @returns content whose last name it was */
+export function removeName({ client }: Context, writer: Writer, name: string): string | undefined {
+  const { content } = requireName(writer, client, name);
+  const [child] = children(writer, client, name);
+  if (child !== undefined) {
+    const reason = `it cannot be removed, as it is the parent of snapshot ${child}`;
+    throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason });
+  }
+  deleteName(writer, client, name);
+  if (usersOf(writer, content).length > 0) return undefined;
+  deleteContent(writer, content);
+  return content;
+}
+
+/** Whether an active snapshot or a view, which may be mounted, is on top of a content. */
+export function mayBeMounted(reader: Reader, content: string): boolean {
+  return usersOf(reader, content).some(({ client, name }) => hasMounted(reader, client, name));
+}
+
+function hasMounted(reader: Reader, client: string, name: string): boolean {
+  const record = getName(reader, client, name);
+  if (record === undefined) return false;
+  if (record.kind !== 'committed') return true;
+  return children(reader, client, name).some((child) => hasMounted(reader, client, child));
+}

@@ -1,0 +1,28 @@
+import type { Context } from '../context/context.js';
+import { compileFilters, parentOf } from '../filter/index.js';
+import type { Reader } from '../metadata/database.js';
+import { children, getName, names } from '../metadata/records.js';
+import type { Info } from '../types.js';
+import { infoOf } from './info.js';
+
+/** As Snapshotter's `walk`: the snapshots that there were when it began. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
+export function walkSnapshots({ db, client }: Context, filters: string[]): Info[] {
+  const matches = compileFilters(filters);
+  // containerd asks so for each layer that is there
+  const parent = parentOf(filters);
+  return db.read((reader) => {
+    const all = parent === '' ? every(reader, client) : childrenOf(reader, client, parent);
+    return all.filter(matches);
+  });
+}
+
+function every(reader: Reader, client: string): Info[] {
+  return [...names(reader, client)].map(([{ name }, record]) => infoOf(name, record));
+}
+
+function childrenOf(reader: Reader, client: string, parent: string): Info[] {
+  return children(reader, client, parent).flatMap((name) => {
+    const record = getName(reader, client, name);
+    return record === undefined ? [] : [infoOf(name, record)];
+  });
+}

@@ -1,0 +1,79 @@
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { LayerhookError } from '../errors/index.js';
+import { findLines, type KeyPath } from './toml-lines.js';
+import { findDistrust } from './trust.js';
+
+/** A TOML file as read: its values, and how to complain about one of them. */
+export interface TomlFile {
+  /** absolute path */
+  file: string;
+  values: Record<string, unknown>;
+  lineOf: (path: KeyPath) => number;
+  /** CONFIG_INVALID at the line of `path` */
+  invalid: (path: KeyPath, reason: string, expected: string, cause?: unknown) => LayerhookError;
+}
+
+/** More than anyone writes by hand. */
+const maxBytes = 1024 * 1024;
+
+/**
+ * Reads a TOML file that only root or this user can write, or with `trust: false` any.
+ *
+ * @param file absolute path
+ * @throws CONFIG_UNREADABLE; CONFIG_INVALID with line for a syntax error, or a file that others may write
+ */
+export async function readToml(file: string, { trust = true } = {}): Promise<TomlFile> {
+  const source = readSource(file, trust);
+  const { default: toml } = await import('@iarna/toml');
+  const fail = (line: number, reason: string, expected: string, cause?: unknown) =>
+    new LayerhookError('CONFIG_INVALID', { file, line, reason, expected }, cause);
+  let values: Record<string, unknown>;
+  try {
+    values = toml.parse(source);
+  } catch (error) {
+    const { line = 0, message } = error as { line?: number; message: string };
+    const reason = (message.split('\n')[0] as string).replace(/ at row .*/, '');
+    throw fail(line + 1, `not TOML: ${reason}`, 'see https://toml.io/en/v0.5.0 for the syntax', error);
+  }
+  const lineOf = findLines(source);
+  return {
+    file,
+    values,
+    lineOf,
+    invalid: (path, reason, expected, cause) => fail(lineOf(path), reason, expected, cause),
+  };
+}
+
+function readSource(file: string, trust: boolean): string {
+  const unreadable = (reason: string, cause?: unknown) =>
+    new LayerhookError('CONFIG_UNREADABLE', { file, reason }, cause);
+  let source: string;
+  try {
+    const distrust = trust ? findDistrust(file) : undefined;
+    if (distrust !== undefined) throw new LayerhookError('CONFIG_INVALID', { file, line: 1, ...distrust });
+    source = readSmall(file);
+  } catch (error) {
+    if (error instanceof LayerhookError) throw error;
+    throw unreadable(reasonOf(error), error);
+  }
+  return source;
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'it does not exist';
+  if (code === 'EACCES') return 'permission denied';
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message;
+}
+
+function readSmall(file: string): string {
+  const fd = openSync(file, 'r');
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error('it is no file');
+    if (stat.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { unpack } from '../../../src/engine/unpack/unpack.js';
+import { isLayerhookError } from '../../../src/errors/index.js';
+import { unmountTree } from '../../../src/overlay/mount.js';
+import type { Hooks } from '../../../src/points/points.js';
+import { fromText } from '../../../src/system/bytes.js';
+import { mountBind, mountOverlay } from '../../../src/system/mount.js';
+import { findMount, mountsBelow } from '../../../src/system/mountinfo.js';
+import { buildImage } from '../../helpers/image.js';
+import { requires } from '../../helpers/requires.js';
+import { tmpdir } from '../../helpers/tmp.js';
+
+/** A directory whose mounts go when the test ends, an image, and hooks that mount an overlay at rootfs. */
+function place(t: ExecutionContext): { dir: string; image: string; hooks: Hooks } {
+  const dir = tmpdir(t);
+  t.teardown(() => unmountTree(dir));
+  const layer = join(dir, 'layer');
+  for (const name of ['layer/etc', 'upper', 'work']) mkdirSync(join(dir, name), { recursive: true });
+  writeFileSync(join(layer, 'etc/motd'), 'mounted');
+  const { reference } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  const hooks: Hooks = {
+    'unpack.ociv1.layer.try-skip': () => ({ skip: true }),
+    'unpack.ociv1.bundle.assemble': ({ rootfs }) =>
+      mountOverlay(
+        {
+          lowerdirs: [fromText(layer)],
+          upperdir: fromText(join(dir, 'upper')),
+          workdir: fromText(join(dir, 'work')),
+        },
+        fromText(rootfs),
+      ),
+  };
+  return { dir, image: reference, hooks };
+}
+
+function isWhole(t: ExecutionContext, dir: string, bundle: string, others: string[] = []): void {
+  const rootfs = join(bundle, 'rootfs');
+  t.is(findMount(fromText(rootfs))?.type, 'overlay');
+  t.is(readFileSync(join(rootfs, 'etc/motd'), 'utf8'), 'mounted');
+  t.deepEqual(readdirSync(bundle).sort(), [
+    'config.json',
+    'layerhook.json',
+    ...others,
+    'rootfs',
+    'umoci.json',
+  ]);
+  const overlays = mountsBelow(fromText(dir)).filter(({ type }) => type === 'overlay');
+  t.is(overlays.length, 1, 'nothing is left mounted in the staging directory');
+}
+
+const options = { hooksFile: null, mtree: 'never' } as const;
+
+test('a mount at rootfs comes along when the bundle gets its name', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, image, hooks } = place(t);
+  const bundle = join(dir, 'bundle');
+  await unpack({ image, bundle, hooks, ...options });
+  isWhole(t, dir, bundle);
+});
+
+for (const shared of [false, true]) {
+  test(`a mount at rootfs comes along into a directory that exists, ${shared ? 'shared' : 'private'}`, async (t) => {
+    if (!requires(t, 'root')) return;
+    const { dir, image, hooks } = place(t);
+    mountBind(fromText(dir), fromText(dir));
+    execFileSync('mount', [shared ? '--make-shared' : '--make-private', dir]);
+    const empty = join(dir, 'empty');
+    mkdirSync(empty, { mode: 0o750 });
+    const { ino } = statSync(empty);
+    await unpack({ image, bundle: empty, hooks, ...options });
+    isWhole(t, dir, empty);
+    t.like(statSync(empty), { ino, mode: 0o040750 }, 'it is the directory that was there');
+    t.is(statSync(join(empty, 'rootfs')).mode & 0o7777, 0o755);
+  });
+}
+
+test('a mount at rootfs comes along into a mount point with a file of someone else', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, image, hooks } = place(t);
+  const bundle = join(dir, 'bundle');
+  mkdirSync(bundle);
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', bundle]);
+  writeFileSync(join(bundle, 'notes'), 'mine');
+  await unpack({ image, bundle, hooks, force: true, ...options });
+  isWhole(t, dir, bundle, ['notes']);
+});
+
+test('what a killed unpack left mounted is taken away by the next one, and not emptied', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, image, hooks } = place(t);
+  const dead = join(dir, '.bundle.layerhook-dead01');
+  mkdirSync(join(dead, 'rootfs'), { recursive: true });
+  const kept = join(dir, 'kept');
+  mkdirSync(kept);
+  writeFileSync(join(kept, 'file'), 'kept');
+  mountBind(fromText(kept), fromText(join(dead, 'rootfs')));
+  const bundle = join(dir, 'bundle');
+  await unpack({ image, bundle, hooks, ...options });
+  isWhole(t, dir, bundle);
+  t.deepEqual(readdirSync(dir).sort(), ['bundle', 'kept', 'layer', 'upper', 'work']);
+  t.deepEqual(readdirSync(kept), ['file']);
+});
+
+test('what a failed unpack mounted is taken away, also if no hook does', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { dir, image, hooks } = place(t);
+  const fail = () => {
+    throw new Error('no');
+  };
+  const bundle = join(dir, 'bundle');
+  const error = await t.throwsAsync(
+    unpack({ image, bundle, hooks: { ...hooks, 'unpack.ociv1.bundle.config': fail }, ...options }),
+  );
+  t.true(isLayerhookError(error, 'HOOK_FAILED'), String(error));
+  t.deepEqual(mountsBelow(fromText(dir)), []);
+  t.deepEqual(readdirSync(dir).sort(), ['layer', 'upper', 'work']);
+});

@@ -1,0 +1,166 @@
+import test from 'ava';
+import { LayerhookError } from '../../src/errors/index.js';
+import { createDispatcher, type HookSource } from '../../src/points/dispatch.js';
+import type { Hook, Hooks, OnFailure, PointName } from '../../src/points/points.js';
+import type { Logger } from '../../src/system/logger.js';
+import { deltaContext, imageContext, layerContext } from '../helpers/contexts.js';
+
+const skip = 'unpack.ociv1.layer.try-skip';
+const pre = 'unpack.ociv1.layer.pre-extract';
+const remove = 'bundle.ociv1.remove';
+const config = 'unpack.ociv1.bundle.config';
+const delta = 'repack.ociv1.layer.delta-list';
+
+function setup(hooks: Hooks, more: Partial<HookSource> = {}) {
+  const warnings: string[] = [];
+  const log: Logger = { debug() {}, info() {}, warn: (message) => warnings.push(message), error() {} };
+  const abort = new AbortController();
+  const dispatcher = createDispatcher([{ owner: 'mine', hooks, ...more }], { log, signal: abort.signal });
+  return { dispatcher, warnings, abort };
+}
+
+/** A context without signal and log: the dispatcher's own are used. */
+function layer() {
+  const { signal: _signal, log: _log, ...context } = layerContext('/r');
+  return context;
+}
+
+const boom = () => {
+  throw new Error('boom');
+};
+
+test('a failure names hook, point, layer and reason, and keeps the cause', async (t) => {
+  for (const hook of [boom, async () => boom()]) {
+    const error = await t.throwsAsync(setup({ [skip]: hook }).dispatcher.first(skip, layer()), {
+      instanceOf: LayerhookError,
+      code: 'HOOK_FAILED',
+    });
+    t.is(error?.message, `hook mine failed at ${skip} for layer sha256:${'a'.repeat(64)}: boom`);
+    t.like(error?.cause, { message: 'boom' });
+  }
+});
+
+test("a driver's own errors are the operation's; others of it are not", async (t) => {
+  const own = new LayerhookError('NO_SPACE', { path: '/store' });
+  const fail = () => {
+    throw own;
+  };
+  const asDriver = { ownErrors: true };
+  t.is(await t.throwsAsync(setup({ [skip]: fail }, asDriver).dispatcher.first(skip, layer())), own);
+  t.is((await t.throwsAsync(setup({ [skip]: fail }).dispatcher.first(skip, layer())))?.cause, own);
+  await t.throwsAsync(setup({ [skip]: boom }, asDriver).dispatcher.first(skip, layer()), {
+    code: 'HOOK_FAILED',
+  });
+});
+
+test('a result that the point does not take is an error that says what was expected', async (t) => {
+  const bad = async (point: PointName, result: unknown, reason: RegExp) => {
+    const { dispatcher } = setup({ [point]: (() => result) as Hook<never> });
+    const call = point === config ? dispatcher.chain(config, { ...imageContext('/r'), spec: {} }) : undefined;
+    await t.throwsAsync(call ?? dispatcher.first(point as typeof skip, layer()), {
+      code: 'HOOK_RESULT',
+      message: reason,
+    });
+  };
+  await bad(skip, undefined, /hook mine .* expected an object \{skip\}, got nothing/);
+  await bad(skip, { skip: 'yes' }, /skip: expected true or false, got "yes"/);
+  await bad(skip, { skip: true, extra: 1 }, /unknown key extra/);
+  await bad(skip, [], /expected an object \{skip\}/);
+  await bad(skip, {}, /skip: expected true or false, got nothing/);
+  await bad(pre, { target: 'tree' }, /target: expected an absolute path, got "tree"/);
+  await bad(pre, { target: '/a/../b' }, /target: expected an absolute path/);
+  await bad(pre, { format: 'aufs', target: '/t' }, /format: expected "plain" or "overlay", got "aufs"/);
+  await bad(pre, { independent: true }, /needs a target/);
+  await bad(pre, { format: 'overlay' }, /needs a target/);
+  await bad('unpack.ociv1.bundle.assemble', true, /expected nothing, got true/);
+  await bad(config, undefined, /expected the whole spec.*got nothing/);
+  await bad(config, { hostname: 'x' }, /ociVersion/);
+  await bad(delta, 'etc/passwd', /expected an iterable/);
+});
+
+test('a good pre-extract result passes as it is', async (t) => {
+  const result = { target: '/store/1', format: 'overlay', independent: true } as const;
+  const outcome = await setup({ [pre]: () => result }).dispatcher.first(pre, layer());
+  t.deepEqual(outcome, { handled: true, by: 'mine', result });
+});
+
+test('on-failure = continue at a point of kind first: the failure counts as declined, and each has its own context', async (t) => {
+  const point = 'snapshot.ociv1.layer.try-skip';
+  const asked: string[] = [];
+  const hook = (result: Hook<typeof point>) => ({ [point]: result });
+  const ask = (onFailure: OnFailure) => {
+    const warnings: string[] = [];
+    const log: Logger = { debug() {}, info() {}, warn: (message) => warnings.push(message), error() {} };
+    const sources: HookSource[] = [
+      { owner: 'one', hooks: hook(boom), onFailure },
+      { owner: 'two', hooks: hook(() => ({ skip: true })), onFailure },
+      { owner: 'three', hooks: hook(() => ({ skip: false })), onFailure },
+    ];
+    const { signal } = new AbortController();
+    const context = async () => {
+      asked.push('context');
+      return { chainID: 'sha256:x' } as never;
+    };
+    const check = async ({ skip: isSkipped }: { skip: boolean }) => {
+      if (isSkipped) throw new Error('nothing is there');
+    };
+    return { warnings, outcome: createDispatcher(sources, { log, signal }).first(point, context, check) };
+  };
+  const { warnings, outcome } = ask('continue');
+  t.deepEqual(await outcome, { handled: true, by: 'three', result: { skip: false } });
+  t.is(asked.length, 3);
+  t.regex(warnings[0]!, /^hook one failed at .* for layer sha256:x: boom; going on as if it had declined$/);
+  t.regex(warnings[1]!, /^hook two failed at .*: nothing is there; going on/);
+  await t.throwsAsync(ask('abort').outcome, { code: 'HOOK_FAILED', message: /hook one failed/ });
+});
+
+test('on-failure = continue: the failure is logged and the next hook runs', async (t) => {
+  const { signal: _s, log: _l, bundle, rootfs, map } = imageContext('/r');
+  const failing = setup({ [remove]: boom }, { onFailure: 'continue' });
+  await failing.dispatcher.every(remove, { bundle, rootfs, map });
+  t.is(failing.warnings.length, 1);
+  t.regex(failing.warnings[0] as string, /mine failed at bundle\.ociv1\.remove: boom; going on/);
+  await t.throwsAsync(setup({ [remove]: boom }).dispatcher.every(remove, { bundle, rootfs, map }), {
+    code: 'HOOK_FAILED',
+  });
+});
+
+test('on-failure = mtree: delta-list is not handled, with the failure', async (t) => {
+  const { signal: _s, log: _l, ...context } = deltaContext('/r');
+  const hook = async function* () {
+    yield { path: 'a', kind: 'add' as const };
+    boom();
+  };
+  const { dispatcher, warnings } = setup({ [delta]: hook }, { onFailure: 'mtree' });
+  const outcome = await dispatcher.first(delta, context);
+  t.like(outcome, { handled: false, fallback: 'mtree', error: { code: 'HOOK_FAILED' } });
+  t.regex(warnings[0] as string, /falling back to the mtree manifest/);
+  await t.throwsAsync(setup({ [delta]: hook }).dispatcher.first(delta, context), { code: 'HOOK_FAILED' });
+});
+
+test('a hook that never settles ends at its timeout, and sees its signal aborted', async (t) => {
+  let seen: AbortSignal | undefined;
+  const hook: Hook<typeof skip> = (context) => {
+    seen = context.signal;
+    return new Promise(() => {});
+  };
+  const { dispatcher } = setup({ [skip]: hook }, { timeout: 0.05 });
+  await t.throwsAsync(dispatcher.first(skip, layer()), {
+    code: 'HOOK_TIMEOUT',
+    message: /mine did not end within 0.05 s at .*try-skip for layer/,
+  });
+  t.true(seen?.aborted);
+});
+
+test('an abort ends a pending hook, also one that takes no notice, and on-failure does not hide it', async (t) => {
+  const heeding: Hook<typeof remove> = ({ signal }) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+  const deaf: Hook<typeof remove> = () => new Promise(() => {});
+  const { bundle, rootfs, map } = imageContext('/r');
+  for (const hook of [heeding, deaf]) {
+    const { dispatcher, abort } = setup({ [remove]: hook }, { onFailure: 'continue' });
+    setTimeout(() => abort.abort(), 20);
+    await t.throwsAsync(dispatcher.every(remove, { bundle, rootfs, map }), { code: 'ABORTED' });
+    await t.throwsAsync(dispatcher.every(remove, { bundle, rootfs, map }), { code: 'ABORTED' });
+  }
+});

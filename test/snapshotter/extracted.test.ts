@@ -1,0 +1,79 @@
+/** Hooks that are told what a containerd has extracted. */
+import { readdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import test from 'ava';
+import { declined, type SnapshotExtractedContext } from '../../src/points/points.js';
+import { a, b, exists, extract, fill, isEmpty, POINT, POST, prepare, REF, serve } from './served.js';
+
+test('a hook is told of what containerd has extracted, and of nothing else', async (t) => {
+  const contexts: SnapshotExtractedContext[] = [];
+  const served = await serve(t, {
+    [POINT]: (context) => (context.chainID === b.chainID ? fill(context) : declined),
+    [POST]: (context) => {
+      t.deepEqual(readdirSync(context.source), ['file']);
+      contexts.push(context);
+    },
+  });
+  await extract(served, a);
+  const name = `ns/1/${a.chainID}`;
+  await t.throwsAsync(prepare(served, b, name, { number: 2 }), exists);
+  await served.containerd.prepare('other', '');
+  await served.containerd.commit('no layer', 'other');
+  while (contexts.length === 0) await delay(10);
+  await served.close();
+  t.is(contexts.length, 1);
+  t.like(contexts[0], {
+    chainID: a.chainID,
+    diffID: a.diffID,
+    lowerChainIDs: [],
+    key: name,
+    parent: '',
+    labels: { [REF]: a.chainID },
+  });
+  const names = (await served.store.list()).flatMap((content) => content.names.map((of) => of.name));
+  t.deepEqual(names.sort(), [name, 'no layer', `ns/2/${b.chainID}`].sort());
+});
+
+test('a hook that fails when it is told harms nobody', async (t) => {
+  const seen: string[] = [];
+  const served = await serve(t, {
+    [POST]: ({ chainID }) => {
+      seen.push(chainID);
+      throw new Error('the share is full');
+    },
+  });
+  await extract(served, a);
+  const below = `ns/1/${a.chainID}`;
+  await served.containerd.prepare(`ns/2/extract-1 b`, below, { labels: { [REF]: b.chainID } });
+  await served.containerd.commit('ns/2/b', 'ns/2/extract-1 b', { labels: { [REF]: b.chainID } });
+  while (seen.length < 2) await delay(10);
+  await served.close();
+  t.deepEqual(seen, [a.chainID, b.chainID]);
+});
+
+test('a layer that is removed while a hook is told stays until it has ended; a service that ends stops it', async (t) => {
+  let isTold = () => {};
+  const told = new Promise<void>((resolve) => {
+    isTold = resolve;
+  });
+  let source = '';
+  const served = await serve(t, {
+    [POST]: (context) => {
+      source = context.source;
+      isTold();
+      return new Promise((_, reject) =>
+        context.signal.addEventListener('abort', () => reject(context.signal.reason)),
+      );
+    },
+  });
+  await extract(served, a);
+  await told;
+  await served.containerd.remove(`ns/1/${a.chainID}`);
+  await served.containerd.cleanup();
+  t.deepEqual(readdirSync(source), ['file']);
+  const seen: string[] = [];
+  for await (const { name } of served.containerd.walk()) seen.push(name);
+  t.deepEqual(seen, []);
+  await served.close();
+  await isEmpty(t, served);
+});

@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { mountAll, openStore, unmountAll } from '../../src/store/index.js';
+import { snapshotterSuite } from '../../src/testing/index.js';
+import { scratchDirectories, testSuite } from '../helpers/conformance.js';
+
+const scratch = scratchDirectories();
+let root: string | undefined;
+
+testSuite(snapshotterSuite, {
+  open: () => {
+    root ??= join(scratch(), 'store');
+    return openStore({ root });
+  },
+  mount: mountAll,
+  unmount: unmountAll,
+  scratch,
+});

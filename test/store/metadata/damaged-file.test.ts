@@ -1,0 +1,92 @@
+/** A store.mdb that LMDB would end the process with: it is refused, and nothing of the store is touched. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { whyNoDatabase } from '../../../src/store/metadata/check-file.js';
+import { layerhook, refused } from '../../helpers/cli.js';
+import { tmpdir } from '../../helpers/tmp.js';
+import { commitFile, storeAt } from '../helpers.js';
+
+const PAGE = 4096;
+
+/** A closed store with `count` snapshots. */
+async function closedStore(t: ExecutionContext, count: number): Promise<{ root: string; database: string }> {
+  const root = join(tmpdir(t), 'store');
+  const store = await storeAt(t, root);
+  await commitFile(store, 'a');
+  for (let at = 1; at < count; at++)
+    await store.prepare(`${at}`, 'a', { labels: { some: 'text'.repeat(100) } });
+  await store.close();
+  return { root, database: join(root, 'metadata/store.mdb') };
+}
+
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
+}
+
+const damages: [what: string, damage: (database: string) => void, reason: RegExp][] = [
+  ['garbage', (file) => writeFileSync(file, Buffer.alloc(statSync(file).size, 'x')), /is no LMDB database/],
+  ['half of it', (file) => truncateSync(file, statSync(file).size / 2), /is (cut off or damaged|no LMDB)/],
+  ['a few bytes', (file) => truncateSync(file, 100), /is no LMDB database/],
+  ['nothing', (file) => truncateSync(file, 0), /it has snapshots, and \S+ is empty or missing/],
+  ['no file', (file) => rmSync(file), /it has snapshots, and \S+ is empty or missing/],
+  ['a directory', (file) => [rmSync(file), mkdirSync(file)], /store\.mdb is no file/],
+  [
+    'a directory for a lock',
+    (file) => [rmSync(`${file}-lock`), mkdirSync(`${file}-lock`)],
+    /-lock is no file/,
+  ],
+];
+for (const [what, damage, reason] of damages) {
+  test(`a store with ${what} in place of its metadata is refused and left alone`, async (t) => {
+    const { root, database } = await closedStore(t, 2);
+    damage(database);
+    const before = filesBelow(root);
+    for (const args of [
+      ['store', 'ls'],
+      ['store', 'gc'],
+      ['bundle', 'ls'],
+    ])
+      await refused(t, layerhook([...args, '--store', root]), reason);
+    t.deepEqual(filesBelow(root), before);
+  });
+}
+
+test('a database of many pages: cut off anywhere, or with a page of another', async (t) => {
+  const { database } = await closedStore(t, 60);
+  t.is(whyNoDatabase(database), undefined);
+  const whole = readFileSync(database);
+  const used = lastPage(whole);
+  t.true(used > 8);
+  for (let pages = 1; pages <= used; pages++) {
+    writeFileSync(database, whole.subarray(0, pages * PAGE));
+    t.regex(String(whyNoDatabase(database)), /is cut off|is no LMDB database/, `${pages} of ${used} pages`);
+  }
+  const swapped = Buffer.from(whole);
+  whole.copy(swapped, used * PAGE, 2 * PAGE, 3 * PAGE);
+  writeFileSync(database, swapped);
+  t.regex(String(whyNoDatabase(database)), /is cut off or damaged/);
+});
+
+test('other directories that have snapshots are not taken for stores', async (t) => {
+  const root = join(tmpdir(t), 'io.containerd.snapshotter.v1.overlayfs');
+  mkdirSync(join(root, 'snapshots/1'), { recursive: true });
+  await refused(t, layerhook(['store', 'gc', '--store', root]), /is no usable layer store: it has snapshots/);
+  t.deepEqual(readdirSync(join(root, 'snapshots')), ['1']);
+});
+
+test('a store without the directories of its contents is listed all the same', async (t) => {
+  const { root } = await closedStore(t, 3);
+  rmSync(join(root, 'snapshots'), { recursive: true });
+  for (const command of ['ls', 'du', 'gc', 'df']) {
+    const { status, stderr } = await layerhook(['store', command, '--store', root]);
+    t.is(status, 0, stderr);
+  }
+});
+
+/** The highest page that the file has something of. */
+function lastPage(file: Buffer): number {
+  let page = file.length / PAGE - 1;
+  while (file.readBigUInt64LE(page * PAGE) !== BigInt(page)) page -= 1;
+  return page;
+}
