@@ -16,7 +16,8 @@ export { type AppendLayerOptions, type AppendResult, appendLayer } from './engin
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/repack/insert.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack/repack.js';
 export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.js';
-export { type UnpackOptions, type UnpackResult, unpack } from './engine/unpack/unpack.js';
+export type { UnpackOptions, UnpackResult } from './engine/unpack/options.js';
+export { unpack } from './engine/unpack/unpack.js';
 export { recordLayer, verifyLayer } from './engine/verify-layer.js';
 export * from './errors/index.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';

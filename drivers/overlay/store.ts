@@ -1,13 +1,6 @@
 import type { OverlayXattr } from 'layerhook/driver';
-import {
-  chooseOverlay,
-  hasMetadata,
-  isInUserNamespace,
-  type OverlaySupport,
-  openStore,
-  type Store,
-} from 'layerhook/snapshot';
-import { nearestDirectory } from 'layerhook/system';
+import { chooseOverlay, hasMetadata, type OverlaySupport, openStore, type Store } from 'layerhook/snapshot';
+import { isInUserNamespace, nearestDirectory } from 'layerhook/system';
 import type { OverlayOptions } from './options.js';
 
 /** The layer store of a driver: opened when it is first needed, and once. */

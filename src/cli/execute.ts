@@ -1,11 +1,11 @@
 import type { ProgressEvent } from '../engine/progress.js';
 import { isLayerhookError } from '../errors/index.js';
-import type { Settings } from './args/globals.js';
 import type { CommandContext, CommandSpec, OptionSpecs, OptionValues, Persona } from './command.js';
 import { createLogger } from './output/log.js';
 import { report } from './output/report.js';
 import { createScreen, type Screen } from './output/screen.js';
 import { errorOutput, isTerminal, output } from './output/streams.js';
+import type { Settings } from './settings.js';
 import { uninterrupted, watchSignals } from './signals.js';
 
 /**

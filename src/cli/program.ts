@@ -9,7 +9,7 @@
 import { basename } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
 import { type FoundCommand, find } from './args/find.js';
-import { globalOptions, readSettings, type Settings } from './args/globals.js';
+import { globalOptions, readSettings } from './args/globals.js';
 import { normalizeFlags } from './args/goflags.js';
 import { parseArguments } from './args/parse.js';
 import { usageError } from './args/usage.js';
@@ -17,6 +17,7 @@ import type { CommandSpec, CommandTable, OptionSpecs, OptionValues, Persona } fr
 import { execute, print } from './execute.js';
 import { report } from './output/report.js';
 import { errorOutput } from './output/streams.js';
+import type { Settings } from './settings.js';
 
 /**
  * Runs one command line and says how it ended.

@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path';
 import { show } from '../points/check-result.js';
 import type { Durability } from '../store/types.js';
+import { isObject } from '../text/is-object.js';
 import type { TomlFile } from '../text/toml.js';
-import { checkKeys, isTable } from './check-table.js';
+import { checkKeys } from './check-table.js';
 import type { LoadedConfig } from './types.js';
 
 const storeKeys = ['path', 'durability'];
@@ -15,7 +16,7 @@ const durabilities: readonly unknown[] = ['boot', 'sync', 'none'] satisfies Dura
  */
 export function checkStore(toml: TomlFile): Pick<LoadedConfig, 'store' | 'durability'> {
   const { store } = toml.values;
-  if (!isTable(store)) return { store: checkPath(toml, ['store'], store), durability: null };
+  if (!isObject(store)) return { store: checkPath(toml, ['store'], store), durability: null };
   checkKeys(toml, ['store'], store, storeKeys);
   const { path, durability = null } = store;
   if (durability !== null && !durabilities.includes(durability)) {

@@ -4,10 +4,6 @@ import type { KeyPath } from '../text/toml-lines.js';
 
 export type Table = Record<string, unknown>;
 
-export function isTable(value: unknown): value is Table {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-}
-
 /** @throws CONFIG_INVALID for a key that is not one of `known` */
 export function checkKeys(toml: TomlFile, path: KeyPath, table: Table, known: string[]): void {
   for (const key of Object.keys(table)) {

@@ -2,11 +2,12 @@ import { basename } from 'node:path';
 import { show } from '../points/check-result.js';
 import type { OnFailure, PointName } from '../points/points.js';
 import { isPoint, pointNames, pointRow } from '../points/table.js';
+import { isObject } from '../text/is-object.js';
 import { didYouMean } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
 import type { KeyPath } from '../text/toml-lines.js';
 import { checkStore } from './check-store.js';
-import { checkKeys, isTable, type Table } from './check-table.js';
+import { checkKeys, type Table } from './check-table.js';
 import { checkProgram, resolveModule } from './files.js';
 import type { DriverChoice, ExecRun, HookEntry, LoadedConfig, ModuleRun } from './types.js';
 
@@ -75,7 +76,8 @@ export function checkPolicy(toml: TomlFile, path: KeyPath, points: PointName[], 
 }
 
 function checkHook(toml: TomlFile, path: KeyPath, table: unknown): HookEntry {
-  if (!isTable(table)) throw toml.invalid(path, `a hook is ${show(table)}`, 'each hook starts with [[hook]]');
+  if (!isObject(table))
+    throw toml.invalid(path, `a hook is ${show(table)}`, 'each hook starts with [[hook]]');
   checkKeys(toml, path, table, hookKeys);
   const { exec, module, name } = table;
   if ((exec === undefined) === (module === undefined)) {
@@ -131,7 +133,7 @@ function checkModule(toml: TomlFile, path: KeyPath, { module, env, options = {} 
   if (env !== undefined) {
     throw toml.invalid([...path, 'env'], 'a module has env', 'env is for exec hooks; a module has options');
   }
-  if (!isTable(options)) {
+  if (!isObject(options)) {
     throw toml.invalid(
       [...path, 'options'],
       `options is ${show(options)}`,
@@ -158,7 +160,7 @@ function checkEnv(toml: TomlFile, path: KeyPath, value: unknown): Record<string,
 function checkDriver(toml: TomlFile): DriverChoice | null {
   const { driver } = toml.values;
   if (driver === undefined) return null;
-  const { name, ...options } = isTable(driver) ? driver : { name: driver };
+  const { name, ...options } = isObject(driver) ? driver : { name: driver };
   if (typeof name !== 'string' || name === '') {
     throw toml.invalid(
       ['driver', 'name'],

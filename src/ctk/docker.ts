@@ -1,9 +1,9 @@
-import { isRecord } from '../inject/check-hook.js';
+import { isObject } from '../text/is-object.js';
 import { parseJson } from '../text/json-bytes.js';
 import {
   applyEdits,
   type Edit,
-  isObject,
+  isObjectAt,
   type Member,
   members,
   type Span,
@@ -20,8 +20,8 @@ export const docker: EngineFormat = {
   file,
   read(text) {
     const { runtimes, 'default-runtime': defaultRuntime } = parse(text);
-    const found = Object.entries(isRecord(runtimes) ? runtimes : {}).map(
-      ([name, runtime]) => [name, isRecord(runtime) ? asString(runtime.path) : undefined] as const,
+    const found = Object.entries(isObject(runtimes) ? runtimes : {}).map(
+      ([name, runtime]) => [name, isObject(runtime) ? asString(runtime.path) : undefined] as const,
     );
     return { runtimes: new Map(found), defaultRuntime: asString(defaultRuntime) };
   },
@@ -34,7 +34,7 @@ export const docker: EngineFormat = {
   },
   remove(text, name, formerDefault) {
     const { runtimes, 'default-runtime': defaultRuntime } = parse(text);
-    const isLast = isRecord(runtimes) && Object.keys(runtimes).every((each) => each === name);
+    const isLast = isObject(runtimes) && Object.keys(runtimes).every((each) => each === name);
     const without = removeMember(text, isLast ? ['runtimes'] : ['runtimes', name]);
     if (defaultRuntime !== name) return without;
     if (formerDefault === undefined) return removeMember(without, ['default-runtime']);
@@ -57,7 +57,7 @@ function setMember(
   depth = 1,
 ): string {
   const found = find(text, object, key);
-  if (found !== undefined && rest.length > 0 && isObject(text, found.value)) {
+  if (found !== undefined && rest.length > 0 && isObjectAt(text, found.value)) {
     return setMember(text, rest as unknown as Path, value, found.value, depth + 1);
   }
   const whole = rest.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
@@ -107,8 +107,8 @@ function indentOf(text: string): string {
 function parse(text: string): Record<string, unknown> {
   if (text.trim() === '') return {};
   const values = parseJson(text, (reason) => configError('', reason));
-  if (!isRecord(values)) throw configError('', 'it is no JSON object');
-  if (values.runtimes !== undefined && !isRecord(values.runtimes)) {
+  if (!isObject(values)) throw configError('', 'it is no JSON object');
+  if (values.runtimes !== undefined && !isObject(values.runtimes)) {
     throw configError('', 'its runtimes is no object');
   }
   return values;

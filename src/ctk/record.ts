@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isRecord } from '../inject/check-hook.js';
+import { isObject } from '../text/is-object.js';
 import { configError } from './error.js';
 import { readText } from './files.js';
 import type { Former } from './types.js';
@@ -32,7 +32,7 @@ export function readRecord(configFile: string): CtkRecord {
   } catch {
     throw configError(file, 'it is not JSON; remove it to go on without what it remembers');
   }
-  if (!isRecord(entries) || !Object.values(entries).every(isRecord)) {
+  if (!isObject(entries) || !Object.values(entries).every(isObject)) {
     throw configError(file, 'it is no record of ctk; remove it to go on without what it remembers');
   }
   return entries as unknown as CtkRecord;

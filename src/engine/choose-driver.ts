@@ -7,7 +7,7 @@ import { nearestDirectory } from '../system/make-directory.js';
 import { findDistrust } from '../text/trust.js';
 import { type BundleMeta, copyDriver } from './bundle/metadata.js';
 import { absoluteName, isDriverName, isShipped } from './driver.js';
-import type { OperationOptions } from './operation.js';
+import type { OperationOptions } from './operation-options.js';
 
 /** What an existing bundle says of its driver. */
 export interface RecordedDriver extends Pick<BundleMeta, 'driver' | 'distrust'> {

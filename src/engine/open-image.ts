@@ -5,7 +5,7 @@ import { parseImageReference } from '../image/references.js';
 import { resolveReference } from '../image/resolve.js';
 import type { ResolvedImage } from '../image/types.js';
 import { compressionOfMediaType } from '../layer/compression/detect.js';
-import type { UnpackOptions } from './unpack/unpack.js';
+import type { UnpackOptions } from './unpack/options.js';
 
 export interface OpenedImage {
   layout: Layout;

@@ -1,6 +1,6 @@
 import { storeExists } from '../store/exists.js';
 import type { Store } from '../store/types.js';
-import type { OperationOptions } from './operation.js';
+import type { OperationOptions } from './operation-options.js';
 
 /**
  * Opens the layer store that the options, the environment or hooks.toml name; see src/config/store.ts.

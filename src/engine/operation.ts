@@ -1,31 +1,13 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
 import { createDispatcher, type Dispatcher, type HookSource } from '../points/dispatch.js';
-import type { Driver, Hooks, PointName } from '../points/points.js';
+import type { Driver, PointName } from '../points/points.js';
 import { type Logger, silentLogger } from '../system/logger.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
 import { loadDriver } from './driver.js';
 import { linkedController } from './linked-controller.js';
+import type { OperationOptions } from './operation-options.js';
 import type { ProgressEvent } from './progress.js';
-
-/** What every operation of the engine takes. */
-export interface OperationOptions {
-  /** storage driver: a name, the path of a module, or a driver itself; default: hooks.toml's, else `copy` */
-  driver?: string | Driver | undefined;
-  /** options for the driver when it is given by name */
-  driverOptions?: Record<string, unknown> | undefined;
-  /** directory where drivers keep layers; default: `$LAYERHOOK_STORE`, hooks.toml's, else where layerhook keeps its data */
-  store?: string | undefined;
-  /** function hooks, asked before those of hooks.toml and the driver's */
-  hooks?: Hooks | undefined;
-  /** path of hooks.toml; null: none; default: the search order of docs/hook-protocol.md */
-  hooksFile?: string | null | undefined;
-  /** bytes of holes in sparse files that may be hashed, or written into a layer as zeros; default 64 GiB */
-  maxHoles?: number | undefined;
-  signal?: AbortSignal | undefined;
-  log?: Logger | undefined;
-  onProgress?: ((event: ProgressEvent) => void) | undefined;
-}
 
 /** An operation under way: who is asked at each lifecycle point, and how it is stopped. */
 export interface Operation {

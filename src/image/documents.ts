@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { isObject } from '../text/is-object.js';
 import { parseDigest } from './digest.js';
 import { MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, ociMediaType } from './media-types.js';
 import type { Descriptor, ImageConfig, Index, Manifest } from './types.js';
@@ -153,10 +154,6 @@ function checkAnnotations(value: unknown, what: string): void {
 function checkObject(value: unknown, what: string): Record<string, unknown> {
   if (!isObject(value)) throw invalid(what, 'it is no JSON object');
   return value;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isString(value: unknown): boolean {

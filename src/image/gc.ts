@@ -1,16 +1,8 @@
 import type { Layout } from './layout.js';
 import { MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, ociMediaType } from './media-types.js';
 import { readIndexBlob, readManifest } from './read.js';
-import type { Descriptor, Digest } from './types.js';
-
-/** What a garbage collection did. */
-export interface GarbageResult {
-  removed: Digest[];
-  /** bytes of the removed blobs */
-  bytes: number;
-  /** blobs that nothing leads to, kept because a writer at work may have written them */
-  spared: Digest[];
-}
+import type { GarbageResult } from './sweep.js';
+import type { Descriptor } from './types.js';
 
 /**
  * Removes every blob that index.json does not lead to, and what writers that died left behind. Only manifests and

@@ -5,9 +5,18 @@ import { close, O, openat, tryUnlinkat } from '../system/files.js';
 import { readDirectory } from '../system/readdir.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { isDigest } from './digest.js';
-import type { GarbageResult } from './gc.js';
 import { cleanSession, SESSION_PREFIX } from './session.js';
+import type { Digest } from './types.js';
 import { algorithms, LayoutFiles } from './writer-files.js';
+
+/** What a garbage collection did. */
+export interface GarbageResult {
+  removed: Digest[];
+  /** bytes of the removed blobs */
+  bytes: number;
+  /** blobs that nothing leads to, kept because a writer at work may have written them */
+  spared: Digest[];
+}
 
 /**
  * Removes unreachable blobs and the sessions of dead writers. It works by descriptor and follows no symlink, so nothing

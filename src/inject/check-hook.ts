@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { isObject } from '../text/is-object.js';
 
 /**
  * Checks what runtimes want of a hook, so that a container fails before anything was made for it.
@@ -7,7 +8,7 @@ import { LayerhookError } from '../errors/index.js';
  */
 export function checkHook(file: string, where: string, hook: unknown): asserts hook is { path: string } {
   const fail = (reason: string) => hooksError(file, `${where} ${reason}`);
-  if (!isRecord(hook)) throw fail('is no object');
+  if (!isObject(hook)) throw fail('is no object');
   const { path, args, env, timeout } = hook;
   if (typeof path !== 'string' || path === '') throw fail('has no path');
   if (!isMissingOrStrings(args)) throw fail('has args that are no list of strings');
@@ -19,10 +20,6 @@ export function checkHook(file: string, where: string, hook: unknown): asserts h
 
 export function hooksError(file: string, reason: string): LayerhookError {
   return new LayerhookError('RUNTIME_HOOKS', { file, reason });
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isMissingOrStrings(value: unknown): boolean {

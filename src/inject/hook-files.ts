@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import type { ByteString } from '../system/bytes.js';
+import { isObject } from '../text/is-object.js';
 import { parseJson, readBytes, readFailure } from '../text/json-bytes.js';
 import { elements, members, slice, valueAt } from '../text/json-edit.js';
 import { nearest } from '../text/nearest.js';
-import { checkHook, hooksError, isRecord } from './check-hook.js';
+import { checkHook, hooksError } from './check-hook.js';
 import { readHooksDirectory } from './hooks-directory.js';
 import { type HookLists, hookKinds, type Log, noHooks } from './types.js';
 
@@ -42,13 +43,13 @@ export function readHooks(paths: readonly string[], spec: unknown, log: Log): Ho
 export function readHooksFile(file: string): HookLists {
   const text = read(file);
   const values = parseJson(text, (reason) => hooksError(file, reason));
-  if (!isRecord(values)) throw hooksError(file, 'it is no JSON object');
+  if (!isObject(values)) throw hooksError(file, 'it is no JSON object');
   const root = valueAt(text);
   const inner = members(text, root).findLast(({ key }) => key === 'hooks')?.value;
   const container = inner === undefined ? values : values.hooks;
   // as Go has it: null is as good as nothing
   if (container === null) return noHooks();
-  if (!isRecord(container)) throw hooksError(file, 'its hooks is no object');
+  if (!isObject(container)) throw hooksError(file, 'its hooks is no object');
   const hooks = noHooks();
   for (const { key, value } of members(text, inner ?? root)) {
     const list = container[key];
@@ -69,7 +70,7 @@ export function readHooksFile(file: string): HookLists {
 
 /** Other members may be there, but not what somebody meant to be hooks. */
 function refuseUnknownKind(file: string, key: string, value: unknown): void {
-  if (!Array.isArray(value) || !value.some((hook) => isRecord(hook) && 'path' in hook)) return;
+  if (!Array.isArray(value) || !value.some((hook) => isObject(hook) && 'path' in hook)) return;
   const meant = nearest(key, hookKinds);
   throw hooksError(file, `${key} is no kind of hook${meant ? ` (did you mean ${meant}?)` : ''}`);
 }

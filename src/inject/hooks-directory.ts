@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ByteString } from '../system/bytes.js';
+import { isObject } from '../text/is-object.js';
 import { parseJson, readBytes, readFailure, utf8 } from '../text/json-bytes.js';
 import { members, type Span, slice, valueAt } from '../text/json-edit.js';
-import { checkHook, hooksError, isRecord } from './check-hook.js';
+import { checkHook, hooksError } from './check-hook.js';
 import { checkConditions, matches } from './conditions.js';
 import { readContainer } from './container.js';
 import { type HookKind, type HookLists, hookKinds, type Log, noHooks } from './types.js';
@@ -40,7 +41,7 @@ export function readHooksDirectory(directories: readonly string[], spec: unknown
 function readConditionalHook(file: string): ConditionalHook {
   const text = readFile(file);
   const document = parseJson(text, (reason) => hooksError(file, reason));
-  if (!isRecord(document)) throw hooksError(file, 'it is no JSON object');
+  if (!isObject(document)) throw hooksError(file, 'it is no JSON object');
   const { version, hook, when, stages } = document;
   if (version !== '1.0.0') {
     const shown = version === undefined ? 'missing' : JSON.stringify(version);

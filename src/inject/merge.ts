@@ -7,8 +7,8 @@ import {
   type Edit,
   elements,
   insertion,
-  isArray,
-  isObject,
+  isArrayAt,
+  isObjectAt,
   type Member,
   members,
   type Span,
@@ -85,7 +85,7 @@ function setMembers(
   const made = settings.filter(({ edit }) => edit === undefined).map(member);
   const edits = settings.flatMap(({ edit }) => edit ?? []);
   if (made.length === 0) return { edits };
-  if (object !== undefined && isObject(text, object.value)) {
+  if (object !== undefined && isObjectAt(text, object.value)) {
     return { edits: [...edits, insertion(text, object.value, made, 'end')] };
   }
   const whole = `{${made.join(',')}}`;
@@ -105,12 +105,12 @@ function addTo(
   order: HookOrder,
 ): { edit?: Edit } {
   if (list === undefined) return {};
-  if (!isArray(text, list.value)) return { edit: { ...list.value, by: `[${items.join(',')}]` } };
+  if (!isArrayAt(text, list.value)) return { edit: { ...list.value, by: `[${items.join(',')}]` } };
   return { edit: insertion(text, list.value, items, order === 'before' ? 'start' : 'end') };
 }
 
 function replace(text: ByteString, object: Member | undefined, key: string, by: ByteString): { edit?: Edit } {
-  if (object === undefined || !isObject(text, object.value)) return {};
+  if (object === undefined || !isObjectAt(text, object.value)) return {};
   const found = members(text, object.value).findLast((each) => each.key === key);
   return found === undefined ? {} : { edit: { ...found.value, by } };
 }
@@ -127,7 +127,7 @@ function isPresent(
 }
 
 function fingerprints(text: ByteString, list: Member | undefined): Set<string> {
-  if (list === undefined || !isArray(text, list.value)) return new Set();
+  if (list === undefined || !isArrayAt(text, list.value)) return new Set();
   return new Set(elements(text, list.value).map((span) => fingerprint(slice(text, span))));
 }
 
@@ -141,7 +141,7 @@ function fingerprint(hook: ByteString): string {
 }
 
 function hasMarker(text: ByteString, prestart: Member | undefined): boolean {
-  if (prestart === undefined || !isArray(text, prestart.value)) return false;
+  if (prestart === undefined || !isArrayAt(text, prestart.value)) return false;
   return elements(text, prestart.value).some((span) => {
     const hook = JSON.parse(slice(text, span)) as { path?: unknown } | null;
     return typeof hook?.path === 'string' && basename(hook.path) === markerHook;
@@ -159,14 +159,16 @@ function readRoot(text: ByteString, file: string): Span {
 /** A member of the root that is an object or null, if it is there. */
 function readObject(text: ByteString, root: Span, key: string, file: string): Member | undefined {
   const found = only(text, root, key, file);
-  if (found === undefined || isObject(text, found.value) || slice(text, found.value) === 'null') return found;
+  if (found === undefined || isObjectAt(text, found.value) || slice(text, found.value) === 'null')
+    return found;
   throw invalid(file, `its ${key} is no object`);
 }
 
 function readList(text: ByteString, hooks: Member | undefined, kind: HookKind, file: string) {
-  if (hooks === undefined || !isObject(text, hooks.value)) return undefined;
+  if (hooks === undefined || !isObjectAt(text, hooks.value)) return undefined;
   const found = only(text, hooks.value, kind, file);
-  if (found === undefined || isArray(text, found.value) || slice(text, found.value) === 'null') return found;
+  if (found === undefined || isArrayAt(text, found.value) || slice(text, found.value) === 'null')
+    return found;
   throw invalid(file, `its hooks.${kind} is no list`);
 }
 

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { isInUserNamespace } from '../system/user-namespace.js';
 import { nearest } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
 import type { HookOrder, LogLevel } from './types.js';
@@ -52,7 +53,8 @@ export async function readSettings(named: string | undefined): Promise<RuntimeSe
   const file = named ?? defaultConfigFile;
   if (named === undefined && !existsSync(file)) return { ...noSettings, hooks: defaultHooks() };
   const { readToml } = await import('../text/toml.js');
-  return checkSettings(await readToml(file, { trust: isInitialUserNamespace() }));
+  // in another namespace root's files show the overflow owner, and the user gains nothing
+  return checkSettings(await readToml(file, { trust: !isInUserNamespace() }));
 }
 
 function defaultHooks(): string[] | undefined {
@@ -95,13 +97,4 @@ function strings(toml: TomlFile, key: 'hooks' | 'runtimes' | 'log'): string[] | 
   if (list.length > 0 && list.every((each) => typeof each === 'string' && each !== '')) return list;
   const expected = key === 'log' ? `${key} is a path` : `${key} is a list of strings`;
   throw toml.invalid([key], `${key} is ${JSON.stringify(value)}`, expected);
-}
-
-/** In any other, files of root look as if they were nobody's, and there is nothing to gain that the user has not. */
-function isInitialUserNamespace(): boolean {
-  try {
-    return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
-  } catch {
-    return true;
-  }
 }

@@ -1,4 +1,3 @@
-import type { Mount } from '../store/types.js';
 import { type ByteString, fromText } from '../system/bytes.js';
 import { MS } from '../system/mount.js';
 import {
@@ -8,6 +7,15 @@ import {
   splitLowerdirs,
   unescapeOverlayPath,
 } from '../system/overlay-options.js';
+
+/** One mount(8): containerd's `mount.Mount`, in the order in which they are to be done. */
+export interface Mount {
+  type: 'overlay' | 'bind';
+  source: string;
+  /** path below the place where it is mounted; '' for that place itself */
+  target: string;
+  options: string[];
+}
 
 /** What the options of a {@link Mount} say, taken apart. Paths are bytes. */
 export interface MountRequest extends OverlayDirs {

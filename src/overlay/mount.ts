@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
-import type { Mount } from '../store/types.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { isMountPoint, MS, mountBind, mountOverlay, unmount } from '../system/mount.js';
 import { findMount, type MountInfo, mountsBelow } from '../system/mountinfo.js';
 import { overlayDirsOf } from '../system/overlay-options.js';
 import { StatBuffer, statAt } from '../system/stat.js';
-import { type MountRequest, readMountOptions } from './mount-options.js';
+import { type Mount, type MountRequest, readMountOptions } from './mount-options.js';
 import type { OverlaySupport } from './overlay-support.js';
 
 export interface MountAllOptions {

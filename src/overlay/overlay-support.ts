@@ -1,7 +1,6 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
-import { isInUserNamespace } from '../store/snapshots/mounts.js';
 import { fromText } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, close, mknodat, O, openat, S } from '../system/files.js';
@@ -11,6 +10,7 @@ import { UNFIT_FOR_UPPERDIR } from '../system/mount-errors.js';
 import { findProgram } from '../system/programs.js';
 import { DT, readDirectory } from '../system/readdir.js';
 import { removeTree } from '../system/remove.js';
+import { isInUserNamespace } from '../system/user-namespace.js';
 import { setXattr } from '../system/xattr.js';
 
 /** By what overlays can be mounted here. */

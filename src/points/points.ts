@@ -8,9 +8,9 @@ import type {
   OverlayXattr,
   Usage,
 } from '../layer/types.js';
-import type { ContainerdLayer } from '../snapshotter/layer-request.js';
 import type { ByteString } from '../system/bytes.js';
 import type { Logger } from '../system/logger.js';
+import type { ContainerdLayer } from './containerd-layer.js';
 
 /** What every context carries. Paths are absolute. */
 export interface BaseContext {

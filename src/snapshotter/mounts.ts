@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { GID_MAPPING_LABEL, UID_MAPPING_LABEL } from '../store/context/labels.js';
-import { isInUserNamespace } from '../store/snapshots/mounts.js';
 import type { Mount, Store } from '../store/types.js';
+import { isInUserNamespace } from '../system/user-namespace.js';
 
 type Labels = Readonly<Record<string, string>>;
 

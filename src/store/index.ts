@@ -5,5 +5,4 @@ export { overlayOptions } from '../overlay/mount-options.js';
 export { chooseOverlay, type OverlaySupport } from '../overlay/overlay-support.js';
 export { hasMetadata } from './exists.js';
 export { openStore } from './open.js';
-export { isInUserNamespace } from './snapshots/mounts.js';
 export type * from './types.js';

@@ -1,4 +1,5 @@
 import type { Usage } from '../layer/types.js';
+import type { Mount } from '../overlay/mount-options.js';
 
 /** Kinds of snapshot: containerd's `snapshots.Kind`. Only committed ones are parents. */
 export type Kind = 'view' | 'active' | 'committed';
@@ -16,16 +17,7 @@ export interface Info {
 }
 
 /** What a snapshot itself takes, parents not counted. */
-export type { Usage };
-
-/** One mount(8): containerd's `mount.Mount`, in the order in which they are to be done. */
-export interface Mount {
-  type: 'overlay' | 'bind';
-  source: string;
-  /** path below the place where it is mounted; '' for that place itself */
-  target: string;
-  options: string[];
-}
+export type { Mount, Usage };
 
 export interface SnapshotOptions {
   labels?: Record<string, string> | undefined;

@@ -23,4 +23,5 @@ export * from './stat.js';
 export * from './syslog.js';
 export * from './temporary.js';
 export * from './trusted-directory.js';
+export * from './user-namespace.js';
 export * from './xattr.js';

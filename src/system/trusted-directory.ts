@@ -6,6 +6,7 @@ import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, tryMkdirat, tryOpenat } from './files.js';
 import { check } from './libc.js';
 import { StatBuffer, statFd } from './stat.js';
+import { isInUserNamespace } from './user-namespace.js';
 
 const MAX_SYMLINKS = 40;
 const WRITABLE_BY_OTHERS = 0o022;
@@ -137,12 +138,7 @@ class Way {
  */
 function trustedOwners(): ReadonlySet<number> {
   const owners = new Set([0, process.geteuid!()]);
-  try {
-    const isInitial = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
-    if (!isInitial) owners.add(Number(readFileSync('/proc/sys/kernel/overflowuid', 'latin1')));
-  } catch {
-    // without /proc only these two are known
-  }
+  if (isInUserNamespace()) owners.add(Number(readFileSync('/proc/sys/kernel/overflowuid', 'latin1')));
   return owners;
 }
 

@@ -45,11 +45,11 @@ export function elements(text: ByteString, array: Span): Span[] {
   });
 }
 
-export function isObject(text: ByteString, { start }: Span): boolean {
+export function isObjectAt(text: ByteString, { start }: Span): boolean {
   return text[start] === '{';
 }
 
-export function isArray(text: ByteString, { start }: Span): boolean {
+export function isArrayAt(text: ByteString, { start }: Span): boolean {
   return text[start] === '[';
 }
 

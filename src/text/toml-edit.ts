@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { isDeepStrictEqual } from 'node:util';
 import type toml from '@iarna/toml';
+import { isObject } from './is-object.js';
 
 /** The values of a TOML document. */
 export type TomlTable = { [key: string]: unknown };
@@ -36,8 +37,8 @@ export function parseToml(text: string, fail: (reason: string) => Error): TomlTa
 
 /** The table at `path`, or undefined if there is none. */
 export function tableAt(values: unknown, path: KeyPath): TomlTable | undefined {
-  const found = path.reduce<unknown>((value, key) => (isTable(value) ? value[key] : undefined), values);
-  return isTable(found) ? found : undefined;
+  const found = path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), values);
+  return isObject(found) ? found : undefined;
 }
 
 /** A copy of `values` with something else at `path`; undefined takes away what is there. */
@@ -82,14 +83,14 @@ export function formatArrayTable(path: KeyPath, table: TomlTable): string {
 }
 
 function formatValues(table: TomlTable): string {
-  const values = Object.entries(table).filter(([, value]) => !isTable(value) && !isTableArray(value));
+  const values = Object.entries(table).filter(([, value]) => !isObject(value) && !isTableArray(value));
   const lines = values.filter(([, value]) => value !== undefined);
   return lines.map(([key, value]) => `  ${formatKey(key)} = ${formatValue(value)}\n`).join('');
 }
 
 function formatInner(path: KeyPath, table: TomlTable): string[] {
   return Object.entries(table).flatMap(([key, value]) => {
-    if (isTable(value)) return [formatTable([...path, key], value)];
+    if (isObject(value)) return [formatTable([...path, key], value)];
     if (isTableArray(value)) return value.map((each) => formatArrayTable([...path, key], each));
     return [];
   });
@@ -104,7 +105,7 @@ export function formatDocument(values: TomlTable): string {
 export function mergeTables(under: TomlTable, over: TomlTable): TomlTable {
   const merged = Object.entries(over).map(([key, value]) => {
     const below = under[key];
-    return [key, isTable(value) && isTable(below) ? mergeTables(below, value) : value];
+    return [key, isObject(value) && isObject(below) ? mergeTables(below, value) : value];
   });
   return { ...under, ...Object.fromEntries(merged) };
 }
@@ -278,18 +279,14 @@ function startsWith(path: KeyPath, start: KeyPath): boolean {
 }
 
 function prune(value: unknown): unknown {
-  if (!isTable(value)) return value;
+  if (!isObject(value)) return value;
   const entries = Object.entries(value).map(([key, inner]) => [key, prune(inner)] as const);
   const kept = entries.filter(
-    ([, inner]) => inner !== undefined && !(isTable(inner) && Object.keys(inner).length === 0),
+    ([, inner]) => inner !== undefined && !(isObject(inner) && Object.keys(inner).length === 0),
   );
   return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function isTableArray(value: unknown): value is TomlTable[] {
-  return Array.isArray(value) && value.length > 0 && value.every(isTable);
-}
-
-function isTable(value: unknown): value is TomlTable {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  return Array.isArray(value) && value.length > 0 && value.every(isObject);
 }

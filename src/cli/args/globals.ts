@@ -1,5 +1,6 @@
 import type { OptionSpecs, OptionValues, Persona } from '../command.js';
 import { isTerminal } from '../output/streams.js';
+import type { Settings } from '../settings.js';
 import { usageError } from './usage.js';
 
 /** Options that stand before the command, or behind it where it has none of that name. */
@@ -30,19 +31,6 @@ export const globalOptions = {
   help: { alias: ['h'], describe: 'show help' },
   version: { alias: ['v'], describe: 'print the version' },
 } as const satisfies OptionSpecs;
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-
-/** The global options, checked. */
-export interface Settings {
-  level: LogLevel;
-  format: 'text' | 'json';
-  quiet: boolean;
-  /** show stacks */
-  debug: boolean;
-  color: boolean;
-  hooksFile: string | undefined;
-}
 
 /** @throws LayerhookError USAGE */
 export function readSettings(options: OptionValues<typeof globalOptions>, persona: Persona): Settings {

@@ -3,8 +3,8 @@ import { fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
-import type { Settings } from '../args/globals.js';
 import type { Persona } from '../command.js';
+import type { Settings } from '../settings.js';
 import { logLine } from './log.js';
 
 /** Verbs that umoci has too: in hints they are shown under the name we were called by. */

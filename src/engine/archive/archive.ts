@@ -1,7 +1,8 @@
 import { tmpdir } from 'node:os';
 import { LayerhookError } from '../../errors/index.js';
 import type { ArchiveResult, PoststopContext } from '../../points/points.js';
-import { closeOperation, type OperationOptions, openOperation } from '../operation.js';
+import { closeOperation, openOperation } from '../operation.js';
+import type { OperationOptions } from '../operation-options.js';
 
 type Optional = 'containerPaths' | 'identity';
 

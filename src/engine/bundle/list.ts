@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Info, Snapshotter } from '../../store/types.js';
 import { fromText } from '../../system/bytes.js';
 import { isMountPoint } from '../../system/mount.js';
-import type { OperationOptions } from '../operation.js';
+import type { OperationOptions } from '../operation-options.js';
 import { readBundleMeta } from './metadata.js';
 
 /** Label of an active snapshot that is a bundle's: the absolute path of the bundle. */

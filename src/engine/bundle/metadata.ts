@@ -8,6 +8,7 @@ import type { Descriptor } from '../../image/types.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
 import { readRegularFile } from '../../system/regular-file.js';
 import { writeFileAtomic } from '../../system/write-file.js';
+import { isObject } from '../../text/is-object.js';
 import { type Distrust, distrustOf } from '../../text/trust.js';
 
 /** What a bundle remembers of its making: umoci's umoci.json (version 2) and our layerhook.json. */
@@ -182,10 +183,6 @@ function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void)
     if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
     throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(path: string, reason: string): LayerhookError {

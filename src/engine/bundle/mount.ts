@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { BundleContext } from '../../points/points.js';
-import { closeOperation, type Operation, type OperationOptions, openOperation } from '../operation.js';
+import { closeOperation, type Operation, openOperation } from '../operation.js';
+import type { OperationOptions } from '../operation-options.js';
 import { type BundleMeta, readBundleMeta, refuseLinkedRootfs } from './metadata.js';
 
 export interface BundleOptions extends OperationOptions {

@@ -12,9 +12,9 @@ import { manifestPath, writeBundleMeta } from '../bundle/metadata.js';
 import type { OpenedImage } from '../open-image.js';
 import { type Operation, unmapped } from '../operation.js';
 import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
+import type { UnpackOptions, UnpackResult } from './options.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
-import type { UnpackOptions, UnpackResult } from './unpack.js';
 
 /** The work of `unpack`, once the image is found and it is known who is asked; the caller ends the threads. */
 export async function unpackImage(

@@ -1,34 +1,7 @@
-import type { Descriptor } from '../../image/types.js';
-import type { MapOptions } from '../../layer/types.js';
 import { linkedController } from '../linked-controller.js';
-import type { Operation, OperationOptions } from '../operation.js';
+import type { Operation } from '../operation.js';
+import type { UnpackOptions, UnpackResult } from './options.js';
 import { ExtractionThreads } from './threads.js';
-
-export interface UnpackOptions extends OperationOptions {
-  /** `LAYOUT[:TAG]`; the tag is `latest` by default */
-  image: string;
-  /** path of the bundle to make: nothing, or an empty directory */
-  bundle: string;
-  /** true: the directory may have other files, as long as their names are not those of a bundle; default: false */
-  force?: boolean | undefined;
-  /** `OS/ARCH[/VARIANT]`; default: the only image there is, else this machine's */
-  platform?: string | undefined;
-  map?: MapOptions | undefined;
-  keepDirlinks?: boolean | undefined;
-  /** whether to write umoci's mtree manifest; default: hooks.toml's, else `always` */
-  mtree?: 'always' | 'never' | undefined;
-}
-
-export interface UnpackResult {
-  bundle: string;
-  manifest: Descriptor;
-  /** layers of the image, and how many of them a hook had already */
-  layers: number;
-  skipped: number;
-  /** uncompressed bytes and tar entries extracted */
-  bytes: number;
-  entries: number;
-}
 
 /**
  * Unpacks an image into an OCI runtime bundle: rootfs, config.json, and what a repack needs.

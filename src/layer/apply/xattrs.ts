@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
+import { isInUserNamespace } from '../../system/user-namespace.js';
 import { getXattr, isUnsupported, listXattrs, removeXattr, trySetXattr } from '../../system/xattr.js';
 import type { ApplyOptions, TarEntry } from '../types.js';
 import { rootlessOwner } from './owners.js';
@@ -23,7 +23,7 @@ export class Xattrs {
 
   constructor({ map, format, overlayXattr }: ApplyOptions, warn: Warn) {
     this.#rootless = map.rootless;
-    this.#unprivileged = map.rootless || inUserNamespace();
+    this.#unprivileged = map.rootless || isInUserNamespace();
     this.#acting = format === 'overlay' ? `${overlayXattr}.overlay.` : '';
     this.#warn = warn;
   }
@@ -114,14 +114,5 @@ export class Xattrs {
 
   #warnUnsupported(path: ByteString): void {
     this.#warn('ENOTSUP', `${showBytes(path)}: the filesystem does not take extended attributes`);
-  }
-}
-
-/** user_namespaces(7): the first one maps all ids to themselves. */
-function inUserNamespace(): boolean {
-  try {
-    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
-  } catch {
-    return false;
   }
 }

@@ -1,7 +1,16 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { LayerhookError } from '../../errors/index.js';
 import { feed, PIECE, type ZlibStream } from './feed.js';
-import type { NodeZstd } from './zstd.js';
+
+/** zstd of node:zlib, which has it since 22.15; the types we build with are those of node 20. */
+export interface NodeZstd {
+  createZstdDecompress(options: { chunkSize: number }): Transform & { readonly bytesWritten: number };
+  createZstdCompress(options: { params: Record<number, number> }): Transform;
+  zstdDecompressSync(
+    data: Uint8Array,
+    options: { info: true; maxOutputLength: number },
+  ): { buffer: Buffer; engine: { bytesWritten: number } };
+}
 
 const SMALL_FRAME = 64 * 1024;
 

@@ -2,16 +2,7 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { LayerhookError } from '../../errors/index.js';
 import type { Libzstd } from '../../system/zstd.js';
-
-/** zstd of node:zlib, which has it since 22.15; the types we build with are those of node 20. */
-export interface NodeZstd {
-  createZstdDecompress(options: { chunkSize: number }): Transform & { readonly bytesWritten: number };
-  createZstdCompress(options: { params: Record<number, number> }): Transform;
-  zstdDecompressSync(
-    data: Uint8Array,
-    options: { info: true; maxOutputLength: number },
-  ): { buffer: Buffer; engine: { bytesWritten: number } };
-}
+import type { NodeZstd } from './zstd-node.js';
 
 /** The zstd there is: node's own, else libzstd. */
 export type Zstd = { node: NodeZstd; library?: never } | { library: Libzstd; node?: never };

@@ -1,6 +1,8 @@
 import { LayerhookError } from '../../errors/index.js';
-import type { Database, Reader } from '../metadata/database.js';
-import { type ContentRecord, findContent, getName, type NameRecord } from '../metadata/records.js';
+import type { Database } from '../metadata/database.js';
+import type { ContentRecord, NameRecord } from '../metadata/record-types.js';
+import { findContent, getName } from '../metadata/records.js';
+import type { Reader } from '../metadata/transaction.js';
 import type { Durability } from '../types.js';
 import type { Directories } from './directories.js';
 import type { Lease } from './lease.js';

@@ -1,6 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
-import type { Reader } from '../metadata/database.js';
 import { getContent, getName, names } from '../metadata/records.js';
+import type { Reader } from '../metadata/transaction.js';
 import type { SnapshotFault } from '../types.js';
 import { type Context, isTrusted, type Named } from './context.js';
 

@@ -1,4 +1,4 @@
-import type { LayerRecord } from '../metadata/records.js';
+import type { LayerRecord } from '../metadata/record-types.js';
 import type { LayerIdentity } from '../types.js';
 
 /** By which containerd tells a snapshotter, and we tell containerd, which layer a snapshot is: its chainID. */

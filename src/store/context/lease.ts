@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fsError } from '../../errors/fs-error.js';
 import { flock } from '../../system/lock.js';
 import { lockNewFile, tryLockFile, type Unlock } from '../lock.js';
-import type { Context } from './context.js';
 import type { Directories } from './directories.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
@@ -46,12 +45,18 @@ export class Lease {
   }
 }
 
+/** Where the leases of one client are. */
+interface LeasePlace {
+  directories: Directories;
+  client: string;
+}
+
 /**
  * Runs `free` while nobody finds anything.
  *
  * @param free is given since when (ms since the epoch) used layers must stay, because a lease of this client is as old
  */
-export async function whileUnused<T>(context: Context, free: (since: number) => T): Promise<T> {
+export async function whileUnused<T>(context: LeasePlace, free: (since: number) => T): Promise<T> {
   const fd = openUse(context.directories);
   try {
     while (!flock(fd, 'exclusive')) await sleep(1 + Math.random());
@@ -62,7 +67,7 @@ export async function whileUnused<T>(context: Context, free: (since: number) => 
 }
 
 /** Since when the oldest lease of this client lives, Infinity if there is none; those of dead processes are removed. */
-function oldestLease({ directories, client }: Context): number {
+function oldestLease({ directories, client }: LeasePlace): number {
   let oldest = Number.POSITIVE_INFINITY;
   for (const name of directories.locks().filter((name) => name.startsWith(leasePrefix(client)))) {
     const path = directories.lock(name);

@@ -1,13 +1,8 @@
 import { type Context, isTrusted, isUsable } from '../context/context.js';
 import { nameOf } from '../context/name.js';
-import type { Reader } from '../metadata/database.js';
-import {
-  type ContentRecord,
-  contentsOfChain,
-  contentsOfDiff,
-  getContent,
-  getName,
-} from '../metadata/records.js';
+import type { ContentRecord } from '../metadata/record-types.js';
+import { contentsOfChain, contentsOfDiff, getContent, getName } from '../metadata/records.js';
+import type { Reader } from '../metadata/transaction.js';
 import type { LayerIdentity } from '../types.js';
 
 /** What a path of a layer takes from the layers below, on top of which it is wanted. */

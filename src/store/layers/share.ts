@@ -2,15 +2,9 @@ import { preciseNow } from '../../system/clock.js';
 import { type Context, isTrusted, keptLabels } from '../context/context.js';
 import { labelsOfLayer } from '../context/labels.js';
 import { nameOf } from '../context/name.js';
-import type { Writer } from '../metadata/database.js';
-import {
-  type ContentRecord,
-  findContent,
-  getName,
-  type NameRecord,
-  putContent,
-  putName,
-} from '../metadata/records.js';
+import type { ContentRecord, NameRecord } from '../metadata/record-types.js';
+import { findContent, getName, putContent, putName } from '../metadata/records.js';
+import type { Writer } from '../metadata/transaction.js';
 import { supersede } from '../snapshots/supersede.js';
 import type { LayerIdentity } from '../types.js';
 

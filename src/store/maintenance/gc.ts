@@ -1,7 +1,7 @@
 import type { Context } from '../context/context.js';
 import { whileUnused } from '../context/lease.js';
-import type { Reader, Writer } from '../metadata/database.js';
 import { children, getContent, names, usersOf } from '../metadata/records.js';
+import type { Reader, Writer } from '../metadata/transaction.js';
 import { removeName } from '../snapshots/remove.js';
 import type { GarbagePolicy, GarbageResult } from '../types.js';
 

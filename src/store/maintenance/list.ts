@@ -1,8 +1,9 @@
 import { fromText } from '../../system/bytes.js';
 import { filesystemOf } from '../../system/filesystem.js';
 import { type Context, isTrusted } from '../context/context.js';
-import type { Reader } from '../metadata/database.js';
-import { type ContentRecord, contents, findContent, getName, usersOf } from '../metadata/records.js';
+import type { ContentRecord } from '../metadata/record-types.js';
+import { contents, findContent, getName, usersOf } from '../metadata/records.js';
+import type { Reader } from '../metadata/transaction.js';
 import type { ContentInfo, StoreFilesystem } from '../types.js';
 import { isUnmeasured, measureContents } from './measure.js';
 

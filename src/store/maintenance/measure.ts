@@ -1,5 +1,5 @@
 import type { Context } from '../context/context.js';
-import type { ContentRecord } from '../metadata/records.js';
+import type { ContentRecord } from '../metadata/record-types.js';
 import type { Usage } from '../types.js';
 
 /** Whether a content was committed by who did not wait until it was measured. */

@@ -1,6 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type Context, chainOf, isUsable, requireName } from '../context/context.js';
-import { type ContentRecord, contents, findContent, putContent } from '../metadata/records.js';
+import type { ContentRecord } from '../metadata/record-types.js';
+import { contents, findContent, putContent } from '../metadata/records.js';
 import { flush } from '../snapshots/commit.js';
 import { isUnmeasured, measureContents } from './measure.js';
 

@@ -4,19 +4,7 @@ import { E } from '../../system/errno.js';
 import { Environment, type Lmdb } from './environment.js';
 import { isFull, requireSpace, reserveSpace } from './reserve.js';
 import { RowCache } from './row-cache.js';
-
-/** A transaction's view of the metadata: sorted bytes, each with a JSON value; null for one that cannot be read. */
-export interface Reader {
-  /** undefined if there is none */
-  get(key: Buffer): unknown;
-  /** keys that begin with `prefix`, sorted, with their values; what it goes over must not be changed meanwhile */
-  range(prefix: Buffer): Iterable<[key: Buffer, value: unknown]>;
-}
-
-export interface Writer extends Reader {
-  put(key: Buffer, value: unknown): void;
-  delete(key: Buffer): void;
-}
+import type { Reader, Writer } from './transaction.js';
 
 /**
  * The metadata of a store: LMDB, for many processes at once.

@@ -1,6 +1,7 @@
-import type { Reader } from './database.js';
+import { isObject } from '../../text/is-object.js';
 import { partsOf, rowsPrefix } from './keys.js';
-import type { ContentRecord, NameRecord, Owner } from './records.js';
+import type { ContentRecord, NameRecord, Owner } from './record-types.js';
+import type { Reader } from './transaction.js';
 
 /**
  * What stands for records that a disk has spoiled, so that one keeps nobody from the others: it is seen, and can be
@@ -64,8 +65,4 @@ export function layerRowsOf(reader: Reader, content: string): Buffer[] {
 
 function rowsWith(reader: Reader, prefix: Buffer, matches: (parts: string[]) => boolean): string[][] {
   return [...reader.range(prefix)].map(([key]) => partsOf(key)).filter(matches);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,4 +1,4 @@
-import type { Reader, Writer } from './database.js';
+import type { Reader, Writer } from './transaction.js';
 
 /** rows that are kept; when there are more, it begins anew */
 const LIMIT = 20_000;

@@ -5,16 +5,9 @@ import { preciseNow } from '../../system/clock.js';
 import { syncFilesystem } from '../../system/filesystem.js';
 import { type Context, keptLabels, requireCommitted, requireName, requireText } from '../context/context.js';
 import { layerOfLabels } from '../context/labels.js';
-import type { Reader, Writer } from '../metadata/database.js';
-import {
-  deleteName,
-  getContent,
-  getName,
-  type LayerRecord,
-  type NameRecord,
-  putContent,
-  putName,
-} from '../metadata/records.js';
+import type { LayerRecord, NameRecord } from '../metadata/record-types.js';
+import { deleteName, getContent, getName, putContent, putName } from '../metadata/records.js';
+import type { Reader, Writer } from '../metadata/transaction.js';
 import type { CommitOptions, Usage } from '../types.js';
 import { replaceUnusable } from './supersede.js';
 

@@ -9,8 +9,8 @@ import {
   requireText,
 } from '../context/context.js';
 import { requireWhole } from '../context/faults.js';
-import type { Writer } from '../metadata/database.js';
 import { getName, nextContent, putContent, putName } from '../metadata/records.js';
+import type { Writer } from '../metadata/transaction.js';
 import type { Mount, SnapshotOptions } from '../types.js';
 import { mountsOf } from './mounts.js';
 

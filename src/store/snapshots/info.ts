@@ -1,7 +1,8 @@
 import { LayerhookError } from '../../errors/index.js';
 import { preciseNow } from '../../system/clock.js';
 import { type Context, keptLabels, requireName } from '../context/context.js';
-import { type NameRecord, putName } from '../metadata/records.js';
+import type { NameRecord } from '../metadata/record-types.js';
+import { putName } from '../metadata/records.js';
 import { PreciseDate } from '../precise-date.js';
 import type { Info } from '../types.js';
 

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import { overlayOptions } from '../../overlay/mount-options.js';
 import type { OverlayDirs } from '../../system/overlay-options.js';
+import { isInUserNamespace } from '../../system/user-namespace.js';
 import { type Context, chainOf, type Named } from '../context/context.js';
 import { requireWhole } from '../context/faults.js';
 import type { Kind, Mount } from '../types.js';
@@ -68,9 +69,4 @@ export function neededOverlayFlags(): string[] {
     // where the kernel's default may be on, lowerdirs could not be shared by overlays
     ...(existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : []),
   ];
-}
-
-/** Whether root is someone else outside: trusted.* attributes are not for us then; user_namespaces(7). */
-export function isInUserNamespace(): boolean {
-  return readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/).join(' ') !== '0 0 4294967295';
 }

@@ -1,7 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type Context, requireName } from '../context/context.js';
-import type { Reader, Writer } from '../metadata/database.js';
 import { children, deleteContent, deleteName, getName, usersOf } from '../metadata/records.js';
+import type { Reader, Writer } from '../metadata/transaction.js';
 
 /**
  * Removes a snapshot; its content too, if no other name points to it.

@@ -1,7 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type Context, isUsable } from '../context/context.js';
 import { nameOf } from '../context/name.js';
-import type { Reader, Writer } from '../metadata/database.js';
 import {
   contentsOfChain,
   deleteContent,
@@ -13,6 +12,7 @@ import {
   retire,
   usersOf,
 } from '../metadata/records.js';
+import type { Reader, Writer } from '../metadata/transaction.js';
 import type { LayerIdentity } from '../types.js';
 import { mayBeMounted } from './remove.js';
 

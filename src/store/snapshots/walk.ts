@@ -1,7 +1,7 @@
 import type { Context } from '../context/context.js';
 import { compileFilters, parentOf } from '../filter/index.js';
-import type { Reader } from '../metadata/database.js';
 import { children, getName, names } from '../metadata/records.js';
+import type { Reader } from '../metadata/transaction.js';
 import type { Info } from '../types.js';
 import { infoOf } from './info.js';
 

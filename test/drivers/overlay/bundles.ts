@@ -2,7 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type RepackOptions, type RepackResult, repack } from '../../../src/engine/repack/repack.js';
-import { type UnpackResult, unpack } from '../../../src/engine/unpack/unpack.js';
+import type { UnpackResult } from '../../../src/engine/unpack/options.js';
+import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 /** A layout with a store, and bundles of its images. */

@@ -16,7 +16,7 @@ import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mountBundle, unmountBundle } from '../../../src/engine/bundle/mount.js';
 import { removeBundle } from '../../../src/engine/bundle/remove.js';
-import type { OperationOptions } from '../../../src/engine/operation.js';
+import type { OperationOptions } from '../../../src/engine/operation-options.js';
 import { repack } from '../../../src/engine/repack/repack.js';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { unmountTree } from '../../../src/overlay/mount.js';

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import test from 'ava';
-import { Database, type Writer } from '../../../src/store/metadata/database.js';
+import { Database } from '../../../src/store/metadata/database.js';
 import { rowKey } from '../../../src/store/metadata/keys.js';
 import { RowCache } from '../../../src/store/metadata/row-cache.js';
+import type { Writer } from '../../../src/store/metadata/transaction.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 const key = rowKey('content', '1');

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { OperationOptions } from '../../../engine/operation.js';
+import type { OperationOptions } from '../../../engine/operation-options.js';
 import {
   bundleDriverFlag,
   compressFlag,

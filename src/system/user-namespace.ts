@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * True if this process is in a user namespace other than the initial one. There, root lacks privileges over the host:
+ * `trusted.*` xattrs and device nodes are out of reach. The initial namespace maps all IDs to themselves.
+ *
+ * Source: user_namespaces(7). Without /proc the answer is false.
+ */
+export function isInUserNamespace(): boolean {
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  } catch {
+    return false;
+  }
+}
