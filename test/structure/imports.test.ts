@@ -1,20 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { cruise, type ICruiseOptions, type IReporterOutput } from 'dependency-cruiser';
 import { committedFiles } from '../helpers/repository.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { importsOf } from './calls.js';
+import { cruiseImports } from './import-graph.js';
 
-const { forbidden, options } = createRequire(import.meta.url)('../../../.dependency-cruiser.cjs');
-
-/** What breaks a rule of .dependency-cruiser.cjs below `baseDir`: `RULE: FROM -> TO`. */
+/** The imports below `baseDir` that break a rule: `RULE: FROM -> TO`. */
 async function violations(baseDir: string, roots: string[]): Promise<string[]> {
-  const given: ICruiseOptions = { ...options, baseDir, validate: true, ruleSet: { forbidden } };
-  const { output } = (await cruise(roots, given)) as IReporterOutput;
-  if (typeof output === 'string') throw new Error(output);
-  return output.summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
+  const { summary } = await cruiseImports(baseDir, roots);
+  return summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
 }
 
 test('every source file keeps the import rules', async (t) => {
