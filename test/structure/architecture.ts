@@ -34,6 +34,7 @@ function foldersOf({ modules }: ICruiseResult): Graph {
 }
 
 function folderOf(path: string): string | undefined {
+  if (path === 'src/places.ts') return undefined;
   if (/^layerhook(\/|$)/.test(path) || /^src\/[^/]+\.ts$/.test(path)) return 'layerhook';
   return /^(?:src\/([^/]+)\/|(drivers|hooks)\/)/.exec(path)?.slice(1).find(Boolean);
 }
