@@ -91,7 +91,7 @@ const repackFaults: [driver: string, refresh: boolean, inject: string, tag: 'unm
   ['copy', true, 'fsync:error=EIO:when=1+', 'unmoved'],
   ['overlay', true, 'fsync:error=ENOSPC:when=1+', 'unmoved'],
   ['overlay', true, 'fdatasync:error=EIO:when=1+', 'moved'],
-  ['overlay', true, 'mkdirat:error=EIO:when=1+', 'moved'],
+  ['overlay', true, 'mkdirat:error=EIO:when=1+', 'unmoved'],
 ];
 
 for (const [driver, refresh, inject, tag] of repackFaults) {
