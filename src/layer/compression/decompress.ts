@@ -1,5 +1,4 @@
 import { PassThrough, type Transform } from 'node:stream';
-import { requireThreadPool } from '../../system/pool.js';
 import type { Compression } from '../types.js';
 import { Gunzip } from './gunzip.js';
 import { unzstd } from './zstd.js';
@@ -11,10 +10,8 @@ import { unzstd } from './zstd.js';
  *
  * @param digest what errors call the layer
  * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, with neither node's nor a libzstd
- * @throws LayerhookError SYSTEM if no thread can start
  */
 export async function createDecompressor(compression: Compression, digest: string): Promise<Transform> {
-  if (compression !== 'none') requireThreadPool();
   switch (compression) {
     case 'gzip':
       return new Gunzip(digest);

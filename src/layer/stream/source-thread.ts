@@ -1,10 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LayerhookError } from '../../errors/index.js';
 import { receiveError } from '../../errors/transfer.js';
 import { sourceThreadFile } from '../../places.js';
+import { requireThreadPool } from '../../system/pool.js';
 import { startThread } from '../../system/thread.js';
 import type { LayerSource } from '../types.js';
 import type { ClosedMessage, OpenMessage, SourceSummary } from './messages.js';
 import { createRing, failRing, ringCounters } from './ring.js';
+
+/** Milliseconds that open sources have to end before the thread is ended. */
+const GRACE = 2000;
 
 /** A layer on its way from its blob to a reader. */
 export interface OpenSource {
@@ -33,13 +38,17 @@ export class SourceThread {
     onEnd: (reason) => this.#failAll(reason),
   });
   readonly #open = new Map<number, Pending>();
+  /** settles with the sources that are open */
+  readonly #done = new Map<number, Promise<unknown>>();
   #lastID = 0;
   /** why the thread has ended */
   #failure: { reason: unknown } | undefined;
   #closing = false;
 
-  /** @throws LayerhookError SYSTEM if the thread cannot start */
+  /** @throws LayerhookError SYSTEM if the thread, or node's thread pool that it decompresses in, cannot start */
   constructor() {
+    // checked here: the thread itself starts without koffi
+    requireThreadPool();
     // an idle thread keeps no process alive
     this.#worker.unref();
     this.#worker.on('message', (message: ClosedMessage) => this.#settle(message));
@@ -57,8 +66,11 @@ export class SourceThread {
       const unlisten = () => signal?.removeEventListener('abort', onAbort);
       this.#open.set(id, { ring, resolve, reject, unlisten });
     });
-    // whoever only reads the ring gets the error there
-    done.catch(() => {});
+    // a caller that only reads the ring gets the error there
+    this.#done.set(
+      id,
+      done.catch(() => {}).then(() => this.#done.delete(id)),
+    );
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#worker.ref();
@@ -70,6 +82,11 @@ export class SourceThread {
   /** Ends the thread; sources that are not done fail with ABORTED. */
   async close(): Promise<void> {
     this.#closing = true;
+    // koffi takes the whole process down if its thread is ended while it loads libzstd: the sources must end first
+    for (const { ring } of this.#open.values()) {
+      failRing(ring, new LayerhookError('ABORTED', { what: 'reading layers' }));
+    }
+    await Promise.race([Promise.allSettled(this.#done.values()), sleep(GRACE, undefined, { ref: false })]);
     await this.#worker.terminate();
   }
 
