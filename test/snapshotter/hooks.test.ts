@@ -176,7 +176,9 @@ test('a hook that fails ends the prepare; with on-failure "continue" the next be
 
 test('a hook with an invalid result, or that takes too long, has failed', async (t) => {
   const bad = await serve(t, () => ({ skip: 'yes' }) as never);
-  await t.throwsAsync(prepare(bad, a), { message: /invalid result.*skip: expected true or false, got "yes"/ });
+  await t.throwsAsync(prepare(bad, a), {
+    message: /invalid result.*skip: expected true or false, got "yes"/,
+  });
   await isEmpty(t, bad);
   let aborted = false;
   const slow: Hook<typeof POINT> = ({ signal }) =>
