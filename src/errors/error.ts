@@ -4,7 +4,7 @@ type Placeholder<S extends string> = S extends `${string}{${infer Name}}${infer 
   ? Name | Placeholder<Rest>
   : never;
 
-/** The details that the message and the hint of `Code` name. */
+/** The details that fill the message and the hint of `Code`. */
 export type ErrorDetails<Code extends ErrorCode> = Record<
   Placeholder<(typeof errorTable)[Code]['message'] | (typeof errorTable)[Code]['hint']>,
   string | number
@@ -13,7 +13,7 @@ export type ErrorDetails<Code extends ErrorCode> = Record<
 /**
  * The one error class of layerhook: match on `code`, print `message` and `hint`.
  *
- * `details` holds what the message names (paths, digests, numbers); `cause` the error below it, if any.
+ * `details` holds the paths, digests and numbers in the message; `cause` is the underlying error, if any.
  */
 export class LayerhookError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'LayerhookError';
@@ -32,7 +32,11 @@ export class LayerhookError<Code extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
-/** Whether `error` is a LayerhookError, by default of any code (also one made by another copy of this package). */
+/**
+ * True if `error` is a LayerhookError, including one from another copy of this package.
+ *
+ * @param code the code that the error must have; default: any code
+ */
 export function isLayerhookError<Code extends ErrorCode = ErrorCode>(
   error: unknown,
   code?: Code,
@@ -45,14 +49,14 @@ export function isLayerhookError<Code extends ErrorCode = ErrorCode>(
   );
 }
 
-/** The message with its details, each in one line. */
+/** Returns a template filled with the details, each on one line. */
 function fill(template: string, details: Readonly<Record<string, string | number>>): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => oneLine(String(details[name] ?? '')));
 }
 
-/** Text as one line: control characters, which hostile names may carry to a terminal, are shown as escapes. */
+/** Returns text on one line, with control characters escaped: hostile names may carry them to a terminal. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters must not reach a terminal
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
     JSON.stringify(char)
       .slice(1, -1)

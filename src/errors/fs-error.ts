@@ -2,10 +2,10 @@ import { getSystemErrorMap } from 'node:util';
 import { LayerhookError } from './error.js';
 
 /**
- * A file system's error as ours: NO_SPACE for a full disk or quota, else SYSTEM with its code.
+ * Returns the LayerhookError for a failed file operation: NO_SPACE for a full disk or quota, else SYSTEM with the code.
  *
- * @param error what node:fs threw; a LayerhookError is given back as it is
- * @param what what was done to which path
+ * @param error the error that node:fs threw; a LayerhookError is returned unchanged
+ * @param what the operation and its path, such as `cannot read /etc/passwd`
  */
 export function fsError(error: unknown, what: string): LayerhookError {
   if (error instanceof LayerhookError) return error;
@@ -18,12 +18,12 @@ export function fsError(error: unknown, what: string): LayerhookError {
   );
 }
 
-/** The `code` of a node:fs error, such as ENOENT. */
+/** Returns the `code` of a node:fs error, such as ENOENT. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
-/** What the system says of an error, with its code: `permission denied (EACCES)`. */
+/** Returns the system's message for an error, with its code: `permission denied (EACCES)`. */
 export function systemWords(error: unknown): string {
   const code = errorCode(error);
   const known = [...getSystemErrorMap().values()].find(([name]) => name === code);
@@ -34,18 +34,20 @@ export function systemWords(error: unknown): string {
 function expectedFor(code = ''): string {
   const isRoot = process.geteuid?.() === 0;
   if (code === 'EPERM' || (code === 'EACCES' && isRoot))
-    return isRoot ? 'the file system or a security module refuses it' : 'run it as root, or with --rootless';
-  return EXPECTED[code] ?? 'check the path and the file system it is on';
+    return isRoot
+      ? 'the file system or a security module refuses it'
+      : 'run the command as root, or with --rootless';
+  return expectations[code] ?? 'check the path and its file system';
 }
 
-const EXPECTED: Readonly<Record<string, string>> = {
-  EACCES: 'check the permissions of the path, or run it as root',
-  EAGAIN: 'raise the limit of processes (ulimit -u), or that of the container (pids.max)',
-  EIO: 'the disk or its file system fails; its kernel log says more',
-  EISDIR: 'a file is expected there, not a directory',
-  EMFILE: 'raise the limit of open files (ulimit -n)',
-  ENAMETOOLONG: 'a name has up to 255 bytes, a path 4095',
-  ENFILE: 'raise the limit of open files of this machine (fs.file-max)',
+const expectations: Readonly<Record<string, string>> = {
+  EACCES: 'check the permissions of the path, or run the command as root',
+  EAGAIN: 'raise the limit on processes (ulimit -u, or pids.max of the container)',
+  EIO: 'the disk or its file system is failing; see the kernel log',
+  EISDIR: 'the path must be a file, not a directory',
+  EMFILE: 'raise the limit on open files (ulimit -n)',
+  ENAMETOOLONG: 'a name may have 255 bytes, a path 4095 bytes',
+  ENFILE: 'raise the limit on open files of this machine (fs.file-max)',
   ENOMEM: 'free some memory, or raise the memory limit of the container',
   ENOTDIR: 'each parent of the path must be a directory',
   EROFS: 'the file system must be writable',

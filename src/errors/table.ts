@@ -1,32 +1,32 @@
 /**
- * Every error that layerhook can end with: one row a code, sorted by code.
+ * All errors of layerhook: one row for each code, sorted by code.
  *
- * - `message`: one line; `{name}` is filled from the error's details
- * - `hint`: what would be right, one line
- * - `exit`: the exit status of the command line
+ * - `message`: what failed and where, in one line; the error's details replace `{name}`
+ * - `hint`: what would be right, in one line
+ * - `exit`: the exit status of the command
  *
  * docs/errors.md lists the same rows; test/errors/table.test.ts compares the two.
  */
 export const errorTable = {
   ABORTED: {
     message: '{what} was interrupted',
-    hint: 'nothing half done was left behind; run it again',
+    hint: 'partial results were removed; run the command again',
     exit: 130,
   },
   ARCHIVE_CONTAINER: {
-    message: 'nothing can be archived: {reason}',
-    hint: 'archive_overlay is a poststop hook: the OCI runtime gives it the state of the container; docs/archive-overlay.md',
+    message: 'cannot archive the container: {reason}',
+    hint: 'archive_overlay is a poststop hook that gets the state of the container from the OCI runtime; see docs/archive-overlay.md',
     exit: 1,
   },
   ARCHIVE_DESTINATION: { message: 'cannot archive to {path}: {reason}', hint: '{expected}', exit: 1 },
   ARCHIVE_UPPERDIR: {
-    message: 'no upperdir of {mountPoint} to archive: {reason}',
-    hint: 'the mount point must be the destination of an overlay mount of the container, with rw=true',
+    message: 'no upperdir found for {mountPoint}: {reason}',
+    hint: 'name the destination of an overlay mount of the container; mount it with rw=true',
     exit: 1,
   },
   BLOB_DIGEST: {
     message: 'blob {digest} in {path} is corrupt: its content hashes to {actual}',
-    hint: 'fetch the image again; the layout holds other bytes than its index says',
+    hint: 'the layout is corrupt; copy the image again',
     exit: 1,
   },
   BLOB_MEDIA_TYPE: {
@@ -46,23 +46,23 @@ export const errorTable = {
   },
   BTRFS_REQUIRED: {
     message: 'the btrfs driver cannot use {path}: {reason}',
-    hint: 'store and bundle must be on one btrfs; choose a store with --store, or another driver',
+    hint: 'store and bundle must be on the same btrfs file system; name another store with --store, or use another driver',
     exit: 1,
   },
   BUNDLE_BUSY: { message: 'bundle {path} is in use: {reason}', hint: '{expected}', exit: 1 },
   BUNDLE_COPY: {
-    message: 'bundle {path} is a copy: the store keeps its changes for {owner}',
+    message: 'bundle {path} is a copy: its changes in the store belong to {owner}',
     hint: '{expected}',
     exit: 1,
   },
   BUNDLE_DRIVER: {
-    message: 'bundle {path} names the driver {name}, which is not used: {reason}',
+    message: 'cannot use the driver {name} of bundle {path}: {reason}',
     hint: '{expected}',
     exit: 1,
   },
   BUNDLE_EXISTS: {
     message: 'bundle {path} already has a {what}',
-    hint: 'name a bundle directory that does not exist, or remove it first',
+    hint: 'name a bundle directory that does not exist, or remove this one first',
     exit: 1,
   },
   BUNDLE_INVALID: {
@@ -72,7 +72,7 @@ export const errorTable = {
   },
   BUNDLE_NOT_FOUND: {
     message: 'no bundle at {path}: {reason}',
-    hint: 'make one with: layerhook unpack --image LAYOUT:TAG BUNDLE',
+    hint: 'create one with: layerhook unpack --image LAYOUT:TAG BUNDLE',
     exit: 1,
   },
   COMPRESSION_CORRUPT: {
@@ -97,78 +97,78 @@ export const errorTable = {
     exit: 1,
   },
   CTK_CONFIG: {
-    message: '{file} was left as it is: {reason}',
-    hint: 'correct it, or name another file with --config-file; --dry-run shows what would be written',
+    message: '{file} was left unchanged: {reason}',
+    hint: 'correct the file, or name another with --config-file; --dry-run shows the result without writing it',
     exit: 1,
   },
   DELTA_UNAVAILABLE: {
-    message: 'nothing can tell what changed in bundle {path}: {reason}',
-    hint: 'unpack with mtree = "always", or hook repack.ociv1.layer.delta-list',
+    message: 'cannot determine what changed in bundle {path}: {reason}',
+    hint: 'unpack with mtree = "always", or add a hook at repack.ociv1.layer.delta-list',
     exit: 1,
   },
   DIFF_ID: {
     message: 'layer {digest} unpacks to {actual}, the image config says {expected}',
-    hint: 'the image is corrupt or was tampered with; copy it again',
+    hint: 'the image is corrupt or was tampered with; copy the image again',
     exit: 1,
   },
   DIGEST_INVALID: {
     message: 'malformed digest {value}',
-    hint: 'a digest is sha256: and 64 hex digits, or sha512: and 128',
+    hint: 'a digest is sha256: and 64 hex digits, or sha512: and 128 hex digits',
     exit: 1,
   },
   DIRECTORY_INVALID: {
     message: '{path} cannot be used as a directory: {reason}',
-    hint: 'name a directory, or a path where one can be made',
+    hint: 'name a directory, or a path where layerhook can create one',
     exit: 1,
   },
   DIRECTORY_NOT_EMPTY: {
     message: '{path} has other files: {names}',
-    hint: 'name a directory that is new or empty; --force unpacks beside them, and bundle rm leaves them',
+    hint: 'name a new or empty directory; --force unpacks beside these files, and bundle rm keeps them',
     exit: 1,
   },
   DRIVER_NOT_FOUND: {
-    message: 'no driver {name}: {reason}',
+    message: 'driver {name} not found: {reason}',
     hint: 'name a shipped driver (copy, overlay, btrfs) or a module that exports one',
     exit: 1,
   },
   DRIVER_OPTION: {
     message: 'driver {driver}: option {option} {reason}',
-    hint: 'docs/drivers.md has the options of each driver',
+    hint: 'see docs/drivers.md for the options of each driver',
     exit: 1,
   },
   FILE_CHANGED: {
     message: '{path} changed while it was read',
-    hint: 'stop what writes to the rootfs, then repack again',
+    hint: 'stop the processes that write to the rootfs, and repack again',
     exit: 1,
   },
   HOOK_FAILED: {
     message: 'hook {hook} failed at {point}{layer}: {reason}',
-    hint: 'its messages show with --log=info; hooks check shows what it is called with',
+    hint: '--log=info shows the messages of the hook; layerhook hooks check shows its input',
     exit: 1,
   },
   HOOK_INVALID: {
     message: 'hook {hook} cannot be used at {point}: {reason}',
-    hint: 'a hook is a function; docs/hook-protocol.md shows what each point allows',
+    hint: 'a hook is a function; see docs/hook-protocol.md for what each point allows',
     exit: 1,
   },
   HOOK_MISSING: {
     message: 'hook {hook} cannot be run: {reason}',
-    hint: 'correct the path in hooks.toml; it must be absolute and executable',
+    hint: 'correct the path in hooks.toml: it must be absolute, and the file executable',
     exit: 1,
   },
   HOOK_RESULT: {
-    message: 'hook {hook} gave a bad result at {point}{layer}: {reason}',
-    hint: 'docs/hook-protocol.md shows the result of each point',
+    message: 'hook {hook} returned an invalid result at {point}{layer}: {reason}',
+    hint: 'see docs/hook-protocol.md for the result of each point',
     exit: 1,
   },
   HOOK_TIMEOUT: {
-    message: 'hook {hook} did not end within {seconds} s at {point}{layer}',
-    hint: 'raise its timeout in hooks.toml, or find out what it waits for',
+    message: 'hook {hook} did not finish within {seconds} s at {point}{layer}',
+    hint: 'raise the timeout of the hook in hooks.toml, or find out what the hook waits for',
     exit: 1,
   },
   HOOK_UNKNOWN_POINT: {
-    message: 'hook {hook} is for {point}, which is no lifecycle point',
-    hint: 'layerhook hooks list shows them all',
+    message: 'hook {hook} names an unknown lifecycle point: {point}',
+    hint: 'layerhook hooks list shows all lifecycle points',
     exit: 1,
   },
   ID_MAP_INVALID: {
@@ -178,7 +178,7 @@ export const errorTable = {
   },
   ID_UNMAPPED: {
     message: '{path}: {kind} {id} is not in the id map',
-    hint: 'add a --uid-map or --gid-map range that holds it',
+    hint: 'add a --uid-map or --gid-map range that contains it',
     exit: 1,
   },
   IMAGE_INVALID: {
@@ -188,12 +188,12 @@ export const errorTable = {
   },
   IMAGE_UNWRITABLE: {
     message: '{digest} has mediaType {mediaType}: a Docker schema 2 image can be read, not changed',
-    hint: 'convert it first, such as with: skopeo copy --format oci',
+    hint: 'convert the image first, for example with: skopeo copy --format oci',
     exit: 1,
   },
   INTERNAL: {
     message: 'internal error: {reason}',
-    hint: 'this is a bug of layerhook; run it again with --debug and report what it shows',
+    hint: 'this is a bug in layerhook; run the command again with --debug and report its output',
     exit: 1,
   },
   LAYER_ENTRY: {
@@ -202,29 +202,29 @@ export const errorTable = {
     exit: 1,
   },
   LAYER_MEDIA_TYPE: {
-    message: 'layer {digest} has mediaType {mediaType}, which is no layer that can be unpacked',
-    hint: 'the image is an artifact, not a container image',
+    message: 'layer {digest} has the unsupported mediaType {mediaType}',
+    hint: 'the image seems to be an artifact; only container images can be unpacked',
     exit: 1,
   },
   LAYER_PATH: {
     message: '{path} cannot go into a layer: {reason}',
-    hint: 'remove or rename it, or leave it out with --mask-path',
+    hint: 'remove or rename the file, or exclude it with --mask-path',
     exit: 1,
   },
   LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist', exit: 1 },
   LAYOUT_INVALID: {
-    message: '{path} is no valid OCI image layout: {reason}',
-    hint: 'copy the image again, or make another layout with: layerhook init --layout PATH',
+    message: 'invalid OCI image layout {path}: {reason}',
+    hint: 'copy the image again, or create another layout with: layerhook init --layout PATH',
     exit: 1,
   },
   LAYOUT_NOT_FOUND: {
     message: 'no OCI image layout at {path}',
-    hint: 'make one with: layerhook init --layout {path}',
+    hint: 'create one with: layerhook init --layout {path}',
     exit: 1,
   },
   LIMIT_EXCEEDED: {
     message: '{what} is over the limit of {limit}',
-    hint: 'the image is hostile, or the limit is too small for it',
+    hint: 'the image may be hostile; if it is trusted, raise the limit',
     exit: 1,
   },
   LISTEN: {
@@ -234,14 +234,14 @@ export const errorTable = {
   },
   MOUNT_FAILED: { message: 'cannot mount {what} at {path}: {reason}', hint: '{expected}', exit: 1 },
   MTREE_DIFFERENT: {
-    message: 'validation failed: {count} files of {path} differ from the manifest',
-    hint: 'they are listed on standard output',
+    message: 'validation failed: {count} files of {path} differ from the mtree',
+    hint: 'standard output lists them',
     exit: 1,
   },
   MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format', exit: 1 },
   NO_SPACE: {
     message: 'no space left: {path}',
-    hint: 'free some space; nothing half done was left behind',
+    hint: 'free some space; partial results were removed',
     exit: 1,
   },
   PLATFORM_INVALID: {
@@ -250,13 +250,13 @@ export const errorTable = {
     exit: 1,
   },
   PLATFORM_NOT_FOUND: {
-    message: '{reference} has no image for {platform}; it has {available}',
-    hint: 'choose one of them with --platform',
+    message: '{reference} has no image for {platform}, only for {available}',
+    hint: 'choose one of these platforms with --platform',
     exit: 1,
   },
   REFERENCE_AMBIGUOUS: {
-    message: 'tag {reference} is ambiguous: {count} images have it',
-    hint: 'remove or retag one of them',
+    message: 'tag {reference} is ambiguous: {count} images have this tag',
+    hint: 'remove the tag, or tag one of the images differently',
     exit: 1,
   },
   REFERENCE_INVALID: {
@@ -271,67 +271,67 @@ export const errorTable = {
   },
   RUNTIME_EXEC: {
     message: 'cannot run {path}: {reason}',
-    hint: 'it must be a program of this machine',
+    hint: 'the file must be a program that this machine can run',
     exit: 1,
   },
   RUNTIME_HOOKS: {
-    message: 'hooks of {file} cannot be used: {reason}',
-    hint: 'correct it; on-error = "pass-through" in runtime.toml would start containers without them',
+    message: 'cannot use the hooks of {file}: {reason}',
+    hint: 'correct the file; on-error = "pass-through" in runtime.toml starts containers without these hooks',
     exit: 1,
   },
   RUNTIME_NOT_FOUND: {
     message: 'no OCI runtime found: {reason}',
-    hint: 'install one, or name it in runtimes of runtime.toml or with --runtime-path',
+    hint: 'install one, or name one with --runtime-path or under runtimes in runtime.toml',
     exit: 1,
   },
   RUNTIME_SPEC: {
     message: 'cannot add hooks to {file}: {reason}',
-    hint: 'the engine must give a bundle with a config.json as the OCI runtime-spec has it',
+    hint: 'the container engine must pass a bundle with a config.json that follows the OCI runtime-spec',
     exit: 1,
   },
   SNAPSHOTTER_IN_USE: {
-    message: 'containerd has {committed} layers and {active} containers in the snapshotter {name}',
-    hint: 'remove the containers and images that use it (crictl rmp, rmi; ctr containers rm, images rm), or give --force',
+    message: 'containerd still has {committed} layers and {active} containers in the snapshotter {name}',
+    hint: 'remove the containers and images that use it (crictl rmp, rmi; ctr containers rm, images rm), or use --force',
     exit: 1,
   },
   SNAPSHOT_ARGUMENT: {
     message: '{what} cannot be used: {reason}',
-    hint: 'docs/store.md says what a snapshot may be called and made of',
+    hint: 'see docs/store.md for the names and parents that a snapshot may have',
     exit: 1,
   },
   SNAPSHOT_BROKEN: {
     message: 'snapshot {name} cannot be used: {reason}',
-    hint: 'its image must be extracted again: remove it and pull it, or unpack it into another bundle',
+    hint: 'extract its image again: remove the image and pull it, or unpack it into another bundle',
     exit: 1,
   },
   SNAPSHOT_EXISTS: {
     message: 'snapshot {name} already exists',
-    hint: 'keys and names of snapshots share one space: choose another, or remove it first',
+    hint: 'choose another name, or remove the snapshot first; keys and names share one namespace',
     exit: 1,
   },
   SNAPSHOT_NOT_FOUND: {
-    message: 'no snapshot {name}',
-    hint: 'it was never made by this client, or has been removed',
+    message: 'snapshot {name} not found',
+    hint: 'this client never created the snapshot, or it was removed',
     exit: 1,
   },
   SNAPSHOT_PRECONDITION: {
     message: 'snapshot {name}: {reason}',
-    hint: 'docs/store.md says what each kind of snapshot allows',
+    hint: 'see docs/store.md for what each kind of snapshot allows',
     exit: 1,
   },
   STORE_DAMAGED: {
-    message: '{count} layers in the store are not as they were extracted',
-    hint: 'they are named above; unpack their image into another bundle, which extracts them again',
+    message: '{count} layers in the store are damaged',
+    hint: 'the lines above name them; unpack their images into other bundles to extract them again',
     exit: 1,
   },
   STORE_INVALID: {
-    message: '{path} is no usable layer store: {reason}',
-    hint: 'name another directory, or move this one away: docs/store.md says what can be saved of it',
+    message: 'cannot use {path} as a layer store: {reason}',
+    hint: 'name another directory, or move this one elsewhere; see docs/store.md for what can be recovered',
     exit: 1,
   },
   STORE_NOT_FOUND: {
     message: 'no layer store at {path}',
-    hint: 'name one with --store; layerhook unpack --driver overlay makes one',
+    hint: 'name one with --store; layerhook unpack --driver overlay creates one',
     exit: 1,
   },
   SYSTEM: { message: '{what}: {reason}', hint: '{expected}', exit: 1 },
@@ -341,8 +341,8 @@ export const errorTable = {
     exit: 1,
   },
   UNHEALTHY: {
-    message: 'the snapshotter is not healthy, by {address}: {reason}',
-    hint: 'look at the log of layerhook snapshotter serve; it must be started with --metrics',
+    message: 'the snapshotter is unhealthy, according to {address}: {reason}',
+    hint: 'see the log of layerhook snapshotter serve; health checks need its option --metrics',
     exit: 1,
   },
   UNMOUNT_FAILED: { message: 'cannot unmount {path}: {reason}', hint: '{expected}', exit: 1 },

@@ -1,12 +1,12 @@
 import { isLayerhookError, LayerhookError } from './error.js';
 import { type ErrorCode, errorTable } from './table.js';
 
-/** An error on its way between threads: structured clone would lose its class, code and details. */
+/** An error as data, for another thread: structured clone would lose the class, code and details. */
 export type TransferredError =
   | { code: ErrorCode; details: Record<string, string | number>; cause?: TransferredError }
   | { message: string; name: string; stack?: string; cause?: TransferredError };
 
-/** Makes an error, with its causes, into plain data for {@link receiveError} in another thread. */
+/** Returns an error and its causes as plain data, for {@link receiveError} in another thread. */
 export function transferError(error: unknown): TransferredError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   const cause = error.cause === undefined ? {} : { cause: transferError(error.cause) };
@@ -15,7 +15,7 @@ export function transferError(error: unknown): TransferredError {
   return { name, message, ...(stack === undefined ? {} : { stack }), ...cause };
 }
 
-/** The error that {@link transferError} made into data: a LayerhookError again if it was one. */
+/** Returns the error that {@link transferError} turned into data. A LayerhookError becomes a LayerhookError again. */
 export function receiveError(data: TransferredError): Error {
   const cause = data.cause && receiveError(data.cause);
   if ('code' in data && data.code in errorTable) {

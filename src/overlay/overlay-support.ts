@@ -6,7 +6,7 @@ import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, close, mknodat, O, openat, S } from '../system/files.js';
 import { filesystemOf } from '../system/filesystem.js';
 import { mountOverlay, unmount } from '../system/mount.js';
-import { UNFIT_FOR_UPPERDIR } from '../system/mount-errors.js';
+import { unfitForUpperdir } from '../system/mount-errors.js';
 import { findProgram } from '../system/programs.js';
 import { DT, readDirectory } from '../system/readdir.js';
 import { removeTree } from '../system/remove.js';
@@ -45,7 +45,7 @@ export function chooseOverlay(directory: string): OverlaySupport {
 
 function whyNotByKernel(directory: string): string | null {
   const { type } = filesystemOf(fromText(directory));
-  if (UNFIT_FOR_UPPERDIR.includes(type)) return `${directory} is on ${type}, where overlayfs cannot write`;
+  if (unfitForUpperdir.includes(type)) return `${directory} is on ${type}, where overlayfs cannot write`;
   if (!hasFileTypes(directory))
     return `the file system of ${directory} does not tell types (xfs with ftype=0)`;
   if (!mayMount()) return 'only root may mount overlays';

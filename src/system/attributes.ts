@@ -3,7 +3,7 @@ import { AT_FDCWD, type AtPath, check, cString, libcFunction, result } from './l
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
-/** As nanoseconds of a time that is to stay; utimensat(2). */
+/** In place of the nanoseconds of a time: leaves that time unchanged; utimensat(2). */
 export const UTIME_OMIT = 0x3ffffffe;
 
 const native = {
@@ -31,32 +31,32 @@ const native = {
   futimens: libcFunction<[fd: number, times: Buffer]>('futimens', 'int', ['int', 'void*']),
 };
 
-/** Changes the owner, of a symlink its own; fchownat(2). */
+/** Changes the owner of a file, or of a symlink itself; fchownat(2). */
 export function fchownat(dirfd: number, path: ByteString, uid: number, gid: number): void {
   check(result(native.fchownat(dirfd, cString(path), uid, gid, AT_SYMLINK_NOFOLLOW)), 'fchownat', path);
 }
 
-/** Changes the owner of an open file; fchown(2). `path` is only for the error. */
+/** Changes the owner of an open file; fchown(2). `path` is used in the error only. */
 export function fchown(fd: number, uid: number, gid: number, path: ByteString): void {
   check(result(native.fchown(fd, uid, gid)), 'fchown', path);
 }
 
-/** Changes the owner of what is open as `fd`, also O_PATH, also a symlink; fchownat(2). `path` is only for the error. */
+/** Changes the owner of the file or symlink open as `fd`, also with O_PATH; fchownat(2). `path` is used in the error only. */
 export function chownOpened(fd: number, uid: number, gid: number, path: ByteString): void {
   check(result(native.fchownat(fd, cString(''), uid, gid, AT_EMPTY_PATH)), 'fchownat', path);
 }
 
-/** Changes the mode of what is open as `fd`, also O_PATH, but no symlink; needs /proc. */
+/** Changes the mode of the file open as `fd`, also with O_PATH; it must not be a symlink. Needs /proc. */
 export function chmodOpened(fd: number, mode: number): void {
   fchmodat(AT_FDCWD, `/proc/self/fd/${fd}`, mode);
 }
 
-/** Changes the mode; fchmodat(2). Follows a symlink in the last component: the caller knows that it is none. */
+/** Changes the mode; fchmodat(2). Follows a symlink: the caller must know that the last component is another type. */
 export function fchmodat(dirfd: number, path: ByteString, mode: number): void {
   check(result(native.fchmodat(dirfd, cString(path), mode, 0)), 'fchmodat', path);
 }
 
-/** Changes the mode of an open file; fchmod(2). `path` is only for the error. */
+/** Changes the mode of an open file; fchmod(2). `path` is used in the error only. */
 export function fchmod(fd: number, mode: number, path: ByteString): void {
   check(result(native.fchmod(fd, mode)), 'fchmod', path);
 }
@@ -64,7 +64,7 @@ export function fchmod(fd: number, mode: number, path: ByteString): void {
 const times = Buffer.alloc(32);
 const times32 = new Int32Array(times.buffer, times.byteOffset, 8);
 
-/** Sets access and modification time, of a symlink its own; utimensat(2). nsec UTIME_OMIT leaves one as it is. */
+/** Sets access and modification time of a file, or of a symlink itself; utimensat(2). UTIME_OMIT as nsec keeps a time. */
 export function utimensat(
   dirfd: number,
   path: ByteString,
@@ -77,7 +77,7 @@ export function utimensat(
   check(result(native.utimensat(dirfd, cString(path), times, AT_SYMLINK_NOFOLLOW)), 'utimensat', path);
 }
 
-/** As {@link utimensat} on an open file. `path` is only for the error. */
+/** Does the same as {@link utimensat} for an open file. `path` is used in the error only. */
 export function futimens(
   fd: number,
   atimeSec: number,

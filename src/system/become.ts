@@ -1,11 +1,11 @@
 import { type ByteString, toBuffer } from './bytes.js';
 import { check, libcFunction, pointerTo, result } from './libc.js';
 
-/** What of a process execve(2) hands on, and node changes when it starts. Undefined: left as it is. */
+/** Process state that execve(2) passes on and that node changes when it starts. Undefined: keep the current value. */
 export interface ProcessState {
-  /** descriptors above 2 that the program gets; all others close */
+  /** descriptors above 2 that the program inherits; all others are closed */
   fds: readonly number[];
-  /** bit n-1 for signal n, as SigBlk and SigIgn of /proc/PID/status */
+  /** bit n-1 stands for signal n, as in SigBlk and SigIgn of /proc/PID/status */
   blockedSignals: bigint | undefined;
   ignoredSignals: bigint | undefined;
   /** soft limit of open files, RLIMIT_NOFILE */
@@ -19,16 +19,17 @@ const RLIMIT_NOFILE = 7;
 const SIG_SETMASK = 2;
 const SIG_DFL = 0;
 const SIG_IGN = 1;
-/** Those that node ignores from its start on. */
+/** Signals that node ignores from its start. */
 const ignoredByNode = ['SIGPIPE', 'SIGXFSZ'] as const;
 const signalNumbers = { SIGPIPE: 13, SIGXFSZ: 25 } as const;
 
 /**
- * Replaces this process by a program: same pid, parent, working directory, and descriptors 0 to 2; execve(2).
+ * Replaces this process with a program; execve(2). The pid, the parent, the working directory and descriptors 0 to 2
+ * stay the same.
  *
- * @param argv command line, the program's own name first
- * @param env all of its environment, as `NAME=value`
- * @throws SystemError if it cannot be run; this process has its signals and limits as in `state` then
+ * @param argv the arguments, beginning with the program's name
+ * @param env the complete environment, as `NAME=value`
+ * @throws SystemError if the program cannot be run; this process keeps the signals and limits of `state`
  */
 export function become(
   program: ByteString,
@@ -51,7 +52,7 @@ export function become(
   throw new Error('execve returned');
 }
 
-/** The addresses of strings, and a null pointer after them. */
+/** Returns the addresses of strings, followed by a null pointer. */
 function pointers(strings: readonly Buffer[]): Buffer {
   const array = Buffer.alloc((strings.length + 1) * 8);
   strings.forEach((text, index) => {
@@ -60,7 +61,7 @@ function pointers(strings: readonly Buffer[]): Buffer {
   return array;
 }
 
-/** Node sets close-on-exec on what it was started with, and opens its own files with it. */
+/** Clears close-on-exec, which node sets on inherited descriptors and on the files that it opens. */
 function keepOpen(fds: readonly number[]): void {
   const fcntl = libcFunction<[fd: number, command: number, flags: number]>('fcntl', 'int', [
     'int',
@@ -83,7 +84,7 @@ function setOpenFiles(soft: bigint): void {
   check(result(setrlimit(RLIMIT_NOFILE, limit)), 'setrlimit', '');
 }
 
-/** Handlers become the default by themselves in execve(2); what is ignored stays so. */
+/** Sets the ignored signals. execve(2) resets handlers to the default, but keeps ignored signals ignored. */
 function setDispositions(ignored: bigint | undefined): void {
   const signal = libcFunction<[number, number]>('signal', 'long', ['int', 'long']);
   for (const name of ignoredByNode) signal(signalNumbers[name], SIG_DFL);

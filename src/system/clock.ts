@@ -1,15 +1,15 @@
 import { check, libcFunction, result } from './libc.js';
 
 const CLOCK_REALTIME = 0;
-/** a struct timespec: seconds and nanoseconds, of 64 bits each */
+/** a struct timespec: seconds and nanoseconds, 64 bits each */
 const timespec = Buffer.alloc(16);
 
 const libcClock = libcFunction<[clock: number, time: Buffer]>('clock_gettime', 'int', ['int', 'void*']);
 
 /**
- * What time it is: clock_gettime(2), CLOCK_REALTIME.
+ * Returns the current time; clock_gettime(2), CLOCK_REALTIME.
  *
- * @returns ms since the epoch, as Date.now(), with microseconds behind the point
+ * @returns milliseconds since the epoch, as Date.now() does, but with microseconds as the fraction
  */
 export function preciseNow(): number {
   check(result(libcClock(CLOCK_REALTIME, timespec)), 'clock_gettime', '');

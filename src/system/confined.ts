@@ -6,9 +6,9 @@ import { AT_FDCWD, close, O, openat, readlinkat } from './files.js';
 import { cString, result, syscallFunction } from './libc.js';
 import { StatBuffer, statAt, statFd } from './stat.js';
 
-/** How openat2(2) resolves a path. */
+/** Flags for how openat2(2) resolves a path. */
 export const RESOLVE = { NO_XDEV: 0x01, NO_MAGICLINKS: 0x02, IN_ROOT: 0x10 } as const;
-const MAX_SYMLINKS = 40;
+const maxSymlinks = 40;
 
 const openat2 = syscallFunction<[number, Buffer, how: Buffer, size: number]>('openat2', [
   'long',
@@ -19,13 +19,13 @@ const openat2 = syscallFunction<[number, Buffer, how: Buffer, size: number]>('op
 const how = Buffer.alloc(24);
 
 /**
- * Content of a regular file of a root filesystem that is not trusted. Symlinks are followed as if `rootfs` were `/`;
- * nothing is opened but a regular file, so that neither a fifo nor a device can block or be triggered
- * (CVE-2024-9676), and no more than `maxBytes` are read (CVE-2026-47262).
+ * Reads a regular file in an untrusted rootfs. Symlinks are followed as if `rootfs` were `/`. Only a regular file is
+ * opened, so that a FIFO cannot block and a device has no effect (CVE-2024-9676), and at most `maxBytes` are read
+ * (CVE-2026-47262).
  *
  * @param path in the rootfs, with or without a leading slash
- * @returns null if there is no such file
- * @throws LayerhookError IMAGE_INVALID if it is no regular file, LIMIT_EXCEEDED if it is larger, SYSTEM
+ * @returns the content, or null if the file does not exist
+ * @throws LayerhookError IMAGE_INVALID for another file type, LIMIT_EXCEEDED for a larger file, SYSTEM
  */
 export function readInRootfs(rootfs: string, path: ByteString, maxBytes: number): Buffer | null {
   try {
@@ -44,8 +44,8 @@ export function readInRootfs(rootfs: string, path: ByteString, maxBytes: number)
 }
 
 /**
- * Opens `path` below `rootfs`, with symlinks and `..` resolved as if `rootfs` were `/`; openat2(2) with
- * RESOLVE_IN_ROOT, or component by component where the kernel has no openat2 (before 5.6, or behind a seccomp filter).
+ * Opens `path` below `rootfs`, resolving symlinks and `..` as if `rootfs` were `/`. Uses openat2(2) with RESOLVE_IN_ROOT,
+ * or opens component by component if openat2 is missing (before Linux 5.6, or behind a seccomp filter).
  *
  * @returns the file descriptor
  * @throws SystemError; ELOOP for more than 40 symlinks
@@ -63,7 +63,7 @@ export function openInRootfs(rootfs: string, path: ByteString, flags: number): n
 }
 
 function readConfined(rootfs: string, path: ByteString, maxBytes: number): Buffer {
-  // O_PATH opens without touching: what it is is known before anything is read
+  // O_PATH opens without side effects: it shows the file type before the file is opened for reading
   const probe = openInRootfs(rootfs, path, O.PATH);
   try {
     requireRegular(probe, path);
@@ -89,7 +89,7 @@ function readCapped(fd: number, path: ByteString, maxBytes: number): Buffer {
   const { size } = fstatSync(fd);
   const tooLarge = () => new LayerhookError('LIMIT_EXCEEDED', { what: showBytes(path), limit: maxBytes });
   if (size > maxBytes) throw tooLarge();
-  // one byte more than allowed: a file that grows meanwhile is noticed, not cut
+  // one byte more than allowed: detects a file that grows during the read instead of truncating it
   const buffer = Buffer.alloc(Math.min(size, maxBytes) + 1);
   let length = 0;
   while (length < buffer.length) {
@@ -101,12 +101,16 @@ function readCapped(fd: number, path: ByteString, maxBytes: number): Buffer {
   return buffer.subarray(0, length);
 }
 
-/** Opens a file; openat2(2): its descriptor, or a negative errno. ENOSYS before Linux 5.6, EPERM behind a seccomp filter. */
+/**
+ * Opens a file; openat2(2).
+ *
+ * @returns the descriptor, or a negative errno: ENOSYS before Linux 5.6, EPERM behind a seccomp filter
+ */
 export function tryOpenat2(dirfd: number, path: ByteString, flags: number, resolve: number): number {
   how.writeBigUInt64LE(BigInt(flags | O.CLOEXEC), 0);
   how.writeBigUInt64LE(0n, 8);
   how.writeBigUInt64LE(BigInt(resolve), 16);
-  // EAGAIN: something was renamed during the walk
+  // EAGAIN: another process renamed a directory during the resolution
   for (let attempt = 0; attempt < 100; attempt++) {
     const fd = result(openat2(dirfd, cString(path), how, how.length));
     if (fd !== -E.EAGAIN) return fd;
@@ -114,7 +118,7 @@ export function tryOpenat2(dirfd: number, path: ByteString, flags: number, resol
   return -E.EAGAIN;
 }
 
-/** What openat2 does, by hand. `opened` is the way from the root down, for `..`; it never goes above the root. */
+/** Resolves a path as openat2 does. `opened` holds the directories below the root, for `..`, which stops at the root. */
 export function walk(root: number, path: ByteString, flags: number): number {
   const opened: number[] = [];
   const here = () => opened.at(-1) ?? root;
@@ -130,7 +134,7 @@ export function walk(root: number, path: ByteString, flags: number): number {
       }
       if (!statAt(here(), name, stat)) throw new SystemError(E.ENOENT, 'openat', path);
       if (stat.isSymlink) {
-        if (++links > MAX_SYMLINKS) throw new SystemError(E.ELOOP, 'openat', path);
+        if (++links > maxSymlinks) throw new SystemError(E.ELOOP, 'openat', path);
         const target = readlinkat(here(), name);
         if (target.startsWith('/')) for (const fd of opened.splice(0)) close(fd);
         todo.push(...components(target));
@@ -146,7 +150,7 @@ export function walk(root: number, path: ByteString, flags: number): number {
   }
 }
 
-/** Components in reverse: the next one is at the end. */
+/** Returns the components in reverse order: the next one is at the end. */
 function components(path: ByteString): ByteString[] {
   return path
     .split('/')

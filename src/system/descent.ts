@@ -3,22 +3,23 @@ import { E } from './errno.js';
 import { close, O, tryOpenat } from './files.js';
 import { StatBuffer, statFd } from './stat.js';
 
-/** Directories of a descent that are open at the same time; a process may often have only 1024 descriptors. */
+/** Directories that a descent keeps open; many systems limit a process to 1024 descriptors. */
 const maxOpen = 64;
 
-/** In the place of the descriptor of a closed directory; AT_FDCWD is negative too. */
+/** Replaces the descriptor of a closed directory. AT_FDCWD is negative too. */
 const closed = -1;
 
 interface Level {
-  /** {@link closed} where directories further down needed the descriptor */
+  /** {@link closed} if directories further down needed the descriptor */
   fd: number;
   /** device and inode number of a closed directory */
   id: string;
 }
 
 /**
- * The open directories on the way from one directory down. The depth is unlimited: no path is ever built, and only the
- * lowest directories stay open. A closed one is reopened through `..` of its child and must be the same directory.
+ * A walk down from one directory, which holds the directories on its way open. The depth is unlimited: the walk never
+ * builds a path, and keeps only the lowest directories open. It reopens a closed directory through `..` of the child,
+ * which must lead to the same directory.
  */
 export class Descent {
   readonly #levels: Level[];
@@ -26,7 +27,7 @@ export class Descent {
   readonly #stat = new StatBuffer();
 
   /**
-   * @param fd open directory to start from, or AT_FDCWD; the caller closes it
+   * @param fd open directory to start from, or AT_FDCWD; the caller closes it later
    * @param access O.RDONLY, or O.PATH for directories whose names are known and whose mode may forbid reading
    */
   constructor(fd: number, access: number = O.RDONLY) {
@@ -34,20 +35,20 @@ export class Descent {
     this.#flags = access | O.DIRECTORY | O.NOFOLLOW;
   }
 
-  /** Descriptor of the current directory. */
+  /** The descriptor of the current directory. */
   get fd(): number {
     return this.#levels.at(-1)!.fd;
   }
 
-  /** Number of directories between the start and the current one. */
+  /** The number of levels below the start. */
   get depth(): number {
     return this.#levels.length - 1;
   }
 
   /**
-   * Goes down into a directory; a symlink is not followed.
+   * Goes down into a directory, without following a symlink.
    *
-   * @returns 0, or a negative errno: the current directory stays the same
+   * @returns 0, or a negative errno; after an error the current directory is the same as before
    */
   enter(name: ByteString): number {
     const fd = tryOpenat(this.fd, name, this.#flags);
@@ -56,7 +57,7 @@ export class Descent {
     return 0;
   }
 
-  /** Goes down into a directory that the caller has opened. The descent closes it. */
+  /** Goes down into a directory that the caller opened. The descent closes the descriptor. */
   push(fd: number): void {
     this.#levels.push({ fd, id: '' });
     const above = this.depth - maxOpen;
@@ -64,9 +65,9 @@ export class Descent {
   }
 
   /**
-   * Goes back up.
+   * Goes up to the parent.
    *
-   * @returns 0, or a negative errno; ESTALE if the directory was moved elsewhere meanwhile
+   * @returns 0, or a negative errno; ESTALE if the directory was moved elsewhere in the meantime
    */
   leave(): number {
     const fd = this.#levels.pop()!.fd;
@@ -78,7 +79,7 @@ export class Descent {
     }
   }
 
-  /** Closes everything but the start. */
+  /** Closes all directories except the start. */
   close(): void {
     for (const { fd } of this.#levels.splice(1)) if (fd !== closed) close(fd);
   }

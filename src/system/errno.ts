@@ -3,19 +3,19 @@ import { type ByteString, showBytes } from './bytes.js';
 
 const numbers: Readonly<Record<string, number>> = constants.errno;
 const names = new Map(Object.entries(numbers).map(([name, number]) => [number, name]));
-// names that share a number: those that people say
+// two names share a number: prefer the more usual one
 names.set(numbers.ENOTSUP ?? 95, 'ENOTSUP');
 names.set(numbers.EAGAIN ?? 11, 'EAGAIN');
 
-/** The number of an errno name. */
+/** Numbers of errno names. */
 export const E = constants.errno;
 
-/** The name of an errno number, such as `ENOENT`; errno(3). */
+/** Returns the name of an errno number, such as `ENOENT`; errno(3). */
 export function errnoName(errno: number): string {
   return names.get(errno) ?? `errno ${errno}`;
 }
 
-/** A system call that failed. Never shown to a user as it is: it is the `cause` of a LayerhookError. */
+/** A failed system call. Users never see it directly: it is the `cause` of a LayerhookError. */
 export class SystemError extends Error {
   override readonly name = 'SystemError';
   readonly code: string;
@@ -33,7 +33,7 @@ export class SystemError extends Error {
   }
 }
 
-/** Whether `error` is a failed system call with one of these codes, ours or node's own. */
+/** True if `error` is a failed system call (a SystemError or an error of node) with one of these codes. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

@@ -5,7 +5,7 @@ import { AT_FDCWD, type AtPath, check, cString, libcFunction, result, syscallFun
 
 export { AT_FDCWD } from './libc.js';
 
-/** Flags of open(2), as numbers of this machine. */
+/** Flags of open(2), with the numbers of this machine. */
 export const O = {
   RDONLY: constants.O_RDONLY,
   WRONLY: constants.O_WRONLY,
@@ -83,48 +83,48 @@ const native = {
  * Opens a file; openat(2). O_CLOEXEC is always set.
  *
  * @returns the file descriptor
- * @throws SystemError, as every function of this file that has no `try` in its name
+ * @throws SystemError, as do all functions of this file without `try` in their names
  */
 export function openat(dirfd: number, path: ByteString, flags: number, mode = 0): number {
   return check(tryOpenat(dirfd, path, flags, mode), 'openat', path);
 }
 
-/** As {@link openat}, but a failure is a negative errno: for callers that expect it, since throwing is slow. */
+/** Does the same as {@link openat}, but returns a negative errno: for callers that expect failures, since throwing is slow. */
 export function tryOpenat(dirfd: number, path: ByteString, flags: number, mode = 0): number {
   return result(native.openat(dirfd, cString(path), flags | O.CLOEXEC, mode));
 }
 
-/** Makes a directory; mkdirat(2). The umask applies. */
+/** Creates a directory; mkdirat(2). The umask applies. */
 export function mkdirat(dirfd: number, path: ByteString, mode: number): void {
   check(tryMkdirat(dirfd, path, mode), 'mkdirat', path);
 }
 
-/** As {@link mkdirat}: 0, or a negative errno. */
+/** Does the same as {@link mkdirat}. Returns 0 or a negative errno. */
 export function tryMkdirat(dirfd: number, path: ByteString, mode: number): number {
   return result(native.mkdirat(dirfd, cString(path), mode));
 }
 
-/** Makes a symlink whose target is stored as it is; symlinkat(2). */
+/** Creates a symlink with the unchanged target; symlinkat(2). */
 export function symlinkat(target: ByteString, dirfd: number, path: ByteString): void {
   check(trySymlinkat(target, dirfd, path), 'symlinkat', path);
 }
 
-/** As {@link symlinkat}: 0, or a negative errno. */
+/** Does the same as {@link symlinkat}. Returns 0 or a negative errno. */
 export function trySymlinkat(target: ByteString, dirfd: number, path: ByteString): number {
   return result(native.symlinkat(cString(target), dirfd, cString(path, 1)));
 }
 
-/** Links `newPath` to the inode of `path`, also when that is a symlink; linkat(2). */
+/** Creates `newPath` as a hardlink to `path`; linkat(2). If `path` is a symlink, links to the symlink itself. */
 export function linkat(dirfd: number, path: ByteString, newDirfd: number, newPath: ByteString): void {
   check(tryLinkat(dirfd, path, newDirfd, newPath), 'linkat', newPath);
 }
 
-/** As {@link linkat}: 0, or a negative errno. */
+/** Does the same as {@link linkat}. Returns 0 or a negative errno. */
 export function tryLinkat(dirfd: number, path: ByteString, newDirfd: number, newPath: ByteString): number {
   return result(native.linkat(dirfd, cString(path), newDirfd, cString(newPath, 1), 0));
 }
 
-/** Links `newPath` to what is open as `fd`, also O_PATH, also a symlink; linkat(2), needs /proc. */
+/** Creates `newPath` as a hardlink to the file or symlink open as `fd`, also with O_PATH; linkat(2). Needs /proc. */
 export function linkOpened(fd: number, newDirfd: number, newPath: ByteString): void {
   const opened = cString(`/proc/self/fd/${fd}`);
   check(
@@ -134,17 +134,17 @@ export function linkOpened(fd: number, newDirfd: number, newPath: ByteString): v
   );
 }
 
-/** Removes a name; unlinkat(2). With AT_REMOVEDIR an empty directory. */
+/** Removes a name, or with AT_REMOVEDIR an empty directory; unlinkat(2). */
 export function unlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_REMOVEDIR = 0): void {
   check(tryUnlinkat(dirfd, path, flags), 'unlinkat', path);
 }
 
-/** As {@link unlinkat}: 0, or a negative errno. */
+/** Does the same as {@link unlinkat}. Returns 0 or a negative errno. */
 export function tryUnlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_REMOVEDIR = 0): number {
   return result(native.unlinkat(dirfd, cString(path), flags));
 }
 
-/** Renames; renameat2(2). `flags`: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
+/** Renames a file or directory; renameat2(2). `flags`: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
 export function renameat2(
   dirfd: number,
   path: ByteString,
@@ -159,12 +159,12 @@ export function renameat2(
   );
 }
 
-/** Makes a device, fifo or socket; mknodat(2). `mode` has the type; the umask applies. */
+/** Creates a device, FIFO or socket; mknodat(2). `mode` includes the type; the umask applies. */
 export function mknodat(dirfd: number, path: ByteString, mode: number, major = 0, minor = 0): void {
   check(tryMknodat(dirfd, path, mode, major, minor), 'mknodat', path);
 }
 
-/** As {@link mknodat}: 0, or a negative errno. EINVAL for device numbers that Linux cannot hold. */
+/** Does the same as {@link mknodat}. Returns 0 or a negative errno; EINVAL for device numbers that Linux cannot represent. */
 export function tryMknodat(dirfd: number, path: ByteString, mode: number, major = 0, minor = 0): number {
   if (!(major >= 0 && major <= 0xfff && minor >= 0 && minor <= 0xfffff)) return -E.EINVAL;
   return result(native.mknodat(dirfd, cString(path), mode, encodeDevice(major, minor)));
@@ -172,7 +172,7 @@ export function tryMknodat(dirfd: number, path: ByteString, mode: number, major 
 
 const linkBuffer = Buffer.alloc(4096);
 
-/** Target of a symlink; readlinkat(2). */
+/** Returns the target of a symlink; readlinkat(2). */
 export function readlinkat(dirfd: number, path: ByteString): ByteString {
   const length = check(
     result(native.readlinkat(dirfd, cString(path), linkBuffer, linkBuffer.length)),
@@ -182,7 +182,7 @@ export function readlinkat(dirfd: number, path: ByteString): ByteString {
   return linkBuffer.toString('latin1', 0, length);
 }
 
-/** Writes all of `data`, at `position` or, with null, where the file stands. */
+/** Writes all of `data` at `position`; null: at the file's current position. */
 export function writeAll(fd: number, data: Uint8Array, position: number | null): void {
   for (let done = 0; done < data.length; ) {
     done += writeSync(fd, data, done, data.length - done, position === null ? null : position + done);
@@ -190,31 +190,31 @@ export function writeAll(fd: number, data: Uint8Array, position: number | null):
 }
 
 /**
- * Where the next bytes are in a file that are no hole, from `offset` on; lseek(2), SEEK_DATA.
+ * Returns the offset of the next data (not a hole) in a file, at or after `offset`; lseek(2), SEEK_DATA.
  *
- * @returns null if only a hole or nothing follows
+ * @returns null if only a hole or the end of the file follows
  */
 export function nextData(fd: number, offset: number): number | null {
   const found = result(native.lseek(fd, offset, SEEK_DATA));
   return found === -E.ENXIO ? null : check(found, 'lseek', `fd ${fd}`);
 }
 
-/** Where the next hole begins from `offset` on, at the latest the end of the file; lseek(2), SEEK_HOLE. */
+/** Returns the offset of the next hole at or after `offset`, or the end of the file; lseek(2), SEEK_HOLE. */
 export function nextHole(fd: number, offset: number): number {
   return check(result(native.lseek(fd, offset, SEEK_HOLE)), 'lseek', `fd ${fd}`);
 }
 
-/** Makes a file so long; what is new is a hole. ftruncate(2). */
+/** Sets the size of a file; ftruncate(2). Added space is a hole. */
 export function ftruncate(fd: number, size: number): void {
   ftruncateSync(fd, size);
 }
 
-/** Closes a file descriptor that is no longer written to: errors of close(2) mean nothing then. */
+/** Closes a file descriptor that has no unsaved writes, so that errors of close(2) can be ignored. */
 export function close(fd: number): void {
   closeSync(fd);
 }
 
-/** As the kernel's new_encode_dev, which mknodat(2) takes. */
+/** Returns a device number as mknodat(2) expects it; new_encode_dev of the kernel. */
 function encodeDevice(major: number, minor: number): number {
   return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }

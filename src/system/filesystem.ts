@@ -14,7 +14,7 @@ const libcFallocate = libcFunction<[fd: number, mode: number, offset: number, le
 );
 const FALLOC_FL_KEEP_SIZE = 1;
 
-/** f_type of statfs(2) of filesystems that behave in their own way. */
+/** f_type of statfs(2) for filesystems with special behaviour. */
 const names: Readonly<Record<number, string>> = {
   16914836: 'tmpfs',
   19780: 'vfat',
@@ -37,20 +37,20 @@ const names: Readonly<Record<number, string>> = {
 };
 
 export interface Filesystem {
-  /** its name where it is one of the usual ones, else its number in hex */
+  /** the name of a common filesystem, else the number in hex */
   type: string;
   /** bytes */
   size: number;
-  /** bytes that this user may still use */
+  /** bytes that this user may use */
   free: number;
   inodes: number;
   freeInodes: number;
 }
 
 /**
- * The filesystem that `path` is on; statfs(2).
+ * Describes the filesystem of `path`; statfs(2).
  *
- * @throws as node:fs
+ * @throws errors of node:fs
  */
 export function filesystemOf(path: ByteString): Filesystem {
   const { type, bsize, blocks, bavail, files, ffree } = statfsSync(toBuffer(path));
@@ -64,9 +64,9 @@ export function filesystemOf(path: ByteString): Filesystem {
 }
 
 /**
- * Writes all that is cached of the filesystem of `path` to its device; syncfs(2).
+ * Writes all cached data of the filesystem of `path` to its device; syncfs(2).
  *
- * @throws SystemError, EIO where something could not be written
+ * @throws SystemError EIO if some data could not be written
  * @throws LayerhookError SYSTEM if no thread can start
  */
 export async function syncFilesystem(path: ByteString): Promise<void> {
@@ -80,9 +80,9 @@ export async function syncFilesystem(path: ByteString): Promise<void> {
 }
 
 /**
- * Allocates space of a file from `offset` on, also behind its end, which stays where it is; fallocate(2).
+ * Allocates space for a file from `offset`, also beyond its end, without changing its size; fallocate(2).
  *
- * @returns false if there is no space, or the filesystem cannot do it
+ * @returns false if the filesystem is full or does not support this
  * @throws SystemError if the file cannot be opened
  */
 export function tryAllocate(path: ByteString, offset: number, length: number): boolean {
@@ -94,7 +94,7 @@ export function tryAllocate(path: ByteString, offset: number, length: number): b
   }
 }
 
-/** A UUID that each boot of the machine has for itself; random(4). */
+/** Returns the UUID of the current boot of the machine; random(4). */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }

@@ -1,9 +1,10 @@
 /**
- * `layerhook/system`: what Linux has and node:fs has not, for who works on names that are bytes: mounts, extended
- * attributes, times in nanoseconds, device nodes, calls on open directories. Every call is synchronous.
+ * `layerhook/system`: Linux calls that node:fs lacks, for code that treats names as bytes: mounts, extended attributes,
+ * times in nanoseconds, device nodes, calls relative to an open directory. All calls are synchronous, except those that
+ * return a promise.
  *
- * Paths and names are {@link ByteString}s: `fromText` makes one of a string. A failed call is a {@link SystemError};
- * mounts fail with a LayerhookError that says what would be right.
+ * Paths and names are {@link ByteString}s; `fromText` converts a string. A failed call throws a {@link SystemError}.
+ * A failed mount throws a LayerhookError whose hint says how to correct it.
  */
 export * from './attributes.js';
 export * from './bytes.js';

@@ -10,11 +10,11 @@ const libcIoctl = libcFunction<[fd: number, request: number, argument: Buffer]>(
 const directions = { none: 0, write: 1, read: 2, both: 3 } as const;
 
 /**
- * The number of an ioctl as the kernel's `_IO`, `_IOW`, `_IOR` and `_IOWR` make it on all that node runs on but
- * ppc64; include/uapi/asm-generic/ioctl.h.
+ * Returns the number of an ioctl, as the kernel's `_IO`, `_IOW`, `_IOR` and `_IOWR` compute it; valid on all
+ * architectures of node except ppc64. include/uapi/asm-generic/ioctl.h
  *
- * @param direction as the caller sees it: `write` gives the argument to the kernel
- * @param size bytes of the argument
+ * @param direction from the caller's view: `write` passes the argument to the kernel
+ * @param size size of the argument in bytes
  */
 export function ioctlNumber(
   direction: keyof typeof directions,
@@ -26,17 +26,17 @@ export function ioctlNumber(
 }
 
 /**
- * Asks the driver or filesystem of an open file for something; ioctl(2).
+ * Sends a request to the driver or filesystem of an open file; ioctl(2).
  *
- * @param argument its struct, read and written in place
- * @param path only for the error
+ * @param argument the struct of the request, which the kernel reads and writes in place
+ * @param path used in the error only
  * @throws SystemError
  */
 export function ioctl(fd: number, request: number, argument: Buffer, path: ByteString): number {
   return check(tryIoctl(fd, request, argument), 'ioctl', path);
 }
 
-/** As {@link ioctl}, but a failure is a negative errno. */
+/** Does the same as {@link ioctl}, but returns a negative errno if it fails. */
 export function tryIoctl(fd: number, request: number, argument: Buffer): number {
   return result(libcIoctl(fd, request, argument));
 }

@@ -1,28 +1,28 @@
-// process is the global one: importing node:process opens its streams, which makes pipes non-blocking
+// uses the global `process`: importing node:process opens the standard streams, which makes pipes non-blocking
 import { fsyncSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import koffi from 'koffi';
 import type { ByteString } from './bytes.js';
 import { isErrno, SystemError } from './errno.js';
 
-/** A key of `process` where it runs nothing but layerhook. */
-const OWN_PROCESS = Symbol.for('layerhook.own-process');
+/** Key of `process` that the layerhook command sets: the process runs layerhook alone. */
+const ownProcess = Symbol.for('layerhook.own-process');
 
-/** `dirfd` of the *at functions: the working directory. */
+/** `dirfd` of the *at functions that stands for the working directory. */
 export const AT_FDCWD = -100;
 
 process.on('exit', exitBeforeKoffi);
 
-/** A libc function as koffi gives it: numbers in, a number out; buffers are passed by address. */
+/** A libc function from koffi: takes numbers, returns a number; buffers are passed by address. */
 export type NativeFunction<Args extends unknown[]> = (...args: Args) => number;
 
-// null: what is loaded already. Node itself is linked to the C library, glibc's or musl's, whatever its file is named.
+// null: the libraries already loaded. node is linked to the C library, which is a different file for glibc and musl.
 const library = koffi.load(null);
 
 /**
- * A function of the C library.
+ * Returns a function of the C library.
  *
- * @param types its parameters in koffi's words; `void*` takes a Buffer
+ * @param types koffi's types of the parameters; `void*` takes a Buffer
  */
 export function libcFunction<Args extends unknown[]>(
   name: string,
@@ -33,9 +33,9 @@ export function libcFunction<Args extends unknown[]>(
 }
 
 /**
- * A function of the C library that may take long, in a thread of its own.
+ * Returns a function of the C library that may take long and runs in another thread.
  *
- * @returns the negative result where it failed; errno is not known
+ * @returns the promise of its result; negative if the call failed, without the errno
  */
 export function libcAsyncFunction<Args extends unknown[]>(
   name: string,
@@ -50,20 +50,20 @@ export function libcAsyncFunction<Args extends unknown[]>(
 }
 
 /**
- * Lets the process end before koffi's exit handlers. They flush stdout and stderr to the disk, report a failure on stderr, and
- * then wait forever for the lock of stderr, which they already hold. In a process of others, where more exit handlers may
- * matter, this happens only if they would wait.
+ * Ends the process before koffi's exit handlers run. They flush stdout and stderr to the disk; if that fails, they report
+ * it on stderr, and wait forever for the lock of stderr, which they already hold. In a program that uses the library,
+ * other exit handlers may matter: there the process ends early only if koffi's handlers would wait.
  */
 function exitBeforeKoffi(status: number): void {
-  const isOurs = OWN_PROCESS in process;
-  // koffi's exit handlers run when the process ends, not when a thread does
+  const isOurs = ownProcess in process;
+  // koffi's exit handlers run when the process ends, not when a thread ends
   if (!isOurs && (!isMainThread || (!cannotFlush(1) && !cannotFlush(2)))) return;
   const atExit = libcFunction<[handler: unknown, argument: number, library: null]>('__cxa_atexit', 'int', [
     'void*',
     'intptr_t',
     'void*',
   ]);
-  // the last one runs first: node's own, which gives the terminal and the pipes back as they were, comes before the end
+  // handlers run in reverse order: node's own handler restores the terminal and the pipes, and _exit follows
   atExit(symbol('_exit'), status, null);
   const resetStdio = exportedSymbol('_ZN4node10ResetStdioEv');
   if (resetStdio !== undefined) atExit(resetStdio, 0, null);
@@ -77,7 +77,7 @@ function exportedSymbol(name: string): unknown {
   }
 }
 
-/** True if koffi would report that it failed to flush: EINVAL is what pipes and terminals answer. */
+/** True if koffi would report a failed flush. Pipes and terminals answer EINVAL, which koffi ignores. */
 function cannotFlush(fd: number): boolean {
   try {
     fsyncSync(fd);
@@ -87,13 +87,13 @@ function cannotFlush(fd: number): boolean {
   }
 }
 
-/** Numbers of the system calls that not every C library has a function for. */
+/** Numbers of system calls that some C libraries lack a function for. */
 const numbers = {
   x64: { getdents64: 217, mknodat: 259, renameat2: 316, statx: 332, ...sinceLinux5() },
   arm64: { getdents64: 61, mknodat: 33, renameat2: 276, statx: 291, ...sinceLinux5() },
 } as const;
 
-/** Calls that are numbered alike everywhere. */
+/** Returns the calls that have the same number on all architectures. */
 function sinceLinux5() {
   return {
     open_tree: 428,
@@ -107,8 +107,8 @@ function sinceLinux5() {
 }
 
 /**
- * A system call by its number, for those that older C libraries lack: glibc has mknodat since 2.33,
- * musl has renameat2 since 1.2.6, neither has openat2. It sets errno as the C library's functions do.
+ * Returns a system call by its number, for calls that older C libraries lack: glibc has mknodat since 2.33, musl has
+ * renameat2 since 1.2.6, neither has openat2. The call sets errno as functions of the C library do.
  */
 export function syscallFunction<Args extends unknown[]>(
   name: keyof (typeof numbers)['x64'],
@@ -123,28 +123,28 @@ export function syscallFunction<Args extends unknown[]>(
   return call.bind(null, table[name]) as NativeFunction<Args>;
 }
 
-/** The address of a function of the C library, for a call that takes one. */
+/** Returns the address of a function of the C library, for a call with a function parameter. */
 export function symbol(name: string): unknown {
   return library.symbol(name);
 }
 
-/** The address of a buffer's bytes, for a structure that holds pointers. The buffer must outlive the call. */
+/** Returns the address of a buffer's bytes, for a struct with pointers. The buffer must outlive the call. */
 export function pointerTo(buffer: Buffer): bigint {
   return koffi.address(buffer);
 }
 
-/** The errno of the last failed call of this thread; to be read before anything else is called. */
+/** Returns the errno of the last failed call in this thread. Read it before the next call. */
 export function errno(): number {
   return koffi.errno();
 }
 
-/** What a call returned, or the negative errno where it failed. */
+/** Returns the value that a call returned, or the negative errno if the call failed. */
 export function result(value: number): number {
   return value < 0 ? -errno() : value;
 }
 
 /**
- * A {@link result} that must not be an error.
+ * Returns a {@link result} that must not be an error.
  *
  * @throws SystemError
  */
@@ -157,14 +157,14 @@ export function check(value: number, syscall: string, path: ByteString): number 
 export type AtPath = [dirfd: number, path: Buffer];
 
 const PATH_MAX = 4096;
-/** `latin1Write` is what `write` calls after looking at its arguments, which costs more than the call. */
+/** `write` calls `latin1Write` after checking its arguments, which costs more than the call itself. */
 type PathBuffer = Buffer & { latin1Write(text: string, offset: number): number };
 const slots = [Buffer.alloc(PATH_MAX) as PathBuffer, Buffer.alloc(PATH_MAX) as PathBuffer] as const;
 
 /**
- * The bytes of `name` with a NUL after them, in one of two buffers that every call shares.
+ * Returns the bytes of `name` followed by a NUL, in one of two buffers that all calls share.
  *
- * @throws SystemError ENAMETOOLONG; EINVAL if the name has a NUL, behind which the kernel would not see
+ * @throws SystemError ENAMETOOLONG; EINVAL if the name contains a NUL, where the kernel would stop reading
  */
 export function cString(name: ByteString, slot: 0 | 1 = 0): Buffer {
   const buffer = slots[slot];

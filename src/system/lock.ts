@@ -2,26 +2,26 @@ import { LayerhookError } from '../errors/index.js';
 import { E, SystemError } from './errno.js';
 import { libcFunction, result } from './libc.js';
 
-const OPERATIONS = { shared: 1, exclusive: 2, unlock: 8 } as const;
-const NON_BLOCKING = 4;
+const operations = { shared: 1, exclusive: 2, unlock: 8 } as const;
+const nonBlocking = 4;
 
 const libcFlock = libcFunction<[fd: number, operation: number]>('flock', 'int', ['int', 'int']);
 
 /**
  * Locks a whole open file or directory against other processes; flock(2).
  *
- * @param fd an open file; the lock lives until every copy of this descriptor is closed
- * @param options `wait` blocks this thread until the lock is free; default: do not
- * @returns false if another has the lock and `wait` is false
+ * @param fd an open file; the lock lasts until all copies of this descriptor are closed
+ * @param options `wait`: true blocks this thread until the lock is free; default: false
+ * @returns false if another process has the lock and `wait` is false
  * @throws LayerhookError SYSTEM
  */
 export function flock(
   fd: number,
-  operation: keyof typeof OPERATIONS,
+  operation: keyof typeof operations,
   { wait = false }: { wait?: boolean } = {},
 ): boolean {
   for (;;) {
-    const done = result(libcFlock(fd, OPERATIONS[operation] | (wait ? 0 : NON_BLOCKING)));
+    const done = result(libcFlock(fd, operations[operation] | (wait ? 0 : nonBlocking)));
     if (done >= 0) return true;
     if (done === -E.EAGAIN) return false;
     if (done === -E.EINTR) continue;

@@ -1,4 +1,4 @@
-/** Where the library says what it does; only the command line prints. */
+/** Receives the messages of the library. Only the command prints them. */
 export interface Logger {
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;

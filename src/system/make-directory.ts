@@ -5,11 +5,11 @@ import { LayerhookError } from '../errors/index.js';
 import { isErrno } from './errno.js';
 
 /**
- * Makes a directory with all that are missing above it. node's own recursive mkdir never ends where a filesystem says
- * ENOENT of a directory that is there, as /proc does.
+ * Creates a directory and all missing parents. node's recursive mkdir loops forever on a filesystem that answers ENOENT
+ * in an existing directory, as /proc does.
  *
- * @param mode of what is made, less the umask
- * @returns whether it was made: false if it is there
+ * @param mode permission bits of new directories, before the umask
+ * @returns true if the directory was created, false if it existed before
  * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
 export function makeDirectory(path: string, mode = 0o777): boolean {
@@ -19,9 +19,9 @@ export function makeDirectory(path: string, mode = 0o777): boolean {
 }
 
 /**
- * The directory that a path is, or the nearest one above it: where {@link makeDirectory} would begin.
+ * Returns `path` if it is a directory, else its nearest existing parent: where {@link makeDirectory} would begin.
  *
- * @throws LayerhookError DIRECTORY_INVALID if something else is in the way, SYSTEM
+ * @throws LayerhookError DIRECTORY_INVALID if a part of the path is not a directory, SYSTEM
  */
 export function nearestDirectory(path: string): string {
   let at = path;
@@ -29,19 +29,23 @@ export function nearestDirectory(path: string): string {
   return at;
 }
 
-/** Whether a part of `path` is there; it is a directory then. */
+/**
+ * True if a part of `path` is a directory, false if it does not exist.
+ *
+ * @throws LayerhookError DIRECTORY_INVALID for anything else
+ */
 function isDirectory(at: string, path: string): boolean {
   const found = look(statSync, at, path);
   if (found?.isDirectory()) return true;
-  if (found !== undefined) throw unfit(path, `${at === path ? 'it' : at} is no directory`);
+  if (found !== undefined) throw unfit(path, `${at === path ? 'it' : at} is not a directory`);
   if (look(lstatSync, at, path) !== undefined)
-    throw unfit(path, `${at === path ? 'it' : at} is a symlink that leads nowhere`);
+    throw unfit(path, `${at === path ? 'it' : at} is a symlink to a missing file`);
   return false;
 }
 
 function above(at: string, path: string): string {
-  // only where the working directory has been removed
-  if (dirname(at) === at) throw unfit(path, `${at} is not there`);
+  // only if the working directory was removed
+  if (dirname(at) === at) throw unfit(path, `${at} is missing`);
   return dirname(at);
 }
 
@@ -49,21 +53,21 @@ function look(stat: typeof statSync | typeof lstatSync, at: string, path: string
   try {
     return stat(at);
   } catch (error) {
-    // a parent that is no directory is found further up
+    // ENOTDIR: the check of the parents finds the one that is not a directory
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw fsError(error, `cannot make ${path}`);
+    throw fsError(error, `cannot create ${path}`);
   }
 }
 
-/** @returns false if another process was quicker */
+/** Creates one directory. Returns false if another process created it first. */
 function makeOne(at: string, mode: number, path: string): boolean {
   try {
     mkdirSync(at, mode);
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST') && isDirectory(at, path)) return false;
-    if (isErrno(error, 'ENOENT')) throw unfit(path, `nothing can be made in ${dirname(at)}`, error);
-    throw fsError(error, `cannot make ${at}`);
+    if (isErrno(error, 'ENOENT')) throw unfit(path, `${dirname(at)} does not allow new entries`, error);
+    throw fsError(error, `cannot create ${at}`);
   }
 }
 

@@ -19,8 +19,8 @@ const MOVE_MOUNT_F_EMPTY_PATH = 4;
 
 /** Commands of fsconfig(2). */
 const FSCONFIG = { SET_FLAG: 0, SET_STRING: 1, SET_FD: 5, CMD_CREATE: 6 } as const;
-/** what the kernel copies of an option's value; fs/fsopen.c */
-const VALUE_MAX = 255;
+/** longest value of an option, in bytes; fs/fsopen.c */
+const maxValue = 255;
 
 type Pointer = Buffer | null;
 
@@ -35,7 +35,7 @@ const native = {
   umount2: libcFunction<[Buffer, number]>('umount2', 'int', ['void*', 'int']),
 };
 
-/** The new mount API, declared when it is first used. */
+/** The new mount API, declared on first use. */
 let fsContext: ReturnType<typeof declare> | undefined;
 
 function declare() {
@@ -73,9 +73,9 @@ function calls() {
   return fsContext;
 }
 
-// Every function below gives what the call returned, or a negative errno.
+// All functions below return the result of the call, or a negative errno.
 
-/** mount(2). `data`: less than a page of options. */
+/** Mounts a filesystem; mount(2). `data`: options, less than a page. */
 export function tryMount(
   source: ByteString | null,
   target: ByteString,
@@ -86,60 +86,60 @@ export function tryMount(
   return result(native.mount(text(source), bytes(target), text(type), flags, text(data)));
 }
 
-/** umount2(2); `target` is not followed if it is a symlink. */
+/** Unmounts `target`, without following a symlink; umount2(2). */
 export function tryUnmount(target: ByteString, detach: boolean): number {
   return result(native.umount2(cString(target), UMOUNT_NOFOLLOW | (detach ? MNT_DETACH : 0)));
 }
 
-/** fsopen(2): a file descriptor of a filesystem that is being configured. */
+/** Returns a descriptor of a new filesystem to configure; fsopen(2). */
 export function tryFsopen(type: ByteString): number {
   return result(calls().fsopen(cString(type), CLOEXEC));
 }
 
-/** Sets an option to text; fsconfig(2). ENAMETOOLONG for more than 255 bytes, which only a descriptor can say. */
+/** Sets an option to text; fsconfig(2). ENAMETOOLONG for more than 255 bytes: use {@link trySetFd} for a longer path. */
 export function trySetString(fd: number, key: ByteString, value: ByteString): number {
-  if (value.length > VALUE_MAX) return -E.ENAMETOOLONG;
+  if (value.length > maxValue) return -E.ENAMETOOLONG;
   return result(calls().fsconfig(fd, FSCONFIG.SET_STRING, cString(key), cString(value, 1), 0));
 }
 
-/** Sets an option to what is open as `value`; fsconfig(2). Overlayfs knows it since Linux 6.13. */
+/** Sets an option to the directory open as `value`; fsconfig(2). Overlayfs supports this since Linux 6.13. */
 export function trySetFd(fd: number, key: ByteString, value: number): number {
   return result(calls().fsconfig(fd, FSCONFIG.SET_FD, cString(key), null, value));
 }
 
-/** Sets an option that has no value; fsconfig(2). */
+/** Sets an option without a value; fsconfig(2). */
 export function trySetFlag(fd: number, key: ByteString): number {
   return result(calls().fsconfig(fd, FSCONFIG.SET_FLAG, cString(key), null, 0));
 }
 
-/** Makes the superblock as configured; fsconfig(2). */
+/** Creates the configured superblock; fsconfig(2). */
 export function tryCreate(fd: number): number {
   return result(calls().fsconfig(fd, FSCONFIG.CMD_CREATE, null, null, 0));
 }
 
-/** fsmount(2): a file descriptor of a mount that is nowhere yet. The attributes are numbered as MS flags are. */
+/** Returns a descriptor of a mount that is not attached yet; fsmount(2). Attributes have the numbers of MS flags. */
 export function tryFsmount(fd: number, attributes: number): number {
   return result(calls().fsmount(fd, CLOEXEC, attributes));
 }
 
-/** Attaches the mount `fd` at `target`, which is not followed if it is a symlink; move_mount(2). */
+/** Attaches the mount `fd` at `target`, without following a symlink; move_mount(2). */
 export function tryAttach(fd: number, target: ByteString): number {
   return result(calls().moveMount(fd, cString(''), AT_FDCWD, cString(target, 1), MOVE_MOUNT_F_EMPTY_PATH));
 }
 
-/** Moves a mount with all below it; move_mount(2), or mount(2) with MS_MOVE before Linux 5.2. */
+/** Moves a mount with all mounts below it; move_mount(2), or mount(2) with MS_MOVE before Linux 5.2. */
 export function tryMove(from: ByteString, to: ByteString): number {
   const done = result(calls().moveMount(AT_FDCWD, cString(from), AT_FDCWD, cString(to, 1), 0));
   return isMissing(done) ? tryMount(from, to, null, MS_MOVE, null) : done;
 }
 
-/** open_tree(2): a file descriptor of a copy of the mount at `path`, recursive or not, that is nowhere yet. */
+/** Returns a descriptor of a copy of the mount at `path`, which is not attached yet; open_tree(2). */
 export function tryCloneTree(path: ByteString, recursive: boolean): number {
   const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
   return result(calls().openTree(AT_FDCWD, cString(path), flags));
 }
 
-/** Sets attributes (MS flags) of the mount `fd`, and of those below it if recursive; mount_setattr(2). */
+/** Sets attributes (MS flags) of the mount `fd`, and if recursive of all mounts below it; mount_setattr(2). */
 export function trySetAttributes(fd: number, attributes: number, recursive: boolean): number {
   const value = Buffer.alloc(32);
   value.writeBigUInt64LE(BigInt(attributes));
@@ -147,19 +147,22 @@ export function trySetAttributes(fd: number, attributes: number, recursive: bool
   return result(calls().mountSetattr(fd, cString(''), flags, value, value.length));
 }
 
-/** Whether a call gave the errno of one that the kernel (ENOSYS) or a seccomp filter (EPERM) does not have. */
+/** True if a call failed because the kernel lacks it (ENOSYS) or a seccomp filter hides it (EPERM). */
 export function isMissing(done: number): boolean {
   return done === -E.ENOSYS || done === -E.EPERM;
 }
 
-/** What the kernel says about the context `fd`, oldest first, each with its level (`e`, `w`, `i`); it says it once. */
+/**
+ * Returns the kernel's messages about the context `fd`, oldest first, each with its level (`e`, `w`, `i`). A second call
+ * does not return them again.
+ */
 export function readContextLog(fd: number): string[] {
   const messages: string[] = [];
   const buffer = Buffer.alloc(8192);
   try {
     for (;;) messages.push(buffer.toString('utf8', 0, readSync(fd, buffer)).trim());
   } catch {
-    // ENODATA: that was the last
+    // ENODATA: no more messages
     return messages;
   }
 }

@@ -5,90 +5,83 @@ import { filesystemOf } from './filesystem.js';
 import type { OverlayRequest, Refusal } from './overlay-fscontext.js';
 import { StatBuffer, statAt } from './stat.js';
 
-/** Why something could not be mounted, and what would be right. */
+/** Why a mount failed, and what would be right. */
 export interface Explanation {
   reason: string;
   expected: string;
 }
 
 /** OVL_MAX_STACK of the kernel */
-const MAX_LOWERDIRS = 500;
+const maxLowerdirs = 500;
 /** filesystems that overlayfs cannot write to, or that lose its whiteouts */
-export const UNFIT_FOR_UPPERDIR = [
-  'overlay',
-  'nfs',
-  'fuse',
-  'vfat',
-  'exfat',
-  'cifs',
-  'smb2',
-  '9p',
-  'ecryptfs',
-];
-const NOT_PERMITTED = 'it takes root; without, use fuse-overlayfs or the copy driver';
+export const unfitForUpperdir = ['overlay', 'nfs', 'fuse', 'vfat', 'exfat', 'cifs', 'smb2', '9p', 'ecryptfs'];
+const notPermitted = 'run the command as root, or use fuse-overlayfs or the copy driver';
 
-/** What is behind a refusal, from what the kernel says, its errno and a look at the directories. */
+/** Explains why the kernel refused an overlay, from its messages, its errno and the directories. */
 export function explainOverlay(request: OverlayRequest, target: ByteString, refusal: Refusal): Explanation {
   const { lowerdirs, upperdir, workdir } = request;
   const { errno } = refusal;
-  // levels and the name of the filesystem are for the kernel's own log
+  // the level and the filesystem's name matter in the kernel log only
   const says = refusal.log.map((line) => line.replace(/^[ewi] (overlay: )?/, '')).join('; ');
   const explain = (reason: string, expected: string) => ({ reason: says || reason, expected });
 
-  if (errno === E.EPERM || errno === E.EACCES) return explain('not permitted', NOT_PERMITTED);
+  if (errno === E.EPERM || errno === E.EACCES) return explain('not permitted', notPermitted);
   if (errno === E.ENODEV)
     return explain(
       'the kernel has no overlayfs',
-      'load its module (modprobe overlay), or use the copy driver',
+      'load the overlay module (modprobe overlay), or use the copy driver',
     );
   const dirs = [...lowerdirs, upperdir, workdir, target].filter((path) => path !== undefined);
   const missing = dirs.find((path) => !isDirectory(path));
   if (missing !== undefined)
-    return explain(`${showBytes(missing)} is no directory`, 'each directory of an overlay must be there');
-  if (lowerdirs.length > MAX_LOWERDIRS)
+    return explain(`${showBytes(missing)} is not a directory`, 'each directory of an overlay must exist');
+  if (lowerdirs.length > maxLowerdirs)
     return explain(
-      `it has ${lowerdirs.length} layers`,
-      `overlayfs takes ${MAX_LOWERDIRS}; use the copy driver`,
+      `the overlay has ${lowerdirs.length} layers`,
+      `overlayfs supports ${maxLowerdirs}; use the copy driver`,
     );
   if (upperdir === undefined && lowerdirs.length < 2)
     return explain(
-      'it has one layer only',
-      'an overlay has two layers or an upperdir; bind the layer instead',
+      'the overlay has one layer only',
+      'an overlay needs two layers or an upperdir; use a bind mount of the layer instead',
     );
   const type = upperdir === undefined ? undefined : filesystemOf(upperdir).type;
-  if (type !== undefined && UNFIT_FOR_UPPERDIR.includes(type))
+  if (type !== undefined && unfitForUpperdir.includes(type))
     return explain(
       `${showBytes(upperdir!)} is on ${type}`,
-      'upperdir must be on a filesystem such as ext4, xfs, btrfs or tmpfs: put the store there',
+      'the upperdir must be on a filesystem such as ext4, xfs, btrfs or tmpfs: put the store there',
     );
   if (upperdir !== undefined && workdir !== undefined && !onOneDevice(upperdir, workdir))
     return explain(
-      'upperdir and workdir are on two filesystems',
-      'workdir must be an empty directory beside upperdir',
+      'upperdir and workdir are on different filesystems',
+      'the workdir must be an empty directory beside the upperdir',
     );
-  return explain(errnoName(errno), EXPECTED[errnoName(errno)] ?? 'dmesg may say more');
+  return explain(errnoName(errno), expectations[errnoName(errno)] ?? 'the kernel log (dmesg) may say more');
 }
 
-/** What is behind the errno of a bind mount or a move. */
+/** Explains the errno of a failed bind mount or move. */
 export function explainMount(source: ByteString, target: ByteString, errno: number): Explanation {
   const reason = errnoName(errno);
   if (errno === E.EPERM || errno === E.EACCES)
-    return { reason: 'not permitted', expected: 'it takes root, or a user namespace with mounts of its own' };
+    return {
+      reason: 'not permitted',
+      expected: 'run the command as root, or in a user namespace with its own mount namespace',
+    };
   const missing = [source, target].find((path) => !exists(path));
   if (missing !== undefined)
-    return { reason: `${showBytes(missing)} does not exist`, expected: 'source and target must be there' };
+    return { reason: `${showBytes(missing)} does not exist`, expected: 'source and target must exist' };
   return {
     reason,
-    expected: EXPECTED[reason] ?? 'source and target must both be directories, or both files',
+    expected: expectations[reason] ?? 'source and target must both be directories, or both files',
   };
 }
 
-const EXPECTED: Readonly<Record<string, string>> = {
-  EBUSY: 'upperdir or workdir belongs to another mount: unmount that first',
-  ENOSPC: 'the limit of mounts is reached: raise it in /proc/sys/fs/mount-max',
-  ESTALE: 'upperdir was made for other layers, with index=on: mount it with those',
+const expectations: Readonly<Record<string, string>> = {
+  EBUSY: 'the upperdir or workdir belongs to another mount: unmount that first',
+  ENOSPC: 'the limit on mounts is reached: raise it in /proc/sys/fs/mount-max',
+  ESTALE: 'the upperdir was first mounted with other layers and index=on: mount it with the same layers',
   E2BIG: 'use Linux 6.7 or later, a shorter path for the store, or the copy driver',
-  ELOOP: 'upperdir and lowerdirs must not lie in each other, nor on more than two overlays',
+  ELOOP: 'the upperdir and lowerdirs must not contain each other, or lie on more than two nested overlays',
 };
 
 function exists(path: ByteString): boolean {

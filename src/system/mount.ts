@@ -22,31 +22,31 @@ import { StatBuffer, statAt } from './stat.js';
 export { MS } from './mount-calls.js';
 
 export interface OverlayMountOptions extends OverlayDirs {
-  /** further options as of mount(8), `NAME` or `NAME=VALUE`; they win over the defaults */
+  /** more options of mount(8), `NAME` or `NAME=VALUE`; they override the defaults */
   options?: string[] | undefined;
   /** {@link MS} of this mount, such as `MS.RDONLY | MS.NODEV` */
   flags?: number | undefined;
-  /** what is shown as the mounted device; default `overlay` */
+  /** the name of the mounted device; default: `overlay` */
   source?: ByteString | undefined;
 }
 
 export interface BindOptions {
-  /** {@link MS} of the new mount and, if recursive, of those below it */
+  /** {@link MS} of the new mount and, if recursive, of the mounts below it */
   flags?: number | undefined;
-  /** with what is mounted below `source` */
+  /** true: includes the mounts below `source`; default: false */
   recursive?: boolean | undefined;
 }
 
 const MS_PRIVATE = 1 << 18;
 
-/** What others must be able to rely on: a layer's directory means the same wherever and whenever it is mounted. */
+/** Options that keep the meaning of a layer's directory the same in all mounts, on all machines. */
 const defaults = { redirect_dir: 'off', metacopy: 'off', index: 'off', xino: 'off' } as const;
 
 /**
- * Mounts an overlay at the directory `target`: through the new mount API, which takes 500 layers, else through mount(2).
+ * Mounts an overlay at the directory `target`, through the new mount API (up to 500 layers), else through mount(2).
  *
- * `redirect_dir`, `metacopy`, `index` and `xino` are off unless asked for; a kernel that does not know one of them is not told.
- * Paths may have any bytes and must be absolute.
+ * `redirect_dir`, `metacopy`, `index` and `xino` are off by default; options that the kernel does not know are omitted.
+ * Paths must be absolute and may contain any bytes.
  *
  * @throws LayerhookError MOUNT_FAILED with the kernel's reason
  */
@@ -59,12 +59,12 @@ export function mountOverlay(overlay: OverlayMountOptions, target: ByteString): 
   throw failed('an overlay', target, explainOverlay(request, target, refusal), cause);
 }
 
-/** What {@link mountOverlay} asks the kernel for. */
+/** Returns the overlay that {@link mountOverlay} mounts, with the default options. */
 export function overlayRequest(overlay: OverlayMountOptions): OverlayRequest {
   const options = (overlay.options ?? []).map(splitOption);
   const names = new Set(options.map(([name]) => name));
   for (const [name, value] of Object.entries(defaults)) {
-    // with userxattr the kernel never follows redirects, and does not want to hear of them
+    // with userxattr the kernel never follows redirects, and rejects the option
     const implied = name === 'redirect_dir' && names.has('userxattr');
     if (!names.has(name) && !implied) options.push([name, value]);
   }
@@ -73,7 +73,7 @@ export function overlayRequest(overlay: OverlayMountOptions): OverlayRequest {
 }
 
 /**
- * Mounts the directory or file `source` at `target` too; mount(8), "Bind mount operation".
+ * Mounts the directory or file `source` also at `target`; mount(8), "Bind mount operation".
  *
  * @throws LayerhookError MOUNT_FAILED
  */
@@ -101,7 +101,7 @@ function tryBind(
   }
 }
 
-/** Before Linux 5.12: mounted first, then made read-only, and only the uppermost mount at that. */
+/** Before Linux 5.12: mounts first and sets the flags afterwards, on the uppermost mount only. */
 export function tryBindByFlags(
   source: ByteString,
   target: ByteString,
@@ -116,8 +116,8 @@ export function tryBindByFlags(
 }
 
 /**
- * Moves what is mounted at `from`, with all that is mounted below, to `to`; move_mount(2). Where the kernel does not move,
- * because `from` is on a shared mount (mount_namespaces(7)), it is mounted at `to` too and then taken away.
+ * Moves the mount at `from`, with all mounts below it, to `to`; move_mount(2). The kernel refuses this if `from` is on a
+ * shared mount (mount_namespaces(7)): there, mounts it at `to` as well and unmounts `from`.
  *
  * @throws LayerhookError MOUNT_FAILED
  */
@@ -126,18 +126,18 @@ export function moveMount(from: ByteString, to: ByteString): void {
   const done = moved === -E.EINVAL && isMountPoint(from) ? tryMountAgain(from, to) : moved;
   if (done >= 0) return;
   const cause = new SystemError(-done, 'move_mount', to);
-  throw failed(`what is mounted at ${showBytes(from)}`, to, explainMount(from, to, -done), cause);
+  throw failed(`the mount at ${showBytes(from)}`, to, explainMount(from, to, -done), cause);
 }
 
 function tryMountAgain(from: ByteString, to: ByteString): number {
-  // else what is unmounted in the one would be so in the other
+  // private: otherwise unmounting in one tree would unmount in the other
   const parted = tryMount(null, from, null, MS.REC | MS_PRIVATE, null);
   if (parted < 0) return parted;
   const done = tryBind(from, to, { recursive: true });
   return done < 0 ? done : tryUnmount(from, true);
 }
 
-/** Whether something is mounted at `path`. */
+/** True if `path` is a mount point. */
 export function isMountPoint(path: ByteString): boolean {
   const stat = new StatBuffer();
   if (!statAt(AT_FDCWD, path, stat)) return false;
@@ -145,22 +145,22 @@ export function isMountPoint(path: ByteString): boolean {
 }
 
 /**
- * Takes away what is mounted last at `target`; umount2(2) with UMOUNT_NOFOLLOW.
+ * Unmounts the topmost mount at `target`; umount2(2) with UMOUNT_NOFOLLOW.
  *
- * @param options `detach`: also while it is used: it is gone for others now, and for its users when they are done
- * @returns false if nothing is mounted there
+ * @param options `detach`: true unmounts also if the mount is in use; processes that use it keep it until they finish
+ * @returns false if `target` is not a mount point
  * @throws LayerhookError UNMOUNT_FAILED
  */
 export function unmount(target: ByteString, { detach = false }: { detach?: boolean } = {}): boolean {
   const done = tryUnmount(target, detach);
   if (done >= 0) return true;
-  // EINVAL: no mount point
+  // EINVAL: not a mount point
   if (done === -E.EINVAL || done === -E.ENOENT || done === -E.ENOTDIR) return false;
   const path = showBytes(target);
   const expected =
     done === -E.EBUSY
-      ? `end what uses it (fuser -vm ${path} shows it)`
-      : 'it takes root, or the user namespace that it was mounted in';
+      ? `end the processes that use it (fuser -vm ${path} lists them)`
+      : 'run the command as root, or in the user namespace that made the mount';
   const cause = new SystemError(-done, 'umount2', target);
   throw new LayerhookError('UNMOUNT_FAILED', { path, reason: errnoName(-done), expected }, cause);
 }

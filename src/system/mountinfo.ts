@@ -4,36 +4,36 @@ import type { ByteString } from './bytes.js';
 /** One mount as the kernel describes it: a line of /proc/self/mountinfo; proc_pid_mountinfo(5). */
 export interface MountInfo {
   id: number;
-  /** id of the mount that it is on */
+  /** id of the mount that contains this mount point */
   parent: number;
   /** device number, `MAJOR:MINOR` */
   device: string;
-  /** the directory of the filesystem that is mounted */
+  /** the directory of the filesystem that is visible at the mount point */
   root: ByteString;
   mountPoint: ByteString;
-  /** of this mount: `ro`, `nosuid`, ... */
+  /** options of this mount, such as `ro` or `nosuid` */
   options: string[];
   /** filesystem type, such as `overlay`, `fuse.fuse-overlayfs` */
   type: string;
   source: ByteString;
-  /** of the filesystem: name and value, or '' */
+  /** options of the filesystem; an option without a value has '' */
   superOptions: [name: string, value: ByteString][];
 }
 
 /**
- * All mounts of this process's namespace, in the order in which they were made.
+ * Returns all mounts in this process's namespace, oldest first.
  *
- * @throws as node:fs, where /proc is not mounted
+ * @throws errors of node:fs if /proc is not mounted
  */
 export function readMountInfo(): MountInfo[] {
   const lines = readFileSync('/proc/self/mountinfo', 'latin1').split('\n');
   return lines.filter((line) => line !== '').map(parseMountInfo);
 }
 
-/** One line of mountinfo. */
+/** Parses one line of mountinfo. */
 export function parseMountInfo(line: string): MountInfo {
   const fields = line.split(' ');
-  // optional fields end with a lone dash
+  // a dash ends the optional fields
   const dash = fields.indexOf('-', 6);
   const field = (index: number) => fields[index] ?? '';
   return {
@@ -51,12 +51,12 @@ export function parseMountInfo(line: string): MountInfo {
   };
 }
 
-/** The mount that is seen at `path` (absolute, without symlinks), or undefined if nothing is mounted there. */
+/** Returns the visible mount at `path` (absolute, without symlinks), or undefined if `path` is not a mount point. */
 export function findMount(path: ByteString, mounts: MountInfo[] = readMountInfo()): MountInfo | undefined {
   return mounts.findLast((mount) => mount.mountPoint === path);
 }
 
-/** The mounts at `path` and below it, in the order in which they were made. */
+/** Returns the mounts at `path` and below it, oldest first. */
 export function mountsBelow(path: ByteString, mounts: MountInfo[] = readMountInfo()): MountInfo[] {
   const prefix = path.endsWith('/') ? path : `${path}/`;
   return mounts.filter(({ mountPoint }) => mountPoint === path || mountPoint.startsWith(prefix));
@@ -67,7 +67,7 @@ function parseOption(option: string): [string, ByteString] {
   return equals < 0 ? [decode(option), ''] : [option.slice(0, equals), decode(option.slice(equals + 1))];
 }
 
-/** Octal escapes of what would end a field: space, tab, newline, backslash, and in options comma and `=`. */
+/** Decodes octal escapes: space, tab, newline and backslash, in options also comma and `=`. */
 function decode(field: string): ByteString {
   return field.includes('\\')
     ? field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))

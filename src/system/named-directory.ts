@@ -8,8 +8,8 @@ import { tryRemoveTreeAt } from './remove.js';
 import { StatBuffer, statAt, statFd } from './stat.js';
 
 /**
- * An open directory with the name that it has in the open directory above. Where others may write to the one above, they can
- * put something else under that name at any time: work goes through the descriptors.
+ * An open directory, its open parent and its name there. If other users may write to the parent, they can replace the name
+ * at any time: work through the descriptors.
  */
 export interface NamedDirectory {
   parent: number;
@@ -18,10 +18,10 @@ export interface NamedDirectory {
 }
 
 /** Flags for a directory that another user may have replaced: a FIFO does not block, a symlink is not followed. */
-const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.NONBLOCK;
+const directoryFlags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.NONBLOCK;
 
 /**
- * Opens a directory to find entries in it; symlinks in `path` are followed.
+ * Opens a directory to look up entries in it. Follows symlinks in `path`.
  *
  * @throws SystemError
  */
@@ -29,18 +29,18 @@ export function openParent(path: ByteString): number {
   return openat(AT_FDCWD, path, O.PATH | O.DIRECTORY);
 }
 
-/** Opens the directory `name`, or what is mounted there, in an open one: its descriptor, or a negative errno. */
+/** Opens the directory `name` in an open directory, or the mount there. Returns its descriptor or a negative errno. */
 export function tryOpenDirectory(parent: number, name: ByteString): number {
-  return tryOpenat(parent, name, DIRECTORY);
+  return tryOpenat(parent, name, directoryFlags);
 }
 
 /**
- * As {@link tryOpenDirectory}, but EXDEV for a mount point: another user's FUSE filesystem may not answer, and its owners are
- * what it says.
+ * Does the same as {@link tryOpenDirectory}, but returns EXDEV for a mount point: a FUSE filesystem of another user may
+ * never answer, and may report any owner.
  */
 export function tryOpenUnmounted(parent: number, name: ByteString): number {
-  const fd = tryOpenat2(parent, name, DIRECTORY, RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS);
-  return fd === -E.ENOSYS || fd === -E.EPERM ? tryOpenat(parent, name, DIRECTORY) : fd;
+  const fd = tryOpenat2(parent, name, directoryFlags, RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS);
+  return fd === -E.ENOSYS || fd === -E.EPERM ? tryOpenat(parent, name, directoryFlags) : fd;
 }
 
 /** True if the process's user owns an open directory. */
@@ -50,14 +50,14 @@ export function isOurs(fd: number): boolean {
   return stat.uid === process.geteuid?.();
 }
 
-/** True if users other than root and the owner may give entries of an open directory another name. */
+/** True if users other than root and the owner may rename entries of an open directory. */
 export function othersMayRename(fd: number): boolean {
   const stat = new StatBuffer();
   statFd(fd, stat);
   return (stat.mode & 0o1002) === 0o0002;
 }
 
-/** True if the name still leads to the open directory. */
+/** True if the name still refers to the open directory. */
 export function isInPlace({ parent, name, fd }: NamedDirectory): boolean {
   const [named, opened] = [new StatBuffer(), new StatBuffer()];
   if (!statAt(parent, name, named)) return false;
@@ -65,7 +65,7 @@ export function isInPlace({ parent, name, fd }: NamedDirectory): boolean {
   return named.ino === opened.ino && named.devMajor === opened.devMajor && named.devMinor === opened.devMinor;
 }
 
-/** Names in an open directory. @throws SystemError */
+/** Returns the names in an open directory. @throws SystemError */
 export function namesIn(fd: number): ByteString[] {
   const again = openat(fd, '.', O.RDONLY | O.DIRECTORY);
   try {
@@ -76,9 +76,9 @@ export function namesIn(fd: number): ByteString[] {
 }
 
 /**
- * Removes entries of an open directory with all below them. Names that are gone already are passed over.
+ * Removes entries of an open directory and everything below them. Ignores missing names.
  *
- * @throws SystemError; EBUSY for an entry with a mount in it
+ * @throws SystemError; EBUSY for an entry that contains a mount
  */
 export function removeEntries(fd: number, names: readonly ByteString[]): void {
   for (const name of names) {

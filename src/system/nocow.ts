@@ -13,10 +13,9 @@ const ioctl = libcFunction<[fd: number, request: number, flags: Buffer]>('ioctl'
 ]);
 
 /**
- * Lets files that are made in a directory from now on be overwritten in place, where the filesystem (btrfs) would write
- * changes elsewhere; FS_NOCOW_FL of ioctl_iflags(2).
+ * Disables copy-on-write (btrfs) for files that will be created in a directory; FS_NOCOW_FL of ioctl_iflags(2).
  *
- * @throws SystemError, ENOTTY or EOPNOTSUPP where the filesystem has no such flag
+ * @throws SystemError ENOTTY or EOPNOTSUPP if the filesystem does not have this flag
  */
 export function disableCopyOnWrite(directory: ByteString): void {
   const fd = openat(AT_FDCWD, directory, O.RDONLY | O.DIRECTORY);

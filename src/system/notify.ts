@@ -5,8 +5,8 @@ import { check, libcFunction, result } from './libc.js';
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
-/** room for a path in an address, with its NUL; unix(7) */
-const PATH_ROOM = 108;
+/** size of the path in an address, including the NUL; unix(7) */
+const pathSize = 108;
 
 const libcSocket = libcFunction<[domain: number, type: number, protocol: number]>('socket', 'int', [
   'int',
@@ -18,10 +18,10 @@ const libcSendto = libcFunction<
 >('sendto', 'long', ['int', 'void*', 'size_t', 'int', 'void*', 'uint']);
 
 /**
- * Tells the service manager how a daemon is; sd_notify(3). Node has no datagram sockets of the unix kind.
+ * Reports a daemon's state to the service manager; sd_notify(3). node does not support unix datagram sockets.
  *
  * @param state lines such as `READY=1`
- * @param socket path, or `@` and an abstract name: what `$NOTIFY_SOCKET` is
+ * @param socket value of `$NOTIFY_SOCKET`: a path, or `@` and an abstract name
  * @throws SystemError
  */
 export function notify(state: string, socket: string): void {
@@ -35,9 +35,9 @@ export function notify(state: string, socket: string): void {
   }
 }
 
-/** A struct sockaddr_un: the family, then the path; an abstract name begins with a NUL. */
+/** Returns a struct sockaddr_un: the family, followed by the path. An abstract name begins with a NUL. */
 function addressOf(socket: string): Buffer {
-  const path = Buffer.from(socket.replace(/^@/, '\0')).subarray(0, PATH_ROOM - 1);
+  const path = Buffer.from(socket.replace(/^@/, '\0')).subarray(0, pathSize - 1);
   const address = Buffer.alloc(2 + path.length + (path[0] === 0 ? 0 : 1));
   address.writeUInt16LE(AF_UNIX);
   path.copy(address, 2);

@@ -15,24 +15,26 @@ import {
 } from './mount-calls.js';
 import type { OverlayDirs } from './overlay-options.js';
 
-/** An overlay as the ways to mount it want it: all options said, `flags` of mount(2). */
+/** An overlay to mount, with all options and the `flags` of mount(2). */
 export interface OverlayRequest extends OverlayDirs {
   source: ByteString;
   options: [name: string, value: string | null][];
   flags: number;
 }
 
-/** How an attempt to mount ended: null for well, else the errno and what the kernel says about it. */
+/** Why the kernel refused to mount: its errno and its messages. */
 export interface Refusal {
   errno: number;
   log: string[];
-  /** this kernel cannot be asked in this way */
+  /** true: the kernel lacks this way of mounting */
   unavailable?: true;
 }
 
 /**
- * Mounts an overlay through fsopen(2), with one `lowerdir+` a layer, so that any number of layers and any path can be
- * said; Documentation/filesystems/overlayfs.rst. Needs Linux 6.7, and 6.13 for paths of more than 255 bytes.
+ * Mounts an overlay through fsopen(2), with one `lowerdir+` for each layer, which allows any number of layers and any
+ * path; Documentation/filesystems/overlayfs.rst. Needs Linux 6.7, and 6.13 for paths of more than 255 bytes.
+ *
+ * @returns null if the overlay is mounted
  */
 export function mountByContext(request: OverlayRequest, target: ByteString): Refusal | null {
   const fd = tryFsopen('overlay');
@@ -66,7 +68,7 @@ function configure(fd: number, request: OverlayRequest): Refusal | null {
   return done < 0 ? refused(fd, done) : null;
 }
 
-/** `text`: as the kernel reads it; `path`: for when it is too long for that. */
+/** Sets an option to a path. `text` is the path as the kernel parses it; `path` is opened if `text` is too long. */
 function setPath(fd: number, name: string, text: ByteString, path: ByteString): number {
   const done = trySetString(fd, name, text);
   if (done !== -E.ENAMETOOLONG) return done;
@@ -79,7 +81,7 @@ function setPath(fd: number, name: string, text: ByteString, path: ByteString): 
   }
 }
 
-/** An option that the kernel does not have, or not in this form. */
+/** True if the kernel does not know the option, or not in this form. */
 function isUnknown(done: number): boolean {
   return done === -E.EINVAL || done === -E.ENAMETOOLONG;
 }

@@ -7,20 +7,22 @@ import { tryMount } from './mount-calls.js';
 import type { OverlayRequest, Refusal } from './overlay-fscontext.js';
 import { escapeOverlayPath, joinLowerdirs, type OverlayDirs } from './overlay-options.js';
 
-/** what mount(2) takes of options: a page, with the NUL at its end */
-const DATA_MAX = 4095;
+/** largest size of the options of mount(2), in bytes: a page, less the NUL */
+const maxData = 4095;
 
 const libcChdir = libcFunction<[path: Buffer]>('chdir', 'int', ['void*']);
 const libcFchdir = libcFunction<[fd: number]>('fchdir', 'int', ['int']);
 
 /**
- * Mounts an overlay through mount(2), whose options must fit a page. Where they do not, the directories are named
- * relative to the one that they have in common: the working directory changes and is back before this returns.
+ * Mounts an overlay through mount(2), whose options must fit into a page. Longer options name the directories relative to
+ * their common parent: this changes the working directory and restores it before it returns.
+ *
+ * @returns null if the overlay is mounted
  */
 export function mountByOptions(request: OverlayRequest, target: ByteString): Refusal | null {
   const refusal = attempt(request, target);
   if (refusal?.errno !== E.EINVAL) return refusal;
-  // now that it has been asked for, the module is loaded and says which options it has
+  // the first attempt has loaded the module, whose parameters show which options exist
   const options = request.options.filter(([name]) => isKnown(name));
   return options.length === request.options.length ? refusal : attempt({ ...request, options }, target);
 }
@@ -29,10 +31,10 @@ function attempt(request: OverlayRequest, target: ByteString): Refusal | null {
   const { source, flags } = request;
   const mount = (data: ByteString) => asRefusal(tryMount(source, target, 'overlay', flags, data));
   const absolute = optionText(request);
-  if (absolute.length <= DATA_MAX) return mount(absolute);
+  if (absolute.length <= maxData) return mount(absolute);
   const base = commonDirectory(request);
   const relative = optionText(relativeTo(base, request));
-  if (relative.length > DATA_MAX) return tooLong(relative.length);
+  if (relative.length > maxData) return tooLong(relative.length);
   return inDirectory(base, () => mount(relative));
 }
 
@@ -43,7 +45,7 @@ function optionText({ lowerdirs, upperdir, workdir, options }: OverlayRequest): 
   return [...words, `lowerdir=${joinLowerdirs(lowerdirs)}`].join(',');
 }
 
-/** The deepest directory that holds all of them, with a slash at its end. */
+/** Returns the deepest directory that contains all directories of the overlay, with a slash at the end. */
 function commonDirectory({ lowerdirs, upperdir, workdir }: OverlayDirs): ByteString {
   const [first = '/', ...rest] = [...lowerdirs, upperdir, workdir].filter((path) => path !== undefined);
   let end = first.lastIndexOf('/');
@@ -77,7 +79,7 @@ function inDirectory<T>(directory: ByteString, work: () => T): T {
   }
 }
 
-/** Options that can be switched off are module parameters too; those that there are no parameters of are left alone. */
+/** True if the kernel knows an option. Options that can be turned off have a module parameter; others are not checked. */
 function isKnown(option: string): boolean {
   const parameter = option === 'xino' ? 'xino_auto' : option;
   if (!['redirect_dir', 'metacopy', 'index', 'xino_auto'].includes(parameter)) return true;
@@ -89,6 +91,6 @@ function asRefusal(done: number): Refusal | null {
 }
 
 function tooLong(length: number): Refusal {
-  const says = `its layers need ${length} bytes of options, this kernel takes ${DATA_MAX} (before Linux 6.7)`;
+  const says = `its layers need ${length} bytes of options, but this kernel (before Linux 6.7) accepts ${maxData}`;
   return { errno: E.E2BIG, log: [`e ${says}`] };
 }

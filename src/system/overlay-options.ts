@@ -1,27 +1,27 @@
 import type { ByteString } from './bytes.js';
 import type { MountInfo } from './mountinfo.js';
 
-/** What an overlay is made of; mount(8), "Mount options for overlay". Paths are absolute. */
+/** The directories of an overlay; mount(8), "Mount options for overlay". Paths are absolute. */
 export interface OverlayDirs {
   /** highest first */
   lowerdirs: ByteString[];
-  /** none: read-only */
+  /** undefined: the overlay is read-only */
   upperdir?: ByteString | undefined;
-  /** an empty directory on upperdir's filesystem */
+  /** an empty directory on the filesystem of the upperdir */
   workdir?: ByteString | undefined;
 }
 
-/** A path as overlayfs reads it in `lowerdir=`, `upperdir=` and `workdir=`: with a backslash before `\`, `:`, `,`. */
+/** Escapes a path for `lowerdir=`, `upperdir=` and `workdir=`: puts a backslash before `\`, `:` and `,`. */
 export function escapeOverlayPath(path: ByteString): ByteString {
   return path.replace(/[\\:,]/g, '\\$&');
 }
 
-/** The option that names `lowerdirs`, highest first. */
+/** Returns the value of `lowerdir=` for `lowerdirs`, highest first. */
 export function joinLowerdirs(lowerdirs: ByteString[]): ByteString {
   return lowerdirs.map(escapeOverlayPath).join(':');
 }
 
-/** The paths that the value of a `lowerdir=` names, highest first; data-only layers (behind `::`) are left out. */
+/** Returns the paths in the value of `lowerdir=`, highest first, without data-only layers (after `::`). */
 export function splitLowerdirs(value: ByteString): ByteString[] {
   const tokens: string[] = value.match(/(?:\\[\s\S]|[^:\\])+|:+/g) ?? [];
   const data = tokens.indexOf('::');
@@ -29,12 +29,12 @@ export function splitLowerdirs(value: ByteString): ByteString[] {
   return layers.filter((token) => !token.startsWith(':')).map(unescapeOverlayPath);
 }
 
-/** The path that the value of an `upperdir=` or `workdir=` names. */
+/** Returns the path in the value of `upperdir=` or `workdir=`. */
 export function unescapeOverlayPath(value: ByteString): ByteString {
   return value.replace(/\\([\s\S])/g, '$1');
 }
 
-/** What an overlay that is mounted is made of, as the kernel or fuse-overlayfs says. */
+/** Returns the directories of a mounted overlay, as the kernel or fuse-overlayfs reports them. */
 export function overlayDirsOf({ superOptions }: MountInfo): OverlayDirs {
   const dirs: OverlayDirs = { lowerdirs: [] };
   for (const [name, value] of superOptions) {

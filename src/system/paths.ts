@@ -1,11 +1,11 @@
 import type { ByteString } from './bytes.js';
 
-/** A component that is empty, `.` or `..`. */
+/** Matches a component that is empty, `.` or `..`. */
 const unclean = /(?:^|\/)\.{0,2}(?:\/|$)/;
 
 /**
- * A path as it is in a root directory: `..` taken away lexically and never above the root, no slash at either end, no `.`
- * and no empty component. The root itself is ''.
+ * Normalises a path inside a root directory: resolves `..` lexically, never above the root, and removes `.`, empty
+ * components, and slashes at both ends. The root itself is ''.
  */
 export function lexicalPath(path: ByteString): ByteString {
   let clean = path.startsWith('./') ? path.slice(2) : path;
@@ -19,7 +19,7 @@ export function lexicalPath(path: ByteString): ByteString {
   return parts.join('/');
 }
 
-/** As {@link lexicalPath}; undefined for a path with `..` or a NUL byte, which is none that a tree has. */
+/** Does the same as {@link lexicalPath}; returns undefined for a path with `..` or a NUL byte, which trees do not contain. */
 export function plainPath(path: ByteString): ByteString | undefined {
   if (path.includes('\0') || (unclean.test(path) && path.split('/').includes('..'))) return undefined;
   return lexicalPath(path);

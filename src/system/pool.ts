@@ -2,15 +2,15 @@ import { fsError } from '../errors/fs-error.js';
 import { SystemError } from './errno.js';
 import { libcFunction, symbol } from './libc.js';
 
-/** size of glibc's and musl's sem_t, and more */
-const SEMAPHORE_BYTES = 64;
+/** enough bytes for the sem_t of glibc and of musl */
+const semaphoreBytes = 64;
 
 let canStart = false;
 
 /**
- * Makes sure that node's thread pool can start, before asynchronous file operations, zlib streams or native calls first use
- * it. libuv starts all its threads at once, and aborts the process, without a word, if the system refuses one of them: as
- * many threads are started here, and ended (about 0.1 ms).
+ * Checks that node's thread pool can start. Call it before the first asynchronous file operation, zlib stream or native
+ * call. libuv starts all threads of the pool together, and aborts the process without a message if the system refuses one
+ * of them. The check starts and ends as many threads (about 0.1 ms).
  *
  * @throws LayerhookError SYSTEM
  */
@@ -23,7 +23,7 @@ export function requireThreadPool(): void {
   canStart = true;
 }
 
-/** @returns an errno; 0 if `count` threads can run side by side */
+/** Starts and ends `count` threads. Returns an errno, or 0 if they can run at the same time. */
 function startAndEnd(count: number): number {
   const create = libcFunction<[thread: Buffer, attributes: null, start: unknown, argument: Buffer]>(
     'pthread_create',
@@ -32,7 +32,7 @@ function startAndEnd(count: number): number {
   );
   const join = libcFunction<[thread: bigint, value: null]>('pthread_join', 'int', ['uintptr_t', 'void*']);
   const post = libcFunction<[Buffer]>('sem_post', 'int', ['void*']);
-  const semaphore = Buffer.alloc(SEMAPHORE_BYTES);
+  const semaphore = Buffer.alloc(semaphoreBytes);
   libcFunction<[Buffer, number, number]>('sem_init', 'int', ['void*', 'int', 'uint'])(semaphore, 0, 0);
   const wait = symbol('sem_wait');
   const threads: bigint[] = [];

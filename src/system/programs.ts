@@ -1,13 +1,13 @@
 import { accessSync, constants } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 
-/** The path of a program on PATH, or undefined if it is not installed. */
+/** Returns the path of a program on PATH, or undefined if it is not found. */
 export function findProgram(name: string): string | undefined {
   const directories = searchPath().split(':').filter(isAbsolute);
   return directories.map((directory) => join(directory, name)).find(isExecutable);
 }
 
-/** PATH, or the usual directories if it is not set. */
+/** Returns PATH, or the usual directories if PATH is not set. */
 export function searchPath(): string {
   return process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
 }

@@ -2,7 +2,7 @@ import type { ByteString } from './bytes.js';
 import { E } from './errno.js';
 import { check, result, syscallFunction } from './libc.js';
 
-/** d_type of a directory entry; readdir(3). `DT_UNKNOWN`: the filesystem does not say, ask stat. */
+/** d_type of a directory entry; readdir(3). UNKNOWN: the filesystem does not tell the type; use stat. */
 export const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK: 12 } as const;
 
 export interface DirectoryEntry {
@@ -19,8 +19,8 @@ const getdents64 = syscallFunction<[fd: number, out: Buffer, size: number]>('get
 const buffer = Buffer.alloc(64 * 1024);
 
 /**
- * Entries of the open directory `fd` from where it stands (once: a second call finds it at its end), without
- * `.` and `..`, in the filesystem's order; getdents64(2).
+ * Reads the entries of the open directory `fd`, without `.` and `..`, in the filesystem's order; getdents64(2). Reading
+ * begins at the descriptor's position and moves it to the end: a second call returns no entries.
  *
  * @throws SystemError
  */
@@ -28,10 +28,10 @@ export function readDirectory(fd: number): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
   for (;;) {
     const done = result(getdents64(fd, buffer, buffer.length));
-    // a directory that was removed since it was opened has no entries
+    // ENOENT: the directory was removed after it was opened
     if (done === 0 || done === -E.ENOENT) return entries;
     const length = check(done, 'getdents64', `fd ${fd}`);
-    // decoded at once and cut up: several times quicker than name by name
+    // decoding the whole buffer and slicing it is several times faster than decoding each name
     const text = buffer.toString('latin1', 0, length);
     for (let at = 0; at < length; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
       const name = text.slice(at + 19, text.indexOf('\0', at + 19));

@@ -5,15 +5,15 @@ import { LayerhookError } from '../errors/index.js';
 export interface ReadRegularFileOptions {
   /** largest size in bytes; default: no limit */
   maxBytes?: number | undefined;
-  /** true: `path` may be a symlink to a regular file; default: a symlink is refused */
+  /** true: follows a symlink to a regular file; default: a symlink is an error */
   follow?: boolean | undefined;
-  /** gets the stat of the file before it is read; what it throws ends the reading */
+  /** called with the file's stat before the file is read; an exception stops the reading */
   onOpen?: ((stat: Stats) => void) | undefined;
 }
 
 /**
- * Reads a regular file in a directory that a container or another user may have written to: a FIFO there does not block,
- * a device is not opened, and a symlink is not followed.
+ * Reads a regular file in a directory that a container or another user may write to: does not block on a FIFO, open a
+ * device or follow a symlink.
  *
  * @returns undefined if the file does not exist
  * @throws LayerhookError SYSTEM, also for a file of another type; LIMIT_EXCEEDED
@@ -24,7 +24,7 @@ export function readRegularFile(
 ): Buffer | undefined {
   let fd: number | undefined;
   try {
-    // opening some devices has an effect: look first
+    // opening a device may have side effects: check the type first
     const named = lstatSync(path);
     if (!named.isFile() && !(follow && named.isSymbolicLink())) throw irregular(path);
     const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
@@ -44,11 +44,11 @@ export function readRegularFile(
 }
 
 /**
- * Creates an empty file to write to, in the place of what has its name: a symlink there is removed, not followed.
+ * Creates an empty file for writing. Replaces an existing file; a symlink is removed, not followed.
  *
  * @param mode permission bits of the file, before the umask
- * @returns its descriptor
- * @throws what node:fs throws
+ * @returns the descriptor
+ * @throws errors of node:fs
  */
 export function createFile(path: string, mode: number): number {
   try {
@@ -69,7 +69,7 @@ function readBytes(fd: number, size: number): Buffer {
 }
 
 function irregular(path: string | Buffer): LayerhookError {
-  const expected = 'a regular file is expected there; remove what has its name';
+  const expected = 'the path must be a regular file; remove the other file there';
   return new LayerhookError('SYSTEM', {
     what: `cannot read ${path}`,
     reason: 'it is not a regular file',

@@ -6,13 +6,13 @@ import { AT_FDCWD, AT_REMOVEDIR, close, O, tryOpenat, tryUnlinkat } from './file
 import { type DirectoryEntry, DT, readDirectory } from './readdir.js';
 
 /**
- * Removes a file or a directory with all below it, whatever the modes of directories that are ours, and at any depth.
- * Symlinks are removed, not followed, also when someone puts one in the place of a directory meanwhile. What is mounted
- * below stays, and with it the directories above: EBUSY.
+ * Removes a file or a directory tree of any depth, also if the modes of its own directories forbid it. Removes symlinks
+ * without following them, even if another process replaces a directory with a symlink during the removal. Mounts below
+ * stay, with the directories above them: EBUSY.
  *
  * node's rmSync fails on directories of mode 0 and on trees that are too deep for its stack.
  *
- * @returns false if there was nothing
+ * @returns false if the path did not exist
  * @throws SystemError
  */
 export function removeTree(path: string): boolean {
@@ -21,7 +21,7 @@ export function removeTree(path: string): boolean {
   return done === 0;
 }
 
-/** As {@link removeTree}, for what is in an open directory: 0, or a negative errno. */
+/** Does the same as {@link removeTree} in an open directory. Returns 0 or a negative errno. */
 export function tryRemoveTreeAt(dirfd: number, name: ByteString): number {
   const done = tryRemove(dirfd, name, DT.UNKNOWN);
   if (!isNotEmpty(done)) return done;
@@ -39,11 +39,11 @@ export function tryRemoveTreeAt(dirfd: number, name: ByteString): number {
 interface Level {
   name: ByteString;
   entries: DirectoryEntry[];
-  /** entries before this one are gone */
+  /** index of the next entry to remove */
   next: number;
 }
 
-/** Removes all that is in an open directory, as {@link removeTree} does: 0, or a negative errno. */
+/** Removes all entries of an open directory, as {@link removeTree} does. Returns 0 or a negative errno. */
 export function tryEmptyDirectory(fd: number): number {
   const descent = new Descent(fd);
   const levels: Level[] = [{ name: '.', entries: readDirectory(fd), next: 0 }];
@@ -60,17 +60,17 @@ export function tryEmptyDirectory(fd: number): number {
   }
 }
 
-/** Goes up from a directory that is empty now, and removes it. */
+/** Goes up from an emptied directory, and removes it. */
 function leave(descent: Descent, levels: Level[]): number {
   const { name } = levels.pop()!;
   if (levels.length === 0) return 0;
   const left = descent.leave();
-  // ENOENT means that it is gone only when it is said of the directory itself
+  // ENOENT for `..` does not mean that the directory is gone
   if (left < 0) return left === -E.ENOENT ? -E.ESTALE : left;
   return tryUnlinkat(descent.fd, name, AT_REMOVEDIR);
 }
 
-/** Removes an entry; goes down into it where it is a directory with something in it. */
+/** Removes an entry, or goes down into it if it is a directory with entries. */
 function removeEntry(descent: Descent, levels: Level[], { name, type }: DirectoryEntry): number {
   let done = tryRemove(descent.fd, name, type);
   if (done === -E.EACCES) {
@@ -85,10 +85,10 @@ function removeEntry(descent: Descent, levels: Level[], { name, type }: Director
   return 0;
 }
 
-/** Removes a file or an empty directory: 0, or a negative errno. `type`, one of {@link DT}, only saves a call. */
+/** Removes a file or an empty directory. Returns 0 or a negative errno. `type` (one of {@link DT}) only saves a call. */
 function tryRemove(dirfd: number, name: ByteString, type: number): number {
   const unlinked = type === DT.DIR ? -E.EISDIR : tryUnlinkat(dirfd, name);
-  // what Linux says of directories, and what POSIX does
+  // unlinking a directory: EISDIR on Linux, EPERM in POSIX
   if (unlinked !== -E.EISDIR && unlinked !== -E.EPERM) return unlinked;
   const removed = tryUnlinkat(dirfd, name, AT_REMOVEDIR);
   if (removed !== -E.ENOTDIR) return removed;
@@ -99,7 +99,7 @@ function isNotEmpty(done: number): boolean {
   return done === -E.ENOTEMPTY || done === -E.EEXIST;
 }
 
-/** Opens a directory that is to go, whatever its mode. */
+/** Opens a directory that will be removed, even if its mode forbids it. */
 function tryOpenOwn(dirfd: number, name: ByteString): number {
   const flags = O.DIRECTORY | O.NOFOLLOW;
   const fd = tryOpenat(dirfd, name, O.RDONLY | flags);
@@ -107,7 +107,7 @@ function tryOpenOwn(dirfd: number, name: ByteString): number {
   const closed = tryOpenat(dirfd, name, O.PATH | flags);
   if (closed < 0) return closed;
   try {
-    // by descriptor: a symlink may have taken the name since
+    // by descriptor: a symlink may have replaced the name
     fchmodat(AT_FDCWD, `/proc/self/fd/${closed}`, 0o700);
     return tryOpenat(closed, '.', O.RDONLY | O.DIRECTORY);
   } finally {

@@ -9,8 +9,8 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BTIME = 0x800;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
-const STATX_SIZE = 256;
-/** what the upper word of a 64-bit number counts */
+const statxSize = 256;
+/** factor of the upper word of a 64-bit number */
 const high = 0x100000000;
 
 const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out: Buffer]>('statx', [
@@ -21,11 +21,11 @@ const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out:
   'void*',
 ]);
 
-/** What statx(2) says of one file. Made once and filled again and again; a getter reads the kernel's struct. */
+/** The result of statx(2) for one file. One buffer can be filled many times; the getters read the kernel's struct. */
 export class StatBuffer {
-  readonly bytes = Buffer.alloc(STATX_SIZE);
-  /** the same bytes as 32-bit words, for who copies or compares many */
-  readonly words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, STATX_SIZE / 4);
+  readonly bytes = Buffer.alloc(statxSize);
+  /** the same bytes as 32-bit words, for callers that copy or compare many of them */
+  readonly words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, statxSize / 4);
 
   get nlink(): number {
     return this.words[4]!;
@@ -85,7 +85,7 @@ export class StatBuffer {
     return this.words[35]!;
   }
 
-  /** whether it is the root of a mount; undefined before Linux 5.8, which does not say */
+  /** true if the file is the root of a mount; undefined before Linux 5.8, which does not report it */
   get isMountRoot(): boolean | undefined {
     return this.words[14]! & STATX_ATTR_MOUNT_ROOT
       ? (this.words[2]! & STATX_ATTR_MOUNT_ROOT) !== 0
@@ -104,9 +104,9 @@ export class StatBuffer {
 }
 
 /**
- * Fills `out` with what `path` is, a symlink not followed; statx(2).
+ * Fills `out` with the status of `path`, without following a symlink; statx(2).
  *
- * @returns false if there is nothing (ENOENT, ENOTDIR)
+ * @returns false if the path does not exist (ENOENT, ENOTDIR)
  * @throws SystemError
  */
 export function statAt(dirfd: number, path: ByteString, out: StatBuffer): boolean {
@@ -119,9 +119,9 @@ export function statAt(dirfd: number, path: ByteString, out: StatBuffer): boolea
 }
 
 /**
- * Time of birth of what `path` leads to, in ns since the epoch; statx(2).
+ * Returns the creation time of `path` in ns since the epoch, following symlinks; statx(2).
  *
- * @returns undefined where the filesystem does not keep it
+ * @returns undefined if the filesystem does not record it
  * @throws SystemError
  */
 export function birthTime(path: ByteString): bigint | undefined {
@@ -132,7 +132,7 @@ export function birthTime(path: ByteString): bigint | undefined {
   return bytes.readBigInt64LE(80) * 1_000_000_000n + BigInt(words[22]!);
 }
 
-/** Fills `out` with what is open as `fd`, also an O_PATH one. `path` is only for the error. */
+/** Fills `out` with the status of the file open as `fd`, also with O_PATH. `path` is used in the error only. */
 export function statFd(fd: number, out: StatBuffer, path: ByteString = `fd ${fd}`): void {
   const done = result(statx(fd, cString(''), AT_EMPTY_PATH, STATX_BASIC_STATS, out.bytes));
   if (done < 0) throw new SystemError(-done, 'statx', path);

@@ -1,37 +1,37 @@
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 
 /**
- * Long work with blocking calls, cut into steps: it yields where it may be interrupted, after some files or some pieces of
- * content.
+ * Long work with blocking calls, divided into steps. It yields where it may be interrupted: after some files or some
+ * pieces of content.
  *
- * node hears of signals between turns of its event loop only. Work that blocks from its begin to its end would not be
- * stopped by any, and what comes after it would not know that one has come. Promises for each file are too slow.
+ * node handles signals only between turns of its event loop. A signal could not stop work that blocks from start to end,
+ * and the code after the work would not learn of the signal. A promise for each file would be too slow.
  */
 export type Steps<T> = Generator<void, T, void>;
 
-/** Files that a walk visits between two steps: a step through a deep tree costs as much as some files do. */
-export const FILES_A_STEP = 64;
+/** Files that a walk visits in one step: in a deep tree, a step costs as much as several files. */
+export const filesPerStep = 64;
 
 /** Milliseconds of work between two turns of the event loop. */
-const SLICE = 50;
+const sliceMs = 50;
 
 /**
- * Does the steps of long work, with a turn of the event loop every {@link SLICE} ms.
+ * Runs long work with a turn of the event loop every {@link sliceMs} ms.
  *
- * @param signal ends the work after the step it is at
- * @throws LayerhookError ABORTED, or the signal's reason if that is one of ours; and what the work throws
+ * @param signal stops the work after the current step
+ * @throws LayerhookError ABORTED, or the signal's reason if that is a LayerhookError; errors of the work
  */
 export async function inTurns<T>(steps: Steps<T>, signal?: AbortSignal): Promise<T> {
   const pace = new Pace(signal);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
-    // thrown inside, so that it closes what it has open
+    // thrown inside the generator, so that its finally blocks close open files
     if (pace.isDue) await pace.turn().catch((error: unknown) => steps.throw(error));
   }
 }
 
-/** Does all the steps of some work without a turn, for threads in which nothing else goes on. */
+/** Runs all steps of some work without a turn of the event loop, for threads that do nothing else. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next();
@@ -39,40 +39,40 @@ export function atOnce<T>(steps: Steps<T>): T {
   }
 }
 
-/** Tells asynchronous code that makes blocking calls when the event loop is due. */
+/** Tells asynchronous code with blocking calls when the event loop needs a turn. */
 export class Pace {
   readonly #signal: AbortSignal | undefined;
-  #until = performance.now() + SLICE;
+  #until = performance.now() + sliceMs;
 
   constructor(signal: AbortSignal | undefined) {
     this.#signal = signal;
   }
 
-  /** Whether the last turn was {@link SLICE} ms ago. */
+  /** True if the last turn was at least {@link sliceMs} ms ago. */
   get isDue(): boolean {
     return performance.now() >= this.#until;
   }
 
-  /** @throws LayerhookError ABORTED, or the signal's reason if that is one of ours */
+  /** Gives the event loop a turn. @throws LayerhookError ABORTED, or the signal's reason if that is a LayerhookError */
   async turn(): Promise<void> {
     await checkpoint(this.#signal);
-    this.#until = performance.now() + SLICE;
+    this.#until = performance.now() + sliceMs;
   }
 }
 
 /**
- * Gives the event loop a turn, in which signals of the system that have come are heard. To be called before anything is
- * published, too: a tag, a bundle, an archive.
+ * Gives the event loop a turn, in which node handles pending signals of the system. Call it also before publishing a
+ * result: a tag, a bundle, an archive.
  *
- * @throws LayerhookError ABORTED, or the signal's reason if that is one of ours
+ * @throws LayerhookError ABORTED, or the signal's reason if that is a LayerhookError
  */
 export async function checkpoint(signal?: AbortSignal): Promise<void> {
-  // the first may come in the phase of the loop that we are in; signals are read at the begin of the next round
+  // the first setImmediate may run in the current round of the loop; node reads signals at the start of the next round
   for (let i = 0; i < 2; i++) await new Promise<void>((go) => setImmediate(go));
   throwIfAborted(signal);
 }
 
-/** @throws LayerhookError ABORTED, or the signal's reason if that is one of ours */
+/** Throws LayerhookError ABORTED if `signal` is aborted, or the signal's reason if that is a LayerhookError. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return;
   const { reason } = signal;

@@ -7,15 +7,15 @@ const LOG_DAEMON = 3 << 3;
 /** Priorities of syslog(3). */
 export const SYSLOG = { crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7 } as const;
 
-// the C library keeps its address, so it must neither move nor go
+// openlog keeps the address of this buffer, which must stay valid
 const identity = Buffer.alloc(256);
 
 /**
- * Opens a connection to the syslog daemon, in its facility `daemon`; openlog(3), syslog(3). Where no daemon listens,
- * messages are lost, which nobody is told.
+ * Opens a connection to the syslog daemon, with the facility `daemon`; openlog(3), syslog(3). If no daemon is running,
+ * messages are lost silently.
  *
- * @param name what messages begin with, at most 255 bytes; the process id follows
- * @returns writes one line, with one of {@link SYSLOG}
+ * @param name prefix of the messages, at most 255 bytes; the process id follows it
+ * @returns a function that writes one line with a priority of {@link SYSLOG}
  */
 export function openSyslog(name: ByteString): (priority: number, line: string) => void {
   const openlog = libcFunction<[Buffer, number, number]>('openlog', 'int', ['void*', 'int', 'int']);

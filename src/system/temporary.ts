@@ -10,23 +10,22 @@ import { readDirectory } from './readdir.js';
 import { tryRemoveTreeAt } from './remove.js';
 import { StatBuffer, statAt, statFd } from './stat.js';
 
-/** A file or directory under a name that others cannot guess, locked as long as `fd` is open. */
+/** A file or directory with a name that others cannot guess. It stays locked until `fd` is closed. */
 export interface Temporary {
-  /** the open directory that it is in */
+  /** the open directory that contains it */
   directory: number;
   name: ByteString;
-  /** open for writing, or of a directory for reading */
+  /** a file is open for writing, a directory for reading */
   fd: number;
 }
 
-const ATTEMPTS = 100;
+const maxAttempts = 100;
 
 /**
- * Creates a file or a directory in an open directory that others may write to, for what becomes `final` there.
- * {@link publishTemporary} gives it that name, {@link discardTemporary} removes it, {@link sweepTemporaries} removes
- * what killed processes left.
+ * Creates a temporary file or directory in an open directory that others may write to. {@link publishTemporary} renames
+ * it to `final`, {@link discardTemporary} removes it, and {@link sweepTemporaries} removes leftovers of killed processes.
  *
- * @param mode of a file, before the umask; a directory has 0700
+ * @param mode permission bits of a file, before the umask; a directory gets 0700
  * @throws SystemError
  */
 export function createTemporary(
@@ -35,10 +34,10 @@ export function createTemporary(
   type: 'file' | 'directory',
   mode = 0o644,
 ): Temporary {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const name = `${prefixOf(final)}${randomBytes(8).toString('hex')}.tmp`;
     const fd = type === 'file' ? createFile(directory, name, mode) : createDirectory(directory, name);
-    // a sweep of another process may have been quicker
+    // a sweep of another process may have removed it first
     if (lock(fd) !== 'taken' && isStill(directory, name, fd)) return { directory, name, fd };
     close(fd);
   }
@@ -46,8 +45,8 @@ export function createTemporary(
 }
 
 /**
- * Renames a temporary file or directory to `final` in its directory, which is flushed then. What had the name goes, as
- * with rename(2): a symlink is replaced, a file with other names keeps its content.
+ * Renames a temporary file or directory to `final` in its directory, and flushes the directory. Replaces an existing
+ * `final` as rename(2) does: the symlink itself, or one of the names of a file with hardlinks.
  *
  * @throws SystemError
  */
@@ -56,7 +55,7 @@ export function publishTemporary({ directory, name }: Temporary, final: ByteStri
   fsyncSync(directory);
 }
 
-/** Removes what has the name of a temporary file or directory, and closes it. @throws SystemError */
+/** Removes and closes a temporary file or directory. @throws SystemError */
 export function discardTemporary({ directory, name, fd }: Temporary): void {
   try {
     const done = tryRemoveTreeAt(directory, name);
@@ -66,10 +65,10 @@ export function discardTemporary({ directory, name, fd }: Temporary): void {
   }
 }
 
-/** Removes what killed processes left of `final` in an open directory. What cannot be removed stays for the next time. */
+/** Removes temporary files for `final` that killed processes left. Files that cannot be removed stay for the next sweep. */
 export function sweepTemporaries(directory: number, final: ByteString): void {
   const prefix = prefixOf(final);
-  // a descriptor of its own: reading the entries moves its position
+  // a separate descriptor: reading the entries moves its position
   const listing = openat(directory, '.', O.RDONLY | O.DIRECTORY);
   try {
     for (const { name } of readDirectory(listing))
@@ -80,11 +79,11 @@ export function sweepTemporaries(directory: number, final: ByteString): void {
 }
 
 /**
- * Writes a file so that it is there whole or not at all, and on its disk: a temporary name, fsync, rename. What had the
- * name is replaced, never opened; {@link irreplaceable} says what should stay.
+ * Writes a file atomically and durably: a temporary name, fsync, rename. Replaces an existing file without opening it;
+ * {@link irreplaceable} tells which files to keep.
  *
- * @param directory an open directory; others may write to it
- * @param mode permission bits, whatever the umask
+ * @param directory an open directory, which others may write to
+ * @param mode permission bits; the umask does not apply
  * @throws SystemError, errors of node:fs
  */
 export function writeFileAt(
@@ -107,10 +106,9 @@ export function writeFileAt(
 }
 
 /**
- * What has a name that a file would take with rename(2), if that is no file: `a directory`, `a device`, `a FIFO` or
- * `a socket`.
+ * Returns what a new file must not replace under a name: `a directory`, `a device`, `a FIFO` or `a socket`.
  *
- * @returns null for nothing, a regular file or a symlink
+ * @returns null if the name is missing, a regular file or a symlink
  * @throws SystemError
  */
 export function irreplaceable(directory: number, name: ByteString): string | null {
@@ -122,15 +120,15 @@ export function irreplaceable(directory: number, name: ByteString): string | nul
 }
 
 /**
- * Tells an open file (also O_PATH) from all others, also from a later one with the same inode number:
- * `DEVICE:INODE:BIRTH`, the birth in nanoseconds.
+ * Returns the identity of an open file (also with O_PATH), which differs even from a later file with the same inode
+ * number: `DEVICE:INODE:BIRTH`, with the creation time in nanoseconds.
  */
 export function fileIdentity(fd: number): string {
   const { dev, ino, birthtimeNs } = fstatSync(fd, { bigint: true });
   return `${dev}:${ino}:${birthtimeNs}`;
 }
 
-/** The {@link fileIdentity} of what has a name, itself if it is a symlink; null for nothing. @throws SystemError */
+/** Returns the {@link fileIdentity} of a name, without following a symlink; null if it is missing. @throws SystemError */
 export function identityAt(directory: number, name: ByteString): string | null {
   const fd = tryOpenat(directory, name, O.PATH | O.NOFOLLOW);
   if (fd === -E.ENOENT) return null;
@@ -142,7 +140,7 @@ export function identityAt(directory: number, name: ByteString): string | null {
   }
 }
 
-/** Names may have 255 bytes: a hash stands for the final one. */
+/** Returns the prefix of temporary names for `final`. Uses a hash of the name, since names are limited to 255 bytes. */
 function prefixOf(final: ByteString): string {
   return `.layerhook-${createHash('sha256').update(toBuffer(final)).digest('hex').slice(0, 12)}-`;
 }
@@ -158,7 +156,7 @@ function createDirectory(directory: number, name: ByteString): number {
   statFd(fd, stat, name);
   if (stat.uid === process.geteuid!()) return fd;
   close(fd);
-  // the owner of the parent has put another one in its place
+  // the owner of the parent has replaced the new directory
   throw new SystemError(E.EACCES, 'openat', name);
 }
 
@@ -168,7 +166,7 @@ function isStill(directory: number, name: ByteString, fd: number): boolean {
   return statAt(directory, name, named) && named.ino === open.ino && named.type === open.type;
 }
 
-/** `none`: the filesystem has no locks. */
+/** Locks a file. `none`: the filesystem does not support locks. */
 function lock(fd: number): 'ours' | 'taken' | 'none' {
   try {
     return flock(fd, 'exclusive') ? 'ours' : 'taken';
@@ -180,7 +178,7 @@ function lock(fd: number): 'ours' | 'taken' | 'none' {
 function sweepOne(directory: number, name: ByteString): void {
   const stat = new StatBuffer();
   if (!statAt(directory, name, stat) || !(stat.isFile || stat.isDirectory)) return;
-  // NONBLOCK: a FIFO may have taken its place since
+  // NONBLOCK: a FIFO may have replaced the file
   const fd = tryOpenat(directory, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
   if (fd < 0) return;
   try {

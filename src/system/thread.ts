@@ -2,14 +2,14 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 
-/** A thread, and what its starter learns about its end. */
+/** How a thread starts, and what its end calls. */
 export interface ThreadOptions
   extends Pick<WorkerOptions, 'resourceLimits' | 'trackUnmanagedFds' | 'workerData'> {
-  /** what the thread does, for errors, such as `applying layers` */
+  /** the thread's work, for error messages, such as `applying layers` */
   what: string;
   /**
-   * Called once, when the thread has ended or can no longer be trusted to answer, with the reason. Requests that wait for
-   * the thread must fail with it.
+   * Called once with the reason, when the thread has ended or may no longer answer. Requests that wait for the thread must
+   * fail with this reason.
    */
   onEnd: (reason: unknown) => void;
 }
@@ -28,7 +28,7 @@ export function startThread(file: URL, { what, onEnd, ...options }: ThreadOption
     ended = true;
   };
   worker.on('error', (error) => end(threadError(error, what)));
-  // an answer that cannot be read is lost, and its request would wait forever
+  // the answer is lost: its request would wait forever
   worker.on('messageerror', (error) => {
     end(error);
     void worker.terminate();
@@ -45,11 +45,11 @@ function start(file: URL, what: string, options: WorkerOptions): Worker {
   }
 }
 
-/** What a thread failed with: node reports a refused thread and a full heap by codes of its own. */
+/** Translates node's error codes for a refused thread and a full heap. */
 function threadError(error: unknown, what: string): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ERR_WORKER_INIT_FAILED') {
-    // its message is the name of an errno
+    // the message is the name of an errno
     const cause = Object.assign(new Error(message, { cause: error }), { code: message });
     return fsError(cause, `cannot start a thread for ${what}`);
   }

@@ -8,29 +8,29 @@ import { check } from './libc.js';
 import { StatBuffer, statFd } from './stat.js';
 import { isInUserNamespace } from './user-namespace.js';
 
-const MAX_SYMLINKS = 40;
-const WRITABLE_BY_OTHERS = 0o022;
+const maxSymlinks = 40;
+const writableByOthers = 0o022;
 
 export interface TrustOptions {
-  /** directories that others write to, such as the volumes of a container; missing ones are ignored */
+  /** directories that others write to, such as volumes of a container; missing directories are ignored */
   untrusted?: readonly string[];
-  /** permission bits of missing directories, which are created, before the umask; undefined: none is created */
+  /** creates missing directories with these permission bits, before the umask; undefined: does not create directories */
   make?: number;
-  /** called for each directory on the way, `path` itself included, before anything in it is opened or created */
+  /** called for each directory of the path, including the last, before anything in it is opened or created */
   visit?: (stat: StatBuffer) => void;
 }
 
 /**
- * Opens a directory of which the beginning of the path is the operator's and the rest may be written by others.
+ * Opens a directory whose path begins in trusted directories and may end in directories that others write to.
  *
- * A symlink is followed only if neither a container nor another user can have put it there: every directory on the way
- * to it belongs to root or to this user, others cannot write to it, and it is not one of `untrusted` or below. From the
- * first other directory on, every component must be a directory. Each component is opened by the descriptor of the one
- * before, so that a directory that is exchanged for a symlink in between is refused too.
+ * A symlink is followed only if neither a container nor another user can have created it. All directories above it must
+ * belong to root or to this user, must not be writable by others, and must not be in `untrusted` or below. After the
+ * first untrusted directory, every component must be a directory. Each component is opened relative to the descriptor of
+ * its parent, so that a directory that another process replaces with a symlink is refused too.
  *
  * @param path absolute, or relative to the working directory
  * @returns a descriptor, open for reading
- * @throws LayerhookError DIRECTORY_INVALID if a symlink or a file stands in the way; SystemError
+ * @throws LayerhookError DIRECTORY_INVALID if a component is an untrusted symlink or a file; SystemError
  */
 export function openTrustedDirectory(path: string, options: TrustOptions = {}): number {
   return new Way(isAbsolute(path) ? path : join(process.cwd(), path), options).open();
@@ -38,7 +38,7 @@ export function openTrustedDirectory(path: string, options: TrustOptions = {}): 
 
 interface Step {
   fd: number;
-  /** False: others may have written what is in it. */
+  /** false: others may have written its entries */
   trusted: boolean;
 }
 
@@ -76,7 +76,7 @@ class Way {
     return this.#steps.at(-1)!;
   }
 
-  /** @returns the components of a symlink, to be taken next */
+  /** Goes one component further. Returns the components of a symlink, which come next. */
   #step(name: ByteString): ByteString[] {
     const fd = this.#openOrMake(name);
     statFd(fd, this.#stat, name);
@@ -85,10 +85,10 @@ class Way {
       return [];
     }
     try {
-      if (!this.#stat.isSymlink) throw this.#unfit(name, 'no directory');
+      if (!this.#stat.isSymlink) throw this.#unfit(name, 'not a directory');
       if (!this.#here.trusted)
-        throw this.#unfit(name, 'a symlink that a container or another user may have made');
-      if (++this.#links > MAX_SYMLINKS) throw new SystemError(E.ELOOP, 'openat', fromText(this.#path));
+        throw this.#unfit(name, 'a symlink that a container or another user may have created');
+      if (++this.#links > maxSymlinks) throw new SystemError(E.ELOOP, 'openat', fromText(this.#path));
       const target = readlinkat(fd, '');
       if (target.startsWith('/')) while (this.#steps.length > 1) this.#leave();
       return components(target);
@@ -113,13 +113,13 @@ class Way {
     const trusted =
       (this.#steps.at(-1)?.trusted ?? true) &&
       this.#owners.has(uid) &&
-      (mode & WRITABLE_BY_OTHERS) === 0 &&
+      (mode & writableByOthers) === 0 &&
       !this.#untrusted.has(inodeNumber(this.#stat));
     this.#steps.push({ fd, trusted });
     this.#options.visit?.(this.#stat);
   }
 
-  /** The root is its own parent. */
+  /** Goes to the parent; the root is its own parent. */
   #leave(): void {
     if (this.#steps.length > 1) close(this.#steps.pop()!.fd);
   }
@@ -133,8 +133,8 @@ class Way {
 }
 
 /**
- * Users whose directories hold nothing of others: root and this user. A user namespace shows the root of the host as
- * the overflow user; user_namespaces(7).
+ * Returns the users whose directories are trusted: root and this user. In a user namespace, the root of the host appears
+ * as the overflow user; user_namespaces(7).
  */
 function trustedOwners(): ReadonlySet<number> {
   const owners = new Set([0, process.geteuid!()]);
@@ -142,7 +142,7 @@ function trustedOwners(): ReadonlySet<number> {
   return owners;
 }
 
-/** Device and inode of a directory; '' if it is missing or cannot be reached. */
+/** Returns device and inode of a directory as text; '' if it is missing or unreachable. */
 export function inodeOf(path: string): string {
   const fd = tryOpenat(AT_FDCWD, fromText(path), O.PATH);
   if (fd < 0) return '';
@@ -155,12 +155,12 @@ export function inodeOf(path: string): string {
   }
 }
 
-/** Device and inode, as text. */
+/** Returns device and inode as text. */
 export function inodeNumber({ devMajor, devMinor, ino }: StatBuffer): string {
   return `${devMajor}:${devMinor}:${ino}`;
 }
 
-/** Components in reverse: the next one is at the end. */
+/** Returns the components in reverse order: the next one is at the end. */
 function components(path: ByteString): ByteString[] {
   return path
     .split('/')

@@ -4,11 +4,11 @@ import { fsError } from '../errors/fs-error.js';
 import { createFile } from './regular-file.js';
 
 /**
- * Writes a file so that it is there whole or not at all: a temporary name beside it, fsync, rename. The temporary file is
- * new: what others put in its place beforehand, such as a symlink, is not opened.
+ * Writes a file atomically: a temporary file beside it, fsync, rename. The temporary file is always new, so that a symlink
+ * that another user put in its place is never followed.
  *
- * @throws LayerhookError NO_SPACE, SYSTEM
  * @param mode permission bits of the new file, before the umask
+ * @throws LayerhookError NO_SPACE, SYSTEM
  */
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;

@@ -2,7 +2,7 @@ import { type ByteString, fromText } from './bytes.js';
 import { E, SystemError } from './errno.js';
 import { check, cString, libcFunction, type NativeFunction, result } from './libc.js';
 
-/** A file by its path, itself if it is a symlink, or by a file descriptor (not O_PATH). */
+/** A file, by path (a symlink is not followed) or by file descriptor (not with O_PATH). */
 export type XattrTarget = ByteString | number;
 
 type Target = Buffer | number;
@@ -13,21 +13,21 @@ type Remove = NativeFunction<[Target, Buffer]>;
 
 const onPath = declare('l', 'void*');
 const onFd = declare('f', 'int');
-// the kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX
+// XATTR_LIST_MAX and XATTR_SIZE_MAX of the kernel
 const buffer = Buffer.alloc(64 * 1024);
 
 /**
- * The path of `name` in the open directory `dirfd`: the xattr functions have no *at forms before Linux 6.13.
- * It is never resolved through a symlink in the directory's own path.
+ * Returns a path of `name` in the open directory `dirfd`, since *at functions for xattrs exist only since Linux 6.13. The
+ * path does not depend on symlinks in the directory's own path.
  */
 export function pathIn(dirfd: number, name: ByteString): ByteString {
   return `/proc/self/fd/${dirfd}/${name}`;
 }
 
 /**
- * Names of the extended attributes; listxattr(2).
+ * Returns the names of the extended attributes; listxattr(2).
  *
- * @throws SystemError, ENOTSUP where the filesystem has none
+ * @throws SystemError ENOTSUP if the filesystem does not support extended attributes
  */
 export function listXattrs(target: XattrTarget): ByteString[] {
   const done = check(
@@ -39,9 +39,9 @@ export function listXattrs(target: XattrTarget): ByteString[] {
 }
 
 /**
- * Value of an extended attribute, or undefined if there is none of this name; getxattr(2).
+ * Returns the value of an extended attribute, or undefined if it does not exist; getxattr(2).
  *
- * @throws SystemError, ENOTSUP where the filesystem has none
+ * @throws SystemError ENOTSUP if the filesystem does not support extended attributes
  */
 export function getXattr(target: XattrTarget, name: ByteString): Buffer | undefined {
   const done = result(calls(target).get(address(target), cString(name, 1), buffer, buffer.length));
@@ -51,8 +51,8 @@ export function getXattr(target: XattrTarget, name: ByteString): Buffer | undefi
 }
 
 /**
- * All extended attributes with their values; none where the filesystem has none, or of what another process removed
- * meanwhile.
+ * Returns all extended attributes with their values. The map is empty if the filesystem does not support them; attributes
+ * that another process removes during the call are missing.
  *
  * @throws SystemError
  */
@@ -70,15 +70,15 @@ export function readXattrs(target: XattrTarget): Map<ByteString, Buffer> {
 }
 
 /**
- * Sets an extended attribute, made or replaced; setxattr(2).
+ * Creates or replaces an extended attribute; setxattr(2).
  *
- * @throws SystemError, ENOTSUP where the filesystem has none
+ * @throws SystemError ENOTSUP if the filesystem does not support extended attributes
  */
 export function setXattr(target: XattrTarget, name: ByteString, value: Uint8Array): void {
   check(trySetXattr(target, name, value), 'setxattr', show(target));
 }
 
-/** As {@link setXattr}: 0, or a negative errno. */
+/** Does the same as {@link setXattr}. Returns 0 or a negative errno. */
 export function trySetXattr(target: XattrTarget, name: ByteString, value: Uint8Array): number {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return result(calls(target).set(address(target), cString(name, 1), bytes, bytes.length, 0));
@@ -87,7 +87,7 @@ export function trySetXattr(target: XattrTarget, name: ByteString, value: Uint8A
 /**
  * Removes an extended attribute; removexattr(2).
  *
- * @returns whether there was one
+ * @returns true if the attribute existed
  * @throws SystemError
  */
 export function removeXattr(target: XattrTarget, name: ByteString): boolean {
@@ -97,7 +97,7 @@ export function removeXattr(target: XattrTarget, name: ByteString): boolean {
   return true;
 }
 
-/** Whether there are any extended attributes, also of a file that may not be read. @throws SystemError */
+/** True if a file has extended attributes, even if its content is not readable. @throws SystemError */
 export function hasXattrs(target: XattrTarget): boolean {
   try {
     return listXattrs(target).length > 0;
@@ -107,7 +107,7 @@ export function hasXattrs(target: XattrTarget): boolean {
   }
 }
 
-/** Whether `error` says that the filesystem has no extended attributes (of this namespace). */
+/** True if `error` says that the filesystem does not support extended attributes, or this namespace of them. */
 export function isUnsupported(error: unknown): boolean {
   return error instanceof SystemError && error.errno === E.ENOTSUP;
 }

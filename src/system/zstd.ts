@@ -1,29 +1,29 @@
 /**
- * zstd for a node that has none (before 22.15): libzstd by koffi, which is loaded only when it is needed.
+ * zstd for node before 22.15, which lacks it: libzstd through koffi, loaded on first use.
  *
- * The streams of libzstd are stable API: zstd.h, "Streaming compression" and "Streaming decompression".
+ * The streaming functions of libzstd are stable API: zstd.h, "Streaming compression" and "Streaming decompression".
  */
 
-/** What one call did. */
+/** The result of one call. */
 export interface ZstdStep {
-  /** bytes taken from the input */
+  /** bytes read from the input */
   consumed: number;
-  /** bytes put into the output */
+  /** bytes written to the output */
   produced: number;
-  /** 0: a frame is complete and all of it is in the output; else a hint of how much is to come */
+  /** 0: a frame is complete and completely in the output; otherwise an estimate of the remaining bytes */
   pending: number;
 }
 
-/** One stream of libzstd, compressing or decompressing; calls run beside this thread, one at a time. */
+/** One compression or decompression stream of libzstd. Calls run in another thread, one at a time. */
 export interface ZstdContext {
   /**
-   * Goes on from `input` into `output`, as far as one of the two lets it.
+   * Processes `input` into `output` until one of the two is used up.
    *
-   * @param end compressing: no more input will come, finish the frame
-   * @throws Error with zstd's own words if the input is malformed
+   * @param end compression: the input is complete, finish the frame
+   * @throws Error with zstd's message if the input is malformed
    */
   step(input: Buffer, output: Buffer, end: boolean): Promise<ZstdStep>;
-  /** Frees the memory; not while a step runs. */
+  /** Frees the memory. Do not call it while a step runs. */
   free(): void;
 }
 
@@ -35,13 +35,13 @@ export interface Libzstd {
 /**
  * Loads libzstd.
  *
- * @throws Error of the dynamic loader if it is not installed
+ * @throws Error of the dynamic loader if libzstd is not installed
  */
 export async function loadLibzstd(): Promise<Libzstd> {
   const { default: koffi } = await import('koffi');
-  // deep: where node has zstd too, the library must call its own functions, not node's of the same names
+  // deep: if node includes zstd, the library must call its own functions, not node's functions with the same names
   const library = koffi.load('libzstd.so.1', { deep: true });
-  // named types are global to koffi, hence anonymous ones: this may be loaded in several threads
+  // anonymous types, since koffi's named types are global and several threads may load this module
   const inBuffer = koffi.inout(koffi.pointer(koffi.struct({ src: 'void *', size: 'size_t', pos: 'size_t' })));
   const outBuffer = koffi.inout(
     koffi.pointer(koffi.struct({ dst: 'void *', size: 'size_t', pos: 'size_t' })),
@@ -86,15 +86,15 @@ export async function loadLibzstd(): Promise<Libzstd> {
     decompressor: () => context(created(createD()), freeD, decompress, () => []),
     compressor: (level) => {
       const memory = created(createC());
-      check(setParameter(memory, COMPRESSION_LEVEL, level));
-      check(setParameter(memory, CHECKSUM, 1));
+      check(setParameter(memory, compressionLevel, level));
+      check(setParameter(memory, checksumFlag, 1));
       return context(memory, freeC, compress, directive);
     },
   };
 }
 
-const COMPRESSION_LEVEL = 100;
-const CHECKSUM = 201;
+const compressionLevel = 100;
+const checksumFlag = 201;
 
 /** ZSTD_e_continue, ZSTD_e_end */
 const directive = (end: boolean) => [end ? 2 : 0];

@@ -32,7 +32,7 @@ test('several bundles are removed, and one that fails does not keep the others',
   t.is(stdout, '');
   t.regex(
     stderr,
-    new RegExp(`removed ${one}\n.*no bundle at ${none}: .*; make one with.*\n.*removed ${two}\n`),
+    new RegExp(`removed ${one}\n.*no bundle at ${none}: .*; create one with.*\n.*removed ${two}\n`),
   );
   t.false(existsSync(one) || existsSync(two));
   t.is(bundle('remove', '-f', none).status, 0);

@@ -66,8 +66,8 @@ test('as umoci, a wrong option shows the help on stdout, as umoci does', (t) => 
 });
 
 test('hints name the program that was called', (t) => {
-  t.regex(run('fail', 'known').stderr, /make one with: layerhook init --layout/);
-  t.regex(runUmoci(t, 'fail', 'known').stderr, /make one with: umoci init --layout/);
+  t.regex(run('fail', 'known').stderr, /create one with: layerhook init --layout/);
+  t.regex(runUmoci(t, 'fail', 'known').stderr, /create one with: umoci init --layout/);
 });
 
 test('exit statuses are those of umoci', (t) => {

@@ -8,7 +8,7 @@ test('an error is one line: what, where, what would be right', (t) => {
   t.is(stdout, '');
   t.is(
     stderr,
-    'layerhook: no OCI image layout at /some/where; make one with: layerhook init --layout /some/where\n',
+    'layerhook: no OCI image layout at /some/where; create one with: layerhook init --layout /some/where\n',
   );
 });
 
@@ -36,7 +36,7 @@ test('--log-format=json: one object, with code and details', (t) => {
       level: 'fatal',
       code: 'LAYOUT_NOT_FOUND',
       message: 'no OCI image layout at /some/where',
-      hint: 'make one with: layerhook init --layout /some/where',
+      hint: 'create one with: layerhook init --layout /some/where',
       details: { path: '/some/where' },
     });
   }
@@ -47,7 +47,7 @@ test('--log-format=json: one object, with code and details', (t) => {
 test('errors of the system are told in words, with their path', (t) => {
   t.is(
     run('fail', 'ENOSPC').stderr,
-    'layerhook: no space left: open /some/where; free some space; nothing half done was left behind\n',
+    'layerhook: no space left: open /some/where; free some space; partial results were removed\n',
   );
   t.regex(
     run('fail', 'EACCES').stderr,
@@ -59,7 +59,7 @@ test('errors of the system are told in words, with their path', (t) => {
 test('a bug of ours is called one, without a stack', (t) => {
   const { status, stderr } = run('fail', 'bug');
   t.is(status, 1);
-  t.regex(stderr, /^layerhook: internal error: cannot read; this is a bug of layerhook; [^\n]+\n$/);
+  t.regex(stderr, /^layerhook: internal error: cannot read; this is a bug in layerhook; [^\n]+\n$/);
 });
 
 test('an error that nobody waits for ends the run as any other', (t) => {

@@ -138,7 +138,7 @@ test('verify finds the file that is damaged, and the layer is not used again', a
   t.regex(stdout, new RegExp(`^a{12}: damaged in ${a.directory}$`, 'm'));
   t.regex(stdout, /etc\/file/);
   t.regex(stdout, /sha256/);
-  t.regex(stderr, /1 layers in the store are not as they were extracted/);
+  t.regex(stderr, /1 layers in the store are damaged/);
   t.is((await layers(t, root)).find(({ id }) => id === a.id)!.damaged, '1 files differ');
 
   const store = await openStore({ root });

@@ -134,7 +134,7 @@ test('a timeout kills the program and its children', async (t) => {
   const started = Date.now();
   await t.throwsAsync(dispatcher.first(skip, strip(layerContext('/r'))), {
     code: 'HOOK_TIMEOUT',
-    message: /did not end within 0\.3 s/,
+    message: /did not finish within 0\.3 s/,
   });
   t.true(Date.now() - started < 15_000);
   const sign = () => (existsSync(join(dir, 'alive')) ? readFileSync(join(dir, 'alive'), 'utf8') : '');

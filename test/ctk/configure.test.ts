@@ -133,7 +133,7 @@ for (const engine of ['docker', 'containerd', 'crio'] as const) {
       () => planUnconfigure({ engine, file, name }),
     ]) {
       const error = t.throws(plan, { name: 'LayerhookError' });
-      t.true(error.message.startsWith(`${file} was left as it is: `));
+      t.true(error.message.startsWith(`${file} was left unchanged: `));
     }
     t.is(read(file), '{ "a": [1, \n[x');
   });

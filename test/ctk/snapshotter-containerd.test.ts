@@ -31,7 +31,7 @@ test.serial('containerd has the snapshotter, its CRI uses it, and forgets it aga
   t.is((await daemon.snapshots()).length, 3);
   const inUse = await ctk('unconfigure', ...config);
   t.is(inUse.status, 1);
-  t.regex(inUse.stderr, /containerd has 3 layers and 0 containers in the snapshotter layerhook/);
+  t.regex(inUse.stderr, /containerd still has 3 layers and 0 containers in the snapshotter layerhook/);
   await succeed(t, ctr('image', 'rm', '--sync', image.name));
 
   await succeed(t, ctk(...configure, '--cri-default', '--image-labels', '--runtime-handler', 'stored'));

@@ -45,7 +45,7 @@ async function raise(t: ExecutionContext, dir: string, args: string[], clean: ()
     if (status === 0) return refusals;
     t.is(signal, null, `${threads} threads: ${stderr}`);
     t.is(stdout, '');
-    t.regex(stderr, /^layerhook: cannot start [^\n]+\(EAGAIN\); raise the limit of processes [^\n]+\n$/);
+    t.regex(stderr, /^layerhook: cannot start [^\n]+\(EAGAIN\); raise the limit on processes [^\n]+\n$/);
     refusals.push(stderr);
     clean();
   }

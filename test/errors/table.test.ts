@@ -33,7 +33,7 @@ test('an error fills the placeholders of message and hint, and keeps details and
   const cause = new Error('below');
   const error = new LayerhookError('LAYOUT_NOT_FOUND', { path: '/images/a' }, cause);
   t.is(error.message, 'no OCI image layout at /images/a');
-  t.is(error.hint, 'make one with: layerhook init --layout /images/a');
+  t.is(error.hint, 'create one with: layerhook init --layout /images/a');
   t.is(error.exitStatus, 1);
   t.is(error.cause, cause);
   t.deepEqual(error.details, { path: '/images/a' });

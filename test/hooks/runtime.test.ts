@@ -78,7 +78,7 @@ test('a config.json that is a symlink stays one', async (t) => {
 });
 
 for (const [title, hooks, reason] of [
-  ['a broken hooks file', '{"poststop": [', /hooks of .*hooks\.json cannot be used: it is not JSON/],
+  ['a broken hooks file', '{"poststop": [', /cannot use the hooks of .*hooks\.json: it is not JSON/],
   ['a hook without path', { poststop: [{}] }, /poststop\[0\] has no path/],
 ] as const) {
   test(`${title} fails the container, on stderr and in the log of the engine`, async (t) => {
@@ -103,7 +103,7 @@ test('the log has text lines by default, as runc writes them', async (t) => {
   const { dir, bundle, flags } = setUp(t, 'broken "hooks"');
   const log = join(dir, 'log');
   await run(launcher, [...flags('true'), '--log', log, 'create', '--bundle', bundle, 'id']);
-  t.regex(readFileSync(log, 'utf8'), /^time="[^"]+Z" level=error msg="hooks of .*"\n$/);
+  t.regex(readFileSync(log, 'utf8'), /^time="[^"]+Z" level=error msg="cannot use the hooks of .*"\n$/);
 });
 
 test('a bundle without config.json fails the container', async (t) => {
@@ -204,7 +204,7 @@ test('on-error = "pass-through" starts the container without broken hooks, and l
   t.deepEqual(readFileSync(configFile), before);
   const line = JSON.parse(readFileSync(log, 'utf8')) as Record<string, string>;
   t.is(line.level, 'warning');
-  t.regex(line.msg!, /cannot be used: it is not JSON.*; create goes on without these hooks/);
+  t.regex(line.msg!, /cannot use the hooks of .*: it is not JSON.*; create goes on without these hooks/);
 });
 
 for (const [text, reason] of [

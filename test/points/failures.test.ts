@@ -147,7 +147,7 @@ test('a hook that never settles ends at its timeout, and sees its signal aborted
   const { dispatcher } = setup({ [skip]: hook }, { timeout: 0.05 });
   await t.throwsAsync(dispatcher.first(skip, layer()), {
     code: 'HOOK_TIMEOUT',
-    message: /mine did not end within 0.05 s at .*try-skip for layer/,
+    message: /mine did not finish within 0.05 s at .*try-skip for layer/,
   });
   t.true(seen?.aborted);
 });

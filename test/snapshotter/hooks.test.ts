@@ -174,9 +174,11 @@ test('a hook that fails ends the prepare; with on-failure "continue" the next be
   t.deepEqual(readdirSync(mount!.source), []);
 });
 
-test('a hook with a bad result, or that takes too long, has failed', async (t) => {
+test('a hook with an invalid result, or that takes too long, has failed', async (t) => {
   const bad = await serve(t, () => ({ skip: 'yes' }) as never);
-  await t.throwsAsync(prepare(bad, a), { message: /bad result.*skip: expected true or false, got "yes"/ });
+  await t.throwsAsync(prepare(bad, a), {
+    message: /invalid result.*skip: expected true or false, got "yes"/,
+  });
   await isEmpty(t, bad);
   let aborted = false;
   const slow: Hook<typeof POINT> = ({ signal }) =>
@@ -187,7 +189,7 @@ test('a hook with a bad result, or that takes too long, has failed', async (t) =
       }),
     );
   const late = await serve(t, [{ owner: 'slow', hooks: { [POINT]: slow }, timeout: 0.1 }]);
-  await t.throwsAsync(prepare(late, a), { message: /hook slow did not end within 0.1 s/ });
+  await t.throwsAsync(prepare(late, a), { message: /hook slow did not finish within 0.1 s/ });
   t.true(aborted);
   await isEmpty(t, late);
 });

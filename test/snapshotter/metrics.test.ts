@@ -54,7 +54,7 @@ test('metrics count calls by method and status, and say what the store takes; he
   t.is((await get(socketPath, '/healthz')).status, 500, 'the store is closed');
   const closed = await health();
   t.is(closed.status, 1);
-  t.regex(closed.stderr, /the snapshotter is not healthy, by .*metrics: /);
+  t.regex(closed.stderr, /the snapshotter is unhealthy, according to .*metrics: /);
   await stop();
   t.regex((await health()).stderr, /ENOENT/);
   t.regex((await health('--timeout', 'soon')).stderr, /--timeout soon is no number of seconds/);

@@ -27,10 +27,10 @@ test('what is in the way is named', (t) => {
   writeFileSync(join(root, 'file'), '');
   symlinkSync('nowhere', join(root, 'dangling'));
   for (const [path, reason] of [
-    ['file', 'it is no directory'],
-    ['file/below/it', `${join(root, 'file')} is no directory`],
-    ['dangling', 'it is a symlink that leads nowhere'],
-    ['dangling/below', `${join(root, 'dangling')} is a symlink that leads nowhere`],
+    ['file', 'it is not a directory'],
+    ['file/below/it', `${join(root, 'file')} is not a directory`],
+    ['dangling', 'it is a symlink to a missing file'],
+    ['dangling/below', `${join(root, 'dangling')} is a symlink to a missing file`],
   ] as const)
     for (const use of [makeDirectory, nearestDirectory]) {
       const error = t.throws(() => use(join(root, path)), { code: 'DIRECTORY_INVALID' });
@@ -50,10 +50,10 @@ test('where the filesystem takes nothing, it ends', (t) => {
   if (!requires(t, 'root')) return;
   t.throws(() => makeDirectory('/proc/x/y'), {
     code: 'DIRECTORY_INVALID',
-    message: /: nothing can be made in \/proc$/,
+    message: /: \/proc does not allow new entries$/,
   });
   t.throws(() => makeDirectory('/sys/x/y'), {
     code: 'SYSTEM',
-    message: /^cannot make \/sys\/x: .*\(EPERM\)$/,
+    message: /^cannot create \/sys\/x: .*\(EPERM\)$/,
   });
 });

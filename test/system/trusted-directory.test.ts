@@ -62,7 +62,7 @@ test('a symlink is followed only where neither others nor a container may write'
       const error = t.throws(() => opened(`${dir}/${path}`, { untrusted, make: 0o755 }), {
         code: 'DIRECTORY_INVALID',
       });
-      t.regex(error!.message, /is a symlink that a container or another user may have made/, path);
+      t.regex(error!.message, /is a symlink that a container or another user may have created/, path);
     }
   t.is(opened(`${dir}/theirs/../link`), join(dir, 'real'));
   mkdirSync(join(dir, 'volume/plain'));
@@ -77,7 +77,7 @@ test('loops, files in the way and missing directories', (t) => {
   t.throws(() => opened(join(dir, 'loop')), { code: 'ELOOP' });
   t.throws(() => opened(join(dir, 'file/in')), {
     code: 'DIRECTORY_INVALID',
-    message: /file is no directory/,
+    message: /file is not a directory/,
   });
   t.throws(() => opened(join(dir, 'a/b')), { code: 'ENOENT' });
   t.is(opened(join(dir, 'a/b'), { make: 0o700 }), join(dir, 'a/b'));

@@ -3,7 +3,7 @@ import { fromText } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, S, tryOpenat } from '../../system/files.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
-import { atOnce, FILES_A_STEP, type Steps } from '../../system/steps.js';
+import { atOnce, filesPerStep, type Steps } from '../../system/steps.js';
 import {
   comparePaths,
   type StatTable,
@@ -77,7 +77,7 @@ class Again {
         levels.pop();
         continue;
       }
-      if (++visited % FILES_A_STEP === 0) yield;
+      if (++visited % filesPerStep === 0) yield;
       if (!this.#add(file.path)) continue;
       const row = file.row ?? this.#find(file.path);
       const prefix = `${file.path}/`;

@@ -6,7 +6,7 @@ import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat } from '../../system/files.js';
 import { readDirectory } from '../../system/readdir.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
-import { atOnce, FILES_A_STEP, type Steps } from '../../system/steps.js';
+import { atOnce, filesPerStep, type Steps } from '../../system/steps.js';
 
 /**
  * Called for each file of a tree, a directory before what is in it. The arguments are valid only during the call.
@@ -76,7 +76,7 @@ export function* walkSteps(root: string, visit: Visit, options: WalkOptions = {}
         continue;
       }
       at = level.prefix + name;
-      if (++visited % FILES_A_STEP === 0) yield;
+      if (++visited % filesPerStep === 0) yield;
       if (!visitOne(descent.fd, name)) continue;
       const entered = descent.enter(name);
       if (entered === -E.ENOENT) continue;

@@ -59,7 +59,7 @@ for (const [what, make] of Object.entries(files)) {
     await refused(
       t,
       layerhook([...unpackArgs, bundle]),
-      /bundle has other files: .*--force unpacks beside them/,
+      /bundle has other files: .*--force unpacks beside these files/,
     );
     t.deepEqual(treeOf(bundle), before);
     await succeed(t, layerhook([...unpackArgs, '--force', bundle]));

@@ -65,9 +65,9 @@ test('every archive is attempted, what failed is recorded, and retry makes it', 
   };
   const { status, log } = stop(wanted);
   t.is(status, 1);
-  t.regex(log, /Archive a failed: .*blocked cannot be used as a directory: it is no directory/);
-  t.regex(log, /Archive c failed: no upperdir of \/proc/);
-  t.regex(log, /Archive d failed: no upperdir of \/nowhere .*has no mount there/);
+  t.regex(log, /Archive a failed: .*blocked cannot be used as a directory: it is not a directory/);
+  t.regex(log, /Archive c failed: no upperdir found for \/proc/);
+  t.regex(log, /Archive d failed: no upperdir found for \/nowhere: .*has no mount there/);
   t.regex(log, /Archive e failed: cannot archive to relative: it is no absolute path/);
   t.deepEqual(statuses(records()), { a: 'failed', b: 'done', e: 'failed' });
   t.false(existsSync(success));

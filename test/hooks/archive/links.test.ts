@@ -193,7 +193,7 @@ test('symlinks of the operator are followed, those in an archive of a container 
   t.deepEqual(readdirSync(join(dir, 'real/below/copy')).sort(), ['a', 'new', 'out']);
   const inside = stop({ copy: archive(copy, { success: join(copy, 'out/ok') }) });
   t.is(inside.status, 1);
-  t.regex(inside.log, /copy\/out is a symlink that a container or another user may have made/);
+  t.regex(inside.log, /copy\/out is a symlink that a container or another user may have created/);
   t.deepEqual(readdirSync(join(dir, 'host')), []);
 });
 

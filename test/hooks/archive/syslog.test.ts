@@ -25,6 +25,6 @@ test('--syslog: the daemon gets each line, with its priority', (t) => {
   t.regex(first!, /^<30>.* archive_overlay\[\d+\]: level=info msg="Run archive_overlay/, stderr);
   t.regex(
     second!,
-    /^<27>.*level=error msg="nothing can be archived: the state of container 100%s names no bundle/,
+    /^<27>.*level=error msg="cannot archive the container: the state of container 100%s names no bundle/,
   );
 });

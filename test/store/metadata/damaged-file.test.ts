@@ -71,7 +71,11 @@ test('a database of many pages: cut off anywhere, or with a page of another', as
 test('other directories that have snapshots are not taken for stores', async (t) => {
   const root = join(tmpdir(t), 'io.containerd.snapshotter.v1.overlayfs');
   mkdirSync(join(root, 'snapshots/1'), { recursive: true });
-  await refused(t, layerhook(['store', 'gc', '--store', root]), /is no usable layer store: it has snapshots/);
+  await refused(
+    t,
+    layerhook(['store', 'gc', '--store', root]),
+    /cannot use .* as a layer store: it has snapshots/,
+  );
   t.deepEqual(readdirSync(join(root, 'snapshots')), ['1']);
 });
 
