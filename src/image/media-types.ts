@@ -1,4 +1,4 @@
-/** Media types of the image-spec 1.1 (media-types.md), and the Docker schema 2 ones that are read as these. */
+/** Media types of the image-spec 1.1 (media-types.md), and the Docker schema 2 media types that are read as OCI ones. */
 
 export const MEDIA_TYPE_INDEX = 'application/vnd.oci.image.index.v1+json';
 export const MEDIA_TYPE_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -19,17 +19,17 @@ const DOCKER: Readonly<Record<string, string>> = {
     'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
 };
 
-/** The OCI media type that `mediaType` is read as: its equal for Docker schema 2, else itself. */
+/** Returns the OCI equivalent of a Docker schema 2 media type; any other media type is returned unchanged. */
 export function ociMediaType(mediaType: string): string {
   return Object.hasOwn(DOCKER, mediaType) ? DOCKER[mediaType]! : mediaType;
 }
 
-/** Whether it is one of Docker schema 2, which is read and never written. */
+/** True if the media type is one of Docker schema 2, which is read but never written. */
 export function isDockerMediaType(mediaType: string): boolean {
   return Object.hasOwn(DOCKER, mediaType);
 }
 
-/** Whether a layer of this media type is a tar that can be unpacked, whatever its compression. */
+/** True if a layer of this media type is a tar; the compression does not matter. */
 export function isLayerMediaType(mediaType: string): boolean {
   return /^application\/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+|$)/.test(
     ociMediaType(mediaType),
