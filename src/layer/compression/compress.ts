@@ -5,16 +5,16 @@ import { ParallelGzip } from './parallel-gzip.js';
 import { zstdCompress } from './zstd.js';
 
 export interface CompressorOptions {
-  /** default: gzip 4, zstd 3 */
+  /** default: that of the algorithm */
   level?: number;
-  /** gzip: blocks compressed at once; does not change the bytes */
+  /** gzip: number of blocks compressed in parallel; does not change the bytes */
   concurrency?: number;
 }
 
 /**
- * A stream that takes a tar and gives a layer's blob. The same content and level give the same bytes.
+ * Creates a stream that compresses a tar to a layer's blob. The same content and level give the same bytes.
  *
- * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, with neither node's nor a libzstd
+ * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, but neither this node nor an installed libzstd supports it
  * @throws LayerhookError SYSTEM if no thread can start
  */
 export async function createCompressor(

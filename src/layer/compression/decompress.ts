@@ -5,12 +5,11 @@ import { Gunzip } from './gunzip.js';
 import { unzstd } from './zstd.js';
 
 /**
- * A stream that takes a compressed layer and gives its tar.
+ * Creates a stream that decompresses a layer's blob to its tar. It fails with COMPRESSION_CORRUPT if the blob is malformed
+ * or truncated.
  *
- * It errors with COMPRESSION_CORRUPT if what it takes is malformed or cut off.
- *
- * @param digest what errors call the layer
- * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, with neither node's nor a libzstd
+ * @param digest digest of the layer, for errors
+ * @throws LayerhookError COMPRESSION_UNAVAILABLE: zstd, but neither this node nor an installed libzstd supports it
  * @throws LayerhookError SYSTEM if no thread can start
  */
 export async function createDecompressor(compression: Compression, digest: string): Promise<Transform> {

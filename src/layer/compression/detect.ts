@@ -1,13 +1,13 @@
 import { LayerhookError } from '../../errors/index.js';
 import type { Compression } from '../types.js';
 
-/** Bytes that {@link detectCompression} wants to see. */
+/** Bytes that {@link detectCompression} needs. */
 export const HEAD_BYTES = 4;
 
 const GZIP = 0x1f8b;
 const ZSTD = 0xfd2fb528;
 
-/** The compression that a blob's first bytes show; a tar, and anything else, is 'none'. */
+/** Detects the compression of a blob from its first bytes; 'none' for a tar and for anything unknown. */
 export function detectCompression(head: Uint8Array): Compression {
   if (head.length < 2) return 'none';
   const view = new DataView(head.buffer, head.byteOffset, head.length);
@@ -19,9 +19,9 @@ export function detectCompression(head: Uint8Array): Compression {
 }
 
 /**
- * The compression that a layer's media type names: OCI's (image-spec layer.md) and Docker's schema 2.
+ * Returns the compression of a layer's media type, OCI (image-spec layer.md) or Docker schema 2.
  *
- * @throws LayerhookError LAYER_MEDIA_TYPE if it is no layer's, or its compression is unknown
+ * @throws LayerhookError LAYER_MEDIA_TYPE if it does not belong to a layer, or the compression is unknown
  */
 export function compressionOfMediaType(mediaType: string, digest: string): Compression {
   const compression = layerTypes.get(mediaType);

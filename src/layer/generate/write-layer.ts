@@ -6,7 +6,7 @@ import { MEDIA_TYPE_LAYER, ociMediaType } from '../../image/media-types.js';
 import type { Descriptor, Digest, Manifest } from '../../image/types.js';
 import type { Compression } from '../types.js';
 
-/** A layer that is in a layout, but in no image yet. */
+/** A layer in a layout that does not belong to an image yet. */
 export interface WrittenLayer {
   descriptor: Descriptor;
   diffID: Digest;
@@ -14,15 +14,15 @@ export interface WrittenLayer {
   uncompressedSize: number;
 }
 
-/** What umoci 0.6 writes where it differs from the blob's size. */
+/** umoci 0.6 writes this annotation if the uncompressed size differs from the blob's size. */
 const sizeAnnotation = 'ci.umo.uncompressed_blob_size';
 
 const suffixes: Record<Compression, string> = { gzip: '+gzip', zstd: '+zstd', none: '' };
 
 /**
- * Compresses a tar into a blob of a layout. If the tar fails, no blob is left.
+ * Compresses a tar to a blob of a layout. If the tar fails, no blob is left.
  *
- * @throws LayerhookError ABORTED, COMPRESSION_UNAVAILABLE, NO_SPACE, SYSTEM, and what the tar throws
+ * @throws LayerhookError ABORTED, COMPRESSION_UNAVAILABLE, NO_SPACE, SYSTEM, and the errors of `tar`
  */
 export async function writeLayer(
   layout: Layout,
@@ -49,7 +49,7 @@ export async function writeLayer(
   const blob = await pipeline(counted, await createCompressor(compression), store, {
     ...(signal && { signal }),
   }).catch((error: unknown) => {
-    // when the blob cannot be written, the pipeline tells only that its other ends were cut off
+    // if writing the blob fails, the pipeline reports only that its other streams were closed too early
     throw failure(cause instanceof LayerhookError ? cause : error, signal);
   });
   const annotations = blob.size !== size && { annotations: { [sizeAnnotation]: String(size) } };
@@ -62,8 +62,8 @@ export async function writeLayer(
 }
 
 /**
- * What a new layer is compressed with. `auto` is what the newest layer is compressed with that can be written here,
- * never `none`; gzip if there is no such layer. umoci-repack(1), `--compress`.
+ * Returns the compression of a new layer. `auto` means that of the newest layer whose compression is available here,
+ * never `none`, and gzip if no layer has one; umoci-repack(1), `--compress`.
  */
 export async function chooseCompression(
   choice: Compression | 'auto',

@@ -4,21 +4,21 @@ import { gunzipWhole } from '../compression/gunzip-whole.js';
 import type { LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 
-/** bytes of a blob */
+/** Bytes of a small blob. */
 const SMALL = 1 << 20;
-/** bytes of its tar: what a thread may hold of one at once */
+/** Bytes of a tar that a thread may hold in memory. */
 const LARGEST_TAR = 8 << 20;
 
-/** Whether a layer may be worth to be read as a whole. */
+/** True if a layer is small enough to be read as a whole. */
 export function isSmall({ size }: Pick<LayerSource, 'size'>): boolean {
   return size <= SMALL;
 }
 
 /**
- * The tar of a small layer, read, verified (both digests) and decompressed with blocking calls.
+ * Reads, verifies (both digests) and decompresses a small layer with blocking calls.
  *
- * @returns null if that is not possible, for whatever reason: it is to be read as a stream, which can do more, or says
- *   what is wrong with it
+ * @returns the tar; null if that is not possible. The caller must then read it as a stream, which supports more layers
+ *   and reports what is wrong with a bad one.
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE
  */
 export function readWholeLayer(source: LayerSource): Buffer | null {
