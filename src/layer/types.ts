@@ -121,4 +121,4 @@ export interface Change {
   opaque?: boolean;
 }
 
-export type Compression = 'gzip' | 'zstd' | 'none';
+export type { Compression } from './compression/registry.js';

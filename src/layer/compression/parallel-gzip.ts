@@ -1,12 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { constants, crc32, deflateRaw } from 'node:zlib';
-
-export interface ParallelGzipOptions {
-  /** 1 to 9; default 4, whose output is about as large as umoci's */
-  level?: number;
-  /** number of blocks compressed in parallel; default: the threads of libuv's pool */
-  concurrency?: number;
-}
+import type { WriterOptions } from './algorithm.js';
 
 const BLOCK = 1 << 20;
 /** How many bytes back deflate can refer; RFC 1951, section 2. */
@@ -30,7 +24,7 @@ export class ParallelGzip extends Transform {
   #crc = 0;
   #length = 0;
 
-  constructor({ level = 4, concurrency = poolThreads() }: ParallelGzipOptions = {}) {
+  constructor({ level, concurrency = poolThreads() }: WriterOptions) {
     super({ writableHighWaterMark: BLOCK });
     this.#level = level;
     this.#concurrency = concurrency;

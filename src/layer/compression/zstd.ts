@@ -2,15 +2,11 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { LayerhookError } from '../../errors/index.js';
 import type { Libzstd } from '../../system/zstd.js';
+import type { WriterOptions } from './algorithm.js';
 import type { NodeZstd } from './zstd-node.js';
 
 /** The available implementation of zstd: node's own, or else libzstd. */
 export type Zstd = { node: NodeZstd; library?: never } | { library: Libzstd; node?: never };
-
-export interface ZstdOptions {
-  /** 1 to 19; default 3, zstd's own */
-  level?: number;
-}
 
 /**
  * Finds an implementation of zstd.
@@ -25,8 +21,17 @@ export async function findZstd(allowNode = true): Promise<Zstd> {
     return { library: await loadLibzstd() };
   } catch (error) {
     const reason = `node ${process.versions.node} does not support it, and ${(error as Error).message}`;
-    throw new LayerhookError('COMPRESSION_UNAVAILABLE', { format: 'zstd', reason }, error);
+    const expected = 'use a newer node (22.15 or later) or install libzstd';
+    throw new LayerhookError('COMPRESSION_UNAVAILABLE', { format: 'zstd', reason, expected }, error);
   }
+}
+
+/** True if node or libzstd supports zstd. */
+export async function isZstdAvailable(): Promise<boolean> {
+  return findZstd().then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Creates a stream that decompresses any number of zstd frames, also skippable ones. It fails with COMPRESSION_CORRUPT. */
@@ -37,7 +42,7 @@ export async function unzstd(digest: string, zstd?: Zstd): Promise<Transform> {
 }
 
 /** Creates a stream that compresses to one zstd frame with a checksum. */
-export async function zstdCompress({ level = 3 }: ZstdOptions = {}, zstd?: Zstd): Promise<Transform> {
+export async function zstdCompress({ level }: WriterOptions, zstd?: Zstd): Promise<Transform> {
   const { node, library } = zstd ?? (await findZstd());
   if (library) return new (await import('./zstd-library.js')).LibraryZstd(library, level);
   const stream = node.createZstdCompress({ params: { [LEVEL]: level, [CHECKSUM]: 1 } });

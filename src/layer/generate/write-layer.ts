@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { LayerhookError } from '../../errors/index.js';
 import type { Layout } from '../../image/layout.js';
-import { MEDIA_TYPE_LAYER, ociMediaType } from '../../image/media-types.js';
+import { MEDIA_TYPE_LAYER } from '../../image/media-types.js';
 import type { Descriptor, Digest, Manifest } from '../../image/types.js';
 import type { Compression } from '../types.js';
 
@@ -17,8 +17,6 @@ export interface WrittenLayer {
 /** umoci 0.6 writes this annotation if the uncompressed size differs from the blob's size. */
 const sizeAnnotation = 'ci.umo.uncompressed_blob_size';
 
-const suffixes: Record<Compression, string> = { gzip: '+gzip', zstd: '+zstd', none: '' };
-
 /**
  * Compresses a tar to a blob of a layout. If the tar fails, no blob is left.
  *
@@ -30,7 +28,7 @@ export async function writeLayer(
   compression: Compression,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<WrittenLayer> {
-  const { createCompressor } = await import('../compression/index.js');
+  const { algorithmOf, createCompressor } = await import('../compression/index.js');
   const hash = createHash('sha256');
   let size = 0;
   async function* counted() {
@@ -53,7 +51,8 @@ export async function writeLayer(
     throw failure(cause instanceof LayerhookError ? cause : error, signal);
   });
   const annotations = blob.size !== size && { annotations: { [sizeAnnotation]: String(size) } };
-  const mediaType = MEDIA_TYPE_LAYER + suffixes[compression];
+  const { suffix } = algorithmOf(compression);
+  const mediaType = suffix === '' ? MEDIA_TYPE_LAYER : `${MEDIA_TYPE_LAYER}+${suffix}`;
   return {
     descriptor: { mediaType, ...blob, ...annotations },
     diffID: `sha256:${hash.digest('hex')}`,
@@ -70,20 +69,12 @@ export async function chooseCompression(
   manifest: Pick<Manifest, 'layers'>,
 ): Promise<Compression> {
   if (choice !== 'auto') return choice;
+  const { algorithmOf, findCompression } = await import('../compression/index.js');
   for (const { mediaType } of manifest.layers.toReversed()) {
-    const oci = ociMediaType(mediaType);
-    if (oci.endsWith('+gzip')) return 'gzip';
-    if (oci.endsWith('+zstd') && (await canWriteZstd())) return 'zstd';
+    const found = findCompression(mediaType);
+    if (found !== undefined && found !== 'none' && (await algorithmOf(found).isAvailable())) return found;
   }
   return 'gzip';
-}
-
-async function canWriteZstd(): Promise<boolean> {
-  const { findZstd } = await import('../compression/zstd.js');
-  return findZstd().then(
-    () => true,
-    () => false,
-  );
 }
 
 function failure(error: unknown, signal: AbortSignal | undefined): unknown {

@@ -1,8 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Transform } from 'node:stream';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
-import { createDecompressor } from '../compression/decompress.js';
-import { detectCompression } from '../compression/detect.js';
+import { createDecompressor, detectCompression } from '../compression/index.js';
 import type { LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 import type { SourceSummary } from './messages.js';

@@ -1,13 +1,19 @@
 import { hash } from 'node:crypto';
 import { detectCompression } from '../compression/detect.js';
 import { gunzipWhole } from '../compression/gunzip-whole.js';
-import type { LayerSource } from '../types.js';
+import type { Compression, LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 
 /** Bytes of a small blob. */
 const SMALL = 1 << 20;
 /** Bytes of a tar that a thread may hold in memory. */
 const LARGEST_TAR = 8 << 20;
+
+/** Decompressors that work in one call. Layers of other compressions are read as a stream. */
+const readers: Partial<Record<Compression, (blob: Buffer) => Buffer | null>> = {
+  gzip: (blob) => gunzipWhole(blob, LARGEST_TAR),
+  none: (blob) => blob,
+};
 
 /** True if a layer is small enough to be read as a whole. */
 export function isSmall({ size }: Pick<LayerSource, 'size'>): boolean {
@@ -25,8 +31,8 @@ export function readWholeLayer(source: LayerSource): Buffer | null {
   if (!isSmall(source)) return null;
   const blob = readBlob(source);
   const compression = detectCompression(blob);
-  if (compression === 'zstd' || !matches(blob, source.digest)) return null;
-  const tar = compression === 'gzip' ? gunzipWhole(blob, LARGEST_TAR) : blob;
+  if (!matches(blob, source.digest)) return null;
+  const tar = readers[compression]?.(blob) ?? null;
   return tar !== null && matches(tar, source.diffID) ? tar : null;
 }
 
