@@ -132,8 +132,14 @@ export class Maker {
 
   /** Sets owner, xattrs and times of a symlink. */
   setLink(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
+    this.#setUnopened(dir, name, entry, null);
+  }
+
+  /** Sets the metadata of a new file that cannot be opened. @param mode null for a symlink, which has no mode */
+  #setUnopened(dir: DirectoryNode, name: ByteString, entry: TarEntry, mode: number | null): void {
     const parent = this.#target.fd(dir);
     if (this.#owners.settable) fchownat(parent, name, this.#owners.uid(entry), this.#owners.gid(entry));
+    if (mode !== null) fchmodat(parent, name, mode);
     this.#setXattrs(pathIn(parent, name), entry, true);
     utimensat(parent, name, entry.mtime.sec, entry.mtime.nsec, entry.mtime.sec, entry.mtime.nsec);
     this.#target.addFile(dir, name);
@@ -141,8 +147,10 @@ export class Maker {
 
   /** Creates a device or FIFO; an empty file if creating a device is not permitted. */
   special(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    if (this.#makeNode(dir, name, entry)) this.#setNode(dir, name, entry);
-    else {
+    if (this.#makeNode(dir, name, entry)) {
+      if (dir.defaultAcl) this.#given.xattrs.clear(pathIn(this.#target.fd(dir), name), entry.name);
+      this.#setUnopened(dir, name, entry, entry.mode);
+    } else {
       const shown = showBytes(entry.name);
       this.#given.warn('device', `${shown}: devices need privileges, so an empty file takes its place`);
       this.file(dir, name, entry, null);
@@ -161,15 +169,6 @@ export class Maker {
       if (this.#given.xattrs.unprivileged && isErrno(error, 'EPERM')) return false;
       throw error;
     }
-  }
-
-  #setNode(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    if (dir.defaultAcl) this.#given.xattrs.clear(pathIn(this.#target.fd(dir), name), entry.name);
-    if (this.#owners.settable) {
-      fchownat(this.#target.fd(dir), name, this.#owners.uid(entry), this.#owners.gid(entry));
-    }
-    fchmodat(this.#target.fd(dir), name, entry.mode);
-    this.setLink(dir, name, entry);
   }
 
   /** Creates a directory, or changes an existing one to match the entry. */
