@@ -6,13 +6,13 @@ import { LayerhookError } from '../errors/index.js';
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
- * Runs `action` while this process holds a lock on the layout: `exclusive` to change index.json or to remove blobs,
- * `shared` to publish a blob.
+ * Runs `action` while this process holds a lock on the layout: `exclusive` for changing index.json or removing blobs,
+ * `shared` for publishing a blob.
  *
- * The lock is an flock(2) on the layout's directory: it needs no file of its own, works on a layout that another
- * program made, and ends with the process. It is polled, so that signals are still heard.
+ * The lock is an flock(2) on the layout's directory. It needs no extra file, works on layouts made by other programs,
+ * and ends with the process. Waiting polls the lock, so that the process still reacts to signals.
  *
- * @param signal ends the waiting
+ * @param signal aborts the waiting
  * @throws LayerhookError ABORTED, SYSTEM, and what `action` throws
  */
 export async function withLock<T>(

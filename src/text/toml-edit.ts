@@ -7,23 +7,23 @@ import { isObject } from './is-object.js';
 export type TomlTable = { [key: string]: unknown };
 type KeyPath = readonly string[];
 
-/** One line of a document, or several that are one value. */
+/** A table header, or a key with its value, which may span several lines. */
 interface Statement {
   start: number;
-  /** behind its newline */
+  /** index after its newline */
   end: number;
-  /** the table that a header opens, or that a value is in */
+  /** the table that the header opens, or that contains the value */
   table: KeyPath;
-  /** the keys of a value below its table; undefined for a header */
+  /** the keys of the value, relative to its table; undefined for a header */
   keys: KeyPath | undefined;
   isArrayTable: boolean;
-  /** where the value stands */
+  /** range of the value in the text */
   value: { start: number; end: number };
 }
 
 const parser = () => createRequire(import.meta.url)('@iarna/toml') as typeof toml;
 
-/** @throws what `fail` makes of the reason */
+/** @throws the error that `fail` creates from the reason */
 export function parseToml(text: string, fail: (reason: string) => Error): TomlTable {
   try {
     return parser().parse(text);
@@ -35,13 +35,13 @@ export function parseToml(text: string, fail: (reason: string) => Error): TomlTa
   }
 }
 
-/** The table at `path`, or undefined if there is none. */
+/** Returns the table at `path`, or undefined if it does not exist. */
 export function tableAt(values: unknown, path: KeyPath): TomlTable | undefined {
   const found = path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), values);
   return isObject(found) ? found : undefined;
 }
 
-/** A copy of `values` with something else at `path`; undefined takes away what is there. */
+/** Returns a copy of `values` with `value` at `path`; undefined removes the old value. */
 export function withValue(values: TomlTable, path: KeyPath, value: unknown): TomlTable {
   const [key, ...rest] = path as [string, ...string[]];
   const inner = rest.length === 0 ? value : withValue(tableAt(values, [key]) ?? {}, rest, value);
@@ -51,24 +51,24 @@ export function withValue(values: TomlTable, path: KeyPath, value: unknown): Tom
   return Object.fromEntries(Object.entries(values).map(([name, old]) => [name, name === key ? inner : old]));
 }
 
-/** Whether two documents say the same; tables without anything in them do not count. */
+/** True if two documents have the same values; empty tables do not count. */
 export function sameToml(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(prune(a), prune(b));
 }
 
-/** Values that were parsed, without marks of the parser; JSON's only. */
+/** Returns a copy of parsed values that holds JSON types only, without the parser's internal marks. */
 export function plain(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
-/** A value as it is written. */
+/** Formats a value as TOML. */
 export function formatValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   const whole = parser().stringify({ x: value } as toml.JsonMap);
   return whole.slice(whole.indexOf('=') + 1).trim();
 }
 
-/** Tables as they are written, with `path` as the header of the outermost. */
+/** Formats a table and the tables in it; `path` is the header of the outermost. */
 export function formatTable(path: KeyPath, table: TomlTable): string {
   const inner = formatInner(path, table);
   const values = formatValues(table);
@@ -76,7 +76,7 @@ export function formatTable(path: KeyPath, table: TomlTable): string {
   return (values !== '' || inner.length === 0 ? [header + values, ...inner] : inner).join('\n');
 }
 
-/** One of an array of tables, as it is written. */
+/** Formats one element of an array of tables. */
 export function formatArrayTable(path: KeyPath, table: TomlTable): string {
   const header = `[[${path.map(formatKey).join('.')}]]\n`;
   return [header + formatValues(table), ...formatInner(path, table)].join('\n');
@@ -96,12 +96,12 @@ function formatInner(path: KeyPath, table: TomlTable): string[] {
   });
 }
 
-/** A whole document, without comments. */
+/** Formats a whole document, without comments. */
 export function formatDocument(values: TomlTable): string {
   return parser().stringify(values as toml.JsonMap);
 }
 
-/** Tables of both, at every depth; where both have a value, that of `over`. */
+/** Merges two tables at every depth; where both have a value, the one in `over` wins. */
 export function mergeTables(under: TomlTable, over: TomlTable): TomlTable {
   const merged = Object.entries(over).map(([key, value]) => {
     const below = under[key];
@@ -110,19 +110,19 @@ export function mergeTables(under: TomlTable, over: TomlTable): TomlTable {
   return { ...under, ...Object.fromEntries(merged) };
 }
 
-/** First line of our drop-in files. */
+/** The first line of our drop-in files. */
 export const dropInHeading =
   '# Written by `layerhook ctk … configure --drop-in`; unconfigure removes it.\n\n';
 
-/** The text with tables after all that is there. */
+/** Appends tables at the end of the text, after an empty line. */
 export function append(text: string, added: string): string {
   if (text === '' || added === '') return text + added;
   return `${text}${text.endsWith('\n') ? '' : '\n'}\n${added}`;
 }
 
 /**
- * The text with a value set: in the place of the old one, or as the first line of its table, or, where the text has
- * no header of that table, in a new table at the end.
+ * Sets a value in the text. It replaces the old value if there is one. Otherwise it becomes the first line of its
+ * table; if the text has no header for that table, a new table is added at the end.
  */
 export function setValue(text: string, table: KeyPath, key: string, value: unknown): string {
   const all = statements(text);
@@ -133,7 +133,7 @@ export function setValue(text: string, table: KeyPath, key: string, value: unkno
   if (old) return text.slice(0, old.value.start) + formatValue(value) + text.slice(old.value.end);
   if (table.length === 0) {
     const first = all[0]?.start ?? 0;
-    // in front of the first statement, behind comments at the top
+    // before the first statement, but after the comments at the top
     return `${text.slice(0, first)}${line}${text.slice(first)}`;
   }
   const header = all.find(({ table: at, keys, isArrayTable }) => !keys && !isArrayTable && same(at, table));
@@ -143,7 +143,7 @@ export function setValue(text: string, table: KeyPath, key: string, value: unkno
   return `${head}${head.endsWith('\n') ? '' : '\n'}${indent}${indent === '' ? '' : '  '}${line}${text.slice(header.end)}`;
 }
 
-/** The text without a value, and the line that it stood in. */
+/** Removes a value and its line from the text. */
 export function removeValue(text: string, table: KeyPath, key: string): string {
   const path = [...table, key];
   const found = statements(text).find(
@@ -152,7 +152,7 @@ export function removeValue(text: string, table: KeyPath, key: string): string {
   return found === undefined ? text : text.slice(0, found.start) + text.slice(found.end);
 }
 
-/** The text without a table and those below it. */
+/** Removes a table and its subtables from the text. */
 export function removeTable(text: string, path: KeyPath): string {
   return removeStatements(
     text,
@@ -160,7 +160,7 @@ export function removeTable(text: string, path: KeyPath): string {
   );
 }
 
-/** The text without some of an array of tables. @param isGone is asked for each, by its number */
+/** Removes elements of an array of tables from the text. @param isGone called with the index of each element */
 export function removeArrayTables(text: string, path: KeyPath, isGone: (at: number) => boolean): string {
   let at = -1;
   const gone = statements(text).filter(({ table, keys, isArrayTable }) => {
@@ -173,14 +173,14 @@ export function removeArrayTables(text: string, path: KeyPath, isGone: (at: numb
 
 function removeStatements(text: string, gone: readonly Statement[]): string {
   return gone.reduceRight((rest, { start, end }) => {
-    // with the empty line before a header
+    // the empty line before a header goes too
     const isHeader = /^[ \t]*\[/.test(rest.slice(start, end));
     const from = isHeader && rest.slice(0, start).endsWith('\n\n') ? start - 1 : start;
     return rest.slice(0, from) + rest.slice(end);
   }, text);
 }
 
-/** Headers and values in their order. The text must be valid TOML. */
+/** Returns all headers and values in order. The text must be valid TOML. */
 function statements(text: string): Statement[] {
   const found: Statement[] = [];
   let table: KeyPath = [];

@@ -1,13 +1,13 @@
 /** Keys and, in arrays of tables, indexes: `['hook', 0, 'point']`. */
 export type KeyPath = readonly (string | number)[];
 
-/** One key, bare or quoted, as TOML has it. */
+/** One TOML key, bare or quoted. */
 const keyPattern = /\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*/y;
 
 /**
- * Where keys stand in a TOML file, which its parser does not tell: a scan for table headers and keys.
+ * Finds the lines of keys in a TOML file by scanning for table headers and keys; the parser does not report them.
  *
- * @returns gives the line (from 1) of a path, or of the nearest part of it that the file has
+ * @returns a function that gives the line (from 1) of a path, or of its longest prefix that is in the file
  */
 export function findLines(source: string): (path: KeyPath) => number {
   const lines = new Map<string, number>();
@@ -39,9 +39,9 @@ export function findLines(source: string): (path: KeyPath) => number {
   };
 }
 
-/** The lines of the file, those joined that belong to one value; comments removed. */
+/** Yields the lines of the file without comments. Lines that belong to one value are joined. */
 function* statements(source: string): Generator<{ line: number; text: string }> {
-  // strings, comments, brackets and newlines are all that matters to find the end of a value
+  // only strings, comments, brackets and newlines matter for finding the end of a value
   const tokens =
     /"""[\s\S]*?(?:"""+|$)|'''[\s\S]*?(?:'''+|$)|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|#[^\n]*|[[\]{}\n]|[^"'#[\]{}\n]+/g;
   let line = 1;
@@ -62,7 +62,7 @@ function* statements(source: string): Generator<{ line: number; text: string }> 
   if (text.trim() !== '') yield { line: start, text };
 }
 
-/** The dotted key that stands at `start`. */
+/** Reads the dotted key at `start`. */
 function readKeys(text: string, start: number): string[] {
   const keys: string[] = [];
   keyPattern.lastIndex = start;
@@ -86,7 +86,7 @@ function unquote(key: string): string {
   }
 }
 
-/** `keys` with the index of the last table wherever a part of them names an array of tables. */
+/** Inserts the index of the last table after each prefix of `keys` that names an array of tables. */
 function inTables(lastIndex: ReadonlyMap<string, number>, keys: readonly string[]): KeyPath {
   const path: (string | number)[] = [];
   for (const key of keys) {
@@ -97,7 +97,7 @@ function inTables(lastIndex: ReadonlyMap<string, number>, keys: readonly string[
   return path;
 }
 
-/** The first place of a path and of the tables above it counts. */
+/** Records the line of a path and of the tables above it, unless they have an earlier one. */
 function remember(lines: Map<string, number>, path: KeyPath, line: number): void {
   for (let length = 1; length <= path.length; length++) {
     const key = join(path.slice(0, length));

@@ -1,6 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import { parsePlatform } from '../../image/platform.js';
 import type { Platform } from '../../image/types.js';
+import { type Compression, compressions } from '../../layer/compression/registry.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
 import type { OptionSpecs, OptionValues } from '../command.js';
 import { parseBytes } from './parse-quantity.js';
@@ -31,7 +32,7 @@ export const tagFlag = {
 export const compressFlag = {
   compress: {
     value: 'ALGORITHM',
-    describe: 'compression of new layer blobs: auto (as the last layer), gzip, zstd or none (default: auto)',
+    describe: `compression of new layer blobs: auto (as the last layer), ${compressions.slice(0, -1).join(', ')} or ${compressions.at(-1)} (default: auto)`,
   },
 } as const satisfies OptionSpecs;
 
@@ -103,13 +104,13 @@ export function readPlatform({ platform }: OptionValues<typeof platformFlag>): {
   return platform === undefined ? {} : { platform: parsePlatform(platform) };
 }
 
-const compressions = ['auto', 'gzip', 'zstd', 'none'] as const;
-
 /** @throws LayerhookError COMPRESSION_UNKNOWN */
-export function readCompress(options: OptionValues<typeof compressFlag>): (typeof compressions)[number] {
+export function readCompress(options: OptionValues<typeof compressFlag>): 'auto' | Compression {
   const value = options.compress ?? 'auto';
+  if (value === 'auto') return value;
   const found = compressions.find((name) => name === value);
-  if (found === undefined) throw new LayerhookError('COMPRESSION_UNKNOWN', { value });
+  const choices = ['auto', ...compressions].join(', ');
+  if (found === undefined) throw new LayerhookError('COMPRESSION_UNKNOWN', { value, choices });
   return found;
 }
 

@@ -11,15 +11,15 @@ import type { Xattrs } from './xattrs.js';
 
 interface Hidden {
   dirPath: ByteString;
-  /** null: everything */
+  /** null: everything in the directory */
   name: ByteString | null;
   depth: number;
 }
 
 /**
- * Whiteouts as overlayfs reads them, in a directory that holds nothing but the layer: Linux
- * Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories". They are made after all entries, those
- * of the directories above first, since only then it is known what the layer itself has in their place.
+ * Whiteouts in the form that overlayfs reads, for a directory that holds only this layer: Linux
+ * Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories". They are made after all entries, highest
+ * directories first, because only the complete layer shows which of its own files take their places.
  */
 export class OverlayWhiteouts implements Whiteouts {
   readonly #target: Target;
@@ -28,9 +28,9 @@ export class OverlayWhiteouts implements Whiteouts {
   readonly #xattrs: Xattrs;
   readonly #hidden: Hidden[] = [];
   readonly #made = new Set<Node>();
-  /** paths of the whiteouts that were made */
+  /** paths of the created whiteouts */
   readonly paths: ByteString[] = [];
-  /** whether devices 0:0 may be made, as far as is known */
+  /** false once the kernel has refused a 0:0 device */
   #devices = true;
 
   constructor(target: Target, resolver: Resolver, maker: Maker, xattrs: Xattrs) {
@@ -54,7 +54,7 @@ export class OverlayWhiteouts implements Whiteouts {
     for (const { dirPath, name } of this.#hidden) {
       this.#target.nextEntry();
       const found = this.#resolver.find(dirPath, { own: false });
-      // the layer has something else there: the directory below is gone as a whole
+      // the layer replaces the whole directory by another file
       if (found.replaced) continue;
       if (isBelowOpaque(found.dir ?? this.#lowestExisting(dirPath))) continue;
       const dir = found.dir ?? this.#resolver.make(dirPath);
@@ -63,7 +63,7 @@ export class OverlayWhiteouts implements Whiteouts {
     }
   }
 
-  /** Those of the directories (those above first) that hold nothing but whiteouts, and others of them. */
+  /** Returns the directories that hold only whiteouts or other such directories. @param dirs parents first */
   onlyHiding(dirs: DirectoryNode[]): Set<Node> {
     const hiding = new Set<Node>();
     for (const dir of dirs.toReversed()) {
@@ -73,7 +73,7 @@ export class OverlayWhiteouts implements Whiteouts {
     return hiding;
   }
 
-  /** Makes a directory another one than those of the same path in the layers below. */
+  /** Marks a directory as new: it does not merge with directories of the same path in the layers below. */
   replaceLower(dir: DirectoryNode): void {
     dir.replaces = true;
     this.#makeOpaque(dir);
@@ -106,13 +106,13 @@ export class OverlayWhiteouts implements Whiteouts {
   #makeDevice(dir: DirectoryNode, name: ByteString): void {
     this.#maker.create(dir, name, (parent) => {
       const done = tryMknodat(parent, name, S.IFCHR, 0, 0);
-      // a kernel before 5.8 lets only the host's root make them
+      // kernels before 5.8 allow this to the host's root only
       this.#devices = done !== -E.EPERM;
       return this.#devices ? done : 0;
     });
   }
 
-  /** The other form, since Linux 6.7: an empty file, in a directory and a layer that say there are such. */
+  /** Makes the other form of a whiteout (Linux 6.7): an empty file with an xattr; its directory and the root get marks too. */
   #makeMarked(dir: DirectoryNode, name: ByteString): void {
     const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
     const fd = this.#maker.create(dir, name, (parent) => tryOpenat(parent, name, flags, 0o600));
@@ -127,7 +127,7 @@ export class OverlayWhiteouts implements Whiteouts {
   }
 }
 
-/** Whether nothing of the layers below shows in the directory. */
+/** True if the directory or one above it is opaque, so that it shows nothing of the layers below. */
 export function isBelowOpaque(dir: DirectoryNode): boolean {
   for (let at: DirectoryNode | null = dir; at !== null; at = at.parent) if (at.opaque) return true;
   return false;
