@@ -97,8 +97,8 @@ test('status says what is configured and what is broken', async (t) => {
 
 test('wrong options are errors', async (t) => {
   for (const [args, reason] of [
-    [['--runtime', 'rkt'], /--runtime rkt is none of docker, containerd, crio/],
-    [['--name', 'a b'], /--name a b is no name/],
+    [['--runtime', 'rkt'], /invalid --runtime rkt: expected docker, containerd, crio/],
+    [['--name', 'a b'], /invalid name of a runtime: --name a b/],
     [['--path', 'bin/x'], /--path bin\/x is not absolute/],
   ] as const) {
     const file = join(tmpdir(t), 'config');

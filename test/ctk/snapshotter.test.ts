@@ -247,7 +247,7 @@ test('what cannot be changed stays as it is', (t) => {
 
 test('wrong options are errors', async (t) => {
   for (const [args, reason] of [
-    [['--name', 'overlayfs'], /--name overlayfs is no name of a proxy snapshotter/],
+    [['--name', 'overlayfs'], /invalid name of a proxy snapshotter: --name overlayfs/],
     [['--address', 'run/x'], /--address run\/x is not absolute/],
     [['--store', 'x'], /--store x is not absolute/],
   ] as const) {
