@@ -134,6 +134,6 @@ test('ls shows what the store has of bundles: mounted, unmounted and missing', a
   t.regex(lines[2]!, /^mounted {4}v1@[0-9a-f]{12} {2}10\d\.\d kB +\/\S+\/plain$/);
   const gone = join(dir, 'gone');
   t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: removed ${gone}\n` });
-  t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: there was no bundle at ${gone}\n` });
+  t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: no bundle found at ${gone}\n` });
   t.is(JSON.parse(bundle('ls', '--json').stdout).length, 2);
 });

@@ -26,7 +26,7 @@ not create are kept and listed.`,
       const { removed, left } = await removeBundle({ bundle, force, driver, store, hooksFile, log, signal });
       if (left.length > 0)
         log.warn(`kept directory ${bundle} with files that layerhook did not create: ${listed(left)}`);
-      log.info(removed ? `removed ${bundle}` : `there was no bundle at ${bundle}`);
+      log.info(removed ? `removed ${bundle}` : `no bundle found at ${bundle}`);
     });
   },
 });
