@@ -80,7 +80,7 @@ test('an image layout is no place for a bundle; by force both live there', async
   t.is(status, 0);
   t.regex(
     stderr,
-    /warning: directory .* stays, with files that layerhook did not make: blobs, index.json, oci-layout\n/,
+    /warning: kept directory .* with files that layerhook did not create: blobs, index.json, oci-layout\n/,
   );
   t.deepEqual(readdirSync(layout).sort(), before);
 });
@@ -219,7 +219,7 @@ test('bundle rm of the working directory, and of a mount point', async (t) => {
   writeFileSync(join(disk, 'notes'), 'mine');
   const { status, stderr } = await layerhook(['bundle', 'rm', disk]);
   t.is(status, 0);
-  t.regex(stderr, /did not make: notes\n/);
+  t.regex(stderr, /did not create: notes\n/);
   t.deepEqual(readdirSync(disk), ['notes']);
 });
 

@@ -15,15 +15,15 @@ import { readRegularFile } from '../../../system/regular-file.js';
 import { usageError } from '../../args/usage.js';
 import { snapshotByHand } from './hand-snapshot.js';
 
-/** What `hooks run` was given to make a context of. */
+/** The options of `hooks run` that a context is made from. */
 export interface HandOptions {
-  /** path of a bundle, or undefined for an empty rootfs that goes away again */
+  /** path of a bundle, or undefined for a temporary empty rootfs */
   bundle?: string | undefined;
   /** `LAYOUT[:TAG]` */
   image?: string | undefined;
   /** index of a layer, or undefined for the lowest */
   layer?: string | undefined;
-  /** path of a JSON file with fields that count instead of what would be found */
+  /** path of a JSON file whose fields replace those of the bundle and the image */
   context?: string | undefined;
 }
 
@@ -32,11 +32,11 @@ type Fields = Record<string, unknown>;
 const command = 'layerhook hooks run';
 
 /**
- * The context that a point would have for a bundle and an image.
+ * Returns the context that a point would have for a bundle and an image.
  *
- * @param meta what {@link metaByHand} found
- * @returns the context, and what removes the rootfs that was made for it
- * @throws LayerhookError USAGE if something that the point needs was not given; what reading bundle and image throws
+ * @param meta the result of {@link metaByHand}
+ * @returns the context, and a function that removes the temporary rootfs
+ * @throws LayerhookError USAGE if an option that the point needs is missing; the errors of reading bundle and image
  */
 export function contextByHand(
   point: PointName,
@@ -60,7 +60,7 @@ export function contextByHand(
   }
 }
 
-/** The context of a point that knows of no bundle. */
+/** Returns the context of a point that has no bundle in its context. */
 function withoutBundle(
   point: PointName,
   { image, layer }: HandOptions,
@@ -78,7 +78,7 @@ function withoutBundle(
   }
 }
 
-/** What a bundle says of itself; at points of unpack it need not say anything yet. */
+/** Returns the metadata of the bundle; undefined without one, or at points of unpack if the bundle has none yet. */
 export function metaByHand(point: PointName, { bundle }: HandOptions): BundleMeta | undefined {
   if (bundle === undefined) return undefined;
   if (point.startsWith('unpack.') && !existsSync(join(bundle, 'umoci.json'))) return undefined;
@@ -114,7 +114,7 @@ function withImage(
   return { ...(needsLayer ? chosen : context), ...ownFields(point, context, chosen) };
 }
 
-/** The fields that only one point has, as far as bundle and image tell. */
+/** Returns the fields that only this point has, as far as bundle and image determine them. */
 function ownFields(point: PointName, context: ImageContext, layer: LayerContext | undefined): Fields {
   const { bundle, rootfs, config, manifestDescriptor } = context;
   switch (point) {
@@ -172,6 +172,7 @@ function complete(point: PointName, context: Fields): Fields {
   const missing = Object.keys(row).filter((name) => context[name] === undefined);
   if (missing.length > 0) throw usageError(`${point} needs ${missing.join(', ')} in --context`, command);
   const unknown = Object.keys(context).filter((name) => !(name in row));
-  if (unknown.length > 0) throw usageError(`${point} has no ${unknown.join(', ')} in its context`, command);
+  if (unknown.length > 0)
+    throw usageError(`unknown in the context of ${point}: ${unknown.join(', ')}`, command);
   return context;
 }

@@ -9,11 +9,10 @@ import { REF_LABEL } from '../../../store/context/labels.js';
 import { usageError } from '../../args/usage.js';
 
 /**
- * What a `snapshot.` point would be called with for a layer of an image, with an empty directory that goes away again in the
- * place of the layer.
+ * Returns the context of a `snapshot.` point for a layer of an image. A temporary empty directory stands for the layer.
  *
  * @param reference `LAYOUT[:TAG]`
- * @throws LayerhookError USAGE if there is no such layer; what reading the image throws
+ * @throws LayerhookError USAGE if the image lacks the layer; the errors of reading the image
  */
 export function snapshotByHand(
   reference: string,
