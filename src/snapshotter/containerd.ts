@@ -1,6 +1,6 @@
 import { LayerhookError } from '../errors/index.js';
-import { diffIDOf, MAPPING_LABELS, REF_LABEL } from '../store/context/labels.js';
-import { EXTRACTION_PREFIX } from '../store/layers/extraction.js';
+import { diffIDOf, mappingLabels, refLabel } from '../store/context/labels.js';
+import { extractionPrefix } from '../store/layers/extraction.js';
 import { preciseTime } from '../store/precise-date.js';
 import type {
   CommitOptions,
@@ -177,13 +177,13 @@ export class ContainerdStore implements Snapshotter {
 
 /** Names that are not containerd's, so that its garbage collection does not remove them: layers that are held, or half done. */
 function isHidden(name: string): boolean {
-  return isHold(name) || name.startsWith(EXTRACTION_PREFIX);
+  return isHold(name) || name.startsWith(extractionPrefix);
 }
 
 /** The layer that a prepare or commit is for, if its label says so and its owners are not mapped. */
 function wantedLayer(labels: Record<string, string>): LayerIdentity | undefined {
-  const chainID = labels[REF_LABEL];
-  if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;
+  const chainID = labels[refLabel];
+  if (!chainID || mappingLabels.some((label) => label in labels)) return undefined;
   return { chainID, diffID: diffIDOf(labels), map: '' };
 }
 

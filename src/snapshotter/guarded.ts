@@ -14,7 +14,7 @@ import type {
 } from '../store/types.js';
 
 /** What a broken snapshot is labelled with when it is shown: why it cannot be used. It is never kept. */
-const BROKEN_LABEL = 'layerhook/broken';
+const brokenLabel = 'layerhook/broken';
 
 export interface GuardOptions {
   /** told of each broken snapshot once: at the start, or when it is found later */
@@ -64,7 +64,7 @@ export class GuardedSnapshotter implements Snapshotter {
   }
 
   async update({ name, labels }: Pick<Info, 'name' | 'labels'>, fieldpaths?: string[]): Promise<Info> {
-    const { [BROKEN_LABEL]: _, ...kept } = labels;
+    const { [brokenLabel]: _, ...kept } = labels;
     return this.#labelled(await this.#inner.update({ name, labels: kept }, fieldpaths));
   }
 
@@ -95,7 +95,7 @@ export class GuardedSnapshotter implements Snapshotter {
   async *walk(filters: string[] = []): AsyncIterable<Info> {
     await this.#refresh();
     // what asks for our label is to be answered with it
-    const isOurs = this.#known.size > 0 && filters.some((filter) => filter.includes(BROKEN_LABEL));
+    const isOurs = this.#known.size > 0 && filters.some((filter) => filter.includes(brokenLabel));
     const matches = isOurs ? compileFilters(filters) : () => true;
     for await (const info of this.#inner.walk(isOurs ? [] : filters)) {
       const labelled = this.#labelled(info);
@@ -164,6 +164,6 @@ export class GuardedSnapshotter implements Snapshotter {
 
   #labelled(info: Info): Info {
     const why = this.#known.get(info.name);
-    return why === undefined ? info : { ...info, labels: { ...info.labels, [BROKEN_LABEL]: why } };
+    return why === undefined ? info : { ...info, labels: { ...info.labels, [brokenLabel]: why } };
   }
 }

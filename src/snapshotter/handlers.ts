@@ -11,7 +11,7 @@ import { infoToMessage, type Method, type Requests, type Responses } from './mes
 import { statusOf } from './status.js';
 
 /** infos of one message of a List */
-const BLOCK = 100;
+const infosPerMessage = 100;
 
 /** One call that has been answered. */
 export interface Answered {
@@ -123,7 +123,7 @@ async function list(
   for await (const info of snapshotter.walk(call.request.filters)) {
     if (call.cancelled) return;
     block.push(infoToMessage(info));
-    if (block.length < BLOCK) continue;
+    if (block.length < infosPerMessage) continue;
     await send(call, block);
     block = [];
   }

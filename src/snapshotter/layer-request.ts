@@ -2,7 +2,7 @@ import { chainIDOn } from '../image/chain.js';
 import { isDigest } from '../image/digest.js';
 import type { Digest } from '../image/types.js';
 import type { ContainerdLayer } from '../points/containerd-layer.js';
-import { diffIDOf, PARENT_LABEL, REF_LABEL } from '../store/context/labels.js';
+import { diffIDOf, parentLabel, refLabel } from '../store/context/labels.js';
 import type { LayerFilling, Store } from '../store/types.js';
 import { isInUserNamespace } from '../system/user-namespace.js';
 
@@ -39,7 +39,7 @@ export async function describeLayer(
   { mayHaveParent, ...words }: LayerWords,
 ): Promise<ContainerdLayer | undefined> {
   const { labels, parent } = words;
-  const chainID = labels[REF_LABEL] ?? '';
+  const chainID = labels[refLabel] ?? '';
   if (!isDigest(chainID)) return undefined;
   const below = mayHaveParent && parent === '' ? null : await chainOf(store, parent);
   const diffID = provenDiffID(chainID, labels, below);
@@ -60,7 +60,7 @@ async function chainOf(store: Store, name: string): Promise<Digest[] | null> {
   const chain: Digest[] = [];
   for (let at = name; at !== ''; ) {
     const { labels, parent } = await store.stat(at);
-    const chainID = labels[REF_LABEL] ?? '';
+    const chainID = labels[refLabel] ?? '';
     if (!isDigest(chainID)) return null;
     chain.unshift(chainID);
     at = parent;
@@ -81,7 +81,7 @@ function provenDiffID(
 ): Digest | null {
   if (lowerChainIDs?.length === 0) return chainID;
   const diffID = diffIDOf(labels);
-  const below = lowerChainIDs?.at(-1) ?? labels[PARENT_LABEL] ?? '';
+  const below = lowerChainIDs?.at(-1) ?? labels[parentLabel] ?? '';
   if (!isDigest(diffID)) return null;
   if (lowerChainIDs === null && diffID === chainID) return diffID;
   return isDigest(below) && chainIDOn(below, diffID) === chainID ? diffID : null;

@@ -2,7 +2,7 @@ import { lchownSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
-import { GID_MAPPING_LABEL, UID_MAPPING_LABEL } from '../store/context/labels.js';
+import { gidMappingLabel, uidMappingLabel } from '../store/context/labels.js';
 import type { Mount, Store } from '../store/types.js';
 import { isInUserNamespace } from '../system/user-namespace.js';
 
@@ -28,8 +28,8 @@ export function asOverlay(mounts: Mount[]): Mount[] {
 
 /** Options by which containerd 2 maps owners when it mounts; mount_setattr(2), MOUNT_ATTR_IDMAP. */
 export function mappingOptions(labels: Labels): string[] {
-  const uidmap = labels[UID_MAPPING_LABEL];
-  const gidmap = labels[GID_MAPPING_LABEL];
+  const uidmap = labels[uidMappingLabel];
+  const gidmap = labels[gidMappingLabel];
   return [...(uidmap ? [`uidmap=${uidmap}`] : []), ...(gidmap ? [`gidmap=${gidmap}`] : [])];
 }
 
@@ -39,7 +39,7 @@ export function mappingOptions(labels: Labels): string[] {
  * @throws LayerhookError SNAPSHOT_ARGUMENT for maps without a root; the snapshot is removed then
  */
 export async function mapOwner(store: Store, key: string, labels: Labels): Promise<void> {
-  const maps = [labels[UID_MAPPING_LABEL], labels[GID_MAPPING_LABEL]];
+  const maps = [labels[uidMappingLabel], labels[gidMappingLabel]];
   if (maps.every((map) => !map)) return;
   try {
     const [uid, gid] = maps.map((map) => rootIn(map ?? ''));

@@ -19,9 +19,9 @@ import { removeDeadHolds } from './staged.js';
 import { ThreadedTreeWork } from './tree-work.js';
 
 /** ms after a commit at which it is flushed */
-const FLUSH_DELAY = 1000;
+const flushDelay = 1000;
 /** ms after which connections that are still open are cut when the service ends */
-const GRACE = 5000;
+const grace = 5000;
 
 export interface ServeOptions extends StoreOptions, ContainerdOptions, GuardOptions, LayerHookOptions {
   /** path of the unix socket; unused if systemd passes one */
@@ -56,7 +56,7 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
   try {
     unlock = lockClient(options, store.client);
     await removeDeadHolds(store);
-    const flusher = new Flusher(store, FLUSH_DELAY, flushFailed);
+    const flusher = new Flusher(store, flushDelay, flushFailed);
     const hooks = new LayerHooks(store, options, () => flusher.committed());
     // statistics for gRPC's own debugger, which cost a tenth of each call
     const grpc = new Server({ 'grpc.enable_channelz': 0 });
@@ -121,10 +121,10 @@ async function close(running: Running): Promise<void> {
   const closed = once(sockets, 'close');
   sockets.close();
   // tells clients, and ends each connection when its calls are answered
-  connections.drain(GRACE);
+  connections.drain(grace);
   const cut = setTimeout(() => {
     for (const socket of open) socket.destroy();
-  }, GRACE);
+  }, grace);
   await closed;
   clearTimeout(cut);
   grpc.forceShutdown();

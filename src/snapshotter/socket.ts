@@ -7,9 +7,9 @@ import { LayerhookError } from '../errors/index.js';
 import { nearestDirectory } from '../system/make-directory.js';
 
 /** file descriptor of a socket that systemd has made; sd_listen_fds(3) */
-const FIRST_PASSED = 3;
+const firstPassed = 3;
 /** bytes of a path in a socket's address, without its NUL; unix(7) */
-const LONGEST_PATH = 107;
+const longestPath = 107;
 /** what would be right where nothing else would */
 const elsewhere = 'choose another address';
 
@@ -22,7 +22,7 @@ const elsewhere = 'choose another address';
 export async function listen(address: string, env: NodeJS.ProcessEnv = process.env): Promise<Server> {
   const server = createServer();
   try {
-    if (hasPassedSocket(env)) server.listen({ fd: FIRST_PASSED });
+    if (hasPassedSocket(env)) server.listen({ fd: firstPassed });
     else {
       requirePlace(address);
       await removeStale(address);
@@ -52,8 +52,8 @@ function listenPrivately(server: Server, path: string): void {
 
 /** What node and libuv do not tell: they say EACCES of a directory that is not there. */
 function requirePlace(path: string): void {
-  if (Buffer.byteLength(path) > LONGEST_PATH)
-    throw cannotListen(path, `it has more than ${LONGEST_PATH} bytes`, elsewhere);
+  if (Buffer.byteLength(path) > longestPath)
+    throw cannotListen(path, `it has more than ${longestPath} bytes`, elsewhere);
   const parent = dirname(path);
   if (nearestDirectory(parent) === parent) return;
   throw cannotListen(path, `there is no directory ${parent}`, `make it, or ${elsewhere}`);

@@ -7,21 +7,21 @@ import type { CommitOptions, LayerIdentity, Mount, Store } from '../store/types.
  * and names the parent. Until then the layer is held by a name that walk does not show, so that nobody frees it.
  */
 
-const STAGED_LABEL = 'layerhook/staged';
-const HOLD = 'layerhook-staged ';
+const stagedLabel = 'layerhook/staged';
+const holdPrefix = 'layerhook-staged ';
 
 /** The name by which the layer is held that the active snapshot `key` stands for. */
 export function holdOf(key: string): string {
-  return HOLD + key;
+  return holdPrefix + key;
 }
 
 export function isHold(name: string): boolean {
-  return name.startsWith(HOLD);
+  return name.startsWith(holdPrefix);
 }
 
 /** The layer that an active snapshot stands for. */
 export function stagedLayer(labels: Readonly<Record<string, string>>): LayerIdentity | undefined {
-  const chainID = labels[STAGED_LABEL];
+  const chainID = labels[stagedLabel];
   return chainID === undefined ? undefined : { chainID, diffID: diffIDOf(labels), map: '' };
 }
 
@@ -43,7 +43,7 @@ export async function stageLayer(
   const hold = holdOf(key);
   if (!(await take(hold))) return false;
   try {
-    await store.prepare(key, parent, { labels: { ...labels, [STAGED_LABEL]: layer.chainID } });
+    await store.prepare(key, parent, { labels: { ...labels, [stagedLabel]: layer.chainID } });
   } catch (error) {
     await store.remove(hold);
     throw error;
@@ -77,7 +77,7 @@ export async function removeDeadHolds(store: Store): Promise<void> {
   const names = new Set<string>();
   for await (const { name } of store.walk()) names.add(name);
   for (const name of names) {
-    if (!isHold(name) || names.has(name.slice(HOLD.length))) continue;
+    if (!isHold(name) || names.has(name.slice(holdPrefix.length))) continue;
     // one that cannot be removed, on a disk that fails, keeps nobody from starting: the next start tries again
     await store.remove(name).catch(() => {});
   }

@@ -4,7 +4,7 @@ import type { Usage } from '../store/types.js';
 import { TreeThread, type Usages } from './tree-thread.js';
 
 /** ms for which trees that are to be erased are gathered: to wake a thread takes longer than to erase a small one */
-const PAUSE = 20;
+const pause = 20;
 
 /**
  * Measures and deletes trees in threads, so that calls are answered meanwhile: one for each, since who asks what a
@@ -39,7 +39,7 @@ export class ThreadedTreeWork implements TreeWork {
 
   erase(paths: string[]): void {
     this.#due.push(...paths);
-    this.#timer ??= setTimeout(() => this.#eraseDue(), PAUSE);
+    this.#timer ??= setTimeout(() => this.#eraseDue(), pause);
   }
 
   async eraseAll(paths: string[]): Promise<void> {

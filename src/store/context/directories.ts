@@ -15,7 +15,7 @@ import { copyRootAttributes } from './root-attributes.js';
 import { type TreeWork, treeWorkHere } from './tree-work.js';
 
 /** prefix of a directory that is being made; only who writes the metadata makes them */
-const TEMPORARY = 'new-';
+const temporaryPrefix = 'new-';
 
 /** The files of a store: `metadata/`, `snapshots/ID/{fs,work}`, `removed/`, `locks/`. */
 export class Directories {
@@ -77,7 +77,7 @@ export class Directories {
    */
   create(content: string, parent: string | undefined): void {
     inStore(`making ${this.of(content)}`, () => {
-      const temporary = mkdtempSync(join(this.#snapshots, TEMPORARY));
+      const temporary = mkdtempSync(join(this.#snapshots, temporaryPrefix));
       try {
         const fs = join(temporary, 'fs');
         mkdirSync(fs);
@@ -117,7 +117,7 @@ export class Directories {
 
   /** Names of contents in `snapshots/`, of foreign ones too, without what is half made. */
   contents(): string[] {
-    return this.list().filter((name) => !name.startsWith(TEMPORARY));
+    return this.list().filter((name) => !name.startsWith(temporaryPrefix));
   }
 
   /** Names in `locks/`. */

@@ -7,9 +7,9 @@ import type { Directories } from './directories.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** what the names of leases begin with */
-export const LEASE = 'lease-';
+export const leaseName = 'lease-';
 /** file that is locked shared to use layers, exclusively to free them */
-const USE = 'use';
+const useLock = 'use';
 
 /**
  * What one open store may use without that a garbage collection takes it away: what it has touched since it has a lease.
@@ -84,11 +84,11 @@ function birthOf(path: string): number {
 }
 
 function leasePrefix(client: string): string {
-  return `${LEASE}${client}~`;
+  return `${leaseName}${client}~`;
 }
 
 function openUse(directories: Directories): number {
-  const path = directories.lock(USE);
+  const path = directories.lock(useLock);
   try {
     return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   } catch (error) {

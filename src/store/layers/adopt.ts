@@ -1,7 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import { preciseNow } from '../../system/clock.js';
 import { type Context, keptLabels, requireCommitted, requireText } from '../context/context.js';
-import { labelsOfLayer, REF_LABEL } from '../context/labels.js';
+import { labelsOfLayer, refLabel } from '../context/labels.js';
 import { contentsOfChain, getContent, getName, putName, usersOf } from '../metadata/records.js';
 import { replaceUnusable } from '../snapshots/supersede.js';
 import type { AdoptOptions, LayerIdentity } from '../types.js';
@@ -42,7 +42,7 @@ export function namesOfLayer({ db, client }: Context, layer: LayerIdentity, pare
     return own.filter((name) => {
       const record = getName(reader, client, name);
       if (record?.kind !== 'committed' || record.parent !== parent) return false;
-      return record.labels[REF_LABEL] === chainID;
+      return record.labels[refLabel] === chainID;
     });
   });
 }

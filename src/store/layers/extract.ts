@@ -7,7 +7,7 @@ import { Extraction } from './extraction.js';
 import { findLayer } from './find.js';
 
 /** what the names of locks of layers begin with */
-export const LAYER_LOCK = 'layer-';
+export const layerLock = 'layer-';
 
 /**
  * As LayerStore's `extract`. Who wants several layers asks for them from the lowest up, so that no two processes wait
@@ -36,7 +36,7 @@ export async function extractLayer(
 
 /** The lock of a layer by its name, whichever client wants it. @throws LayerhookError SNAPSHOT_ARGUMENT */
 export function lockPath({ directories }: Context, name: string): string {
-  const file = LAYER_LOCK + encodeURIComponent(name);
+  const file = layerLock + encodeURIComponent(name);
   if (file.length <= 255) return directories.lock(file);
   const reason = 'the name of its map is too long';
   throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `layer ${name.slice(0, 80)}`, reason });

@@ -16,7 +16,7 @@ import type { LayerExtraction, LayerIdentity, Usage } from '../types.js';
 import { ownContent } from './find.js';
 
 /** Keys of the snapshots that layers are extracted into, before the layer's name. */
-export const EXTRACTION_PREFIX = 'extract ';
+export const extractionPrefix = 'extract ';
 
 type CommitOptions = Parameters<LayerExtraction['commit']>[0];
 
@@ -34,7 +34,7 @@ export class Extraction implements LayerExtraction {
     this.#context = context;
     this.#layer = layer;
     this.#unlock = unlock;
-    this.key = EXTRACTION_PREFIX + nameOf(layer);
+    this.key = extractionPrefix + nameOf(layer);
     const content = this.#create();
     this.target = context.directories.fs(content);
     this.manifest = context.directories.manifest(content);

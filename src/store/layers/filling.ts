@@ -14,7 +14,7 @@ import { commitActive, flushIfSync } from '../snapshots/commit.js';
 import { createContent } from '../snapshots/create.js';
 import { replaceUnusable } from '../snapshots/supersede.js';
 import type { LayerFilling, LayerIdentity, SnapshotOptions, Usage } from '../types.js';
-import { EXTRACTION_PREFIX, removeExtraction } from './extraction.js';
+import { extractionPrefix, removeExtraction } from './extraction.js';
 
 /** A layer that someone else than an extractor puts into the store: see LayerFilling. Who makes it has the layer's lock. */
 export class Filling implements LayerFilling {
@@ -30,7 +30,7 @@ export class Filling implements LayerFilling {
     this.#context = context;
     this.#layer = layer;
     this.#parent = parent;
-    this.#key = EXTRACTION_PREFIX + nameOf(layer);
+    this.#key = extractionPrefix + nameOf(layer);
   }
 
   async fresh(): Promise<string> {

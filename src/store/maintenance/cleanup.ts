@@ -1,7 +1,7 @@
 import type { Context } from '../context/context.js';
-import { LEASE } from '../context/lease.js';
-import { LAYER_LOCK, lockPath } from '../layers/extract.js';
-import { EXTRACTION_PREFIX, removeExtraction } from '../layers/extraction.js';
+import { leaseName } from '../context/lease.js';
+import { layerLock, lockPath } from '../layers/extract.js';
+import { extractionPrefix, removeExtraction } from '../layers/extraction.js';
 import { tryLockFile } from '../lock.js';
 import { contents, names, retired, unretire } from '../metadata/records.js';
 
@@ -17,8 +17,8 @@ export async function cleanUp(context: Context): Promise<void> {
 async function removeDeadExtractions(context: Context): Promise<void> {
   const owners = context.db.read((reader) => [...names(reader)].map(([owner]) => owner));
   for (const { client, name } of owners) {
-    if (!name.startsWith(EXTRACTION_PREFIX)) continue;
-    const unlock = tryLockFile(lockPath(context, name.slice(EXTRACTION_PREFIX.length)));
+    if (!name.startsWith(extractionPrefix)) continue;
+    const unlock = tryLockFile(lockPath(context, name.slice(extractionPrefix.length)));
     if (unlock === undefined) continue;
     try {
       await removeExtraction({ ...context, client }, name);
@@ -31,7 +31,7 @@ async function removeDeadExtractions(context: Context): Promise<void> {
 /** Removes the lock files that processes which died have left. */
 function removeUnusedLocks({ directories }: Context): void {
   for (const name of directories.locks()) {
-    if (name.startsWith(LAYER_LOCK) || name.startsWith(LEASE)) tryLockFile(directories.lock(name))?.();
+    if (name.startsWith(layerLock) || name.startsWith(leaseName)) tryLockFile(directories.lock(name))?.();
   }
 }
 

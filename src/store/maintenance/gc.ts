@@ -6,7 +6,7 @@ import { removeName } from '../snapshots/remove.js';
 import type { GarbagePolicy, GarbageResult } from '../types.js';
 
 /** What keeps a snapshot, and what is below it: containerd's label for what its garbage collection begins at. */
-export const ROOT_LABEL = 'containerd.io/gc.root';
+export const rootLabel = 'containerd.io/gc.root';
 
 type Removed = GarbageResult['removed'][number];
 
@@ -78,7 +78,7 @@ function layersOf({ client, directories }: Context, reader: Reader): Map<string,
       id,
       bytes: getContent(reader, id).usage?.size ?? 0,
       lastUsed: directories.lastUsed(id),
-      isRoot: ROOT_LABEL in labels,
+      isRoot: rootLabel in labels,
       above: children(reader, client, name).length,
       content,
     });

@@ -34,36 +34,36 @@ export function whyNoLock(path: string): string | undefined {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === false ? `${path} is no file` : undefined;
 }
 
-const PAGE_HEADER = 24;
-const BRANCH = 1;
-const LEAF = 2;
-const META = 8;
-const MAGIC = 0xbeefc0de;
-const VERSION = 2;
+const pageHeader = 24;
+const branchPage = 1;
+const leafPage = 2;
+const metaPage = 8;
+const magicNumber = 0xbeefc0de;
+const formatVersion = 2;
 /** offset of an MDB_meta's two MDB_db, and of fields in one */
-const TREES = [48, 96];
-const DEPTH = 6;
-const ROOT = 40;
-const META_BYTES = 168;
-const LAST_TRANSACTION = 152;
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
+const treeOffsets = [48, 96];
+const depthOffset = 6;
+const rootOffset = 40;
+const metaBytes = 168;
+const transactionOffset = 152;
+const noPage = 0xffff_ffff_ffff_ffffn;
 /** of a tree whose pages have two keys at least, and of which there is one a page of a file */
-const DEEPEST = 32;
+const maxDepth = 32;
 
 function checkPages(fd: number, size: number): string | undefined {
-  const first = read(fd, 0, META_BYTES);
-  const pageSize = first.readUInt32LE(TREES[0]!);
+  const first = read(fd, 0, metaBytes);
+  const pageSize = first.readUInt32LE(treeOffsets[0]!);
   const isPlausible = isMeta(first) && pageSize >= 512 && pageSize <= 65536;
-  const second = isPlausible ? read(fd, pageSize, META_BYTES) : first;
+  const second = isPlausible ? read(fd, pageSize, metaBytes) : first;
   if (!isPlausible || !isMeta(second)) return 'is no LMDB database of this version';
-  const isSecond = second.readBigUInt64LE(LAST_TRANSACTION) > first.readBigUInt64LE(LAST_TRANSACTION);
+  const isSecond = second.readBigUInt64LE(transactionOffset) > first.readBigUInt64LE(transactionOffset);
   const newest = isSecond ? second : first;
   const pages: Pages = { fd, pageSize, count: BigInt(Math.floor(size / pageSize)) };
-  for (const tree of TREES) {
-    const depth = newest.readUInt16LE(tree + DEPTH);
-    const root = newest.readBigUInt64LE(tree + ROOT);
-    if (root === NO_PAGE) continue;
-    const broken = depth > DEEPEST ? root : brokenPage(pages, root, depth);
+  for (const tree of treeOffsets) {
+    const depth = newest.readUInt16LE(tree + depthOffset);
+    const root = newest.readBigUInt64LE(tree + rootOffset);
+    if (root === noPage) continue;
+    const broken = depth > maxDepth ? root : brokenPage(pages, root, depth);
     if (broken !== undefined) return `is cut off or damaged (page ${broken} of ${pages.count})`;
   }
   return undefined;
@@ -79,13 +79,13 @@ interface Pages {
 function brokenPage(pages: Pages, page: bigint, depth: number): bigint | undefined {
   if (page >= pages.count) return page;
   const isLeaf = depth <= 1;
-  const bytes = read(pages.fd, Number(page) * pages.pageSize, isLeaf ? PAGE_HEADER : pages.pageSize);
-  const kind = bytes.readUInt16LE(18) & (BRANCH | LEAF);
-  if (bytes.readBigUInt64LE(0) !== page || kind !== (isLeaf ? LEAF : BRANCH)) return page;
+  const bytes = read(pages.fd, Number(page) * pages.pageSize, isLeaf ? pageHeader : pages.pageSize);
+  const kind = bytes.readUInt16LE(18) & (branchPage | leafPage);
+  if (bytes.readBigUInt64LE(0) !== page || kind !== (isLeaf ? leafPage : branchPage)) return page;
   if (isLeaf) return undefined;
-  for (const child of children(bytes) ?? [NO_PAGE]) {
+  for (const child of children(bytes) ?? [noPage]) {
     const broken = brokenPage(pages, child, depth - 1);
-    if (broken !== undefined) return broken === NO_PAGE ? page : broken;
+    if (broken !== undefined) return broken === noPage ? page : broken;
   }
   return undefined;
 }
@@ -93,11 +93,8 @@ function brokenPage(pages: Pages, page: bigint, depth: number): bigint | undefin
 /** The pages that a branch page leads to; undefined if it is damaged. */
 function children(page: Buffer): bigint[] | undefined {
   const count = page.readUInt16LE(20) >> 1;
-  if (PAGE_HEADER + count * 2 > page.length) return undefined;
-  const nodes = Array.from(
-    { length: count },
-    (_, at) => PAGE_HEADER + page.readUInt16LE(PAGE_HEADER + at * 2),
-  );
+  if (pageHeader + count * 2 > page.length) return undefined;
+  const nodes = Array.from({ length: count }, (_, at) => pageHeader + page.readUInt16LE(pageHeader + at * 2));
   if (nodes.some((node) => node + 8 > page.length)) return undefined;
   return nodes.map((node) => BigInt(page.readUInt32LE(node)) | (BigInt(page.readUInt16LE(node + 4)) << 32n));
 }
@@ -105,7 +102,9 @@ function children(page: Buffer): bigint[] | undefined {
 function isMeta(page: Buffer): boolean {
   const { [18]: flags = 0 } = page;
   return (
-    (flags & META) !== 0 && page.readUInt32LE(24) === MAGIC && (page.readUInt32LE(28) & 0xffff) === VERSION
+    (flags & metaPage) !== 0 &&
+    page.readUInt32LE(24) === magicNumber &&
+    (page.readUInt32LE(28) & 0xffff) === formatVersion
   );
 }
 

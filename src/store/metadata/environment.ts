@@ -8,7 +8,7 @@ import { reserveToOpen } from './reserve.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** Room in the address space for the metadata, in bytes; the file is as large as what is in it. */
-const MAP_SIZE = 2 ** 30;
+const mapSize = 2 ** 30;
 
 export type Lmdb = RootDatabase<string, Buffer>;
 
@@ -89,7 +89,7 @@ function openLmdb(path: string): Lmdb {
     path,
     noSubdir: true,
     permissionsMode: 0o600,
-    mapSize: MAP_SIZE,
+    mapSize,
     maxReaders: 1024,
     encoding: 'string',
     keyEncoding: 'binary',

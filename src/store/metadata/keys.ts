@@ -1,7 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 
 /** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
-const MAX_KEY_BYTES = 1900;
+const maxKeyBytes = 1900;
 
 /** What the metadata holds, by the first byte of its keys. */
 export type Table = 'name' | 'child' | 'content' | 'use' | 'chain' | 'diff' | 'retired' | 'sequence';
@@ -25,7 +25,7 @@ const tables: Readonly<Record<Table, string>> = {
   sequence: 's',
 };
 
-const SEPARATOR = '\0';
+const separator = '\0';
 
 /**
  * The key of a row. Keys sort as the bytes of their parts do.
@@ -33,10 +33,10 @@ const SEPARATOR = '\0';
  * @throws LayerhookError SNAPSHOT_ARGUMENT for a part that has a NUL, or parts that are too long together
  */
 export function rowKey(table: Table, ...parts: string[]): Buffer {
-  const bad = parts.find((part) => part.includes(SEPARATOR));
+  const bad = parts.find((part) => part.includes(separator));
   if (bad !== undefined) throw badName(bad, 'it has a NUL');
-  const key = Buffer.from([tables[table], ...parts].join(SEPARATOR), 'utf8');
-  if (key.length > MAX_KEY_BYTES) throw badName(parts.join(' '), `it is longer than ${MAX_KEY_BYTES} bytes`);
+  const key = Buffer.from([tables[table], ...parts].join(separator), 'utf8');
+  if (key.length > maxKeyBytes) throw badName(parts.join(' '), `it is longer than ${maxKeyBytes} bytes`);
   return key;
 }
 
@@ -47,7 +47,7 @@ export function rowsPrefix(table: Table, ...parts: string[]): Buffer {
 
 /** The parts that {@link rowKey} was given, without the table. */
 export function partsOf(key: Buffer): string[] {
-  return key.toString('utf8').split(SEPARATOR).slice(1);
+  return key.toString('utf8').split(separator).slice(1);
 }
 
 function badName(name: string, reason: string): LayerhookError {

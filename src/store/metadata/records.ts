@@ -1,6 +1,6 @@
 import { partsOf, rowKey, rowsPrefix } from './keys.js';
 import type { ContentRecord, NameRecord, Owner } from './record-types.js';
-import { contentRecord, layerRowsOf, nameRecord, UNKNOWN } from './restore.js';
+import { contentRecord, layerRowsOf, nameRecord, unknownContent } from './restore.js';
 import type { Reader, Writer } from './transaction.js';
 
 export function getName(reader: Reader, client: string, name: string): NameRecord | undefined {
@@ -48,7 +48,7 @@ export function usersOf(reader: Reader, content: string): Owner[] {
 
 /** What is known of a content that has a name; damaged if nothing is. */
 export function getContent(reader: Reader, content: string): ContentRecord {
-  return findContent(reader, content) ?? UNKNOWN;
+  return findContent(reader, content) ?? unknownContent;
 }
 
 export function findContent(reader: Reader, content: string): ContentRecord | undefined {
@@ -65,7 +65,7 @@ export function putContent(writer: Writer, content: string, record: ContentRecor
 export function deleteContent(writer: Writer, content: string): void {
   const record = getContent(writer, content);
   writer.delete(rowKey('content', content));
-  const rows = record === UNKNOWN ? layerRowsOf(writer, content) : layerRows(content, record);
+  const rows = record === unknownContent ? layerRowsOf(writer, content) : layerRows(content, record);
   for (const key of rows) writer.delete(key);
 }
 

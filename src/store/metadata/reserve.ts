@@ -6,11 +6,11 @@ import { filesystemOf, tryAllocate } from '../../system/filesystem.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** bytes, enough for the pages that a few transactions write anew */
-const RESERVE = 512 * 1024;
+const reserveBytes = 512 * 1024;
 /** somewhat more than LMDB's lock file has for the readers that we ask for */
-const LOCK_BYTES = 68 * 1024;
+const lockBytes = 68 * 1024;
 /** bytes of a block of st_blocks; stat(2) */
-const BLOCK = 512;
+const blockBytes = 512;
 
 /**
  * Allocates space behind the end of a database, which grows into it when the disk is full: also what is to free space,
@@ -18,7 +18,7 @@ const BLOCK = 512;
  */
 export function reserveSpace(path: string): void {
   const { size, blocks } = statSync(path);
-  if (blocks * BLOCK < size + RESERVE) tryAllocate(fromText(path), size, 2 * RESERVE);
+  if (blocks * blockBytes < size + reserveBytes) tryAllocate(fromText(path), size, 2 * reserveBytes);
 }
 
 /**
@@ -30,15 +30,15 @@ export function reserveSpace(path: string): void {
 export function reserveToOpen(path: string): void {
   const lock = `${path}-lock`;
   const found = statSync(lock, { throwIfNoEntry: false });
-  if (found === undefined || found.blocks * BLOCK < LOCK_BYTES) {
+  if (found === undefined || found.blocks * blockBytes < lockBytes) {
     closeSync(openSync(lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
     // some filesystems cannot allocate
-    if (!tryAllocate(fromText(lock), 0, LOCK_BYTES)) requireSpace(dirname(path));
+    if (!tryAllocate(fromText(lock), 0, lockBytes)) requireSpace(dirname(path));
   }
   if (!statSync(path, { throwIfNoEntry: false })?.size) requireSpace(dirname(path));
 }
 
-/** Leaves the reserve to what frees space. @throws LayerhookError NO_SPACE if the filesystem of `path` is full */
+/** Leaves the reserveBytes to what frees space. @throws LayerhookError NO_SPACE if the filesystem of `path` is full */
 export function requireSpace(path: string): void {
   if (isFull(path)) throw new LayerhookError('NO_SPACE', { path });
 }
@@ -47,5 +47,5 @@ export function requireSpace(path: string): void {
 export function isFull(path: string): boolean {
   const { size, free } = filesystemOf(fromText(path));
   // some filesystems do not say what they have
-  return size > 0 && free < RESERVE;
+  return size > 0 && free < reserveBytes;
 }

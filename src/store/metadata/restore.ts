@@ -8,24 +8,24 @@ import type { Reader } from './transaction.js';
  * removed, but not used.
  */
 
-const LOST = 'its record in the metadata is lost';
+const lostRecord = 'its record in the metadata is lost';
 
 /** The content of a name that is not told: it has no directory. */
-const NONE = 'none';
+const noContent = 'none';
 
 /** Of a content of which nothing is known. */
-export const UNKNOWN: Readonly<ContentRecord> = {
+export const unknownContent: Readonly<ContentRecord> = {
   created: 0,
   boot: '',
   flushed: false,
   usage: { size: 0, inodes: 0 },
-  damaged: LOST,
+  damaged: lostRecord,
 };
 
 /** A value as the record of a content that it should be. */
 export function contentRecord(value: unknown): ContentRecord {
   const is = isObject(value) && typeof value.created === 'number' && typeof value.boot === 'string';
-  return is ? (value as unknown as ContentRecord) : UNKNOWN;
+  return is ? (value as unknown as ContentRecord) : unknownContent;
 }
 
 /** A value as the record of a name that it should be; else what the rows beside it say. */
@@ -47,7 +47,7 @@ function restored(reader: Reader, { client, name }: Owner): NameRecord {
   return {
     kind: 'committed',
     parent: above[0]?.[1] ?? '',
-    content: uses[0]?.[0] ?? NONE,
+    content: uses[0]?.[0] ?? noContent,
     labels: {},
     created: 0,
     updated: 0,

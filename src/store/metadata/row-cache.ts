@@ -1,7 +1,7 @@
 import type { Reader, Writer } from './transaction.js';
 
 /** rows that are kept; when there are more, it begins anew */
-const LIMIT = 20_000;
+const rowLimit = 20_000;
 
 /**
  * Rows that write transactions have read, for the next ones: who puts a snapshot on top of a hundred layers reads all their
@@ -38,7 +38,7 @@ export class RowCache {
    * @param number of the transaction, which is one more than that of the last that has changed something
    */
   during<T>(number: number, action: () => T): T {
-    if (number !== this.#last + 1 || this.#rows.size > LIMIT) this.#rows.clear();
+    if (number !== this.#last + 1 || this.#rows.size > rowLimit) this.#rows.clear();
     this.#last = Number.NaN;
     this.#puts = this.#deletes = 0;
     const result = action();
