@@ -6,10 +6,10 @@ import type {
   Info,
   Mount,
   PrepareOptions,
-  SnapshotFault,
   SnapshotOptions,
   Snapshotter,
   Store,
+  UntrustedSnapshot,
   Usage,
 } from '../store/types.js';
 
@@ -18,7 +18,7 @@ const brokenLabel = 'layerhook/broken';
 
 export interface GuardOptions {
   /** told of each broken snapshot once: at the start, or when it is found later */
-  broken?: (fault: SnapshotFault) => void;
+  broken?: (fault: UntrustedSnapshot) => void;
   /**
    * Asked of a layer that is wanted and unproven, before it is refused: how many files are not as they were
    * extracted; null if nobody knows. Default: nobody knows.
@@ -47,7 +47,7 @@ export class GuardedSnapshotter implements Snapshotter {
 
   /** Looks at every snapshot, and reports those that are broken. */
   async scan(): Promise<void> {
-    for (const fault of await this.#store.faults()) this.#report(fault);
+    for (const fault of await this.#store.untrustedSnapshots()) this.#report(fault);
   }
 
   /** Number of those that were reported, and are still broken. */
@@ -117,7 +117,8 @@ export class GuardedSnapshotter implements Snapshotter {
       return await this.#proven(name, mount);
     } catch (error) {
       if (!isLayerhookError(error, 'SNAPSHOT_BROKEN')) throw error;
-      for (const fault of await this.#store.faults([String(error.details.name)])) this.#report(fault);
+      for (const fault of await this.#store.untrustedSnapshots([String(error.details.name)]))
+        this.#report(fault);
       throw error;
     }
   }
@@ -150,7 +151,7 @@ export class GuardedSnapshotter implements Snapshotter {
     }
   }
 
-  #report(fault: SnapshotFault): void {
+  #report(fault: UntrustedSnapshot): void {
     if (!this.#known.has(fault.name)) this.#options.broken?.(fault);
     this.#known.set(fault.name, fault.why);
   }
@@ -158,7 +159,7 @@ export class GuardedSnapshotter implements Snapshotter {
   /** Forgets what has been removed, or extracted again. */
   async #refresh(): Promise<void> {
     if (this.#known.size === 0) return;
-    const faults = await this.#store.faults([...this.#known.keys()]);
+    const faults = await this.#store.untrustedSnapshots([...this.#known.keys()]);
     this.#known = new Map(faults.map(({ name, why }) => [name, why]));
   }
 
