@@ -44,7 +44,7 @@ async function serve(
   const service = await serveSnapshotter({
     root,
     address,
-    broken: (fault) => reported.push(fault),
+    untrusted: (snapshot) => reported.push(snapshot),
     ...options,
   });
   const containerd = connectSnapshotter(address);
@@ -82,7 +82,7 @@ test('what is broken is reported at the start, labelled, refused with what to do
     reported.map(({ name, why }) => [name, why]),
     [['ns/1/a', 'its directory is missing']],
   );
-  t.is(await service.broken(), 1);
+  t.is(await service.untrusted(), 1);
   t.is((await containerd.stat('ns/1/a')).labels[BROKEN], 'its directory is missing');
   t.deepEqual((await containerd.stat('ns/2/b')).labels, {});
   t.is((await walk(containerd)).length, 3);
@@ -102,7 +102,7 @@ test('what is broken is reported at the start, labelled, refused with what to do
   await containerd.cleanup();
   t.is((await walk(containerd, `labels."${BROKEN}"`)).length, 0);
   t.is(reported.length, 1);
-  t.is(await service.broken(), 0);
+  t.is(await service.untrusted(), 0);
 });
 
 test('what breaks while it is served is reported when it is wanted, once', async (t) => {

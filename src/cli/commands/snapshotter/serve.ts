@@ -57,7 +57,7 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
         metrics.record(call);
         logCall(call);
       },
-      broken: ({ name, why }) => context.log.warn('broken snapshot', { name, why }),
+      untrusted: ({ name, why }) => context.log.warn('untrusted snapshot', { name, why }),
       verify: async (content) => {
         const { verifyLayer } = await import('../../../engine/verify-layer.js');
         context.log.info('verifying what may have been lost with the power', {
