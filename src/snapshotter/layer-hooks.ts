@@ -47,7 +47,7 @@ export class LayerHooks {
   /**
    * Calls the hook for a layer that the store does not have, and names the provided layer.
    *
-   * @returns false if the hook does not have the layer, or there is no hook
+   * @returns false if the hook does not have the layer, or without a hook
    * @throws LayerhookError as Store's `provide`
    */
   async provide(name: string, layer: LayerIdentity, wanted: Wanted): Promise<boolean> {
