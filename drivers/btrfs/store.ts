@@ -11,19 +11,19 @@ import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from
 const patience = 20;
 const unfinished = '.partial';
 
-/** The right to make one subvolume of the store. */
+/** The right to create one subvolume of the store. */
 export interface Making {
-  /** the directory to fill, once begun */
+  /** the directory to fill after `begin` */
   path: string;
-  /** Makes what is there the store's, whole and read-only. */
+  /** Makes the subvolume read-only and adds it to the store. */
   commit(): void;
-  /** Removes what is there, unless it was committed, and lets others try. */
+  /** Removes the subvolume, unless it was committed, and releases the lock. */
   release(): void;
 }
 
 /**
- * Read-only subvolumes, each with the tree that all layers of a chain make together. One that has its name is whole
- * and on disk; it is made under another name, with a lock that dies with its process.
+ * Read-only subvolumes, each with the tree of all layers of a chain. A subvolume gets its final name when it is complete
+ * and on disk. Until then it has another name, and a lock that ends with its process.
  */
 export class SubvolumeStore {
   readonly #root: string;
@@ -31,15 +31,15 @@ export class SubvolumeStore {
   #swept = false;
 
   /**
-   * @param root directory on a btrfs; made, with mode 0700, when something is to be kept
-   * @param durability `none`: what is kept may have lost content after a power cut
+   * @param root directory on a btrfs; created with mode 0700 when it is needed
+   * @param durability `none`: subvolumes may be incomplete after a power loss
    */
   constructor(root: string, durability: Durability) {
     this.#root = root;
     this.#flush = durability !== 'none';
   }
 
-  /** Where the subvolume of this name is, or would be. */
+  /** Returns the path of the subvolume of this name, which need not exist. */
   path(name: string): string {
     return join(this.#root, name);
   }
@@ -49,10 +49,10 @@ export class SubvolumeStore {
   }
 
   /**
-   * Takes the right to make a subvolume, waiting while another has it.
+   * Takes the right to create a subvolume; waits while another process has it.
    *
-   * @returns null if the subvolume is there now
-   * @throws the reason of the signal
+   * @returns null if the subvolume exists now
+   * @throws LayerhookError ABORTED, NO_SPACE, SYSTEM
    */
   async make(name: string, signal: AbortSignal): Promise<Making | null> {
     this.#makeLocks();
@@ -66,7 +66,7 @@ export class SubvolumeStore {
     }
   }
 
-  /** Starts what is made: empty, or as the subvolume `below` is. @throws SystemError */
+  /** Creates the subvolume: empty, or as a snapshot of the subvolume `below`. @throws SystemError */
   begin(making: Making, below: string | null): void {
     this.#sweep();
     this.#remove(making.path);
@@ -75,9 +75,9 @@ export class SubvolumeStore {
   }
 
   /**
-   * Writes all that is cached of one subvolume to disk, data included: a snapshot does that, and is deleted again.
-   * While another process had 300 MB of dirty data on the filesystem, this took 3 ms; flushing the whole filesystem,
-   * which is done only where there can be no snapshot, took 200 ms.
+   * Writes all cached changes of one subvolume to disk, data included, by creating a snapshot and deleting it again. While
+   * another process had 300 MB of dirty data on the filesystem, this took 3 ms. Flushing the whole filesystem, which is
+   * done only if a snapshot cannot be created, took 200 ms.
    *
    * @param subvolume path of one on the filesystem of the store
    * @throws SystemError
@@ -93,7 +93,7 @@ export class SubvolumeStore {
         making.release();
       }
     } catch {
-      // the filesystem is full, over quota or read-only, or the store may not be written
+      // the filesystem is full, over quota or read-only, or the store is not writable
       flushFilesystem(subvolume);
     }
   }
@@ -118,7 +118,7 @@ export class SubvolumeStore {
     };
   }
 
-  /** Removes what killed processes have left. */
+  /** Removes the unfinished subvolumes of killed processes. */
   #sweep(): void {
     if (this.#swept) return;
     this.#swept = true;

@@ -1,4 +1,4 @@
-/** `layerhook/snapshot`: the layer store, as drivers, hooks and programs use it. */
+/** `layerhook/snapshot`: the layer store for drivers, hooks and programs. */
 
 export { type MountAllOptions, mountAll, unmountAll } from '../overlay/mount.js';
 export { overlayOptions } from '../overlay/mount-options.js';

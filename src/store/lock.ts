@@ -6,7 +6,7 @@ import { flock } from '../system/lock.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** ms between two tries */
-const LONGEST_PAUSE = 20;
+const longestPause = 20;
 
 /** A lock that this process has until it calls this, or ends in whatever way. */
 export type Unlock = () => void;
@@ -18,7 +18,7 @@ export type Unlock = () => void;
  * @throws LayerhookError ABORTED, NO_SPACE, SYSTEM
  */
 export async function lockFile(path: string, signal: AbortSignal): Promise<Unlock> {
-  for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+  for (let pause = 1; ; pause = Math.min(pause * 2, longestPause)) {
     if (signal.aborted) throw new LayerhookError('ABORTED', { what: `waiting for ${path}` }, signal.reason);
     const unlock = tryLockFile(path);
     if (unlock !== undefined) return unlock;

@@ -32,9 +32,9 @@ test.serial(
     await before.close();
 
     await daemon.start();
-    const warned = daemon.log().match(/broken snapshot .*/g)!;
+    const warned = daemon.log().match(/untrusted snapshot .*/g)!;
     t.is(warned.length, 3);
-    t.regex(warned[0]!, /name=by containerd why=it was not yet on disk when the machine went down/);
+    t.regex(warned[0]!, /name=by containerd why=it was not yet flushed to disk when the machine stopped/);
     const containerd = connectSnapshotter(daemon.address);
     t.teardown(() => containerd.close());
     await containerd.prepare('container', whole.chainID);

@@ -5,7 +5,7 @@ import { chainIDs } from '../../../image/chain.js';
 import { openLayout } from '../../../image/layout.js';
 import { parseImageReference } from '../../../image/references.js';
 import { resolveReference } from '../../../image/resolve.js';
-import { REF_LABEL } from '../../../store/context/labels.js';
+import { refLabel } from '../../../store/context/labels.js';
 import { usageError } from '../../args/usage.js';
 
 /**
@@ -34,7 +34,7 @@ export function snapshotByHand(
     client: 'containerd',
     key: `by-hand/1/extract-1 ${chainID}`,
     parent: index === 0 ? '' : `by-hand/0/${chain[index - 1]}`,
-    labels: { [REF_LABEL]: chainID },
+    labels: { [refLabel]: chainID },
     lowerdirs: [],
     overlayXattr: 'trusted',
     target: directory,

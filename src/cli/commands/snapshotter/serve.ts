@@ -57,7 +57,7 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
         metrics.record(call);
         logCall(call);
       },
-      broken: ({ name, why }) => context.log.warn('broken snapshot', { name, why }),
+      untrusted: ({ name, why }) => context.log.warn('untrusted snapshot', { name, why }),
       verify: async (content) => {
         const { verifyLayer } = await import('../../../engine/verify-layer.js');
         context.log.info('verifying a layer that a power loss may have damaged', {
