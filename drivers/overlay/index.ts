@@ -1,4 +1,4 @@
-import { type Declined, type Driver, declined, type Hooks, type ImageContext } from 'layerhook/driver';
+import { type Declined, type Driver, declined, type ImageContext } from 'layerhook/driver';
 import { Layers } from './layers.js';
 import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
@@ -9,17 +9,8 @@ import { DriverStore } from './store.js';
  */
 export default function overlayDriver(options: Record<string, unknown>): Driver {
   const store = new DriverStore(readOptions(options));
-  const driver = store.support().by === 'none' ? plainDriver(store) : mountingDriver(store);
-  return { ...driver, hooks: { ...driver.hooks, ...archiving } };
+  return store.support().by === 'none' ? plainDriver(store) : mountingDriver(store);
 }
-
-/** An upperdir is read without store or mount, and so wherever it is. */
-const archiving: Hooks = {
-  'runtime.ociv1.container.poststop-archive': async (context) => {
-    const { archiveUpper } = await import('./archive/index.js');
-    return archiveUpper(context);
-  },
-};
 
 function mountingDriver(store: DriverStore): Driver {
   const images = new Map<string, Layers>();

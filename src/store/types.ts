@@ -1,4 +1,5 @@
 import type { Usage } from '../layer/types.js';
+import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { Mount } from '../overlay/mount-options.js';
 
 /** Kinds of snapshot: containerd's `snapshots.Kind`. Only committed ones are parents. */
@@ -75,14 +76,6 @@ export interface LayerIdentity {
   map: string;
 }
 
-/** Something that a layer's content took from the layers below it, and of which content it holds only then. */
-export interface LayerDependency {
-  /** path in the layer, latin1 bytes */
-  path: string;
-  /** what was taken: a text that is equal for other layers below if and only if the result would be the same */
-  value: string;
-}
-
 /** A layer that one process extracts: others that want it wait, or do without. */
 export interface LayerExtraction {
   /** key of the active snapshot */
@@ -94,8 +87,8 @@ export interface LayerExtraction {
   /** Commits it as the layer, with the name that {@link LayerStore.nameOf} says, on top of `parent`. */
   commit(options: {
     parent: string;
-    /** what settling took from below; null: it cannot be used on top of other layers */
-    dependencies: LayerDependency[] | null;
+    /** what fixing up took from the lower layers; null: it cannot be used on top of other layers */
+    dependencies: LowerDependency[] | null;
     labels?: Record<string, string> | undefined;
     /** what all of `target` takes; default: it is looked at */
     usage?: Usage | undefined;
@@ -113,7 +106,7 @@ export interface LayerStore extends Snapshotter {
    * layers and took nothing from them that is not the same here, it gets its name here.
    *
    * @param parent name of the layer below it in this client, or ''
-   * @param dependencyAt what {@link LayerDependency} `value` is for `path`, on top of `parent`
+   * @param dependencyAt what {@link LowerDependency} `value` is for `path`, on top of `parent`
    */
   find(layer: LayerIdentity, parent: string, dependencyAt: (path: string) => string): Promise<boolean>;
   /**

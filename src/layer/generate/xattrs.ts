@@ -1,8 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
 
-/** Of the host, not of the image: SELinux labels and NFSv4 access lists; umoci leaves the same out. */
-const hostOnly = new Set(['security.selinux', 'system.nfs4_acl']);
-
 const capability = 'security.capability';
 const revisionMask = 0xff000000;
 const revision2 = 0x02000000;
@@ -14,11 +11,6 @@ export function xattrProblem(name: ByteString, value: Buffer): string | undefine
   if (value.length === 0) return 'it is empty, which PAX readers take for none';
   if (name.includes('=')) return 'its name has a =, which ends a PAX keyword';
   return undefined;
-}
-
-/** Whether an attribute belongs to the host alone. */
-export function isHostXattr(name: ByteString): boolean {
-  return hostOnly.has(name);
 }
 
 /**

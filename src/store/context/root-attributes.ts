@@ -1,3 +1,4 @@
+import { isMark } from '../../layer/overlay-marks.js';
 import { fchmodat, fchownat, utimensat } from '../../system/attributes.js';
 import type { ByteString } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
@@ -26,9 +27,9 @@ export function copyRootAttributes(from: ByteString, to: ByteString): void {
   utimensat(AT_FDCWD, to, source.mtimeSec, source.mtimeNsec, source.mtimeSec, source.mtimeNsec);
 }
 
-/** What overlayfs says of one of its layers, true only of that; an escaped one is an attribute of the image. */
+/** Returns true for a mark of overlayfs, which holds only for the layer that has it. */
 function isPrivate(name: string): boolean {
-  return /^(trusted|user)\.overlay\.(?!overlay\.)/.test(name);
+  return isMark(name, 'trusted') || isMark(name, 'user');
 }
 
 /** Labels that the machine's policy gives, and may refuse. */

@@ -1,4 +1,5 @@
-import type { Kind, LayerDependency, Usage } from '../types.js';
+import type { LowerDependency } from '../../overlay/fix-up/fix-up.js';
+import type { Kind, Usage } from '../types.js';
 
 /** A snapshot of one client. */
 export interface NameRecord {
@@ -23,7 +24,7 @@ export interface LayerRecord {
   /** every chain that it has been found to be the top of */
   chainIDs: string[];
   /** what it took from below; null: not known, so that it holds for its chains only */
-  dependencies: LayerDependency[] | null;
+  dependencies: LowerDependency[] | null;
 }
 
 /** A directory, which one name or many point to. */

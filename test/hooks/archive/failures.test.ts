@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { sh } from '../../drivers/overlay/mounted.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
+import { sh } from '../../overlay/mounted.js';
 import { runHook, type Stopped, script, statuses, stopped } from './setup.js';
 
 function changed(t: ExecutionContext<unknown>): Stopped {
