@@ -4,8 +4,8 @@ import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
 
 /**
- * Every layer lives once in the layer store; a bundle's rootfs is an overlay mount of its image's layers with a
- * directory of its own on top.
+ * Keeps every layer once, in the layer store. A bundle's rootfs is an overlay mount of its image's layers, with an upperdir
+ * of its own.
  */
 export default function overlayDriver(options: Record<string, unknown>): Driver {
   const store = new DriverStore(readOptions(options));
@@ -65,12 +65,12 @@ function mountingDriver(store: DriverStore): Driver {
   };
 }
 
-/** Where no overlay can be mounted: bundles are plain directories, found to be changed by their manifests. */
+/** Without overlay mounts, bundles are plain directories, and their mtree manifests show the changes. */
 function plainDriver(store: DriverStore): Driver {
   const note = ({ log }: ImageContext): Declined => {
     const support = store.support();
     const reason = support.by === 'none' ? support.reason : '';
-    log.warn(`no overlay can be mounted, the bundle will be a plain directory: ${reason}`);
+    log.warn(`overlays cannot be mounted, so the bundle will be a plain directory: ${reason}`);
     return declined;
   };
   return { name: 'overlay', hooks: { 'unpack.ociv1.bundle.assemble': note } };

@@ -1,6 +1,6 @@
 import type { ArchiveMethod, ArchiveWhiteout, Logger } from 'layerhook/driver';
 
-/** One archive that annotations ask for. */
+/** One archive that annotations request. */
 export interface Archive {
   name: string;
   mountPoint: string;
@@ -73,7 +73,7 @@ function finish(draft: Draft, log: Logger): Archive | null {
 }
 
 function isOneOf(value: string, known: readonly string[]): string | null {
-  return known.includes(value) ? null : `${JSON.stringify(value)} is none of ${known.join(', ')}`;
+  return known.includes(value) ? null : `${JSON.stringify(value)} must be one of ${known.join(', ')}`;
 }
 
 /** IDs have 32 bits. For chown(2) the highest means unchanged. */

@@ -28,8 +28,8 @@ interface Source {
 }
 
 /**
- * Makes a layer of the changes, appends it to the image `LAYOUT:TAG`, and moves the tag. The image stays unchanged if there
- * are no changes, or if its history has this archive already: a crash may have prevented the record of it.
+ * Makes a layer of the changes, appends it to the image `LAYOUT:TAG`, and moves the tag. The image stays unchanged without changes,
+ * or if its history has this archive already: a crash may have prevented the record of it.
  */
 export async function archiveAsLayer(context: PoststopContext): Promise<ArchiveResult> {
   return inMergedView(context, async (source) => {
