@@ -114,7 +114,7 @@ test('where no overlay can be mounted, a bundle is a plain directory, with a not
 
 test('without root a mounted rootfs cannot go into a directory with other files, which is said', (t) => {
   if (!requires(t, 'root', 'fuse-overlayfs', 'fusermount3', 'setpriv')) return;
-  const script = `mkdir bundle; echo mine >bundle/notes; ${unpack.trim()} || true; ls -A bundle; lh bundle ls`;
+  const script = `mkdir bundle; echo mine >bundle/notes; ${unpack.replace('--rootless', '--rootless --force').trim()} || true; ls -A bundle; lh bundle ls`;
   const [error, ...rest] = run(t, script);
   t.regex(error!, /cannot mount rootfs at .*not permitted; name a bundle directory that is new or empty/);
   t.deepEqual(rest, ['notes', 'STATE  IMAGE  CHANGES  BUNDLE']);

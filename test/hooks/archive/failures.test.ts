@@ -77,7 +77,7 @@ test('every archive is attempted, what failed is recorded, and retry makes it', 
   t.deepEqual(statuses(records()), { a: 'done', b: 'done', e: 'failed' });
   t.true(existsSync(success));
   t.deepEqual(readdirSync(join(blocked, 'a')).sort(), ['a', 'new']);
-  t.regex(again('retry', 'no-such').log, /no archive of container no-such is recorded/);
+  t.regex(again('retry', 'no-such').log, /container no-such has no recorded archive/);
 });
 
 test('called twice for one stop it does nothing, after another start it replaces its own archive', (t) => {
@@ -116,7 +116,7 @@ test('a directory that is no archive of its own is never overwritten', (t) => {
   const { status, log } = stop(wanted);
   t.is(status, 1);
   t.regex(log, /not an archive of layerhook/);
-  t.regex(log, /another archive of this container goes there/);
+  t.regex(log, /another archive of this container has the same path/);
   t.deepEqual(readdirSync(theirs), ['precious']);
   t.is(readFileSync(file, 'utf8'), 'x');
   t.deepEqual(readdirSync(join(out, 'empty')).sort(), ['a', 'new']);
@@ -180,7 +180,7 @@ test('a full disk: nothing half done is left, an older archive stays', (t) => {
 for (const [title, state, reason] of [
   ['nothing', '', /state of the container is empty/],
   ['no JSON', '{"id": ', /is not JSON/],
-  ['a list', '[]', /no JSON object/],
+  ['a list', '[]', /not a JSON object/],
   ['no id', '{"bundle": "/b"}', /has no id/],
   ['no bundle', '{"id": "x"}', /container x names no bundle/],
   ['a relative bundle', '{"id": "x", "bundle": "b"}', /is relative/],
