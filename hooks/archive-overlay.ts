@@ -9,7 +9,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { isLayerhookError, LayerhookError, type Logger } from 'layerhook/driver';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
-import { defaultStateDir, settleHome } from './archive/places.js';
+import { defaultStateDir, setHome } from './archive/places.js';
 import { Records } from './archive/records.js';
 
 process.exitCode = await main(process.argv.slice(2));
@@ -37,7 +37,7 @@ async function main(argv: string[]): Promise<number> {
 
 async function work(args: Arguments, log: Logger): Promise<number> {
   log.info(`Run archive_overlay ${version()}`);
-  settleHome();
+  setHome();
   const { command, containers, mountProgram, hooksFile } = args;
   const options = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log };
   if (command !== 'retry') {

@@ -3,7 +3,7 @@ import { chooseOverlay, hasMetadata, type OverlaySupport, openStore, type Store 
 import { isInUserNamespace, nearestDirectory } from 'layerhook/system';
 import type { OverlayOptions } from './options.js';
 
-/** The layer store of a driver: opened when it is first needed, and once. */
+/** The layer store of a driver, opened once, on first use. */
 export class DriverStore {
   readonly #options: OverlayOptions;
   #opening: Promise<Store> | null = null;
@@ -13,30 +13,30 @@ export class DriverStore {
     this.#options = options;
   }
 
-  /** @throws what `openStore` throws */
+  /** Opens the store. @throws as `openStore` */
   open(): Promise<Store> {
     const { store, durability } = this.#options;
     this.#opening ??= openStore({ root: store, durability });
     return this.#opening;
   }
 
-  /** Whether nothing was ever put into it. */
+  /** Returns true if the store was never used. */
   isNew(): boolean {
     try {
       return !hasMetadata(this.#options.store);
     } catch {
-      // what is wrong with it is told by who opens it
+      // opening the store reports the error
       return false;
     }
   }
 
-  /** By what overlays of this store are mounted. */
+  /** Returns how overlays of this store are mounted. */
   support(): OverlaySupport {
     this.#support ??= chooseOverlay(nearestDirectory(this.#options.store));
     return this.#support;
   }
 
-  /** Where overlayfs looks for its attributes: only root itself may have those of `trusted`. */
+  /** Namespace of the attributes that overlayfs reads: only root of the host may set those of `trusted`. */
   get xattr(): OverlayXattr {
     return process.geteuid?.() === 0 && !isInUserNamespace() ? 'trusted' : 'user';
   }

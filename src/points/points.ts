@@ -1,4 +1,5 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
+import type { OverlayFormat } from '../layer/overlay-marks.js';
 import type {
   AppliedLayer,
   Change,
@@ -121,6 +122,12 @@ export interface SnapshotSkipContext extends SnapshotLayerContext {
   target: string;
 }
 
+/** How an upperdir is archived: as a directory, as a tar, or as a layer on top of an image. */
+export type ArchiveMethod = 'copy' | 'tar' | 'tar.gz' | 'tar.zst' | 'oci';
+
+/** Whiteouts in a tar: `overlay`, as in the upperdir, or `oci`, as in layers. */
+export type ArchiveWhiteout = 'overlay' | 'oci';
+
 export interface PoststopContext extends BaseContext {
   /** container state as the OCI runtime gives it to a poststop hook; runtime-spec runtime.md, "State" */
   state: Record<string, unknown>;
@@ -135,13 +142,12 @@ export interface PoststopContext extends BaseContext {
   /** highest first; empty where nobody knows them any more */
   lowerdirs: string[];
   /** which overlayfs wrote the upperdir: `trusted`, `user` (mount option userxattr) or `fuse` (fuse-overlayfs) */
-  overlay: string;
+  overlay: OverlayFormat;
   /** where the archive goes: an absolute path, for the method `oci` with `:TAG` behind it */
   destination: string;
-  /** `copy`, `tar`, `tar.gz`, `tar.zst` or `oci` */
-  method: string;
+  method: ArchiveMethod;
   /** whiteouts in a tar: `overlay`, as they are in the upperdir, or `oci`, as they are in layers */
-  whiteout: string;
+  whiteout: ArchiveWhiteout;
   /** whose the files in a tar are to be: `UID`, `UID:GID`, or empty for their own */
   owner: string;
   /**

@@ -289,10 +289,13 @@ export const points = {
         mountPoint: { type: 'path', says: 'where in the container the overlay was mounted' },
         upperdir: { type: 'path', says: 'the directory that has the changes' },
         lowerdirs: { type: 'paths', says: 'highest first; empty where nobody knows them any more' },
-        overlay: { type: 'string', says: 'who wrote the upperdir: `trusted`, `user` (userxattr) or `fuse`' },
+        overlay: {
+          type: 'overlay format',
+          says: 'the overlayfs that wrote the upperdir: the kernel, with userxattr, or fuse-overlayfs',
+        },
         destination: { type: 'path', says: 'where the archive goes; for `oci` with `:TAG` behind it' },
-        method: { type: 'string', says: '`copy`, `tar`, `tar.gz`, `tar.zst` or `oci`' },
-        whiteout: { type: 'string', says: 'of a tar: `overlay`, as in the upperdir, or `oci`, as in layers' },
+        method: { type: 'archive method', says: 'a directory, a tar, or a layer on top of an image' },
+        whiteout: { type: 'archive whiteout', says: 'in a tar: as in the upperdir, or as in layers' },
         owner: { type: 'string', says: 'of files in a tar: `UID`, `UID:GID`, or empty for their own' },
         containerPaths: {
           type: 'paths',

@@ -1,4 +1,5 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
+import type { OverlayFormat } from '../layer/overlay-marks.js';
 import type {
   AppliedLayer,
   Change,
@@ -10,7 +11,7 @@ import type {
 } from '../layer/types.js';
 import { type ByteString, toText } from '../system/bytes.js';
 import type { Logger } from '../system/logger.js';
-import type { RefreshContext } from './points.js';
+import type { ArchiveMethod, ArchiveWhiteout, RefreshContext } from './points.js';
 
 /** The words that point-table.ts has for types, each with the TypeScript type that it stands for. */
 export interface TypeWords {
@@ -27,6 +28,9 @@ export interface TypeWords {
   integer: number;
   format: LayerFormat;
   'overlay xattr': OverlayXattr;
+  'overlay format': OverlayFormat;
+  'archive method': ArchiveMethod;
+  'archive whiteout': ArchiveWhiteout;
   kind: ChangeKind;
   name: ByteString;
   paths: string[];
@@ -85,6 +89,12 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
     shape: 'simple',
     accepts: isOneOf('trusted', 'user'),
   },
+  'overlay format': { says: '`"trusted"`, `"user"` or `"fuse"`', shape: 'simple' },
+  'archive method': {
+    says: '`"copy"`, `"tar"`, `"tar.gz"`, `"tar.zst"` or `"oci"`',
+    shape: 'simple',
+  },
+  'archive whiteout': { says: '`"overlay"` or `"oci"`', shape: 'simple' },
   kind: {
     says: '`"add"`, `"modify"` or `"delete"`',
     shape: 'simple',

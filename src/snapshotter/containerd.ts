@@ -109,7 +109,7 @@ export class ContainerdStore implements Snapshotter {
     const extracted = wantedLayer(options.labels ?? {});
     if (this.#parallelUnpack && active.parent === '' && options.parent) {
       if (extracted !== undefined && (await this.#commitStored(name, key, extracted, options))) return;
-      await this.#settle(active, options.parent);
+      await this.#fixUp(active, options.parent);
     }
     await this.#store.commit(name, key, options);
     if (extracted !== undefined) this.#hooks?.committed(name, extracted, options.labels!);
@@ -127,10 +127,10 @@ export class ContainerdStore implements Snapshotter {
     return true;
   }
 
-  async #settle({ name, created }: Info, parent: string): Promise<void> {
-    const { settleDirectories } = await import('./settle.js');
+  async #fixUp({ name, created }: Info, parent: string): Promise<void> {
+    const { fixUpDirectories } = await import('./fix-up.js');
     const [upper, lowers] = [await this.#store.directory(name), await this.#store.lowerdirs(parent)];
-    settleDirectories(upper, lowers, preciseTime(created));
+    fixUpDirectories(upper, lowers, preciseTime(created));
   }
 
   async remove(name: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Usage } from '../layer/types.js';
+import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { Mount } from '../overlay/mount-options.js';
 
 /** Kinds of snapshot: containerd's `snapshots.Kind`. Only a committed snapshot can be a parent. */
@@ -75,14 +76,6 @@ export interface LayerIdentity {
   map: string;
 }
 
-/** A value that a layer's content took from its lower layers. The content is only correct on lower layers with the same value. */
-export interface LayerDependency {
-  /** path in the layer, latin1 bytes */
-  path: string;
-  /** a text that two stacks of lower layers share if and only if the result on top of them is the same */
-  value: string;
-}
-
 /** A layer that one process extracts, while other processes that need it wait. */
 export interface LayerExtraction {
   /** key of the active snapshot */
@@ -95,7 +88,7 @@ export interface LayerExtraction {
   commit(options: {
     parent: string;
     /** what the fix-up took from the lower layers; null: the layer cannot be used on top of other layers */
-    dependencies: LayerDependency[] | null;
+    dependencies: LowerDependency[] | null;
     labels?: Record<string, string> | undefined;
     /** usage of `target`; default: the commit measures it */
     usage?: Usage | undefined;
@@ -113,7 +106,7 @@ export interface LayerStore extends Snapshotter {
    * on top of other lower layers, if everything it took from those is the same on top of `parent`.
    *
    * @param parent name of the layer below it in this client, or ''
-   * @param dependencyAt returns the {@link LayerDependency} `value` of `path` on top of `parent`
+   * @param dependencyAt returns the {@link LowerDependency} `value` of `path` on top of `parent`
    * @returns true if this client has the layer now
    */
   find(layer: LayerIdentity, parent: string, dependencyAt: (path: string) => string): Promise<boolean>;

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileS
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { upperdirChanges } from '../../drivers/overlay/upperdir.js';
+import { upperdirChanges } from '../../src/overlay/changes/upperdir-changes.js';
 import { signalOnOpen } from '../helpers/at-work.js';
 import { layerhook, run, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';

@@ -88,7 +88,9 @@ class LayerApplier {
       onReplaced: (dir) => this.#overlay?.replaceLower(dir),
     });
     this.#overlay =
-      options.format === 'overlay' ? new OverlayWhiteouts(target, this.#resolver, this.#maker, xattrs) : null;
+      options.format === 'overlay'
+        ? new OverlayWhiteouts(target, this.#resolver, this.#maker, options.overlayXattr)
+        : null;
     this.#whiteouts = this.#overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
     this.#hardlinks = new Hardlinks(target, this.#resolver, this.#maker);
   }

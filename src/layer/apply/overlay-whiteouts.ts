@@ -1,13 +1,12 @@
 import type { ByteString } from '../../system/bytes.js';
-import { E } from '../../system/errno.js';
-import { close, O, S, tryMknodat, tryOpenat } from '../../system/files.js';
+import { announceWhiteouts, madeMarkedFile, markOpaque, tryMakeWhiteout } from '../overlay-marks.js';
+import type { OverlayXattr } from '../types.js';
 import type { Maker } from './make.js';
 import { componentsReversed, parentOf } from './paths.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
 import { DirectoryNode, type Node } from './tree.js';
 import type { Whiteouts } from './whiteouts.js';
-import type { Xattrs } from './xattrs.js';
 
 interface Hidden {
   dirPath: ByteString;
@@ -25,19 +24,17 @@ export class OverlayWhiteouts implements Whiteouts {
   readonly #target: Target;
   readonly #resolver: Resolver;
   readonly #maker: Maker;
-  readonly #xattrs: Xattrs;
+  readonly #xattr: OverlayXattr;
   readonly #hidden: Hidden[] = [];
   readonly #made = new Set<Node>();
   /** paths of the created whiteouts */
   readonly paths: ByteString[] = [];
-  /** false once the kernel has refused a 0:0 device */
-  #devices = true;
 
-  constructor(target: Target, resolver: Resolver, maker: Maker, xattrs: Xattrs) {
+  constructor(target: Target, resolver: Resolver, maker: Maker, xattr: OverlayXattr) {
     this.#target = target;
     this.#resolver = resolver;
     this.#maker = maker;
-    this.#xattrs = xattrs;
+    this.#xattr = xattr;
   }
 
   hide(dirPath: ByteString, name: ByteString): void {
@@ -88,7 +85,7 @@ export class OverlayWhiteouts implements Whiteouts {
 
   #makeOpaque(dir: DirectoryNode): void {
     if (dir.opaque) return;
-    this.#xattrs.mark(this.#target.fd(dir), 'opaque', 'y');
+    markOpaque(this.#target.fd(dir), this.#xattr);
     dir.opaque = true;
   }
 
@@ -96,34 +93,17 @@ export class OverlayWhiteouts implements Whiteouts {
     const node = dir.children.get(name);
     if (node instanceof DirectoryNode) this.replaceLower(node);
     else if (node === undefined) {
-      if (this.#devices) this.#makeDevice(dir, name);
-      if (!this.#devices) this.#makeMarked(dir, name);
+      this.#makeWhiteout(dir, name);
       this.#made.add(this.#target.addFile(dir, name));
       this.paths.push(dir.pathOf(name));
     }
   }
 
-  #makeDevice(dir: DirectoryNode, name: ByteString): void {
-    this.#maker.create(dir, name, (parent) => {
-      const done = tryMknodat(parent, name, S.IFCHR, 0, 0);
-      // kernels before 5.8 allow this to the host's root only
-      this.#devices = done !== -E.EPERM;
-      return this.#devices ? done : 0;
-    });
-  }
-
-  /** Makes the other form of a whiteout (Linux 6.7): an empty file with an xattr; its directory and the root get marks too. */
-  #makeMarked(dir: DirectoryNode, name: ByteString): void {
-    const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-    const fd = this.#maker.create(dir, name, (parent) => tryOpenat(parent, name, flags, 0o600));
-    try {
-      this.#xattrs.mark(fd, 'whiteout', 'y');
-    } finally {
-      close(fd);
-    }
-    for (const marked of [dir, this.#target.tree.root]) {
-      if (!marked.opaque) this.#xattrs.mark(this.#target.fd(marked), 'opaque', 'x');
-    }
+  #makeWhiteout(dir: DirectoryNode, name: ByteString): void {
+    const done = this.#maker.create(dir, name, (parent) => tryMakeWhiteout(parent, name, this.#xattr));
+    if (done !== madeMarkedFile) return;
+    const { root } = this.#target.tree;
+    announceWhiteouts([this.#target.fd(dir), this.#target.fd(root)], this.#xattr);
   }
 }
 

@@ -2,11 +2,11 @@ import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { isInUserNamespace } from '../../system/user-namespace.js';
 import { getXattr, isUnsupported, listXattrs, removeXattr, trySetXattr } from '../../system/xattr.js';
-import type { ApplyOptions, TarEntry } from '../types.js';
+import { isHostXattr } from '../host-xattrs.js';
+import { escapeXattr, isMark } from '../overlay-marks.js';
+import type { ApplyOptions, OverlayXattr, TarEntry } from '../types.js';
 import { rootlessOwner } from './owners.js';
 
-/** Xattrs that belong to the host and are never read from or written to an image. */
-const HOST_ONLY: ReadonlySet<ByteString> = new Set(['security.selinux', 'system.nfs4_acl']);
 const ROOTLESS = 'user.rootlesscontainers';
 
 /** Reports a warning; later warnings of the same `kind` are dropped. */
@@ -17,14 +17,14 @@ export class Xattrs {
   readonly #rootless: boolean;
   /** true without privileges on the host: refusals are normal */
   readonly #unprivileged: boolean;
-  /** prefix of the xattrs that overlayfs interprets; '' in plain format */
-  readonly #acting: ByteString;
+  /** the namespace that overlayfs acts on; null for a plain directory */
+  readonly #acting: OverlayXattr | null;
   readonly #warn: Warn;
 
   constructor({ map, format, overlayXattr }: ApplyOptions, warn: Warn) {
     this.#rootless = map.rootless;
     this.#unprivileged = map.rootless || isInUserNamespace();
-    this.#acting = format === 'overlay' ? `${overlayXattr}.overlay.` : '';
+    this.#acting = format === 'overlay' ? overlayXattr : null;
     this.#warn = warn;
   }
 
@@ -56,7 +56,7 @@ export class Xattrs {
   clear(file: number | ByteString, path: ByteString): void {
     try {
       for (const name of listXattrs(file)) {
-        if (!HOST_ONLY.has(name) && !this.#isActing(name)) removeXattr(file, name);
+        if (!isHostXattr(name) && !this.#isActing(name)) removeXattr(file, name);
       }
     } catch (error) {
       if (!isUnsupported(error)) throw error;
@@ -64,22 +64,12 @@ export class Xattrs {
     }
   }
 
-  /** Sets an xattr for overlayfs, for example the one that marks a directory opaque. @throws SystemError */
-  mark(file: number, name: string, value: string): void {
-    const done = trySetXattr(file, `${this.#acting}${name}`, Buffer.from(value));
-    if (done < 0) throw new SystemError(-done, 'setxattr', `${this.#acting}${name}`);
-  }
-
   #isActing(name: ByteString): boolean {
-    return (
-      this.#acting !== '' && name.startsWith(this.#acting) && !name.startsWith(`${this.#acting}overlay.`)
-    );
+    return this.#acting !== null && isMark(name, this.#acting);
   }
 
-  /** Escapes xattrs that overlayfs would interpret: a mount shows `overlay.overlay.x` as `overlay.x`; overlayfs(5), "Nesting". */
   #onDisk(name: ByteString): ByteString {
-    if (this.#acting === '' || !name.startsWith(this.#acting)) return name;
-    return `${this.#acting}overlay.${name.slice(this.#acting.length)}`;
+    return this.#acting === null ? name : escapeXattr(name, this.#acting);
   }
 
   #isForbidden(file: number | ByteString, name: ByteString, value: Buffer, entry: TarEntry): boolean {
@@ -87,7 +77,7 @@ export class Xattrs {
       this.#warn(ROOTLESS, `${showBytes(entry.name)}: the layer itself sets ${ROOTLESS}`);
       return this.#rootless;
     }
-    if (!HOST_ONLY.has(name)) return false;
+    if (!isHostXattr(name)) return false;
     if (!this.#has(file, name, value)) {
       this.#warn(name, `${showBytes(entry.name)}: ${name} is not set, because it belongs to the host`);
     }

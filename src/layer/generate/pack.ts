@@ -1,11 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
-import { close, S } from '../../system/files.js';
+import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
 import { StatBuffer } from '../../system/stat.js';
 import { Pace, throwIfAborted } from '../../system/steps.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
+import { isWhiteoutDevice } from '../overlay-marks.js';
 import type { TarEntry } from '../types.js';
 import { readContent } from './content.js';
 import { type EntryOptions, readEntry } from './entry.js';
@@ -133,7 +134,8 @@ class Packer {
   async #packFile(path: ByteString, fd: number | null): Promise<void> {
     const { onPacked } = this.#options;
     const stat = this.#stat;
-    const inode = hasOtherNames(stat) && !isWhiteout(stat) ? inodeOf(stat) : undefined;
+    // overlayfs gives all of its whiteouts one inode, but each is a file by itself
+    const inode = hasOtherNames(stat) && !isWhiteoutDevice(stat) ? inodeOf(stat) : undefined;
     const first = inode === undefined ? undefined : this.#firstNames.get(inode);
     const xattrs = this.#reader.xattrs(path);
     const read = readEntry(this.#reader, path, stat, xattrs, this.#options);
@@ -168,11 +170,6 @@ class Packer {
       if (this.#pace.isDue) await this.#pace.turn();
     }
   }
-}
-
-/** True for a whiteout of overlayfs. All whiteouts may share one inode, but are separate files; overlayfs.rst, "whiteouts". */
-function isWhiteout(stat: StatBuffer): boolean {
-  return stat.type === S.IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
 }
 
 /** Creates the entry of a whiteout or opaque marker as umoci and docker do: an empty file with mode 0, owner 0:0 and time 0. */

@@ -1,8 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
 
-/** Xattrs that belong to the host: SELinux labels and NFSv4 access lists. umoci leaves out the same ones. */
-const hostOnly = new Set(['security.selinux', 'system.nfs4_acl']);
-
 const capability = 'security.capability';
 const revisionMask = 0xff000000;
 const revision2 = 0x02000000;
@@ -14,11 +11,6 @@ export function xattrProblem(name: ByteString, value: Buffer): string | undefine
   if (value.length === 0) return 'it is empty, and PAX readers drop empty values';
   if (name.includes('=')) return 'its name has a =, which ends a PAX keyword';
   return undefined;
-}
-
-/** True if an xattr belongs to the host, not to the image. */
-export function isHostXattr(name: ByteString): boolean {
-  return hostOnly.has(name);
 }
 
 /**

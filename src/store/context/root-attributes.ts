@@ -1,3 +1,4 @@
+import { isMark } from '../../layer/overlay-marks.js';
 import { fchmodat, fchownat, utimensat } from '../../system/attributes.js';
 import type { ByteString } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
@@ -28,7 +29,7 @@ export function copyRootAttributes(from: ByteString, to: ByteString): void {
 
 /** True for an attribute that overlayfs keeps about one layer only. An escaped attribute belongs to the image. */
 function isPrivate(name: string): boolean {
-  return /^(trusted|user)\.overlay\.(?!overlay\.)/.test(name);
+  return isMark(name, 'trusted') || isMark(name, 'user');
 }
 
 /** True for a security label: the policy of the machine assigns these and may refuse a copy. */

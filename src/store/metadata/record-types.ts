@@ -1,4 +1,5 @@
-import type { Kind, LayerDependency, Usage } from '../types.js';
+import type { LowerDependency } from '../../overlay/fix-up/fix-up.js';
+import type { Kind, Usage } from '../types.js';
 
 /** A snapshot of one client. */
 export interface NameRecord {
@@ -23,7 +24,7 @@ export interface LayerRecord {
   /** every chain whose top layer it is known to be */
   chainIDs: string[];
   /** what it took from its lower layers; null: unknown, so the content is only valid for its chains */
-  dependencies: LayerDependency[] | null;
+  dependencies: LowerDependency[] | null;
 }
 
 /** A content: a directory that one or more names point to. */

@@ -11,8 +11,8 @@ import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
 import { dir, file, hardlink, symlink } from '../../layer/apply/harness.js';
+import { sh } from '../../overlay/mounted.js';
 import { type Bundles, overlayBundles } from './bundles.js';
-import { sh } from './mounted.js';
 
 const base = [
   dir('.', { mtime: 1_000_000_000 }),

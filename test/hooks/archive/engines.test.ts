@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { unpack } from '../../../src/index.js';
 import { fillRootfs } from '../../demo/rootfs.js';
-import { mounted, sh } from '../../drivers/overlay/mounted.js';
 import { layerhook, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
+import { mounted, sh } from '../../overlay/mounted.js';
 import { annotationsOf, script, stopped } from './setup.js';
 
 const base = 'echo a > a; mkdir -p old d; echo o > old/o; echo b > d/b';
