@@ -5,7 +5,7 @@
  * The script hooks/layerhook-runtime starts it, and notes what node changes.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { becomeRuntime, isLayerhookError } from 'layerhook/runtime';
+import { becomeRuntime, isLayerhookError } from 'layerhook';
 
 // process.stderr would make the descriptor non-blocking, also for the runtime
 function say(line: string): void {

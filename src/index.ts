@@ -19,11 +19,15 @@ export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.
 export type { UnpackOptions, UnpackResult } from './engine/unpack/options.js';
 export { unpack } from './engine/unpack/unpack.js';
 export { recordLayer, verifyLayer } from './engine/verify-layer.js';
+export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';
+export { chainIDs } from './image/chain.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
+export { readSmallFile } from './image/layout-files.js';
 export { newImage } from './image/new.js';
 export { parseImageReference } from './image/references.js';
 export type * from './image/types.js';
+export { becomeRuntime, type Wrapper } from './inject/become-runtime.js';
 export {
   type GenerateOptions,
   generateLayer,
@@ -32,9 +36,14 @@ export {
   writeTar,
   writeTarFile,
 } from './layer/generate/index.js';
+export { isHostXattr } from './layer/generate/xattrs.js';
+export { type HoleBudget, holeBudget } from './layer/holes.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export * from './points/points.js';
 export * from './system/bytes.js';
 export { readInRootfs } from './system/confined.js';
 export * from './system/logger.js';
+export * from './system/regular-file.js';
+export { checkpoint, inTurns, type Steps } from './system/steps.js';
+export { writeFileAtomic } from './system/write-file.js';

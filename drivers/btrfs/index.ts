@@ -1,14 +1,16 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type {
-  DeltaContext,
-  Digest,
-  Driver,
-  MapOptions,
-  RefreshContext,
-  RemoveContext,
-} from 'layerhook/driver';
-import { chainIDs, declined, fsError } from 'layerhook/driver';
+import {
+  chainIDs,
+  type DeltaContext,
+  type Digest,
+  type Driver,
+  declined,
+  fsError,
+  type MapOptions,
+  type RefreshContext,
+  type RemoveContext,
+} from 'layerhook';
 import { subvolumeName, type Variant } from './names.js';
 import { readOptions } from './options.js';
 import { checkPlace } from './place.js';

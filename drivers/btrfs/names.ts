@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Digest, MapOptions } from 'layerhook/driver';
+import type { Digest, MapOptions } from 'layerhook';
 
 /** What makes another tree of the same layers. */
 export interface Variant {

@@ -14,7 +14,7 @@ import {
   type Steps,
   statTreeAgainSteps,
   statTreeSteps,
-} from 'layerhook/driver';
+} from 'layerhook';
 import { fileClock, nextTick } from './clock.js';
 import { compareStats } from './compare.js';
 import { mergePacked } from './refresh.js';

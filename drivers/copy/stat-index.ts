@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook/driver';
+import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook';
 
 /** What stat said of every file of a rootfs when it was as an image has it. */
 export interface StatIndex extends StatTable {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { LayerhookError, readRegularFile, writeFileAtomic } from 'layerhook/driver';
+import { LayerhookError, readRegularFile, writeFileAtomic } from 'layerhook';
 
 /** What a bundle of this driver says of itself, beside its rootfs (`layerhook.overlay`). */
 export interface OverlayBundle {

@@ -1,4 +1,4 @@
-import { type Change, LayerhookError } from 'layerhook/driver';
+import { type Change, LayerhookError } from 'layerhook';
 import {
   AT_FDCWD,
   type ByteString,

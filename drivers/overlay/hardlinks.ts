@@ -1,4 +1,4 @@
-import type { Change } from 'layerhook/driver';
+import type { Change } from 'layerhook';
 import type { ByteString, StatBuffer } from 'layerhook/system';
 
 /** One name of a file that has several in the upperdir. */

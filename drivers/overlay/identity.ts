@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Digest, MapOptions, OverlayXattr } from 'layerhook/driver';
-import type { LayerIdentity } from 'layerhook/snapshot';
+import type { Digest, MapOptions, OverlayXattr } from 'layerhook';
+import type { LayerIdentity } from 'layerhook/store';
 
 /** What makes another directory of the same layers. */
 export interface Variant {

@@ -1,4 +1,4 @@
-import { type Declined, type Driver, declined, type Hooks, type ImageContext } from 'layerhook/driver';
+import { type Declined, type Driver, declined, type Hooks, type ImageContext } from 'layerhook';
 import { Layers } from './layers.js';
 import { readOptions } from './options.js';
 import { DriverStore } from './store.js';

@@ -5,8 +5,8 @@ import {
   type LayerContext,
   type PostExtractContext,
   type PreExtractResult,
-} from 'layerhook/driver';
-import type { LayerDependency, LayerExtraction, LayerIdentity, LayerStore, Usage } from 'layerhook/snapshot';
+} from 'layerhook';
+import type { LayerDependency, LayerExtraction, LayerIdentity, LayerStore, Usage } from 'layerhook/store';
 import { identityOf, type Variant } from './identity.js';
 import type { LowerLayers } from './settle/lower-layers.js';
 import type { DriverStore } from './store.js';

@@ -1,7 +1,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { LayerContext } from 'layerhook/driver';
-import { mountAll, type OverlaySupport, overlayOptions, unmountAll } from 'layerhook/snapshot';
+import type { LayerContext } from 'layerhook';
+import { mountAll, type OverlaySupport, overlayOptions, unmountAll } from 'layerhook/overlay';
 import type { Variant } from './identity.js';
 import type { LowerLayers } from './settle/lower-layers.js';
 import { settle } from './settle/settle.js';

@@ -1,5 +1,5 @@
 import { LayerhookError, type Logger, verifyLayer } from 'layerhook';
-import type { Store } from 'layerhook/snapshot';
+import type { Store } from 'layerhook/store';
 
 /**
  * Reads layers that may have been lost with the power, and compares them with what was extracted: a bundle has changes on

@@ -6,8 +6,9 @@ import {
   fsError,
   type OverlayXattr,
   type RefreshContext,
-} from 'layerhook/driver';
-import { type LayerStore, unmountAll } from 'layerhook/snapshot';
+} from 'layerhook';
+import { unmountAll } from 'layerhook/overlay';
+import type { LayerStore } from 'layerhook/store';
 import { newKey, readBundle, writeBundle } from './bundle.js';
 import { carryOver } from './carry.js';
 import { directoriesOf } from './delta.js';

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import type { Steps } from 'layerhook/driver';
+import type { Steps } from 'layerhook';
 import {
   AT_FDCWD,
   type ByteString,

@@ -1,5 +1,6 @@
-import type { OverlayXattr } from 'layerhook/driver';
-import { chooseOverlay, hasMetadata, type OverlaySupport, openStore, type Store } from 'layerhook/snapshot';
+import type { OverlayXattr } from 'layerhook';
+import { chooseOverlay, type OverlaySupport } from 'layerhook/overlay';
+import { hasMetadata, openStore, type Store } from 'layerhook/store';
 import { isInUserNamespace, nearestDirectory } from 'layerhook/system';
 import type { OverlayOptions } from './options.js';
 

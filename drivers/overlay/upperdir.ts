@@ -1,11 +1,4 @@
-import {
-  type Change,
-  comparePaths,
-  inTurns,
-  LayerhookError,
-  requireDepth,
-  type Steps,
-} from 'layerhook/driver';
+import { type Change, comparePaths, inTurns, LayerhookError, requireDepth, type Steps } from 'layerhook';
 import {
   AT_FDCWD,
   type ByteString,

@@ -1,4 +1,4 @@
-import type { Logger } from 'layerhook/driver';
+import type { Logger } from 'layerhook';
 
 /** One archive that annotations ask for. */
 export interface Archive {

@@ -1,4 +1,4 @@
-import { type Change, inTurns, LayerhookError, type Visit, walkSteps } from 'layerhook/driver';
+import { type Change, inTurns, LayerhookError, type Visit, walkSteps } from 'layerhook';
 import { type ByteString, pathIn, showBytes } from 'layerhook/system';
 import { isWhiteout } from '../lower.js';
 import { type Marks, type OverlayFormat, opaqueName, readMarks, whiteoutPrefix } from '../marks.js';

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { inTurns, LayerhookError, type Logger, requireDepth, type Steps } from 'layerhook/driver';
+import { inTurns, LayerhookError, type Logger, requireDepth, type Steps } from 'layerhook';
 import {
   AT_FDCWD,
   type ByteString,

@@ -1,4 +1,4 @@
-import { isHostXattr, type Logger } from 'layerhook/driver';
+import { isHostXattr, type Logger } from 'layerhook';
 import {
   type ByteString,
   E,

@@ -1,4 +1,4 @@
-import { type ArchiveResult, checkpoint, fsError, type PoststopContext } from 'layerhook/driver';
+import { type ArchiveResult, checkpoint, fsError, type PoststopContext } from 'layerhook';
 import { pathIn, syncFilesystem } from 'layerhook/system';
 import { copyTree } from './copy-tree.js';
 import { atPlace, publishDirectory } from './place.js';

@@ -6,7 +6,7 @@ import {
   isLayerhookError,
   LayerhookError,
   type PoststopContext,
-} from 'layerhook/driver';
+} from 'layerhook';
 import { close, flock, isErrno, O, openat, openTrustedDirectory, StatBuffer, statFd } from 'layerhook/system';
 
 const pollMs = 20;

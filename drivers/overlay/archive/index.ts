@@ -1,4 +1,4 @@
-import { type ArchiveResult, type Declined, declined, type PoststopContext } from 'layerhook/driver';
+import { type ArchiveResult, type Declined, declined, type PoststopContext } from 'layerhook';
 import { archiveAsCopy } from './copy.js';
 import { archiveAsLayer } from './layer.js';
 import { archiveAsTar } from './tar.js';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ArchiveResult, Change, ImageConfig, PoststopContext } from 'layerhook/driver';
+import type { ArchiveResult, Change, ImageConfig, PoststopContext } from 'layerhook';
 import { AT_FDCWD, type ByteString, fromText, StatBuffer, statAt } from 'layerhook/system';
 import type { OverlayFormat } from '../marks.js';
 import { upperdirChanges } from '../upperdir.js';
@@ -65,7 +65,7 @@ async function inMergedView<T>(context: PoststopContext, use: (source: Source) =
     const { hidden } = await readChanges(upperdir, format, signal);
     return use({ rootfs: upperdir, changes, hidden, xattrName });
   }
-  const { mountAll, overlayOptions, unmountAll } = await import('layerhook/snapshot');
+  const { mountAll, overlayOptions, unmountAll } = await import('layerhook/overlay');
   const rootfs = mkdtempSync(join(tmpdir(), 'layerhook-archive-'));
   try {
     const dirs = { lowerdirs: [upperdir, ...lowerdirs].map(fromText) };

@@ -1,6 +1,6 @@
 import { fsyncSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { fsError, isLayerhookError, LayerhookError, type PoststopContext } from 'layerhook/driver';
+import { fsError, isLayerhookError, LayerhookError, type PoststopContext } from 'layerhook';
 import {
   type ByteString,
   close,

@@ -1,4 +1,4 @@
-import { type HoleBudget, holeBudget, type MapOptions } from 'layerhook/driver';
+import { type HoleBudget, holeBudget, type MapOptions } from 'layerhook';
 import type { ByteString } from 'layerhook/system';
 import { isMark, type OverlayFormat } from '../marks.js';
 

@@ -1,4 +1,4 @@
-import { type ArchiveResult, type Compression, checkpoint, type PoststopContext } from 'layerhook/driver';
+import { type ArchiveResult, type Compression, checkpoint, type PoststopContext } from 'layerhook';
 import type { OverlayFormat } from '../marks.js';
 import { readChanges } from './changes.js';
 import { atPlace, publishFile } from './place.js';

@@ -1,4 +1,4 @@
-import type { ByteString } from 'layerhook/driver';
+import type { ByteString } from 'layerhook';
 
 /** An entry that a layer must not have on top of these layers below. */
 export class BadEntry extends Error {

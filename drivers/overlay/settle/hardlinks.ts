@@ -1,4 +1,4 @@
-import { type ByteString, showBytes, walk } from 'layerhook/driver';
+import { type ByteString, showBytes, walk } from 'layerhook';
 import { AT_FDCWD, StatBuffer, statAt } from 'layerhook/system';
 import { BadEntry } from './entry-error.js';
 import type { LowerFile } from './lower-layers.js';

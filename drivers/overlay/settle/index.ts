@@ -1,10 +1,4 @@
-import {
-  fsError,
-  LayerhookError,
-  type OverlayXattr,
-  type PostExtractContext,
-  showBytes,
-} from 'layerhook/driver';
+import { fsError, LayerhookError, type OverlayXattr, type PostExtractContext, showBytes } from 'layerhook';
 import { BadEntry } from './entry-error.js';
 import type { LowerLayers } from './lower-layers.js';
 import { type Settled, settle } from './settle.js';

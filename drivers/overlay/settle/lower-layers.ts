@@ -1,4 +1,4 @@
-import { type ByteString, fromText, type OverlayXattr } from 'layerhook/driver';
+import { type ByteString, fromText, type OverlayXattr } from 'layerhook';
 import { AT_FDCWD, readlinkat } from 'layerhook/system';
 import { namesIn } from './names-in.js';
 import { type Kind, OverlayFiles } from './overlay-files.js';

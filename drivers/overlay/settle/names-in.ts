@@ -1,4 +1,4 @@
-import type { ByteString } from 'layerhook/driver';
+import type { ByteString } from 'layerhook';
 import { AT_FDCWD, close, O, openat, readDirectory } from 'layerhook/system';
 
 /** Names in a directory. @param path absolute @throws SystemError */

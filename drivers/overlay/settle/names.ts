@@ -1,4 +1,4 @@
-import type { ByteString } from 'layerhook/driver';
+import type { ByteString } from 'layerhook';
 import { isWithin } from './paths.js';
 
 /** Where paths of a layer are now: settling moves what is below a symlink of the layers below to what that leads to. */

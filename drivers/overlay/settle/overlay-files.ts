@@ -1,4 +1,4 @@
-import type { ByteString, OverlayXattr } from 'layerhook/driver';
+import type { ByteString, OverlayXattr } from 'layerhook';
 import { AT_FDCWD, getXattr, isUnsupported, readXattrs, S, StatBuffer, statAt } from 'layerhook/system';
 
 /** What something in a layer's directory is to overlayfs. */

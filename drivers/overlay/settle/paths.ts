@@ -1,4 +1,4 @@
-import type { ByteString } from 'layerhook/driver';
+import type { ByteString } from 'layerhook';
 
 /** Paths in a layer: relative, without `.` and `..`; the root itself is `.`. */
 

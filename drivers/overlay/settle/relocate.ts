@@ -1,4 +1,4 @@
-import type { ByteString } from 'layerhook/driver';
+import type { ByteString } from 'layerhook';
 import { AT_FDCWD, readlinkat } from 'layerhook/system';
 import { childOf, parentOf } from './paths.js';
 import { resolveDirectory } from './resolve.js';

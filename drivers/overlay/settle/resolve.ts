@@ -1,4 +1,4 @@
-import type { ByteString } from 'layerhook/driver';
+import type { ByteString } from 'layerhook';
 import { AT_FDCWD, readlinkat } from 'layerhook/system';
 import { BadEntry } from './entry-error.js';
 import { childOf, componentsReversed, parentOf } from './paths.js';

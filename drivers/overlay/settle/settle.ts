@@ -1,5 +1,5 @@
-import type { ByteString, MapOptions, OverlayXattr, Unsettled } from 'layerhook/driver';
-import type { LayerDependency } from 'layerhook/snapshot';
+import type { ByteString, MapOptions, OverlayXattr, Unsettled } from 'layerhook';
+import type { LayerDependency } from 'layerhook/store';
 import { makeLowerHardlinks } from './hardlinks.js';
 import type { Lower, LowerLayers } from './lower-layers.js';
 import { Names } from './names.js';

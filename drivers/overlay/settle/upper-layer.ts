@@ -1,5 +1,5 @@
 import { constants, copyFileSync } from 'node:fs';
-import type { ByteString, MapOptions, OverlayXattr } from 'layerhook/driver';
+import type { ByteString, MapOptions, OverlayXattr } from 'layerhook';
 import {
   AT_FDCWD,
   AT_REMOVEDIR,
