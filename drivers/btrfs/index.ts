@@ -42,7 +42,7 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
       },
       'unpack.ociv1.layer.pre-extract': (context) => {
         const target = unpackings.get(context.rootfs)?.begin(context);
-        return target === undefined ? declined : { target, format: 'plain' };
+        return target === undefined ? declined : { into: 'rootfs', target };
       },
       'unpack.ociv1.layer.post-extract': (context) => unpackings.get(context.rootfs)?.commit(context),
       'unpack.ociv1.bundle.assemble': ({ rootfs }) => {

@@ -33,7 +33,6 @@ function mountingDriver(store: DriverStore): Driver {
   return {
     name: 'overlay',
     mtree: 'never',
-    hasNoLayer: () => store.isNew(),
     hooks: {
       'unpack.ociv1.layer.try-skip': async (context) => ({
         skip: await layersOf(context, context).skips(context),

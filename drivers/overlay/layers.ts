@@ -52,13 +52,13 @@ export class Layers {
     const { xattr, keepDirlinks } = this.#variant;
     const { target } = extraction;
     if (!keepDirlinks)
-      return { target, format: 'overlay', overlayXattr: xattr, independent: true, digests: true };
+      return { into: 'directory', target, whiteouts: 'overlay', overlayXattr: xattr, mtree: true };
     const { mountExtraction } = await import('./mounted-extraction.js');
     const store = await this.#store.open();
     const below = await this.#layersOf(store, this.#nameBelow(store, context.index));
     const support = this.#store.support();
     this.#mounted = await mountExtraction(target, { below, support, variant: this.#variant, context });
-    return { target: this.#mounted ?? target };
+    return { into: 'rootfs', target: this.#mounted ?? target };
   }
 
   /** Makes an extracted layer what it is on top of those below, and commits it. */
@@ -94,8 +94,8 @@ export class Layers {
   ): Promise<{ dependencies: LayerDependency[] | null; usage?: Usage }> {
     if (!this.#variant.keepDirlinks) {
       const { settleLayer } = await import('./settle/index.js');
-      const { dependencies, rearranged } = settleLayer(context, below, this.#variant.xattr);
-      return { dependencies, usage: await context.writeManifest(manifest, { untouched: !rearranged }) };
+      const { dependencies } = settleLayer(context, below, this.#variant.xattr);
+      return { dependencies, usage: await context.writeMtree(manifest) };
     }
     await this.#unmount();
     // what the kernel made of it on top of the layers below, whiteouts and what it copied up included

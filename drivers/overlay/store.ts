@@ -1,6 +1,6 @@
 import type { OverlayXattr } from 'layerhook';
 import { chooseOverlay, type OverlaySupport } from 'layerhook/overlay';
-import { hasMetadata, openStore, type Store } from 'layerhook/store';
+import { openStore, type Store } from 'layerhook/store';
 import { isInUserNamespace, nearestDirectory } from 'layerhook/system';
 import type { OverlayOptions } from './options.js';
 
@@ -19,16 +19,6 @@ export class DriverStore {
     const { store, durability } = this.#options;
     this.#opening ??= openStore({ root: store, durability });
     return this.#opening;
-  }
-
-  /** Whether nothing was ever put into it. */
-  isNew(): boolean {
-    try {
-      return !hasMetadata(this.#options.store);
-    } catch {
-      // what is wrong with it is told by who opens it
-      return false;
-    }
   }
 
   /** By what overlays of this store are mounted. */

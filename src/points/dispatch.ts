@@ -6,6 +6,7 @@ import { checkResult } from './check-result.js';
 import { collectDelta } from './delta.js';
 import {
   type Declined,
+  type DeltaEntry,
   declined,
   type Hooks,
   type LifecyclePoints,
@@ -39,9 +40,8 @@ export type DispatchContext<P extends PointName> = Omit<PointContext<P>, 'signal
   Partial<CallScope>;
 
 /** What a `first` point ends with: a stream of changes is collected, all else is as the hook gave it. */
-export type FirstResult<P extends PointName> = P extends 'repack.ociv1.layer.delta-list'
-  ? Change[]
-  : PointResult<P>;
+export type FirstResult<P extends PointName> =
+  PointResult<P> extends Iterable<DeltaEntry> | AsyncIterable<DeltaEntry> ? Change[] : PointResult<P>;
 
 export type FirstOutcome<P extends PointName> =
   | { handled: true; by: string; result: FirstResult<P> }
@@ -161,16 +161,19 @@ async function runChain<P extends PointsOfKind<'chain'>>(
   own: CallScope,
 ): Promise<PointResult<P>> {
   const scope = scopeOf(context, own);
-  let { spec } = context as unknown as { spec: PointResult<P> };
+  const { result } = pointRow(point);
+  if (result.form !== 'whole') throw new TypeError(`${point} carries nothing from hook to hook`);
+  const { field } = result;
+  let value = context[field] as PointResult<P>;
   for (const hook of hooks) {
     // a copy of its own: what a hook does to it and then declines must not be seen
-    const copy = { ...context, spec: structuredClone(spec) };
-    const given: PointResult<P> | Declined = await callHook(hook, point, copy, scope, (value) =>
-      checkResult(point, value),
+    const copy = { ...context, [field]: structuredClone(value) };
+    const given: PointResult<P> | Declined = await callHook(hook, point, copy, scope, (returned) =>
+      checkResult(point, returned),
     );
-    if (given !== declined) spec = given;
+    if (given !== declined) value = given;
   }
-  return spec;
+  return value;
 }
 
 function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook[]> {

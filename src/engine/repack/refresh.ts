@@ -53,7 +53,7 @@ export async function refreshBundle(
 }
 
 /** Takes the highest layer of an image through the points of unpack. */
-async function unpackTopLayer(
+export async function unpackTopLayer(
   { dispatcher, stop, maxHoles, log, onProgress, onlyDriver }: Operation,
   context: ImageContext,
   { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
@@ -68,7 +68,7 @@ async function unpackTopLayer(
     context: layerContexts(context, layout, keepDirlinks).at(-1)!,
     source: layerSources(layout, image).at(-1)!,
   };
-  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, onlyDriver, stop: own };
+  const rest = { map: context.map, keepDirlinks, mtree: false, onProgress, onlyDriver, stop: own };
   try {
     await extractLayers({ layers: [layer], dispatcher, threads, ...rest });
   } finally {

@@ -45,7 +45,7 @@ test('every point is called in order, with the layer and the chain below it', as
     },
     'unpack.ociv1.layer.pre-extract': (context) => {
       note('unpack.ociv1.layer.pre-extract')(context);
-      return {};
+      return { into: 'rootfs' as const };
     },
     'unpack.ociv1.layer.post-extract': note('unpack.ociv1.layer.post-extract'),
     'unpack.ociv1.bundle.assemble': note('unpack.ociv1.bundle.assemble'),
@@ -67,7 +67,7 @@ test('every point is called in order, with the layer and the chain below it', as
   t.deepEqual(readdirSync(join(bundle, 'rootfs/etc')), ['b']);
 });
 
-test('independent layers run side by side, and post-extract still comes in layer order', async (t) => {
+test('layers with a directory of their own are extracted in parallel, and post-extract still comes in layer order', async (t) => {
   if (!requires(t, 'root')) return;
   const { dir, bundle } = place(t);
   const many = Array.from(
@@ -85,7 +85,7 @@ test('independent layers run side by side, and post-extract still comes in layer
       'unpack.ociv1.layer.pre-extract': ({ index }) => {
         const target = join(dir, `layer${index}`);
         mkdirSync(target);
-        return { target, format: 'overlay', independent: true };
+        return { into: 'directory', target, whiteouts: 'overlay' };
       },
       'unpack.ociv1.layer.post-extract': ({ index, target, applied }) => {
         order.push(index);
@@ -123,7 +123,7 @@ test('a failing hook leaves no bundle and no litter, and what it made is taken d
   }
 });
 
-test('one failing layer stops the independent ones beside it, and its error is the one thrown', async (t) => {
+test('one failing layer stops those beside it, and its error is the one thrown', async (t) => {
   if (!requires(t, 'root')) return;
   const { dir, bundle } = place(t);
   const image = buildImage(t, [
@@ -138,7 +138,7 @@ test('one failing layer stops the independent ones beside it, and its error is t
         'unpack.ociv1.layer.pre-extract': ({ index, rootfs }) => {
           const target = join(rootfs, `l${index}`);
           mkdirSync(target);
-          return { target, independent: true };
+          return { into: 'directory', target, whiteouts: 'overlay' };
         },
       },
     }),
@@ -157,7 +157,7 @@ test('an aborted unpack fails with ABORTED and leaves nothing', async (t) => {
     hooks: {
       'unpack.ociv1.layer.pre-extract': () => {
         setImmediate(() => controller.abort());
-        return {};
+        return { into: 'rootfs' as const };
       },
     },
   });

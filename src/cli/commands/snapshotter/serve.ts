@@ -80,10 +80,9 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
   },
 });
 
-/** Who is asked for layers, and told of them; nothing that does so is loaded where nobody is. */
+/** Returns what calls the hooks of hooks.toml at points of snapshots. */
 async function hooksOf(config: LoadedConfig | null, log: Logger): Promise<LayerHookOptions> {
-  const points = config?.sources.flatMap(({ hooks }) => Object.keys(hooks)) ?? [];
-  if (config === null || !points.some((point) => point.startsWith('snapshot.'))) return {};
+  if (config === null) return {};
   const { snapshotHooks } = await import('../../../engine/snapshot-hooks.js');
   return snapshotHooks(config.sources, log);
 }
