@@ -9,9 +9,9 @@ export {
   mountBundle,
   unmountBundle,
 } from './engine/bundle/mount.js';
-export { type ManifestCheck, openManifestCheck, readManifest } from './engine/bundle/mtree-check.js';
+export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtree-check.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
-export type { ProgressEvent } from './engine/progress.js';
+export type { Phase, ProgressEvent } from './engine/progress.js';
 export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/repack/append.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/repack/insert.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack/repack.js';

@@ -123,12 +123,12 @@ async function reallyChanged(
   { rootfs, mtree, signal }: DeltaContext,
 ): Promise<ByteString[]> {
   if (suspects.length === 0 || mtree === null) return suspects;
-  const { openManifestCheck } = await import('layerhook');
-  const manifest = await openManifestCheck(rootfs, mtree);
+  const { openMtreeCheck } = await import('layerhook');
+  const mtreeCheck = await openMtreeCheck(rootfs, mtree);
   try {
-    return await manifest.changed(suspects, signal);
+    return await mtreeCheck.changed(suspects, signal);
   } finally {
-    manifest.close();
+    mtreeCheck.close();
   }
 }
 

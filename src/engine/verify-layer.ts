@@ -5,7 +5,7 @@ import type { Usage } from '../layer/types.js';
 import type { ContentInfo } from '../store/types.js';
 import { inTurns } from '../system/steps.js';
 import { readXattrs } from '../system/xattr.js';
-import { guardManifest, readManifest } from './bundle/mtree-check.js';
+import { guardMtree, readMtree } from './bundle/mtree-check.js';
 
 /**
  * Writes the mtree manifest with which {@link verifyLayer} verifies a layer, by reading the layer: for a layer that was not
@@ -18,9 +18,9 @@ import { guardManifest, readManifest } from './bundle/mtree-check.js';
  */
 export async function recordLayer(directory: string, file: string): Promise<Usage> {
   const { currentHeader } = await import('mtree-ts/write');
-  const { walkManifest } = await import('./bundle/write-mtree.js');
+  const { writeMtree } = await import('./bundle/write-mtree.js');
   try {
-    return await walkManifest(directory, file, currentHeader(directory));
+    return await writeMtree(directory, file, currentHeader(directory));
   } catch (error) {
     throw fsError(error, `writing ${file}`);
   }
@@ -36,9 +36,9 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
 export async function verifyLayer({ directory, manifest: file }: ContentInfo): Promise<Delta[] | null> {
   if (!existsSync(file)) return null;
   const { checkSteps } = await import('mtree-ts');
-  const manifest = await readManifest(file);
-  const keywords = manifest.usedKeywords();
+  const mtree = await readMtree(file);
+  const keywords = mtree.usedKeywords();
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
   const options = { keywords, strict: true, xattrs };
-  return guardManifest(file, () => inTurns(checkSteps(directory, manifest, options)));
+  return guardMtree(file, () => inTurns(checkSteps(directory, mtree, options)));
 }

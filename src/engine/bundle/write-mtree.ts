@@ -15,7 +15,7 @@ import { inTurns } from '../../system/steps.js';
  * @returns what the rootfs takes on disk, itself included
  * @throws MtreeError UNREADABLE; LayerhookError ABORTED, LIMIT_EXCEEDED
  */
-export async function walkManifest(
+export async function writeMtree(
   rootfs: string,
   file: string,
   header: Header,

@@ -8,7 +8,7 @@ import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
 import { checkpoint } from '../../system/steps.js';
 import { writeFileAtomic } from '../../system/write-file.js';
-import { manifestPath, writeBundleMeta } from '../bundle/metadata.js';
+import { mtreePath, writeBundleMeta } from '../bundle/metadata.js';
 import type { OpenedImage } from '../open-image.js';
 import { type Operation, unmapped } from '../operation.js';
 import { type Extraction, type ExtractionResult, extractLayers, trackOf } from './extract.js';
@@ -92,7 +92,7 @@ async function fill(
     await dispatcher.first('unpack.ociv1.bundle.assemble', context);
     await writeConfig(operation, staging, context);
   };
-  const file = manifestPath(staging.path, context.manifestDescriptor.digest);
+  const file = mtreePath(staging.path, context.manifestDescriptor.digest);
   if (!mtree) {
     await assemble();
     return extracted;
@@ -105,9 +105,9 @@ async function fill(
     await bothDone(unpacker.writeManifest(trackOf(context.rootfs), context.rootfs, file, header), assemble());
   } else {
     await assemble();
-    onProgress({ type: 'phase', name: 'manifest' });
-    const { walkManifest } = await import('../bundle/write-mtree.js');
-    await walkManifest(context.rootfs, file, header, { signal: stop.signal, maxHoles: operation.maxHoles });
+    onProgress({ type: 'phase', name: 'mtree' });
+    const { writeMtree } = await import('../bundle/write-mtree.js');
+    await writeMtree(context.rootfs, file, header, { signal: stop.signal, maxHoles: operation.maxHoles });
   }
   return extracted;
 }

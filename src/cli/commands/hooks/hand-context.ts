@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type BundleMeta, manifestPath, readBundleMeta } from '../../../engine/bundle/metadata.js';
+import { type BundleMeta, mtreePath, readBundleMeta } from '../../../engine/bundle/metadata.js';
 import type { OpenedImage } from '../../../engine/open-image.js';
 import { type Operation, unmapped } from '../../../engine/operation.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
@@ -123,7 +123,7 @@ function withImage(
   const own = ownFields(context, { layout, image }, chosen, operation);
   const values = Object.entries(own)
     .filter(([name]) => name in pointRow(point).context)
-    .map(([name, valueOf]) => [name, valueOf()]);
+    .map(([name, make]) => [name, make()]);
   return { ...(needsLayer ? chosen : context), ...Object.fromEntries(values) };
 }
 
@@ -150,7 +150,7 @@ function ownFields(
       return spec ? parseJson(file, spec) : { ...generateSpec(context, context) };
     },
     mtree: () => {
-      const file = manifestPath(bundle, manifestDescriptor.digest);
+      const file = mtreePath(bundle, manifestDescriptor.digest);
       return existsSync(file) ? file : null;
     },
     maskPaths: () => Object.keys(config.config?.Volumes ?? {}),
