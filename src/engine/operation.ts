@@ -1,6 +1,6 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
-import { createDispatcher, type Dispatcher, type HookSource } from '../points/dispatch.js';
+import { createDispatcher, type Dispatcher, type HookSource, hookSources } from '../points/dispatch.js';
 import type { Driver, PointName } from '../points/points.js';
 import { type Logger, silentLogger } from '../system/logger.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
@@ -47,9 +47,7 @@ export async function openOperation(
     throw error;
   });
   const { driver, choice } = await driverOf(options, config, recorded);
-  const others: HookSource[] = onlyDriver
-    ? []
-    : [...(options.hooks ? [{ owner: 'function', hooks: options.hooks }] : []), ...(config?.sources ?? [])];
+  const others: HookSource[] = onlyDriver ? [] : [...hookSources(options.hooks), ...(config?.sources ?? [])];
   const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks, ownErrors: true }];
   return {
     driver,

@@ -8,7 +8,7 @@ import {
   type Declined,
   type DeltaEntry,
   declined,
-  type Hooks,
+  type HookSet,
   type LifecyclePoints,
   type OnFailure,
   type PointContext,
@@ -18,17 +18,17 @@ import {
 } from './points.js';
 import { isPoint, pointNames, pointRow } from './table.js';
 
-/** Hooks and whose they are. */
-export interface HookSource {
+/** A hook set as the dispatcher takes it. */
+export interface HookSource extends Omit<HookSet, 'name'> {
   /** shown in messages: `hooks.toml:12 exec /usr/libexec/cache`, `driver copy` */
   owner: string;
-  hooks: Hooks;
-  /** default: `abort` */
-  onFailure?: OnFailure;
-  /** seconds that a hook may take; default 0, without limit */
-  timeout?: number;
-  /** whether a LayerhookError of a hook is the operation's, as a driver's is; default: it is a HOOK_FAILED */
+  /** true: a LayerhookError of a hook is the operation's, as a driver's is; default: it is the cause of a HOOK_FAILED */
   ownErrors?: boolean;
+}
+
+/** Returns named hook sets as the dispatcher takes them, in the same order. */
+export function hookSources(sets: readonly HookSet[] = []): HookSource[] {
+  return sets.map(({ name, ...set }) => ({ owner: name, ...set }));
 }
 
 type PointsOfKind<K extends PointKind> = {

@@ -241,7 +241,7 @@ type Awaitable<T> = T | Promise<T>;
 /** A function hook. `first` and `chain` points return their result, `every` points nothing. */
 export type Hook<P extends PointName> = (context: PointContext<P>) => Awaitable<PointResult<P> | Declined>;
 
-/** Hooks by point: what a module exports, what a driver is made of, what `unpack({hooks})` takes. */
+/** Hooks by point: what a module exports, and what hook sets and drivers are made of. */
 export type Hooks = { [P in PointName]?: Hook<P> };
 
 /**
@@ -250,10 +250,19 @@ export type Hooks = { [P in PointName]?: Hook<P> };
  */
 export type OnFailure = 'abort' | 'continue' | 'mtree';
 
-/** A storage driver: nothing but hooks with a name. */
-export interface Driver {
+/** Hooks with a name, as every operation takes them in `hooks`. */
+export interface HookSet {
+  /** shown in messages and errors */
   name: string;
   hooks: Hooks;
+  /** default: `abort` */
+  onFailure?: OnFailure | undefined;
+  /** seconds that each hook may take; default 0: without limit */
+  timeout?: number | undefined;
+}
+
+/** A storage driver: nothing but hooks with a name. */
+export interface Driver extends Pick<HookSet, 'name' | 'hooks'> {
   /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
   mtree?: 'always' | 'never';
   /** Frees what it has open; called once, when the operation is over and no hook of it runs any more. */
