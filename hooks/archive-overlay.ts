@@ -6,7 +6,7 @@
  * runtime.ociv1.container.poststop-archive write the archive.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { isLayerhookError, LayerhookError, type Logger } from 'layerhook/driver';
+import { isLayerhookError, LayerhookError, type Logger } from 'layerhook';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
 import { defaultStateDir, setHome } from './archive/places.js';

@@ -5,7 +5,7 @@
  * The script hooks/layerhook-runtime starts it, after it has recorded the process state that node changes.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { becomeRuntime, isLayerhookError } from 'layerhook/runtime';
+import { becomeRuntime, isLayerhookError } from 'layerhook';
 
 // process.stderr would make the descriptor non-blocking, and the real runtime would inherit that
 function say(line: string): void {

@@ -1,4 +1,4 @@
-import { type Change, fsError, inTurns, LayerhookError, requireDepth, type Steps } from 'layerhook/driver';
+import { type Change, fsError, inTurns, LayerhookError, requireDepth, type Steps } from 'layerhook';
 import {
   AT_FDCWD,
   type ByteString,

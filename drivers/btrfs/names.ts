@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Digest, MapOptions } from 'layerhook/driver';
+import type { Digest, MapOptions } from 'layerhook';
 
 /** Options that produce a different tree from the same layers. */
 export interface Variant {

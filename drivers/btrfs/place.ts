@@ -1,4 +1,4 @@
-import { fromText, LayerhookError } from 'layerhook/driver';
+import { fromText, LayerhookError } from 'layerhook';
 import { filesystemOf, nearestDirectory } from 'layerhook/system';
 import { filesystemID } from './subvolume.js';
 

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { isHostXattr, type Steps } from 'layerhook/driver';
+import { isHostXattr, type Steps } from 'layerhook';
 import {
   type ByteString,
   close,

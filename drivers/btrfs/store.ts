@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Durability } from 'layerhook/snapshot';
+import type { Durability } from 'layerhook/store';
 import { flock, makeDirectory, StatBuffer, statFd } from 'layerhook/system';
 import { deleteSubvolume } from './remove.js';
 import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from './subvolume.js';

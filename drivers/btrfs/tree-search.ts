@@ -1,4 +1,4 @@
-import { requireDepth } from 'layerhook/driver';
+import { requireDepth } from 'layerhook';
 import { type ByteString, E, fromText, ioctlNumber, SystemError, tryIoctl } from 'layerhook/system';
 import { rootInode } from './subvolume.js';
 

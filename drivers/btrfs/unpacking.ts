@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, statSync, utimesSync } from 'node:fs';
-import { fsError, type LayerContext } from 'layerhook/driver';
+import { fsError, type LayerContext } from 'layerhook';
 import { subvolumeName } from './names.js';
 import type { Making, SubvolumeStore } from './store.js';
 

@@ -1,4 +1,4 @@
-import { walk } from 'layerhook/driver';
+import { walk } from 'layerhook';
 import type { ByteString } from 'layerhook/system';
 
 /** Finds the paths of hardlinked files by walking the whole tree at the first call. */

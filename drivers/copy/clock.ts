@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createFile } from 'layerhook/driver';
+import { createFile } from 'layerhook';
 import type { FileTime } from './stat-index.js';
 
 const nsPerSec = 1_000_000_000n;

@@ -5,7 +5,7 @@ import {
   type StatTable,
   statWord,
   statWords,
-} from 'layerhook/driver';
+} from 'layerhook';
 import { isRacy, type StatIndex } from './stat-index.js';
 
 /**

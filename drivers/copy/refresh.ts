@@ -1,11 +1,4 @@
-import {
-  type ByteString,
-  type Change,
-  comparePaths,
-  type StatTable,
-  statWord,
-  statWords,
-} from 'layerhook/driver';
+import { type ByteString, type Change, comparePaths, type StatTable, statWord, statWords } from 'layerhook';
 import { compareStats } from './compare.js';
 import type { StatIndex } from './stat-index.js';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook/driver';
+import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook';
 
 /** The stat of every file of a rootfs at a time when the rootfs matched its image. */
 export interface StatIndex extends StatTable {

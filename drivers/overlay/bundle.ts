@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { LayerhookError, readRegularFile, writeFileAtomic } from 'layerhook/driver';
+import { LayerhookError, readRegularFile, writeFileAtomic } from 'layerhook';
 
 /** The snapshots of a bundle, from the file `layerhook.overlay` beside its rootfs. */
 export interface OverlayBundle {

@@ -1,4 +1,4 @@
-import { type Change, type Declined, type DeltaContext, declined, fromText, fsError } from 'layerhook/driver';
+import { type Change, type Declined, type DeltaContext, declined, fromText, fsError } from 'layerhook';
 import { type OverlayFormat, upperdirChanges } from 'layerhook/overlay';
 import { findMount, syncFilesystem } from 'layerhook/system';
 import { readBundle } from './bundle.js';

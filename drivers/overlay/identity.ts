@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Digest, MapOptions, OverlayXattr } from 'layerhook/driver';
-import type { LayerIdentity } from 'layerhook/snapshot';
+import type { Digest, MapOptions, OverlayXattr } from 'layerhook';
+import type { LayerIdentity } from 'layerhook/store';
 
 /** Settings that change the directory of a layer. */
 export interface Variant {

@@ -1,4 +1,4 @@
-import { type Declined, type Driver, declined, type ImageContext } from 'layerhook/driver';
+import { type Declined, type Driver, declined, type ImageContext } from 'layerhook';
 import { Layers } from './layers.js';
 import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
@@ -24,7 +24,6 @@ function mountingDriver(store: DriverStore): Driver {
   return {
     name: 'overlay',
     mtree: 'never',
-    hasNoLayer: () => store.isNew(),
     hooks: {
       'unpack.ociv1.layer.try-skip': async (context) => ({
         skip: await layersOf(context, context).skips(context),

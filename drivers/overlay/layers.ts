@@ -6,9 +6,9 @@ import {
   type PostExtractContext,
   type PreExtractResult,
   type Usage,
-} from 'layerhook/driver';
+} from 'layerhook';
 import { type FixUpResult, fixUpLayer, LowerTree } from 'layerhook/overlay';
-import type { LayerExtraction, LayerIdentity, LayerStore } from 'layerhook/snapshot';
+import type { LayerExtraction, LayerIdentity, LayerStore } from 'layerhook/store';
 import { identityOf, type Variant } from './identity.js';
 import type { DriverStore } from './store.js';
 
@@ -55,13 +55,13 @@ export class Layers {
     const { xattr, keepDirlinks } = this.#variant;
     const { target } = extraction;
     if (!keepDirlinks)
-      return { target, format: 'overlay', overlayXattr: xattr, independent: true, digests: true };
+      return { into: 'directory', target, whiteouts: 'overlay', overlayXattr: xattr, mtree: true };
     const { mountExtraction } = await import('./mounted-extraction.js');
     const store = await this.#store.open();
     const lower = await this.#lowerTree(store, this.#nameBelow(store, context.index));
     const support = this.#store.support();
     this.#mounted = await mountExtraction(target, { lower, support, variant: this.#variant, context });
-    return { target: this.#mounted ?? target };
+    return { into: 'rootfs', target: this.#mounted ?? target };
   }
 
   /** Fixes up an extracted layer, and commits it. */
@@ -101,8 +101,8 @@ export class Layers {
       const { unsettled } = applied;
       const { digest } = descriptor;
       const given = { directory: target, unsettled, lower, xattr, map, digest };
-      const { dependencies, rearranged } = fixUpLayer(given);
-      return { dependencies, usage: await context.writeManifest(manifest, { untouched: !rearranged }) };
+      const { dependencies } = fixUpLayer(given);
+      return { dependencies, usage: await context.writeMtree(manifest) };
     }
     await this.#unmount();
     // the kernel's result on top of the lower layers, with its whiteouts and copied files

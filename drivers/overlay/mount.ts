@@ -1,5 +1,6 @@
-import { type BundleContext, type Declined, declined, type MountContext } from 'layerhook/driver';
-import { type LayerStore, mountAll, unmountAll } from 'layerhook/snapshot';
+import { type BundleContext, type Declined, declined, type MountContext } from 'layerhook';
+import { mountAll, unmountAll } from 'layerhook/overlay';
+import type { LayerStore } from 'layerhook/store';
 import { readBundle, writeBundle } from './bundle.js';
 import { claim, removeOwn, requireOwner } from './owner.js';
 import type { DriverStore } from './store.js';

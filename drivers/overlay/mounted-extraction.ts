@@ -1,8 +1,14 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { LayerContext } from 'layerhook/driver';
-import { fixUpLayer, type LowerTree } from 'layerhook/overlay';
-import { mountAll, type OverlaySupport, overlayOptions, unmountAll } from 'layerhook/snapshot';
+import type { LayerContext } from 'layerhook';
+import {
+  fixUpLayer,
+  type LowerTree,
+  mountAll,
+  type OverlaySupport,
+  overlayOptions,
+  unmountAll,
+} from 'layerhook/overlay';
 import type { Variant } from './identity.js';
 
 /**

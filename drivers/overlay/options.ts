@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
-import type { Durability } from 'layerhook/snapshot';
+import { LayerhookError } from 'layerhook';
+import type { Durability } from 'layerhook/store';
 
 /** Options of the driver, which a bundle records. */
 export interface OverlayOptions {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type BundleContext, isLayerhookError, LayerhookError } from 'layerhook/driver';
-import type { Info, LayerStore } from 'layerhook/snapshot';
+import { type BundleContext, isLayerhookError, LayerhookError } from 'layerhook';
+import type { Info, LayerStore } from 'layerhook/store';
 import { birthTime, fromText, readMountInfo, showBytes } from 'layerhook/system';
 
 /** Label of a bundle's snapshot: path of the bundle's directory when it was last mounted. */

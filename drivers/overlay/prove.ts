@@ -1,5 +1,5 @@
 import { LayerhookError, type Logger, verifyLayer } from 'layerhook';
-import type { Store } from 'layerhook/snapshot';
+import type { Store } from 'layerhook/store';
 
 /**
  * Verifies layers that a power failure may have damaged, by comparing them with the records of their extraction. A bundle has

@@ -6,9 +6,9 @@ import {
   fsError,
   type OverlayXattr,
   type RefreshContext,
-} from 'layerhook/driver';
-import { carryOver } from 'layerhook/overlay';
-import { type LayerStore, unmountAll } from 'layerhook/snapshot';
+} from 'layerhook';
+import { carryOver, unmountAll } from 'layerhook/overlay';
+import type { LayerStore } from 'layerhook/store';
 import { newKey, readBundle, writeBundle } from './bundle.js';
 import { directoriesOf } from './delta.js';
 import { identityOf } from './identity.js';

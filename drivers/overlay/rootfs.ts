@@ -1,6 +1,5 @@
-import type { ImageContext } from 'layerhook/driver';
-import { fixUpLayer } from 'layerhook/overlay';
-import { mountAll } from 'layerhook/snapshot';
+import type { ImageContext } from 'layerhook';
+import { fixUpLayer, mountAll } from 'layerhook/overlay';
 import { newKey, writeBundle } from './bundle.js';
 import { ownerLabels } from './owner.js';
 import type { DriverStore } from './store.js';

@@ -1,5 +1,6 @@
-import type { OverlayXattr } from 'layerhook/driver';
-import { chooseOverlay, hasMetadata, type OverlaySupport, openStore, type Store } from 'layerhook/snapshot';
+import type { OverlayXattr } from 'layerhook';
+import { chooseOverlay, type OverlaySupport } from 'layerhook/overlay';
+import { openStore, type Store } from 'layerhook/store';
 import { isInUserNamespace, nearestDirectory } from 'layerhook/system';
 import type { OverlayOptions } from './options.js';
 
@@ -18,16 +19,6 @@ export class DriverStore {
     const { store, durability } = this.#options;
     this.#opening ??= openStore({ root: store, durability });
     return this.#opening;
-  }
-
-  /** Returns true if the store was never used. */
-  isNew(): boolean {
-    try {
-      return !hasMetadata(this.#options.store);
-    } catch {
-      // opening the store reports the error
-      return false;
-    }
   }
 
   /** Returns how overlays of this store are mounted. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
+import { LayerhookError } from 'layerhook';
 import {
   type ByteString,
   findMount,

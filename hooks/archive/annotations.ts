@@ -1,4 +1,4 @@
-import type { ArchiveMethod, ArchiveWhiteout, Logger } from 'layerhook/driver';
+import type { ArchiveMethod, ArchiveWhiteout, Logger } from 'layerhook';
 
 /** One archive that annotations request. */
 export interface Archive {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { LayerhookError } from 'layerhook/driver';
+import { LayerhookError } from 'layerhook';
 import { type Level, levels } from './log.js';
 
 export interface Arguments {

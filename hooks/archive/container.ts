@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { isLayerhookError, LayerhookError, readRegularFile } from 'layerhook/driver';
+import { isLayerhookError, LayerhookError, readRegularFile } from 'layerhook';
 
 /** A mount as config.json has it; runtime-spec config.md, "Mounts". */
 export interface SpecMount {

@@ -1,4 +1,4 @@
-import { walk } from 'layerhook/driver';
+import { walk } from 'layerhook';
 import { hash, identityOf } from './records.js';
 
 /**

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { Logger } from 'layerhook/driver';
+import type { Logger } from 'layerhook';
 
 /** Most verbose first; the names are those of logrus. */
 export const levels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'] as const;

@@ -1,6 +1,5 @@
 import { isAbsolute } from 'node:path';
-import type { ArchiveRequest, ArchiveResult } from 'layerhook';
-import { LayerhookError, type Logger } from 'layerhook/driver';
+import { type ArchiveRequest, type ArchiveResult, LayerhookError, type Logger } from 'layerhook';
 import { sweepTemporaries } from 'layerhook/system';
 import { type ArchiveRecord, identityOf, type Records } from './records.js';
 import { SuccessFile } from './success.js';

@@ -1,4 +1,4 @@
-import { LayerhookError } from 'layerhook/driver';
+import { LayerhookError } from 'layerhook';
 import type { Means } from './one.js';
 import type { Records } from './records.js';
 import { attempt } from './run.js';

@@ -1,4 +1,4 @@
-import { isLayerhookError, LayerhookError } from 'layerhook/driver';
+import { isLayerhookError, LayerhookError } from 'layerhook';
 import { type Archive, readAnnotations } from './annotations.js';
 import { type Container, readContainer, writablePaths } from './container.js';
 import { fingerprint } from './fingerprint.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fsError, LayerhookError } from 'layerhook/driver';
+import { fsError, LayerhookError } from 'layerhook';
 import {
   close,
   E,

@@ -1,4 +1,4 @@
-import { fsError, LayerhookError, type Logger } from 'layerhook/driver';
+import { fsError, LayerhookError, type Logger } from 'layerhook';
 import {
   irreplaceable,
   isErrno,

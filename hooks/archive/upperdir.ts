@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
-import { LayerhookError, type Logger } from 'layerhook/driver';
+import { LayerhookError, type Logger } from 'layerhook';
 import {
   findMount,
   fromText,

@@ -1,6 +1,6 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
-import { createDispatcher, type Dispatcher, type HookSource } from '../points/dispatch.js';
+import { createDispatcher, type Dispatcher, type HookSource, hookSources } from '../points/dispatch.js';
 import type { Driver, PointName } from '../points/points.js';
 import { type Logger, silentLogger } from '../system/logger.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
@@ -84,7 +84,7 @@ export function operatorHooks(
   { hooks }: Pick<OperationOptions, 'hooks'>,
   config: LoadedConfig | null,
 ): HookSource[] {
-  return [...(hooks ? [{ owner: 'function', hooks }] : []), ...(config?.sources ?? [])];
+  return [...hookSources(hooks), ...(config?.sources ?? [])];
 }
 
 /** Loads hooks.toml; null without one. */

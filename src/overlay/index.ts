@@ -1,4 +1,4 @@
-/** `layerhook/overlay`: overlayfs on disk, read and written without a mount. */
+/** `layerhook/overlay`: overlayfs on disk, read and written without a mount, and its mounts by the kernel or by fuse-overlayfs. */
 
 export {
   isMark,
@@ -17,3 +17,6 @@ export {
 } from './changes/upperdir-changes.js';
 export { type FixUpOptions, type FixUpResult, fixUpLayer, type LowerDependency } from './fix-up/fix-up.js';
 export { LowerTree } from './lower-tree.js';
+export { type MountAllOptions, mountAll, unmountAll } from './mount.js';
+export { type Mount, overlayOptions } from './mount-options.js';
+export { chooseOverlay, type OverlaySupport } from './overlay-support.js';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { currentHeader } from 'mtree-ts';
-import { walkManifest } from '../../src/engine/bundle/write-mtree.js';
+import { writeMtree } from '../../src/engine/bundle/write-mtree.js';
 import { openStore } from '../../src/store/index.js';
 import type { Store } from '../../src/store/types.js';
 import { layerhook, refused, succeed } from '../helpers/cli.js';
@@ -29,7 +29,7 @@ async function addLayer(store: Store, digit: string, parent: string, bytes: numb
   const extraction = (await store.extract(identity, parent, { signal }))!;
   mkdirSync(join(extraction.target, 'etc'));
   writeFileSync(join(extraction.target, 'etc', 'file'), digit.repeat(bytes));
-  await walkManifest(extraction.target, extraction.manifest, currentHeader(extraction.target));
+  await writeMtree(extraction.target, extraction.manifest, currentHeader(extraction.target));
   await extraction.commit({ parent, dependencies: [] });
 }
 

@@ -154,7 +154,7 @@ test('a hook that fails ends the prepare; with on-failure "continue" the next be
   };
   const served = await serve(t, failing);
   const message =
-    /hook function failed at snapshot.*try-skip for layer sha256:[0-9a-f]+: the share is not there/;
+    /hook tests failed at snapshot.*try-skip for layer sha256:[0-9a-f]+: the share is not there/;
   await t.throwsAsync(prepare(served, a), { message });
   await isEmpty(t, served);
 

@@ -5,9 +5,9 @@ import type { ConformanceCase } from '../case.js';
 export interface SnapshotterHarness {
   /** Opens the Snapshotter, each time over the same snapshots, also while it is open; cases close what they open. */
   open(): Promise<Snapshotter>;
-  /** Mounts what a Snapshotter gave at a directory; `mountAll` of `layerhook/snapshot` does. */
+  /** Mounts what a Snapshotter gave at a directory; `mountAll` of `layerhook/overlay` does. */
   mount(mounts: Mount[], target: string): Promise<unknown>;
-  /** Takes away what is mounted at a directory; `unmountAll` of `layerhook/snapshot` does. */
+  /** Takes away what is mounted at a directory; `unmountAll` of `layerhook/overlay` does. */
   unmount(target: string): Promise<unknown>;
   /** Makes an empty directory; whoever gave the harness removes it. */
   scratch(): string | Promise<string>;

@@ -168,9 +168,10 @@ test('a hook that extracts a layer elsewhere has the bundle made without the sto
   const bundles = onBtrfs(mountpoint);
   const image = buildImage(t, layers);
   const hooks = {
-    'unpack.ociv1.layer.pre-extract': ({ index }: { index: number }) => (index === 0 ? {} : declined),
+    'unpack.ociv1.layer.pre-extract': ({ index }: { index: number }) =>
+      index === 0 ? { into: 'rootfs' as const } : declined,
   };
-  await bundles.unpack(image.reference, 'hooked', { hooks });
+  await bundles.unpack(image.reference, 'hooked', { hooks: [{ name: 'tests', hooks }] });
   t.deepEqual(kept(bundles.store), []);
   await bundles.unpack(image.reference, 'plain');
   t.deepEqual(diffTrees(bundles.tree('hooked'), bundles.tree('plain')), []);

@@ -132,7 +132,7 @@ test('what a hook leaves out, and what is deleted there, stays in the bundle', a
   const bundles = await unpacked(t);
   sh(bundles.rootfs(), changed);
   const hooks = { 'repack.ociv1.layer.delta-list': () => [{ path: 'etc/a', kind: 'modify' as const }] };
-  await bundles.repack('new', undefined, { refreshBundle: true, hooks });
+  await bundles.repack('new', undefined, { refreshBundle: true, hooks: [{ name: 'tests', hooks }] });
   // a changed file is packed under all its names
   t.deepEqual(namesIn(bundles.layout, 'new'), ['etc', 'etc/a', 'link', 'link/hard']);
   t.false(existsSync(join(bundles.rootfs(), 'etc/b')));

@@ -154,7 +154,8 @@ for (const isMounted of [false, true]) {
       ],
     ];
     for (const [code, hooks] of failing) {
-      const options = { image, bundle, hooks, hooksFile: null, force: true, mtree: 'never' } as const;
+      const sets = [{ name: 'tests', hooks }];
+      const options = { image, bundle, hooks: sets, hooksFile: null, force: true, mtree: 'never' } as const;
       await t.throwsAsync(unpack(options), { code });
       t.deepEqual(withoutTimes(treeOf(bundle)), withoutTimes(before), code);
       t.deepEqual(mountsBelow(fromText(dir)), []);
@@ -244,7 +245,9 @@ test('a symlink to a bundle is refused before a hook is called', async (t) => {
   const link = join(dir, 'link');
   symlinkSync(bundle, link);
   const hooks = { 'bundle.ociv1.remove': () => t.fail('called') };
-  await t.throwsAsync(removeBundle({ bundle: link, hooks, hooksFile: null }), { code: 'DIRECTORY_INVALID' });
+  await t.throwsAsync(removeBundle({ bundle: link, hooks: [{ name: 'tests', hooks }], hooksFile: null }), {
+    code: 'DIRECTORY_INVALID',
+  });
   t.true(existsSync(join(bundle, 'umoci.json')));
 });
 

@@ -34,19 +34,23 @@ fields come from --context.`,
       const meant = didYouMean(name, pointNames);
       throw usageError(`unknown lifecycle point ${name}${meant}`, 'layerhook hooks list');
     }
-    const { openOperation } = await import('../../../engine/operation.js');
+    const { closeOperation, openOperation } = await import('../../../engine/operation.js');
     const { contextByHand, metaByHand } = await import('./hand-context.js');
     const meta = metaByHand(name, options);
     const operation = await openOperation(
       { driver: options.driver, hooksFile, log, signal },
       meta && { recorded: { bundle: resolve(options.bundle!), ...meta } },
     );
-    const { context, dispose } = contextByHand(name, options, meta, operation);
     try {
-      if (!operation.dispatcher.handles(name)) log.warn(`no hook handles ${name}`);
-      print(JSON.stringify(await call(operation.dispatcher, name, context), null, 2));
+      const { context, dispose } = contextByHand(name, options, meta, operation);
+      try {
+        if (!operation.dispatcher.handles(name)) log.warn(`no hook and no driver handles ${name}`);
+        print(JSON.stringify(await call(operation.dispatcher, name, context), null, 2));
+      } finally {
+        dispose();
+      }
     } finally {
-      dispose();
+      await closeOperation(operation);
     }
   },
 });
@@ -54,7 +58,8 @@ fields come from --context.`,
 async function call(dispatcher: Dispatcher, point: PointName, context: object): Promise<unknown> {
   const { pointRow } = await import('../../../points/table.js');
   const { encodeName } = await import('../../../points/words.js');
-  switch (pointRow(point).kind) {
+  const { kind, result: expected } = pointRow(point);
+  switch (kind) {
     case 'every':
       await dispatcher.every(point as 'bundle.ociv1.remove', context as never);
       return { point };
@@ -68,10 +73,10 @@ async function call(dispatcher: Dispatcher, point: PointName, context: object): 
       if (!outcome.handled)
         return { point, handled: false, ...(outcome.fallback && { fallback: outcome.fallback }) };
       const { by, result } = outcome;
-      const isDelta = point === 'repack.ociv1.layer.delta-list';
-      const shown = isDelta
-        ? result.map(({ path, kind }: Change) => ({ ...encodeName('path', path), kind }))
-        : result;
+      const shown =
+        expected.form === 'stream'
+          ? result.map(({ path, kind }: Change) => ({ ...encodeName('path', path), kind }))
+          : result;
       return { point, handled: true, by, result: shown };
     }
   }

@@ -83,8 +83,7 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
 
 /** Returns the calls of the hooks at snapshot points. Without such hooks, the code that calls them is not loaded. */
 async function hooksOf(config: LoadedConfig | null, log: Logger): Promise<LayerHookOptions> {
-  const points = config?.sources.flatMap(({ hooks }) => Object.keys(hooks)) ?? [];
-  if (config === null || !points.some((point) => point.startsWith('snapshot.'))) return {};
+  if (config === null) return {};
   const { snapshotHooks } = await import('../../../engine/snapshot-hooks.js');
   return snapshotHooks(config.sources, log);
 }
