@@ -36,7 +36,7 @@ test('its table of keywords is that of the code', (t) => {
 });
 
 test('it names every function that the package exports', (t) => {
-  const [, section] = /## What there is\n(.*?)\n## /s.exec(readme)!;
+  const [, section] = /## Functions\n(.*?)\n## /s.exec(readme)!;
   const unnamed = Object.keys(mtree).filter(
     (name) => !section!.includes(name) && !readme.includes(`\`${name}\``),
   );

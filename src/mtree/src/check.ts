@@ -12,26 +12,26 @@ import type { Values } from './values.js';
 import { toKeywords } from './walk.js';
 
 export interface CheckOptions extends CompareOptions, SystemOptions {
-  /** whether to leave a file out, and all below it; `path` is a byte string relative to the root */
+  /** returns true to skip a file and everything below it; `path` is a byte string relative to the root */
   exclude?: (path: string, stats: BigIntStats) => boolean;
 }
 
 /**
- * Checks a directory against a manifest, by default for the keywords that the manifest uses.
+ * Compares a directory with a manifest, by default for the keywords that the manifest uses.
  *
- * Only what the keywords need is read: the content of a file only for digests, and not if its type or size already
- * differs (then the digests are not among the differences). A file that cannot be read is `errored`, the rest is
- * checked. Flags of the manifest count as for {@link compare}.
+ * Reads only what the keywords need. Digests need the content of a file, which is not read if the type or size already
+ * differs; in that case digests are missing from the differences. A file that cannot be read is `errored`, and the check
+ * goes on. Flags of the manifest work as in {@link compare}.
  *
  * @param root the directory, or a symbolic link to it
- * @returns what differs, sorted by path
- * @throws MtreeError NOT_A_DIRECTORY, UNREADABLE (the root), NO_XATTRS, UNKNOWN_KEYWORD (with `strict`, or if asked for)
+ * @returns the differences, sorted by path
+ * @throws MtreeError NOT_A_DIRECTORY, UNREADABLE (the root), NO_XATTRS, UNKNOWN_KEYWORD (with `strict` or `keywords`)
  */
 export function check(root: string | Buffer, manifest: Manifest, options: CheckOptions = {}): Delta[] {
   return allSteps(checkSteps(root, manifest, options));
 }
 
-/** As {@link check}, in steps. */
+/** Does the same as {@link check}, in steps. */
 export function* checkSteps(
   root: string | Buffer,
   manifest: Manifest,
@@ -47,11 +47,11 @@ class Checker implements Visitor {
   readonly deltas: Delta[] = [];
   readonly #manifest: Manifest;
   readonly #options: CheckOptions & { keywords: readonly Keyword[] };
-  /** the keywords that need no content */
+  /** the keywords that do not need file content */
   readonly #cheap: readonly Keyword[];
   readonly #read: (found: Found) => Values;
   readonly #seen = new Set<string>();
-  /** directories below which nothing is looked at */
+  /** directories whose entries are skipped */
   readonly #skipped = new Set<string>();
 
   constructor(manifest: Manifest, options: CheckOptions) {
@@ -86,7 +86,7 @@ class Checker implements Visitor {
     });
   }
 
-  /** To be called at the end: what the manifest has, but the directory has not. */
+  /** Adds the files of the manifest that are missing in the directory. Call it at the end. */
   addMissing(): void {
     for (const [path, entry] of this.#manifest.byPath) {
       if (this.#seen.has(path) || isBelow(path, this.#skipped) || entry.has('optional')) continue;
@@ -123,7 +123,7 @@ class Checker implements Visitor {
     }
   }
 
-  /** What the file is now, content included if it matters, and the keywords to compare. */
+  /** Returns the current keywords of a file, with digests if they are compared, and the keywords to compare. */
   *#withContent(found: Found, values: Values, old: Entry): Steps<[KeywordMap, readonly Keyword[]]> {
     const { keywords, strict } = this.#options;
     const now = toKeywords(values, this.#cheap);
@@ -142,7 +142,10 @@ function isContent(keyword: Keyword): keyword is ContentKeyword {
   return (contentKeywords as readonly Keyword[]).includes(keyword);
 }
 
-/** The type is always compared. What a manifest uses but no file has, such as `tags`, only counts if strict. */
+/**
+ * Returns the keywords to compare, always with the type. Keywords that cannot be read from a file, such as `tags`, are an
+ * error if strict; otherwise they are left out.
+ */
 function keywordsToCheck(manifest: Manifest, options: CheckOptions): Keyword[] {
   const asked = options.keywords?.map(canonicalKeyword) ?? manifest.usedKeywords();
   const names = [...new Set(['type', ...asked])];

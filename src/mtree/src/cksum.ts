@@ -1,4 +1,4 @@
-/** POSIX cksum(1): CRC-32 with the polynomial 0x04c11db7, the length appended. */
+/** POSIX cksum(1): CRC-32 with the polynomial 0x04c11db7, over the data and its length. */
 export class Cksum {
   #crc = 0;
   #length = 0;
@@ -9,7 +9,7 @@ export class Cksum {
     return this;
   }
 
-  /** The sum as a decimal number. */
+  /** Returns the checksum as a decimal number. */
   digest(): string {
     const lengthBytes: number[] = [];
     for (let rest = this.#length; rest > 0; rest = Math.floor(rest / 256)) lengthBytes.push(rest % 256);

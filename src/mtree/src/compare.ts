@@ -3,10 +3,10 @@ import type { Manifest } from './manifest.js';
 import { isBelow } from './path.js';
 
 /**
- * Compares two manifests. Of the old one's flags, `optional` lets a file be missing, `nochange` leaves its keywords
- * out, `ignore` leaves out what is below it.
+ * Compares two manifests. Flags in the old manifest: `optional` allows a file to be missing, `nochange` skips its
+ * keywords, `ignore` skips everything below a directory.
  *
- * @returns what differs, sorted by path
+ * @returns the differences, sorted by path
  */
 export function compare(old: Manifest, other: Manifest, options: CompareOptions = {}): Delta[] {
   const ignored = new Set(

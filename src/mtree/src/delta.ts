@@ -2,11 +2,11 @@ import type { Entry, EntryType, KeywordMap } from './entry.js';
 import { sameValue, toTarTime } from './equal.js';
 import { isFlag, keywordPrefix } from './keywords.js';
 
-/** One keyword that differs. Values are as the manifests have them. */
+/** One keyword that differs, with the values as written in the manifests. */
 export interface KeyDelta {
   /** `missing`: only the old side has it; `extra`: only the new side */
   type: 'modified' | 'missing' | 'extra';
-  /** canonical name; extended attributes one by one, as `xattr.user.a` (a byte string) */
+  /** canonical name; each extended attribute has its own, such as `xattr.user.a` (a byte string) */
   name: string;
   /** undefined if extra */
   old: string | undefined;
@@ -18,31 +18,31 @@ export interface KeyDelta {
 export interface Delta {
   /** byte string relative to the root, `.` for the root */
   path: string;
-  /** `missing`: only the old side has it; `extra`: only the new side; `errored`: it could not be read */
+  /** `missing`: only the old side has it; `extra`: only the new side; `errored`: reading it failed */
   type: 'modified' | 'missing' | 'extra' | 'errored';
-  /** what differs, if modified */
+  /** the keywords that differ, if modified */
   diffs: KeyDelta[];
   old: Entry | undefined;
   new: Entry | undefined;
-  /** why it could not be read, if errored */
+  /** the read error, if errored */
   error?: Error;
 }
 
 export interface CompareOptions {
-  /** compare these keywords only: canonical names, `xattr` for all of its kind */
+  /** compares only these keywords: canonical names; `xattr` stands for all extended attributes */
   keywords?: readonly string[];
   /**
-   * Whether a keyword that only one side has is a difference. It is not by default, as for mtree(8); go-mtree's
-   * library says it is. Extended attributes always count.
+   * True: a keyword that only one side has is a difference, as in go-mtree's library. False (the default): it is not, as
+   * in mtree(8), except for extended attributes.
    */
   strict?: boolean;
-  /** look at files of these types only */
+  /** compares only files of these types */
   types?: readonly EntryType[];
 }
 
 /**
- * The keywords in which two sides differ. Where one has `time` and the other `tar_time`, both are cut to seconds.
- * What an entry asks of a check (`optional` and so on) is no difference.
+ * Returns the keywords in which two sides differ. If one side has `time` and the other `tar_time`, both are cut to whole
+ * seconds. Flags for a check (such as `optional`) are never a difference.
  */
 export function diffKeywords(old: KeywordMap, other: KeywordMap, options: CompareOptions): KeyDelta[] {
   const [before, after] = alignTimes(old, other);
@@ -60,7 +60,7 @@ export function diffKeywords(old: KeywordMap, other: KeywordMap, options: Compar
   return diffs;
 }
 
-/** Whether either side is of a type that is looked at. */
+/** True if either side has one of the compared types. */
 export function typeCounts(
   types: readonly EntryType[] | undefined,
   ...sides: (EntryType | undefined)[]
@@ -68,7 +68,7 @@ export function typeCounts(
   return types === undefined || sides.some((type) => type !== undefined && types.includes(type));
 }
 
-/** Deltas in the order of their paths' bytes. */
+/** Sorts deltas by the bytes of their paths. */
 export function sortDeltas(deltas: Delta[]): Delta[] {
   return deltas.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -80,7 +80,7 @@ function counts(name: string, type: KeyDelta['type'], { keywords, strict }: Comp
   return strict === true || type === 'modified' || prefix === 'xattr';
 }
 
-/** A request for one of the two times is a request for the other: they are aligned before. */
+/** Returns the other one of `time` and `tar_time`: a request for one includes the other, since both are aligned. */
 function twin(name: string): string {
   if (name === 'time') return 'tar_time';
   return name === 'tar_time' ? 'time' : name;

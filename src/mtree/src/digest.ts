@@ -5,7 +5,7 @@ import { Ripemd160 } from './ripemd160.js';
 import type { Steps } from './steps.js';
 import { attempt } from './traverse.js';
 
-/** The keywords that need a file's content. */
+/** Keywords that need the content of a file. */
 export const contentKeywords = [
   'cksum',
   'md5digest',
@@ -20,11 +20,11 @@ export const contentKeywords = [
 export type ContentKeyword = (typeof contentKeywords)[number];
 
 /**
- * Reads a regular file once, and computes what the keywords ask for.
+ * Reads a regular file once and computes all digests.
  *
- * Neither follows a symbolic link nor waits for a fifo that has come in the file's place.
+ * Does not follow a symbolic link or block on a FIFO that has replaced the file.
  *
- * @returns hex digests, and cksum in decimal, in the order of `keywords`
+ * @returns digests in hex (cksum in decimal), in the order of `keywords`
  * @throws MtreeError UNREADABLE
  */
 export function* digestFile(path: string | Buffer, keywords: readonly ContentKeyword[]): Steps<string[]> {
@@ -66,7 +66,7 @@ const hasherOf: Readonly<Record<ContentKeyword, () => Hasher>> = {
   sha512256digest: () => createHash('sha512-256'),
 };
 
-/** OpenSSL 3 may have no RIPEMD-160: it depends on how it was built and configured. */
+/** Returns a RIPEMD-160 hasher. OpenSSL 3 may lack it, depending on its build and configuration. */
 function ripemd160(): Hasher {
   try {
     return createHash('ripemd160');
@@ -75,7 +75,7 @@ function ripemd160(): Hasher {
   }
 }
 
-/** Shared by all files: what is read is hashed before the next step. */
+/** Shared by all files: each piece is hashed before the next step. */
 let buffer: Buffer | undefined;
 
 function read(fd: number): number {

@@ -1,24 +1,24 @@
 import { canonicalKeyword } from './keywords.js';
 import { unvis } from './vis.js';
 
-/** Keywords of an entry: canonical name (`sha256digest`, `xattr.user.a`) to value as it stands; flags have ''. */
+/** Keywords of an entry: canonical name (`sha256digest`, `xattr.user.a`) to value as written; a flag has ''. */
 export type KeywordMap = ReadonlyMap<string, string>;
 
-/** The types of a file in mtree(5). */
+/** The file types of mtree(5). */
 export type EntryType = 'block' | 'char' | 'dir' | 'fifo' | 'file' | 'link' | 'socket';
 
 /** One file of a manifest. */
 export class Entry {
-  /** cleaned path, relative to the root, as a byte string; `.` for the root itself */
+  /** clean path relative to the root, as a byte string; `.` is the root itself */
   readonly path: string;
-  /** line of the manifest, from 1; 0 if it was not parsed */
+  /** line of the manifest, from 1; 0 if the entry was not parsed */
   readonly line: number;
   #text: string;
   #keywords: KeywordMap;
 
   /**
-   * @param text what follows the name: keywords not yet parsed, '' if there are none
-   * @param keywords what `text` adds to: the values of `/set`, or all keywords
+   * @param text the text after the name, with keywords to parse later; may be ''
+   * @param keywords the keywords before `text` is added: the values of `/set`, or all keywords
    */
   constructor(path: string, line: number, text: string, keywords: KeywordMap) {
     this.path = path;
@@ -27,7 +27,7 @@ export class Entry {
     this.#keywords = keywords;
   }
 
-  /** All keywords, those of `/set` included. */
+  /** All keywords, including the values of `/set`. */
   get keywords(): KeywordMap {
     if (this.#text !== '') {
       const merged = new Map(this.#keywords);
@@ -38,7 +38,7 @@ export class Entry {
     return this.#keywords;
   }
 
-  /** The value of a keyword by its canonical name, as it stands in the manifest. */
+  /** Returns the value of a keyword (a canonical name) as written in the manifest. */
   get(keyword: string): string | undefined {
     return this.keywords.get(keyword);
   }
@@ -51,14 +51,14 @@ export class Entry {
     return this.get('type') as EntryType | undefined;
   }
 
-  /** The target of a symbolic link, decoded: a byte string. */
+  /** The decoded target of a symbolic link, as a byte string. */
   get link(): string | undefined {
     const link = this.get('link');
     return link === undefined ? undefined : unvis(link, this.line);
   }
 }
 
-/** Parses `key=value key=value flag` into `map`, later ones winning. A word starting with `#` ends the line. */
+/** Parses `key=value key=value flag` into `map`; a later value replaces an earlier one. A word with `#` first ends the line. */
 export function addKeywords(map: Map<string, string>, text: string, line: number): void {
   for (const word of words(text)) {
     if (word.startsWith('#')) return;
@@ -76,14 +76,14 @@ export function addKeywords(map: Map<string, string>, text: string, line: number
   }
 }
 
-/** The words of a line: what white space separates. */
+/** Returns the words of a line, which are separated by white space. */
 export function words(text: string): string[] {
   return text.match(/[^ \t\r\v\f]+/g) ?? [];
 }
 
 /**
- * go-mtree leaves `=` in the names of extended attributes as it is, so that `xattr.user.a=b=dmFs` could be
- * read in two ways. Only one of them has base64 as its value: the first that does is right.
+ * go-mtree does not escape `=` in names of extended attributes, so that `xattr.user.a=b=dmFs` is ambiguous. The first `=`
+ * that is followed by valid base64 separates name and value.
  */
 function addXattr(map: Map<string, string>, word: string, line: number): void {
   let equals = word.indexOf('=');

@@ -3,8 +3,8 @@ import { parseMode } from './mode.js';
 import { unvis } from './vis.js';
 
 /**
- * Whether two values of a keyword mean the same, however they are written: `mode=755` and `mode=0755`, digests in
- * capitals, a name in another style of vis(3), `time=1.5` and `time=1.000000005` (mtree(5): nanoseconds, no fraction).
+ * True if two values of a keyword have the same meaning: `mode=755` and `mode=0755`, digests in upper and lower case,
+ * names in different styles of vis(3), `time=1.5` and `time=1.000000005` (in mtree(5) the digits are nanoseconds).
  *
  * @param name canonical keyword
  * @throws MtreeError BAD_ESCAPE
@@ -15,7 +15,7 @@ export function sameValue(name: string, one: string, other: string): boolean {
   return normalise !== undefined && normalise(one) === normalise(other);
 }
 
-/** The `tar_time` of a `time`: its seconds. */
+/** Returns the `tar_time` for a `time`: its seconds. */
 export function toTarTime(time: string): string {
   return `${time.split('.')[0]}.000000000`;
 }
@@ -33,13 +33,13 @@ function time(value: string): string {
   return match ? `${BigInt(match[1]!)}.${BigInt(match[2] ?? 0)}` : value;
 }
 
-/** BSD file flags are a list; no flags are `none`, or nothing. */
+/** Normalises a list of BSD file flags; `none` and an empty list are the same. */
 function flags(value: string): string {
   const list = value.split(',').filter((flag) => flag !== '' && flag !== 'none' && flag !== '-');
   return list.sort().join(',');
 }
 
-/** `native,8,1`, `linux,8,1`, or the number itself as NetBSD writes it (`0x801`). */
+/** Normalises a device number: `native,8,1`, `linux,8,1`, or a plain number as in NetBSD (`0x801`). */
 function device(value: string): string {
   const match = /^(?:native|linux|netbsd|freebsd),(\d+|0x[0-9a-f]+),(\d+|0x[0-9a-f]+)$/i.exec(value);
   if (match) return `${Number(match[1])},${Number(match[2])}`;

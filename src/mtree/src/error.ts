@@ -1,29 +1,29 @@
-/** What can go wrong: match on `code` of an {@link MtreeError}. */
+/** The codes of an {@link MtreeError}. */
 export type MtreeErrorCode =
   /** a malformed vis(3) escape */
   | 'BAD_ESCAPE'
-  /** `..` where no directory is open */
+  /** `..` without an open directory */
   | 'BAD_DOT_DOT'
   /** a line starting with `/` that is neither `/set` nor `/unset` */
   | 'BAD_COMMAND'
-  /** a keyword asked for that no one can compute */
+  /** a requested keyword that cannot be computed */
   | 'UNKNOWN_KEYWORD'
-  /** `xattr` asked for without a function that reads extended attributes */
+  /** `xattr` was requested without the option `xattrs`, which reads extended attributes */
   | 'NO_XATTRS'
-  /** what should be walked is not a directory */
+  /** the root of a walk is not a directory */
   | 'NOT_A_DIRECTORY'
-  /** a file could not be read; `cause` says why */
+  /** a file could not be read; `cause` has the reason */
   | 'UNREADABLE'
-  /** a ManifestWriter was given entries out of order */
+  /** a ManifestWriter received entries in the wrong order */
   | 'BAD_ORDER'
-  /** a tree has a file whose directory is missing, or is none */
+  /** the parent of a file is missing from a tree, or is not a directory */
   | 'INCOMPLETE_TREE';
 
 /** The one error class of this package. */
 export class MtreeError extends Error {
   override readonly name = 'MtreeError';
   readonly code: MtreeErrorCode;
-  /** line of the manifest, from 1; undefined if the error is not about one */
+  /** line of the manifest, from 1; undefined if the error does not concern a line */
   readonly line: number | undefined;
 
   constructor(code: MtreeErrorCode, reason: string, line?: number, cause?: unknown) {

@@ -7,16 +7,16 @@ import { type Emitter, TreeWriter } from './writer.js';
 
 export interface FormatOptions {
   /**
-   * `tree` (the default) is go-mtree's style: relative entries, `/set`, comments. `plain` is one full path a line,
-   * as of `mtree -C`.
+   * `tree` (the default) is go-mtree's style: relative entries, `/set`, comments. `plain` has one full path on each line,
+   * as `mtree -C` prints.
    */
   style?: 'tree' | 'plain';
-  /** write these keywords only, in this order; by default all, in the order in which they first occur */
+  /** writes only these keywords, in this order; default: all, in the order of first occurrence */
   keywords?: readonly string[];
 }
 
 /**
- * Writes a manifest. Parsing what it returns gives the same files with the same keywords.
+ * Returns a manifest as bytes. Parsing them gives the same files with the same keywords.
  *
  * @throws MtreeError INCOMPLETE_TREE if the style is `tree` and the directory of a file is not in the manifest
  */
@@ -42,7 +42,7 @@ function formatTree(manifest: Manifest, keywords: readonly string[]): Buffer {
     keywords,
     header: Object.fromEntries(manifest.header),
     emitter: entryEmitter,
-    // what some entry lacks must not reach it through /set
+    // a keyword that some entry lacks must not be in /set, which would add it
     settable: (keyword) => entries.every((entry) => entry.has(keyword)),
   });
   writeTree(

@@ -1,20 +1,20 @@
 import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 
-/** The comments at the top of a go-mtree manifest; one that is missing is not written. */
+/** The comments at the top of a go-mtree manifest; undefined ones are omitted. */
 export interface Header {
   user?: string;
   machine?: string;
-  /** the directory that the manifest is of */
+  /** the directory that the manifest describes */
   tree?: string;
-  /** as written; {@link formatDate} makes it as go-mtree does */
+  /** text of the date; {@link formatDate} formats a date as go-mtree does */
   date?: string;
 }
 
 /**
- * The header that go-mtree would write here and now for the directory `tree`.
+ * Returns the header that go-mtree would write now, as this user, for the directory `tree`.
  *
- * @param tree path as the user gave it; `.` and `..` are made absolute
+ * @param tree the path from the user; `.` and `..` become absolute
  */
 export function currentHeader(tree: string): Header {
   return {
@@ -25,14 +25,14 @@ export function currentHeader(tree: string): Header {
   };
 }
 
-/** A date in local time as in `Sat Nov 21 22:25:40 2026`. */
+/** Formats a date in local time, such as `Sat Nov 21 22:25:40 2026`. */
 export function formatDate(date: Date): string {
   const time = [date.getHours(), date.getMinutes(), date.getSeconds()];
   const clock = time.map((part) => String(part).padStart(2, '0')).join(':');
   return `${days[date.getDay()]} ${months[date.getMonth()]} ${date.getDate()} ${clock} ${date.getFullYear()}`;
 }
 
-/** The lines of a header, the list of keywords last. */
+/** Returns the lines of a header; the list of keywords is last. */
 export function headerLines(header: Header, keywords: readonly string[]): string {
   const { user, machine, tree, date } = header;
   return Object.entries({ user, machine, tree, date, keywords: keywords.join(',') })
@@ -41,12 +41,12 @@ export function headerLines(header: Header, keywords: readonly string[]): string
     .join('');
 }
 
-/** Text for a comment: line ends, which names may contain, are shown as escapes. */
+/** Escapes line ends, which names may contain, for a comment. */
 export function oneLine(text: string): string {
   return text.replace(/[\r\n]/g, (end) => (end === '\n' ? '\\012' : '\\015'));
 }
 
-/** A process may run under a uid without a name. */
+/** Returns the name of the current user, unless its uid has no name. */
 function currentUser(): { user?: string } {
   try {
     return { user: userInfo().username };

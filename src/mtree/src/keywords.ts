@@ -1,18 +1,18 @@
-/** What is known about one keyword. */
+/** The properties of one keyword. */
 export interface KeywordRow {
   /** other spellings of the same keyword */
   synonyms: readonly string[];
-  /** whether mtree(8) of the BSDs has it */
+  /** true if mtree(8) of the BSDs supports it */
   bsd: boolean;
-  /** `file`: walk and check compute it; `flag`: tells check what to do; `none`: read and written, not checked */
+  /** `file`: walk and check compute it from a file; `flag`: changes what check does; `none`: parsed and written only */
   source: 'file' | 'flag' | 'none';
   meaning: string;
 }
 
-/** Every keyword of go-mtree, mtree(8) and libarchive, by its canonical name. README.md lists the same rows. */
+/** All keywords of go-mtree, mtree(8) and libarchive, by canonical name. README.md lists the same rows. */
 export const keywordTable = {
   cksum: { synonyms: [], bsd: true, source: 'file', meaning: 'POSIX cksum of the content' },
-  contents: { synonyms: [], bsd: true, source: 'none', meaning: 'where an archiver finds the content' },
+  contents: { synonyms: [], bsd: true, source: 'none', meaning: 'path of the content, for archivers' },
   device: {
     synonyms: [],
     bsd: true,
@@ -26,7 +26,7 @@ export const keywordTable = {
     synonyms: [],
     bsd: true,
     source: 'flag',
-    meaning: 'what is below this directory is not looked at',
+    meaning: 'entries below this directory are skipped',
   },
   inode: { synonyms: [], bsd: false, source: 'file', meaning: 'inode number' },
   link: { synonyms: [], bsd: true, source: 'file', meaning: 'target of a symbolic link' },
@@ -42,10 +42,10 @@ export const keywordTable = {
     synonyms: [],
     bsd: true,
     source: 'flag',
-    meaning: 'must exist; nothing else of it is compared',
+    meaning: 'must exist; its other keywords are not compared',
   },
   optional: { synonyms: [], bsd: true, source: 'flag', meaning: 'may be missing' },
-  resdevice: { synonyms: [], bsd: false, source: 'file', meaning: 'device that the file lies on' },
+  resdevice: { synonyms: [], bsd: false, source: 'file', meaning: 'device that contains the file' },
   ripemd160digest: {
     synonyms: ['rmd160', 'rmd160digest', 'ripemd160'],
     bsd: true,
@@ -63,7 +63,7 @@ export const keywordTable = {
     meaning: 'SHA-512/256 of the content',
   },
   size: { synonyms: [], bsd: true, source: 'file', meaning: 'size in bytes' },
-  tags: { synonyms: [], bsd: true, source: 'none', meaning: 'labels to choose entries by' },
+  tags: { synonyms: [], bsd: true, source: 'none', meaning: 'labels for selecting entries' },
   tar_time: {
     synonyms: [],
     bsd: false,
@@ -90,7 +90,7 @@ export const keywordTable = {
 /** The canonical name of a keyword of {@link keywordTable}. */
 export type Keyword = keyof typeof keywordTable;
 
-/** What go-mtree collects unless told otherwise. */
+/** The keywords that go-mtree collects by default. */
 export const defaultKeywords: readonly Keyword[] = [
   'size',
   'type',
@@ -102,7 +102,7 @@ export const defaultKeywords: readonly Keyword[] = [
   'time',
 ];
 
-/** What umoci writes into a bundle's manifest and compares on repack. */
+/** The keywords that umoci writes into the mtree of a bundle and compares on repack. */
 export const umociKeywords: readonly Keyword[] = [
   'size',
   'type',
@@ -117,8 +117,8 @@ export const umociKeywords: readonly Keyword[] = [
 ];
 
 /**
- * The canonical name of a keyword: synonyms are resolved (`sha256` is `sha256digest`, `xattrs.user.a` is
- * `xattr.user.a`), unknown names come back unchanged.
+ * Returns the canonical name of a keyword. Resolves synonyms (`sha256` is `sha256digest`, `xattrs.user.a` is
+ * `xattr.user.a`), and returns unknown names unchanged.
  */
 export function canonicalKeyword(name: string): string {
   const dot = name.indexOf('.');
@@ -127,26 +127,26 @@ export function canonicalKeyword(name: string): string {
   return (canonicalNames.get(prefix) ?? prefix) + name.slice(dot);
 }
 
-/** The keyword without what follows its first dot: `xattr` of `xattr.user.a`. */
+/** Returns the part of a keyword before the first dot: `xattr` for `xattr.user.a`. */
 export function keywordPrefix(name: string): string {
   const dot = name.indexOf('.');
   return dot === -1 ? name : name.slice(0, dot);
 }
 
-/** Whether {@link keywordTable} has a row for this canonical name. */
+/** True if {@link keywordTable} has a row for this canonical name. */
 export function isKeyword(name: string): name is Keyword {
   return Object.hasOwn(keywordTable, name);
 }
 
-/** Whether a keyword has no value, but tells a check what to do. */
+/** True for a keyword without a value that changes what a check does. */
 export function isFlag(name: string): boolean {
   return isKeyword(name) && keywordTable[name].source === 'flag';
 }
 
 /**
- * Splits a list of keywords as gomtree's options have it: by commas and spaces.
+ * Splits a list of keywords at commas and spaces, as in gomtree's options.
  *
- * @returns canonical names, each once, known or not
+ * @returns distinct canonical names, including unknown keywords
  */
 export function parseKeywordList(list: string): string[] {
   const names = list.split(/[, ]+/).filter((name) => name !== '');

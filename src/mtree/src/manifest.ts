@@ -3,9 +3,9 @@ import { isFlag, keywordPrefix, parseKeywordList } from './keywords.js';
 
 /** A parsed or walked manifest. */
 export class Manifest {
-  /** in the order of the manifest; a path may occur twice, the later one counts */
+  /** in the order of the manifest; if a path occurs twice, the later entry counts */
   readonly entries: readonly Entry[];
-  /** `# key: value` comments at the top, such as user, machine, tree, date, keywords: byte strings */
+  /** `# key: value` comments at the top, such as user, machine, tree, date and keywords, as byte strings */
   readonly header: ReadonlyMap<string, string>;
   #byPath: Map<string, Entry> | undefined;
 
@@ -14,7 +14,7 @@ export class Manifest {
     this.header = header;
   }
 
-  /** Every path, with the entry that counts. */
+  /** All paths, with the entry that counts. */
   get byPath(): ReadonlyMap<string, Entry> {
     if (this.#byPath === undefined) {
       this.#byPath = new Map();
@@ -24,17 +24,17 @@ export class Manifest {
   }
 
   /**
-   * The entry of a path.
+   * Returns the entry of a path.
    *
-   * @param path byte string relative to the root, such as `usr/bin/env`; `.` for the root
+   * @param path byte string relative to the root, such as `usr/bin/env`; `.` is the root
    */
   get(path: string): Entry | undefined {
     return this.byPath.get(path);
   }
 
   /**
-   * The canonical names of the keywords that the manifest was made with: those in its header (go-mtree's) and those
-   * that its entries have; `xattr` stands for all of its kind. Flags (`optional` and so on) are left out.
+   * Returns the canonical names of the keywords that the manifest was made with: the keywords in its header (written by
+   * go-mtree) and in its entries, without flags such as `optional`. `xattr` stands for all extended attributes.
    */
   usedKeywords(): string[] {
     const used = new Set(parseKeywordList(this.header.get('keywords') ?? ''));

@@ -1,8 +1,7 @@
 /**
- * Permission bits of a mode as mtree(5) allows it: octal (`0755`) or symbolic as for chmod(1) (`u=rwx,go=rx`),
- * which starts from no bits at all.
+ * Parses a mode of mtree(5): octal (`0755`), or symbolic as in chmod(1) (`u=rwx,go=rx`), starting from mode 0.
  *
- * @returns undefined if it is neither
+ * @returns the permission bits, or undefined for a malformed mode
  */
 export function parseMode(text: string): number | undefined {
   if (/^[0-7]{1,6}$/.test(text)) return Number.parseInt(text, 8) & 0o7777;
@@ -15,9 +14,9 @@ export function parseMode(text: string): number | undefined {
   return mode;
 }
 
-/** @param action such as `=rx` */
-function apply(mode: number, who: string, action: string): number {
-  const classes = who === '' || who.includes('a') ? 'ugo' : who;
+/** Applies an action such as `=rx` to a mode. */
+function apply(mode: number, classNames: string, action: string): number {
+  const classes = classNames === '' || classNames.includes('a') ? 'ugo' : classNames;
   const bits = bitsOf(classes, action.slice(1));
   if (action[0] === '+') return mode | bits;
   if (action[0] === '-') return mode & ~bits;

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-/** Names of users and groups; undefined for a number without a name. */
+/** Returns names of users and groups; undefined for a number without a name. */
 export interface OwnerNames {
   user(uid: number): string | undefined;
   group(gid: number): string | undefined;
 }
 
-/** The names in this machine's /etc/passwd and /etc/group, read when first asked for. */
+/** Returns the names in /etc/passwd and /etc/group of this machine, which are read on first use. */
 export function systemOwnerNames(): OwnerNames {
   let users: Map<number, string> | undefined;
   let groups: Map<number, string> | undefined;
@@ -22,7 +22,7 @@ export function systemOwnerNames(): OwnerNames {
   };
 }
 
-/** passwd(5) and group(5) both have the name first and the number third; the first line of a number counts. */
+/** Reads passwd(5) or group(5): both have the name first and the number third. The first line for a number counts. */
 function readNames(file: string): Map<number, string> {
   const names = new Map<number, string>();
   for (const line of readLines(file)) {
@@ -32,7 +32,7 @@ function readNames(file: string): Map<number, string> {
   return names;
 }
 
-/** A machine may have neither file: then its owners have no names. */
+/** Returns the lines of a file; a missing file is empty. */
 function readLines(file: string): string[] {
   try {
     return readFileSync(file, 'latin1').split('\n');

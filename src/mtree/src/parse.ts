@@ -6,10 +6,10 @@ import { cleanPath, joinPath } from './path.js';
 import { unvis } from './vis.js';
 
 /**
- * Parses a manifest as go-mtree, mtree(8) and bsdtar write it; mtree(5).
+ * Parses a manifest of go-mtree, mtree(8) or bsdtar; mtree(5).
  *
- * Relative entries, full paths, `/set` and `/unset`, comments and continuation lines may be mixed. Values are
- * parsed when an entry is first asked for them, so a few look-ups in a big manifest stay cheap.
+ * Relative entries, full paths, `/set` and `/unset`, comments and continuation lines may be mixed. Values are parsed
+ * on first use, so that a few look-ups in a large manifest are cheap.
  *
  * @param manifest the manifest, as bytes or as a byte string
  * @throws MtreeError BAD_ESCAPE, BAD_DOT_DOT, BAD_COMMAND, with the line
@@ -24,7 +24,7 @@ export function parse(manifest: Uint8Array | string): Manifest {
 interface State {
   entries: Entry[];
   header: Map<string, string>;
-  /** paths of the directories that are open, the root first */
+  /** paths of the open directories, the root first */
   directories: string[];
   set: KeywordMap;
 }
@@ -33,7 +33,7 @@ function decode(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** Lines without their indent, joined where a backslash continues them; comments and blank lines included. */
+/** Yields lines without indentation, joined with their continuation lines; also comments and empty lines. */
 function* logicalLines(text: string): Generator<{ content: string; line: number }> {
   let line = 0;
   for (let at = 0; at < text.length; ) {
@@ -66,7 +66,7 @@ function isBlank(code: number): boolean {
   return code === 0x20 || (code >= 0x09 && code <= 0x0d);
 }
 
-/** Whether a line goes on: it ends in a backslash that no other one escapes. Comments never go on. */
+/** True if the next line continues this one: it ends with an unescaped backslash and is not a comment. */
 function continues(content: string): boolean {
   if (!content.endsWith('\\') || content.startsWith('#')) return false;
   let backslashes = 1;
@@ -81,7 +81,7 @@ function parseLine(state: State, content: string, line: number): void {
   else parseEntry(state, content, line);
 }
 
-/** `#  user: root` is kept as long as no file has come. */
+/** Stores a comment such as `#  user: root`, if it precedes all files. */
 function parseComment(state: State, content: string): void {
   if (state.entries.length > 0) return;
   const match = /^#[ \t]*([a-z]+): ?(.*)$/.exec(content);
@@ -104,8 +104,8 @@ function parseCommand(state: State, content: string, line: number): void {
 }
 
 /**
- * For mtree(5) a `/set` adds to those before. For go-mtree it starts afresh, and its manifests rely on that;
- * only they have a comment that lists the keywords.
+ * True if `/set` replaces all earlier values. In mtree(5) it adds to them; in go-mtree it replaces them, and manifests of
+ * go-mtree rely on that. Only manifests of go-mtree have a comment that lists the keywords.
  */
 function replacesSet(state: State): boolean {
   return state.header.has('keywords');
@@ -117,7 +117,7 @@ function parseEntry(state: State, content: string, line: number): void {
   const rest = content.slice(end);
   if (encoded === '..') {
     if (state.directories.pop() === undefined)
-      throw new MtreeError('BAD_DOT_DOT', 'no directory is open', line);
+      throw new MtreeError('BAD_DOT_DOT', '.. without an open directory', line);
     return;
   }
   const name = unvis(encoded, line);
@@ -129,7 +129,7 @@ function parseEntry(state: State, content: string, line: number): void {
   if (!full && isDirectory(rest, entry, state.set)) state.directories.push(path);
 }
 
-/** An encoded slash or dots may be in a name: they must not lead out of the root. */
+/** Returns the path of a name in a directory. A name may contain encoded slashes or dots, which must not leave the root. */
 function childPath(parent: string, name: string): string {
   const joined = joinPath(parent, name);
   return name.includes('/') || name === '.' || name === '..' || name === '' ? cleanPath(joined) : joined;
@@ -141,7 +141,7 @@ function wordEnd(content: string): number {
   return i;
 }
 
-/** Whether the entry is a directory, without parsing its keywords if it says nothing of its type. */
+/** True if the entry is a directory. Parses its keywords only if they include the type. */
 function isDirectory(rest: string, entry: Entry, set: KeywordMap): boolean {
   return (rest.includes('type=') ? entry.type : set.get('type')) === 'dir';
 }

@@ -1,6 +1,6 @@
 /**
- * Quotes bytes as Go's `%q` does, which is how gomtree and umoci show paths: UTF-8 where it is valid and printable,
- * escapes for the rest.
+ * Quotes bytes as Go's `%q` does, since gomtree and umoci print paths so: printable characters of valid UTF-8 unchanged,
+ * other bytes as escapes.
  *
  * @param bytes a byte string
  */
@@ -8,9 +8,7 @@ export function quote(bytes: string): string {
   return `"${characters(bytes).map(quoteCharacter).join('')}"`;
 }
 
-/**
- * Bytes as text that is safe to print: UTF-8 where it is valid, `\xNN` for other bytes and control characters.
- */
+/** Returns bytes as text that is safe to print: valid UTF-8, with `\xNN` for other bytes and control characters. */
 export function printable(bytes: string): string {
   if (/^[ -~]*$/.test(bytes)) return bytes;
   return characters(bytes)
@@ -18,7 +16,7 @@ export function printable(bytes: string): string {
     .join('');
 }
 
-/** Characters of the UTF-8 in `bytes`; a byte that belongs to none stands as a lone surrogate U+DC00 + byte. */
+/** Splits UTF-8 into characters. A byte that is not valid UTF-8 becomes a lone surrogate, U+DC00 + byte. */
 function characters(bytes: string): string[] {
   if (isAscii(bytes)) return [...bytes];
   const chars: string[] = [];
@@ -30,7 +28,7 @@ function characters(bytes: string): string[] {
   return chars;
 }
 
-/** The character that starts at `at`, or undefined if no valid one does. */
+/** Returns the character that starts at `at`, or undefined for invalid UTF-8. */
 function decodeAt(bytes: string, at: number): string | undefined {
   const lead = bytes.charCodeAt(at);
   const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
@@ -58,7 +56,7 @@ function escapeCharacter(char: string): string {
   return code < 0x10000 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
 }
 
-/** Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols, and the space of ASCII. */
+/** True for a printable character; unicode.IsPrint of Go: letters, marks, numbers, punctuation, symbols, ASCII space. */
 function isPrintable(char: string): boolean {
   return char === ' ' || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(char);
 }

@@ -8,23 +8,23 @@ import type { Steps } from './steps.js';
 import { attempt, type Found } from './traverse.js';
 import type { Values } from './values.js';
 
-/** What node:fs cannot tell, or tells of this machine only. */
+/** Functions for data that node:fs cannot read or that depends on this machine. */
 export interface SystemOptions {
   /**
-   * Reads the extended attributes of a regular file or directory, by name (a byte string). node has no way to, so
-   * the keyword `xattr` needs it.
+   * Returns the extended attributes of a regular file or directory, by name (a byte string). The keyword `xattr` needs
+   * this function, since node cannot read extended attributes.
    */
   xattrs?: (path: Buffer) => ReadonlyMap<string, Uint8Array>;
-  /** names for uname and gname; by default those of /etc/passwd and /etc/group */
+  /** names for uname and gname; default: the names in /etc/passwd and /etc/group */
   names?: OwnerNames;
 }
 
-/** Whether a file has a value of this keyword (a canonical name). */
+/** True if a keyword (a canonical name) can be computed from a file. */
 export function isComputable(keyword: string): keyword is Keyword {
   return isKeyword(keyword) && keywordTable[keyword].source === 'file';
 }
 
-/** Makes sure that keywords can be computed. @throws MtreeError UNKNOWN_KEYWORD, NO_XATTRS */
+/** Checks that keywords can be computed, and returns them. @throws MtreeError UNKNOWN_KEYWORD, NO_XATTRS */
 export function computable(keywords: readonly string[], { xattrs }: SystemOptions): Keyword[] {
   return keywords.map((keyword) => {
     if (!isComputable(keyword)) {
@@ -41,8 +41,7 @@ export function computable(keywords: readonly string[], { xattrs }: SystemOption
 }
 
 /**
- * Makes a function that reads what the keywords need of a file, and nothing more. Values that cost nothing beyond
- * lstat are always there.
+ * Returns a function that reads only what the keywords need from a file. Values that lstat returns are always included.
  */
 export function valuesReader(
   keywords: readonly Keyword[],
@@ -57,7 +56,7 @@ export function valuesReader(
   };
 }
 
-/** As {@link valuesReader}, of keywords that need no content. */
+/** Does the same as {@link valuesReader}, for keywords that do not need file content. */
 export function metadataReader(
   keywords: readonly Keyword[],
   options: SystemOptions,
@@ -105,7 +104,7 @@ function statValues(stats: BigIntStats): Values {
   return values;
 }
 
-/** inode(7): the file type is in the bits of S_IFMT. */
+/** Returns the file type, which is in the S_IFMT bits; inode(7). */
 function typeOf(mode: number): EntryType {
   const type = fileTypes.get(mode & constants.S_IFMT);
   if (type === undefined) throw new MtreeError('UNREADABLE', `unknown file type in mode ${mode.toString(8)}`);
@@ -122,14 +121,14 @@ const fileTypes: ReadonlyMap<number, EntryType> = new Map([
   [constants.S_IFSOCK, 'socket'],
 ]);
 
-/** Seconds are rounded down, also before 1970, so that nanoseconds are never negative. */
+/** Splits a time. Seconds are rounded down, also before 1970, so that nanoseconds are never negative. */
 function toTime(ns: bigint): { sec: number; nsec: number } {
   const sec = Number(ns / 1_000_000_000n);
   const nsec = Number(ns % 1_000_000_000n);
   return nsec < 0 ? { sec: sec - 1, nsec: nsec + 1_000_000_000 } : { sec, nsec };
 }
 
-/** makedev(3) of Linux; its upper 32 bits are 0 for every device in use. */
+/** Splits a device number; makedev(3) of Linux. The upper 32 bits are 0 for all devices in use. */
 function toDevice(device: number): { major: number; minor: number } {
   return { major: (device >>> 8) & 0xfff, minor: (device & 0xff) | ((device >>> 12) & 0xfff00) };
 }

@@ -2,10 +2,10 @@ import type { Delta, KeyDelta } from './delta.js';
 import { printable, quote } from './quote.js';
 
 /**
- * Deltas as gomtree's `bsd` format and umoci print them, one line each; gomtree shows one keyword of a modified file,
- * chosen at random, here each has its line.
+ * Formats deltas in gomtree's `bsd` format, which umoci uses too. Prints one line for each modified keyword, whereas
+ * gomtree prints a single random keyword of each modified file.
  *
- * @returns text, safe to print, '' if there are no deltas
+ * @returns text that is safe to print; '' if `deltas` is empty
  */
 export function formatBSD(deltas: readonly Delta[]): string {
   return deltas
@@ -14,7 +14,7 @@ export function formatBSD(deltas: readonly Delta[]): string {
     .join('');
 }
 
-/** Deltas as gomtree's `json` format: one array, in one line. */
+/** Formats deltas in gomtree's `json` format: one array, on one line. */
 export function formatJSON(deltas: readonly Delta[]): string {
   const rows = deltas.map(({ type, path, diffs, error }) => ({
     type,
@@ -26,9 +26,9 @@ export function formatJSON(deltas: readonly Delta[]): string {
 }
 
 /**
- * Deltas as gomtree's `path` format: the paths of what differs.
+ * Formats deltas in gomtree's `path` format: the paths of files that differ.
  *
- * @param strict whether missing and extra files count too
+ * @param strict true includes missing and extra files
  */
 export function formatPaths(deltas: readonly Delta[], { strict = false }: { strict?: boolean } = {}): string {
   const shown = deltas.filter(({ type }) => strict || type === 'modified' || type === 'errored');
@@ -57,7 +57,7 @@ function toText(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** Go's encoding/json escapes these, so that JSON can stand in HTML. */
+/** Escapes a character as Go's encoding/json does, so that the JSON can be embedded in HTML. */
 function unicodeEscape(char: string): string {
   return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,6 +1,4 @@
-/**
- * RIPEMD-160 (Dobbertin, Bosselaers, Preneel 1996), for builds of OpenSSL that leave it out.
- */
+/** RIPEMD-160 (Dobbertin, Bosselaers, Preneel 1996), for builds of OpenSSL without it. */
 export class Ripemd160 {
   readonly #state = Uint32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0);
   readonly #block = new Uint8Array(64);
@@ -18,7 +16,7 @@ export class Ripemd160 {
     return this;
   }
 
-  /** The digest in hex. */
+  /** Returns the digest in hex. */
   digest(): string {
     const length = this.#length;
     const padding = Buffer.alloc(((119 - (length % 64)) % 64) + 1);
@@ -34,7 +32,7 @@ export class Ripemd160 {
   }
 }
 
-/** One block through both lines of five rounds. */
+/** Processes one block through both lines of five rounds. */
 function compress(state: Uint32Array, block: Uint8Array): void {
   const view = new DataView(block.buffer, block.byteOffset, 64);
   const words = Array.from({ length: 16 }, (_, i) => view.getUint32(i * 4, true));
@@ -79,7 +77,7 @@ const functions: Side['functions'] = [
   (x, y, z) => x ^ (y | ~z),
 ];
 
-/** One hex digit a step. */
+/** Parses one hex digit for each step. */
 function digits(...rounds: string[]): number[] {
   return [...rounds.join('')].map((digit) => Number.parseInt(digit, 16));
 }

@@ -3,30 +3,30 @@ import { MtreeError } from './error.js';
 import { joinPath } from './path.js';
 import type { Steps } from './steps.js';
 
-/** A file as it was met. */
+/** A file that a walk found. */
 export interface Found {
-  /** byte string relative to the root, `.` for the root */
+  /** byte string relative to the root; `.` is the root */
   path: string;
-  /** its last name */
+  /** last component of the path */
   name: string;
-  /** where node:fs finds it */
+  /** the path for node:fs */
   location: string | Buffer;
   stats: BigIntStats;
 }
 
 export interface Visitor {
-  /** returns whether to go down into it; if not, leaveDirectory is not called for it */
+  /** returns true to go down into the directory; otherwise leaveDirectory is not called for it */
   enterDirectory(found: Found): Steps<boolean>;
   file(found: Found): Steps<void>;
   leaveDirectory(): void;
-  /** a file or directory (byte string relative to the root) could not be read; throws if that ends the walk */
+  /** a file or directory (byte string relative to the root) could not be read; may throw to end the walk */
   unreadable(path: string, error: MtreeError): void;
 }
 
 /**
- * Walks a directory in go-mtree's order: in a directory first all that are no directories, sorted by bytes, then
- * the directories. Symbolic links are not followed, but the root may be one. Files that vanish meanwhile are
- * left out.
+ * Walks a directory in go-mtree's order: in each directory first the non-directories, sorted by bytes, and after them the
+ * directories, also sorted. Symbolic links are not followed, but the root may be one. Files that disappear during the
+ * walk are skipped.
  *
  * @throws MtreeError NOT_A_DIRECTORY and UNREADABLE for the root; other errors go to the visitor
  */
@@ -35,7 +35,7 @@ export function* traverse(root: string | Buffer, visitor: Visitor): Steps<void> 
   const stats = attempt(root, () => lstatSync(toLocation(real), { bigint: true }));
   if (!stats.isDirectory()) throw new MtreeError('NOT_A_DIRECTORY', `${show(root)} is not a directory`);
   const prefix = real === '/' ? '' : real;
-  // directories that are still to be visited, last first, by depth; its depth is unlimited
+  // for each level, the directories still to visit, in reverse order; the depth is unlimited
   const levels: Found[][] = [[{ path: '.', name: '.', location: toLocation(real), stats }]];
   for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
     const directory = level.pop();
@@ -49,7 +49,7 @@ export function* traverse(root: string | Buffer, visitor: Visitor): Steps<void> 
   }
 }
 
-/** Visits a directory and the files in it. @returns the directories in it, last first; null if it was not entered */
+/** Visits a directory and its files. Returns its directories in reverse order, or null if the visitor skips it. */
 function* visitDirectory(prefix: string, directory: Found, visitor: Visitor): Steps<Found[] | null> {
   if (!(yield* visitor.enterDirectory(directory))) return null;
   const directories: Found[] = [];
@@ -76,7 +76,7 @@ function lookAt(prefix: string, path: string, name: string, visitor: Visitor): F
   return stats && { path, name, location, stats };
 }
 
-/** Runs an operation on one file, telling the visitor if that file cannot be read. */
+/** Runs an operation on one file. Calls the visitor's `unreadable` if the file cannot be read. */
 export function guard<T>(
   path: string,
   visitor: Pick<Visitor, 'unreadable'>,
@@ -89,7 +89,7 @@ export function guard<T>(
   }
 }
 
-/** As {@link guard}, for an operation in steps. */
+/** Does the same as {@link guard}, for an operation in steps. */
 export function* guardSteps<T>(
   path: string,
   visitor: Pick<Visitor, 'unreadable'>,
@@ -107,13 +107,13 @@ function tell(path: string, visitor: Pick<Visitor, 'unreadable'>, error: unknown
   visitor.unreadable(path, error);
 }
 
-/** node:fs takes a string for UTF-8: only ASCII is the same in both. */
+/** Returns a path for node:fs, which encodes strings as UTF-8: only ASCII can stay a string. */
 function toLocation(bytes: string): string | Buffer {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for ASCII, which includes control characters
   return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1');
 }
 
-/** Runs what reads the file system, naming the file if it fails. */
+/** Runs an operation that reads the file system. Errors name the file. */
 export function attempt<T>(location: string | Buffer, operation: () => T): T {
   try {
     return operation();

@@ -1,7 +1,7 @@
 import { MtreeError } from './error.js';
 import { baseName, joinPath, parentPath } from './path.js';
 
-/** What {@link writeTree} calls: {@link TreeWriter} has these methods. */
+/** The methods that {@link writeTree} calls; {@link TreeWriter} has them. */
 export interface TreeSink<Item> {
   enterDirectory(name: string, item: Item): void;
   file(name: string, item: Item): void;
@@ -9,13 +9,13 @@ export interface TreeSink<Item> {
 }
 
 /**
- * Gives a whole tree to a writer in go-mtree's order, whatever order the paths come in: in a directory first
- * all that are no directories, sorted by bytes, then the directories, likewise.
+ * Passes a whole tree to a writer in go-mtree's order. In each directory, the non-directories come first, sorted by bytes,
+ * and after them the directories, also sorted. `items` may have any order.
  *
- * The caller calls the writer's `end()`.
+ * The caller must call the writer's `end()`.
  *
- * @param items each path once (a byte string relative to the root, `.` for the root itself) and what is known of it
- * @throws MtreeError INCOMPLETE_TREE, after the rest was written, if the directory of an item is missing or is none
+ * @param items distinct paths (byte strings relative to the root; `.` is the root) with their items
+ * @throws MtreeError INCOMPLETE_TREE, after writing the rest, if a parent is missing or is not a directory
  */
 export function writeTree<Item>(
   sink: TreeSink<Item>,
@@ -57,13 +57,13 @@ function childrenOf<Item>(directories: Map<string, Children<Item>>, path: string
   return children;
 }
 
-/** Writes a directory with all that is in it; its depth is unlimited. */
+/** Writes a directory with everything below it, at any depth. */
 function writeDirectory<Item>(
   sink: TreeSink<Item>,
   directories: Map<string, Children<Item>>,
   root: Child<Item>,
 ): void {
-  // directories that are still to be written, last first, by depth
+  // for each level, the directories still to write, in reverse order
   const levels: { path: string; todo: Child<Item>[] }[] = [{ path: '', todo: [root] }];
   for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
     const child = level.todo.pop();

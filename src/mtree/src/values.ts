@@ -2,7 +2,7 @@ import type { EntryType } from './entry.js';
 import type { Keyword } from './keywords.js';
 import { vis } from './vis.js';
 
-/** What a manifest says of one file, as numbers, bytes and hex digits. A keyword without a value is left out. */
+/** The values of one file in a manifest, as numbers, byte strings and hex digits. Missing values are undefined. */
 export interface Values {
   type: EntryType;
   uid: number;
@@ -10,11 +10,11 @@ export interface Values {
   /** permission, setuid, setgid and sticky bits */
   mode: number;
   nlink: number;
-  /** bytes, as lstat gives them: of directories and symbolic links too */
+  /** size in bytes as from lstat, also for directories and symbolic links */
   size?: number;
-  /** last modification; `tar_time` leaves the nanoseconds out */
+  /** time of the last modification; `tar_time` omits the nanoseconds */
   time?: { sec: number; nsec: number };
-  /** target of a symbolic link: a byte string */
+  /** target of a symbolic link, as a byte string */
   link?: string;
   /** extended attributes by name (a byte string) */
   xattrs?: ReadonlyMap<string, Uint8Array>;
@@ -34,16 +34,16 @@ export interface Values {
   sha512256digest?: string;
 }
 
-/** How a keyword's value is written; undefined where the file has none. */
+/** Formats the value of a keyword; returns undefined if the file does not have one. */
 export type Formatter = (values: Values) => string | undefined;
 
-/** Keywords of which a file has one value at most: all but xattr and those that no file has. */
+/** Keywords with at most one value for each file: all except xattr and keywords that do not come from a file. */
 export type SingleKeyword = Exclude<
   Keyword,
   'xattr' | 'contents' | 'tags' | 'ignore' | 'nochange' | 'optional'
 >;
 
-/** One formatter for each keyword, writing as go-mtree does where it knows the keyword. */
+/** Formatters of all keywords. For keywords of go-mtree, the output is the same as go-mtree's. */
 export const formatters: Readonly<Record<SingleKeyword, Formatter>> = {
   cksum: ({ cksum }) => decimal(cksum),
   device: ({ device }) => deviceNumber(device),
@@ -70,7 +70,7 @@ export const formatters: Readonly<Record<SingleKeyword, Formatter>> = {
   uname: ({ uname }) => uname && vis(uname),
 };
 
-/** The names of extended attributes in byte order, with their values in base64. */
+/** Returns the names of extended attributes in byte order, with values in base64. */
 export function formatXattrs(xattrs: ReadonlyMap<string, Uint8Array> | undefined): [string, string][] {
   if (xattrs === undefined || xattrs.size === 0) return [];
   return [...xattrs.keys()].sort().map((name) => [name, toBase64(xattrs.get(name)!)]);
@@ -84,7 +84,7 @@ function decimal(value: number | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
-/** As printf's `%#o`. */
+/** Formats a number like `%#o` of printf. */
 function octal(value: number): string {
   return value === 0 ? '0' : `0${value.toString(8)}`;
 }

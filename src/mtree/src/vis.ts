@@ -1,11 +1,11 @@
 import { MtreeError } from './error.js';
 
 /**
- * Encodes a name or a link's target as go-mtree does: vis(3) with VIS_OCTAL, VIS_WHITE and VIS_GLOB.
+ * Encodes a name or a link target as go-mtree does: vis(3) with VIS_OCTAL, VIS_WHITE and VIS_GLOB.
  *
  * White space, control characters, bytes above 0x7e and `*?[#` become `\ooo`; a backslash is doubled.
  *
- * @param bytes a byte string: one char (U+0000 to U+00FF) a byte
+ * @param bytes a byte string: one char (U+0000 to U+00FF) for each byte
  */
 export function vis(bytes: string): string {
   if (!special.test(bytes)) return bytes;
@@ -15,7 +15,7 @@ export function vis(bytes: string): string {
 }
 
 /**
- * Decodes vis(3) in all its styles: octal, hex, C style, `\s`, `\^c`, `\M-c`, `\M^c`, `\$`, and a backslash
+ * Decodes all styles of vis(3): octal, hex, C style, `\s`, `\^c`, `\M-c`, `\M^c`, `\$`, and a backslash
  * before any other graphic character (NetBSD writes `\#`).
  *
  * @param line line of the manifest, for the error
@@ -47,7 +47,7 @@ const encoded: readonly string[] = Array.from({ length: 256 }, (_, code) => {
   return special.test(char) ? `\\${code.toString(8).padStart(3, '0')}` : char;
 });
 
-/** One escape; what follows the backslash decides its length. */
+/** Matches one escape; the characters after the backslash determine its length. */
 const escapes = /\\(?:[0-7]{1,3}|x[0-9a-fA-F]{2}|M-.|M\^.|\^.|[!-/8-LN-\]_-wyz-~])/sy;
 
 const cStyle: Readonly<Record<string, string>> = {

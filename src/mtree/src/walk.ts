@@ -10,14 +10,14 @@ import { formatters, formatXattrs, type Values } from './values.js';
 import { ManifestWriter } from './writer.js';
 
 export interface WalkOptions extends SystemOptions {
-  /** what to collect; {@link defaultKeywords} by default */
+  /** keywords to collect; default: {@link defaultKeywords} */
   keywords?: readonly Keyword[];
-  /** whether to leave a file out, and all below it; `path` is a byte string relative to the root, `.` for itself */
+  /** returns true to skip a file and everything below it; `path` is a byte string relative to the root, which is `.` */
   exclude?: (path: string, stats: BigIntStats) => boolean;
 }
 
 /**
- * Walks a directory and keeps its manifest in memory. Symbolic links are not followed, fifos and devices not opened.
+ * Walks a directory and returns its manifest. Does not follow symbolic links, and does not open FIFOs or devices.
  *
  * @param root the directory, or a symbolic link to it
  * @throws MtreeError NOT_A_DIRECTORY, UNREADABLE, UNKNOWN_KEYWORD, NO_XATTRS
@@ -33,10 +33,10 @@ export function walk(root: string | Buffer, options: WalkOptions = {}): Manifest
 }
 
 /**
- * Walks a directory and writes its manifest in go-mtree's style at once: what `gomtree -c` prints.
+ * Walks a directory and writes its manifest in go-mtree's style during the walk, with the same output as `gomtree -c`.
  *
  * @param write called with chunks of about 64 KiB
- * @throws MtreeError as {@link walk}
+ * @throws the errors of {@link walk}
  */
 export function create(
   root: string | Buffer,
@@ -46,7 +46,7 @@ export function create(
   allSteps(createSteps(root, write, options));
 }
 
-/** As {@link create}, in steps. */
+/** Does the same as {@link create}, in steps. */
 export function* createSteps(
   root: string | Buffer,
   write: (chunk: Buffer) => void,
@@ -62,7 +62,7 @@ export function* createSteps(
   writer.end();
 }
 
-/** The keywords of {@link Values}, as a manifest has them. */
+/** Returns the keywords of {@link Values}, formatted as in a manifest. */
 export function toKeywords(values: Values, keywords: readonly Keyword[]): Map<string, string> {
   const map = new Map<string, string>();
   for (const keyword of keywords) {

@@ -5,30 +5,28 @@ import { joinPath } from './path.js';
 import { formatters, formatXattrs, type SingleKeyword, type Values } from './values.js';
 import { vis } from './vis.js';
 
-/**
- * How one keyword of an item is written: ` key=value`, several of them, or '' if the item has none.
- */
+/** Formats one keyword of an item: ` key=value`, several of these, or '' if the item does not have the keyword. */
 export type Emitter<Item> = (item: Item) => string;
 
 export interface TreeWriterOptions<Item> {
-  /** keywords in the order to write them in, canonical */
+  /** canonical keywords, in the order of output */
   keywords: readonly string[];
   header: Header;
   emitter: (keyword: string) => Emitter<Item>;
-  /** which of type, nlink, flags, mode, uid and gid may be given by `/set` */
+  /** returns true if `/set` may set a keyword (type, nlink, flags, mode, uid or gid) */
   settable: (keyword: string) => boolean;
 }
 
 /**
- * Writes a manifest in go-mtree's style, entry by entry. The caller keeps go-mtree's order: the root directory
- * (named `.`) first; in a directory all that are no directories, sorted by bytes, then the directories, likewise.
+ * Writes a manifest in go-mtree's style, entry by entry. The caller must keep go-mtree's order: the root directory (named
+ * `.`) first; in each directory first the non-directories, sorted by bytes, and after them the directories, also sorted.
  */
 export class TreeWriter<Item> {
   readonly #write: (chunk: Buffer) => void;
   readonly #columns: Column<Item>[];
-  /** uid and gid, if they may be set */
+  /** uid and gid, if `/set` may set them */
   readonly #owner: Column<Item>[];
-  /** the part of `/set` that never changes */
+  /** the constant part of `/set` */
   readonly #defaults: readonly (readonly [keyword: string, pair: string])[];
   readonly #directories: string[] = [];
   #hasSet = false;
@@ -38,7 +36,7 @@ export class TreeWriter<Item> {
     write: (chunk: Buffer) => void,
     { keywords, header, emitter, settable }: TreeWriterOptions<Item>,
   ) {
-    // without its type nobody can tell a directory, and where the manifest goes down
+    // the type is required: a parser needs it to recognise directories
     const columns = keywords.includes('type') ? keywords : ['type', ...keywords];
     const column = (keyword: string) => ({ keyword, emit: emitter(keyword), set: '' });
     this.#write = write;
@@ -48,7 +46,7 @@ export class TreeWriter<Item> {
     this.#text = headerLines(header, columns);
   }
 
-  /** Opens a directory; `name` is a byte string, ignored for the root. */
+  /** Opens a directory; `name` is a byte string and is ignored for the root. */
   enterDirectory(name: string, item: Item): void {
     const parent = this.#directories.at(-1);
     const path = parent === undefined ? '.' : joinPath(parent, name);
@@ -57,7 +55,7 @@ export class TreeWriter<Item> {
     this.#entry(parent === undefined ? '.' : vis(name), item);
   }
 
-  /** Anything but a directory; `name` is a byte string. */
+  /** Writes a file of any type except a directory; `name` is a byte string. */
   file(name: string, item: Item): void {
     if (this.#directories.length === 0) throw new MtreeError('BAD_ORDER', 'a file before the root directory');
     this.#text += '    ';
@@ -69,7 +67,7 @@ export class TreeWriter<Item> {
     this.#text += '..\n';
   }
 
-  /** Writes what is left. */
+  /** Writes the buffered rest. */
   end(): void {
     if (this.#directories.length > 0) throw new MtreeError('BAD_ORDER', 'a directory was not left');
     this.#flush();
@@ -81,16 +79,16 @@ export class TreeWriter<Item> {
       const pair = emit(item);
       if (pair !== set) line += pair;
     }
-    // go-mtree puts a space after the name, come what may
+    // go-mtree always writes a space after the name
     this.#text += line === encodedName ? `${line} \n` : `${line}\n`;
     if (this.#text.length > flushLength) this.#flush();
   }
 
-  /** A `/set` line where a directory's owner differs from the last one. */
+  /** Returns a `/set` line if the owner of a directory differs from the previous owner. */
   #newSet(item: Item): string {
     const owner = this.#owner.map(({ keyword, emit }) => [keyword, emit(item)] as const);
     if (this.#hasSet && owner.every(([, pair], i) => pair === this.#owner[i]!.set)) return '';
-    // go-mtree's first /set has the owner even if the keywords do not ask for it
+    // go-mtree's first /set includes the owner, even if uid and gid are not among the keywords
     const shown = owner.filter(
       ([name]) => !this.#hasSet || this.#columns.some(({ keyword }) => keyword === name),
     );
@@ -109,14 +107,14 @@ export class TreeWriter<Item> {
 interface Column<Item> {
   keyword: string;
   emit: Emitter<Item>;
-  /** what `/set` says of it, '' if nothing */
+  /** the pair in `/set`, or '' */
   set: string;
 }
 
 export interface ManifestWriterOptions {
-  /** keywords in the order to write them in */
+  /** keywords in the order of output */
   keywords: readonly Keyword[];
-  /** comments for the top */
+  /** comments at the top */
   header?: Header;
 }
 
@@ -131,7 +129,7 @@ export interface ManifestWriterOptions {
  * writer.end();
  */
 export class ManifestWriter extends TreeWriter<Values> {
-  /** @param write called with chunks of about 64 KiB, each a buffer of its own */
+  /** @param write called with chunks of about 64 KiB, each in a new buffer */
   constructor(write: (chunk: Buffer) => void, { keywords, header = {} }: ManifestWriterOptions) {
     super(write, { keywords, header, emitter: valuesEmitter, settable: () => true });
   }
@@ -149,7 +147,10 @@ const defaultSet = [
 function valuesEmitter(keyword: string): Emitter<Values> {
   if (keyword === 'xattr') return ({ xattrs }) => (xattrs === undefined ? '' : xattrWords(xattrs));
   if (!isKeyword(keyword) || !Object.hasOwn(formatters, keyword)) {
-    throw new MtreeError('UNKNOWN_KEYWORD', `no file has a keyword ${JSON.stringify(keyword)}`);
+    throw new MtreeError(
+      'UNKNOWN_KEYWORD',
+      `keyword ${JSON.stringify(keyword)} cannot be computed from a file`,
+    );
   }
   const format = formatters[keyword as SingleKeyword];
   const prefix = ` ${keyword}=`;
