@@ -20,7 +20,7 @@ const known = ['always', 'annotations', 'commands', 'hasBindMounts', 'or'];
 /**
  * Checks the `when` of a hook file.
  *
- * @throws what `fail` makes of the reason
+ * @throws the error that `fail` returns for the reason
  */
 export function checkConditions(when: unknown, fail: (reason: string) => LayerhookError): Conditions {
   if (!isObject(when)) throw fail('it lacks when');
