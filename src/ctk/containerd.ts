@@ -4,7 +4,6 @@ import {
   formatDocument,
   formatTable,
   mergeTables,
-  parseToml,
   removeTable,
   removeValue,
   sameToml,
@@ -15,6 +14,7 @@ import {
 } from '../text/toml-edit.js';
 import { configError } from './error.js';
 import { filesOf } from './files.js';
+import { asString, parse } from './parse.js';
 import type { AddedRuntime, EngineFormat, OtherFile, RuntimesFound } from './types.js';
 
 const file = '/etc/containerd/config.toml';
@@ -189,12 +189,4 @@ function newRuntime(version: number): TomlTable {
   return version === 1
     ? { runtime_type: runcShim, runtime_root: '', runtime_engine: '', privileged_without_host_devices: false }
     : { runtime_type: runcShim };
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => configError('', reason));
-}
-
-function asString(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

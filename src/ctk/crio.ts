@@ -3,15 +3,14 @@ import {
   formatDocument,
   formatTable,
   mergeTables,
-  parseToml,
   removeTable,
   removeValue,
   setValue,
   type TomlTable,
   tableAt,
 } from '../text/toml-edit.js';
-import { configError } from './error.js';
 import { filesOf } from './files.js';
+import { asString, parse } from './parse.js';
 import type { EngineFormat } from './types.js';
 
 const file = '/etc/crio/crio.conf';
@@ -57,12 +56,4 @@ function sourceTable(text: string): TomlTable {
   const runtime = tableAt(parse(text), runtimePath) ?? {};
   const defaultName = asString(runtime.default_runtime) ?? 'crun';
   return tableAt(runtime, ['runtimes', 'runc']) ?? tableAt(runtime, ['runtimes', defaultName]) ?? {};
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => configError('', reason));
-}
-
-function asString(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -10,6 +10,7 @@ import {
   valueAt,
 } from '../text/json-edit.js';
 import { configError } from './error.js';
+import { asString } from './parse.js';
 import type { EngineFormat } from './types.js';
 
 const file = '/etc/docker/daemon.json';
@@ -112,8 +113,4 @@ function parse(text: string): Record<string, unknown> {
     throw configError('', 'its runtimes is not an object');
   }
   return values;
-}
-
-function asString(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,4 +1,4 @@
-import { append, formatTable, parseToml, removeTable, type TomlTable, tableAt } from '../text/toml-edit.js';
+import { append, formatTable, removeTable, type TomlTable, tableAt } from '../text/toml-edit.js';
 import {
   builtInRuntime,
   containerdVersion,
@@ -7,6 +7,7 @@ import {
   removeBuiltInRuntime,
 } from './containerd.js';
 import { configError } from './error.js';
+import { parse } from './parse.js';
 
 /**
  * A runtime of the CRI with a snapshotter of its own (containerd 1.7) for its containers, and for images that the
@@ -64,8 +65,4 @@ export function hasRuntimes(text: string): boolean {
 export function tablesOf(text: string, name: string): string[][] {
   const runtime = [...criPath(text), 'runtimes', name];
   return containerdVersion(text) < 2 ? [runtime] : [runtime, [...platforms, name]];
-}
-
-function parse(text: string) {
-  return parseToml(text, (reason) => configError('', reason));
 }

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   append,
   formatTable,
-  parseToml,
   plain,
   removeTable,
   removeValue,
@@ -22,6 +21,7 @@ import {
   removeHandler,
   tablesOf,
 } from './handler.js';
+import { parse } from './parse.js';
 import { planAddition, planRemoval, readAgain } from './plan.js';
 import {
   addUnpack,
@@ -277,8 +277,4 @@ function settingAt(path: string): { table: Path; key: string } {
 
 function proxyPath(name: string): Path {
   return ['proxy_plugins', name];
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => configError('', reason));
 }

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   append,
   formatArrayTable,
-  parseToml,
   plain,
   removeArrayTables,
   type TomlTable,
   tableAt,
 } from '../text/toml-edit.js';
+import { parse } from './parse.js';
 
 /**
  * The table of containerd's transfer service (1.7 and later), with the list of snapshotters that it may unpack into.
@@ -74,8 +74,4 @@ function unpacksOf(values: TomlTable): TomlTable[] {
 
 function isOurs(entry: TomlTable | undefined, name: string): boolean {
   return entry?.snapshotter === name;
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => new Error(reason));
 }

@@ -1,4 +1,5 @@
 import type { LayerhookError } from '../errors/index.js';
+import { isObject } from '../text/is-object.js';
 import { utf8 } from '../text/json-bytes.js';
 import type { Container } from './container.js';
 import { goRegExp } from './go-regexp.js';
@@ -19,13 +20,13 @@ const known = ['always', 'annotations', 'commands', 'hasBindMounts', 'or'];
 /**
  * Checks the `when` of a hook file.
  *
- * @throws what `fail` makes of the reason
+ * @throws the error that `fail` returns for the reason
  */
 export function checkConditions(when: unknown, fail: (reason: string) => LayerhookError): Conditions {
-  if (typeof when !== 'object' || when === null || Array.isArray(when)) throw fail('it lacks when');
+  if (!isObject(when)) throw fail('it lacks when');
   const unknown = Object.keys(when).find((key) => !known.includes(key));
   if (unknown !== undefined) throw fail(`its when has the unknown condition ${JSON.stringify(unknown)}`);
-  const { always, annotations, commands, hasBindMounts, or } = when as Record<string, unknown>;
+  const { always, annotations, commands, hasBindMounts, or } = when;
   const boolean = (name: string, value: unknown) => {
     if (value === undefined || value === null) return undefined;
     if (typeof value !== 'boolean') throw fail(`its when.${name} is not a boolean`);

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import type { ByteString } from '../system/bytes.js';
+import { isObject } from '../text/is-object.js';
 import { parseJson } from '../text/json-bytes.js';
 import {
   applyEdits,
@@ -134,9 +135,7 @@ function fingerprints(text: ByteString, list: Member | undefined): Set<string> {
 /** Returns a string that is equal for hooks that differ only in white space and the order of their members. */
 function fingerprint(hook: ByteString): string {
   return JSON.stringify(JSON.parse(hook), (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+    isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
   );
 }
 
@@ -150,9 +149,7 @@ function hasMarker(text: ByteString, prestart: Member | undefined): boolean {
 
 function readRoot(text: ByteString, file: string): Span {
   const value = parseJson(text, (reason) => invalid(file, reason));
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(file, 'it is not a JSON object');
-  }
+  if (!isObject(value)) throw invalid(file, 'it is not a JSON object');
   return valueAt(text);
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
-import { findLines, type KeyPath } from './toml-lines.js';
+import { findLines, type KeyPath } from './toml-positions.js';
 import { findDistrust } from './trust.js';
 
 /** A parsed TOML file: its values, and functions that report errors at the right line. */

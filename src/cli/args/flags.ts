@@ -57,7 +57,8 @@ export const bundleDriverFlag = {
   driver: {
     value: 'NAME',
     extension: true,
-    describe: 'storage driver: a name or a module (default: the driver that unpacked the bundle)',
+    describe:
+      'storage driver: a name or a module (default: the one of the bundle, if shipped or in hooks.toml)',
   },
 } as const satisfies OptionSpecs;
 

@@ -12,8 +12,8 @@ const booleans = new Map([
  * `-image X` to `--image X`, an alias to the option's own name, `--switch=false` to nothing.
  *
  * @param options the options that may come before the operands
- * @param operands `stop` ends at the first operand, for options before a command; `pass` also rewrites what follows
- * @returns the rewritten arguments, and the rest, which is unchanged
+ * @param operands `stop` ends at the first operand, for options before a command; `pass` rewrites the options after operands too
+ * @returns the rewritten arguments, and the unchanged rest
  * @throws LayerhookError USAGE for a switch with a value that is not a boolean
  */
 export function normalizeFlags(

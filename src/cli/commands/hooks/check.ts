@@ -72,7 +72,7 @@ function headline(config: LoadedConfig): string {
   const { file, driver, mtree, store } = summary(config);
   const count = config.entries.length;
   const hooks = count === 1 ? '1 hook' : `${count} hooks`;
-  return `${file} is good: ${hooks}, driver ${driver.name}, mtree ${mtree ?? 'as the driver says'}, store ${store ?? 'the default'}`;
+  return `${file} is valid: ${hooks}, driver ${driver.name}, mtree ${mtree ?? '(decided by the driver)'}, store ${store ?? '(default)'}`;
 }
 
 function hookLines({ hook, timeout, onFailure, module, options, calls }: HookDescription): string[] {

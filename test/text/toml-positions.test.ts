@@ -1,6 +1,6 @@
 import toml from '@iarna/toml';
 import test from 'ava';
-import { findLines } from '../../src/text/toml-lines.js';
+import { findLines } from '../../src/text/toml-positions.js';
 
 const source = `# driver = "no"
 driver.name = "copy" # [hook]
