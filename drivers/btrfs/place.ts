@@ -20,7 +20,7 @@ export function checkPlace(
   const other = filesystemID(directory);
   if (other === own) return;
   const where = other === undefined ? `on ${filesystemOf(fromText(directory)).type}` : 'on another btrfs';
-  throw required(`bundle ${bundle}`, `it is ${where}, the store ${store} on another btrfs`);
+  throw required(`bundle ${bundle}`, `it is ${where}, not on the btrfs of the store ${store}`);
 }
 
 function required(path: string, reason: string): LayerhookError {

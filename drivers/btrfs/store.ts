@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Durability } from 'layerhook/store';
-import { flock, makeDirectory, StatBuffer, statFd } from 'layerhook/system';
+import { lockFile, makeDirectory, tryLockFile, type Unlock } from 'layerhook/system';
 import { deleteSubvolume } from './remove.js';
 import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from './subvolume.js';
 
-/** Milliseconds between two looks at whether another process has let go of a lock. */
-const patience = 20;
 const unfinished = '.partial';
 
 /** The right to create one subvolume of the store. */
@@ -56,14 +53,10 @@ export class SubvolumeStore {
    */
   async make(name: string, signal: AbortSignal): Promise<Making | null> {
     this.#makeLocks();
-    for (;;) {
-      signal.throwIfAborted();
-      const lock = this.#tryLock(name);
-      if (lock !== null && !this.has(name)) return this.#making(name, lock);
-      lock?.();
-      if (lock !== null) return null;
-      await wait(patience, undefined, { signal });
-    }
+    const unlock = await lockFile(this.#lockPath(name), signal);
+    if (!this.has(name)) return this.#making(name, unlock);
+    unlock();
+    return null;
   }
 
   /** Creates the subvolume: empty, or as a snapshot of the subvolume `below`. @throws SystemError */
@@ -86,7 +79,7 @@ export class SubvolumeStore {
     try {
       this.#makeLocks();
       const name = `flush-${randomUUID()}`;
-      const making = this.#making(name, this.#tryLock(name)!);
+      const making = this.#making(name, tryLockFile(this.#lockPath(name))!);
       try {
         snapshotSubvolume(subvolume, making.path);
       } finally {
@@ -102,7 +95,7 @@ export class SubvolumeStore {
     makeDirectory(join(this.#root, 'locks'), 0o700);
   }
 
-  #making(name: string, unlock: () => void): Making {
+  #making(name: string, unlock: Unlock): Making {
     const path = this.path(name) + unfinished;
     return {
       path,
@@ -124,8 +117,8 @@ export class SubvolumeStore {
     this.#swept = true;
     for (const entry of readdirSync(this.#root)) {
       if (!entry.endsWith(unfinished)) continue;
-      const unlock = this.#tryLock(basename(entry, unfinished));
-      if (unlock === null) continue;
+      const unlock = tryLockFile(this.#lockPath(basename(entry, unfinished)));
+      if (unlock === undefined) continue;
       this.#remove(join(this.#root, entry));
       unlock();
     }
@@ -135,23 +128,7 @@ export class SubvolumeStore {
     if (existsSync(path)) deleteSubvolume(path);
   }
 
-  /** Gives what unlocks; null if another has the lock. The file goes with the lock: who has waited for it looks again. */
-  #tryLock(name: string): (() => void) | null {
-    const file = join(this.#root, 'locks', name);
-    const stat = new StatBuffer();
-    for (;;) {
-      const fd = openSync(file, 'a', 0o600);
-      if (!flock(fd, 'exclusive')) {
-        closeSync(fd);
-        return null;
-      }
-      statFd(fd, stat);
-      if (stat.nlink > 0)
-        return () => {
-          unlinkSync(file);
-          closeSync(fd);
-        };
-      closeSync(fd);
-    }
+  #lockPath(name: string): string {
+    return join(this.#root, 'locks', name);
   }
 }

@@ -1,7 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fsError } from '../errors/fs-error.js';
-import { LayerhookError } from '../errors/index.js';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -21,14 +19,10 @@ export async function withLock<T>(
   action: () => T | Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const { flock } = await import('../system/lock.js');
+  const { waitForLock } = await import('../system/lock.js');
   const fd = openDirectory(layout);
   try {
-    for (let pause = 1; !flock(fd, mode, { wait: false }); pause = Math.min(pause * 2, 10)) {
-      await sleep(pause * (0.5 + Math.random()));
-      if (signal?.aborted)
-        throw new LayerhookError('ABORTED', { what: `waiting for ${layout}` }, signal.reason);
-    }
+    await waitForLock(fd, mode, layout, { signal });
     return await action();
   } finally {
     closeSync(fd);

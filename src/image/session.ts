@@ -5,9 +5,8 @@ import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText } from '../system/bytes.js';
 import { E, SystemError } from '../system/errno.js';
 import { AT_REMOVEDIR, close, O, tryMkdirat, tryOpenat, tryUnlinkat } from '../system/files.js';
-import { flock } from '../system/lock.js';
+import { flock, tryLockNamed } from '../system/lock.js';
 import { tryEmptyDirectory } from '../system/remove.js';
-import { StatBuffer, statAt, statFd } from '../system/stat.js';
 import { pathIn } from '../system/xattr.js';
 import type { DigestAlgorithm } from './digest.js';
 import { LayoutFiles } from './writer-files.js';
@@ -46,8 +45,8 @@ export class Session {
         const name = makeDirectory(files);
         const fd = openOwn(files, name);
         if (fd === undefined) continue;
-        if (flock(fd, 'exclusive', { wait: false }) && isStillThere(files, name, fd))
-          return new Session(files, name, fd);
+        // a gc may have removed the directory before the lock
+        if (tryLockNamed(fd, files.fd, name)) return new Session(files, name, fd);
         close(fd);
       }
     } catch (error) {
@@ -161,17 +160,6 @@ function makeDirectory({ fd, path }: LayoutFiles): ByteString {
     const made = tryMkdirat(fd, name, 0o700);
     if (made === 0) return name;
     if (made !== -E.EEXIST) throw failure(made, 'mkdirat', `making a directory in ${path}`);
-  }
-}
-
-/** True if the name still leads to the open directory: a gc may have removed it before we locked it. */
-function isStillThere({ fd: layout, path }: LayoutFiles, name: ByteString, fd: number): boolean {
-  const [named, own] = [new StatBuffer(), new StatBuffer()];
-  try {
-    statFd(fd, own);
-    return statAt(layout, name, named) && named.ino === own.ino;
-  } catch (error) {
-    throw fsError(error, `reading ${path}/${name}`);
   }
 }
 

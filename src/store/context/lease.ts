@@ -1,8 +1,6 @@
 import { closeSync, constants, lstatSync, openSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fsError } from '../../errors/fs-error.js';
-import { flock } from '../../system/lock.js';
-import { lockNewFile, tryLockFile, type Unlock } from '../lock.js';
+import { flock, lockNewFile, tryLockFile, type Unlock, waitForLock } from '../../system/lock.js';
 import type { Directories } from './directories.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
@@ -10,6 +8,8 @@ const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 export const leaseName = 'lease-';
 /** name of the file that is locked shared while layers are looked up, and exclusively while they are freed */
 const useLock = 'use';
+/** ms; both uses are short, and a long pause would favour the many that share the lock */
+const longestPause = 1;
 
 /**
  * Protects the layers that one open store uses from garbage collection: a layer used since the lease began stays.
@@ -30,7 +30,7 @@ export class Lease {
   async use<T>(touch: () => T): Promise<T> {
     this.#own ??= lockNewFile(this.#directories.lock(leasePrefix(this.#client)));
     this.#fd ??= openUse(this.#directories);
-    while (!flock(this.#fd, 'shared')) await sleep(1);
+    await waitForLock(this.#fd, 'shared', useLock, { longestPause });
     try {
       return touch();
     } finally {
@@ -59,7 +59,7 @@ interface LeasePlace {
 export async function whileUnused<T>(context: LeasePlace, free: (since: number) => T): Promise<T> {
   const fd = openUse(context.directories);
   try {
-    while (!flock(fd, 'exclusive')) await sleep(1 + Math.random());
+    await waitForLock(fd, 'exclusive', useLock, { longestPause });
     return free(oldestLease(context));
   } finally {
     closeSync(fd);

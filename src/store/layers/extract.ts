@@ -1,7 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
+import { lockFile } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { nameOf } from '../context/name.js';
-import { lockFile } from '../lock.js';
 import type { LayerExtraction, LayerIdentity } from '../types.js';
 import { Extraction } from './extraction.js';
 import { findLayer } from './find.js';

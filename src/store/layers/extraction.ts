@@ -1,10 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isLayerhookError } from '../../errors/index.js';
 import { unmountTree } from '../../overlay/mount.js';
+import type { Unlock } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { labelsOfLayer } from '../context/labels.js';
 import { nameOf } from '../context/name.js';
-import type { Unlock } from '../lock.js';
 import type { LayerRecord } from '../metadata/record-types.js';
 import { getName } from '../metadata/records.js';
 import type { Writer } from '../metadata/transaction.js';

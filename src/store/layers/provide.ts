@@ -1,6 +1,6 @@
+import { lockFile } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { nameOf } from '../context/name.js';
-import { lockFile } from '../lock.js';
 import type { LayerIdentity, ProvideOptions } from '../types.js';
 import { adoptLayer } from './adopt.js';
 import { lockPath } from './extract.js';

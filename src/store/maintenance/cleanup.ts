@@ -1,8 +1,8 @@
+import { tryLockFile } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { leaseName } from '../context/lease.js';
 import { layerLock, lockPath } from '../layers/extract.js';
 import { extractionPrefix, removeExtraction } from '../layers/extraction.js';
-import { tryLockFile } from '../lock.js';
 import { contents, names, retired, unretire } from '../metadata/records.js';
 
 /** Implements Snapshotter's `cleanup`. @throws LayerhookError NO_SPACE, SYSTEM */

@@ -184,7 +184,7 @@ test('a store or a bundle that is not on one btrfs with the other is refused, wi
   const image = buildImage(t, layers);
   const cases: [store: string, bundle: string, message: RegExp][] = [
     [elsewhere, mountpoint, /cannot use store .*: it is on tmpfs, not on btrfs/],
-    [mountpoint, elsewhere, /cannot use bundle .*: it is on tmpfs, the store .* on a btrfs/],
+    [mountpoint, elsewhere, /cannot use bundle .*: it is on tmpfs, not on the btrfs of the store /],
     [mountpoint, second, /cannot use bundle .*: it is on another btrfs/],
   ];
   for (const [store, place, message] of cases) {
