@@ -1,28 +1,28 @@
 import { AssertionError } from 'node:assert/strict';
 import { diffTrees, type Tree, type TreeEntry } from './tree.js';
 
-/** What a case cannot do without: to be root (owners, devices, mounts). */
+/** What a case requires. `root`: privileges for owners, devices and mounts. */
 export type Need = 'root';
 
 /** One rule of a conformance suite, for any test runner: `for (const c of suite) test(c.name, () => c.run(harness))`. */
 export interface ConformanceCase<Harness> {
   /** unique in its suite */
   name: string;
-  /** what is expected, in a sentence */
+  /** the expected behaviour, in one sentence */
   rule: string;
-  /** where the rule stands: a specification, a man page, or the defect that taught it */
+  /** origin of the rule: a specification, a man page, or a known defect */
   source: string;
   needs: readonly Need[];
-  /** @throws AssertionError that says what was expected, why, and what was found instead */
+  /** @throws AssertionError with the expected behaviour, its source, and the actual behaviour */
   run(harness: Harness): Promise<void>;
 }
 
-/** What is said of a case. */
+/** The texts and requirements of a case. */
 export type CaseWords = Pick<ConformanceCase<never>, 'name' | 'rule' | 'source'> & {
   needs?: readonly Need[];
 };
 
-/** A case whose failures, whatever they are, say what its rule is. */
+/** Creates a case. All its failures include the rule. */
 export function conformanceCase<Harness>(
   { needs = ['root'], ...words }: CaseWords,
   body: (harness: Harness) => Promise<void>,
@@ -48,7 +48,7 @@ function failure({ name, rule, source }: CaseWords, cause: Error): AssertionErro
 
 const shown = 12;
 
-/** @throws AssertionError that lists what differs */
+/** Compares two trees. @throws AssertionError that lists the differences */
 export function expectTree(
   actual: Tree,
   expected: Tree,
@@ -62,17 +62,17 @@ export function expectTree(
   });
 }
 
-/** What is expected of single paths of a tree: some fields, or that they are not there. */
+/** Expected fields of some paths in a tree; null: the path must be missing. */
 export type Expected = Record<string, { [Field in keyof TreeEntry]?: TreeEntry[Field] | undefined } | null>;
 
-/** @throws AssertionError that names the first path which is not as expected */
+/** Compares some paths of a tree. @throws AssertionError that names the first unexpected path */
 export function expectPaths(tree: Tree, expected: Expected): void {
   for (const [path, fields] of Object.entries(expected)) {
     const entry = tree.get(path);
     const name = JSON.stringify(path);
-    expect(fields !== null || !entry, `${name} is there`);
+    expect(fields !== null || !entry, `${name} exists`);
     if (fields === null) continue;
-    expect(entry !== undefined, `${name} is not there`);
+    expect(entry !== undefined, `${name} is missing`);
     for (const [field, value] of Object.entries(fields)) {
       const found = JSON.stringify(entry?.[field as keyof TreeEntry]);
       expect(found === JSON.stringify(value), `${name}: ${field} is ${found}, not ${JSON.stringify(value)}`);
@@ -80,7 +80,7 @@ export function expectPaths(tree: Tree, expected: Expected): void {
   }
 }
 
-/** @throws AssertionError with `found`, what is instead of what was expected */
+/** Requires a condition. @throws AssertionError with `found`, which describes the actual behaviour */
 export function expect(holds: boolean, found: string): asserts holds {
   if (!holds) throw new AssertionError({ message: found });
 }

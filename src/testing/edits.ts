@@ -21,7 +21,7 @@ import { AT_FDCWD, mknodat, S } from '../system/files.js';
 import { tryRemoveTreeAt } from '../system/remove.js';
 import { removeXattr, setXattr } from '../system/xattr.js';
 
-/** What a container may do to its root filesystem, on names that are bytes. */
+/** Changes that a container may make to its rootfs. Names are bytes. */
 export class Edits {
   readonly #root: ByteString;
 
@@ -35,23 +35,23 @@ export class Edits {
   append(name: ByteString, content: string): void {
     appendFileSync(this.#at(name), content);
   }
-  /** Writes over a part of a file, as databases do. @param offset bytes */
+  /** Overwrites a part of a file, as databases do. @param offset in bytes */
   writeInPlace(name: ByteString, offset: number, content: string): void {
     const fd = openSync(this.#at(name), 'r+');
     writeSync(fd, content, offset);
     closeSync(fd);
   }
-  /** @param size bytes */
+  /** @param size in bytes */
   truncate(name: ByteString, size: number): void {
     truncateSync(this.#at(name), size);
   }
-  /** Writes other content of the same size, and puts the file's time back. */
+  /** Writes other content of the same size, and restores the file's times. */
   rewriteQuietly(name: ByteString, content: string): void {
     const { atimeNs, mtimeNs } = lstatSync(this.#at(name), { bigint: true });
     writeFileSync(this.#at(name), content, { flag: 'r+' });
     this.#times(name, atimeNs, mtimeNs);
   }
-  /** Opens for writing, as a copy-up needs no more. */
+  /** Opens a file for writing without changing it, which is enough for a copy-up. */
   touchNothing(name: ByteString): void {
     closeSync(openSync(this.#at(name), 'r+'));
   }
@@ -63,7 +63,7 @@ export class Edits {
     const done = tryRemoveTreeAt(AT_FDCWD, `${this.#root}/${name}`);
     if (done < 0) throw new SystemError(-done, 'unlinkat', name);
   }
-  /** rename(2), and where that cannot be (directories of lower layers on overlayfs) what mv(1) does instead. */
+  /** Renames with rename(2), or copies and removes as mv(1) does for directories of lower layers on overlayfs (EXDEV). */
   rename(from: ByteString, to: ByteString): void {
     try {
       renameSync(this.#at(from), this.#at(to));
@@ -89,7 +89,7 @@ export class Edits {
   mtime(name: ByteString, sec: number): void {
     this.#times(name, 0n, BigInt(sec) * 1_000_000_000n);
   }
-  /** Keeps the second. @param nsec nanoseconds of it */
+  /** Sets the nanoseconds of the time, and keeps the seconds. */
   mtimeFraction(name: ByteString, nsec: number): void {
     const { mtimeMs } = lstatSync(this.#at(name));
     this.#times(name, 0n, BigInt(Math.floor(mtimeMs / 1000)) * 1_000_000_000n + BigInt(nsec));

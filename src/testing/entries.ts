@@ -1,6 +1,6 @@
 import type { RawEntry } from './tar.js';
 
-/** Short ways to write the entries that layers of tests are mostly made of. */
+/** Short constructors for the most common entries of test layers. */
 
 export function dir(name: string, more: Partial<RawEntry> = {}): RawEntry {
   return { name, type: 'dir', ...more };

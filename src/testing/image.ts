@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import type { Descriptor, Digest, ImageConfig, Index, Manifest } from '../image/types.js';
 import { type RawEntry, tar } from './tar.js';
 
-/** A layer: entries, or the bytes of a tar, which need not be one. */
+/** A layer: entries, or the bytes of a tar, which may be malformed. */
 export type RawLayer = RawEntry[] | Buffer;
 
 export interface ImageOptions {
@@ -15,9 +15,9 @@ export interface ImageOptions {
   config?: Record<string, unknown>;
   /** default: gzip */
   compression?: 'gzip' | 'none';
-  /** turns a layer's tar into its blob, in place of `compression`; the media type stays */
+  /** converts a layer's tar to its blob, instead of `compression`; the media type does not change */
   blob?: (tar: Buffer, index: number) => Buffer;
-  /** last words before each document is written */
+  /** changes each document before it is written */
   edit?: {
     config?: (config: ImageConfig) => void;
     manifest?: (manifest: Manifest) => void;
@@ -28,18 +28,18 @@ export interface ImageOptions {
 export interface BuiltImage {
   layout: string;
   tag: string;
-  /** `layout:tag`, as the command line takes it */
+  /** `layout:tag`, for the command line */
   reference: string;
   manifest: Manifest;
   config: ImageConfig;
-  /** path of a blob's file */
+  /** returns the path of a blob */
   blob(digest: string): string;
 }
 
 /**
- * Writes an image layout with one image of the given layers, sharing no code with what reads them.
+ * Writes an image with the given layers into a layout, independent of the code that reads images.
  *
- * @param layout a directory that does not exist yet, or one that is a layout already
+ * @param layout a new directory, or an existing layout
  */
 export function writeImage(layout: string, layers: RawLayer[], options: ImageOptions = {}): BuiltImage {
   mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
@@ -77,7 +77,7 @@ export function writeImage(layout: string, layers: RawLayer[], options: ImageOpt
   return { layout, tag, reference: `${layout}:${tag}`, manifest, config, blob };
 }
 
-/** Writes a blob, gives its descriptor. */
+/** Writes a blob and returns its descriptor. */
 export function put(layout: string, content: Buffer, mediaType: string): Descriptor {
   const digest = sha256(content);
   writeFileSync(join(layout, 'blobs', digest.replace(':', '/')), content);

@@ -1,6 +1,6 @@
 /**
- * `layerhook/testing`: conformance suites for storage drivers and Snapshotters, for any test runner, and what
- * they are made of: hand-made tars and images, listings of trees, and a plain model of what layers mean.
+ * `layerhook/testing`: conformance suites for storage drivers and Snapshotters, for any test runner, and their parts:
+ * hand-made tars and images, listings of trees, and a simple model of how layers are applied.
  */
 export { type CaseWords, type ConformanceCase, conformanceCase, type Need } from './case.js';
 export type { DriverCase, DriverHarness } from './driver/harness.js';

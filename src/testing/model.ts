@@ -26,20 +26,20 @@ const prefix = '.wh.';
 const opaque = '.wh..wh..opq';
 
 /**
- * The root filesystem that layers make, in memory, by the words of image-spec layer.md, entry by entry: the plain
- * reference that drivers are compared with. It is made for well-formed layers, and refuses nothing.
+ * The rootfs of some layers, in memory: applies image-spec layer.md entry by entry, as the simple reference for drivers.
+ * It expects well-formed layers and does not validate them.
  */
 export class LayerModel {
   readonly #root = newDirectory();
 
-  /** The root filesystem of layers, lowest first. */
+  /** Returns the rootfs of layers, lowest first. */
   static of(layers: (Buffer | RawEntry[])[]): LayerModel {
     const model = new LayerModel();
     for (const layer of layers) model.apply(readLayer(layer));
     return model;
   }
 
-  /** Puts a layer on top: first it hides, then it adds; links to what comes later in it are made last. */
+  /** Applies a layer: whiteouts first, entries next, and finally hardlinks to later entries. */
   apply(layer: LayerEntry[]): void {
     const entries = layer.map((entry) => ({ ...entry, path: lexical(entry.name) }));
     const whiteouts = entries.filter(({ path }) => path.at(-1)?.startsWith(prefix));
@@ -48,10 +48,10 @@ export class LayerModel {
     for (const { path } of whiteouts) this.#hide(path, own);
     const waiting = added.filter((entry) => !this.#add(entry));
     for (const entry of waiting)
-      if (!this.#add(entry)) throw new Error(`${entry.name} links to ${entry.linkname}, which is not there`);
+      if (!this.#add(entry)) throw new Error(`${entry.name} links to ${entry.linkname}, which is missing`);
   }
 
-  /** What a listing of the root filesystem says. */
+  /** Returns a listing of the rootfs. */
   tree(): Tree {
     const tree: Tree = new Map();
     const names = new Map<Inode, ByteString[]>();
@@ -68,7 +68,7 @@ export class LayerModel {
     return tree;
   }
 
-  /** Only what lower layers have is hidden; what this layer puts in a symlink's place is no way to what is there. */
+  /** Hides a path of lower layers. A symlink that this layer creates does not lead to files of lower layers. */
   #hide(path: ByteString[], own: ReadonlySet<ByteString>): void {
     let stack: Directory[] | undefined = [this.#root];
     for (const [at, name] of path.slice(0, -1).entries()) {
@@ -83,7 +83,7 @@ export class LayerModel {
     else children.delete(name.slice(prefix.length));
   }
 
-  /** @returns false for a hardlink whose target is not there (yet) */
+  /** Adds an entry. @returns false for a hardlink whose target is missing so far */
   #add(entry: LayerEntry & { path: ByteString[] }): boolean {
     if (entry.path.length === 0) {
       Object.assign(this.#root, attributes(entry));
@@ -104,7 +104,7 @@ export class LayerModel {
     return this.#parentOf(path)?.children.get(path.at(-1)!);
   }
 
-  /** The directory that a path's last name is in; symlinks on the way are followed inside the root. */
+  /** Returns the parent directory of a path. Follows symlinks inside the root. */
   #parentOf(path: ByteString[], { make = false } = {}): Directory | undefined {
     return this.#enterAll([this.#root], path.slice(0, -1), make)?.at(-1);
   }
@@ -115,7 +115,7 @@ export class LayerModel {
     return stack;
   }
 
-  /** One step, from a directory with those that it is in; what is in the way is replaced if it is to be made. */
+  /** Goes one component further; `stack` holds the directories from the root. With `make`, replaces files by directories. */
   #enter(stack: Directory[], name: ByteString, make = false): Directory[] | undefined {
     if (name === '' || name === '.') return stack;
     if (name === '..') return stack.length > 1 ? stack.slice(0, -1) : stack;
@@ -132,7 +132,7 @@ export class LayerModel {
   }
 }
 
-/** Names of a path; `..` is what it says there, whatever the names before it are. */
+/** Returns the components of a path; `..` is lexical, also after a symlink. */
 function lexical(name: ByteString): ByteString[] {
   const path: ByteString[] = [];
   for (const part of name.split('/')) {
@@ -153,7 +153,7 @@ function newInode(entry: LayerEntry): Inode {
   };
 }
 
-/** One that no entry describes. */
+/** Returns a directory without an entry of its own. */
 function newDirectory(): Directory {
   return {
     ...{ type: 'dir', mode: 0o755, uid: 0, gid: 0, mtime: epoch, xattrs: new Map(), children: new Map() },

@@ -5,7 +5,7 @@ import { type RawEntry, tar } from './tar.js';
 /** An entry of a layer with its content. */
 export type LayerEntry = TarEntry & { content: Buffer };
 
-/** The entries of an uncompressed layer, in order. */
+/** Returns the entries of an uncompressed layer, in order. */
 export function readLayer(layer: Buffer | RawEntry[]): LayerEntry[] {
   const bytes = Buffer.isBuffer(layer) ? layer : tar(layer);
   let rest: Buffer | null = bytes;

@@ -1,11 +1,11 @@
 /**
- * Writes tars for tests byte by byte, sharing no code with what reads them: any header, valid or not.
- * Strings are bytes (latin1), as names in tars are; use `utf8()` for text.
+ * Writes tars for tests byte by byte, with valid or invalid headers, independent of the code that reads tars. Strings are
+ * bytes (latin1), as names in tars are; use `utf8()` for text.
  */
 
 export type RawType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'dir' | 'fifo' | 'pax' | 'global';
 
-/** One entry; what is left out is what a plain builder would write: 0:0, 0644 or 0755, mtime 1,000,000,000. */
+/** One entry. Defaults: owner 0:0, mode 0644 (directories 0755), mtime 1,000,000,000. */
 export interface RawEntry {
   name: string;
   /** default: `file`; or a typeflag of one char, such as `L`, `S`, `V` */
@@ -17,19 +17,19 @@ export interface RawEntry {
   gid?: number;
   uname?: string;
   gname?: string;
-  /** seconds; a fraction makes a PAX record */
+  /** seconds; a fraction is written as a PAX record */
   mtime?: number;
-  /** what the header says, if not the content's length */
+  /** size in the header; default: the length of the content */
   size?: number;
   devMajor?: number;
   devMinor?: number;
-  /** binary extended attributes by full name, as SCHILY.xattr records */
+  /** binary extended attributes by full name, written as SCHILY.xattr records */
   xattrs?: Record<string, string | Uint8Array>;
-  /** PAX records before this entry, besides those that long names, big numbers and xattrs need */
+  /** more PAX records for this entry, in addition to records for long names, large numbers and xattrs */
   pax?: Record<string, string | Uint8Array>;
-  /** `gnu`: long names by `L` and `K` entries, big numbers in base 256; default `pax` */
+  /** `gnu`: long names as `L` and `K` entries, large numbers in base 256; default: `pax` */
   format?: 'pax' | 'gnu';
-  /** last word on the finished header; the checksum is computed after it, unless `badChecksum` */
+  /** changes the finished header, before its checksum is computed */
   patch?: (header: Buffer) => void;
   badChecksum?: boolean;
 }
@@ -46,19 +46,19 @@ const typeflags: Record<string, string> = {
   global: 'g',
 };
 
-/** The tar of the entries, with its two zero blocks unless `trailer` is false. */
+/** Returns the tar of the entries, with two zero blocks at the end unless `trailer` is false. */
 export function tar(entries: RawEntry[], options: { trailer?: boolean } = {}): Buffer {
   const blocks = entries.flatMap(entryBlocks);
   if (options.trailer !== false) blocks.push(Buffer.alloc(1024));
   return Buffer.concat(blocks);
 }
 
-/** Text as the bytes of its UTF-8. */
+/** Returns text as UTF-8 bytes. */
 export function utf8(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** The content of a PAX header: `LENGTH KEY=VALUE\n` records. */
+/** Returns the content of a PAX header: `LENGTH KEY=VALUE\n` records. */
 export function paxRecords(records: Record<string, string | Uint8Array>): Buffer {
   return Buffer.concat(Object.entries(records).map(([key, value]) => paxRecord(key, bytes(value))));
 }
@@ -69,7 +69,7 @@ function entryBlocks(entry: RawEntry): Buffer[] {
   return [...before, fill(header, entry, content.length), padded(content)];
 }
 
-/** What must stand before the header for values that it has no room for. */
+/** Returns the blocks before a header, for values that do not fit into it. */
 function extensions(entry: RawEntry): { before: Buffer[]; header: RawEntry } {
   const header = { ...entry, mtime: Math.floor(entry.mtime ?? 1_000_000_000) };
   const before: Buffer[] = [];
@@ -124,7 +124,7 @@ function fill(entry: RawEntry, original: RawEntry, length: number): Buffer {
   return header;
 }
 
-/** Octal where it fits; else base 256 in GNU format, and 0 in PAX, where a record has the value. */
+/** Writes a number in octal if it fits; else in base 256 (GNU), or as 0 (PAX, where a record has the value). */
 function number(header: Buffer, at: number, width: number, value: number, format: RawEntry['format']): void {
   const octal = value < 0 ? '' : value.toString(8);
   if (value >= 0 && octal.length < width) {

@@ -6,7 +6,7 @@ import { readDirectory } from '../system/readdir.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { readXattrs } from '../system/xattr.js';
 
-/** Everything about one file of a tree; what does not apply is left out. Names and attribute values are bytes (latin1). */
+/** The properties of one file in a tree, if they apply to its type. Names and attribute values are bytes (latin1). */
 export interface TreeEntry {
   type: 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
   /** four octal digits */
@@ -18,13 +18,13 @@ export interface TreeEntry {
   sha256?: string;
   target?: string;
   device?: string;
-  /** all names of this file in the tree, if it has several */
+  /** all names of this file in the tree, if there are several */
   links?: string[];
   /** hexadecimal values by name */
   xattrs?: Record<string, string>;
 }
 
-/** A tree by path relative to its root; the root itself is `.`. */
+/** Entries of a tree by path relative to its root; the root is `.`. */
 export type Tree = Map<string, TreeEntry>;
 
 const types: Record<number, TreeEntry['type']> = {
@@ -37,18 +37,18 @@ const types: Record<number, TreeEntry['type']> = {
   [S.IFSOCK]: 'socket',
 };
 
-/** Lists a tree with everything that an image layer can set. */
+/** Lists a tree with all properties that a layer can set. */
 export function readTree(root: string): Tree {
   const tree: Tree = new Map();
   const groups = new Map<string, ByteString[]>();
-  // the tree may be of any depth
+  // a list instead of recursion: the depth is unlimited
   const todo: ByteString[] = ['.'];
   for (let path = todo.pop(); path !== undefined; path = todo.pop()) todo.push(...visit(path).reverse());
   for (const names of groups.values())
     if (names.length > 1) for (const name of names) tree.get(name)!.links = [...names].sort();
   return tree;
 
-  /** Adds a file. @returns what is in it */
+  /** Adds a file. @returns the entries of a directory */
   function visit(path: ByteString): ByteString[] {
     const at = path === '.' ? fromText(root) : `${fromText(root)}/${path}`;
     const stat = new StatBuffer();
@@ -90,31 +90,31 @@ function namesIn(directory: ByteString): ByteString[] {
   }
 }
 
-/** How a tree shows permission, setuid, setgid and sticky bits. */
+/** Formats permission, setuid, setgid and sticky bits. */
 export function showMode(mode: number): string {
   return mode.toString(8).padStart(4, '0');
 }
 
-/** How a tree shows a time. */
+/** Formats a time. */
 export function showTime({ sec, nsec }: { sec: number; nsec: number }): string {
   return `${sec}.${String(nsec).padStart(9, '0')}`;
 }
 
-/** How a tree shows extended attributes. */
+/** Formats extended attributes. */
 export function showXattrs(xattrs: ReadonlyMap<ByteString, Buffer>): Record<string, string> {
   const sorted = [...xattrs].sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(sorted.map(([name, value]) => [name, value.toString('hex')]));
 }
 
-/** How a tree shows what is in a file. */
+/** Describes the content of a file. */
 export function describeContent(content: Buffer): { size: number; sha256: string } {
   return { size: content.length, sha256: createHash('sha256').update(content).digest('hex') };
 }
 
 /**
- * What differs between two trees, one line each, sorted by path; empty when nothing does.
+ * Returns the differences between two trees, one line each, sorted by path.
  *
- * @param ignore says which differences do not count: a field's name for all paths, or a function
+ * @param ignore returns true for differences that do not count
  */
 export function diffTrees(
   a: Tree,

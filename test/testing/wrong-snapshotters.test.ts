@@ -18,8 +18,8 @@ const snapshotters: [title: string, wrong: Wrong, fails: string[]][] = [
     (right) => ({ commit: (name, key, { labels } = {}) => right.commit(name, key, { labels }) }),
     [
       'commit onto a parent',
-      'layers that were made side by side are committed onto each other',
-      'commit onto what cannot be its parent',
+      'layers that were created in parallel are committed onto each other',
+      'commit onto an invalid parent',
       'content: whiteouts of a snapshot that gets its parent at commit',
     ],
   ],
@@ -27,31 +27,31 @@ const snapshotters: [title: string, wrong: Wrong, fails: string[]][] = [
     'gives views that can be written to',
     (right) => ({ view: (key, parent, options) => right.prepare(key, parent, options) }),
     [
-      'stat of an active snapshot, a view and a committed one',
+      'stat of an active snapshot, a view and a committed snapshot',
       'only active snapshots are committed',
       'walk with filters',
-      'many callers at once, each with its own keys',
-      'content: a view cannot be written to',
+      'concurrent callers, each with its own keys',
+      'content: a view is read-only',
     ],
   ],
   [
     'ignores filters',
     (right) => ({ walk: () => right.walk() }),
-    ['walk with filters', 'walk with a filter that cannot be read'],
+    ['walk with filters', 'walk with a malformed filter'],
   ],
   [
     'ignores field paths',
     (right) => ({ update: (info) => right.update(info) }),
-    ['update of single labels', 'update of what may not change'],
+    ['update of single labels', 'update of fields that must not change'],
   ],
   [
     'removes what is not there',
     (right) => ({ remove: (name) => right.remove(name).catch(() => {}) }),
     [
-      'what is not there',
+      'a missing snapshot',
       'a parent with children cannot be removed',
       'commit onto a parent',
-      'many callers at once, all with the same key or name',
+      'concurrent callers, all with the same key or name',
       'a parent that is removed while a child of it is prepared',
     ],
   ],
@@ -77,7 +77,7 @@ const snapshotters: [title: string, wrong: Wrong, fails: string[]][] = [
         return total;
       },
     }),
-    ['usage is of the snapshot itself'],
+    ['usage counts the snapshot itself'],
   ],
 ];
 

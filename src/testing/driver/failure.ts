@@ -15,19 +15,18 @@ interface FailureCase extends CaseWords {
   code: ErrorCode;
   top?: (good: Buffer) => RawLayer;
   options?: ImageOptions;
-  /** last thing before unpacking */
+  /** runs immediately before the unpack */
   spoil?: (image: BuiltImage) => void;
   unpack?: () => UnpackMore;
 }
 
-/** A layer of each case is like no other, so that no store has it already. */
+/** Makes the layers of each case unique, so that a store does not have them already. */
 let different = 0;
 
 const lower = () => [dir('d', { mode: 0o700 }), file('d/f', `lower ${different++}`)];
 const upper = () => tar([file('d/g', `upper ${different++}`), file('d/.wh.f'), dir('e')]);
 
-const rule =
-  'the unpack fails, no bundle, mount or other trace of it is left, and the store holds nothing half done';
+const rule = 'the unpack fails and leaves no bundle, mount or other trace, and no partial layer in the store';
 const failing: Hooks = {
   'unpack.ociv1.bundle.config': () => {
     throw new Error('a failing hook');
@@ -36,14 +35,14 @@ const failing: Hooks = {
 
 const cases: FailureCase[] = [
   {
-    name: 'a layer that is not what the image config says',
+    name: 'a layer with another diffID than in the image config',
     rule,
-    source: 'image-spec config.md, "rootfs": diff_ids are to be verified',
+    source: 'image-spec config.md, "rootfs": diff_ids must be verified',
     code: 'DIFF_ID',
     options: { edit: { config: (config) => config.rootfs.diff_ids.splice(-1, 1, wrongDigest) } },
   },
   {
-    name: 'a blob that is not what the manifest says',
+    name: 'a blob with another digest than in the manifest',
     rule,
     source: 'image-spec descriptor.md, "Digests"',
     code: 'BLOB_DIGEST',
@@ -57,7 +56,7 @@ const cases: FailureCase[] = [
     },
   },
   {
-    name: 'a layer that is cut off',
+    name: 'a truncated layer',
     rule,
     source: 'POSIX pax',
     code: 'TAR_INVALID',
@@ -73,7 +72,7 @@ const cases: FailureCase[] = [
   {
     name: 'a hook that fails after the bundle is assembled',
     rule,
-    source: 'docs/hook-protocol.md, "When a hook fails"; bundle.ociv1.remove takes down what was begun',
+    source: 'docs/hook-protocol.md, "When a hook fails"; bundle.ociv1.remove removes the incomplete bundle',
     code: 'HOOK_FAILED',
     unpack: () => ({ hooks: [{ name: 'conformance', hooks: failing }] }),
   },
@@ -111,14 +110,14 @@ function failureCase({ code, top, options, spoil, unpack, ...words }: FailureCas
     spoil?.(image);
     const bundle = workshop.path('bundle');
     const outcome = await workshop.unpack(image, { ...unpack?.(), bundle }).catch((error) => error);
-    expect(isLayerhookError(outcome), `no failure that says what is wrong: ${outcome}`);
+    expect(isLayerhookError(outcome), `the unpack did not fail with a LayerhookError: ${outcome}`);
     expect(outcome.code === code, `${outcome.code} (${outcome.message}), not ${code}`);
     workshop.assertNothingLeft(bundle);
     await unpackGood(workshop, good);
   });
 }
 
-/** The same layers, now whole, must not be taken from what the failure left in a store. */
+/** Unpacks the same layers intact: the store must not reuse content of the failed unpack. */
 async function unpackGood(workshop: Workshop, layers: RawLayer[]): Promise<void> {
   const { tree } = await workshop.unpack(workshop.image(layers));
   expectTree(tree(), LayerModel.of(layers).tree());

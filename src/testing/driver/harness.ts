@@ -1,15 +1,15 @@
 import type { Driver } from '../../points/points.js';
 import type { ConformanceCase } from '../case.js';
 
-/** What a driver's author gives to {@link driverSuite}. */
+/** The input of {@link driverSuite}, from the author of a driver. */
 export interface DriverHarness {
-  /** as `unpack` takes it: a name, the path of a module, or a driver itself */
+  /** the driver, as in the options of `unpack`: a name, the path of a module, or a driver object */
   driver: string | Driver;
-  /** options for a driver given by name or path */
+  /** options of a driver given by name or path */
   driverOptions?: Record<string, unknown>;
-  /** directory of the store that all cases share; without one each has its own, in its scratch directory */
+  /** directory of a store for all cases; default: each case has its own store in its scratch directory */
   store?: string;
-  /** Makes an empty directory, on a filesystem that the driver works on; whoever gave the harness removes it. */
+  /** Creates an empty directory on a filesystem that the driver supports. The caller of the suite removes it later. */
   scratch(): string | Promise<string>;
 }
 

@@ -10,7 +10,7 @@ import type { DriverCase } from './harness.js';
 import { driverCase, type MadeBundle, type Workshop } from './workshop.js';
 
 interface HostileCase extends Pick<CaseWords, 'name' | 'source'> {
-  /** @param outside path of a directory of the host with `secret` and `sub/secret` in it */
+  /** @param outside path of a directory of the host that contains `secret` and `sub/secret` */
   layers(outside: string): RawEntry[][];
 }
 
@@ -19,8 +19,8 @@ const secret = 'a secret of the host';
 
 const cases: HostileCase[] = [
   {
-    name: 'names that lead out by .. or by being absolute',
-    source: 'CVE-2001-1267 (GNU tar): names are cleaned, then taken from the root',
+    name: 'names that leave the root with .. or an absolute path',
+    source: 'CVE-2001-1267 (GNU tar): names are cleaned and resolved from the root',
     layers: (outside) => [
       [file(`${up}${outside}/secret`, 'x'), file(`${outside}/sub/secret`, 'x'), file('../escaped', 'x')],
       [file(`${up}${outside}/.wh.secret`)],
@@ -28,12 +28,12 @@ const cases: HostileCase[] = [
   },
   {
     name: 'a file through an absolute symlink of its own layer',
-    source: 'the oldest escape of all; umoci resolves parents inside the root',
+    source: 'the oldest known escape; umoci resolves parents inside the root',
     layers: (outside) => [[symlink('l', outside), file('l/secret', 'x'), file('l/new', 'x')]],
   },
   {
     name: 'a file through a symlink of a lower layer',
-    source: 'the same in two layers: what lower layers have is hostile too',
+    source: 'the same in two layers: lower layers are hostile too',
     layers: (outside) => [[symlink('l', outside)], [file('l/secret', 'x'), dir('l/sub', { mode: 0o777 })]],
   },
   {
@@ -46,7 +46,7 @@ const cases: HostileCase[] = [
   },
   {
     name: 'a parent directory that a symlink replaces in the middle of the layer',
-    source: 'CVE-2021-32803 (node-tar): nothing remembered of a path may outlive its replacement',
+    source: 'CVE-2021-32803 (node-tar): cached data of a path must not outlive its replacement',
     layers: (outside) => [
       [dir('d'), file('d/ok', 'x'), symlink('d', outside), file('d/secret', 'x'), file('d/new', 'x')],
     ],
@@ -62,12 +62,12 @@ const cases: HostileCase[] = [
   },
   {
     name: 'directories that no layer lists, below a symlink of a lower layer',
-    source: 'who settles metadata of unlisted directories must not take those of the host',
+    source: 'code that fixes up metadata of unlisted directories must not read directories of the host',
     layers: (outside) => [[symlink('l', outside)], [file('l/sub/deep/f', 'x')], [file('l/sub/g', 'x')]],
   },
   {
     name: 'whiteouts and opaque markers through a symlink',
-    source: 'umoci repack: old -> /etc, then old/.wh.x',
+    source: 'umoci repack: old -> /etc, followed by old/.wh.x',
     layers: (outside) => [
       [symlink('l', outside), symlink('m', `${up}${outside}`)],
       [file('l/.wh.secret'), file('m/.wh..wh..opq'), file('m/sub/.wh.secret')],
@@ -75,7 +75,7 @@ const cases: HostileCase[] = [
   },
   {
     name: 'a hardlink to a file of the host',
-    source: 'CVE-2021-32760 (containerd), CVE-2026-23745 (node-tar): targets are taken from the root',
+    source: 'CVE-2021-32760 (containerd), CVE-2026-23745 (node-tar): targets are resolved from the root',
     layers: (outside) => [
       [{ ...hardlink('h', `${outside}/secret`), mode: 0o777, uid: 3 }],
       [file('h', 'x', { mode: 0o777 })],
@@ -83,15 +83,15 @@ const cases: HostileCase[] = [
   },
   {
     name: 'a hardlink through a symlink of a lower layer to a file of the host',
-    source: 'who settles hardlinks to lower layers must resolve them in the root',
+    source: 'code that fixes up hardlinks to lower layers must resolve them in the root',
     layers: (outside) => [
       [symlink('l', outside), symlink('s', `${outside}/secret`)],
       [hardlink('h', 'l/secret')],
     ],
   },
   {
-    name: 'a hardlink to a symlink of a lower layer to a file of the host, then changed',
-    source: 'link(2): the name is another one of the symlink',
+    name: 'a hardlink to a symlink of a lower layer to a file of the host, changed later',
+    source: 'link(2): the hardlink is another name of the symlink',
     layers: (outside) => [
       [symlink('s', `${outside}/secret`)],
       [hardlink('h', 's')],
@@ -100,12 +100,12 @@ const cases: HostileCase[] = [
   },
   {
     name: 'a symlink, a file or a device in place of the root directory',
-    source: 'CVE-2021-29136 (umoci): a symlink for ./ redirected all that came after it',
+    source: 'CVE-2021-29136 (umoci): a symlink for ./ redirected all later entries',
     layers: (outside) => [[symlink('.', outside)], [file('./', 'x')]],
   },
 ];
 
-/** A directory of the host that no image may change. */
+/** A directory of the host, which images must not change. */
 export class Outside {
   readonly directory: string;
   readonly #before: string;
@@ -118,7 +118,7 @@ export class Outside {
     this.#before = this.#state();
   }
 
-  /** @throws AssertionError if anything is not as it was, to the time of its last change */
+  /** @throws AssertionError if any file has changed, including its ctime */
   assertUntouched(): void {
     expect(this.#state() === this.#before, `the host's ${this.directory} was changed`);
   }
@@ -136,7 +136,7 @@ export class Outside {
 }
 
 function hostileCase({ layers, ...words }: HostileCase): DriverCase {
-  const rule = 'the image is refused or stays inside its root, and nothing of the host is changed or read';
+  const rule = 'the image is refused or stays inside its root, and does not change or read files of the host';
   return driverCase({ ...words, name: `hostile: ${words.name}`, rule }, async (workshop) => {
     const outside = new Outside(workshop.path('outside'));
     const made = layers(outside.directory);
@@ -145,12 +145,13 @@ function hostileCase({ layers, ...words }: HostileCase): DriverCase {
     if (bundle === null) return;
     const tree = bundle.tree();
     const { sha256 } = describeContent(Buffer.from(secret));
-    for (const [path, entry] of tree) expect(entry.sha256 !== sha256, `${path} is a file of the host`);
+    for (const [path, entry] of tree)
+      expect(entry.sha256 !== sha256, `${path} has the content of a file of the host`);
     expectTree(tree, LayerModel.of(made).tree());
   });
 }
 
-/** @returns null if the image was refused, of which then nothing is left */
+/** @returns null if the image was refused; its bundle must be gone */
 export async function unpackOrRefuse(workshop: Workshop, layers: RawEntry[][]): Promise<MadeBundle | null> {
   const bundle = workshop.path('bundle');
   try {

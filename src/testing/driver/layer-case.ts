@@ -7,17 +7,17 @@ import { withWorkshop } from './workshop.js';
 
 const opaque = '.wh..wh..opq';
 
-/** Layers, lowest first, and what the root filesystem made of them is like at the paths that the rule is about. */
+/** Layers, lowest first, and the expected rootfs at the paths that the rule concerns. */
 export interface LayerCase extends CaseWords {
   layers: RawEntry[][];
   expect: Expected;
 }
 
 /**
- * Cases that unpack layers: first the rule itself is checked, then the whole tree against the model.
+ * Creates cases that unpack layers and check the rule itself, and the whole tree against the model.
  *
- * Most of them are unpacked together, each in a directory of its own of one image, since an unpack takes longer than
- * the layers of a case; if that fails, each is unpacked by itself.
+ * Most cases share one image, where each has its own directory, since an unpack takes longer than the layers of a case. If
+ * that image cannot be unpacked, each case is unpacked separately.
  */
 export function layerCases(cases: LayerCase[]): DriverCase[] {
   const together = cases.filter((one) => !needsRoot(one));
@@ -40,7 +40,7 @@ function unpackOne(harness: DriverHarness, layers: RawEntry[][]): Promise<Tree> 
   return withWorkshop(harness, async (workshop) => (await workshop.unpack(layers)).tree());
 }
 
-/** The tree of each case without its root; null if the image could not be unpacked. */
+/** Returns the tree of each case without its root; null if the image could not be unpacked. */
 async function unpackTogether(harness: DriverHarness, cases: LayerCase[]): Promise<Tree[] | null> {
   const count = Math.max(...cases.map(({ layers }) => layers.length));
   const layers = Array.from({ length: count }, (_, layer) =>
@@ -66,7 +66,7 @@ function below(tree: Tree, directory: string): Tree {
   return new Map(entries.map(([path, entry]) => [cut(path), move(entry)]));
 }
 
-/** Whether the case is about the root directory, or has paths that begin or end there. */
+/** True if the case concerns the root directory, or has paths that depend on it. */
 function needsRoot({ layers, expect }: LayerCase): boolean {
   return '.' in expect || layers.flat().some(leadsToRoot);
 }

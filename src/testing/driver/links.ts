@@ -2,7 +2,7 @@ import { dir, file, hardlink, symlink } from '../entries.js';
 import { type LayerCase, layerCases } from './layer-case.js';
 
 const linkEntries = 'POSIX pax, typeflag 1; image-spec layer.md, "Hardlinks"';
-const usrmerge = 'merged /usr, as layers of Debian and Fedora have it';
+const usrmerge = 'merged /usr, as in layers of Debian and Fedora';
 
 const cases: LayerCase[] = [
   {
@@ -13,15 +13,15 @@ const cases: LayerCase[] = [
     expect: { a: { links: ['a', 'd/b'] }, 'd/b': { mode: '4755', size: 1 } },
   },
   {
-    name: 'a hardlink to a file that comes later in the same layer',
-    rule: 'a target may come later in the tar',
+    name: 'a hardlink to a later file of the same layer',
+    rule: 'the target may come later in the tar',
     source: linkEntries,
     layers: [[hardlink('a', 'b'), file('b', 'x')]],
     expect: { a: { size: 1, links: ['a', 'b'] } },
   },
   {
     name: 'a hardlink to a file of a lower layer has its content and metadata',
-    rule: 'a target may be in a lower layer',
+    rule: 'the target may be in a lower layer',
     source: linkEntries,
     layers: [
       [
@@ -38,14 +38,14 @@ const cases: LayerCase[] = [
     },
   },
   {
-    name: 'a hardlink to a file of a lower layer is one file with it',
-    rule: 'a hardlink is another name, not a copy: both have one inode, and change together',
+    name: 'a hardlink to a file of a lower layer is the same file',
+    rule: 'a hardlink is another name, not a copy: both names have one inode and change together',
     source: linkEntries,
     layers: [[file('a', 'x')], [hardlink('b', 'a')]],
     expect: { a: { links: ['a', 'b'] }, b: { links: ['a', 'b'] } },
   },
   {
-    name: 'a hardlink to a file that has several names in lower layers joins them',
+    name: 'a hardlink to a file with several names in lower layers joins them',
     rule: 'all names are one file',
     source: linkEntries,
     layers: [[file('a', 'x'), hardlink('b', 'a')], [hardlink('d/c', 'b')], [hardlink('e', 'd/c')]],
@@ -53,14 +53,14 @@ const cases: LayerCase[] = [
   },
   {
     name: 'a hardlink in place of a file of a lower layer',
-    rule: 'the name is replaced, the file that had it is not written to',
+    rule: 'the name is replaced without writing to the old file',
     source: linkEntries,
     layers: [[file('a', 'old'), hardlink('keep', 'a'), file('b', 'target')], [hardlink('a', 'b')]],
     expect: { a: { size: 6, links: ['a', 'b'] }, keep: { size: 3, links: undefined } },
   },
   {
     name: "a hardlink entry's own metadata are ignored",
-    rule: 'mode, owner, time and xattrs are those of the file that it links to',
+    rule: 'mode, owner, time and xattrs come from the target',
     source: `${linkEntries}; GNU tar and Go's archive/tar ignore them`,
     layers: [
       [
@@ -71,8 +71,8 @@ const cases: LayerCase[] = [
     expect: { a: { mode: '0640', owner: '1:0', mtime: '7.000000000', xattrs: undefined } },
   },
   {
-    name: 'hardlinks to symlinks, fifos and devices are other names of these',
-    rule: 'a hardlink is to the link itself, not to what it leads to',
+    name: 'hardlinks to symlinks, fifos and devices are names of the same file',
+    rule: 'a hardlink to a symlink links to the symlink itself, not to its target',
     source: 'link(2), linkat without AT_SYMLINK_FOLLOW',
     layers: [
       [
@@ -84,16 +84,16 @@ const cases: LayerCase[] = [
     expect: { s2: { type: 'symlink', links: ['s', 's2'] }, p2: { type: 'fifo' }, c2: { device: '1,3' } },
   },
   {
-    name: 'a file that is written again is another file than its hardlinks',
-    rule: 'what is there is replaced by unlinking, never by opening it',
+    name: 'a replaced file is no longer a hardlink of its other names',
+    rule: 'existing files are unlinked and never opened',
     source: 'image-spec layer.md, "Modifications"',
     layers: [[file('a', 'old'), hardlink('b', 'a')], [file('a', 'new!')]],
     expect: { a: { size: 4 }, b: { size: 3 } },
   },
   {
-    name: 'what is in the way is replaced, not opened: fifos, devices, symlinks',
-    rule: 'an entry replaces what is there by unlinking it',
-    source: 'opening a fifo waits for ever, opening a symlink writes elsewhere',
+    name: 'existing fifos, devices and symlinks are replaced, not opened',
+    rule: 'an entry unlinks the existing file',
+    source: 'opening a fifo blocks forever, and opening a symlink writes elsewhere',
     layers: [
       [
         ...[
@@ -115,8 +115,8 @@ const cases: LayerCase[] = [
     },
   },
   {
-    name: 'entries below a symlinked directory of a lower layer are where it leads to',
-    rule: 'parents that are symlinks are followed, inside the root',
+    name: 'entries below a symlinked directory of a lower layer are in its target',
+    rule: 'symlinked parents are followed inside the root',
     source: usrmerge,
     layers: [
       [
@@ -134,15 +134,15 @@ const cases: LayerCase[] = [
     },
   },
   {
-    name: 'entries below a symlinked directory of the same layer are where it leads to',
-    rule: 'parents that are symlinks are followed, inside the root',
+    name: 'entries below a symlinked directory of the same layer are in its target',
+    rule: 'symlinked parents are followed inside the root',
     source: usrmerge,
     layers: [[dir('usr'), dir('usr/bin'), symlink('bin', 'usr/bin'), file('bin/sh', 'x')]],
     expect: { 'usr/bin/sh': { size: 1 }, bin: { type: 'symlink' } },
   },
   {
-    name: 'a file replaces what is there through a symlinked parent of a lower layer',
-    rule: 'the name that the link leads to is replaced, its neighbours stay',
+    name: 'a file replaces a file through a symlinked parent of a lower layer',
+    rule: 'the name in the target directory is replaced, and its neighbours stay',
     source: usrmerge,
     layers: [
       [dir('usr'), dir('usr/lib'), file('usr/lib/a', 'old'), file('usr/lib/b'), symlink('lib', 'usr/lib')],
@@ -151,15 +151,15 @@ const cases: LayerCase[] = [
     expect: { 'usr/lib/a': { size: 5 }, 'usr/lib/b': {}, lib: { type: 'symlink' } },
   },
   {
-    name: 'a parent that is a dangling symlink gets its target, inside the root',
-    rule: 'missing targets of parents are made inside the root',
-    source: 'as umoci does; the link itself stays',
+    name: 'the missing target of a symlinked parent is created inside the root',
+    rule: 'missing targets of parents are created inside the root',
+    source: 'umoci does so; the link itself stays',
     layers: [[symlink('link', '/missing/dir')], [file('link/f')]],
     expect: { 'missing/dir/f': {}, link: { type: 'symlink' }, missing: { type: 'dir', mode: '0755' } },
   },
   {
-    name: 'targets of symlinks are kept as they are',
-    rule: 'a target is data: absolute, dangling, with .. or odd bytes, it is stored byte by byte',
+    name: 'targets of symlinks are kept unchanged',
+    rule: 'a target is data: it is stored byte by byte, also if it is absolute or dangling, or has .. or odd bytes',
     source: 'POSIX pax, typeflag 2',
     layers: [
       ['/etc/passwd', '../../..', './a/../b//c/', '\xff\n', ' ', '/'].map((to, i) => symlink(`l${i}`, to)),
@@ -167,9 +167,9 @@ const cases: LayerCase[] = [
     expect: { l1: { target: '../../..' }, l2: { target: './a/../b//c/' }, l3: { target: '\xff\n' } },
   },
   {
-    name: '.. in a name is what it says there',
+    name: '.. in a name is lexical',
     rule: '.. in names is lexical and ends at the root',
-    source: 'as umoci cleans names, before anything is followed',
+    source: 'umoci cleans names before it follows symlinks',
     layers: [[symlink('link', '/somewhere/deep'), file('link/../f'), file('../../g'), file('a/./b/../c')]],
     expect: { f: {}, g: {}, 'a/c': {}, 'a/b': null },
   },

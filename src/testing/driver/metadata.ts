@@ -8,7 +8,7 @@ const long = `${'d'.repeat(200)}/${'n'.repeat(255)}`;
 
 const cases: LayerCase[] = [
   {
-    name: 'setuid, setgid and sticky bits stay with owners other than root',
+    name: 'setuid, setgid and sticky bits are kept with owners other than root',
     rule: 'the mode is set after the owner: chown(2) clears setuid and setgid bits',
     source: 'chown(2)',
     layers: [
@@ -27,7 +27,7 @@ const cases: LayerCase[] = [
     },
   },
   {
-    name: 'capabilities of files stay',
+    name: 'capabilities of files are kept',
     rule: 'xattrs are set after owner and content: both clear security.capability',
     source: 'chown(2), capabilities(7)',
     layers: [
@@ -53,15 +53,15 @@ const cases: LayerCase[] = [
     },
   },
   {
-    name: 'a file that is replaced loses the extended attributes of the lower one',
-    rule: 'an entry is all there is to say about its file',
+    name: 'a replaced file does not keep the extended attributes of the lower file',
+    rule: 'an entry describes its file completely',
     source: 'image-spec layer.md, "Modifications"',
     layers: [[file('f', 'x', { mode: 0o4755, xattrs: { 'user.old': '1' } })], [file('f', 'y')]],
     expect: { f: { mode: '0644', xattrs: undefined } },
   },
   {
-    name: 'what is made in a setgid directory has the group that its entry says',
-    rule: 'neither the group nor the setgid bit of a parent comes down to entries or implicit directories',
+    name: 'files in a setgid directory have the group of their own entries',
+    rule: 'entries and implicit directories do not inherit the group or the setgid bit of a parent',
     source: 'inode(7), "set-group-ID bit"',
     layers: [
       [dir('s', { mode: 0o2775, gid: 50 }), file('s/f'), dir('s/d'), symlink('s/l', 'f'), file('s/i/x')],
@@ -75,7 +75,7 @@ const cases: LayerCase[] = [
   },
   {
     name: 'devices, fifos and their numbers, owners and modes',
-    rule: 'special files are made as the layer says, with numbers above 255 too',
+    rule: 'special files have the properties in the layer, also numbers above 255',
     source: 'image-spec layer.md, "File Types"; mknod(2)',
     layers: [
       [
@@ -103,7 +103,7 @@ const cases: LayerCase[] = [
   },
   {
     name: 'times to the nanosecond, before 1970 and after 2106, of links too',
-    rule: 'times are kept as exactly as the tar has them',
+    rule: 'times keep the precision of the tar',
     source: 'POSIX pax, mtime; utimensat(2)',
     layers: [
       [
@@ -129,8 +129,8 @@ const cases: LayerCase[] = [
     expect: { f: { owner: '3000000000:70000' }, d: { owner: '4294967294:0' } },
   },
   {
-    name: 'names with newlines, spaces, backslashes, and bytes that are not UTF-8',
-    rule: 'a name may hold any byte but / and NUL',
+    name: 'names with newlines, spaces, backslashes and invalid UTF-8',
+    rule: 'a name may contain any byte except / and NUL',
     source: 'POSIX, "Filename"; path_resolution(7)',
     layers: [
       [
@@ -146,7 +146,7 @@ const cases: LayerCase[] = [
   },
   {
     name: 'names of 255 bytes and paths beyond 255',
-    rule: 'names are cut off nowhere',
+    rule: 'names are never truncated',
     source: 'limits.h NAME_MAX; POSIX pax, path',
     layers: [[file(long, 'x')], [file(`${'d'.repeat(200)}/more`)]],
     expect: { [long]: { size: 1 }, [`${'d'.repeat(200)}/more`]: {} },

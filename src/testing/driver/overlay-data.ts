@@ -15,7 +15,7 @@ interface OverlayDataCase extends Pick<CaseWords, 'name'> {
 const source = 'Linux, Documentation/filesystems/overlayfs.rst: "Nesting overlayfs mounts"';
 const lower = [dir('d'), file('d/a', 'a'), dir('d/sub'), file('d/sub/b'), file('f', 'f')];
 
-/** What means something to overlayfs, and nothing in an image. */
+/** Data with a meaning in overlayfs, but not in an image. */
 const cases: OverlayDataCase[] = [
   {
     name: 'the xattr of an opaque directory',
@@ -28,7 +28,7 @@ const cases: OverlayDataCase[] = [
     expect: { 'x/own': {}, 'x/a': null, 'd/a': {} },
   },
   {
-    name: 'the xattrs of a file that is only metadata',
+    name: 'the xattrs of a metadata-only file',
     layers: [
       lower,
       [
@@ -52,7 +52,7 @@ const cases: OverlayDataCase[] = [
   },
 ];
 
-/** In both namespaces: which of the two acts depends on how an overlay is mounted. */
+/** Returns xattrs in both namespaces: the mount options of the overlay decide which namespace counts. */
 function overlayXattrs(attributes: Record<string, string>): Record<string, string> {
   const rows = Object.entries(attributes);
   return Object.fromEntries(
@@ -73,7 +73,7 @@ function overlayDataCase({ name, layers, expect: expected }: OverlayDataCase): D
 const device = driverCase(
   {
     name: 'overlay data: a character device 0:0',
-    rule: 'the image is refused, or the device is there and hides nothing',
+    rule: 'the image is refused, or the device exists and does not hide files',
     source,
   },
   async (workshop) => {
@@ -86,8 +86,8 @@ const device = driverCase(
 const names = ['.wh.', '.wh...', 'd/.wh..'].map((name) =>
   driverCase(
     {
-      name: `a whiteout of no name is refused: ${name}`,
-      rule: 'the layer is refused with LAYER_ENTRY, and nothing is left of it',
+      name: `a whiteout without a name is refused: ${name}`,
+      rule: 'the layer is refused with LAYER_ENTRY and leaves nothing behind',
       source: 'umoci deletes the whole bundle on .wh... at the root',
     },
     async (workshop) => {

@@ -12,13 +12,13 @@ const layers = [
   [dir('d', { mtime: 5 }), file('d/a', 'aaa'), file('d/b', 'bbb'), file('f', 'f')],
   [file('d/c', 'c')],
 ];
-const refresh = 'umoci repack --refresh-bundle: the bundle is then one of the new image';
+const refresh = 'umoci repack --refresh-bundle: the bundle becomes a bundle of the new image';
 
 function made(workshop: Workshop): Promise<MadeBundle> {
   return workshop.unpack(workshop.image(layers), { mtree: 'always' });
 }
 
-/** What the image in the layout is now, unpacked, is what the bundle is now. */
+/** Checks that the image in the layout, unpacked, is the same as the bundle. */
 async function expectPacked(workshop: Workshop, bundle: MadeBundle): Promise<void> {
   const again = await workshop.unpack(bundle.image);
   expectTree(inSeconds(again.tree()), inSeconds(bundle.tree()));
@@ -36,7 +36,7 @@ export const refreshCases = [
     {
       name: 'repack twice, with changes in between',
       rule: 'without a refresh each layer holds all changes since the unpack',
-      source: 'umoci repack leaves the bundle as one of the old image',
+      source: 'after umoci repack, the bundle is still a bundle of the old image',
     },
     async (workshop) => {
       const bundle = await made(workshop);
@@ -52,7 +52,11 @@ export const refreshCases = [
     },
   ),
   driverCase(
-    { name: 'refresh, then nothing', rule: 'nothing has changed since a refresh: no layer', source: refresh },
+    {
+      name: 'refresh without later changes',
+      rule: 'without changes since a refresh, a repack adds no layer',
+      source: refresh,
+    },
     async (workshop) => {
       const bundle = await made(workshop);
       const edits = new Edits(bundle.rootfs);
@@ -69,8 +73,8 @@ export const refreshCases = [
   ),
   driverCase(
     {
-      name: 'refresh, then later changes',
-      rule: 'the next layer holds what changed since the refresh, and nothing else',
+      name: 'refresh with later changes',
+      rule: 'the next layer holds only changes since the refresh',
       source: refresh,
     },
     async (workshop) => {
@@ -92,7 +96,7 @@ export const refreshCases = [
   driverCase(
     {
       name: 'refresh again and again',
-      rule: 'each layer holds what changed since the one before, and all together give the tree',
+      rule: 'each layer holds the changes since the previous layer, and all layers together give the tree',
       source: refresh,
     },
     async (workshop) => {
@@ -111,8 +115,8 @@ export const refreshCases = [
   ),
   driverCase(
     {
-      name: 'refresh when nothing has changed',
-      rule: 'it is not an error, and there is no layer',
+      name: 'refresh without changes',
+      rule: 'it succeeds without a new layer',
       source: refresh,
     },
     async (workshop) => {
@@ -125,7 +129,7 @@ export const refreshCases = [
   driverCase(
     {
       name: 'refresh of one bundle leaves the other bundles of its image alone',
-      rule: 'what the refreshed bundle gives to a store is no change of others',
+      rule: 'content that the refreshed bundle gives to a store does not change other bundles',
       source: refresh,
     },
     async (workshop) => {
@@ -143,8 +147,8 @@ export const refreshCases = [
   ),
   driverCase(
     {
-      name: 'a refreshed bundle is changed, and the image is as it was packed',
-      rule: 'what a refresh gives to a store is read-only from then on',
+      name: 'changes in a refreshed bundle do not change the image',
+      rule: 'content that a refresh gives to a store becomes read-only',
       source: refresh,
     },
     async (workshop) => {
@@ -162,7 +166,7 @@ export const refreshCases = [
   driverCase(
     {
       name: 'masked paths',
-      rule: 'changes at and below a masked path are in no layer, and are still there',
+      rule: 'changes at and below a masked path are not in the layer, but stay in the bundle',
       source: 'umoci repack --mask-path',
     },
     async (workshop) => {
@@ -179,8 +183,8 @@ export const refreshCases = [
   ),
   driverCase(
     {
-      name: 'a name that would be a whiteout',
-      rule: 'the repack is refused with LAYER_PATH, and the image stays',
+      name: 'a file name with the form of a whiteout',
+      rule: 'the repack is refused with LAYER_PATH, and the image does not change',
       source: 'image-spec layer.md, "Whiteouts": such names are reserved',
     },
     async (workshop) => {
@@ -195,7 +199,7 @@ export const refreshCases = [
   driverCase(
     {
       name: 'an abort in the middle of a repack',
-      rule: 'image and bundle stay as they were, and the next repack is right',
+      rule: 'image and bundle do not change, and the next repack is correct',
       source: 'repack tags the image last',
     },
     async (workshop) => {

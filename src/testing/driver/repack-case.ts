@@ -11,19 +11,19 @@ import type { Tree } from '../tree.js';
 import type { DriverCase } from './harness.js';
 import { driverCase } from './workshop.js';
 
-/** An image, what is done to a bundle of it, and what the layer of that is to hold. */
+/** An image, changes in its bundle, and the expected entries of the new layer. */
 export interface RepackCase extends CaseWords {
   layers: RawEntry[][];
   edit(edits: Edits): void;
-  /** names of the layer's entries; directories that these are in may be there too. None: there is no layer. */
+  /** names of the layer's entries; their parent directories are optional. An empty list: the repack adds no layer. */
   entries: ByteString[];
-  /** true: no manifest unless the driver wants one, since writing it reads, and so stamps, all files */
+  /** true: the mtree is written only if the driver needs it, since writing it reads all files, which updates inodes */
   unread?: boolean;
-  /** names that may be there too: what they say is no more than what is so anyway */
+  /** names of optional entries, which do not change the tree */
   mayHave?: RegExp;
 }
 
-/** Unpacks, edits, repacks: the new layer has the entries, and on top of the others gives the tree that was there. */
+/** Creates a case that unpacks, edits and repacks. The new layer must have the entries, and the image the edited tree. */
 export function repackCase({
   layers,
   edit,
@@ -35,7 +35,7 @@ export function repackCase({
   return driverCase({ ...words, name: `repack: ${words.name}` }, async (workshop) => {
     const bundle = await workshop.unpack(workshop.image(layers), { mtree: unread ? undefined : 'always' });
     edit(new Edits(bundle.rootfs));
-    // before anything reads the files: reading stamps inodes, and so betrays changes that are only cached
+    // repack before reading the files: reading updates inodes, which would reveal changes that are only cached
     const layer = layerOf(bundle.image, await workshop.repack(bundle));
     const now = inSeconds(bundle.tree());
     expectEntries(
@@ -50,7 +50,7 @@ export function repackCase({
   });
 }
 
-/** @throws AssertionError unless the layer has these entries, and besides them only directories that they are in */
+/** @throws AssertionError unless the layer has exactly these entries and, optionally, their parent directories */
 export function expectEntries(layer: LayerEntry[], entries: ByteString[]): void {
   const names = layer.map(({ name }) => name.replace(/\/$/, ''));
   const missing = entries.filter((name) => !names.includes(name));
@@ -63,12 +63,12 @@ export function expectEntries(layer: LayerEntry[], entries: ByteString[]): void 
   expect(new Set(names).size === names.length, `the layer has a name twice: ${show(names)}`);
 }
 
-/** The entries of a layer that was made without compression; none if there is none. */
+/** Returns the entries of an uncompressed new layer; empty if the repack did not make a layer. */
 export function layerOf({ blob }: BuiltImage, { layer }: RepackResult): LayerEntry[] {
   return layer ? readLayer(readFileSync(blob(layer.digest))) : [];
 }
 
-/** A tree with times as layers that repack makes have them: in whole seconds, as umoci's are. */
+/** Returns a tree with times in whole seconds, as layers of repack and of umoci have. */
 export function inSeconds(tree: Tree): Tree {
   return new Map(
     [...tree].map(([path, entry]) => [path, { ...entry, mtime: entry.mtime.replace(/\..*/, '') }]),

@@ -13,21 +13,21 @@ const middle = [file('d/c', 'ccc'), file('d/sub/y', 'y')];
 const layers = [base, middle];
 const changes = 'image-spec layer.md, "Change Types"';
 const whiteouts = 'image-spec layer.md, "Whiteouts"';
-const same = 'what did not change is in no layer: umoci repack, umoci#293';
+const same = 'a layer holds only changes: umoci repack, umoci#293';
 
 const cases: RepackCase[] = [
   {
     name: 'nothing changed',
-    rule: 'no change is no layer',
+    rule: 'without changes, a repack adds no layer',
     source: same,
     layers,
     edit: () => {},
     entries: [],
   },
   {
-    name: 'files that were opened for writing, or given the mode that they had',
-    rule: 'a file that was copied up but not changed is not a change',
-    source: 'overlayfs copies up before anything is written; Linux, overlayfs.rst, "Non-directories"',
+    name: 'files that were opened for writing, or got the same mode again',
+    rule: 'a file that was copied up but did not change is not in the layer',
+    source: 'overlayfs copies up before the first write; Linux, overlayfs.rst, "Non-directories"',
     layers,
     edit: (e) => {
       e.touchNothing('d/sub/x');
@@ -38,8 +38,8 @@ const cases: RepackCase[] = [
     entries: [],
   },
   {
-    name: 'a change that was taken back',
-    rule: 'what is as it was is no change',
+    name: 'a change that was reverted',
+    rule: 'a file in its original state is not a change',
     source: same,
     layers,
     edit: (e) => {
@@ -53,7 +53,7 @@ const cases: RepackCase[] = [
   },
   {
     name: 'added files and directories',
-    rule: 'each is an entry, with all that it has',
+    rule: 'each is an entry, with all its properties',
     source: changes,
     layers,
     edit: (e) => {
@@ -69,8 +69,8 @@ const cases: RepackCase[] = [
     entries: ['d/new', 'made', 'made/deep', 'made/deep/f', 'd/l', 'empty'],
   },
   {
-    name: 'changed content, of other and of the same size and time',
-    rule: 'content counts, whatever stat says',
+    name: 'changed content with another size, and with the same size and time',
+    rule: 'content counts, even if stat is the same',
     source: changes,
     layers,
     edit: (e) => {
@@ -80,8 +80,8 @@ const cases: RepackCase[] = [
     entries: ['f', 'd/a'],
   },
   {
-    name: 'files that were written in place, appended to and cut, with nothing flushed',
-    rule: 'what is only cached is there',
+    name: 'files that were written in place, appended to and truncated, without a flush',
+    rule: 'changes that are only cached are in the layer',
     source: 'kaniko#289; page cache, Linux vm.dirty_expire_centisecs',
     layers: [...layers, [file('db', 'z'.repeat(300_000)), file('log', 'l'.repeat(5000))]],
     edit: (e) => {
@@ -95,8 +95,8 @@ const cases: RepackCase[] = [
     entries: ['d/a', 'd/b', 'db', 'd/c', 'log'],
   },
   {
-    name: 'times in another fraction of the same second',
-    rule: 'a layer has whole seconds, so a fraction is no change, and content counts',
+    name: 'times that differ in the fraction of a second',
+    rule: 'a layer has whole seconds: another fraction is not a change, but content is',
     source: 'buildkit#2480; umoci, mtree keyword tar_time',
     layers,
     edit: (e) => {
@@ -109,7 +109,7 @@ const cases: RepackCase[] = [
   },
   {
     name: 'deleted files and directories',
-    rule: 'each is one whiteout; a deleted directory has none below it',
+    rule: 'each is one whiteout, without whiteouts below a deleted directory',
     source: whiteouts,
     layers: [...layers, [file('top', 't'), dir('tree'), dir('tree/of'), file('tree/of/files')]],
     edit: (e) => {
@@ -122,7 +122,7 @@ const cases: RepackCase[] = [
   },
   {
     name: 'renamed files and directories',
-    rule: 'the old name is hidden, the new one added with all below it',
+    rule: 'the old name is hidden, and the new name is added with everything below it',
     source: 'image-spec layer.md, "Representing Changes"; overlayfs.rst, redirect_dir',
     layers,
     edit: (e) => {
@@ -132,8 +132,8 @@ const cases: RepackCase[] = [
     entries: ['.wh.f', 'g', 'd/.wh.sub', 'moved', 'moved/x', 'moved/y'],
   },
   {
-    name: 'a file becomes a directory, and a directory a file',
-    rule: 'a replaced path is its new entry, and no whiteout is written below what is no directory',
+    name: 'a file becomes a directory, and a directory becomes a file',
+    rule: 'a replaced path is one new entry, and whiteouts are never below a non-directory',
     source: changes,
     layers,
     edit: (e) => {
@@ -147,8 +147,8 @@ const cases: RepackCase[] = [
   },
   {
     name: 'a directory becomes a symlink to another directory',
-    rule: 'the link is the only entry: whiteouts below it would delete in the directory that it leads to',
-    source: 'umoci repack: old -> /etc, then old/.wh.x',
+    rule: 'the link is the only entry: whiteouts below it would delete files in its target',
+    source: 'umoci repack: old -> /etc, followed by old/.wh.x',
     layers: [...layers, [dir('etc'), file('etc/x'), file('d/sub/etc')]],
     edit: (e) => {
       e.remove('d/sub');
@@ -157,8 +157,8 @@ const cases: RepackCase[] = [
     entries: ['d/sub'],
   },
   {
-    name: 'a symlink becomes a directory, and another a file',
-    rule: 'what the links led to is neither hidden nor changed',
+    name: 'a symlink becomes a directory, and another symlink a file',
+    rule: 'the targets of the links are not hidden or changed',
     source: changes,
     layers: [...layers, [symlink('l', 'd'), symlink('m', 'f')]],
     edit: (e) => {
@@ -171,8 +171,8 @@ const cases: RepackCase[] = [
     entries: ['l', 'l/a', 'm'],
   },
   {
-    name: 'a directory that is made again with some of the names that it had',
-    rule: 'what is not there any more does not come back',
+    name: 'a directory that is created again with some of its old names',
+    rule: 'removed files do not come back',
     source: 'overlayfs.rst, "opaque directories"; image-spec layer.md, "Opaque Whiteout"',
     layers,
     edit: (e) => {
@@ -182,12 +182,12 @@ const cases: RepackCase[] = [
       e.mkdir('d/sub');
     },
     entries: ['d', 'd/a', 'd/sub'],
-    // one opaque marker or whiteouts, as long as nothing comes back
+    // an opaque marker or whiteouts: both hide the removed files
     mayHave: /^d\/(.*\/)?\.wh\./,
   },
   {
     name: 'only metadata of files: mode, owner, time',
-    rule: 'each is a change, and nothing else is',
+    rule: 'each is a change, and other files are not',
     source: changes,
     layers,
     edit: (e) => {
@@ -199,8 +199,8 @@ const cases: RepackCase[] = [
     entries: ['d/a', 'd/b', 'd/c', 'f'],
   },
   {
-    name: 'only metadata of directories, the root among them',
-    rule: 'the directory is an entry, what is in it is not',
+    name: 'only metadata of directories, including the root',
+    rule: 'the directory is an entry, its files are not',
     source: changes,
     layers,
     edit: (e) => {
@@ -212,7 +212,7 @@ const cases: RepackCase[] = [
   },
   {
     name: 'extended attributes, set, changed and removed',
-    rule: 'xattrs count, on files and directories',
+    rule: 'xattrs of files and directories count',
     source: 'image-spec layer.md, "File Attributes"',
     layers: [
       ...layers,
@@ -231,8 +231,8 @@ const cases: RepackCase[] = [
     entries: ['f', 'x1', 'x2', 'd/sub', 'd/a'],
   },
   {
-    name: 'another name for a file, and one name less',
-    rule: 'a file that has got a name is in the layer under all its names; a name that is gone is hidden',
+    name: 'a new hardlink of a file, and a removed hardlink',
+    rule: 'a file with a new name is in the layer under all its names; a removed name is hidden',
     source: 'image-spec layer.md, "Hardlinks"',
     layers: [...layers, [file('h1', 'h'), hardlink('h2', 'h1'), hardlink('h3', 'h1')]],
     edit: (e) => {
@@ -244,7 +244,7 @@ const cases: RepackCase[] = [
   },
   {
     name: 'the content of a file with several names',
-    rule: 'all names that it still has are in the layer, and stay one file; on overlayfs one name parts from the others',
+    rule: 'all remaining names are in the layer and stay one file; on overlayfs a copy-up separates one name from the others',
     source: 'image-spec layer.md, "Hardlinks"',
     layers: [...layers, [file('h1', 'h'), hardlink('d/h2', 'h1')]],
     edit: (e) => e.write('h1', 'changed'),
@@ -275,7 +275,7 @@ const cases: RepackCase[] = [
   },
   {
     name: 'symlinks with another target',
-    rule: 'the target counts, also one of the same length',
+    rule: 'the target counts, also if the length is the same',
     source: changes,
     layers: [...layers, [symlink('l', 'abc')]],
     edit: (e) => {
@@ -286,7 +286,7 @@ const cases: RepackCase[] = [
     entries: ['l'],
   },
   {
-    name: 'names with newlines and bytes that are not UTF-8',
+    name: 'names with newlines and invalid UTF-8',
     rule: 'names are bytes, added, changed and deleted',
     source: 'path_resolution(7)',
     layers: [...layers, [file('old\n\xff', 'x'), dir('dir\xfe'), file('dir\xfe/gone'), file(' \t')]],
@@ -299,8 +299,8 @@ const cases: RepackCase[] = [
     entries: ['old\n\xff', 'dir\xfe/.wh.gone', 'dir\xfe/\n', '.wh. \t'],
   },
   {
-    name: 'changes below a directory that no layer lists, and in an opaque one',
-    rule: 'how a layer came to have a directory does not matter',
+    name: 'changes below an unlisted directory and in an opaque directory',
+    rule: 'the origin of a directory does not matter',
     source: changes,
     layers: [...layers, [file('i/j/k', 'k'), file('d/.wh..wh..opq'), file('d/only', 'o')]],
     edit: (e) => {

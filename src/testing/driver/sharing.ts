@@ -7,7 +7,7 @@ import type { RawEntry } from '../tar.js';
 import { expectEntries, layerOf } from './repack-case.js';
 import { driverCase } from './workshop.js';
 
-/** A little of everything, in layers that hide, replace and extend each other. */
+/** Layers that hide, replace and extend each other, with all types of entries. */
 export function richLayers(): RawEntry[][] {
   return [
     [
@@ -31,7 +31,7 @@ export function richLayers(): RawEntry[][] {
   ];
 }
 
-/** Changes a root filesystem in every way. */
+/** Changes a rootfs in all possible ways. */
 function change(rootfs: string): void {
   const at = (name: string) => join(rootfs, name);
   writeFileSync(at('etc/passwd'), 'changed', { flag: 'r+' });
@@ -44,13 +44,13 @@ function change(rootfs: string): void {
 }
 
 const store = 'docs/drivers.md: a driver with a store gives every bundle the same tree';
-const private_ = 'a bundle is its own: what layers share is read-only';
+const private_ = 'a bundle is independent: shared layers are read-only';
 
 export const sharingCases = [
   driverCase(
     {
       name: 'a second unpack gives the same tree as the first',
-      rule: 'what a store keeps loses nothing',
+      rule: 'a store keeps layers completely',
       source: store,
     },
     async (workshop) => {
@@ -61,13 +61,13 @@ export const sharingCases = [
   ),
   driverCase(
     {
-      name: 'two bundles of one image do not see what changes in the other',
-      rule: 'files, modes, names and the root directory of one bundle change in it alone',
+      name: 'two bundles of one image do not see changes in the other',
+      rule: 'changes of files, modes, names and the root directory stay in one bundle',
       source: private_,
     },
     async (workshop) => {
       const image = workshop.image(richLayers());
-      // the first unpack of all may be another than those from a store
+      // the first unpack may work differently from later unpacks, which use a store
       await workshop.unpack(image);
       const [first, second] = [await workshop.unpack(image), await workshop.unpack(image)];
       const before = second.tree();
@@ -80,8 +80,8 @@ export const sharingCases = [
   ),
   driverCase(
     {
-      name: 'a bundle made after another was changed is as the image says',
-      rule: 'changes in a bundle never come into the store',
+      name: 'changes in a bundle do not affect bundles created later',
+      rule: 'changes in a bundle never reach the store',
       source: private_,
     },
     async (workshop) => {
@@ -98,8 +98,8 @@ export const sharingCases = [
   driverCase(
     {
       name: 'the same layer above other parents',
-      rule: 'what a layer does not say (parents, hardlinks, symlinked parents) comes from the layers below in this image',
-      source: 'image-spec config.md: a layer is known by its chainID, not its diffID',
+      rule: 'parents, hardlinks and symlinked parents that a layer does not contain come from the layers below in this image',
+      source: 'image-spec config.md: the chainID identifies an applied layer, not the diffID',
     },
     async (workshop) => {
       const top = [
@@ -139,8 +139,8 @@ export const sharingCases = [
   ),
   driverCase(
     {
-      name: 'an image that is another one with a layer more',
-      rule: 'layers that are there already are used, and those on top are added',
+      name: 'an image with one more layer than another',
+      rule: 'existing layers are used, and the layers on top are added',
       source: store,
     },
     async (workshop) => {
@@ -153,9 +153,9 @@ export const sharingCases = [
   ),
   driverCase(
     {
-      name: 'bundles of one image made at the same time',
-      rule: 'whoever extracts a layer, every bundle gets the whole tree',
-      source: 'several processes may use a store at once',
+      name: 'bundles of one image that are created at the same time',
+      rule: 'every bundle gets the whole tree, no matter which unpack extracts a layer',
+      source: 'several processes may use a store at the same time',
     },
     async (workshop) => {
       const layers = [...richLayers(), [file('at-the-same-time', String(Math.random()))]];
@@ -167,8 +167,8 @@ export const sharingCases = [
   ),
   driverCase(
     {
-      name: 'a bundle that is removed leaves nothing, and the others as they are',
-      rule: 'no file, directory or mount of it is left',
+      name: 'a removed bundle leaves nothing behind, and other bundles do not change',
+      rule: 'its files, directories and mounts are gone',
       source: 'docs/hook-protocol.md, bundle.ociv1.remove',
     },
     async (workshop) => {
@@ -184,7 +184,7 @@ export const sharingCases = [
   driverCase(
     {
       name: 'a bundle that is unmounted and mounted again',
-      rule: 'it has all that was changed in it, and a repack finds that and nothing else',
+      rule: 'it keeps all changes, and a repack finds exactly these',
       source: 'docs/hook-protocol.md, bundle.ociv1.mount: bundles come back after a reboot',
     },
     async (workshop) => {
@@ -200,8 +200,8 @@ export const sharingCases = [
   ),
   driverCase(
     {
-      name: 'the umask of who unpacks',
-      rule: 'it never shows: modes are those of the layers, in a store too',
+      name: 'the umask of the unpack',
+      rule: 'it has no effect: modes come from the layers, also in a store',
       source: 'umask(2)',
     },
     async (workshop) => {
@@ -216,8 +216,8 @@ export const sharingCases = [
   ),
   driverCase(
     {
-      name: 'config.json is made over a root filesystem that is whole',
-      rule: 'after assemble, rootfs is usable: bundle.config finds the files of the image there',
+      name: 'config.json is generated when the rootfs is complete',
+      rule: 'after assemble, the rootfs is usable: bundle.config finds the files of the image in it',
       source: 'docs/hook-protocol.md, unpack.ociv1.bundle.assemble',
     },
     async (workshop) => {
@@ -239,14 +239,14 @@ export const sharingCases = [
       const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
       expect(
         spec.hostname === 'hooked' && spec.root?.path === 'rootfs',
-        'config.json is not what the hook made',
+        'config.json differs from the result of the hook',
       );
     },
   ),
   driverCase(
     {
-      name: 'the user of config.json is looked up in the assembled root filesystem',
-      rule: 'names of users resolve by etc/passwd as the topmost layer has it',
+      name: 'the user of config.json is looked up in the assembled rootfs',
+      rule: 'user names are resolved with the etc/passwd of the topmost layer',
       source: 'image-spec config.md, "User"',
     },
     async (workshop) => {
@@ -271,18 +271,18 @@ function shapeCase(name: string, rule: string, layers: () => RawEntry[][]) {
 }
 
 export const shapeCases = [
-  shapeCase('an image without layers', 'rootfs is an empty directory that can be written to', () => []),
-  shapeCase('an image of one layer', 'rootfs is that layer, and can be written to', () => [[file('f', 'f')]]),
-  shapeCase('an image of a layer that is empty', 'a layer may have no entries', () => [[], [file('f')], []]),
+  shapeCase('an image without layers', 'the rootfs is an empty, writable directory', () => []),
+  shapeCase('an image of one layer', 'the rootfs is that layer, and is writable', () => [[file('f', 'f')]]),
+  shapeCase('an image with empty layers', 'a layer may be empty', () => [[], [file('f')], []]),
   shapeCase(
-    'an image that has a layer twice',
-    'the same layer may come again, and hides what came between',
+    'an image with the same layer twice',
+    'a layer may be repeated, and hides files of the layers in between',
     () => {
       const twice = [file('f', 'first'), file('d/.wh.g')];
       return [twice, [file('f', 'second'), file('d/g')], twice];
     },
   ),
-  shapeCase('an image of 130 layers', 'the number of layers is not limited by how mounts are made', () =>
+  shapeCase('an image of 130 layers', 'limits of mounts do not limit the number of layers', () =>
     Array.from({ length: 130 }, (_, at) => [
       ...[file('top', `${at}`), file(`all/f${at}`, `${at}`), dir(`own${at % 7}`, { mtime: at })],
       ...(at > 0 ? [file(`all/.wh.f${at - 1}-`), file(`own${(at - 1) % 7}/.wh..wh..opq`)] : []),

@@ -12,7 +12,7 @@ import { tarCases } from './tars.js';
 import { whiteoutCases } from './whiteouts.js';
 
 /**
- * What every storage driver must get right.
+ * The cases that every storage driver must pass.
  *
  * @example for (const c of driverSuite) test(c.name, () => c.run({ driver: './my-driver.mjs', scratch }));
  */

@@ -16,13 +16,13 @@ const odd = [
   tar([file('d/d', 'd'.repeat(5000)), file('d/.wh.a')]),
 ];
 
-/** What a driver must take as it comes: a store that knows layers by their diffIDs must count all the bytes. */
+/** Unusual tars that a driver must accept. A store that identifies layers by diffIDs must count all bytes. */
 export const tarCases = [
   driverCase(
     {
       name: 'odd tars: data after the trailer, no trailer, a global header, several gzip members',
-      rule: 'they are accepted, and every byte counts in digest and diffID',
-      source: 'POSIX pax; RFC 1952, "members": estargz writes such',
+      rule: 'they are accepted, and digest and diffID include all bytes',
+      source: 'POSIX pax; RFC 1952, "members": estargz writes such tars',
     },
     async (workshop) => {
       const half = (bytes: Buffer) => bytes.length >> 1;
@@ -38,7 +38,7 @@ export const tarCases = [
   ),
   driverCase(
     {
-      name: 'an owner that no file can have',
+      name: 'an owner that Linux cannot represent',
       rule: 'uid 4294967295 and above are refused with LAYER_ENTRY or TAR_INVALID, never made root',
       source: 'chown(2): -1 means "unchanged"',
     },

@@ -23,7 +23,7 @@ export interface MadeBundle extends UnpackResult {
 export type UnpackMore = Partial<Pick<UnpackOptions, 'bundle' | 'hooks' | 'signal' | 'mtree' | 'onProgress'>>;
 export type RepackMore = Partial<Omit<RepackOptions, 'image' | 'bundle'>> & { tag?: string };
 
-/** Makes images and bundles with the driver for one case, and takes them down after it. */
+/** Creates images and bundles with the driver for one case, and removes them afterwards. */
 export class Workshop {
   readonly directory: string;
   readonly #harness: DriverHarness;
@@ -39,7 +39,7 @@ export class Workshop {
     this.#mountsBefore = this.mounts().length;
   }
 
-  /** A path of its own, where nothing is. */
+  /** Returns a new path where no file exists. */
   path(name: string): string {
     return join(this.directory, `${name}-${this.#made++}`);
   }
@@ -63,7 +63,7 @@ export class Workshop {
     return { ...result, rootfs, image: built, tree: () => readTree(rootfs) };
   }
 
-  /** Repacks into the layout of the bundle's image; the layer is not compressed unless asked to be. */
+  /** Repacks into the layout of the bundle's image; by default without compression. */
   repack(
     { bundle, image }: MadeBundle,
     { tag = image.tag, ...more }: RepackMore = {},
@@ -79,7 +79,7 @@ export class Workshop {
     });
   }
 
-  /** What is mounted in the case's directory now, and in the driver's store. */
+  /** Returns the current mounts in the case's directory and in the driver's store. */
   mounts(): MountInfo[] {
     const mounts = readMountInfo();
     const inside = mountsBelow(fromText(this.directory), mounts);
@@ -87,7 +87,7 @@ export class Workshop {
     return [...inside, ...store.filter((mount) => !inside.includes(mount))];
   }
 
-  /** @throws AssertionError if a bundle, or a trace of its making, is there */
+  /** @throws AssertionError if a bundle or a trace of it exists */
   assertGone(bundle: string): void {
     const names = readdirSync(dirname(bundle)).filter((name) => name.includes(basename(bundle)));
     expect(names.length === 0, `left behind: ${names.join(', ')}`);
@@ -95,7 +95,7 @@ export class Workshop {
     expect(mounts.length === 0, `left mounted: ${mounts.map(({ mountPoint }) => mountPoint).join(', ')}`);
   }
 
-  /** As {@link assertGone}, and nothing else may be mounted than before the case. */
+  /** Does the same as {@link assertGone}, and requires the same number of mounts as before the case. */
   assertNothingLeft(bundle: string): void {
     this.assertGone(bundle);
     const mounts = this.mounts().map(({ mountPoint, type }) => `${mountPoint} (${type})`);
@@ -131,7 +131,7 @@ export class Workshop {
   }
 }
 
-/** Gives a workshop to `use`, and takes down what was made in it. */
+/** Calls `use` with a workshop, and removes everything that was created with it. */
 export async function withWorkshop<T>(
   harness: DriverHarness,
   use: (workshop: Workshop) => Promise<T>,
@@ -145,7 +145,7 @@ export async function withWorkshop<T>(
   }
 }
 
-/** A case that makes bundles. */
+/** Creates a case that makes bundles. */
 export function driverCase(words: CaseWords, body: (workshop: Workshop) => Promise<void>): DriverCase {
   return conformanceCase(words, (harness: DriverHarness) => withWorkshop(harness, body));
 }

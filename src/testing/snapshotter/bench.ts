@@ -11,9 +11,9 @@ import type { SnapshotterCase, SnapshotterHarness } from './harness.js';
 
 export type Edit = (edits: Edits) => void;
 
-/** Names and directories of one case, and the way through prepare, mount, change, unmount, commit. */
+/** Names and directories of one case, and shortcuts for prepare, mount, change, unmount and commit. */
 export class SnapshotBench {
-  /** what all names of the case begin with */
+  /** prefix of all names of the case */
   readonly prefix = `suite/${randomUUID()}/`;
   readonly directory: string;
   readonly snapshotter: Snapshotter;
@@ -28,22 +28,22 @@ export class SnapshotBench {
     this.snapshotter = snapshotter;
   }
 
-  /** A key or name of the case's own. */
+  /** Returns a key or name that belongs to this case. */
   name(name: string): string {
     return `${this.prefix}${name}`;
   }
 
-  /** A key or name that was not used before. */
+  /** Returns a new key or name. */
   fresh(): string {
     return this.name(`fresh-${this.#made++}`);
   }
 
-  /** containerd's garbage collector leaves what has this label. */
+  /** Labels that protect a snapshot from containerd's garbage collector. */
   get labels(): Record<string, string> {
     return { 'containerd.io/gc.root': this.prefix };
   }
 
-  /** The snapshotter once more, over the same snapshots. */
+  /** Opens the snapshotter again, with the same snapshots. */
   async openAgain(): Promise<Snapshotter> {
     const snapshotter = await this.#harness.open();
     this.#opened.push(snapshotter);
@@ -62,7 +62,7 @@ export class SnapshotBench {
     return this.snapshotter.commit(name, key, { ...options, labels: { ...this.labels, ...options.labels } });
   }
 
-  /** An empty committed snapshot. */
+  /** Creates an empty committed snapshot. */
   async committed(name: string, parent = ''): Promise<string> {
     const key = this.fresh();
     await this.prepare(key, parent);
@@ -70,7 +70,7 @@ export class SnapshotBench {
     return name;
   }
 
-  /** A committed snapshot of what is edited on top of `parent`. */
+  /** Creates a committed snapshot with edits on top of `parent`. */
   async layer(parent: string, edit: Edit, name = this.fresh()): Promise<string> {
     const key = this.fresh();
     await this.prepare(key, parent);
@@ -79,7 +79,7 @@ export class SnapshotBench {
     return name;
   }
 
-  /** Does something where an active snapshot or a view is mounted. */
+  /** Mounts an active snapshot or a view, and calls `use` with the directory. */
   async mounted<T>(key: string, use: (target: string) => T, snapshotter = this.snapshotter): Promise<T> {
     const target = join(this.directory, `mount-${this.#made++}`);
     mkdirSync(target);
@@ -93,7 +93,7 @@ export class SnapshotBench {
     }
   }
 
-  /** What a view of a committed snapshot shows. */
+  /** Returns the tree in a view of a committed snapshot. */
   async treeOf(name: string): Promise<Tree> {
     const key = this.fresh();
     await this.view(key, name);
@@ -102,7 +102,7 @@ export class SnapshotBench {
     return tree;
   }
 
-  /** The case's own snapshots. */
+  /** Returns the snapshots of this case. */
   async list(filters?: string[]): Promise<Info[]> {
     const found: Info[] = [];
     for await (const info of this.snapshotter.walk(filters))
@@ -110,7 +110,7 @@ export class SnapshotBench {
     return found;
   }
 
-  /** Removes all that the case has made, children first. */
+  /** Removes all snapshots of the case, children first. */
   async close(): Promise<void> {
     try {
       for (const target of this.#mounted) await this.#harness.unmount(target);
@@ -128,7 +128,7 @@ export class SnapshotBench {
   }
 }
 
-/** A case over a Snapshotter of its own opening. */
+/** Creates a case that opens its own Snapshotter. */
 export function snapshotterCase(
   words: CaseWords,
   body: (bench: SnapshotBench, snapshotter: Snapshotter) => Promise<void>,
@@ -144,10 +144,10 @@ export function snapshotterCase(
   });
 }
 
-/** What containerd calls NotFound, AlreadyExists, FailedPrecondition, InvalidArgument. */
+/** Suffixes of error codes for containerd's NotFound, AlreadyExists, FailedPrecondition and InvalidArgument. */
 export type SnapshotError = 'NOT_FOUND' | 'EXISTS' | 'PRECONDITION' | 'ARGUMENT';
 
-/** @throws AssertionError unless it fails with that error */
+/** Requires a failure. @throws AssertionError unless the call fails with this error */
 export async function expectFailure(
   error: SnapshotError,
   what: string,
@@ -157,12 +157,12 @@ export async function expectFailure(
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(caught !== undefined, `${what} worked`);
+  expect(caught !== undefined, `${what} succeeded`);
   const code = isLayerhookError(caught) ? caught.code : String(caught);
   expect(code === `SNAPSHOT_${error}`, `${what} failed with ${code}, not SNAPSHOT_${error}`);
 }
 
-/** @throws AssertionError unless the two are deeply the same */
+/** Compares two values. @throws AssertionError unless they are deeply equal */
 export function expectEqual(what: string, found: unknown, wanted: unknown): void {
   const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)];
   expect(a === b, `${what} is ${a}, not ${b}`);

@@ -9,16 +9,16 @@ import type { SnapshotterCase } from './harness.js';
 const source = "containerd's snapshotter test suite, core/snapshots/testsuite";
 
 interface ContentCase extends CaseWords {
-  /** what is done in each snapshot, on top of the one before */
+  /** the edits in each snapshot, on top of the previous one */
   edits: Edit[];
-  /** whether times count: they do where every edit sets them */
+  /** true if times are compared: every edit must set them */
   times?: boolean;
 }
 
 const cases: ContentCase[] = [
   {
     name: 'files added, changed and removed in three snapshots',
-    rule: 'each starts with what its parent has, and keeps what was done in it',
+    rule: 'each starts with the files of its parent, and keeps its own changes',
     source,
     edits: [
       (e) => {
@@ -37,8 +37,8 @@ const cases: ContentCase[] = [
     ],
   },
   {
-    name: 'a directory removed and made again is opaque',
-    rule: 'nothing that it had comes back, nor in the snapshots above',
+    name: 'a directory that is removed and created again is opaque',
+    rule: 'its old files do not come back, also in the snapshots above',
     source,
     edits: [
       (e) => {
@@ -59,8 +59,8 @@ const cases: ContentCase[] = [
     ],
   },
   {
-    name: 'types that change',
-    rule: 'a file, a directory or a symlink in place of another hides it whole',
+    name: 'files that change their type',
+    rule: 'a file, a directory or a symlink completely hides a file of another type',
     source: 'overlayfs.rst, "whiteouts and opaque directories"',
     edits: [
       (e) => {
@@ -87,8 +87,8 @@ const cases: ContentCase[] = [
     ],
   },
   {
-    name: 'owners and modes of what lower snapshots have',
-    rule: 'chown and chmod are kept, of files and of directories, without content being lost',
+    name: 'owners and modes of files in lower snapshots',
+    rule: 'chown and chmod of files and directories are kept, and so is the content',
     source,
     edits: [
       (e) => {
@@ -112,7 +112,7 @@ const cases: ContentCase[] = [
   },
   {
     name: 'files renamed, over each other and to other directories',
-    rule: 'the old name is gone, the new one has content and metadata',
+    rule: 'the old name is gone, and the new name has content and metadata',
     source,
     edits: [
       (e) => {
@@ -150,8 +150,8 @@ const cases: ContentCase[] = [
   },
   {
     name: 'hardlinks, symlinks, devices, fifos and extended attributes',
-    rule: 'everything that a filesystem has is kept',
-    source: 'what layers may hold: image-spec layer.md',
+    rule: 'all types and attributes of a filesystem are kept',
+    source: 'content of layers: image-spec layer.md',
     edits: [
       (e) => {
         e.write('a', 'x');
@@ -172,8 +172,8 @@ const cases: ContentCase[] = [
   },
   {
     name: 'times, of directories too',
-    rule: 'times that were set are kept by commit and by snapshots above',
-    source: 'what layers may hold: image-spec layer.md',
+    rule: 'commit and the snapshots above keep times',
+    source: 'content of layers: image-spec layer.md',
     times: true,
     edits: [
       (e) => {
@@ -189,7 +189,7 @@ const cases: ContentCase[] = [
   },
 ];
 
-/** The same edits in a plain directory and through the mounts must give the same, before and after each commit. */
+/** The same edits in a plain directory and through the mounts must give the same tree, before and after each commit. */
 function contentCase({ edits, times = false, ...words }: ContentCase): SnapshotterCase {
   return snapshotterCase({ ...words, name: `content: ${words.name}` }, async (bench, snapshotter) => {
     const flat = join(bench.directory, 'flat');
@@ -225,8 +225,8 @@ async function fails(action: () => unknown): Promise<boolean> {
 const mountCases = [
   snapshotterCase(
     {
-      name: 'content: a view cannot be written to',
-      rule: 'its real mount is read-only: of no parent, of one and of two',
+      name: 'content: a view is read-only',
+      rule: 'its real mount is read-only: with no, one and two parents',
       source: `${source}; containerd#1368`,
     },
     async (bench) => {
@@ -251,7 +251,7 @@ const mountCases = [
   snapshotterCase(
     {
       name: 'content: the root directory of a new snapshot',
-      rule: 'it is 0755, of root, whatever the umask',
+      rule: 'it is 0755, 0:0, with any umask',
       source,
     },
     async (bench) => {
@@ -268,7 +268,7 @@ const mountCases = [
   snapshotterCase(
     {
       name: "content: the root directory's own metadata",
-      rule: 'mode, owner and xattrs of the root are kept by commit and by snapshots above',
+      rule: 'commit and the snapshots above keep mode, owner and xattrs of the root',
       source: 'layers have an entry ./',
     },
     async (bench) => {
@@ -290,8 +290,8 @@ const mountCases = [
   ),
   snapshotterCase(
     {
-      name: 'content: what is below never changes',
-      rule: 'writing, renaming and removing in a child shows neither in its parent nor in its siblings',
+      name: 'content: parents never change',
+      rule: 'writing, renaming and removing in a child does not affect its parent or its siblings',
       source,
     },
     async (bench) => {
@@ -318,7 +318,7 @@ const mountCases = [
   snapshotterCase(
     {
       name: 'content: an active snapshot that is unmounted and mounted again',
-      rule: 'it has what was written; mounts() gives the same as prepare did',
+      rule: 'it keeps the written files; mounts() returns the same as prepare',
       source,
     },
     async (bench, snapshotter) => {
@@ -326,7 +326,7 @@ const mountCases = [
       for (const parent of ['', base]) {
         const key = bench.fresh();
         const mounts = await bench.prepare(key, parent);
-        expect(mounts.length > 0, 'prepare gave no mounts');
+        expect(mounts.length > 0, 'prepare returned no mounts');
         expectEqual('mounts', await snapshotter.mounts(key), mounts);
         await bench.mounted(key, (target) => writeFileSync(join(target, 'kept'), 'k'));
         const tree = await bench.mounted(key, readTree);
@@ -337,7 +337,7 @@ const mountCases = [
   snapshotterCase(
     {
       name: 'content: whiteouts of a snapshot that gets its parent at commit',
-      rule: 'a whiteout made where the parent was not yet known hides what the parent has',
+      rule: 'a whiteout that was created before the parent was known hides a file of the parent',
       source: 'containerd#13030; overlayfs.rst, "whiteouts"',
     },
     async (bench) => {
@@ -348,20 +348,20 @@ const mountCases = [
       await bench.prepare(bench.name('a'));
       await bench.mounted(bench.name('a'), (target) => new Edits(target).device('gone', 0, 0));
       await bench.commit(bench.name('c'), bench.name('a'), { parent: base });
-      expectEqual('what is there', [...(await bench.treeOf(bench.name('c'))).keys()], ['.', 'kept']);
+      expectEqual('names', [...(await bench.treeOf(bench.name('c'))).keys()], ['.', 'kept']);
     },
   ),
   snapshotterCase(
     {
       name: 'content: a chain of 130 snapshots',
-      rule: 'all of it can be mounted, and shows what each has done',
+      rule: 'it can be mounted, and shows the changes of all snapshots',
       source: `${source}: 128 layers`,
     },
     async (bench) => {
       const { parent, names } = await chain(bench, 130);
       const tree = await bench.treeOf(parent);
       expectEqual(
-        'what is there',
+        'names',
         [...tree.keys()],
         ['.', 'all', ...names.map((name) => `all/${name}`), 'last', 'only', 'only/129'],
       );
@@ -374,7 +374,7 @@ const mountCases = [
   ),
 ];
 
-/** Each adds a name, writes a file longer, and makes a directory again. */
+/** Each snapshot adds a name, extends a file, and creates a directory again. */
 async function chain(bench: SnapshotBench, count: number) {
   let parent = '';
   const names = Array.from({ length: count }, (_, at) => String(at).padStart(3, '0'));

@@ -1,15 +1,15 @@
 import type { Mount, Snapshotter } from '../../store/types.js';
 import type { ConformanceCase } from '../case.js';
 
-/** What a Snapshotter's author gives to {@link snapshotterSuite}. Cases may share a store: each has names of its own. */
+/** The input of {@link snapshotterSuite}, from the author of a Snapshotter. Cases use distinct names and may share a store. */
 export interface SnapshotterHarness {
-  /** Opens the Snapshotter, each time over the same snapshots, also while it is open; cases close what they open. */
+  /** Opens the Snapshotter with the same snapshots each time, also while it is open. The cases close it. */
   open(): Promise<Snapshotter>;
-  /** Mounts what a Snapshotter gave at a directory; `mountAll` of `layerhook/overlay` does. */
+  /** Mounts the mounts of a Snapshotter at a directory, as `mountAll` of `layerhook/overlay` does. */
   mount(mounts: Mount[], target: string): Promise<unknown>;
-  /** Takes away what is mounted at a directory; `unmountAll` of `layerhook/overlay` does. */
+  /** Removes all mounts at a directory, as `unmountAll` of `layerhook/overlay` does. */
   unmount(target: string): Promise<unknown>;
-  /** Makes an empty directory; whoever gave the harness removes it. */
+  /** Creates an empty directory. The caller of the suite removes it later. */
   scratch(): string | Promise<string>;
 }
 

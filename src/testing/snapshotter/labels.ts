@@ -25,7 +25,7 @@ async function everyKind(bench: SnapshotBench): Promise<void> {
 export const labelCases = [
   snapshotterCase(
     {
-      name: 'labels are kept as they were given',
+      name: 'labels are kept unchanged',
       rule: 'keys with dots and slashes, and values of any text',
       source,
     },
@@ -51,7 +51,7 @@ export const labelCases = [
   snapshotterCase(
     {
       name: 'update of all labels',
-      rule: 'without field paths, or with `labels`, they are replaced as a whole',
+      rule: 'without field paths, or with `labels`, all labels are replaced',
       source,
     },
     async (bench, snapshotter) => {
@@ -69,7 +69,7 @@ export const labelCases = [
   snapshotterCase(
     {
       name: 'update of single labels',
-      rule: 'a field path labels.NAME sets that label, or removes it if it is not given; others stay',
+      rule: 'a field path labels.NAME sets this label, or removes it if it is missing; other labels stay',
       source,
     },
     async (bench, snapshotter) => {
@@ -81,7 +81,7 @@ export const labelCases = [
   ),
   snapshotterCase(
     {
-      name: 'update changes nothing but labels and the time of changing',
+      name: 'update changes only the labels and the time of the update',
       rule: 'kind, name, parent and created stay; updated is the time of the call',
       source,
     },
@@ -94,14 +94,14 @@ export const labelCases = [
         const after = await snapshotter.update(given);
         const fixed = ({ kind, name, parent, created }: typeof before) => ({ kind, name, parent, created });
         expectEqual('what update returns', fixed(after), fixed(before));
-        expectEqual('what stat says then', await snapshotter.stat(bench.name(key)), after);
+        expectEqual('what stat returns afterwards', await snapshotter.stat(bench.name(key)), after);
         expect(+after.updated >= now - 1, `updated is ${after.updated.toISOString()}`);
       }
     },
   ),
   snapshotterCase(
     {
-      name: 'update of what may not change',
+      name: 'update of fields that must not change',
       rule: 'any other field path is InvalidArgument, and changes nothing',
       source,
     },
@@ -116,15 +116,15 @@ export const labelCases = [
   ),
   snapshotterCase(
     {
-      name: 'walk gives every snapshot once, as stat does',
-      rule: 'without filters all, in any order',
+      name: 'walk returns every snapshot once, with the values of stat',
+      rule: 'without filters it returns all snapshots, in any order',
       source,
     },
     async (bench, snapshotter) => {
       await everyKind(bench);
       const walked = await bench.list();
       expectEqual(
-        'what walk gives',
+        'what walk returns',
         walked.map(({ name }) => name).sort(),
         ['a', 'c', 'v'].map((key) => bench.name(key)),
       );
@@ -133,8 +133,8 @@ export const labelCases = [
   ),
   snapshotterCase(
     {
-      name: 'a walk that is left early',
-      rule: 'whoever stops reading holds nothing up',
+      name: 'a walk that stops early',
+      rule: 'a reader that stops early does not block other calls',
       source: 'AsyncIterable: return()',
     },
     async (bench, snapshotter) => {
@@ -149,7 +149,7 @@ export const labelCases = [
   snapshotterCase(
     {
       name: 'walk with filters',
-      rule: 'within a filter all parts match, of several filters one',
+      rule: 'all parts of a filter must match, and at least one of several filters',
       source: "containerd's pkg/filters; the fields name, parent, kind, labels",
     },
     async (bench) => {
@@ -179,13 +179,13 @@ export const labelCases = [
         [[`${own},labels.none`], ''],
       ] as const) {
         const names = (await bench.list([...filters])).map((info) => info.name.slice(bench.prefix.length));
-        expectEqual(`what ${filters.join(' or ')} gives`, names.sort().join(' '), found);
+        expectEqual(`what ${filters.join(' or ')} returns`, names.sort().join(' '), found);
       }
     },
   ),
   snapshotterCase(
     {
-      name: 'walk with a filter that cannot be read',
+      name: 'walk with a malformed filter',
       rule: 'it is InvalidArgument',
       source: "containerd's pkg/filters",
     },

@@ -8,12 +8,12 @@ import { expectEqual, expectFailure, type SnapshotBench, snapshotterCase } from 
 const source = "containerd's Snapshotter interface, core/snapshots/snapshotter.go";
 const rebase = 'containerd\'s capability "rebase": storage/metastore_test.go, testRebase';
 
-/** Commit onto a parent, removal, closing, and many callers at once. */
+/** Commit onto a parent, removal, closing, and concurrent callers. */
 export const lifetimeCases = [
   snapshotterCase(
     {
       name: 'commit onto a parent',
-      rule: 'a snapshot prepared without a parent may get one when it is committed, and shows what that has',
+      rule: 'a snapshot without a parent may get one at commit, and shows the files of the parent',
       source: rebase,
     },
     async (bench, snapshotter) => {
@@ -29,15 +29,15 @@ export const lifetimeCases = [
       await bench.commit(bench.name('c'), bench.name('a'), { parent: base });
       expectEqual('parent', (await snapshotter.stat(bench.name('c'))).parent, base);
       const tree = await bench.treeOf(bench.name('c'));
-      expectEqual('what is there', [...tree.keys()], ['.', 'base', 'both', 'top']);
+      expectEqual('names', [...tree.keys()], ['.', 'base', 'both', 'top']);
       expectEqual('size of both', tree.get('both')?.size, 5);
       await expectFailure('PRECONDITION', 'remove of the parent', snapshotter.remove(base));
     },
   ),
   snapshotterCase(
     {
-      name: 'layers that were made side by side are committed onto each other',
-      rule: 'the chain is what it would be had they been made one after the other',
+      name: 'layers that were created in parallel are committed onto each other',
+      rule: 'the chain is the same as if they had been created one after the other',
       source: rebase,
     },
     async (bench) => {
@@ -58,7 +58,7 @@ export const lifetimeCases = [
       const last = await bench.mounted(key, (target) => readFileSync(join(target, 'last'), 'utf8'));
       expectEqual('last', last, '3');
       expectEqual(
-        'what is there',
+        'names',
         [...(await bench.treeOf(parent)).keys()],
         ['.', 'last', ...keys.map((_, at) => `own${at}`)],
       );
@@ -66,8 +66,8 @@ export const lifetimeCases = [
   ),
   snapshotterCase(
     {
-      name: 'commit onto the parent that it has',
-      rule: 'to name the same parent again, or none, is the same',
+      name: 'commit onto the current parent',
+      rule: 'the same parent and no parent have the same effect',
       source: rebase,
     },
     async (bench, snapshotter) => {
@@ -85,8 +85,8 @@ export const lifetimeCases = [
   ),
   snapshotterCase(
     {
-      name: 'commit onto what cannot be its parent',
-      rule: 'a parent that is not there is NotFound, one not committed FailedPrecondition, another than it has InvalidArgument; the snapshot stays active',
+      name: 'commit onto an invalid parent',
+      rule: 'a missing parent is NotFound, an uncommitted parent FailedPrecondition, a different parent InvalidArgument; the snapshot stays active',
       source: rebase,
     },
     async (bench, snapshotter) => {
@@ -118,8 +118,8 @@ export const lifetimeCases = [
   ),
   snapshotterCase(
     {
-      name: 'what a removed snapshot had does not come back',
-      rule: 'the same key prepared again is empty, or as its parent is',
+      name: 'files of a removed snapshot do not come back',
+      rule: 'the same key prepared again is empty, or the same as its parent',
       source,
     },
     async (bench, snapshotter) => {
@@ -137,8 +137,8 @@ export const lifetimeCases = [
   ),
   snapshotterCase(
     {
-      name: 'cleanup leaves all that is there',
-      rule: 'it frees what removed snapshots left, and nothing else',
+      name: 'cleanup keeps all snapshots',
+      rule: 'it only removes leftovers of removed snapshots',
       source: "containerd's Cleaner interface",
     },
     async (bench, snapshotter) => {
@@ -150,14 +150,14 @@ export const lifetimeCases = [
       await snapshotter.cleanup();
       await snapshotter.cleanup();
       const tree = await bench.mounted(bench.name('a'), readTree);
-      expectEqual('what is there', [...tree.keys()], ['.', 'f', 'g']);
-      expectEqual('how many there are', (await bench.list()).length, 2);
+      expectEqual('names', [...tree.keys()], ['.', 'f', 'g']);
+      expectEqual('number of snapshots', (await bench.list()).length, 2);
     },
   ),
   snapshotterCase(
     {
-      name: 'usage is of the snapshot itself',
-      rule: 'it counts what was written in it, in bytes and inodes, and not its parents',
+      name: 'usage counts the snapshot itself',
+      rule: 'it counts bytes and inodes that were written in the snapshot, without its parents',
       source,
     },
     async (bench, snapshotter) => {
@@ -166,7 +166,7 @@ export const lifetimeCases = [
       const large = await snapshotter.usage(base);
       expect(
         large.size >= mebibyte && large.size < 2 * mebibyte,
-        `${large.size} bytes for one file of a MiB`,
+        `${large.size} bytes for one file of 1 MiB`,
       );
       expect(large.inodes >= 1, `${large.inodes} inodes`);
       await bench.prepare(bench.name('a'), base);
@@ -192,7 +192,7 @@ export const lifetimeCases = [
   snapshotterCase(
     {
       name: 'closed and opened again',
-      rule: 'close frees handles and deletes nothing: snapshots, labels and content are there, mounts are the same',
+      rule: 'close only frees handles: snapshots, labels, content and mounts stay the same',
       source: `${source}; containerd/stargz-snapshotter#2126`,
     },
     async (bench, snapshotter) => {
@@ -207,7 +207,7 @@ export const lifetimeCases = [
       for await (const info of again.walk()) if (info.name.startsWith(bench.prefix)) listed.push(info);
       const byName = (infos: unknown) =>
         JSON.stringify((infos as { name: string }[]).sort((a, b) => (a.name < b.name ? -1 : 1)));
-      expectEqual('what is there', byName(listed), byName(before[0]));
+      expectEqual('names', byName(listed), byName(before[0]));
       expectEqual('mounts', await again.mounts(bench.name('a')), before[1]);
       const tree = await bench.mounted(bench.name('a'), readTree, again);
       expectEqual('files', [...tree.keys()], ['.', 'f', 'g']);
@@ -215,20 +215,17 @@ export const lifetimeCases = [
       expectEqual('kind', (await snapshotter.stat(bench.name('c2'))).kind, 'committed');
     },
   ),
-  snapshotterCase(
-    { name: 'closed twice', rule: 'closing what is closed is nothing', source },
-    async (bench) => {
-      const other = await bench.openAgain();
-      await other.prepare(bench.name('a'), '', { labels: bench.labels });
-      await other.close();
-      await other.close();
-    },
-  ),
+  snapshotterCase({ name: 'closed twice', rule: 'closing again has no effect', source }, async (bench) => {
+    const other = await bench.openAgain();
+    await other.prepare(bench.name('a'), '', { labels: bench.labels });
+    await other.close();
+    await other.close();
+  }),
   snapshotterCase(
     {
-      name: 'many callers at once, each with its own keys',
-      rule: 'all work, and nobody sees half of anything',
-      source: 'containerd unpacks and removes side by side',
+      name: 'concurrent callers, each with its own keys',
+      rule: 'all succeed, and no caller sees a partial snapshot',
+      source: 'containerd unpacks and removes in parallel',
     },
     async (bench, snapshotter) => {
       const other = await bench.openAgain();
@@ -246,13 +243,13 @@ export const lifetimeCases = [
       );
       const kinds = (await bench.list()).map(({ kind }) => kind);
       const count = (wanted: string) => kinds.filter((kind) => kind === wanted).length;
-      expectEqual('how many there are', [count('committed'), count('view'), count('active')], [9, 8, 0]);
+      expectEqual('number of snapshots', [count('committed'), count('view'), count('active')], [9, 8, 0]);
     },
   ),
   snapshotterCase(
     {
-      name: 'many callers at once, all with the same key or name',
-      rule: 'one of them has it, the others are told AlreadyExists or NotFound',
+      name: 'concurrent callers, all with the same key or name',
+      rule: 'one of them succeeds, and the others get AlreadyExists or NotFound',
       source,
     },
     async (bench, snapshotter) => {
@@ -279,7 +276,7 @@ export const lifetimeCases = [
   snapshotterCase(
     {
       name: 'a parent that is removed while a child of it is prepared',
-      rule: 'one of the two fails, and no child is without its parent',
+      rule: 'one of the two fails, and every child has its parent',
       source,
     },
     async (bench, snapshotter) => {
@@ -291,7 +288,7 @@ export const lifetimeCases = [
           other.remove(base),
         ]);
         const worked = outcomes.filter(({ status }) => status === 'fulfilled').length;
-        expectEqual('how many worked', worked, 1);
+        expectEqual('number of successful calls', worked, 1);
       }
       await expectParents(bench);
     },
@@ -300,7 +297,7 @@ export const lifetimeCases = [
 
 async function expectOne(outcomes: Promise<unknown>[], ...errors: string[]): Promise<void> {
   const settled = await Promise.allSettled(outcomes);
-  expectEqual('how many worked', settled.filter(({ status }) => status === 'fulfilled').length, 1);
+  expectEqual('number of successful calls', settled.filter(({ status }) => status === 'fulfilled').length, 1);
   for (const outcome of settled) {
     if (outcome.status === 'fulfilled') continue;
     const code = isLayerhookError(outcome.reason) ? outcome.reason.code : String(outcome.reason);
@@ -315,5 +312,5 @@ async function expectParents(bench: SnapshotBench): Promise<void> {
   const all = await bench.list();
   const names = new Set(all.map(({ name }) => name));
   for (const { name, parent } of all)
-    expect(parent === '' || names.has(parent), `${name} is there, its parent is not`);
+    expect(parent === '' || names.has(parent), `${name} exists, but its parent is missing`);
 }

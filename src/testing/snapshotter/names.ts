@@ -8,12 +8,12 @@ function about({ kind, name, parent }: Info) {
   return { kind, name, parent };
 }
 
-/** Kinds, parents, and the one space of keys and names. */
+/** Kinds, parents, and the common namespace of keys and names. */
 export const nameCases = [
   snapshotterCase(
     {
-      name: 'stat of an active snapshot, a view and a committed one',
-      rule: 'kind, name and parent are as they were made',
+      name: 'stat of an active snapshot, a view and a committed snapshot',
+      rule: 'kind, name and parent are the values at creation',
       source,
     },
     async (bench, snapshotter) => {
@@ -41,8 +41,8 @@ export const nameCases = [
   ),
   snapshotterCase(
     {
-      name: 'times of making and of changing',
-      rule: 'both are the time of the call, in order, and alike at first',
+      name: 'times of creation and of update',
+      rule: 'both are the time of the call, in order, and equal at first',
       source,
     },
     async (bench, snapshotter) => {
@@ -52,15 +52,15 @@ export const nameCases = [
       const after = Date.now();
       for (const key of ['c', 'a']) {
         const { created, updated } = await snapshotter.stat(bench.name(key));
-        expect(created instanceof Date && updated instanceof Date, 'times are no Dates');
-        // a store may keep more or less of a second than Date
+        expect(created instanceof Date && updated instanceof Date, 'times are not Dates');
+        // the precision of a store may differ from Date
         expect(+created >= before - 1 && +created <= after + 1, `created is ${created.toISOString()}`);
         expectEqual('updated', updated, created);
       }
     },
   ),
   snapshotterCase(
-    { name: 'what is not there', rule: 'every method says NotFound', source },
+    { name: 'a missing snapshot', rule: 'every method fails with NotFound', source },
     async (bench, snapshotter) => {
       const none = bench.name('none');
       await expectFailure('NOT_FOUND', 'stat', snapshotter.stat(none));
@@ -76,8 +76,8 @@ export const nameCases = [
   ),
   snapshotterCase(
     {
-      name: 'keys and names share one space',
-      rule: 'what is taken, by whatever kind, is AlreadyExists',
+      name: 'keys and names share one namespace',
+      rule: 'a name in use, by any kind of snapshot, is AlreadyExists',
       source,
     },
     async (bench) => {
@@ -96,8 +96,8 @@ export const nameCases = [
   ),
   snapshotterCase(
     {
-      name: 'a commit that fails leaves the active snapshot as it was',
-      rule: 'it is there, can be mounted, and committed under another name',
+      name: 'a failed commit does not change the active snapshot',
+      rule: 'it still exists, and can be mounted and committed under another name',
       source,
     },
     async (bench, snapshotter) => {
@@ -132,7 +132,7 @@ export const nameCases = [
   snapshotterCase(
     {
       name: 'only active snapshots are committed',
-      rule: 'a view or a committed snapshot cannot be: FailedPrecondition',
+      rule: 'commit of a view or a committed snapshot is FailedPrecondition',
       source: `${source}; storage/metastore_test.go`,
     },
     async (bench) => {
@@ -145,7 +145,7 @@ export const nameCases = [
   snapshotterCase(
     {
       name: 'a committed snapshot has no mounts',
-      rule: 'mounts are for active snapshots and views: FailedPrecondition',
+      rule: 'only active snapshots and views have mounts: FailedPrecondition',
       source: `${source}; storage/metastore_test.go`,
     },
     async (bench, snapshotter) => {
@@ -156,7 +156,7 @@ export const nameCases = [
   snapshotterCase(
     {
       name: 'a key is free again when it is committed or removed',
-      rule: 'the key is gone after commit; keys and names may be used again, for any kind',
+      rule: 'the key is gone after commit; keys and names can be used again, for any kind',
       source,
     },
     async (bench, snapshotter) => {
@@ -176,8 +176,8 @@ export const nameCases = [
   ),
   snapshotterCase(
     {
-      name: 'names of any text',
-      rule: 'paths, colons, spaces, other scripts and 500 characters are names like others',
+      name: 'names with any text',
+      rule: 'paths, colons, spaces, other scripts and 500 characters are valid names',
       source: 'containerd prefixes names with its namespace and a number: default/12/sha256:…',
     },
     async (bench, snapshotter) => {
@@ -194,13 +194,13 @@ export const nameCases = [
         await bench.commit(bench.name(text), bench.name(`key ${text}`));
         expectEqual('name', (await snapshotter.stat(bench.name(text))).name, bench.name(text));
       }
-      expectEqual('how many there are', (await bench.list()).length, 7);
+      expectEqual('number of snapshots', (await bench.list()).length, 7);
     },
   ),
   snapshotterCase(
     {
       name: 'a parent with children cannot be removed',
-      rule: 'it is FailedPrecondition, whatever the kind of the child, until the last one is gone',
+      rule: 'it is FailedPrecondition, for any kind of child, until the last child is removed',
       source,
     },
     async (bench, snapshotter) => {

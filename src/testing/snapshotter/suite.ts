@@ -5,8 +5,8 @@ import { lifetimeCases } from './lifetime.js';
 import { nameCases } from './names.js';
 
 /**
- * What every Snapshotter must do: what containerd's own suite asks for, and what that forgets (a parent that is named
- * at commit, the class of each error, filters, many callers).
+ * The cases that every Snapshotter must pass: the rules of containerd's own suite, and rules that it lacks (a parent that
+ * is given at commit, the class of each error, filters, concurrent callers).
  *
  * @example for (const c of snapshotterSuite) test(c.name, () => c.run({ open, mount, unmount, scratch }));
  */
