@@ -90,7 +90,7 @@ test('unpack refuses what is no value of --mtree and --platform, before it makes
   const { reference } = buildImage(t, [[{ name: 'a' }]]);
   const bundle = join(tmpdir(t), 'bundle');
   for (const [option, value, told] of [
-    ['--mtree', 'sometimes', '--mtree sometimes is neither'],
+    ['--mtree', 'sometimes', 'invalid --mtree sometimes: expected always or never'],
     ['--platform', 'a/b/c/d', 'malformed platform a/b/c/d;'],
   ] as const) {
     const { status, stderr } = runFile(mainFile, ['unpack', option, value, '--image', reference, bundle]);
