@@ -82,7 +82,7 @@ export interface LayerExtraction {
   key: string;
   /** directory to extract into: private, empty */
   target: string;
-  /** file to write an mtree manifest of the settled layer to, before the commit: what `layerhook store verify` reads */
+  /** file to write an mtree manifest of the fixed-up layer to, before the commit: what `layerhook store verify` reads */
   manifest: string;
   /** Commits it as the layer, with the name that {@link LayerStore.nameOf} says, on top of `parent`. */
   commit(options: {
