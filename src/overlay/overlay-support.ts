@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
+import { markOpaque } from '../layer/overlay-marks.js';
 import { fromText } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, close, mknodat, O, openat, S } from '../system/files.js';
@@ -11,7 +12,6 @@ import { findProgram } from '../system/programs.js';
 import { DT, readDirectory } from '../system/readdir.js';
 import { removeTree } from '../system/remove.js';
 import { isInUserNamespace } from '../system/user-namespace.js';
-import { setXattr } from '../system/xattr.js';
 
 /** How overlays can be mounted on this host. */
 export type OverlaySupport =
@@ -80,7 +80,7 @@ function whyNotMarked(directory: string): string | null {
   if (place === null) return null;
   try {
     mknodat(AT_FDCWD, fromText(join(place, 'whiteout')), S.IFCHR);
-    setXattr(fromText(place), 'user.overlay.opaque', Buffer.from('y'));
+    markOpaque(fromText(place), 'user');
     return null;
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;

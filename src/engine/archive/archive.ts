@@ -1,6 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import { createDispatcher } from '../../points/dispatch.js';
-import type { ArchiveMethod, ArchiveResult, PoststopContext } from '../../points/points.js';
+import { type ArchiveResult, type Declined, declined, type PoststopContext } from '../../points/points.js';
 import { silentLogger } from '../../system/logger.js';
 import { linkedController } from '../linked-controller.js';
 import { configOf, operatorHooks } from '../operation.js';
@@ -35,17 +35,13 @@ export async function archiveUpperdir(
   const context = { containerPaths: ['/'], identity: '', ...request };
   const outcome = await createDispatcher(sources, { log, signal }).first(point, context);
   if (outcome.handled) return outcome.result;
-  throw unknownMethod(request);
+  // only a caller without types gets here
+  const { destination: path, method } = request;
+  const expected = `use one of ${Object.keys((await import('./methods.js')).archiveMethods).join(', ')}`;
+  throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `unknown method ${method}`, expected });
 }
 
-async function archiveByMethod(context: PoststopContext): Promise<ArchiveResult> {
+async function archiveByMethod(context: PoststopContext): Promise<ArchiveResult | Declined> {
   const { archiveMethods } = await import('./methods.js');
-  if (!Object.hasOwn(archiveMethods, context.method)) throw unknownMethod(context);
-  return archiveMethods[context.method](context);
-}
-
-/** For callers without types. */
-function unknownMethod({ destination: path, method }: { destination: string; method: ArchiveMethod }) {
-  const expected = 'use one of copy, tar, tar.gz, tar.zst, oci';
-  return new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `unknown method ${method}`, expected });
+  return Object.hasOwn(archiveMethods, context.method) ? archiveMethods[context.method](context) : declined;
 }
