@@ -1,6 +1,6 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
-import { lexicalPath } from '../../system/paths.js';
+import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import type { TarReader } from '../tar/index.js';
@@ -9,7 +9,6 @@ import { BadEntry, entryError } from './errors.js';
 import { Hardlinks } from './hardlinks.js';
 import { Maker } from './make.js';
 import { isBelowOpaque, OverlayWhiteouts } from './overlay-whiteouts.js';
-import { baseStart, parentOf } from './paths.js';
 import { Resolver } from './resolve.js';
 import { Target } from './target.js';
 import type { DirectoryNode, Tree } from './tree.js';
@@ -120,7 +119,7 @@ class LayerApplier {
 
   #inRoot(path: ByteString, entry: TarEntry, reader: TarReader): void {
     if (path.length >= PATH_MAX) throw new BadEntry('its name is too long');
-    const base = path.slice(baseStart(path));
+    const base = baseName(path);
     if (path.includes(WHITEOUT) && this.#whiteout(parentOf(path), base)) return;
     if (entry.type === 'directory' && this.#isKeptLink(path)) {
       this.#maker.setLink(this.#resolver.make(parentOf(path)), base, entry);
@@ -176,8 +175,7 @@ class LayerApplier {
   #isKeptLink(path: ByteString): boolean {
     if (!this.#options.keepDirlinks) return false;
     const { dir } = this.#resolver.find(parentOf(path), { own: true });
-    if (dir === null || !statAt(this.#target.fd(dir), path.slice(baseStart(path)), this.#target.stat))
-      return false;
+    if (dir === null || !statAt(this.#target.fd(dir), baseName(path), this.#target.stat)) return false;
     return this.#target.stat.isSymlink && this.#resolver.find(path, { own: true }).dir !== null;
   }
 

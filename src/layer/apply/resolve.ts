@@ -1,7 +1,7 @@
 import type { ByteString } from '../../system/bytes.js';
 import { E, isErrno, SystemError } from '../../system/errno.js';
 import { readlinkat } from '../../system/files.js';
-import { componentsReversed } from './paths.js';
+import { componentsReversed } from '../../system/paths.js';
 import type { Target } from './target.js';
 import { DirectoryNode, FileNode } from './tree.js';
 
@@ -45,7 +45,7 @@ export class Resolver {
    * Returns the directory at a path. Creates missing directories, including those that symlinks lead to, and replaces
    * other types of files by directories.
    *
-   * @param path cleaned; '' is the root
+   * @param path cleaned; `.` is the root
    * @throws SystemError; ELOOP, ENAMETOOLONG
    */
   make(path: ByteString): DirectoryNode {
