@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 
-const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * Runs `action` while this process holds a lock on the layout: `exclusive` for changing index.json or removing blobs,
@@ -37,7 +37,7 @@ export async function withLock<T>(
 
 function openDirectory(path: string): number {
   try {
-    return openSync(path, DIRECTORY);
+    return openSync(path, directoryFlags);
   } catch (error) {
     throw fsError(error, `opening ${path}`);
   }

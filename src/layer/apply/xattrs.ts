@@ -6,8 +6,8 @@ import type { ApplyOptions, TarEntry } from '../types.js';
 import { rootlessOwner } from './owners.js';
 
 /** Xattrs that belong to the host and are never read from or written to an image. */
-const HOST_ONLY: ReadonlySet<ByteString> = new Set(['security.selinux', 'system.nfs4_acl']);
-const ROOTLESS = 'user.rootlesscontainers';
+const hostOnly: ReadonlySet<ByteString> = new Set(['security.selinux', 'system.nfs4_acl']);
+const rootlessXattr = 'user.rootlesscontainers';
 
 /** Reports a warning; later warnings of the same `kind` are dropped. */
 export type Warn = (kind: string, message: string) => void;
@@ -49,14 +49,14 @@ export class Xattrs {
       if (!this.#isForbidden(file, name, value, entry)) this.#setOne(file, this.#onDisk(name), value, entry);
     }
     const owner = this.#rootless ? rootlessOwner(entry.uid, entry.gid) : undefined;
-    if (owner !== undefined) this.#setOne(file, ROOTLESS, owner, entry);
+    if (owner !== undefined) this.#setOne(file, rootlessXattr, owner, entry);
   }
 
   /** Removes all xattrs except those of the host and those that overlayfs interprets. */
   clear(file: number | ByteString, path: ByteString): void {
     try {
       for (const name of listXattrs(file)) {
-        if (!HOST_ONLY.has(name) && !this.#isActing(name)) removeXattr(file, name);
+        if (!hostOnly.has(name) && !this.#isActing(name)) removeXattr(file, name);
       }
     } catch (error) {
       if (!isUnsupported(error)) throw error;
@@ -83,11 +83,11 @@ export class Xattrs {
   }
 
   #isForbidden(file: number | ByteString, name: ByteString, value: Buffer, entry: TarEntry): boolean {
-    if (name === ROOTLESS) {
-      this.#warn(ROOTLESS, `${showBytes(entry.name)}: the layer itself sets ${ROOTLESS}`);
+    if (name === rootlessXattr) {
+      this.#warn(rootlessXattr, `${showBytes(entry.name)}: the layer itself sets ${rootlessXattr}`);
       return this.#rootless;
     }
-    if (!HOST_ONLY.has(name)) return false;
+    if (!hostOnly.has(name)) return false;
     if (!this.#has(file, name, value)) {
       this.#warn(name, `${showBytes(entry.name)}: ${name} is not set, because it belongs to the host`);
     }
