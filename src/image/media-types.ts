@@ -31,7 +31,7 @@ export function isDockerMediaType(mediaType: string): boolean {
   return ociMediaType(mediaType) !== mediaType;
 }
 
-/** Returns the suffix of a layer's media type that names its compression, '' if there is none; undefined for other types. */
+/** Returns the suffix of a layer's media type that names its compression ('' for an uncompressed tar); undefined for other types. */
 export function layerSuffix(mediaType: string): string | undefined {
   const match = ociLayer.exec(ociMediaType(mediaType));
   return match === null ? undefined : (match[1] ?? '');
