@@ -4,7 +4,7 @@ import type { Digest } from './types.js';
 
 export type DigestAlgorithm = 'sha256' | 'sha512';
 
-const HEX_LENGTH: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 };
+const hexLength: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 };
 
 /**
  * Splits a digest into algorithm and hex; image-spec descriptor.md, "Digests".
@@ -14,7 +14,7 @@ const HEX_LENGTH: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 };
 export function parseDigest(value: unknown): { algorithm: DigestAlgorithm; hex: string } {
   const match = typeof value === 'string' ? /^(sha256|sha512):([0-9a-f]+)$/.exec(value) : null;
   const algorithm = match?.[1] as DigestAlgorithm | undefined;
-  if (!match || !algorithm || match[2]!.length !== HEX_LENGTH[algorithm]) {
+  if (!match || !algorithm || match[2]!.length !== hexLength[algorithm]) {
     throw new LayerhookError('DIGEST_INVALID', { value: String(value).slice(0, 200) });
   }
   return { algorithm, hex: match[2]! };

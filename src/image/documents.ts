@@ -1,7 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import { isObject } from '../text/is-object.js';
 import { parseDigest } from './digest.js';
-import { MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, ociMediaType } from './media-types.js';
+import { indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import type { Descriptor, ImageConfig, Index, Manifest } from './types.js';
 
 /**
@@ -15,7 +15,7 @@ export function checkIndex(value: unknown, what: string): Index {
   const index = checkObject(value, what);
   checkVersion(index, what);
   refuseAliens(index, ['config', 'layers'], what);
-  if (index.mediaType !== undefined && ociMediaType(String(index.mediaType)) !== MEDIA_TYPE_INDEX) {
+  if (index.mediaType !== undefined && ociMediaType(String(index.mediaType)) !== indexMediaType) {
     throw invalid(what, `its mediaType is ${index.mediaType}`);
   }
   index.manifests = checkDescriptors(index.manifests ?? [], `manifests of ${what}`);
@@ -35,7 +35,7 @@ export function checkManifest(value: unknown, what: string): Manifest {
   const manifest = checkObject(value, what);
   checkVersion(manifest, what);
   refuseAliens(manifest, ['manifests'], what);
-  if (manifest.mediaType !== undefined && ociMediaType(String(manifest.mediaType)) !== MEDIA_TYPE_MANIFEST) {
+  if (manifest.mediaType !== undefined && ociMediaType(String(manifest.mediaType)) !== manifestMediaType) {
     throw invalid(what, `its mediaType is ${manifest.mediaType}`);
   }
   checkDescriptor(manifest.config, `config of ${what}`);

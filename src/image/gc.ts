@@ -1,5 +1,5 @@
 import type { Layout } from './layout.js';
-import { MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, ociMediaType } from './media-types.js';
+import { indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { readIndexBlob, readManifest } from './read.js';
 import type { GarbageResult } from './sweep.js';
 import type { Descriptor } from './types.js';
@@ -42,11 +42,11 @@ function findReachable(layout: Layout): Set<string> {
 
 function children(layout: Layout, descriptor: Descriptor): Descriptor[] {
   switch (ociMediaType(descriptor.mediaType)) {
-    case MEDIA_TYPE_INDEX: {
+    case indexMediaType: {
       const { manifests, subject } = readIndexBlob(layout, descriptor);
       return [...manifests, ...present(layout, subject)];
     }
-    case MEDIA_TYPE_MANIFEST: {
+    case manifestMediaType: {
       const { config, layers, subject } = readManifest(layout, descriptor);
       return [config, ...layers, ...present(layout, subject)];
     }

@@ -11,12 +11,12 @@ import { type DigestAlgorithm, finishDigest, isDigest, parseDigest } from './dig
 import { checkIndex } from './documents.js';
 import { listDirectory, readSmallFile } from './layout-files.js';
 import { withLock } from './lock.js';
-import { MEDIA_TYPE_INDEX } from './media-types.js';
+import { indexMediaType } from './media-types.js';
 import type { Session } from './session.js';
 import type { Descriptor, Digest, Index } from './types.js';
 
-const MAX_INDEX_BYTES = 32 << 20;
-const MAX_DOCUMENT_BYTES = 4 << 20;
+const maxIndexBytes = 32 << 20;
+const maxDocumentBytes = 4 << 20;
 
 /**
  * Opens an existing layout.
@@ -30,7 +30,7 @@ export function openLayout(path: string, options: { signal?: AbortSignal } = {})
     if (!existsSync(path)) throw new LayerhookError('LAYOUT_NOT_FOUND', { path });
     throw invalidLayout(path, 'it is not a directory');
   }
-  const version = readSmallFile(join(path, 'oci-layout'), MAX_DOCUMENT_BYTES);
+  const version = readSmallFile(join(path, 'oci-layout'), maxDocumentBytes);
   if (version === undefined) throw invalidLayout(path, 'it has no file oci-layout');
   checkVersion(path, version);
   if (!isDirectory(join(path, 'blobs'))) throw invalidLayout(path, 'it has no directory blobs');
@@ -57,7 +57,7 @@ export function createLayout(path: string): Layout {
     makeDirectory(join(path, 'blobs', 'sha256'));
     writeFileSync(
       join(path, 'index.json'),
-      encodeJson({ schemaVersion: 2, mediaType: MEDIA_TYPE_INDEX, manifests: [] }),
+      encodeJson({ schemaVersion: 2, mediaType: indexMediaType, manifests: [] }),
     );
     writeFileSync(join(path, 'oci-layout'), encodeJson({ imageLayoutVersion: '1.0.0' }));
   } catch (error) {
@@ -90,7 +90,7 @@ export class Layout {
   /** Reads index.json. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
   readIndex(): Index {
     const path = join(this.path, 'index.json');
-    const bytes = readSmallFile(path, MAX_INDEX_BYTES);
+    const bytes = readSmallFile(path, maxIndexBytes);
     if (bytes === undefined) throw invalidLayout(this.path, 'it has no file index.json');
     return checkIndex(parseDocument(bytes, path), path);
   }
@@ -138,7 +138,7 @@ export class Layout {
    * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, DIGEST_INVALID, SYSTEM
    */
   readBlob(descriptor: Descriptor, options: { maxBytes?: number } = {}): Buffer {
-    const limit = options.maxBytes ?? MAX_DOCUMENT_BYTES;
+    const limit = options.maxBytes ?? maxDocumentBytes;
     return readVerified(this.blobPath(descriptor.digest), descriptor, this.path, limit);
   }
 
@@ -226,7 +226,7 @@ function checkVersion(path: string, bytes: Buffer): void {
 
 /** Adds the mediaType that the image-spec recommends, as umoci does for every index that it writes. */
 function withMediaType(index: Index): Index {
-  const { schemaVersion, mediaType = MEDIA_TYPE_INDEX, ...rest } = index;
+  const { schemaVersion, mediaType = indexMediaType, ...rest } = index;
   return { schemaVersion, mediaType, ...rest };
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
 
-const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * Runs `action` while this process holds a lock on the layout: `exclusive` for changing index.json or removing blobs,
@@ -31,7 +31,7 @@ export async function withLock<T>(
 
 function openDirectory(path: string): number {
   try {
-    return openSync(path, DIRECTORY);
+    return openSync(path, directoryFlags);
   } catch (error) {
     throw fsError(error, `opening ${path}`);
   }

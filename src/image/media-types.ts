@@ -1,16 +1,16 @@
 /** Media types of the image-spec 1.1 (media-types.md), and the Docker schema 2 media types that are read as OCI ones. */
 
-export const MEDIA_TYPE_INDEX = 'application/vnd.oci.image.index.v1+json';
-export const MEDIA_TYPE_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-export const MEDIA_TYPE_CONFIG = 'application/vnd.oci.image.config.v1+json';
-export const MEDIA_TYPE_LAYER = 'application/vnd.oci.image.layer.v1.tar';
-const MEDIA_TYPE_FOREIGN_LAYER = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
-export const MEDIA_TYPE_EMPTY = 'application/vnd.oci.empty.v1+json';
+export const indexMediaType = 'application/vnd.oci.image.index.v1+json';
+export const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
+export const configMediaType = 'application/vnd.oci.image.config.v1+json';
+export const layerMediaType = 'application/vnd.oci.image.layer.v1.tar';
+const foreignLayerMediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
+export const emptyMediaType = 'application/vnd.oci.empty.v1+json';
 
-const DOCKER: Readonly<Record<string, string>> = {
-  'application/vnd.docker.distribution.manifest.list.v2+json': MEDIA_TYPE_INDEX,
-  'application/vnd.docker.distribution.manifest.v2+json': MEDIA_TYPE_MANIFEST,
-  'application/vnd.docker.container.image.v1+json': MEDIA_TYPE_CONFIG,
+const dockerDocuments: Readonly<Record<string, string>> = {
+  'application/vnd.docker.distribution.manifest.list.v2+json': indexMediaType,
+  'application/vnd.docker.distribution.manifest.v2+json': manifestMediaType,
+  'application/vnd.docker.container.image.v1+json': configMediaType,
 };
 
 /** Layers: Docker appends the compression with a dot, OCI with a plus sign. */
@@ -19,9 +19,9 @@ const ociLayer = /^application\/vnd\.oci\.image\.layer\.(?:nondistributable\.)?v
 
 /** Returns the OCI equivalent of a Docker schema 2 media type; any other media type is returned unchanged. */
 export function ociMediaType(mediaType: string): string {
-  if (Object.hasOwn(DOCKER, mediaType)) return DOCKER[mediaType]!;
+  if (Object.hasOwn(dockerDocuments, mediaType)) return dockerDocuments[mediaType]!;
   return mediaType.replace(dockerLayer, (_, foreign?: string, suffix?: string) => {
-    const base = foreign === undefined ? MEDIA_TYPE_LAYER : MEDIA_TYPE_FOREIGN_LAYER;
+    const base = foreign === undefined ? layerMediaType : foreignLayerMediaType;
     return suffix === undefined ? base : `${base}+${suffix}`;
   });
 }
@@ -31,7 +31,7 @@ export function isDockerMediaType(mediaType: string): boolean {
   return ociMediaType(mediaType) !== mediaType;
 }
 
-/** Returns the suffix of a layer's media type that names its compression, '' if there is none; undefined for other types. */
+/** Returns the suffix of a layer's media type that names its compression ('' for an uncompressed tar); undefined for other types. */
 export function layerSuffix(mediaType: string): string | undefined {
   const match = ociLayer.exec(ociMediaType(mediaType));
   return match === null ? undefined : (match[1] ?? '');

@@ -1,7 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import { encodeJson } from '../text/json-lossless.js';
 import type { Layout } from './layout.js';
-import { isDockerMediaType, MEDIA_TYPE_MANIFEST } from './media-types.js';
+import { isDockerMediaType, manifestMediaType } from './media-types.js';
 import { readIndexBlob } from './read.js';
 import { checkTag, setTag } from './references.js';
 import type { Descriptor, Digest, History, ImageConfig, Manifest, ResolvedImage } from './types.js';
@@ -86,7 +86,7 @@ export class ImageMutation {
   async #write(): Promise<ResolvedImage['path']> {
     const config = await this.#writeJson(this.#config);
     const { mediaType: _, schemaVersion, ...rest } = this.#manifest;
-    const manifest = { schemaVersion, mediaType: MEDIA_TYPE_MANIFEST, ...rest };
+    const manifest = { schemaVersion, mediaType: manifestMediaType, ...rest };
     manifest.config = { ...withoutData(manifest.config), ...config };
     const { path } = this.#image;
     const changed = [{ ...withoutData(path[path.length - 1]!), ...(await this.#writeJson(manifest)) }];

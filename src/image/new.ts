@@ -1,6 +1,6 @@
 import { encodeJson } from '../text/json-lossless.js';
 import type { Layout } from './layout.js';
-import { MEDIA_TYPE_CONFIG, MEDIA_TYPE_MANIFEST } from './media-types.js';
+import { configMediaType, manifestMediaType } from './media-types.js';
 import { hostPlatform } from './platform.js';
 import { checkTag, setTag } from './references.js';
 import { showTime } from './time.js';
@@ -23,11 +23,11 @@ export async function newImage(layout: Layout, tag: string, created: Date): Prom
   };
   const manifest: Manifest = {
     schemaVersion: 2,
-    mediaType: MEDIA_TYPE_MANIFEST,
-    config: { mediaType: MEDIA_TYPE_CONFIG, ...(await layout.writeBlob(encodeJson(config))) },
+    mediaType: manifestMediaType,
+    config: { mediaType: configMediaType, ...(await layout.writeBlob(encodeJson(config))) },
     layers: [],
   };
-  const descriptor = { mediaType: MEDIA_TYPE_MANIFEST, ...(await layout.writeBlob(encodeJson(manifest))) };
+  const descriptor = { mediaType: manifestMediaType, ...(await layout.writeBlob(encodeJson(manifest))) };
   await setTag(layout, tag, descriptor);
   return descriptor;
 }

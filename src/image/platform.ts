@@ -1,7 +1,7 @@
 import { LayerhookError } from '../errors/index.js';
 import type { Platform } from './types.js';
 
-const ARCHITECTURES: Readonly<Record<string, string>> = {
+const goArchitectures: Readonly<Record<string, string>> = {
   x64: 'amd64',
   x86_64: 'amd64',
   'x86-64': 'amd64',
@@ -17,7 +17,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 
 /** Returns the platform of this machine with Go's names: `linux` and `amd64`, `arm64`, … */
 export function hostPlatform(): Platform {
-  const architecture = ARCHITECTURES[process.arch] ?? process.arch;
+  const architecture = goArchitectures[process.arch] ?? process.arch;
   const littlePpc = architecture === 'ppc64' && isLittleEndian() ? 'ppc64le' : architecture;
   const variant = hostVariant(architecture);
   return { architecture: littlePpc, os: 'linux', ...(variant !== undefined && { variant }) };
@@ -34,7 +34,7 @@ export function parsePlatform(value: string): Platform {
   if (parts.some((part) => !/^[a-z0-9._-]+$/.test(part)) || parts.length > 3)
     throw new LayerhookError('PLATFORM_INVALID', { value });
   const [os, name, variant] = parts.length === 1 ? ['linux', parts[0]!] : parts;
-  const architecture = ARCHITECTURES[name!] ?? name!;
+  const architecture = goArchitectures[name!] ?? name!;
   return { os: os!, architecture, ...(variant !== undefined && { variant }) };
 }
 
@@ -57,10 +57,10 @@ export function platformFit(offered: Platform, wanted: Platform): number | undef
   return level <= limit ? level : undefined;
 }
 
-const DEFAULT_VARIANTS: Readonly<Record<string, string>> = { amd64: 'v1', arm: 'v7', arm64: 'v8' };
+const defaultVariants: Readonly<Record<string, string>> = { amd64: 'v1', arm: 'v7', arm64: 'v8' };
 
 function variantOf(platform: Platform): string {
-  return platform.variant || (DEFAULT_VARIANTS[platform.architecture] ?? '');
+  return platform.variant || (defaultVariants[platform.architecture] ?? '');
 }
 
 function hostVariant(architecture: string): string | undefined {

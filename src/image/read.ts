@@ -3,7 +3,7 @@ import { checkConfig, checkIndex, checkManifest } from './documents.js';
 import type { Layout } from './layout.js';
 import type { Descriptor, ImageConfig, Index, Manifest } from './types.js';
 
-const MAX_CONFIG_BYTES = 8 << 20;
+const maxConfigBytes = 8 << 20;
 
 /**
  * Reads and verifies the index of a descriptor.
@@ -26,7 +26,7 @@ export function readManifest(layout: Layout, descriptor: Descriptor): Manifest {
 /** Reads and verifies the image config of a descriptor, of at most 8 MiB, as {@link readIndexBlob} does. */
 export function readConfig(layout: Layout, descriptor: Descriptor): ImageConfig {
   return checkConfig(
-    layout.readJson(descriptor, { maxBytes: MAX_CONFIG_BYTES }),
+    layout.readJson(descriptor, { maxBytes: maxConfigBytes }),
     `config ${descriptor.digest}`,
   );
 }

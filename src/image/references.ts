@@ -3,7 +3,7 @@ import type { Layout } from './layout.js';
 import type { Descriptor, Index } from './types.js';
 
 /** The annotation that holds the tag of a descriptor in index.json; image-spec annotations.md. */
-export const REF_NAME = 'org.opencontainers.image.ref.name';
+export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 
 /** An image named on a command line. */
 export interface ImageReference {
@@ -13,8 +13,8 @@ export interface ImageReference {
 }
 
 // image-spec annotations.md, the grammar of org.opencontainers.image.ref.name.
-const COMPONENT = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
-const TAG = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
+const tagComponent = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
+const tagPattern = new RegExp(`^${tagComponent}(?:/${tagComponent})*$`);
 
 /**
  * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`.
@@ -34,7 +34,7 @@ export function parseImageReference(value: string): ImageReference {
 
 /** True if `tag` is well-formed; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
 export function isTag(tag: string): boolean {
-  return TAG.test(tag);
+  return tagPattern.test(tag);
 }
 
 /** Lists the tags of a layout in the order of index.json; an ambiguous tag is listed more than once. */
@@ -92,7 +92,7 @@ export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
 
 /** Returns the tag of a descriptor in index.json, or undefined. */
 export function tagOf(descriptor: Descriptor): string | undefined {
-  return descriptor.annotations?.[REF_NAME];
+  return descriptor.annotations?.[refNameAnnotation];
 }
 
 /** @throws LayerhookError REFERENCE_INVALID */
@@ -101,7 +101,7 @@ export function checkTag(tag: string): void {
 }
 
 function withTag(descriptor: Descriptor, tag: string): Descriptor {
-  return { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } };
+  return { ...descriptor, annotations: { ...descriptor.annotations, [refNameAnnotation]: tag } };
 }
 
 function withoutTag(index: Index, tag: string): Descriptor[] {

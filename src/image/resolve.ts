@@ -1,12 +1,12 @@
 import { LayerhookError } from '../errors/index.js';
 import type { Layout } from './layout.js';
-import { MEDIA_TYPE_CONFIG, MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, ociMediaType } from './media-types.js';
+import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { hostPlatform, platformFit, showPlatform } from './platform.js';
 import { readConfig, readIndexBlob, readManifest } from './read.js';
 import { checkTag, tagOf } from './references.js';
 import type { Descriptor, Manifest, Platform, ResolvedImage } from './types.js';
 
-const MAX_DEPTH = 16;
+const maxDepth = 16;
 
 type Path = [Descriptor, ...Descriptor[]];
 
@@ -80,10 +80,10 @@ function findManifests(layout: Layout, root: Descriptor): Path[] {
   const walk = (path: Path): Path[] => {
     const descriptor = path[path.length - 1]!;
     const kind = ociMediaType(descriptor.mediaType);
-    if (kind === MEDIA_TYPE_MANIFEST) return isAttestation(descriptor) ? [] : [path];
-    if (kind !== MEDIA_TYPE_INDEX || seen.has(descriptor.digest)) return [];
-    if (path.length > MAX_DEPTH) {
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: 'depth of nested indexes', limit: MAX_DEPTH });
+    if (kind === manifestMediaType) return isAttestation(descriptor) ? [] : [path];
+    if (kind !== indexMediaType || seen.has(descriptor.digest)) return [];
+    if (path.length > maxDepth) {
+      throw new LayerhookError('LIMIT_EXCEEDED', { what: 'depth of nested indexes', limit: maxDepth });
     }
     seen.add(descriptor.digest);
     return readIndexBlob(layout, descriptor).manifests.flatMap((child) => walk([...path, child]));
@@ -120,17 +120,17 @@ function platformOf(layout: Layout, path: Path): Platform | undefined {
   const descriptor = path[path.length - 1]!;
   if (descriptor.platform) return descriptor.platform;
   const { config } = readManifest(layout, descriptor);
-  return ociMediaType(config.mediaType) === MEDIA_TYPE_CONFIG ? readConfig(layout, config) : undefined;
+  return ociMediaType(config.mediaType) === configMediaType ? readConfig(layout, config) : undefined;
 }
 
 function checkIsManifest(descriptor: Descriptor, tag: string): void {
-  if (ociMediaType(descriptor.mediaType) === MEDIA_TYPE_MANIFEST) return;
+  if (ociMediaType(descriptor.mediaType) === manifestMediaType) return;
   const reason = `its mediaType is ${descriptor.mediaType}, not an image manifest`;
   throw new LayerhookError('IMAGE_INVALID', { what: `tag ${tag}`, reason });
 }
 
 function checkIsImage(manifest: Manifest, descriptor: Descriptor): void {
-  if (ociMediaType(manifest.config.mediaType) === MEDIA_TYPE_CONFIG) return;
+  if (ociMediaType(manifest.config.mediaType) === configMediaType) return;
   const reason = `its config is ${manifest.config.mediaType}: it is an artifact, not a container image`;
   throw new LayerhookError('IMAGE_INVALID', { what: `manifest ${descriptor.digest}`, reason });
 }

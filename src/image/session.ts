@@ -12,9 +12,9 @@ import type { DigestAlgorithm } from './digest.js';
 import { LayoutFiles } from './writer-files.js';
 
 /** Prefix of a session's directory. It is umoci's, so that the gc of each program removes dead sessions of the other. */
-export const SESSION_PREFIX = '.umoci-';
+export const sessionPrefix = '.umoci-';
 
-const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+const directoryFlags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
  * A writer's own directory inside a layout, for incomplete files. A lock (flock(2)), held while the writer lives,
@@ -156,7 +156,7 @@ function removeDirectory(layout: number, name: ByteString, fd: number): number {
 
 function makeDirectory({ fd, path }: LayoutFiles): ByteString {
   for (;;) {
-    const name = SESSION_PREFIX + Math.random().toString(36).slice(2, 8);
+    const name = sessionPrefix + Math.random().toString(36).slice(2, 8);
     const made = tryMkdirat(fd, name, 0o700);
     if (made === 0) return name;
     if (made !== -E.EEXIST) throw failure(made, 'mkdirat', `making a directory in ${path}`);
@@ -165,7 +165,7 @@ function makeDirectory({ fd, path }: LayoutFiles): ByteString {
 
 /** Opens a session's directory; undefined if it is missing or not a directory. */
 function openOwn({ fd: layout, path }: LayoutFiles, name: ByteString): number | undefined {
-  const fd = tryOpenat(layout, name, DIRECTORY);
+  const fd = tryOpenat(layout, name, directoryFlags);
   if (fd >= 0) return fd;
   if (fd === -E.ENOENT || fd === -E.ENOTDIR || fd === -E.ELOOP) return undefined;
   throw failure(fd, 'openat', `opening ${path}/${name}`);

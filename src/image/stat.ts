@@ -1,10 +1,10 @@
 import type { Layout } from './layout.js';
-import { MEDIA_TYPE_CONFIG, MEDIA_TYPE_EMPTY, ociMediaType } from './media-types.js';
+import { configMediaType, emptyMediaType, ociMediaType } from './media-types.js';
 import { readConfig, readManifest } from './read.js';
 import { type ResolveOptions, resolvePath } from './resolve.js';
 import type { Descriptor, Digest, History, ImageConfig, Manifest } from './types.js';
 
-const MAX_CONFIG_BYTES = 8 << 20;
+const maxConfigBytes = 8 << 20;
 
 /** One entry of an image's history, with its layer. */
 export interface HistoryStat {
@@ -40,12 +40,12 @@ export function statImage(layout: Layout, tag: string, options: ResolveOptions =
 function statConfig(layout: Layout, manifest: Manifest): Pick<ImageStat, 'config' | 'history'> {
   const descriptor = manifest.config;
   const kind = ociMediaType(descriptor.mediaType);
-  if (kind === MEDIA_TYPE_CONFIG) {
+  if (kind === configMediaType) {
     const content = readConfig(layout, descriptor);
-    const blob = layout.readBlob(descriptor, { maxBytes: MAX_CONFIG_BYTES });
+    const blob = layout.readBlob(descriptor, { maxBytes: maxConfigBytes });
     return { config: { descriptor, content, blob }, history: statHistory(manifest, content) };
   }
-  if (kind !== MEDIA_TYPE_EMPTY && typeof descriptor.data !== 'string') return {};
+  if (kind !== emptyMediaType && typeof descriptor.data !== 'string') return {};
   layout.readJson(descriptor);
   return { config: { descriptor, blob: layout.readBlob(descriptor) } };
 }

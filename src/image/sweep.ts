@@ -5,7 +5,7 @@ import { close, O, openat, tryUnlinkat } from '../system/files.js';
 import { readDirectory } from '../system/readdir.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { isDigest } from './digest.js';
-import { cleanSession, SESSION_PREFIX } from './session.js';
+import { cleanSession, sessionPrefix } from './session.js';
 import type { Digest } from './types.js';
 import { algorithms, LayoutFiles } from './writer-files.js';
 
@@ -41,7 +41,7 @@ export function sweep(path: string, reachable: () => ReadonlySet<string>): Garba
 function firstLivingSession(files: LayoutFiles): bigint | undefined {
   let first: bigint | undefined;
   for (const name of namesIn(files.fd)) {
-    if (!name.startsWith(SESSION_PREFIX)) continue;
+    if (!name.startsWith(sessionPrefix)) continue;
     const birth = cleanSession(files, name);
     if (birth !== undefined && (first === undefined || birth < first)) first = birth;
   }

@@ -9,7 +9,7 @@ import { AT_FDCWD, close, O, openat, renameat2, tryMkdirat, tryOpenat } from '..
 import { StatBuffer, statAt, statFd } from '../system/stat.js';
 import type { DigestAlgorithm } from './digest.js';
 
-const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+const directoryFlags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 /** Digest algorithms of the blobs in a layout. */
 export const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
 
@@ -25,7 +25,7 @@ export class LayoutFiles {
   /** @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; SYSTEM */
   constructor(path: string) {
     this.path = path;
-    this.fd = this.#guard(`opening ${path}`, () => openat(AT_FDCWD, fromText(path), DIRECTORY));
+    this.fd = this.#guard(`opening ${path}`, () => openat(AT_FDCWD, fromText(path), directoryFlags));
     try {
       for (const algorithm of algorithms) {
         const fd = this.openBlobs(algorithm);
@@ -76,7 +76,7 @@ export class LayoutFiles {
       const made = tryMkdirat(session, algorithm, 0o755);
       if (made < 0 && made !== -E.EEXIST) throw new SystemError(-made, 'mkdirat', algorithm);
       this.#giveToOwner(session, algorithm);
-      const blobs = openat(this.fd, 'blobs', DIRECTORY);
+      const blobs = openat(this.fd, 'blobs', directoryFlags);
       try {
         // a concurrent writer may have made it: an empty directory is replaced, a non-empty one is kept
         renameat2(session, algorithm, blobs, algorithm, 0);
@@ -111,7 +111,7 @@ export class LayoutFiles {
       const reason = 'its owner exchanged a temporary directory while root wrote to the layout';
       throw new LayerhookError('LAYOUT_INVALID', { path: this.path, reason });
     }
-    const fd = openat(session, name, DIRECTORY);
+    const fd = openat(session, name, directoryFlags);
     try {
       const { uid, gid } = this.owner();
       fchown(fd, uid, gid, name);
@@ -121,7 +121,7 @@ export class LayoutFiles {
   }
 
   #open(dirfd: number, name: ByteString, shown: string): number | undefined {
-    const fd = tryOpenat(dirfd, name, DIRECTORY);
+    const fd = tryOpenat(dirfd, name, directoryFlags);
     if (fd === -E.ENOENT) return undefined;
     if (fd >= 0) return fd;
     const stat = new StatBuffer();

@@ -2,7 +2,7 @@ import type { StatBuffer } from '../system/stat.js';
 import type { Usage } from './types.js';
 
 /** Bytes of a block in st_blocks, independent of the filesystem's block size; stat(2). */
-const BLOCK = 512;
+const blockBytes = 512;
 
 /** Adds up the disk usage of files of one filesystem; counts a file with several names once. */
 export class UsageCounter {
@@ -14,7 +14,7 @@ export class UsageCounter {
       if (this.#seen.has(stat.ino)) return;
       this.#seen.add(stat.ino);
     }
-    this.usage.size += stat.blocks * BLOCK;
+    this.usage.size += stat.blocks * blockBytes;
     this.usage.inodes += 1;
   }
 }

@@ -1,20 +1,20 @@
 import { availableParallelism } from 'node:os';
-import type { ApplyHere } from './apply/apply-here.js';
+import type { ApplyInline } from './apply/apply-inline.js';
 import { ApplyThread } from './apply/apply-thread.js';
 import { SourceThread } from './stream/index.js';
 
 /** Bytes of blobs that may be applied inline: of one blob, and of all together. */
-const HERE_BYTES = 64 * 1024;
-const ALL_HERE_BYTES = 256 * 1024;
+const inlineBytes = 64 * 1024;
+const allInlineBytes = 256 * 1024;
 
 /** The two threads that a layer needs: one decompresses, the other applies. */
 export class Lane {
   #sources: SourceThread | undefined;
-  readonly applier: ApplyThread | ApplyHere;
+  readonly applier: ApplyThread | ApplyInline;
   /** true while a layer of its own directory uses the lane exclusively */
   taken = false;
 
-  constructor(applier: ApplyThread | ApplyHere) {
+  constructor(applier: ApplyThread | ApplyInline) {
     this.applier = applier;
   }
 
@@ -32,8 +32,8 @@ export class Lane {
 }
 
 /** The backlog that justifies starting another lane: bytes of waiting blobs, or waiting layers. */
-const WORTH_BYTES = 1 << 20;
-const WORTH_LAYERS = 4;
+const worthBytes = 1 << 20;
+const worthLayers = 4;
 
 interface Waiting {
   size: number;
@@ -45,8 +45,8 @@ export class Lanes {
   readonly all: Lane[] = [];
   readonly #onWarning: (message: string) => void;
   readonly #waiting: Waiting[] = [];
-  #here: Lane | undefined;
-  #hereBytes = 0;
+  #inline: Lane | undefined;
+  #inlineBytes = 0;
 
   constructor(onWarning: (message: string) => void) {
     this.#onWarning = onWarning;
@@ -78,19 +78,19 @@ export class Lanes {
    * @param size bytes of the layer's blob
    * @returns null if threads are running already, or the layer is too large
    */
-  async here(size: number): Promise<Lane | null> {
-    if (size > HERE_BYTES || this.#hereBytes + size > ALL_HERE_BYTES) return null;
-    const { ApplyHere } = await import('./apply/apply-here.js');
+  async inline(size: number): Promise<Lane | null> {
+    if (size > inlineBytes || this.#inlineBytes + size > allInlineBytes) return null;
+    const { ApplyInline } = await import('./apply/apply-inline.js');
     if (this.all.length > 0) return null;
-    this.#hereBytes += size;
-    this.#here ??= new Lane(new ApplyHere(this.#onWarning));
-    return this.#here;
+    this.#inlineBytes += size;
+    this.#inline ??= new Lane(new ApplyInline(this.#onWarning));
+    return this.#inline;
   }
 
   /** True if all these layers can be applied inline. */
   areFewBytes(layers: readonly { size: number }[]): boolean {
     const bytes = layers.reduce((sum, { size }) => sum + size, 0);
-    return bytes <= ALL_HERE_BYTES && layers.every(({ size }) => size <= HERE_BYTES);
+    return bytes <= allInlineBytes && layers.every(({ size }) => size <= inlineBytes);
   }
 
   release(lane: Lane): void {
@@ -103,7 +103,7 @@ export class Lanes {
   #isWorthMore(more: number): boolean {
     if (!this.#mayAdd()) return false;
     const bytes = this.#waiting.reduce((sum, { size }) => sum + size, more);
-    return this.all.length === 0 || bytes >= WORTH_BYTES || this.#waiting.length + 1 >= WORTH_LAYERS;
+    return this.all.length === 0 || bytes >= worthBytes || this.#waiting.length + 1 >= worthLayers;
   }
 
   async close(): Promise<void> {

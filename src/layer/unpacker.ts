@@ -35,13 +35,13 @@ export interface LayerProgress {
 }
 
 /** Milliseconds between two reports of progress. */
-const PROGRESS_INTERVAL = 100;
+const progressInterval = 100;
 
 /** Milliseconds after an abort until a thread that has not stopped is terminated. */
-const GRACE = 200;
+const graceTime = 200;
 
 /** Number of sources opened in advance; each may fill a ring of 3 MiB. */
-const SOURCES_AHEAD = 3;
+const sourcesAhead = 3;
 
 /**
  * Applies layers to directories in worker threads. One thread reads, verifies (blob digest and diffID) and decompresses a
@@ -95,8 +95,8 @@ export class LayerUnpacker {
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
     if (!options.alone) return this.#apply(source, target, options, this.#laneFor(options.track));
-    const here = await this.#lanes.here(source.size);
-    const applied = here && (await this.#applyWhole(source, target, options, here));
+    const inline = await this.#lanes.inline(source.size);
+    const applied = inline && (await this.#applyWhole(source, target, options, inline));
     if (applied) return applied;
     const lane = await this.#lanes.take(source.size);
     try {
@@ -223,11 +223,11 @@ export class LayerUnpacker {
 
   /** The signal has already failed the rings. A thread that is not reading does not notice, so it is terminated. */
   readonly #stop = (): void => {
-    for (const { applier } of this.#lanes.all) applier.endWithin(GRACE);
+    for (const { applier } of this.#lanes.all) applier.endWithin(graceTime);
   };
 
   #openAhead(): void {
-    while (this.#opened.size < SOURCES_AHEAD) {
+    while (this.#opened.size < sourcesAhead) {
       const source = this.#ahead.shift();
       if (!source) return;
       const lane = this.#lanes.all[0] ?? this.#lanes.idlest();
@@ -263,7 +263,7 @@ function report(
   const count = new Int32Array(entries);
   const timer = setInterval(
     () => onProgress({ ...open.progress(), entries: Atomics.load(count, 0) }),
-    PROGRESS_INTERVAL,
+    progressInterval,
   );
   return () => clearInterval(timer);
 }

@@ -24,3 +24,30 @@ export function plainPath(path: ByteString): ByteString | undefined {
   if (path.includes('\0') || (unclean.test(path) && path.split('/').includes('..'))) return undefined;
   return lexicalPath(path);
 }
+
+/** Returns the path of the directory that contains `path`, a path in a tree whose root is `.`. */
+export function parentOf(path: ByteString): ByteString {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '.' : path.slice(0, slash);
+}
+
+/** Returns the last component of a path. */
+export function baseName(path: ByteString): ByteString {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Returns the directories above a path in a tree, highest first, without the root. */
+export function ancestors(path: ByteString): ByteString[] {
+  const found: ByteString[] = [];
+  for (let slash = path.indexOf('/'); slash > 0; slash = path.indexOf('/', slash + 1))
+    found.push(path.slice(0, slash));
+  return found;
+}
+
+/** Splits a path into its components, the first one last, so that `pop` gives them in order. Leaves out `.` and ''. */
+export function componentsReversed(path: ByteString): ByteString[] {
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .reverse();
+}

@@ -10,9 +10,9 @@ export class JsonNumber {
   constructor(readonly source: string) {}
 }
 
-const MAX_DEPTH = 1000;
-const ESCAPED = /[<>&\u2028\u2029]/g;
-const TOKENS = /"(?:[^"\\]|\\.)*"|[[{]|[\]}]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const maxDepth = 1000;
+const escapedChars = /[<>&\u2028\u2029]/g;
+const tokenPattern = /"(?:[^"\\]|\\.)*"|[[{]|[\]}]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
  * Reads one JSON document. Bytes that are not UTF-8 become U+FFFD, as Go reads them.
@@ -25,7 +25,7 @@ export function parseJson(bytes: Uint8Array): unknown {
   const mark = `\u0000${Math.random()}:`;
   let depth = 0;
   let marked = false;
-  const lossless = text.replace(TOKENS, (token) => {
+  const lossless = text.replace(tokenPattern, (token) => {
     const first = token[0];
     if (first === '"') return token;
     if (first === '[' || first === '{') depth += 1;
@@ -34,7 +34,7 @@ export function parseJson(bytes: Uint8Array): unknown {
       marked = true;
       return JSON.stringify(mark + token);
     }
-    if (depth > MAX_DEPTH) throw new SyntaxError(`nested deeper than ${MAX_DEPTH}`);
+    if (depth > maxDepth) throw new SyntaxError(`nested deeper than ${maxDepth}`);
     return token;
   });
   if (!marked) return value;
@@ -59,7 +59,7 @@ export function encodeJson(document: unknown): Buffer {
       new RegExp(`"${JSON.stringify(mark).slice(1, -1).replace(/\\/g, '\\\\')}([^"]*)"`, 'g'),
       '$1',
     );
-  return Buffer.from(`${text.replace(ESCAPED, escapeChar)}\n`);
+  return Buffer.from(`${text.replace(escapedChars, escapeChar)}\n`);
 }
 
 /** Removes the white space between the tokens of a JSON document, and escapes the chars that {@link encodeJson} escapes. */
@@ -67,7 +67,7 @@ export function compactJson(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     .toString('utf8')
     .replace(/"(?:[^"\\]|\\.)*"|\s+/g, (token) => (token[0] === '"' ? token : ''))
-    .replace(ESCAPED, escapeChar);
+    .replace(escapedChars, escapeChar);
 }
 
 function escapeChar(char: string): string {

@@ -12,17 +12,17 @@ function make(t: ExecutionContext): Lanes {
 
 test('layers that take less than the start of a thread have none, until there is one', async (t) => {
   const lanes = make(t);
-  t.is(await lanes.here(MiB), null);
-  const here = await lanes.here(60_000);
+  t.is(await lanes.inline(MiB), null);
+  const inline = await lanes.inline(60_000);
   t.is(lanes.all.length, 0);
-  t.not(here, null);
-  for (let i = 0; i < 3; i++) t.is(await lanes.here(60_000), here);
+  t.not(inline, null);
+  for (let i = 0; i < 3; i++) t.is(await lanes.inline(60_000), inline);
   // many of them are worth one
-  t.is(await lanes.here(60_000), null);
+  t.is(await lanes.inline(60_000), null);
 
   const other = make(t);
   await other.take(MiB);
-  t.is(await other.here(10), null);
+  t.is(await other.inline(10), null);
 });
 
 test('a second lane comes for much that waits, or for many', async (t) => {

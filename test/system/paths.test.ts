@@ -1,5 +1,12 @@
 import test from 'ava';
-import { lexicalPath, plainPath } from '../../src/system/paths.js';
+import {
+  ancestors,
+  baseName,
+  componentsReversed,
+  lexicalPath,
+  parentOf,
+  plainPath,
+} from '../../src/system/paths.js';
 
 const cases: [path: string, lexical: string, plain: string | undefined][] = [
   ['', '', ''],
@@ -23,3 +30,11 @@ for (const [path, lexical, plain] of cases)
     t.is(lexicalPath(path), lexical);
     t.is(plainPath(path), plain);
   });
+
+test('a path in a tree has a parent, a name and ancestors; the root is a dot', (t) => {
+  t.deepEqual(['a/b/c', 'a', '.'].map(parentOf), ['a/b', '.', '.']);
+  t.deepEqual(['a/b/c', 'a', '.'].map(baseName), ['c', 'a', '.']);
+  t.deepEqual(['a/b/c', 'a', '.'].map(ancestors), [['a', 'a/b'], [], []]);
+  t.deepEqual(componentsReversed('/a/./b//../c'), ['c', '..', 'b', 'a']);
+  for (const root of ['', '.', '/']) t.deepEqual(componentsReversed(root), []);
+});

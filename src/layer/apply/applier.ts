@@ -1,6 +1,6 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
-import { lexicalPath } from '../../system/paths.js';
+import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import type { TarReader } from '../tar/index.js';
@@ -9,16 +9,15 @@ import { BadEntry, entryError } from './errors.js';
 import { Hardlinks } from './hardlinks.js';
 import { Maker } from './make.js';
 import { isBelowOpaque, OverlayWhiteouts } from './overlay-whiteouts.js';
-import { baseStart, parentOf } from './paths.js';
 import { Resolver } from './resolve.js';
 import { Target } from './target.js';
 import type { DirectoryNode, Tree } from './tree.js';
 import { PlainWhiteouts, type Whiteouts } from './whiteouts.js';
 import { type Warn, Xattrs } from './xattrs.js';
 
-const WHITEOUT = '.wh.';
-const OPAQUE = '.wh..wh..opq';
-const METADATA = '.wh..wh.';
+const whiteoutPrefix = '.wh.';
+const opaqueName = '.wh..wh..opq';
+const metadataPrefix = '.wh..wh.';
 const PATH_MAX = 4096;
 
 export interface ApplyLayerOptions extends ApplyOptions {
@@ -122,8 +121,8 @@ class LayerApplier {
 
   #inRoot(path: ByteString, entry: TarEntry, reader: TarReader): void {
     if (path.length >= PATH_MAX) throw new BadEntry('its name is too long');
-    const base = path.slice(baseStart(path));
-    if (path.includes(WHITEOUT) && this.#whiteout(parentOf(path), base)) return;
+    const base = baseName(path);
+    if (path.includes(whiteoutPrefix) && this.#whiteout(parentOf(path), base)) return;
     if (entry.type === 'directory' && this.#isKeptLink(path)) {
       this.#maker.setLink(this.#resolver.make(parentOf(path)), base, entry);
     } else this.#make(this.#resolver.make(parentOf(path)), base, entry, reader);
@@ -160,16 +159,16 @@ class LayerApplier {
   #whiteout(dirPath: ByteString, base: ByteString): boolean {
     const parents = dirPath.split('/');
     // aufs kept internal files under such names, and Docker put them into layers
-    if (parents.some((part) => part.startsWith(METADATA))) return true;
-    if (parents.some((part) => part.startsWith(WHITEOUT))) throw new BadEntry('is below a whiteout');
-    if (!base.startsWith(WHITEOUT)) return false;
-    if (base === OPAQUE) this.#whiteouts.hideAll(dirPath);
-    else if (!base.startsWith(METADATA)) this.#whiteouts.hide(dirPath, this.#hiddenName(base));
+    if (parents.some((part) => part.startsWith(metadataPrefix))) return true;
+    if (parents.some((part) => part.startsWith(whiteoutPrefix))) throw new BadEntry('is below a whiteout');
+    if (!base.startsWith(whiteoutPrefix)) return false;
+    if (base === opaqueName) this.#whiteouts.hideAll(dirPath);
+    else if (!base.startsWith(metadataPrefix)) this.#whiteouts.hide(dirPath, this.#hiddenName(base));
     return true;
   }
 
   #hiddenName(base: ByteString): ByteString {
-    const name = base.slice(WHITEOUT.length);
+    const name = base.slice(whiteoutPrefix.length);
     if (name === '' || name === '.' || name === '..') throw new BadEntry('is a whiteout without a name');
     return name;
   }
@@ -178,8 +177,7 @@ class LayerApplier {
   #isKeptLink(path: ByteString): boolean {
     if (!this.#options.keepDirlinks) return false;
     const { dir } = this.#resolver.find(parentOf(path), { own: true });
-    if (dir === null || !statAt(this.#target.fd(dir), path.slice(baseStart(path)), this.#target.stat))
-      return false;
+    if (dir === null || !statAt(this.#target.fd(dir), baseName(path), this.#target.stat)) return false;
     return this.#target.stat.isSymlink && this.#resolver.find(path, { own: true }).dir !== null;
   }
 

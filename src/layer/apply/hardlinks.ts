@@ -1,11 +1,10 @@
 import type { ByteString } from '../../system/bytes.js';
 import { E } from '../../system/errno.js';
 import { tryLinkat } from '../../system/files.js';
-import { lexicalPath } from '../../system/paths.js';
+import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
 import { BadEntry } from './errors.js';
 import type { Maker } from './make.js';
-import { baseStart, parentOf } from './paths.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
 import { DirectoryNode, FileNode, type Node } from './tree.js';
@@ -116,7 +115,7 @@ export class Hardlinks {
   }
 
   #find(to: ByteString) {
-    const name = to.slice(baseStart(to));
+    const name = baseName(to);
     const { dir } = this.#resolver.find(parentOf(to), { own: true });
     return { dir, name, node: dir?.children.get(name) };
   }

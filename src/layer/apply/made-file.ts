@@ -1,12 +1,12 @@
 import { S } from '../../system/files.js';
 
 /** Bytes of the units in which filesystems allocate small files, and of the blocks that stat(2) counts. */
-const UNIT = 4096;
-const BLOCK = 512;
+const unitBytes = 4096;
+const blockBytes = 512;
 /** Bytes of a file above which its allocated size is not predictable. */
-const LARGE = 64 * 1024;
+const largeBytes = 64 * 1024;
 /** Times below this, in seconds, fit the 32 bits of old filesystems. */
-const MAX_TIME = 2 ** 31;
+const maxTime = 2 ** 31;
 
 /** The stat of a regular file as predicted from its entry, with the fields of a StatBuffer. It saves a call of stat(2). */
 export class MadeFile {
@@ -34,12 +34,12 @@ export class MadeFile {
     { size, mode, mtime }: { size: number; mode: number; mtime: { sec: number } },
     owner: { uid: number; gid: number },
   ): MadeFile | null {
-    if (size > LARGE || mtime.sec < 0 || mtime.sec >= MAX_TIME) return null;
+    if (size > largeBytes || mtime.sec < 0 || mtime.sec >= maxTime) return null;
     return new MadeFile(size, mode & 0o7777, owner.uid, owner.gid, mtime.sec);
   }
 
   /** 512-byte blocks */
   get blocks(): number {
-    return Math.ceil(this.size / UNIT) * (UNIT / BLOCK);
+    return Math.ceil(this.size / unitBytes) * (unitBytes / blockBytes);
   }
 }

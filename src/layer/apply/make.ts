@@ -15,10 +15,10 @@ import type { Target } from './target.js';
 import { DirectoryNode, type FileNode } from './tree.js';
 import type { Warn, Xattrs } from './xattrs.js';
 
-const NEW_FILE = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
+const newFileFlags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
 /** Keeps other users out of a file until it is complete. */
-const OWN_FILE = 0o600;
-const DEFAULT_ACL = 'system.posix_acl_default';
+const ownFileMode = 0o600;
+const defaultAclXattr = 'system.posix_acl_default';
 const specialTypes = { fifo: S.IFIFO, char: S.IFCHR, block: S.IFBLK } as const;
 
 /**
@@ -73,8 +73,8 @@ export class Maker {
   /** Creates a regular file with the content of the reader's current entry; without a reader, an empty file. */
   file(dir: DirectoryNode, name: ByteString, entry: TarEntry, reader: TarReader | null): void {
     const asItIs = this.#mayHaveModeAtOnce(dir, entry);
-    const mode = asItIs ? entry.mode : OWN_FILE;
-    const fd = this.create(dir, name, (parent) => tryOpenat(parent, name, NEW_FILE, mode));
+    const mode = asItIs ? entry.mode : ownFileMode;
+    const fd = this.create(dir, name, (parent) => tryOpenat(parent, name, newFileFlags, mode));
     try {
       const digest = reader === null ? this.#content.empty() : this.#content.write(fd, entry, reader);
       if (dir.defaultAcl) this.#given.xattrs.clear(fd, entry.name);
@@ -188,7 +188,7 @@ export class Maker {
     this.#setXattrs(fd, entry, !asRoot);
     this.#target.setMode(dir, entry.mode);
     this.#setXattrs(fd, entry, asRoot);
-    dir.defaultAcl = entry.xattrs.has(DEFAULT_ACL);
+    dir.defaultAcl = entry.xattrs.has(defaultAclXattr);
     this.#target.setTime(dir, entry.mtime.sec, entry.mtime.nsec);
     dir.listed = tree.layer;
     tree.markUpper(dir);

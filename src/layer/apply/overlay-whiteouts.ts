@@ -1,8 +1,8 @@
 import type { ByteString } from '../../system/bytes.js';
+import { componentsReversed, parentOf } from '../../system/paths.js';
 import { announceWhiteouts, madeMarkedFile, markOpaque, tryMakeWhiteout } from '../overlay-marks.js';
 import type { OverlayXattr } from '../types.js';
 import type { Maker } from './make.js';
-import { componentsReversed, parentOf } from './paths.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
 import { DirectoryNode, type Node } from './tree.js';

@@ -3,9 +3,9 @@ import { type ByteString, showBytes } from '../../system/bytes.js';
 import type { IdRange, MapOptions, TarEntry } from '../types.js';
 
 /** The largest valid id: 2^32-1 means "unchanged" to chown(2). */
-const MAX_ID = 0xfffffffe;
+const maxID = 0xfffffffe;
 /** In `user.rootlesscontainers`, means that the id on disk is right. */
-const UNSET = 0xffffffff;
+const unset = 0xffffffff;
 
 /**
  * Maps an id in a layer to the id on disk.
@@ -14,9 +14,9 @@ const UNSET = 0xffffffff;
  * @throws LayerhookError ID_UNMAPPED
  */
 export function hostID(id: number, ranges: IdRange[], kind: 'uid' | 'gid', path: ByteString): number {
-  if (ranges.length === 0 && id <= MAX_ID) return id;
+  if (ranges.length === 0 && id <= maxID) return id;
   for (const { containerID, hostID, size } of ranges) {
-    if (id >= containerID && id < containerID + size && hostID + id - containerID <= MAX_ID) {
+    if (id >= containerID && id < containerID + size && hostID + id - containerID <= maxID) {
       return hostID + id - containerID;
     }
   }
@@ -52,7 +52,7 @@ export class Owners {
  */
 export function rootlessOwner(uid: number, gid: number): Buffer | undefined {
   if (uid === 0 && gid === 0) return undefined;
-  return Buffer.from([8, ...varint(uid || UNSET), 16, ...varint(gid || UNSET)]);
+  return Buffer.from([8, ...varint(uid || unset), 16, ...varint(gid || unset)]);
 }
 
 function varint(value: number): number[] {

@@ -1,14 +1,14 @@
 import type { ByteString } from '../../system/bytes.js';
 import { E, isErrno, SystemError } from '../../system/errno.js';
 import { readlinkat } from '../../system/files.js';
-import { componentsReversed } from './paths.js';
+import { componentsReversed } from '../../system/paths.js';
 import type { Target } from './target.js';
 import { DirectoryNode, FileNode } from './tree.js';
 
 /** The limit of path_resolution(7). */
-const MAX_SYMLINKS = 40;
+const maxSymlinks = 40;
 /** The deepest directory whose path fits PATH_MAX. */
-const MAX_DEPTH = 2048;
+const maxDepth = 2048;
 
 /** The result of looking up a path, which need not exist. */
 export interface Lookup {
@@ -45,7 +45,7 @@ export class Resolver {
    * Returns the directory at a path. Creates missing directories, including those that symlinks lead to, and replaces
    * other types of files by directories.
    *
-   * @param path cleaned; '' is the root
+   * @param path cleaned; `.` is the root
    * @throws SystemError; ELOOP, ENAMETOOLONG
    */
   make(path: ByteString): DirectoryNode {
@@ -58,11 +58,11 @@ export class Resolver {
       const found = this.#step(dir, name);
       if (found instanceof DirectoryNode) dir = found;
       else if (typeof found === 'string') {
-        if (++links > MAX_SYMLINKS) throw new SystemError(E.ELOOP, 'open', path);
+        if (++links > maxSymlinks) throw new SystemError(E.ELOOP, 'open', path);
         if (found.startsWith('/')) dir = this.#target.tree.root;
         todo.push(...componentsReversed(found));
       } else {
-        if (dir.depth >= MAX_DEPTH) throw new SystemError(E.ENAMETOOLONG, 'open', path);
+        if (dir.depth >= maxDepth) throw new SystemError(E.ENAMETOOLONG, 'open', path);
         dir = this.#makeImplicit(dir, name);
       }
     }
@@ -84,7 +84,7 @@ export class Resolver {
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
       const found = this.#step(dir, name);
       if (found instanceof DirectoryNode) dir = found;
-      else if (found === null || (!own && this.#isOwn(dir, name)) || ++links > MAX_SYMLINKS) {
+      else if (found === null || (!own && this.#isOwn(dir, name)) || ++links > maxSymlinks) {
         return { dir: null, followed: links > 0, replaced: this.#isOwn(dir, name) };
       } else {
         if (found.startsWith('/')) dir = this.#target.tree.root;

@@ -7,8 +7,8 @@ import { getXattr, isUnsupported } from '../../system/xattr.js';
 import { DirectoryNode, FileNode, type Tree } from './tree.js';
 
 /** How many directories may stay open between entries. */
-const OPEN_DIRECTORIES = 200;
-const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+const maxOpen = 200;
+const directoryFlags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
  * The directory that a layer is applied to. Each file is reached from its open parent directory by a single name, never
@@ -29,7 +29,7 @@ export class Target {
     this.#path = path;
     this.tree = tree;
     const { root } = tree;
-    root.fd = openat(AT_FDCWD, fromText(path), DIRECTORY);
+    root.fd = openat(AT_FDCWD, fromText(path), directoryFlags);
     root.seen = tree.layer;
     root.defaultAcl = hasDefaultAcl(root.fd);
   }
@@ -37,7 +37,7 @@ export class Target {
   /** Begins the next entry: directories of earlier entries may be closed. */
   nextEntry(): void {
     this.#entry++;
-    if (this.#open.length > OPEN_DIRECTORIES) this.#closeSome();
+    if (this.#open.length > maxOpen) this.#closeSome();
   }
 
   /** Returns an open file descriptor of a directory, valid until the next entry. @throws SystemError */
@@ -56,7 +56,7 @@ export class Target {
    * @returns the file descriptor, or a negative errno
    */
   openIn(parent: DirectoryNode, name: ByteString): number {
-    const fd = tryOpenat(this.fd(parent), name, DIRECTORY);
+    const fd = tryOpenat(this.fd(parent), name, directoryFlags);
     if (fd !== -E.EACCES) return fd;
     this.widen(parent);
     if (!statAt(this.fd(parent), name, this.stat)) return -E.ENOENT;
@@ -64,7 +64,7 @@ export class Target {
     if ((this.stat.mode & 0o700) === 0o700) return fd;
     const { mode } = this.stat;
     fchmodat(this.fd(parent), name, mode | 0o700);
-    const widened = tryOpenat(this.fd(parent), name, DIRECTORY);
+    const widened = tryOpenat(this.fd(parent), name, directoryFlags);
     if (widened >= 0) this.#restoreLater(this.#childOf(parent, name), mode);
     return widened;
   }
@@ -195,7 +195,7 @@ export class Target {
     dir.used = this.#entry;
     this.#open.push(dir);
     // a single entry opens this many directories only if its path is very deep
-    if (this.#open.length > 2 * OPEN_DIRECTORIES) this.#closeSome();
+    if (this.#open.length > 2 * maxOpen) this.#closeSome();
   }
 
   /** Closes the older half, except directories that the current entry uses. */

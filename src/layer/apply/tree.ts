@@ -110,22 +110,22 @@ export class Tree {
   }
 }
 
-const DIGEST_BYTES = 32;
+const digestBytes = 32;
 
 /** SHA-256 digests at 32 bytes each, since hundreds of thousands may be kept. */
 export class DigestPool {
-  #bytes = Buffer.alloc(64 * DIGEST_BYTES);
+  #bytes = Buffer.alloc(64 * digestBytes);
   #count = 0;
 
   /** @param digest one char per byte: node creates such a string in half the time of a buffer */
   add(digest: ByteString): number {
-    const at = this.#count * DIGEST_BYTES;
+    const at = this.#count * digestBytes;
     if (at === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], at * 2);
     this.#bytes.write(digest, at, 'latin1');
     return this.#count++;
   }
 
   hex(index: number): string {
-    return this.#bytes.toString('hex', index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+    return this.#bytes.toString('hex', index * digestBytes, (index + 1) * digestBytes);
   }
 }

@@ -11,7 +11,7 @@ import { DirectoryNode } from './tree.js';
  * hides files of its own layer; the order of the entries does not matter.
  */
 export interface Whiteouts {
-  /** Hides `name` of the layers below in this directory. Paths are cleaned; '' is the root. */
+  /** Hides `name` of the layers below in this directory. Paths are cleaned; `.` is the root. */
   hide(dirPath: ByteString, name: ByteString): void;
   /** Hides everything of the layers below in this directory. */
   hideAll(dirPath: ByteString): void;

@@ -7,7 +7,7 @@ import { escapeXattr, isMark } from '../overlay-marks.js';
 import type { ApplyOptions, OverlayXattr, TarEntry } from '../types.js';
 import { rootlessOwner } from './owners.js';
 
-const ROOTLESS = 'user.rootlesscontainers';
+const rootlessXattr = 'user.rootlesscontainers';
 
 /** Reports a warning; later warnings of the same `kind` are dropped. */
 export type Warn = (kind: string, message: string) => void;
@@ -49,7 +49,7 @@ export class Xattrs {
       if (!this.#isForbidden(file, name, value, entry)) this.#setOne(file, this.#onDisk(name), value, entry);
     }
     const owner = this.#rootless ? rootlessOwner(entry.uid, entry.gid) : undefined;
-    if (owner !== undefined) this.#setOne(file, ROOTLESS, owner, entry);
+    if (owner !== undefined) this.#setOne(file, rootlessXattr, owner, entry);
   }
 
   /** Removes all xattrs except those of the host and those that overlayfs interprets. */
@@ -73,8 +73,8 @@ export class Xattrs {
   }
 
   #isForbidden(file: number | ByteString, name: ByteString, value: Buffer, entry: TarEntry): boolean {
-    if (name === ROOTLESS) {
-      this.#warn(ROOTLESS, `${showBytes(entry.name)}: the layer itself sets ${ROOTLESS}`);
+    if (name === rootlessXattr) {
+      this.#warn(rootlessXattr, `${showBytes(entry.name)}: the layer itself sets ${rootlessXattr}`);
       return this.#rootless;
     }
     if (!isHostXattr(name)) return false;

@@ -1,7 +1,7 @@
 import type { Transform } from 'node:stream';
 
 /** Bytes of the pieces that decompressors produce, each in one call into libuv's pool. */
-export const PIECE = 1 << 20;
+export const pieceBytes = 1 << 20;
 
 /** A decompressor of node:zlib; its output arrives in 'data' events. */
 export type ZlibStream = Transform & { readonly bytesWritten: number };

@@ -2,7 +2,7 @@ import { crc32, type InflateRaw, inflateRawSync } from 'node:zlib';
 import { gzipHeaderLength } from './gzip-header.js';
 
 /** Bytes of the CRC and length at the end; RFC 1952, section 2.3.1. */
-const TRAILER = 8;
+const trailerBytes = 8;
 
 /**
  * Decompresses a gzip file with a single member in one call. For small files this takes a fraction of a stream's time.
@@ -12,8 +12,8 @@ const TRAILER = 8;
  */
 export function gunzipWhole(data: Buffer, limit: number): Buffer | null {
   const header = gzipHeaderLength(data);
-  if (typeof header === 'string' || data.length < header + TRAILER) return null;
-  const trailer = data.length - TRAILER;
+  if (typeof header === 'string' || data.length < header + trailerBytes) return null;
+  const trailer = data.length - trailerBytes;
   const length = data.readUInt32LE(trailer + 4);
   if (length > limit) return null;
   const whole = inflate(data.subarray(header), length);

@@ -1,13 +1,13 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { crc32, createInflateRaw, type InflateRaw, inflateRawSync } from 'node:zlib';
 import { LayerhookError } from '../../errors/index.js';
-import { feed, PIECE } from './feed.js';
+import { feed, pieceBytes } from './feed.js';
 import { beginsMember, gzipHeaderLength } from './gzip-header.js';
 
-const TRAILER = 8;
+const trailerBytes = 8;
 /** Limit in bytes of a header, which normally holds a file name at most. A hostile one would fill our memory. */
-const MAX_HEADER = 128 * 1024;
-const SMALL_MEMBER = 64 * 1024;
+const maxHeaderBytes = 128 * 1024;
+const smallMemberBytes = 64 * 1024;
 
 /**
  * Decompresses gzip with any number of members (eStargz and pigz write several), and checks the CRC and length of each.
@@ -30,7 +30,7 @@ export class Gunzip extends Transform {
 
   /** @param digest digest of the layer, for errors */
   constructor(digest: string) {
-    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * PIECE });
+    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * pieceBytes });
     this.#digest = digest;
   }
 
@@ -66,7 +66,7 @@ export class Gunzip extends Transform {
     const length = gzipHeaderLength(data);
     if (length === 'bad' && this.#members > 0) this.#state = 'garbage';
     else if (length === 'bad') throw this.#corrupt('it has no gzip header');
-    else if (length === 'short' && data.length > MAX_HEADER) throw this.#corrupt('its header has no end');
+    else if (length === 'short' && data.length > maxHeaderBytes) throw this.#corrupt('its header has no end');
     if (typeof length === 'string') {
       this.#held = length === 'short' ? Buffer.from(data) : Buffer.alloc(0);
       return data.subarray(data.length);
@@ -79,7 +79,7 @@ export class Gunzip extends Transform {
   /** Checks a member's CRC and length; RFC 1952, section 2.3.1. */
   #readTrailer(chunk: Buffer): Buffer {
     const data = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
-    if (data.length < TRAILER) {
+    if (data.length < trailerBytes) {
       this.#held = Buffer.from(data);
       return data.subarray(data.length);
     }
@@ -91,7 +91,7 @@ export class Gunzip extends Transform {
     this.#length = 0;
     this.#members++;
     this.#state = 'header';
-    return data.subarray(TRAILER);
+    return data.subarray(trailerBytes);
   }
 
   /**
@@ -103,7 +103,7 @@ export class Gunzip extends Transform {
     try {
       const { buffer, engine } = inflateRawSync(chunk, {
         info: true,
-        maxOutputLength: SMALL_MEMBER,
+        maxOutputLength: smallMemberBytes,
       }) as unknown as { buffer: Buffer; engine: InflateRaw };
       this.#emit(buffer);
       this.#state = 'trailer';
@@ -129,7 +129,7 @@ export class Gunzip extends Transform {
   }
 
   #startMember(): InflateRaw {
-    const inflate = createInflateRaw({ chunkSize: PIECE });
+    const inflate = createInflateRaw({ chunkSize: pieceBytes });
     inflate.on('data', (piece: Buffer) => this.#emit(piece));
     // feed() listens during a write; an error between two writes is reported by the next one
     inflate.on('error', () => {});

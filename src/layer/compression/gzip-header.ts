@@ -1,15 +1,15 @@
 /** The first bytes of a member; RFC 1952, section 2.3. */
-const MAGIC = [0x1f, 0x8b, 0x08];
+const magic = [0x1f, 0x8b, 0x08];
 
-const HCRC = 2;
-const EXTRA = 4;
-const NAME = 8;
-const COMMENT = 16;
-const RESERVED = 0xe0;
+const hcrcFlag = 2;
+const extraFlag = 4;
+const nameFlag = 8;
+const commentFlag = 16;
+const reservedFlags = 0xe0;
 
 /** True if `data` begins like a gzip member. It may be shorter than the magic bytes. */
 export function beginsMember(data: Uint8Array): boolean {
-  return MAGIC.every((byte, i) => i >= data.length || data[i] === byte);
+  return magic.every((byte, i) => i >= data.length || data[i] === byte);
 }
 
 /**
@@ -21,18 +21,18 @@ export function gzipHeaderLength(data: Uint8Array): number | 'short' | 'bad' {
   if (!beginsMember(data)) return 'bad';
   if (data.length < 10) return 'short';
   const flags = data[3]!;
-  if (flags & RESERVED) return 'bad';
+  if (flags & reservedFlags) return 'bad';
   let at = 10;
-  if (flags & EXTRA) {
+  if (flags & extraFlag) {
     if (data.length < at + 2) return 'short';
     at += 2 + data[at]! + 256 * data[at + 1]!;
   }
-  for (const flag of [NAME, COMMENT]) {
+  for (const flag of [nameFlag, commentFlag]) {
     if (!(flags & flag)) continue;
     const nul = data.indexOf(0, at);
     if (nul < 0) return 'short';
     at = nul + 1;
   }
-  if (flags & HCRC) at += 2;
+  if (flags & hcrcFlag) at += 2;
   return at <= data.length ? at : 'short';
 }

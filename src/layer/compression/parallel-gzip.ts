@@ -2,11 +2,11 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { constants, crc32, deflateRaw } from 'node:zlib';
 import type { WriterOptions } from './algorithm.js';
 
-const BLOCK = 1 << 20;
+const blockBytes = 1 << 20;
 /** How many bytes back deflate can refer; RFC 1951, section 2. */
-const WINDOW = 32 * 1024;
+const windowBytes = 32 * 1024;
 /** No name, no time, unknown system: the same content gives the same bytes; RFC 1952, section 2.3. */
-const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+const gzipHeader = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 
 /**
  * Compresses to one gzip member, in blocks of 1 MiB in parallel in libuv's pool. Each block may refer to the previous one,
@@ -18,17 +18,17 @@ export class ParallelGzip extends Transform {
   readonly #concurrency: number;
   /** blocks that are being compressed, in order */
   readonly #jobs: Promise<Buffer>[] = [];
-  #block: Buffer = Buffer.allocUnsafeSlow(BLOCK);
+  #block: Buffer = Buffer.allocUnsafeSlow(blockBytes);
   #filled = 0;
   #dictionary: Buffer | undefined;
   #crc = 0;
   #length = 0;
 
   constructor({ level, concurrency = poolThreads() }: WriterOptions) {
-    super({ writableHighWaterMark: BLOCK });
+    super({ writableHighWaterMark: blockBytes });
     this.#level = level;
     this.#concurrency = concurrency;
-    this.push(HEADER);
+    this.push(gzipHeader);
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -46,7 +46,7 @@ export class ParallelGzip extends Transform {
       const copied = chunk.copy(this.#block, this.#filled, at);
       at += copied;
       this.#filled += copied;
-      if (this.#filled < BLOCK) return;
+      if (this.#filled < blockBytes) return;
       this.#start(constants.Z_SYNC_FLUSH);
       if (this.#jobs.length >= this.#concurrency) this.push(await this.#jobs.shift());
     }
@@ -67,8 +67,8 @@ export class ParallelGzip extends Transform {
     // its error is reported when it is awaited, which may never happen if another job fails first
     job.catch(() => {});
     this.#jobs.push(job);
-    this.#dictionary = block.subarray(-WINDOW);
-    this.#block = Buffer.allocUnsafeSlow(BLOCK);
+    this.#dictionary = block.subarray(-windowBytes);
+    this.#block = Buffer.allocUnsafeSlow(blockBytes);
     this.#filled = 0;
   }
 }
@@ -84,7 +84,7 @@ function compress(
   finishFlush: number,
   dictionary: Buffer | undefined,
 ): Promise<Buffer> {
-  const options = { level, finishFlush, chunkSize: BLOCK, ...(dictionary ? { dictionary } : {}) };
+  const options = { level, finishFlush, chunkSize: blockBytes, ...(dictionary ? { dictionary } : {}) };
   return new Promise((resolve, reject) => {
     deflateRaw(block, options, (error, compressed) => (error ? reject(error) : resolve(compressed)));
   });

@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { LayerhookError } from '../../errors/index.js';
 import type { Libzstd, ZstdContext } from '../../system/zstd.js';
-import { PIECE } from './feed.js';
+import { pieceBytes } from './feed.js';
 
 const none = Buffer.alloc(0);
 
@@ -12,7 +12,7 @@ abstract class LibraryStream extends Transform {
   #output: Buffer = none;
 
   constructor(context: ZstdContext) {
-    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * PIECE });
+    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * pieceBytes });
     this.#context = context;
   }
 
@@ -24,7 +24,7 @@ abstract class LibraryStream extends Transform {
   /** Processes all of `input` and emits the output. @param end also emits everything that libzstd still holds */
   protected async run(input: Buffer, end: boolean): Promise<void> {
     for (let rest = input; ; ) {
-      if (this.#output.length === 0) this.#output = Buffer.allocUnsafeSlow(PIECE);
+      if (this.#output.length === 0) this.#output = Buffer.allocUnsafeSlow(pieceBytes);
       const output = this.#output;
       const step = this.#context.step(rest, output, end);
       this.#running = step;

@@ -1,6 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { LayerhookError } from '../../errors/index.js';
-import { feed, PIECE, type ZlibStream } from './feed.js';
+import { feed, pieceBytes, type ZlibStream } from './feed.js';
 
 /** zstd in node:zlib, available since node 22.15; we compile with the types of node 20, which lack it. */
 export interface NodeZstd {
@@ -12,7 +12,7 @@ export interface NodeZstd {
   ): { buffer: Buffer; engine: { bytesWritten: number } };
 }
 
-const SMALL_FRAME = 64 * 1024;
+const smallFrameBytes = 64 * 1024;
 
 /** Decompresses zstd with node:zlib. Uses one stream per frame, because node's stream silently stops after one frame. */
 export class NodeUnzstd extends Transform {
@@ -22,7 +22,7 @@ export class NodeUnzstd extends Transform {
   #frames = 0;
 
   constructor(zstd: NodeZstd, digest: string) {
-    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * PIECE });
+    super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * pieceBytes });
     this.#zstd = zstd;
     this.#digest = digest;
   }
@@ -64,7 +64,7 @@ export class NodeUnzstd extends Transform {
     try {
       const { buffer, engine } = this.#zstd.zstdDecompressSync(chunk, {
         info: true,
-        maxOutputLength: SMALL_FRAME,
+        maxOutputLength: smallFrameBytes,
       });
       if (buffer.length === 0) return undefined;
       this.push(buffer);
@@ -87,7 +87,7 @@ export class NodeUnzstd extends Transform {
   }
 
   #startFrame(): ZlibStream {
-    const frame = this.#zstd.createZstdDecompress({ chunkSize: PIECE });
+    const frame = this.#zstd.createZstdDecompress({ chunkSize: pieceBytes });
     frame.on('data', (piece: Buffer) => this.push(piece));
     // feed() listens during a write; an error between two writes is reported by the next one
     frame.on('error', () => {});

@@ -45,10 +45,10 @@ export async function unzstd(digest: string, zstd?: Zstd): Promise<Transform> {
 export async function zstdCompress({ level }: WriterOptions, zstd?: Zstd): Promise<Transform> {
   const { node, library } = zstd ?? (await findZstd());
   if (library) return new (await import('./zstd-library.js')).LibraryZstd(library, level);
-  const stream = node.createZstdCompress({ params: { [LEVEL]: level, [CHECKSUM]: 1 } });
+  const stream = node.createZstdCompress({ params: { [levelParameter]: level, [checksumParameter]: 1 } });
   return new (await import('./zstd-node.js')).NodeZstdCompress(stream);
 }
 
 /** ZSTD_c_compressionLevel and ZSTD_c_checksumFlag in zstd.h. */
-const LEVEL = 100;
-const CHECKSUM = 201;
+const levelParameter = 100;
+const checksumParameter = 201;

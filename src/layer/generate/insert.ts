@@ -1,11 +1,12 @@
 import { basename, dirname, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
+import { ancestors } from '../../system/paths.js';
 import { StatBuffer } from '../../system/stat.js';
 import { inTurns } from '../../system/steps.js';
 import { walkSteps } from '../walk/index.js';
 import { type PackOptions, tarOf, whiteoutEntry, writePlan } from './pack.js';
-import { ancestors, insideRoot } from './paths.js';
+import { insideRoot } from './paths.js';
 import { opaqueName, planLayer, refuseWhiteoutName, whiteoutName } from './plan.js';
 import { RootfsReader } from './rootfs.js';
 

@@ -18,26 +18,6 @@ export function insideRoot(path: ByteString): ByteString {
   return lexicalPath(path) || '.';
 }
 
-/** Returns the directories above a path, highest first, without the rootfs itself. */
-export function ancestors(path: ByteString): ByteString[] {
-  const found: ByteString[] = [];
-  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
-    found.push(path.slice(0, slash));
-  }
-  return found;
-}
-
-/** Returns the directory that contains a path; `.` is the rootfs. */
-export function parentPath(path: ByteString): ByteString {
-  const slash = path.lastIndexOf('/');
-  return slash === -1 ? '.' : path.slice(0, slash);
-}
-
-/** Returns the last component of a path. */
-export function baseName(path: ByteString): ByteString {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
 /** Returns a function that adds the prefix to all paths except `.`, the rootfs itself. */
 export function prefixed(prefix: string): (path: ByteString) => ByteString {
   return (path) => (path === '.' ? path : prefix + path);

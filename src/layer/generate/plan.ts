@@ -1,7 +1,8 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { ancestors, baseName, parentOf } from '../../system/paths.js';
 import type { Change, EntryType } from '../types.js';
-import { ancestors, baseName, cleanPath, parentPath } from './paths.js';
+import { cleanPath } from './paths.js';
 
 /** Returns the type of the file at a path, without following links; null if the file or a directory above it is missing. */
 export type Lookup = (path: ByteString) => Exclude<EntryType, 'hardlink'> | 'socket' | null;
@@ -43,7 +44,7 @@ export function planLayer(changes: Iterable<Change>, lookup: Lookup): LayerPlan 
   // stop at directories that are already known: a deep path has thousands of directories above it
   const above = new Set<ByteString>(['.']);
   for (const path of [...gone, ...present]) {
-    for (let parent = parentPath(path); !above.has(parent); parent = parentPath(parent)) above.add(parent);
+    for (let parent = parentOf(path); !above.has(parent); parent = parentOf(parent)) above.add(parent);
   }
   above.delete('.');
   for (const parent of above) present.add(parent);
@@ -95,7 +96,7 @@ export function sortPaths(paths: Iterable<ByteString>): ByteString[] {
 /** Returns the name of the whiteout that hides `path`. */
 export function whiteoutName(path: ByteString): ByteString {
   refuseWhiteoutName(path);
-  const parent = parentPath(path);
+  const parent = parentOf(path);
   return `${parent === '.' ? '' : `${parent}/`}${prefix}${baseName(path)}`;
 }
 

@@ -4,9 +4,9 @@ import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, S } from '../../system/files.js';
+import { baseName, parentOf } from '../../system/paths.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
-import { baseName, parentPath } from './paths.js';
 import type { Lookup } from './plan.js';
 
 type FoundType = NonNullable<ReturnType<Lookup>>;
@@ -53,7 +53,7 @@ export class RootfsReader {
   /** Fills `out`. Returns false if the file is missing. @throws LayerhookError SYSTEM */
   stat(path: ByteString, out: StatBuffer): boolean {
     return this.#guard(path, () => {
-      const dirfd = this.#directory(path === '.' ? '.' : parentPath(path));
+      const dirfd = this.#directory(parentOf(path));
       if (dirfd === null) return false;
       if (path !== '.') return statAt(dirfd, baseName(path), out);
       statFd(dirfd, out, path);
@@ -83,7 +83,7 @@ export class RootfsReader {
   }
 
   #parent(path: ByteString): number {
-    const fd = this.#directory(path === '.' ? '.' : parentPath(path));
+    const fd = this.#directory(parentOf(path));
     if (fd === null) throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
     return fd;
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { LayerhookError } from '../../errors/index.js';
 import type { Layout } from '../../image/layout.js';
-import { MEDIA_TYPE_LAYER } from '../../image/media-types.js';
+import { layerMediaType } from '../../image/media-types.js';
 import type { Descriptor, Digest, Manifest } from '../../image/types.js';
 import type { Compression } from '../types.js';
 
@@ -52,7 +52,7 @@ export async function writeLayer(
   });
   const annotations = blob.size !== size && { annotations: { [sizeAnnotation]: String(size) } };
   const { suffix } = algorithmOf(compression);
-  const mediaType = suffix === '' ? MEDIA_TYPE_LAYER : `${MEDIA_TYPE_LAYER}+${suffix}`;
+  const mediaType = suffix === '' ? layerMediaType : `${layerMediaType}+${suffix}`;
   return {
     descriptor: { mediaType, ...blob, ...annotations },
     diffID: `sha256:${hash.digest('hex')}`,

@@ -8,13 +8,13 @@ import type { SourceSummary } from './messages.js';
 import type { RingWriter } from './ring.js';
 
 /** Bytes of the blob in one write to the decompressor. */
-const PIECE = 384 * 1024;
+const blobPieceBytes = 384 * 1024;
 /** Pieces queued in the decompressor, so that it never waits for the next one. */
-const IN_FLIGHT = 3;
+const piecesInFlight = 3;
 /** Bytes of output handled at a time. Between two steps this thread can give libuv's pool more work. */
-const STEP = 128 * 1024;
+const stepBytes = 128 * 1024;
 /** Bytes of output that may wait to be handled. */
-const WAITING = 2 << 20;
+const maxWaitingBytes = 2 << 20;
 
 /**
  * Reads, hashes and decompresses a blob into a ring, and hashes the tar. It ends the ring only if both digests are right,
@@ -57,7 +57,7 @@ class Pump {
   }
 
   async run(): Promise<void> {
-    const buffer = Buffer.allocUnsafeSlow(PIECE);
+    const buffer = Buffer.allocUnsafeSlow(blobPieceBytes);
     const first = this.#read(buffer);
     const compression = detectCompression(first);
     if (compression === 'none') {
@@ -80,7 +80,7 @@ class Pump {
   /** Explains why a blob does not decompress: BLOB_DIGEST if its digest is wrong, otherwise the error. */
   explain(error: LayerhookError): LayerhookError {
     const { digest, path } = this.#source;
-    const buffer = Buffer.allocUnsafeSlow(PIECE);
+    const buffer = Buffer.allocUnsafeSlow(blobPieceBytes);
     while (this.#read(buffer).length > 0);
     const actual = digestOf(this.#blobHash, digest);
     return actual === digest ? error : new LayerhookError('BLOB_DIGEST', { digest, path, actual }, error);
@@ -134,13 +134,13 @@ class Pump {
       };
       const takeUntil = (left: number) => {
         try {
-          while (waiting.bytes > left) this.#take(waiting.shift(STEP));
+          while (waiting.bytes > left) this.#take(waiting.shift(stepBytes));
         } catch (error) {
           fail(error);
         }
       };
       const takeSome = () => {
-        takeUntil(Math.max(waiting.bytes - STEP, 0));
+        takeUntil(Math.max(waiting.bytes - stepBytes, 0));
         if (failed) return;
         if (waiting.bytes > 0) setImmediate(takeSome);
         else if (ended) resolve();
@@ -149,7 +149,7 @@ class Pump {
         // later, because the pool must have its next piece before this thread starts to work on this one
         if (waiting.bytes === 0) setImmediate(takeSome);
         waiting.push(piece);
-        takeUntil(WAITING);
+        takeUntil(maxWaitingBytes);
       });
       decoder.on('error', fail);
       decoder.on('end', () => {
@@ -157,7 +157,7 @@ class Pump {
         if (waiting.bytes === 0) resolve();
       });
       give(firstBuffer, first);
-      for (let i = 1; i < IN_FLIGHT; i++) feed(Buffer.allocUnsafeSlow(PIECE));
+      for (let i = 1; i < piecesInFlight; i++) feed(Buffer.allocUnsafeSlow(blobPieceBytes));
     });
   }
 }

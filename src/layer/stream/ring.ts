@@ -9,53 +9,53 @@ import type { ByteSource } from '../types.js';
  * ({@link failRing}) wakes both sides, and a reader that closes wakes the writer.
  */
 
-const SLOT_BYTES = 512 * 1024;
-const SLOTS = 6;
-const ERROR_BYTES = 16 * 1024;
+const slotBytes = 512 * 1024;
+const slotCount = 6;
+const errorBytes = 16 * 1024;
 
 /** Fields of the control words. */
-const HEAD = 0; // slots written
-const TAIL = 1; // slots released by the reader
-const STATE = 2;
-const CLOSED = 3; // 1: the reader has closed
-const READER_TURN = 4; // incremented at each change that matters to the reader
-const WRITER_TURN = 5;
-const ERROR_LENGTH = 6;
-const LENGTHS = 8; // bytes in each slot
-const CONTROL_WORDS = LENGTHS + SLOTS;
+const headWord = 0; // slots written
+const tailWord = 1; // slots released by the reader
+const stateWord = 2;
+const closedWord = 3; // 1: the reader has closed
+const readerTurnWord = 4; // incremented at each change that matters to the reader
+const writerTurnWord = 5;
+const errorLengthWord = 6;
+const lengthWords = 8; // bytes in each slot
+const controlWords = lengthWords + slotCount;
 
-const OPEN = 0;
-const ENDED = 1;
-const FAILED = 2;
-const FAILING = 3; // a thread is storing the error
+const open = 0;
+const ended = 1;
+const failed = 2;
+const failing = 3; // a thread is storing the error
 
-const COUNTERS_AT = 64;
-const ERROR_AT = COUNTERS_AT + 16;
-const SLOTS_AT = 4096 * Math.ceil((ERROR_AT + ERROR_BYTES) / 4096);
+const countersAt = 64;
+const errorAt = countersAt + 16;
+const slotsAt = 4096 * Math.ceil((errorAt + errorBytes) / 4096);
 
 /** Allocates a ring of 3 MiB. */
 export function createRing(): SharedArrayBuffer {
-  return new SharedArrayBuffer(SLOTS_AT + SLOTS * SLOT_BYTES);
+  return new SharedArrayBuffer(slotsAt + slotCount * slotBytes);
 }
 
 /** Returns the progress stored in a ring: bytes read of the blob, and bytes of the tar. */
 export function ringCounters(ring: SharedArrayBuffer): { blobBytes: number; bytes: number } {
-  const [blobBytes, bytes] = new Float64Array(ring, COUNTERS_AT, 2);
+  const [blobBytes, bytes] = new Float64Array(ring, countersAt, 2);
   return { blobBytes: blobBytes!, bytes: bytes! };
 }
 
 /** Ends the ring with an error unless it has ended. Any thread may call it. The reader gets the error after the bytes. */
 export function failRing(ring: SharedArrayBuffer, error: unknown): void {
   const control = controlOf(ring);
-  const place = new Uint8Array(ring, ERROR_AT, ERROR_BYTES);
-  // encode before changing the state: a thread that dies in state FAILING (out of memory) would leave the others waiting
+  const place = new Uint8Array(ring, errorAt, errorBytes);
+  // encode before changing the state: a thread that dies in state `failing` (out of memory) would leave the others waiting
   const text = encodeError(error);
-  if (Atomics.compareExchange(control, STATE, OPEN, FAILING) !== OPEN) return;
+  if (Atomics.compareExchange(control, stateWord, open, failing) !== open) return;
   place.set(text);
-  control[ERROR_LENGTH] = text.length;
-  Atomics.store(control, STATE, FAILED);
-  wake(control, READER_TURN);
-  wake(control, WRITER_TURN);
+  control[errorLengthWord] = text.length;
+  Atomics.store(control, stateWord, failed);
+  wake(control, readerTurnWord);
+  wake(control, writerTurnWord);
 }
 
 export class RingWriter {
@@ -68,7 +68,7 @@ export class RingWriter {
   constructor(ring: SharedArrayBuffer) {
     this.#ring = ring;
     this.#control = controlOf(ring);
-    this.#counters = new Float64Array(ring, COUNTERS_AT, 2);
+    this.#counters = new Float64Array(ring, countersAt, 2);
   }
 
   /**
@@ -80,23 +80,25 @@ export class RingWriter {
     for (let at = 0; at < bytes.length; ) {
       this.#slot ??= this.#nextSlot();
       if (this.#slot === undefined) return false;
-      const step = Math.min(bytes.length - at, SLOT_BYTES - this.#filled);
+      const step = Math.min(bytes.length - at, slotBytes - this.#filled);
       this.#slot.set(step === bytes.length ? bytes : bytes.subarray(at, at + step), this.#filled);
       at += step;
       this.#filled += step;
-      if (this.#filled === SLOT_BYTES) this.#publish();
+      if (this.#filled === slotBytes) this.#publish();
     }
     return this.wanted;
   }
 
   /** True while the reader still needs bytes. */
   get wanted(): boolean {
-    return Atomics.load(this.#control, CLOSED) === 0 && Atomics.load(this.#control, STATE) === OPEN;
+    return Atomics.load(this.#control, closedWord) === 0 && Atomics.load(this.#control, stateWord) === open;
   }
 
   /** The error of a failed ring, otherwise undefined. */
   get failure(): Error | undefined {
-    return Atomics.load(this.#control, STATE) === FAILED ? readError(this.#ring, this.#control) : undefined;
+    return Atomics.load(this.#control, stateWord) === failed
+      ? readError(this.#ring, this.#control)
+      : undefined;
   }
 
   /** Stores the progress for {@link ringCounters}: bytes read of the blob, and bytes of the tar. */
@@ -108,7 +110,8 @@ export class RingWriter {
   /** Ends the ring: the reader gets null after the bytes in the ring. */
   end(): void {
     this.#publish();
-    if (Atomics.compareExchange(this.#control, STATE, OPEN, ENDED) === OPEN) wake(this.#control, READER_TURN);
+    if (Atomics.compareExchange(this.#control, stateWord, open, ended) === open)
+      wake(this.#control, readerTurnWord);
   }
 
   /** Ends the ring with an error, which the reader gets after the bytes in the ring. */
@@ -119,25 +122,25 @@ export class RingWriter {
 
   #publish(): void {
     if (this.#filled === 0) return;
-    const head = this.#control[HEAD]!;
-    this.#control[LENGTHS + (head % SLOTS)] = this.#filled;
+    const head = this.#control[headWord]!;
+    this.#control[lengthWords + (head % slotCount)] = this.#filled;
     this.#filled = 0;
     this.#slot = undefined;
-    Atomics.store(this.#control, HEAD, head + 1);
-    wake(this.#control, READER_TURN);
+    Atomics.store(this.#control, headWord, head + 1);
+    wake(this.#control, readerTurnWord);
   }
 
   /** Waits for a free slot; undefined if the reader needs no more bytes. */
   #nextSlot(): Uint8Array | undefined {
     const control = this.#control;
     for (;;) {
-      const turn = Atomics.load(control, WRITER_TURN);
+      const turn = Atomics.load(control, writerTurnWord);
       if (!this.wanted) return undefined;
-      const head = control[HEAD]!;
-      if (head - Atomics.load(control, TAIL) < SLOTS) {
-        return new Uint8Array(this.#ring, SLOTS_AT + (head % SLOTS) * SLOT_BYTES, SLOT_BYTES);
+      const head = control[headWord]!;
+      if (head - Atomics.load(control, tailWord) < slotCount) {
+        return new Uint8Array(this.#ring, slotsAt + (head % slotCount) * slotBytes, slotBytes);
       }
-      Atomics.wait(control, WRITER_TURN, turn);
+      Atomics.wait(control, writerTurnWord, turn);
     }
   }
 }
@@ -162,48 +165,48 @@ export class RingReader implements ByteSource {
     this.#release();
     const control = this.#control;
     for (;;) {
-      const turn = Atomics.load(control, READER_TURN);
+      const turn = Atomics.load(control, readerTurnWord);
       // read the state before the head: bytes written before the end must not be missed
-      const state = Atomics.load(control, STATE);
-      const tail = control[TAIL]!;
-      if (Atomics.load(control, HEAD) !== tail) {
+      const state = Atomics.load(control, stateWord);
+      const tail = control[tailWord]!;
+      if (Atomics.load(control, headWord) !== tail) {
         this.#holding = true;
-        const slot = tail % SLOTS;
-        return Buffer.from(this.#ring, SLOTS_AT + slot * SLOT_BYTES, control[LENGTHS + slot]);
+        const slot = tail % slotCount;
+        return Buffer.from(this.#ring, slotsAt + slot * slotBytes, control[lengthWords + slot]);
       }
-      if (state === ENDED) return null;
-      if (state === FAILED) throw readError(this.#ring, control);
-      Atomics.wait(control, READER_TURN, turn);
+      if (state === ended) return null;
+      if (state === failed) throw readError(this.#ring, control);
+      Atomics.wait(control, readerTurnWord, turn);
     }
   }
 
   /** Stops reading, and wakes a waiting writer, whose writes then return false. Harmless after the end. */
   close(): void {
     this.#release();
-    Atomics.store(this.#control, CLOSED, 1);
-    wake(this.#control, WRITER_TURN);
+    Atomics.store(this.#control, closedWord, 1);
+    wake(this.#control, writerTurnWord);
   }
 
   #release(): void {
     if (!this.#holding) return;
     this.#holding = false;
-    Atomics.add(this.#control, TAIL, 1);
-    wake(this.#control, WRITER_TURN);
+    Atomics.add(this.#control, tailWord, 1);
+    wake(this.#control, writerTurnWord);
   }
 }
 
 function controlOf(ring: SharedArrayBuffer): Int32Array {
-  return new Int32Array(ring, 0, CONTROL_WORDS);
+  return new Int32Array(ring, 0, controlWords);
 }
 
 /** Increments the word that a side waits on, so that a wait that begins at the same moment does not miss the change. */
-function wake(control: Int32Array, turn: typeof READER_TURN | typeof WRITER_TURN): void {
+function wake(control: Int32Array, turn: typeof readerTurnWord | typeof writerTurnWord): void {
   Atomics.add(control, turn, 1);
   Atomics.notify(control, turn);
 }
 
 function readError(ring: SharedArrayBuffer, control: Int32Array): Error {
-  const text = Buffer.from(ring, ERROR_AT, control[ERROR_LENGTH]).toString();
+  const text = Buffer.from(ring, errorAt, control[errorLengthWord]).toString();
   return receiveError(JSON.parse(text) as TransferredError);
 }
 
@@ -211,10 +214,10 @@ function readError(ring: SharedArrayBuffer, control: Int32Array): Error {
 function encodeError(error: unknown): Buffer {
   const whole = transferError(error);
   const text = Buffer.from(JSON.stringify(whole));
-  if (text.length <= ERROR_BYTES) return text;
+  if (text.length <= errorBytes) return text;
   const short =
     'code' in whole ? { ...whole, cause: undefined } : { name: whole.name, message: whole.message };
   const shortText = Buffer.from(JSON.stringify(short));
-  if (shortText.length <= ERROR_BYTES) return shortText;
+  if (shortText.length <= errorBytes) return shortText;
   return Buffer.from(JSON.stringify({ name: 'Error', message: String(error).slice(0, 2000) }));
 }

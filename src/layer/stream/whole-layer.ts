@@ -5,19 +5,19 @@ import type { Compression, LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 
 /** Bytes of a small blob. */
-const SMALL = 1 << 20;
+const smallBytes = 1 << 20;
 /** Bytes of a tar that a thread may hold in memory. */
-const LARGEST_TAR = 8 << 20;
+const largestTar = 8 << 20;
 
 /** Decompressors that work in one call. Layers of other compressions are read as a stream. */
 const readers: Partial<Record<Compression, (blob: Buffer) => Buffer | null>> = {
-  gzip: (blob) => gunzipWhole(blob, LARGEST_TAR),
+  gzip: (blob) => gunzipWhole(blob, largestTar),
   none: (blob) => blob,
 };
 
 /** True if a layer is small enough to be read as a whole. */
 export function isSmall({ size }: Pick<LayerSource, 'size'>): boolean {
-  return size <= SMALL;
+  return size <= smallBytes;
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { ByteSource } from '../types.js';
 
-export const BLOCK = 512;
+export const blockBytes = 512;
 
 const nothing = Buffer.alloc(0);
 
 /** Splits a source's chunks, of any size, into tar blocks and pieces of content, if possible without copying. */
 export class BlockReader {
   readonly #source: ByteSource;
-  readonly #joined = Buffer.alloc(BLOCK);
+  readonly #joined = Buffer.alloc(blockBytes);
   #chunk: Buffer = nothing;
   #pos = 0;
   /** offset of the chunk's first byte in the stream */
@@ -28,11 +28,11 @@ export class BlockReader {
 
   /** Reads a block. Returns its size: 512 bytes, or fewer at the end of the stream. */
   readBlock(): number {
-    if (this.#chunk.length - this.#pos >= BLOCK) {
+    if (this.#chunk.length - this.#pos >= blockBytes) {
       this.block = this.#chunk;
       this.blockAt = this.#pos;
-      this.#pos += BLOCK;
-      return BLOCK;
+      this.#pos += blockBytes;
+      return blockBytes;
     }
     this.block = this.#joined;
     this.blockAt = 0;

@@ -1,5 +1,5 @@
 import { BadTar } from './bad.js';
-import { BLOCK, type BlockReader } from './blocks.js';
+import { type BlockReader, blockBytes } from './blocks.js';
 import type { SparseFile } from './sparse.js';
 
 /** The content of the current entry, and the offsets of its bytes in the file. */
@@ -76,5 +76,5 @@ export class Content {
 
 /** Returns the number of zeros that complete the last block of `size` bytes. */
 export function padding(size: number): number {
-  return (BLOCK - (size % BLOCK)) % BLOCK;
+  return (blockBytes - (size % blockBytes)) % blockBytes;
 }

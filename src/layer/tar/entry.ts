@@ -14,7 +14,7 @@ export interface EntryPrelude {
 }
 
 /** The largest valid id. 2^32-1 means "unchanged" to chown(2): such an owner would silently become root. */
-const MAX_ID = 0xfffffffe;
+const maxID = 0xfffffffe;
 
 const typeByFlag: Partial<Record<string, EntryType>> = {
   '\0': 'file',
@@ -91,7 +91,7 @@ function number(field: string, value: number): number {
 
 function id(field: string, record: string | undefined, inHeader: number): number {
   const value = number(field, record ? parseDecimal(record) : inHeader);
-  if (value < 0 || value > MAX_ID) throw new BadTar(`${field} ${value} is not a valid owner`);
+  if (value < 0 || value > maxID) throw new BadTar(`${field} ${value} is not a valid owner`);
   return value;
 }
 

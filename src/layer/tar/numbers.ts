@@ -4,9 +4,9 @@
  * The parsers return NaN for a malformed number, so that the caller can name the field in its error.
  */
 
-const SPACE = 0x20;
-const MINUS = 0x2d;
-const ZERO = 0x30;
+const space = 0x20;
+const minus = 0x2d;
+const zero = 0x30;
 
 /**
  * Parses a numeric field of a header: octal digits, or GNU's base-256 two's complement if the first byte's top bit is set.
@@ -21,24 +21,24 @@ export function parseField(buffer: Buffer, at: number, length: number): number {
 export function parseOctal(buffer: Buffer, at: number, length: number): number {
   const end = at + length;
   let i = at;
-  while (i < end && (buffer[i] === SPACE || buffer[i] === 0)) i++;
+  while (i < end && (buffer[i] === space || buffer[i] === 0)) i++;
   let value = 0;
   for (; i < end; i++) {
-    const digit = buffer[i]! - ZERO;
+    const digit = buffer[i]! - zero;
     if (digit < 0 || digit > 7) break;
     value = value * 8 + digit;
   }
-  while (i < end && buffer[i] === SPACE) i++;
+  while (i < end && buffer[i] === space) i++;
   return i === end || buffer[i] === 0 ? value : Number.NaN;
 }
 
 /** Parses the decimal number of a PAX record: digits only, with a leading minus if negative. */
 export function parseDecimal(text: string): number {
-  const start = text.charCodeAt(0) === MINUS ? 1 : 0;
+  const start = text.charCodeAt(0) === minus ? 1 : 0;
   if (text.length === start) return Number.NaN;
   let value = 0;
   for (let i = start; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - ZERO;
+    const digit = text.charCodeAt(i) - zero;
     if (digit < 0 || digit > 9) return Number.NaN;
     value = value * 10 + digit;
   }
@@ -55,14 +55,14 @@ export function parseTime(text: string): { sec: number; nsec: number } | undefin
   const whole = parseDecimal(dot < 0 ? text : text.slice(0, dot));
   const fraction = dot < 0 ? 0 : parseFraction(text, dot + 1);
   if (!Number.isSafeInteger(whole) || fraction < 0) return undefined;
-  if (text.charCodeAt(0) !== MINUS || fraction === 0) return { sec: whole + 0, nsec: fraction };
+  if (text.charCodeAt(0) !== minus || fraction === 0) return { sec: whole + 0, nsec: fraction };
   return { sec: whole - 1, nsec: 1e9 - fraction };
 }
 
 function parseFraction(text: string, at: number): number {
   let value = 0;
   for (let i = at; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - ZERO;
+    const digit = text.charCodeAt(i) - zero;
     if (digit < 0 || digit > 9) return -1;
     if (i - at < 9) value = value * 10 + digit;
   }

@@ -19,8 +19,8 @@ const perEntry = /^(path|linkpath|size|GNU\.sparse\..*)$/;
 
 const known = /^(path|linkpath|size|mtime|uid|gid|uname|gname|GNU\.sparse\..*)$/;
 const textual = new Set(['path', 'linkpath', 'uname', 'gname', 'GNU.sparse.name']);
-const SCHILY = 'SCHILY.xattr.';
-const LIBARCHIVE = 'LIBARCHIVE.xattr.';
+const schilyPrefix = 'SCHILY.xattr.';
+const libarchivePrefix = 'LIBARCHIVE.xattr.';
 
 export const noRecords: PaxRecords = { values: new Map(), xattrs: new Map(), sparseMap: [] };
 
@@ -69,8 +69,10 @@ function parseRecord(data: Buffer, at: number, records: PaxRecords): number {
 
 function store(records: PaxRecords, key: ByteString, value: Buffer): void {
   if (key.includes('\0')) throw new BadTar('a PAX keyword holds a NUL');
-  if (key.startsWith(SCHILY)) records.xattrs.set(xattrName(key.slice(SCHILY.length)), Buffer.from(value));
-  else if (key.startsWith(LIBARCHIVE)) storeLibarchive(records, key.slice(LIBARCHIVE.length), value);
+  if (key.startsWith(schilyPrefix))
+    records.xattrs.set(xattrName(key.slice(schilyPrefix.length)), Buffer.from(value));
+  else if (key.startsWith(libarchivePrefix))
+    storeLibarchive(records, key.slice(libarchivePrefix.length), value);
   else if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') storeSparse(records, key, value);
   else if (key === 'GNU.sparse.map') records.sparseMap = value.length === 0 ? [] : text(value).split(',');
   else if (known.test(key)) {

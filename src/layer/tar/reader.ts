@@ -2,7 +2,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import type { ByteSource, EntryType, TarEntry } from '../types.js';
 import { BadTar } from './bad.js';
-import { BLOCK, BlockReader } from './blocks.js';
+import { BlockReader, blockBytes } from './blocks.js';
 import { Content, padding } from './content.js';
 import { type EntryPrelude, entryName, entryType, makeEntry, storedSize } from './entry.js';
 import { checksumMatches, emptyHeader, readHeader, sumBlock } from './header.js';
@@ -23,11 +23,11 @@ export interface TarLimits {
   entries: number;
 }
 
-const PAX = 0x78;
-const PAX_GLOBAL = 0x67;
-const GNU_LONG_NAME = 0x4c;
-const GNU_LONG_LINK = 0x4b;
-const GNU_SPARSE = 0x53;
+const paxFlag = 0x78;
+const paxGlobalFlag = 0x67;
+const longNameFlag = 0x4c;
+const longLinkFlag = 0x4b;
+const sparseFlag = 0x53;
 
 /**
  * Reads a tar entry by entry, synchronously, from a blocking source: POSIX ustar and pax, GNU, star and V7, as written by
@@ -144,12 +144,12 @@ export class TarReader {
         return null;
       }
       const flag = this.#header.typeflag;
-      if (flag === PAX) prelude.pax = parsePax(this.#readMeta('a PAX header'));
-      else if (flag === PAX_GLOBAL) {
+      if (flag === paxFlag) prelude.pax = parsePax(this.#readMeta('a PAX header'));
+      else if (flag === paxGlobalFlag) {
         if (hasBegun(prelude)) throw new BadTar('a global header stands between a header and its entry');
         prelude.global = mergeGlobal(prelude.global, parsePax(this.#readMeta('a global PAX header')));
-      } else if (flag === GNU_LONG_NAME) prelude.longName = untilNul(this.#readMeta('a long name'));
-      else if (flag === GNU_LONG_LINK) prelude.longLink = untilNul(this.#readMeta('a long link target'));
+      } else if (flag === longNameFlag) prelude.longName = untilNul(this.#readMeta('a long name'));
+      else if (flag === longLinkFlag) prelude.longLink = untilNul(this.#readMeta('a long link target'));
       else return this.#finishHeader(prelude);
     }
   }
@@ -160,7 +160,7 @@ export class TarReader {
     this.#headerAt = blocks.position;
     const got = blocks.readBlock();
     if (got === 0) return false;
-    if (got < BLOCK) throw new BadTar('the tar ends inside a header');
+    if (got < blockBytes) throw new BadTar('the tar ends inside a header');
     const sum = sumBlock(blocks.block, blocks.blockAt);
     if (sum === 0) return this.#secondZeroBlock();
     if (!checksumMatches(blocks.block, blocks.blockAt, sum))
@@ -173,7 +173,7 @@ export class TarReader {
   #secondZeroBlock(): false {
     const blocks = this.#blocks;
     const got = blocks.readBlock();
-    if (got === BLOCK && sumBlock(blocks.block, blocks.blockAt) !== 0) {
+    if (got === blockBytes && sumBlock(blocks.block, blocks.blockAt) !== 0) {
       throw new BadTar('a lone block of zeros between entries');
     }
     return false;
@@ -217,7 +217,7 @@ export class TarReader {
   }
 
   #readSparse(type: EntryType, stored: number, { pax }: EntryPrelude): SparseFile | undefined {
-    const old = this.#header.typeflag === GNU_SPARSE;
+    const old = this.#header.typeflag === sparseFlag;
     if (old && this.#header.format !== 'gnu') throw new BadTar('type S is a sparse file only in GNU headers');
     const sparse = old ? readOldMap(this.#blocks) : readPaxMap(pax, this.#blocks, stored);
     if (sparse === undefined) return undefined;

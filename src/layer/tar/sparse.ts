@@ -1,6 +1,6 @@
 import type { ByteString } from '../../system/bytes.js';
 import { BadTar } from './bad.js';
-import { BLOCK, type BlockReader } from './blocks.js';
+import { type BlockReader, blockBytes } from './blocks.js';
 import { parseDecimal, parseField } from './numbers.js';
 import type { PaxRecords } from './pax.js';
 
@@ -17,31 +17,31 @@ export interface SparseFile {
 }
 
 /** Limit on the stretches of data in one file, because a hostile map costs memory. */
-const MAX_STRETCHES = 65_536;
+const maxStretches = 65_536;
 
-const TYPEFLAG = 156;
-const OLD_SPARSE = 0x53;
-const OLD_MAP = 386;
-const OLD_EXTENDED = 482;
-const OLD_REAL_SIZE = 483;
-const EXTENSION_EXTENDED = 504;
+const typeflagAt = 156;
+const oldSparseFlag = 0x53;
+const oldMapAt = 386;
+const oldExtendedAt = 482;
+const oldRealSizeAt = 483;
+const nextExtendedAt = 504;
 
 /** Reads the map of an old GNU header (type S), which continues in extra blocks between header and content. */
 export function readOldMap(blocks: BlockReader): SparseFile {
-  const size = parseField(blocks.block, blocks.blockAt + OLD_REAL_SIZE, 12);
+  const size = parseField(blocks.block, blocks.blockAt + oldRealSizeAt, 12);
   const map: number[] = [];
   let entries = 4;
-  let at = blocks.blockAt + OLD_MAP;
-  let extended = blocks.block[blocks.blockAt + OLD_EXTENDED] !== 0;
+  let at = blocks.blockAt + oldMapAt;
+  let extended = blocks.block[blocks.blockAt + oldExtendedAt] !== 0;
   for (;;) {
     for (let i = 0; i < entries && blocks.block[at] !== 0; i++, at += 24) {
       push(map, parseField(blocks.block, at, 12), parseField(blocks.block, at + 12, 12));
     }
     if (!extended) return { size, map, mapBytes: 0 };
-    if (blocks.readBlock() < BLOCK) throw new BadTar('the tar ends inside a sparse map');
+    if (blocks.readBlock() < blockBytes) throw new BadTar('the tar ends inside a sparse map');
     entries = 21;
     at = blocks.blockAt;
-    extended = blocks.block[at + EXTENSION_EXTENDED] !== 0;
+    extended = blocks.block[at + nextExtendedAt] !== 0;
   }
 }
 
@@ -106,20 +106,20 @@ function readMapBefore(blocks: BlockReader, stored: number): number[] {
 
 function push(map: number[], offset: number, length: number): void {
   if (Number.isNaN(offset) || Number.isNaN(length)) throw new BadTar('a sparse map holds a malformed number');
-  if (map.length >= 2 * MAX_STRETCHES) throw new BadTar(`a sparse map has over ${MAX_STRETCHES} stretches`);
+  if (map.length >= 2 * maxStretches) throw new BadTar(`a sparse map has over ${maxStretches} stretches`);
   map.push(offset, length);
 }
 
 /** True if a tar may hold sparse files of any format. Never misses one, but may be true for a tar without them. */
 export function mayHaveSparseFiles(tar: Buffer): boolean {
   if (tar.includes('GNU.sparse.', 0, 'latin1')) return true;
-  for (let at = TYPEFLAG; at < tar.length; at += BLOCK) if (tar[at] === OLD_SPARSE) return true;
+  for (let at = typeflagAt; at < tar.length; at += blockBytes) if (tar[at] === oldSparseFlag) return true;
   return false;
 }
 
 /** Reads numbers, one per line, from the blocks at the start of a file's content; `left` bytes of content remain. */
 class Lines {
-  #at = BLOCK;
+  #at = blockBytes;
 
   constructor(
     private readonly blocks: BlockReader,
@@ -137,9 +137,10 @@ class Lines {
   }
 
   #byte(): number {
-    if (this.#at === BLOCK) {
-      if (this.left < BLOCK || this.blocks.readBlock() < BLOCK) throw new BadTar('a sparse map is cut off');
-      this.left -= BLOCK;
+    if (this.#at === blockBytes) {
+      if (this.left < blockBytes || this.blocks.readBlock() < blockBytes)
+        throw new BadTar('a sparse map is cut off');
+      this.left -= blockBytes;
       this.#at = 0;
     }
     return this.blocks.block[this.blocks.blockAt + this.#at++]!;

@@ -2,7 +2,7 @@ import type { ApplyRequest, Reply, Requested } from './messages.js';
 import { LayerServer } from './serve.js';
 
 /** Applies layers inline, blocking the caller's thread: for layers that take less time than starting a thread. */
-export class ApplyHere {
+export class ApplyInline {
   /** always 0: each request is answered before `request` returns */
   readonly load = 0;
   readonly #server: LayerServer;
