@@ -41,6 +41,7 @@ export { type HoleBudget, holeBudget } from './layer/holes.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export * from './points/points.js';
+export { Slot } from './points/slot.js';
 export * from './system/bytes.js';
 export { readInRootfs } from './system/confined.js';
 export * from './system/logger.js';
