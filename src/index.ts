@@ -11,8 +11,11 @@ export {
 } from './engine/bundle/mount.js';
 export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtree-check.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
+export type { ImageOptions, NewLayerOptions } from './engine/image-options.js';
+export type { OperationOptions } from './engine/operation-options.js';
 export type { Phase, ProgressEvent } from './engine/progress.js';
 export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/repack/append.js';
+export type { HistoryOptions } from './engine/repack/history.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/repack/insert.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack/repack.js';
 export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.js';

@@ -223,6 +223,8 @@ export interface StoreFilesystem {
 
 /** A LayerStore with what looks after it. */
 export interface Store extends LayerStore {
+  /** as `close`: for `await using` */
+  [Symbol.asyncDispose](): Promise<void>;
   /** whose names these are */
   readonly client: string;
   /** every content, of all clients; or those of them with these ids */
