@@ -7,9 +7,11 @@ import {
   type Driver,
   declined,
   fsError,
+  type LayerContext,
   type MapOptions,
   type RefreshContext,
   type RemoveContext,
+  Slot,
 } from 'layerhook';
 import { subvolumeName, type Variant } from './names.js';
 import { readOptions } from './options.js';
@@ -25,41 +27,35 @@ import { Unpacking } from './unpacking.js';
 export default function btrfsDriver(options: Record<string, unknown>): Driver {
   const { root, durability } = readOptions(options);
   const store = new SubvolumeStore(root, durability);
-  const unpackings = new Map<string, Unpacking>();
-  const giveUp = (rootfs: string): void => {
-    unpackings.get(rootfs)?.giveUp();
-    unpackings.delete(rootfs);
-  };
+  const slot = new Slot(
+    (context: LayerContext) => new Unpacking(store, context),
+    (unpacking) => unpacking.giveUp(),
+  );
   return {
     name: 'btrfs',
     mtree: 'never',
     hooks: {
       'unpack.ociv1.layer.try-skip': async (context) => {
         checkPlace(root, { bundle: context.bundle, directory: dirname(context.rootfs) });
-        const unpacking = unpackings.get(context.rootfs) ?? new Unpacking(store, context);
-        unpackings.set(context.rootfs, unpacking);
-        return { skip: await unpacking.skips(context) };
+        return { skip: await slot.of(context).skips(context) };
       },
       'unpack.ociv1.layer.pre-extract': (context) => {
-        const target = unpackings.get(context.rootfs)?.begin(context);
+        const target = slot.find(context)?.begin(context);
         return target === undefined ? declined : { into: 'rootfs', target };
       },
-      'unpack.ociv1.layer.post-extract': (context) => unpackings.get(context.rootfs)?.commit(context),
-      'unpack.ociv1.bundle.assemble': ({ rootfs }) => {
-        const whole = unpackings.get(rootfs)?.whole;
-        giveUp(rootfs);
-        if (whole === undefined) return declined;
-        assemble(store.path(whole), rootfs);
+      'unpack.ociv1.layer.post-extract': (context) => slot.find(context)?.commit(context),
+      'unpack.ociv1.bundle.assemble': (context) => {
+        const unpacking = slot.find(context);
+        unpacking?.giveUp();
+        if (unpacking?.whole === undefined) return declined;
+        assemble(store.path(unpacking.whole), context.rootfs);
       },
       'repack.ociv1.layer.delta-list': (context) => listDelta(store, context),
       'repack.ociv1.layer.refresh-bundle': (context) => refresh(store, context),
       'bundle.ociv1.remove': async (context) => {
-        giveUp(context.rootfs);
+        slot.find(context)?.giveUp();
         await removeRootfs(context);
       },
-    },
-    async close() {
-      for (const rootfs of unpackings.keys()) giveUp(rootfs);
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   type ImageContext,
   inTurns,
   type RefreshContext,
+  Slot,
   type StatTable,
   type Steps,
   statTreeAgainSteps,
@@ -46,7 +47,7 @@ interface Seen {
  * compares with the manifest alone.
  */
 export default function copyDriver(): Driver {
-  const seen = new Map<string, Seen>();
+  const seen = new Slot((): { seen: Seen | undefined } => ({ seen: undefined }));
   return {
     name: 'copy',
     hooks: {
@@ -57,6 +58,9 @@ export default function copyDriver(): Driver {
   };
 }
 
+/** What the delta of this operation was made of. */
+type SeenSlot = Slot<{ seen: Seen | undefined }>;
+
 async function assemble({ rootfs, manifestDescriptor, signal, log }: ImageContext): Promise<void> {
   const tick = await nextTick(dirname(rootfs));
   const table = await inTurns(statTreeSteps(rootfs), signal);
@@ -64,13 +68,13 @@ async function assemble({ rootfs, manifestDescriptor, signal, log }: ImageContex
   log.debug('wrote the stat index', { files: table.paths.length });
 }
 
-async function listDelta(context: DeltaContext, seen: Map<string, Seen>) {
+async function listDelta(context: DeltaContext, slot: SeenSlot) {
   const { rootfs, manifestDescriptor, maskPaths, refresh, signal, log } = context;
   const index = indexOf(rootfs, manifestDescriptor.digest);
   const tick = clockIfWritable(rootfs);
   const now = await inTurns(statNow(rootfs, index), signal);
   const exposed = new Set<ByteString>();
-  if (tick) seen.set(rootfs, { index, now, tick, masked: maskPaths.length > 0, exposed });
+  if (tick) slot.of(context).seen = { index, now, tick, masked: maskPaths.length > 0, exposed };
   if (index === undefined) {
     if (refresh) await protectMappedPages(rootfs);
     log.debug('there is no stat index of this image');
@@ -136,9 +140,9 @@ async function reallyChanged(
  * The index of the new image is what was seen before the delta: a file that changed since then has another ctime
  * now, and is found next time. Without having seen it there is no index, and next time the manifest alone tells.
  */
-function refresh({ rootfs, manifestDescriptor, changes }: RefreshContext, seen: Map<string, Seen>): void {
-  const state = seen.get(rootfs);
-  seen.delete(rootfs);
+function refresh(context: RefreshContext, slot: SeenSlot): void {
+  const { rootfs, manifestDescriptor, changes } = context;
+  const state = slot.of(context).seen;
   if (state === undefined || (state.index === undefined && state.masked)) {
     removeStatIndex(indexFile(rootfs));
     return;

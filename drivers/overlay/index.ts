@@ -1,4 +1,4 @@
-import { type Declined, type Driver, declined, type ImageContext } from 'layerhook';
+import { type Declined, type Driver, declined, type ImageContext, Slot } from 'layerhook';
 import { Layers } from './layers.js';
 import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
@@ -13,27 +13,25 @@ export default function overlayDriver(options: Record<string, unknown>): Driver 
 }
 
 function mountingDriver(store: DriverStore): Driver {
-  const images = new Map<string, Layers>();
-  const layersOf = (context: ImageContext, { keepDirlinks = false } = {}): Layers => {
-    const { rootfs, map } = context;
-    const layers =
-      images.get(rootfs) ?? new Layers(store, context, { map, keepDirlinks, xattr: store.xattr });
-    images.set(rootfs, layers);
-    return layers;
-  };
+  const slot = new Slot(
+    (context: ImageContext & { keepDirlinks?: boolean }) => {
+      const { map, keepDirlinks = false } = context;
+      return new Layers(store, context, { map, keepDirlinks, xattr: store.xattr });
+    },
+    (layers) => layers.discard(),
+  );
   return {
     name: 'overlay',
     mtree: 'never',
     hooks: {
       'unpack.ociv1.layer.try-skip': async (context) => ({
-        skip: await layersOf(context, context).skips(context),
+        skip: await slot.of(context).skips(context),
       }),
-      'unpack.ociv1.layer.pre-extract': async (context) =>
-        (await layersOf(context, context).plan(context)) ?? declined,
-      'unpack.ociv1.layer.post-extract': (context) => layersOf(context).commit(context),
+      'unpack.ociv1.layer.pre-extract': async (context) => (await slot.of(context).plan(context)) ?? declined,
+      'unpack.ociv1.layer.post-extract': (context) => slot.of(context).commit(context),
       'unpack.ociv1.bundle.assemble': async (context) => {
         const { assembleRootfs } = await import('./rootfs.js');
-        await assembleRootfs(store, await layersOf(context).top(), context);
+        await assembleRootfs(store, await slot.of(context).top(), context);
       },
       'repack.ociv1.layer.delta-list': async (context) => {
         const { listDelta } = await import('./delta.js');
@@ -53,12 +51,11 @@ function mountingDriver(store: DriverStore): Driver {
       },
       'bundle.ociv1.remove': async (context) => {
         const { removeBundle } = await import('./mount.js');
-        await images.get(context.rootfs)?.discard();
+        await slot.find(context)?.discard();
         await removeBundle(store, context);
       },
     },
     async close() {
-      for (const layers of images.values()) await layers.discard();
       await store.close();
     },
   };

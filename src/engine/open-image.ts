@@ -1,24 +1,22 @@
 import { type Layout, openLayout } from '../image/layout.js';
 import { ociMediaType } from '../image/media-types.js';
-import { parsePlatform } from '../image/platform.js';
 import { parseImageReference } from '../image/references.js';
 import { resolveReference } from '../image/resolve.js';
 import type { ResolvedImage } from '../image/types.js';
 import { compressionOfMediaType } from '../layer/compression/detect.js';
-import type { UnpackOptions } from './unpack/options.js';
+import { type ImageOptions, platformChoice } from './image-options.js';
 
 export interface OpenedImage {
   layout: Layout;
   image: ResolvedImage;
 }
 
-/** Finds the image, and refuses one that cannot be unpacked before anything is started or written. */
-export function openImage({ image, platform }: UnpackOptions): OpenedImage {
-  const { path, tag } = parseImageReference(image);
+/** Finds the image. Throws if it cannot be unpacked, before anything is started or written. */
+export function openImage(options: ImageOptions): OpenedImage {
+  const { path, tag } = parseImageReference(options.image);
   const layout = openLayout(path);
-  const choice = platform === undefined ? {} : { platform: parsePlatform(platform) };
-  const found = resolveReference(layout, tag, choice);
-  // refuses what is no layer before anything is written
+  const found = resolveReference(layout, tag, platformChoice(options));
+  // refuses a media type that is not a layer's before anything is written
   for (const { mediaType, digest } of found.manifest.layers) {
     compressionOfMediaType(ociMediaType(mediaType), digest);
   }

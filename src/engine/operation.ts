@@ -74,9 +74,16 @@ export async function driverChoiceOf(
   return chooseDriver({ options, config: await configOf(options.hooksFile) }, recorded);
 }
 
-/** To be called when no hook runs any more. */
-export async function closeOperation({ driver, log }: Operation): Promise<void> {
-  await driver.close?.().catch((error: Error) => log.warn(`closing driver ${driver.name}: ${error.message}`));
+/** Ends what the driver and the hooks hold. Call it when no hook runs. Failures are only logged. */
+export async function closeOperation({ dispatcher, driver, log }: Operation): Promise<void> {
+  const close = async (): Promise<void> => {
+    try {
+      await dispatcher.close();
+    } finally {
+      await driver.close?.();
+    }
+  };
+  await close().catch((error: Error) => log.warn(`closing driver ${driver.name}: ${error.message}`));
 }
 
 /** Returns the hooks of the operator: functions first, then hooks.toml. */

@@ -201,6 +201,11 @@ export class Layout {
     session?.close();
   }
 
+  /** As {@link close}: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   #openSession(): Promise<Session> {
     // only writers load it
     this.#session ??= import('./session.js')

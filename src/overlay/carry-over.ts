@@ -5,11 +5,11 @@ import { fchmodat, fchownat, utimensat } from '../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, linkat, mkdirat, S } from '../system/files.js';
+import { ancestors, baseName } from '../system/paths.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { getXattr, setXattr } from '../system/xattr.js';
 import { upperdirChanges } from './changes/upperdir-changes.js';
 import { LowerStack } from './lower-stack.js';
-import { ancestorsOf, baseOf } from './paths.js';
 
 export interface CarryPlaces {
   /** the old upperdir, which stays unchanged */
@@ -96,8 +96,8 @@ class Carrier {
   /** Makes the directories above a path like those of the layers. */
   #makeParent(path: ByteString): void {
     let directory: LowerStack | null = this.#lower;
-    for (const above of ancestorsOf(path)) {
-      const found: ReturnType<LowerStack['find']> = directory?.find(baseOf(above)) ?? null;
+    for (const above of ancestors(path)) {
+      const found: ReturnType<LowerStack['find']> = directory?.find(baseName(above)) ?? null;
       directory = found?.directory ?? null;
       if (this.#made.has(above)) continue;
       if (found === null || directory === null) throw elsewhere(above);
@@ -122,7 +122,7 @@ function withAncestors(changes: readonly Change[]): Set<ByteString> {
   const paths = new Set<ByteString>();
   for (const { path } of changes) {
     paths.add(path);
-    for (const above of ancestorsOf(path)) paths.add(above);
+    for (const above of ancestors(path)) paths.add(above);
   }
   return paths;
 }

@@ -1,10 +1,10 @@
 import { isMark, type OverlayFormat } from '../layer/overlay-marks.js';
 import type { ByteString } from '../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
+import { baseName, parentOf } from '../system/paths.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { readXattrs } from '../system/xattr.js';
 import { type LowerFile, LowerStack } from './lower-stack.js';
-import { baseOf, parentOf } from './paths.js';
 
 /** The lower layers of one layer, looked up by path. Results are kept: committed layers do not change. */
 export class LowerTree {
@@ -44,7 +44,7 @@ export class LowerTree {
       at = parentOf(at);
     }
     for (const next of unknown.reverse()) {
-      found = found?.directory?.find(baseOf(next)) ?? null;
+      found = found?.directory?.find(baseName(next)) ?? null;
       this.#found.set(next, found);
     }
     return found;

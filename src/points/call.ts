@@ -3,6 +3,7 @@ import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Logger } from '../system/logger.js';
 import { BadResult } from './check-result.js';
 import { type Declined, declined, type OnFailure, type PointName } from './points.js';
+import { type SlotStorage, withSlots } from './slot.js';
 
 /** A hook with what its owner said about it. */
 export interface RegisteredHook {
@@ -20,6 +21,7 @@ export interface RegisteredHook {
 export interface CallScope {
   log: Logger;
   signal: AbortSignal;
+  slots: SlotStorage;
 }
 
 /** How long an aborted hook may clean up before it is left alone, ms. exec hooks are killed within it. */
@@ -59,7 +61,7 @@ export async function callHook<T>(
   try {
     const work = runHook(
       hook,
-      { ...context, log: named(scope.log, hook.owner), signal: stop.signal },
+      withSlots({ ...context, log: named(scope.log, hook.owner), signal: stop.signal }, scope.slots),
       settle,
     );
     const outcome = await Promise.race([work, abandonment(stop.signal)]);

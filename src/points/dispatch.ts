@@ -5,6 +5,7 @@ import { type CallScope, callHook, type RegisteredHook } from './call.js';
 import { checkResult } from './check-result.js';
 import { collectDelta } from './delta.js';
 import {
+  type BaseContext,
   type Declined,
   type DeltaEntry,
   declined,
@@ -16,6 +17,7 @@ import {
   type PointName,
   type PointResult,
 } from './points.js';
+import { endSlots } from './slot.js';
 import { isPoint, pointNames, pointRow } from './table.js';
 
 /** A hook set as the dispatcher takes it. */
@@ -37,7 +39,7 @@ type PointsOfKind<K extends PointKind> = {
 
 /** A context; `signal` and `log` are the dispatcher's if they are not given. */
 export type DispatchContext<P extends PointName> = Omit<PointContext<P>, 'signal' | 'log'> &
-  Partial<CallScope>;
+  Partial<BaseContext>;
 
 /** What a `first` point ends with: a stream of changes is collected, all else is as the hook gave it. */
 export type FirstResult<P extends PointName> =
@@ -72,8 +74,10 @@ export interface Dispatcher {
   every<P extends PointsOfKind<'every'>>(point: P, context: DispatchContext<P>): Promise<void>;
   /** Gives each the value of the one before, and returns the last; without hooks the value as it came. */
   chain<P extends PointsOfKind<'chain'>>(point: P, context: DispatchContext<P>): Promise<PointResult<P>>;
-  /** Whether anyone is registered. */
+  /** True if a hook is registered at the point. */
   handles(point: PointName): boolean;
+  /** Ends what hooks keep in slots. Call it when no hook runs. */
+  close(): Promise<void>;
   /** All points in the order of the flow, with who is asked in which order. */
   describe(): PointDescription[];
 }
@@ -83,7 +87,8 @@ export interface Dispatcher {
  *
  * @throws HOOK_UNKNOWN_POINT for a hook at no point; HOOK_INVALID for one that is no function or has a wrong `onFailure`
  */
-export function createDispatcher(sources: readonly HookSource[], scope: CallScope): Dispatcher {
+export function createDispatcher(sources: readonly HookSource[], base: BaseContext): Dispatcher {
+  const scope: CallScope = { ...base, slots: new Map() };
   const registered = register(sources);
   const at = (point: PointName): RegisteredHook[] => registered.get(point) ?? [];
   return {
@@ -91,6 +96,7 @@ export function createDispatcher(sources: readonly HookSource[], scope: CallScop
     every: (point, context) => runEvery(at(point), point, context, scope),
     chain: (point, context) => runChain(at(point), point, context, scope),
     handles: (point) => at(point).length > 0,
+    close: () => endSlots(scope.slots),
     describe: () =>
       pointNames.map((point) => ({
         point,
@@ -198,8 +204,8 @@ function unusable(owner: string, point: PointName, reason: string): LayerhookErr
   return new LayerhookError('HOOK_INVALID', { hook: owner, point, reason });
 }
 
-function scopeOf(context: Partial<CallScope>, { log, signal }: CallScope): CallScope {
-  return { log: context.log ?? log, signal: context.signal ?? signal };
+function scopeOf(context: Partial<BaseContext>, { log, signal, slots }: CallScope): CallScope {
+  return { log: context.log ?? log, signal: context.signal ?? signal, slots };
 }
 
 function logFailure(log: Logger, error: unknown, then: string): void {

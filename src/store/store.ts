@@ -95,6 +95,10 @@ export class LmdbStore implements Store {
     db.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   nameOf(layer: LayerIdentity): string {
     return nameOf(layer);
   }

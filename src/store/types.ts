@@ -218,6 +218,8 @@ export interface StoreFilesystem {
 
 /** A LayerStore with the operations that maintain it. */
 export interface Store extends LayerStore {
+  /** as `close`: for `await using` */
+  [Symbol.asyncDispose](): Promise<void>;
   /** owner of the names that this store sees */
   readonly client: string;
   /** Returns the contents of all clients, or only those with these IDs. */

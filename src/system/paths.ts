@@ -51,3 +51,13 @@ export function componentsReversed(path: ByteString): ByteString[] {
     .filter((part) => part !== '' && part !== '.')
     .reverse();
 }
+
+/** Returns the path of `name` in the directory `dir` of a tree. */
+export function childOf(dir: ByteString, name: ByteString): ByteString {
+  return dir === '.' ? name : `${dir}/${name}`;
+}
+
+/** Returns true if `path` is `dir` or below it; both are paths in a tree. */
+export function isWithin(path: ByteString, dir: ByteString): boolean {
+  return dir === '.' || path === dir || path.startsWith(`${dir}/`);
+}

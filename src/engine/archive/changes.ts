@@ -9,8 +9,8 @@ import {
 } from '../../layer/overlay-marks.js';
 import type { Change } from '../../layer/types.js';
 import { type Visit, walkSteps } from '../../layer/walk/index.js';
-import { isWithin, parentOf } from '../../overlay/paths.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { isWithin, parentOf } from '../../system/paths.js';
 import { inTurns } from '../../system/steps.js';
 import { pathIn } from '../../system/xattr.js';
 

@@ -2,28 +2,18 @@ import { openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
 import { parseImageReference } from '../../image/references.js';
 import { resolveReference } from '../../image/resolve.js';
-import type { Descriptor, Digest, Platform, ResolvedImage } from '../../image/types.js';
-import type { Compression } from '../../layer/types.js';
+import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import { checkpoint } from '../../system/steps.js';
-import { type HistoryOptions, historyEntry } from './history.js';
+import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
+import { historyEntry } from './history.js';
 
-export interface AppendLayerOptions {
-  /** `LAYOUT[:TAG]` */
-  image: string;
+export interface AppendLayerOptions extends ImageOptions, NewLayerOptions {
   /** tag for the new image; default: the one of `image`, which then names the new one */
   tag?: string | undefined;
-  /** which image of an index; default: the only one, else this machine's */
-  platform?: Platform | undefined;
   /** the diff layer */
   tar: AsyncIterable<Buffer>;
-  /** default `auto`: as the newest layer that is compressed */
-  compress?: 'auto' | Compression | undefined;
-  /** the new history entry; false: none */
-  history?: HistoryOptions | false | undefined;
   /** what the history says made the layer, unless `history` says it */
   createdBy: string;
-  /** seconds since the epoch: the history entry's time; default: now */
-  sourceDateEpoch?: number | undefined;
   /** asked before anything is written: true leaves the image as it is */
   isDone?: ((image: ResolvedImage) => boolean) | undefined;
   signal?: AbortSignal | undefined;
@@ -48,7 +38,7 @@ export async function appendLayer(options: AppendLayerOptions): Promise<AppendRe
   const { tag = from, tar, sourceDateEpoch, createdBy, signal } = options;
   const layout = openLayout(path, signal && { signal });
   try {
-    const image = resolveReference(layout, from, options.platform && { platform: options.platform });
+    const image = resolveReference(layout, from, platformChoice(options));
     if (options.isDone?.(image)) return null;
     const mutation = new ImageMutation(layout, image);
     const compression = await chooseCompression(options.compress ?? 'auto', image.manifest);

@@ -1,15 +1,12 @@
-import type { Platform } from '../../image/types.js';
 import { holeBudget } from '../../layer/holes.js';
-import type { Compression, MapOptions } from '../../layer/types.js';
+import type { MapOptions } from '../../layer/types.js';
 import { fromText } from '../../system/bytes.js';
 import type { Logger } from '../../system/logger.js';
+import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { unmapped } from '../operation.js';
 import { type AppendResult, appendLayer } from './append.js';
-import type { HistoryOptions } from './history.js';
 
-export interface InsertLayerOptions {
-  /** `LAYOUT[:TAG]` */
-  image: string;
+export interface InsertLayerOptions extends ImageOptions, NewLayerOptions {
   /** tag for the new image; default: the one of `image`, which then names the new one */
   tag?: string | undefined;
   /** path of a file or directory on this host; null: `target` is deleted from the image */
@@ -18,16 +15,8 @@ export interface InsertLayerOptions {
   target: string;
   /** of a directory: what lower layers have in `target` does not show */
   opaque?: boolean | undefined;
-  /** which image of an index; default: the only one, else this machine's */
-  platform?: Platform | undefined;
-  /** default `auto`: as the newest layer that is compressed */
-  compress?: 'auto' | Compression | undefined;
   /** ids on this host and in the image */
   map?: MapOptions | undefined;
-  /** the new history entry; false: none */
-  history?: HistoryOptions | false | undefined;
-  /** seconds since the epoch: newer times in the layer and the history entry become this */
-  sourceDateEpoch?: number | undefined;
   /** bytes of holes in sparse files that may be written into the layer as zeros; default 64 GiB */
   maxHoles?: number | undefined;
   signal?: AbortSignal | undefined;

@@ -7,35 +7,30 @@ import { loadImage } from '../../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import type { WrittenLayer } from '../../layer/generate/write-layer.js';
 import { holeBudget } from '../../layer/holes.js';
-import type { Change, Compression } from '../../layer/types.js';
+import type { Change } from '../../layer/types.js';
 import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
 import { type BundleMeta, mtreePath, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
+import type { NewLayerOptions } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
 import { listChanges } from './changes.js';
 import { filterChanges } from './filter-changes.js';
-import { type HistoryOptions, historyEntry } from './history.js';
+import { historyEntry } from './history.js';
 import type { PackedEntries } from './refresh-mtree.js';
 
-export interface RepackOptions extends OperationOptions {
+export interface RepackOptions extends OperationOptions, NewLayerOptions {
   /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
   image: string;
   /** path of the bundle */
   bundle: string;
-  /** default `auto`: as the newest layer whose compression can be written, never `none` */
-  compress?: 'auto' | Compression | undefined;
-  /** the new history entry; false: none */
-  history?: HistoryOptions | false | undefined;
   /** paths in the rootfs below which (and at which) changes do not count */
   maskPaths?: string[] | undefined;
   /** whether the volumes of the image's config are masked too; default true */
   maskVolumes?: boolean | undefined;
   /** leave the bundle as if the new image had been unpacked into it */
   refreshBundle?: boolean | undefined;
-  /** seconds since the epoch: newer times in the layer and the history entry become this */
-  sourceDateEpoch?: number | undefined;
 }
 
 export interface RepackResult {

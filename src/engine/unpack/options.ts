@@ -1,16 +1,13 @@
 import type { Descriptor } from '../../image/types.js';
 import type { MapOptions } from '../../layer/types.js';
+import type { ImageOptions } from '../image-options.js';
 import type { OperationOptions } from '../operation-options.js';
 
-export interface UnpackOptions extends OperationOptions {
-  /** `LAYOUT[:TAG]`; the tag is `latest` by default */
-  image: string;
+export interface UnpackOptions extends OperationOptions, ImageOptions {
   /** path of the bundle to make: nothing, or an empty directory */
   bundle: string;
   /** true: the directory may have other files, as long as their names are not those of a bundle; default: false */
   force?: boolean | undefined;
-  /** `OS/ARCH[/VARIANT]`; default: the only image there is, else this machine's */
-  platform?: string | undefined;
   map?: MapOptions | undefined;
   keepDirlinks?: boolean | undefined;
   /** whether to write umoci's mtree manifest; default: hooks.toml's, else `always` */

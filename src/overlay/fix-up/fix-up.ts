@@ -2,9 +2,9 @@ import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import type { MapOptions, OverlayXattr, Unsettled } from '../../layer/types.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { ancestors } from '../../system/paths.js';
 import type { LowerFile } from '../lower-stack.js';
 import type { LowerTree } from '../lower-tree.js';
-import { ancestorsOf } from '../paths.js';
 import { BadEntry } from './bad-entry.js';
 import type { FixUp } from './context.js';
 import { makeLowerHardlinks } from './hardlinks.js';
@@ -108,7 +108,7 @@ class LayerFixUp implements FixUp {
   }
 
   covers(path: ByteString): boolean {
-    for (const dir of ancestorsOf(path)) {
+    for (const dir of ancestors(path)) {
       const kind = this.upper.kindOf(dir);
       if (kind === 'none') return false;
       if (kind !== 'directory' || this.upper.isOpaque(dir)) return true;
@@ -117,7 +117,7 @@ class LayerFixUp implements FixUp {
   }
 
   makeDirectories(path: ByteString): void {
-    for (const dir of [...ancestorsOf(path), path]) {
+    for (const dir of [...ancestors(path), path]) {
       if (this.upper.kindOf(dir) !== 'none') continue;
       const lower = this.below(dir);
       this.upper.makeDirectory(dir, lower?.stat.isDirectory ? lower.path : null);

@@ -1,7 +1,7 @@
 import { walk } from '../../layer/walk/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { baseName, childOf, parentOf } from '../../system/paths.js';
 import type { LowerFile } from '../lower-stack.js';
-import { baseOf, childOf, parentOf } from '../paths.js';
 import { BadEntry } from './bad-entry.js';
 import type { FixUp } from './context.js';
 import { resolveDirectory } from './resolve.js';
@@ -55,7 +55,7 @@ function tryLink(fixUp: FixUp, { path, target }: Link): boolean {
 /** Returns the path of a file with all symlinks above it resolved. A symlink at the path itself is the file. */
 function find(fixUp: FixUp, path: ByteString): ByteString | null {
   const dir = resolveDirectory(fixUp, '.', parentOf(path), { make: false, own: true });
-  return dir === null ? null : childOf(dir, baseOf(path));
+  return dir === null ? null : childOf(dir, baseName(path));
 }
 
 /** Returns the names under which the lower layers show a file, without those that this layer covers. */

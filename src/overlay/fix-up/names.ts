@@ -1,5 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
-import { isWithin } from '../paths.js';
+import { isWithin } from '../../system/paths.js';
 
 /** Where the paths of a layer are now: fixing up moves what is below a lower symlink to the symlink's target. */
 export class Names {

@@ -1,7 +1,6 @@
-import { componentsReversed } from '../../layer/apply/paths.js';
 import type { ByteString } from '../../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../../system/files.js';
-import { childOf, parentOf } from '../paths.js';
+import { childOf, componentsReversed, parentOf } from '../../system/paths.js';
 import { BadEntry } from './bad-entry.js';
 import type { FixUp } from './context.js';
 

@@ -16,12 +16,12 @@ import {
   symlinkat,
   unlinkat,
 } from '../../system/files.js';
+import { isWithin, parentOf } from '../../system/paths.js';
 import { tryRemoveTreeAt } from '../../system/remove.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { readXattrs, removeXattr, setXattr } from '../../system/xattr.js';
 import { namesAt } from '../files.js';
 import type { LowerFile } from '../lower-stack.js';
-import { isWithin, parentOf } from '../paths.js';
 
 /** What a path of the layer is to overlayfs. */
 export type Kind = 'none' | 'whiteout' | 'directory' | 'symlink' | 'other';

@@ -7,6 +7,7 @@ import { filterChanges } from '../../../src/engine/repack/filter-changes.js';
 import type { Change } from '../../../src/layer/types.js';
 import type { DeltaContext, ImageContext, RefreshContext } from '../../../src/points/points.js';
 import { declined } from '../../../src/points/points.js';
+import { type SlotStorage, withSlots } from '../../../src/points/slot.js';
 import { fromBuffer } from '../../../src/system/bytes.js';
 import { silentLogger } from '../../../src/system/logger.js';
 import { getXattr, listXattrs } from '../../../src/system/xattr.js';
@@ -38,13 +39,18 @@ export async function makeBundle(
   const at = (name: string) => join(rootfs, name);
   fill(at);
   const { hooks } = await copyDriver();
-  const context = (manifest = digest) => ({
-    ...{ bundle: dirname(rootfs), rootfs, log: silentLogger, signal: new AbortController().signal },
-    ...{
-      map: { uidMappings: [], gidMappings: [], rootless: false },
-      manifestDescriptor: { digest: manifest },
-    },
-  });
+  const slots: SlotStorage = new Map();
+  const context = (manifest = digest) =>
+    withSlots(
+      {
+        ...{ bundle: dirname(rootfs), rootfs, log: silentLogger, signal: new AbortController().signal },
+        ...{
+          map: { uidMappings: [], gidMappings: [], rootless: false },
+          manifestDescriptor: { digest: manifest },
+        },
+      },
+      slots,
+    );
   const bundle: Bundle = {
     rootfs,
     index: join(dirname(rootfs), 'layerhook.index'),

@@ -34,7 +34,10 @@ test('the engine archives by the method if the hooks of the operator decline', a
       return declined;
     },
   };
-  const { archived, entries } = await archiveUpperdir(wanted, { hooks, hooksFile: null });
+  const { archived, entries } = await archiveUpperdir(wanted, {
+    hooks: [{ name: 'test', hooks }],
+    hooksFile: null,
+  });
   t.deepEqual(asked, ['tar']);
   t.is(entries, 2);
   t.is(execFileSync('tar', ['-tf', archived], { encoding: 'utf8' }), './\n./new\n');
@@ -44,7 +47,9 @@ test('the engine archives by the method if the hooks of the operator decline', a
 test('a hook that archives comes before the engine', async (t) => {
   const { out, request: wanted } = request(t, 'copy');
   const hooks = { [point]: () => ({ archived: '/elsewhere' }) };
-  t.deepEqual(await archiveUpperdir(wanted, { hooks, hooksFile: null }), { archived: '/elsewhere' });
+  t.deepEqual(await archiveUpperdir(wanted, { hooks: [{ name: 'test', hooks }], hooksFile: null }), {
+    archived: '/elsewhere',
+  });
   t.deepEqual(readdirSync(out), []);
 });
 

@@ -1,0 +1,60 @@
+/** Hooks that must not compile. `tsc` fails where a line below an expected error has none: this file needs no run. */
+import type {
+  Driver,
+  HookSet,
+  Hooks,
+  PreExtractResult,
+  ProgressEvent,
+  UnpackOptions,
+} from '../../src/index.js';
+
+const target = '/t';
+
+export const right: PreExtractResult[] = [
+  { into: 'rootfs' },
+  { into: 'rootfs', target },
+  { into: 'directory', target, whiteouts: 'overlay' },
+  { into: 'directory', target, whiteouts: 'overlay', overlayXattr: 'user', mtree: true },
+];
+
+export const wrong: PreExtractResult[] = [
+  // @ts-expect-error without `into`
+  { target },
+  // @ts-expect-error an unknown form
+  { into: 'command', argv: ['mksquashfs'] },
+  // @ts-expect-error a directory needs a target
+  { into: 'directory', whiteouts: 'overlay' },
+  // @ts-expect-error a directory needs a form of whiteouts
+  { into: 'directory', target },
+  // @ts-expect-error an unknown form of whiteouts
+  { into: 'directory', target, whiteouts: 'oci' },
+  // @ts-expect-error layers that share a directory have no whiteouts on disk
+  { into: 'rootfs', target, whiteouts: 'overlay' },
+  // @ts-expect-error only a layer on its own has an mtree manifest
+  { into: 'rootfs', mtree: true },
+];
+
+export const hooks: Hooks = {
+  // @ts-expect-error an unknown point
+  'unpack.ociv1.layer.before-extract': () => {},
+};
+
+export const results: Hooks = {
+  // @ts-expect-error the result lacks `skip`
+  'unpack.ociv1.layer.try-skip': () => ({}),
+  // @ts-expect-error the result is the spec
+  'unpack.ociv1.bundle.config': () => true,
+  // @ts-expect-error the result is a stream of changes
+  'repack.ociv1.layer.delta-list': () => ['etc/hosts'],
+  // @ts-expect-error the context has no such field
+  'unpack.ociv1.bundle.assemble': ({ target: missing }) => missing,
+};
+
+// @ts-expect-error hooks need a name
+export const unnamed: HookSet = { hooks: {} };
+// @ts-expect-error hooks come in named sets
+export const bare: Pick<UnpackOptions, 'hooks'> = { hooks: { 'unpack.ociv1.bundle.assemble': () => {} } };
+// @ts-expect-error a driver needs a name
+export const driver: Driver = { hooks: {} };
+// @ts-expect-error an unknown phase
+export const phase: ProgressEvent = { type: 'phase', name: 'thinking' };
