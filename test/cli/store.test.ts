@@ -63,7 +63,7 @@ test('a layer whose directory is gone is shown as missing, fails a verification,
   t.regex(await ask(t, root, 'ls'), /^b{12} .* missing +- +1 +layerhook$/m);
   const { status, stdout } = await layerhook(['store', 'verify', '--store', root]);
   t.is(status, 1);
-  t.regex(stdout, /^b{12}: its directory is gone$/m);
+  t.regex(stdout, /^b{12}: its directory is missing$/m);
   const store = await openStore({ root });
   await store.remove(`bundle:${join(dir, 'two')}`);
   await store.close();
@@ -148,7 +148,7 @@ test('rm takes a layer that nothing is on top of, by its first digits', async (t
   const { root } = await filledStore(t);
   const refused = await layerhook(['store', 'rm', '--store', root, 'bbbb']);
   t.is(refused.status, 1);
-  t.regex(refused.stderr, /as it is the parent of snapshot bundle:/);
+  t.regex(refused.stderr, /because it is the parent of snapshot bundle:/);
   const store = await openStore({ root });
   for await (const { name } of store.walk(['kind==active'])) await store.remove(name);
   await store.close();
