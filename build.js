@@ -4,6 +4,7 @@
  * 1.7 times as long. The library's exports stay what tsc made. Figures are CPU times on node 24 (docs/performance.md).
  */
 import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const { exports, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -15,10 +16,20 @@ const commands = sources.filter((file) => /\bcommands\/(?!index\.)[\w/-]+\.ts$/.
 // ordered-binary, a dependency of lmdb, stays outside: it evaluates code that knows its variables' names
 const bundled = ['@iarna/toml', 'koffi', 'lmdb', 'mtree-ts', 'tar-stream'];
 
-/** The package's own name means its sources: a shipped driver gets the classes that the engine has. */
-const ownName = Object.entries(exports).flatMap(([name, { default: file }]) =>
-  file ? [[name.replace('.', 'layerhook'), file.replace('/dist/', '/').replace(/js$/, 'ts')]] : [],
-);
+/**
+ * Makes the package's own name mean its sources: a shipped driver gets the classes that the engine has. Each importer gets an
+ * entry point of its own with what it imports. One for all would load everything that any driver or hook imports.
+ */
+const ownName = {
+  name: 'own name',
+  setup({ onResolve }) {
+    onResolve({ filter: /^layerhook(\/|$)/ }, ({ path, importer }) => {
+      const file = exports[path.replace('layerhook', '.')].default;
+      const source = resolve(file.replace('/dist/', '/').replace(/js$/, 'ts'));
+      return { path: source, suffix: `?${importer}`, sideEffects: false };
+    });
+  },
+};
 
 /** Puts the commands in a file of their own: without them `--version` takes 28 ms, with them 31 ms. */
 const commandsApart = {
@@ -69,7 +80,6 @@ await build({
   platform: 'node',
   target: 'node20.19',
   alias: {
-    ...Object.fromEntries(ownName),
     koffi: './src/system/addons/koffi.ts',
     'node-gyp-build-optional-packages': './src/system/addons/lmdb.ts',
     // all of it but its native part, which would be searched with the package above
@@ -78,7 +88,7 @@ await build({
   external: ['./commands.cjs', ...Object.keys(dependencies).filter((name) => !bundled.includes(name))],
   define: { 'import.meta.url': 'bundleURL' },
   banner: { js: "const bundleURL = require('node:url').pathToFileURL(__filename).href;" },
-  plugins: [commandsApart, driversWithin],
+  plugins: [commandsApart, driversWithin, ownName],
   // a warm unpack takes 5 % less time than with spaces and long names; --debug shows stacks as in src
   minify: true,
   lineLimit: 120,

@@ -1,15 +1,15 @@
 /**
- * archive_overlay: a poststop hook of OCI runtimes, which archives what a container changed in overlay mounts.
+ * archive_overlay: a poststop hook of OCI runtimes that archives the changes of a container in overlay mounts.
  * docs/archive-overlay.md
  *
- * It finds out what is asked and which upperdir is meant; what archives it is whoever handles the lifecycle point
- * runtime.ociv1.container.poststop-archive.
+ * It reads the annotations and finds the upperdir. The hooks at the lifecycle point
+ * runtime.ociv1.container.poststop-archive write the archive.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { isLayerhookError, LayerhookError, type Logger } from 'layerhook/driver';
+import { isLayerhookError, LayerhookError, type Logger } from 'layerhook';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
-import { defaultStateDir, settleHome } from './archive/places.js';
+import { defaultStateDir, setHome } from './archive/places.js';
 import { Records } from './archive/records.js';
 
 process.exitCode = await main(process.argv.slice(2));
@@ -27,7 +27,7 @@ async function main(argv: string[]): Promise<number> {
   const log = await openLog(args);
   try {
     const failed = await work(args, log);
-    log.info(failed === 0 ? 'Done' : `${failed} archives are missing: archive_overlay retry makes them`);
+    log.info(failed === 0 ? 'Done' : `${failed} archives are missing: archive_overlay retry creates them`);
     return failed === 0 ? 0 : 1;
   } catch (error) {
     log.error(show(error));
@@ -37,16 +37,16 @@ async function main(argv: string[]): Promise<number> {
 
 async function work(args: Arguments, log: Logger): Promise<number> {
   log.info(`Run archive_overlay ${version()}`);
-  settleHome();
+  setHome();
   const { command, containers, mountProgram, hooksFile } = args;
-  const means = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log };
+  const options = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log };
   if (command !== 'retry') {
     const { archiveContainer } = await import('./archive/run.js');
-    return archiveContainer(readInput(), { ...means, mountProgram });
+    return archiveContainer(readInput(), { ...options, mountProgram });
   }
-  if (means.records === null) return 1;
+  if (options.records === null) return 1;
   const { retryArchives } = await import('./archive/retry.js');
-  return retryArchives(means.records, containers, means);
+  return retryArchives(options.records, containers, options);
 }
 
 function openRecords({ stateDir = defaultStateDir() }: Arguments, log: Logger): Records | null {
@@ -62,12 +62,12 @@ function readInput(): string {
   try {
     return readFileSync(0, 'utf8');
   } catch (error) {
-    const reason = `standard input cannot be read: ${(error as Error).message}`;
+    const reason = `cannot read standard input: ${(error as Error).message}`;
     throw new LayerhookError('ARCHIVE_CONTAINER', { reason }, error);
   }
 }
 
-/** An engine that loses patience ends the hook: what is half done is then removed, and can be retried. */
+/** Returns a signal that aborts when the engine stops a slow hook. The unfinished archive is removed and can be retried. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -1,18 +1,18 @@
 /**
- * layerhook-runtime: an OCI runtime that adds hooks to the config.json of the container that is to be started, and
- * then becomes the real runtime, with the same pid. docs/runtime.md
+ * layerhook-runtime: an OCI runtime that adds hooks to the config.json of the container that starts, and becomes the
+ * real runtime, with the same pid. docs/runtime.md
  *
- * The script hooks/layerhook-runtime starts it, and notes what node changes.
+ * The script hooks/layerhook-runtime starts it, after it has recorded the process state that node changes.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { becomeRuntime, isLayerhookError } from 'layerhook/runtime';
+import { becomeRuntime, isLayerhookError } from 'layerhook';
 
-// process.stderr would make the descriptor non-blocking, also for the runtime
+// process.stderr would make the descriptor non-blocking, and the real runtime would inherit that
 function say(line: string): void {
   try {
     writeSync(2, `layerhook-runtime: ${line}\n`);
   } catch {
-    // nobody reads it
+    // stderr is closed
   }
 }
 

@@ -9,9 +9,9 @@ export {
   mountBundle,
   unmountBundle,
 } from './engine/bundle/mount.js';
-export { type ManifestCheck, openManifestCheck, readManifest } from './engine/bundle/mtree-check.js';
+export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtree-check.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
-export type { ProgressEvent } from './engine/progress.js';
+export type { Phase, ProgressEvent } from './engine/progress.js';
 export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/repack/append.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/repack/insert.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack/repack.js';
@@ -19,11 +19,15 @@ export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.
 export type { UnpackOptions, UnpackResult } from './engine/unpack/options.js';
 export { unpack } from './engine/unpack/unpack.js';
 export { recordLayer, verifyLayer } from './engine/verify-layer.js';
+export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';
+export { chainIDs } from './image/chain.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
+export { readSmallFile } from './image/layout-files.js';
 export { newImage } from './image/new.js';
 export { parseImageReference } from './image/references.js';
 export type * from './image/types.js';
+export { becomeRuntime, type Wrapper } from './inject/become-runtime.js';
 export {
   type GenerateOptions,
   generateLayer,
@@ -32,9 +36,14 @@ export {
   writeTar,
   writeTarFile,
 } from './layer/generate/index.js';
+export { type HoleBudget, holeBudget } from './layer/holes.js';
+export { isHostXattr } from './layer/host-xattrs.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export * from './points/points.js';
 export * from './system/bytes.js';
 export { readInRootfs } from './system/confined.js';
 export * from './system/logger.js';
+export * from './system/regular-file.js';
+export { checkpoint, inTurns, type Steps } from './system/steps.js';
+export { writeFileAtomic } from './system/write-file.js';

@@ -1,4 +1,4 @@
-/** `layerhook/snapshotter`: the layer store as a containerd snapshotter, and the client of any such. */
+/** `layerhook/store`: the layer store, the store as a containerd snapshotter, and a client of any proxy snapshotter. */
 
 export { type ServeOptions, serveSnapshotter } from './engine/serve-snapshotter.js';
 export {
@@ -9,3 +9,4 @@ export {
   type SnapshotService,
   serveMetrics,
 } from './snapshotter/index.js';
+export * from './store/index.js';

@@ -93,7 +93,7 @@ unpack.ociv1.layer.try-skip)
 unpack.ociv1.layer.post-extract)
     # a layer extracted into a directory of its own is no tree
     field target
-    case $head in *'"independent":false,'*) ;; *) exit 77 ;; esac
+    case $head in *'"into":"rootfs",'*) ;; *) exit 77 ;; esac
     [ "$found" = "$rootfs" ] || exit 77
     tree_of "$chain"
     [ ! -d "$tree" ] || exit 0

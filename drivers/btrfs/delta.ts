@@ -1,4 +1,4 @@
-import { type Change, fsError, inTurns, LayerhookError, requireDepth, type Steps } from 'layerhook/driver';
+import { type Change, fsError, inTurns, LayerhookError, requireDepth, type Steps } from 'layerhook';
 import {
   AT_FDCWD,
   type ByteString,
@@ -17,32 +17,32 @@ import { FileStat, type Spot, sameFile } from './same-file.js';
 import { changedInodes, InodePaths, maySearch } from './tree-search.js';
 import { WalkedPaths } from './walked-paths.js';
 
-/** What a rootfs is compared with. */
+/** The base that a rootfs is compared with. */
 export interface Base {
-  /** the subvolume with what the image's layers make */
+  /** path of the subvolume with the tree of all layers of the image */
   lower: string;
-  /** since when the rootfs, and the lower one, went their own way: transactions; null: the lower one did not change */
+  /** transactions after which the rootfs and the lower subvolume diverged; null: the lower one did not change */
   generations: { upper: bigint; lower: bigint | null };
-  /** ns since the epoch: a file with an earlier ctime, the same in both, has not changed since */
-  settled: bigint;
+  /** ns since the epoch: a file with the same ctime in both trees, earlier than this, is unchanged */
+  unchangedBefore: bigint;
 }
 
-/** One of the two trees. */
+/** One of the two compared trees. */
 interface Side {
   fd: number;
   root: FileStat;
-  /** files that may have changed; null where this process may not ask: all of them */
+  /** files that may have changed; null if this process lacks the right to search: all files */
   changed: Set<number> | null;
   paths: { of(inode: number): ByteString[] };
 }
 
 /**
- * What changed in a snapshot. What btrfs says was touched is looked at, and told to be a change by comparing it with
- * what the layers below have at its path; without the right to ask btrfs, the two trees are compared by stat.
+ * Returns the changes of a snapshot. btrfs names the touched files; each is compared with the file at its path in the
+ * lower layers. Without the right to search btrfs trees, the two trees are compared by stat.
  *
  * @param rootfs path of the subvolume
- * @param flush writes back the rootfs: its tree does not show cached data. Called only if btrfs can be asked;
- *   stat always shows the present state.
+ * @param flush writes back the rootfs, because its btrfs tree does not show cached data. Called only if the trees are
+ *   searched; stat always shows the current state.
  * @throws LayerhookError ABORTED, FILE_CHANGED, LIMIT_EXCEEDED, SYSTEM
  */
 export async function compareWithBase(
@@ -65,7 +65,7 @@ export async function compareWithBase(
   try {
     const upper = side(rootfs, base.generations.upper, flush);
     const lower = side(base.lower, base.generations.lower);
-    return await inTurns(new Comparison(lower, upper, base.settled).run(), signal);
+    return await inTurns(new Comparison(lower, upper, base.unchangedBefore).run(), signal);
   } catch (error) {
     throw error instanceof SystemError ? failure(rootfs, error) : error;
   } finally {
@@ -73,19 +73,19 @@ export async function compareWithBase(
   }
 }
 
-/** A walk of both trees at once, along the paths where something may have changed. */
+/** Walks both trees in parallel, along the paths that may have changed. */
 class Comparison {
   readonly #lower: Side;
   readonly #upper: Side;
-  readonly #settled: bigint;
+  readonly #unchangedBefore: bigint;
   readonly #lowerWay: Descent;
   readonly #upperWay: Descent;
   readonly #changes: Change[] = [];
 
-  constructor(lower: Side, upper: Side, settled: bigint) {
+  constructor(lower: Side, upper: Side, unchangedBefore: bigint) {
     this.#lower = lower;
     this.#upper = upper;
-    this.#settled = settled;
+    this.#unchangedBefore = unchangedBefore;
     this.#lowerWay = new Descent(lower.fd);
     this.#upperWay = new Descent(upper.fd);
   }
@@ -116,7 +116,7 @@ class Comparison {
     return this.#changes;
   }
 
-  /** The paths at which either tree was touched; null: nobody knows. */
+  /** Returns the paths that were touched in either tree; null: unknown. */
   #touched(): Touched {
     const [lower, upper] = [this.#lower, this.#upper];
     if (lower.changed === null || upper.changed === null) return null;
@@ -127,10 +127,10 @@ class Comparison {
   }
 
   /**
-   * Compares what the current directories have under a name.
+   * Compares the entries of a name in the current directories.
    *
    * @param touched what was touched at and below the path; undefined: nothing
-   * @returns the directory that is to be compared next, if it is one
+   * @returns the directory to compare next, if the name is a directory in the upper tree
    */
   *#compare(path: ByteString, name: ByteString, touched: Touched): Steps<Level | null> {
     const [a, b] = [spot(this.#lowerWay.fd, name), spot(this.#upperWay.fd, name)];
@@ -176,11 +176,11 @@ class Comparison {
   }
 
   *#isSame(a: Spot, b: Spot, sameInode: boolean): Steps<boolean> {
-    if (sameInode && a.stat.ctime === b.stat.ctime && a.stat.ctime < this.#settled) return true;
+    if (sameInode && a.stat.ctime === b.stat.ctime && a.stat.ctime < this.#unchangedBefore) return true;
     return this.#sameLinks(a.stat, b.stat) && (yield* sameFile(a, b));
   }
 
-  /** Whether a file has the same names in both trees. */
+  /** True if a file has the same names in both trees. */
   #sameLinks(a: FileStat, b: FileStat): boolean {
     if (a.isDirectory || b.isDirectory) return true;
     if (a.nlink !== b.nlink) return false;
@@ -206,13 +206,13 @@ interface Level {
   names: ByteString[];
   next: number;
   touched: Touched;
-  /** false where only the upper tree has the directory: all in it is added */
+  /** False if only the upper tree has the directory, so that everything in it is added. */
   both: boolean;
 }
 
 type Touched = PathTree | null | undefined;
 
-/** Whether a file is in the subvolume itself, where inode numbers mean what they do in its snapshots. */
+/** True if a file is in the subvolume itself: only there its snapshots share the meaning of inode numbers. */
 function isOn(root: FileStat, file: FileStat): boolean {
   return file.devMinor === root.devMinor && file.devMajor === root.devMajor;
 }
@@ -233,7 +233,7 @@ function require(done: number, path: ByteString): void {
   if (done < 0) throw new SystemError(-done, 'openat', path);
 }
 
-/** What is gone, or no directory any more, changed while it was looked at. */
+/** Converts an error of the walk. A file that vanished or changed its type was changed during the comparison. */
 function failure(rootfs: string, error: SystemError): LayerhookError {
   const changed = ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code);
   if (!changed) return fsError(error, `cannot read ${rootfs}`);

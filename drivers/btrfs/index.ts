@@ -1,14 +1,16 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type {
-  DeltaContext,
-  Digest,
-  Driver,
-  MapOptions,
-  RefreshContext,
-  RemoveContext,
-} from 'layerhook/driver';
-import { chainIDs, declined, fsError } from 'layerhook/driver';
+import {
+  chainIDs,
+  type DeltaContext,
+  type Digest,
+  type Driver,
+  declined,
+  fsError,
+  type MapOptions,
+  type RefreshContext,
+  type RemoveContext,
+} from 'layerhook';
 import { subvolumeName, type Variant } from './names.js';
 import { readOptions } from './options.js';
 import { checkPlace } from './place.js';
@@ -40,7 +42,7 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
       },
       'unpack.ociv1.layer.pre-extract': (context) => {
         const target = unpackings.get(context.rootfs)?.begin(context);
-        return target === undefined ? declined : { target, format: 'plain' };
+        return target === undefined ? declined : { into: 'rootfs', target };
       },
       'unpack.ociv1.layer.post-extract': (context) => unpackings.get(context.rootfs)?.commit(context),
       'unpack.ociv1.bundle.assemble': ({ rootfs }) => {

@@ -1,16 +1,16 @@
 import type { Base } from './delta.js';
 import { type SubvolumeInfo, subvolumeInfo } from './subvolume.js';
 
-/** Longer than a step of the clock that stamps files: a change in a snapshot may get the time of its making. */
+/** Longer than a step of the clock for file times: a change may get the same time as the creation of the snapshot. */
 const clockStep = 20_000_000n;
 
 /**
- * What a rootfs is to be compared with: the subvolume of its image's top layer. They need not be directly related,
- * since a refreshed bundle keeps its rootfs while its image gets another layer: then both went their own way from
- * the layer below of which the rootfs is a snapshot.
+ * Returns the base of a rootfs: the subvolume of its image's top layer. The rootfs need not be a snapshot of it: a
+ * refreshed bundle keeps its rootfs while its image gets another layer. Both then diverged from the lower layer whose
+ * snapshot the rootfs is.
  *
  * @param layers paths of the subvolumes of the image's layers, lowest first
- * @returns undefined if the rootfs is no snapshot of any of these subvolumes, or one of them is not there any more
+ * @returns undefined if the rootfs is not a snapshot of any of these subvolumes, or one of them is missing
  */
 export function baseOf(rootfs: string, layers: string[]): Base | undefined {
   const upper = subvolumeInfo(rootfs);
@@ -21,11 +21,11 @@ export function baseOf(rootfs: string, layers: string[]): Base | undefined {
     const layer = subvolumeInfo(path);
     if (layer === undefined || (above && above.parentUuid !== layer.uuid)) return undefined;
     if (upper.parentUuid === layer.uuid) {
-      const parted = above === undefined || upper.created < above.created ? upper.created : above.created;
+      const diverged = above === undefined || upper.created < above.created ? upper.created : above.created;
       return {
         lower,
         generations: { upper: upper.generation, lower: above?.generation ?? null },
-        settled: parted - clockStep,
+        unchangedBefore: diverged - clockStep,
       };
     }
     above = layer;

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { Digest, MapOptions } from 'layerhook/driver';
+import type { Digest, MapOptions } from 'layerhook';
 
-/** What makes another tree of the same layers. */
+/** Options that produce a different tree from the same layers. */
 export interface Variant {
   map: MapOptions;
   keepDirlinks: boolean;
 }
 
-/** The name of a chain's subvolume: its chainID, and a digest of what else its tree depends on, if that is not as usual. */
+/** Returns the name of a chain's subvolume: its chainID, followed by a digest of the options that are not the default. */
 export function subvolumeName(chainID: Digest, { map, keepDirlinks }: Variant): string {
   const name = chainID.replace(':', '-');
   const { uidMappings, gidMappings, rootless } = map;

@@ -5,7 +5,7 @@ export interface PathTree {
   below: Map<ByteString, PathTree>;
 }
 
-/** @param paths relative to the root, which is `.` */
+/** Builds a tree from paths. @param paths relative to the root, which is `.` */
 export function pathTree(paths: Iterable<ByteString>): PathTree {
   const root: PathTree = { below: new Map() };
   for (const path of paths) {

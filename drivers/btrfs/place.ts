@@ -1,12 +1,12 @@
-import { fromText, LayerhookError } from 'layerhook/driver';
+import { fromText, LayerhookError } from 'layerhook';
 import { filesystemOf, nearestDirectory } from 'layerhook/system';
 import { filesystemID } from './subvolume.js';
 
 /**
- * Sees to it that snapshots of the store can be where the bundle is.
+ * Checks that the store and the bundle are on the same btrfs, so that the rootfs can be a snapshot of a stored subvolume.
  *
  * @param store directory of the store, which need not exist yet
- * @param bundle path of the bundle, for the error; `directory` is where its rootfs is made
+ * @param bundle path of the bundle, for the error; `directory` is the parent of its rootfs
  * @throws LayerhookError BTRFS_REQUIRED, DIRECTORY_INVALID
  */
 export function checkPlace(
@@ -20,7 +20,7 @@ export function checkPlace(
   const other = filesystemID(directory);
   if (other === own) return;
   const where = other === undefined ? `on ${filesystemOf(fromText(directory)).type}` : 'on another btrfs';
-  throw required(`bundle ${bundle}`, `it is ${where}, the store ${store} on a btrfs of its own`);
+  throw required(`bundle ${bundle}`, `it is ${where}, not on the btrfs of the store ${store}`);
 }
 
 function required(path: string, reason: string): LayerhookError {

@@ -19,8 +19,8 @@ import {
 import { rootInode, setReadOnly, tryDestroyAt, withDirectory } from './subvolume.js';
 
 /**
- * Deletes a subvolume with those that were made in it. Who may not delete subvolumes (without root that takes the
- * mount option user_subvol_rm_allowed) empties it file by file: an empty one goes as a directory does.
+ * Deletes a subvolume with the subvolumes inside it. A user without the right to delete subvolumes (without root, it needs
+ * the mount option user_subvol_rm_allowed) deletes its files one by one: rmdir(2) removes an empty subvolume.
  *
  * @throws SystemError
  */
@@ -42,7 +42,7 @@ function tryDelete(dirfd: number, name: ByteString): number {
   return tryDestroyAt(dirfd, name);
 }
 
-/** A directory below which subvolumes are looked for. */
+/** A directory on the way of the search for nested subvolumes. */
 interface Level {
   name: ByteString;
   entries: DirectoryEntry[];
@@ -51,7 +51,7 @@ interface Level {
   device: string;
 }
 
-/** Deletes the subvolumes below a directory, the deepest first, not those of other filesystems that are mounted there. */
+/** Deletes the subvolumes below a directory, the deepest first. Other filesystems that are mounted there are left alone. */
 function deleteNested(dirfd: number, name: ByteString): void {
   const fd = tryOpenat(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   if (fd < 0) return;

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { isHostXattr, type Steps } from 'layerhook/driver';
+import { isHostXattr, type Steps } from 'layerhook';
 import {
   type ByteString,
   close,
@@ -12,16 +12,16 @@ import {
   StatBuffer,
 } from 'layerhook/system';
 
-/** A file in an open directory, and what stat says of it. */
+/** A file in an open directory, with its stat. */
 export interface Spot {
   dirfd: number;
   name: ByteString;
   stat: FileStat;
 }
 
-/** What statx(2) says of a file, with numbers as one where the kernel has two. */
+/** The result of statx(2), with the two halves of a number combined. */
 export class FileStat extends StatBuffer {
-  /** btrfs counts them up from 256: exact in a number */
+  /** btrfs counts inodes up from 256, so a JavaScript number is exact */
   get inode(): number {
     return this.inoHigh * 2 ** 32 + this.inoLow;
   }
@@ -32,8 +32,8 @@ export class FileStat extends StatBuffer {
 }
 
 /**
- * Whether an image would have nothing to say of the difference of two files, their names and other links aside. Times
- * count in seconds, as in umoci's manifest, and what belongs to the host does not.
+ * True if two files are the same to an image, apart from their names and other links. Times are compared in seconds, as in
+ * umoci's mtree manifest; attributes of the host are ignored.
  *
  * @throws SystemError
  */
@@ -84,7 +84,7 @@ function* sameBytes(a: number, b: number): Steps<boolean> {
   }
 }
 
-/** Reads `length` bytes, or what there is. */
+/** Reads `length` bytes, or fewer at the end of the file. */
 function readFully(fd: number, out: Buffer, length: number): number {
   let done = 0;
   while (done < length) {

@@ -1,29 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import type { Durability } from 'layerhook/snapshot';
-import { flock, makeDirectory, StatBuffer, statFd } from 'layerhook/system';
+import type { Durability } from 'layerhook/store';
+import { lockFile, makeDirectory, tryLockFile, type Unlock } from 'layerhook/system';
 import { deleteSubvolume } from './remove.js';
 import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from './subvolume.js';
 
-/** Milliseconds between two looks at whether another process has let go of a lock. */
-const patience = 20;
 const unfinished = '.partial';
 
-/** The right to make one subvolume of the store. */
+/** The right to create one subvolume of the store. */
 export interface Making {
-  /** the directory to fill, once begun */
+  /** the directory to fill after `begin` */
   path: string;
-  /** Makes what is there the store's, whole and read-only. */
+  /** Makes the subvolume read-only and adds it to the store. */
   commit(): void;
-  /** Removes what is there, unless it was committed, and lets others try. */
+  /** Removes the subvolume, unless it was committed, and releases the lock. */
   release(): void;
 }
 
 /**
- * Read-only subvolumes, each with the tree that all layers of a chain make together. One that has its name is whole
- * and on disk; it is made under another name, with a lock that dies with its process.
+ * Read-only subvolumes, each with the tree of all layers of a chain. A subvolume gets its final name when it is complete
+ * and on disk. Until then it has another name, and a lock that ends with its process.
  */
 export class SubvolumeStore {
   readonly #root: string;
@@ -31,15 +28,15 @@ export class SubvolumeStore {
   #swept = false;
 
   /**
-   * @param root directory on a btrfs; made, with mode 0700, when something is to be kept
-   * @param durability `none`: what is kept may have lost content after a power cut
+   * @param root directory on a btrfs; created with mode 0700 when it is needed
+   * @param durability `none`: subvolumes may be incomplete after a power loss
    */
   constructor(root: string, durability: Durability) {
     this.#root = root;
     this.#flush = durability !== 'none';
   }
 
-  /** Where the subvolume of this name is, or would be. */
+  /** Returns the path of the subvolume of this name, which need not exist. */
   path(name: string): string {
     return join(this.#root, name);
   }
@@ -49,24 +46,20 @@ export class SubvolumeStore {
   }
 
   /**
-   * Takes the right to make a subvolume, waiting while another has it.
+   * Takes the right to create a subvolume; waits while another process has it.
    *
-   * @returns null if the subvolume is there now
-   * @throws the reason of the signal
+   * @returns null if the subvolume exists now
+   * @throws LayerhookError ABORTED, NO_SPACE, SYSTEM
    */
   async make(name: string, signal: AbortSignal): Promise<Making | null> {
     this.#makeLocks();
-    for (;;) {
-      signal.throwIfAborted();
-      const lock = this.#tryLock(name);
-      if (lock !== null && !this.has(name)) return this.#making(name, lock);
-      lock?.();
-      if (lock !== null) return null;
-      await wait(patience, undefined, { signal });
-    }
+    const unlock = await lockFile(this.#lockPath(name), signal);
+    if (!this.has(name)) return this.#making(name, unlock);
+    unlock();
+    return null;
   }
 
-  /** Starts what is made: empty, or as the subvolume `below` is. @throws SystemError */
+  /** Creates the subvolume: empty, or as a snapshot of the subvolume `below`. @throws SystemError */
   begin(making: Making, below: string | null): void {
     this.#sweep();
     this.#remove(making.path);
@@ -75,9 +68,9 @@ export class SubvolumeStore {
   }
 
   /**
-   * Writes all that is cached of one subvolume to disk, data included: a snapshot does that, and is deleted again.
-   * While another process had 300 MB of dirty data on the filesystem, this took 3 ms; flushing the whole filesystem,
-   * which is done only where there can be no snapshot, took 200 ms.
+   * Writes all cached changes of one subvolume to disk, data included, by creating a snapshot and deleting it again. While
+   * another process had 300 MB of dirty data on the filesystem, this took 3 ms. Flushing the whole filesystem, which is
+   * done only if a snapshot cannot be created, took 200 ms.
    *
    * @param subvolume path of one on the filesystem of the store
    * @throws SystemError
@@ -86,14 +79,14 @@ export class SubvolumeStore {
     try {
       this.#makeLocks();
       const name = `flush-${randomUUID()}`;
-      const making = this.#making(name, this.#tryLock(name)!);
+      const making = this.#making(name, tryLockFile(this.#lockPath(name))!);
       try {
         snapshotSubvolume(subvolume, making.path);
       } finally {
         making.release();
       }
     } catch {
-      // the filesystem is full, over quota or read-only, or the store may not be written
+      // the filesystem is full, over quota or read-only, or the store is not writable
       flushFilesystem(subvolume);
     }
   }
@@ -102,7 +95,7 @@ export class SubvolumeStore {
     makeDirectory(join(this.#root, 'locks'), 0o700);
   }
 
-  #making(name: string, unlock: () => void): Making {
+  #making(name: string, unlock: Unlock): Making {
     const path = this.path(name) + unfinished;
     return {
       path,
@@ -118,14 +111,14 @@ export class SubvolumeStore {
     };
   }
 
-  /** Removes what killed processes have left. */
+  /** Removes the unfinished subvolumes of killed processes. */
   #sweep(): void {
     if (this.#swept) return;
     this.#swept = true;
     for (const entry of readdirSync(this.#root)) {
       if (!entry.endsWith(unfinished)) continue;
-      const unlock = this.#tryLock(basename(entry, unfinished));
-      if (unlock === null) continue;
+      const unlock = tryLockFile(this.#lockPath(basename(entry, unfinished)));
+      if (unlock === undefined) continue;
       this.#remove(join(this.#root, entry));
       unlock();
     }
@@ -135,23 +128,7 @@ export class SubvolumeStore {
     if (existsSync(path)) deleteSubvolume(path);
   }
 
-  /** Gives what unlocks; null if another has the lock. The file goes with the lock: who has waited for it looks again. */
-  #tryLock(name: string): (() => void) | null {
-    const file = join(this.#root, 'locks', name);
-    const stat = new StatBuffer();
-    for (;;) {
-      const fd = openSync(file, 'a', 0o600);
-      if (!flock(fd, 'exclusive')) {
-        closeSync(fd);
-        return null;
-      }
-      statFd(fd, stat);
-      if (stat.nlink > 0)
-        return () => {
-          unlinkSync(file);
-          closeSync(fd);
-        };
-      closeSync(fd);
-    }
+  #lockPath(name: string): string {
+    return join(this.#root, 'locks', name);
   }
 }

@@ -14,14 +14,14 @@ import {
   tryOpenat,
 } from 'layerhook/system';
 
-/** What btrfs knows of a subvolume; btrfs-subvolume(8), "show". */
+/** Information that btrfs keeps about a subvolume; btrfs-subvolume(8), "show". */
 export interface SubvolumeInfo {
   uuid: string;
-  /** uuid of what it is a snapshot of; zeros for none */
+  /** UUID of the subvolume that it is a snapshot of; zeros if it is not a snapshot */
   parentUuid: string;
-  /** the transaction that made it: what was changed in it since has a higher number */
+  /** the transaction that created it; later changes in it have higher numbers */
   generation: bigint;
-  /** when that was, in ns since the epoch */
+  /** time of creation, in ns since the epoch */
   created: bigint;
 }
 
@@ -45,7 +45,7 @@ const request = {
 } as const;
 const readOnlyFlag = 2n;
 
-/** Makes an empty subvolume. @throws SystemError */
+/** Creates an empty subvolume. @throws SystemError */
 export function createSubvolume(path: string): void {
   withDirectory(dirname(path), (fd) =>
     ioctl(fd, request.subvolCreate, nameArgs(fromText(basename(path)), 56), fromText(path)),
@@ -53,7 +53,7 @@ export function createSubvolume(path: string): void {
 }
 
 /**
- * Makes a writable snapshot of a subvolume. When this returns, both are on disk, data included.
+ * Creates a writable snapshot of a subvolume. When this returns, both are on disk, data included.
  *
  * @throws SystemError
  */
@@ -66,8 +66,9 @@ export function snapshotSubvolume(source: string, path: string): void {
 }
 
 /**
- * Deletes a subvolume in an open directory that has no others in it: 0, or a negative errno. Its space is freed in
- * the background.
+ * Deletes a subvolume in an open directory; it must not contain other subvolumes. btrfs frees its space in the background.
+ *
+ * @returns 0, or a negative errno
  */
 export function tryDestroyAt(dirfd: number, name: ByteString): number {
   return tryIoctl(dirfd, request.snapDestroy, nameArgs(name, 8));
@@ -84,7 +85,7 @@ export function setReadOnly(path: string, readOnly: boolean): void {
   });
 }
 
-/** What btrfs knows of the subvolume whose root is `path`; undefined if it is none, or not there. */
+/** Returns the information about the subvolume whose root is `path`; undefined if `path` is missing or not a subvolume. */
 export function subvolumeInfo(path: string): SubvolumeInfo | undefined {
   return withDirectoryIfThere(path, (fd) => {
     const stat = new StatBuffer();
@@ -101,7 +102,7 @@ export function subvolumeInfo(path: string): SubvolumeInfo | undefined {
   });
 }
 
-/** What tells one btrfs from another; undefined where `path` is on another kind of filesystem. */
+/** Returns the ID of the btrfs that `path` is on; undefined on another type of filesystem. */
 export function filesystemID(path: string): string | undefined {
   return withDirectoryIfThere(path, (fd) => {
     const info = Buffer.alloc(fsInfoSize);
@@ -109,19 +110,19 @@ export function filesystemID(path: string): string | undefined {
   });
 }
 
-/** Writes all that is cached of a filesystem, data included, to its device. @throws SystemError */
+/** Writes all cached changes of a filesystem, data included, to its device. @throws SystemError */
 export function flushFilesystem(path: string): void {
   withDirectory(path, (fd) => ioctl(fd, request.sync, Buffer.alloc(0), fromText(path)));
 }
 
-/** An argument with a name at `offset`; the rest of it is zeros. */
+/** Returns an ioctl argument with a name at `offset` and zeros elsewhere. */
 function nameArgs(name: ByteString, offset: number): Buffer {
   const args = Buffer.alloc(volArgs);
   args.write(name, offset, 'latin1');
   return args;
 }
 
-/** Opens a directory for the time of a call. @throws SystemError */
+/** Runs `use` with an open directory. @throws SystemError */
 export function withDirectory<T>(path: string, use: (fd: number) => T): T {
   const fd = openat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   try {

@@ -1,8 +1,8 @@
-import { requireDepth } from 'layerhook/driver';
+import { requireDepth } from 'layerhook';
 import { type ByteString, E, fromText, ioctlNumber, SystemError, tryIoctl } from 'layerhook/system';
 import { rootInode } from './subvolume.js';
 
-/** linux/btrfs.h: struct btrfs_ioctl_search_args_v2 is its key, the size of the buffer, and the buffer. */
+/** linux/btrfs.h: struct btrfs_ioctl_search_args_v2 consists of its key, the size of the buffer, and the buffer. */
 const keySize = 104;
 const argsSize = 112;
 const headerSize = 32;
@@ -11,10 +11,10 @@ const request = ioctlNumber('both', 0x94, 17, argsSize);
 /** Types of items in a subvolume's tree; linux/btrfs_tree.h. */
 const item = { inode: 1, inodeRef: 12, inodeExtref: 13 } as const;
 const lastType = 255;
-/** what a search fills; searches never run into each other */
+/** the buffer of all searches, which never overlap */
 const args = Buffer.alloc(argsSize + bufferSize);
 const maxU64 = 2n ** 64n - 1n;
-/** The greatest number of a file; those above are the filesystem's own. */
+/** The highest inode number of a file; the numbers above belong to the filesystem. */
 const lastInode = 2n ** 64n - 256n;
 
 interface Item {
@@ -28,21 +28,21 @@ interface Item {
 interface Range {
   min: bigint;
   max: bigint;
-  /** of the items of the last file; default: all */
+  /** highest item type of the last file; default: all types */
   maxType?: number;
-  /** skip what no transaction from this on has touched, whole branches of the tree at once */
+  /** skip branches of the tree that no transaction from this one on has touched */
   since?: bigint;
 }
 
-/** Whether this process may search trees, which takes CAP_SYS_ADMIN. */
+/** True if this process may search trees, which requires CAP_SYS_ADMIN. */
 export function maySearch(fd: number): boolean {
   const first = BigInt(rootInode);
   return searchOnce(fd, { min: first, max: first }) !== -E.EPERM;
 }
 
 /**
- * Numbers of the files of an open subvolume whose inode a later transaction than `generation` has changed: content,
- * metadata, attributes, names, or for a directory what is in it. Reads only the parts of the tree that were changed.
+ * Returns the inode numbers of an open subvolume that a transaction after `generation` has changed: content, metadata,
+ * attributes, names, or the entries of a directory. Reads only the changed parts of the tree.
  *
  * @throws SystemError
  */
@@ -56,7 +56,7 @@ export function changedInodes(fd: number, generation: bigint): Set<number> {
   return changed;
 }
 
-/** Finds the paths of files of an open subvolume by their numbers. */
+/** Finds the paths of an open subvolume's files by their inode numbers. */
 export class InodePaths {
   readonly #fd: number;
   readonly #directories = new Map<number, ByteString>([[rootInode, '']]);
@@ -65,7 +65,7 @@ export class InodePaths {
     this.#fd = fd;
   }
 
-  /** All paths of a file, relative to the root, which is `.`; none if it is gone. @throws SystemError */
+  /** Returns all paths of a file, relative to the root, which is `.`; empty if the file was deleted. @throws SystemError */
   of(inode: number): ByteString[] {
     if (inode === rootInode) return ['.'];
     const paths: ByteString[] = [];
@@ -76,7 +76,7 @@ export class InodePaths {
     return paths;
   }
 
-  /** Path of a directory with a slash after it. A container chooses the depth, so the stack is not the thread's. */
+  /** Returns the path of a directory with a trailing slash. Iterative, because a container chooses the depth. */
   #directory(inode: number): ByteString | undefined {
     const unknown: { inode: number; name: ByteString }[] = [];
     let at = inode;
@@ -106,7 +106,7 @@ export class InodePaths {
   }
 }
 
-/** struct btrfs_inode_ref: index, length, name; one after the other for several names in one directory. */
+/** struct btrfs_inode_ref: index, length, name; repeated for several names in one directory. */
 function* refs(data: Buffer, parent: number): Generator<{ parent: number; name: ByteString }> {
   for (let at = 0; at < data.length; ) {
     const end = at + 10 + data.readUInt16LE(at + 8);
@@ -124,7 +124,7 @@ function* extrefs(data: Buffer): Generator<{ parent: number; name: ByteString }>
   }
 }
 
-/** Items of files from `min` to `max` in the tree of an open subvolume, in its order. */
+/** Yields the items of files from `min` to `max` in the tree of an open subvolume, in tree order. */
 function* search(fd: number, range: Range): Generator<Item> {
   let from: Position | undefined;
   for (;;) {
@@ -146,14 +146,14 @@ function* search(fd: number, range: Range): Generator<Item> {
 
 type Position = Pick<Item, 'objectid' | 'type' | 'offset'>;
 
-/** The place in the tree right behind an item. */
+/** Returns the position in the tree directly after an item. */
 function after({ objectid, type, offset }: Position): Position {
   if (offset < maxU64) return { objectid, type, offset: offset + 1n };
   if (type < lastType) return { objectid, type: type + 1, offset: 0n };
   return { objectid: objectid + 1n, type: 0, offset: 0n };
 }
 
-/** Fills the buffer with the next items: how many, or a negative errno. */
+/** Fills the buffer with the next items. @returns their number, or a negative errno */
 function searchOnce(
   fd: number,
   { min, max, maxType = lastType, since = 0n }: Range,

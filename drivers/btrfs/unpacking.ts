@@ -1,12 +1,12 @@
 import { chmodSync, chownSync, statSync, utimesSync } from 'node:fs';
-import { fsError, type LayerContext } from 'layerhook/driver';
+import { fsError, type LayerContext } from 'layerhook';
 import { subvolumeName } from './names.js';
 import type { Making, SubvolumeStore } from './store.js';
 
-/** One bundle on its way: which layers the store has, and which one it is taking in. */
+/** The unpack of one bundle: which layers the store has, and which one is being added. */
 export class Unpacking {
   readonly #store: SubvolumeStore;
-  /** index of the highest layer that was there from the beginning; -1 for none */
+  /** index of the highest layer that the store had at the start; -1 for none */
   readonly #have: number;
   #making: Making | null = null;
   readonly #whole: string;
@@ -18,12 +18,12 @@ export class Unpacking {
     this.#whole = subvolumeName(context.chainIDs.at(-1)!, context);
   }
 
-  /** The name of what all layers make; undefined unless the store has it, and no other hook has a part in it. */
+  /** The name of the subvolume with all layers; undefined unless the store has it and no other hook contributed to it. */
   get whole(): string | undefined {
     return this.#complete ? this.#whole : undefined;
   }
 
-  /** Whether the store has the layer on top of those below it; if not, others now wait for this process to make it. */
+  /** Returns true if the store has the layer on top of its lower layers. If not, other processes now wait for this one. */
   async skips(context: LayerContext): Promise<boolean> {
     const { index, chainIDs, chainID, signal } = context;
     this.giveUp();
@@ -34,8 +34,8 @@ export class Unpacking {
   }
 
   /**
-   * The directory to extract the layer into, with what the layers below make; undefined if another hook has
-   * these, and the layer belongs on top of them.
+   * Returns the directory to extract the layer into, which contains the lower layers; undefined if another hook holds the
+   * lower layers, so that the layer belongs on top of those.
    */
   begin(context: LayerContext): string | undefined {
     const { lowerChainIDs, rootfs } = context;
@@ -52,7 +52,7 @@ export class Unpacking {
     return making.path;
   }
 
-  /** Keeps what was extracted, if that was into the directory that was given for it. */
+  /** Adds the extracted layer to the store, if it was extracted into the directory from `begin`. */
   commit({ target, index, chainIDs }: { target: string; index: number; chainIDs: string[] }): void {
     if (this.#making?.path !== target) return;
     try {
@@ -64,14 +64,14 @@ export class Unpacking {
     this.giveUp();
   }
 
-  /** Lets others make what this process has not. */
+  /** Removes the unfinished layer, and lets other processes create it. */
   giveUp(): void {
     this.#making?.release();
     this.#making = null;
   }
 }
 
-/** Gives a new root directory what the engine has given the rootfs that it stands for. */
+/** Copies mode, owner and times of the rootfs, set by the engine, to a new root directory. */
 function copyRoot(from: string, to: string): void {
   const { mode, uid, gid, atime, mtime } = statSync(from);
   chownSync(to, uid, gid);

@@ -1,7 +1,7 @@
-import { walk } from 'layerhook/driver';
+import { walk } from 'layerhook';
 import type { ByteString } from 'layerhook/system';
 
-/** Finds the paths of hardlinked files by walking the whole tree, once it is first asked. */
+/** Finds the paths of hardlinked files by walking the whole tree at the first call. */
 export class WalkedPaths {
   readonly #root: string;
   #paths: Map<number, ByteString[]> | undefined;

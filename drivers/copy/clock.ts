@@ -1,20 +1,20 @@
 import { closeSync, fstatSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createFile } from 'layerhook/driver';
+import { createFile } from 'layerhook';
 import type { FileTime } from './stat-index.js';
 
 const nsPerSec = 1_000_000_000n;
-/** The clock that stamps files moves in steps of up to 10 ms; some filesystems keep whole seconds only. */
+/** Maximum wait in ms: the clock for file times moves in steps of up to 10 ms; some filesystems keep only whole seconds. */
 const patience = 2500;
 
-/** The time that the filesystem of a directory would stamp a file with now. */
+/** Returns the time that the filesystem of a directory would give a file now. */
 export function fileClock(directory: string): FileTime {
   return withProbe(directory, (touch) => touch());
 }
 
 /**
- * Waits until the filesystem's clock has moved on, which takes a few ms: a file that was changed before the call and
- * is not changed after it has an earlier ctime than the time that is given.
+ * Waits until the filesystem's clock has advanced, which takes a few ms. A file that was changed before the call and not
+ * after it has an earlier ctime than the returned time.
  */
 export async function nextTick(directory: string): Promise<FileTime> {
   return withProbe(directory, async (touch) => {

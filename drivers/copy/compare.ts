@@ -5,19 +5,19 @@ import {
   type StatTable,
   statWord,
   statWords,
-} from 'layerhook/driver';
+} from 'layerhook';
 import { isRacy, type StatIndex } from './stat-index.js';
 
 /**
- * How a file differs from its row in the index. `suspect`: everything that an image holds and stat tells is the
- * same, but something else is not, so that content or extended attributes may differ.
+ * How a file differs from its row in the index. `suspect`: all fields of stat that an image stores are the same, but another
+ * field differs, so the content or extended attributes may have changed.
  */
 export type Finding = ChangeKind | 'suspect';
 
 /**
  * Compares a rootfs with its index.
  *
- * @param report called in the order of a walk for every file that is not surely the same; rows of the two tables, -1 for none
+ * @param report called in walk order for every file that may have changed, with its rows in both tables; -1: no row
  */
 export function compareStats(
   index: StatIndex,
@@ -35,7 +35,7 @@ export function compareStats(
       n += blockRows;
       continue;
     }
-    // row by row to where a block may be the same again
+    // compare row by row until the blocks may match again
     for (const end = o + blockRows; o < end && (o < index.paths.length || n < now.paths.length); )
       compareNext();
   }
@@ -65,10 +65,10 @@ export function compareStats(
   }
 }
 
-/** Rows that are compared at once: most trees have hardly changed. */
+/** Number of rows per block comparison: in most trees almost all rows are the same. */
 const blockRows = 128;
 
-/** Makes a function that tells whether a whole block of rows is the same, beginning at these. */
+/** Returns a function that is true if a whole block of rows is the same, beginning at the given rows. */
 function blockComparer(
   index: StatIndex,
   words: Uint32Array,
@@ -90,21 +90,21 @@ function bytesOf(words: Uint32Array): Buffer {
   return Buffer.from(words.buffer, words.byteOffset, words.byteLength);
 }
 
-/** Words that differ only if umoci would call the file changed, and device numbers. */
+/** Words that differ only if umoci would report a change, plus device numbers. */
 const imageWords = [
   ...[statWord.mode, statWord.uid, statWord.gid, statWord.nlink, statWord.size, statWord.size + 1],
   ...[statWord.mtimeSec, statWord.mtimeSec + 1, statWord.rdevMajor, statWord.rdevMinor],
 ];
 
-/** Words that differ if anything may have been done to the file. */
+/** Words that differ after any other change of the file. */
 const hostWords = [
   ...[statWord.ino, statWord.ino + 1, statWord.mtimeNsec],
   ...[statWord.ctimeSec, statWord.ctimeSec + 1, statWord.ctimeNsec, statWord.devMajor, statWord.devMinor],
 ];
 
 /**
- * The index's words as if its rootfs were on the device that it is on now: a filesystem without a device of its own
- * has another number after each mount. What counts is where in the tree another one is mounted.
+ * Returns the index's words with the current device number of the rootfs: a filesystem without a block device gets another
+ * number with each mount. Differences between devices inside the tree remain, since they show mounts.
  */
 function onDevice(index: StatIndex, now: StatTable): Uint32Array {
   const { devMajor, devMinor } = statWord;
@@ -120,7 +120,7 @@ function onDevice(index: StatIndex, now: StatTable): Uint32Array {
   return words;
 }
 
-/** Tells whether a file has other names now than it had. What it needs it gathers when it is first asked. */
+/** Compares the hardlinks of files with those in the index. The name tables are built lazily. */
 class HardlinkGroups {
   readonly #tables: [StatTable, StatTable];
   #names: [Map<string, ByteString[]>, Map<string, ByteString[]>] | undefined;

@@ -14,7 +14,7 @@ import {
   type Steps,
   statTreeAgainSteps,
   statTreeSteps,
-} from 'layerhook/driver';
+} from 'layerhook';
 import { fileClock, nextTick } from './clock.js';
 import { compareStats } from './compare.js';
 import { mergePacked } from './refresh.js';
@@ -123,12 +123,12 @@ async function reallyChanged(
   { rootfs, mtree, signal }: DeltaContext,
 ): Promise<ByteString[]> {
   if (suspects.length === 0 || mtree === null) return suspects;
-  const { openManifestCheck } = await import('layerhook');
-  const manifest = await openManifestCheck(rootfs, mtree);
+  const { openMtreeCheck } = await import('layerhook');
+  const mtreeCheck = await openMtreeCheck(rootfs, mtree);
   try {
-    return await manifest.changed(suspects, signal);
+    return await mtreeCheck.changed(suspects, signal);
   } finally {
-    manifest.close();
+    mtreeCheck.close();
   }
 }
 

@@ -1,19 +1,12 @@
-import {
-  type ByteString,
-  type Change,
-  comparePaths,
-  type StatTable,
-  statWord,
-  statWords,
-} from 'layerhook/driver';
+import { type ByteString, type Change, comparePaths, type StatTable, statWord, statWords } from 'layerhook';
 import { compareStats } from './compare.js';
 import type { StatIndex } from './stat-index.js';
 
 /**
- * The table of a rootfs as the new image has it: rows of what was seen, but of changes that were not packed (masked
- * ones) the old rows, so that they are still found next time.
+ * Returns the stat table that matches the new image: the current rows, but the old rows of changes that were not packed
+ * (masked paths), so that the next repack finds these changes again.
  *
- * @param exposed suspects that had changed
+ * @param exposed suspect files whose content or attributes had changed
  */
 export function mergePacked(
   index: StatIndex,
@@ -37,7 +30,7 @@ export function mergePacked(
   });
   return assemble(index, now, { dropped, kept, revived });
 
-  /** by itself, or with something above it that was deleted or replaced */
+  /** True if the path was packed itself, or with a parent that was deleted or replaced. */
   function isPacked(path: ByteString): boolean {
     if (changes.has(path)) return true;
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
@@ -48,7 +41,7 @@ export function mergePacked(
   }
 }
 
-/** Rows of both tables in the order of a walk. */
+/** Merges the chosen rows of both tables in walk order. */
 function assemble(
   index: StatIndex,
   now: StatTable,

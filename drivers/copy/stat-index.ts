@@ -1,24 +1,24 @@
 import { createHash } from 'node:crypto';
 import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook/driver';
+import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook';
 
-/** What stat said of every file of a rootfs when it was as an image has it. */
+/** The stat of every file of a rootfs at a time when the rootfs matched its image. */
 export interface StatIndex extends StatTable {
-  /** of the image manifest that the rootfs is like */
+  /** digest of the image manifest that the rootfs matched */
   manifest: string;
-  /** a file with a ctime of this or later may have changed after its stat was taken, with no trace in it */
+  /** a file with this ctime or a later one may have changed after its stat was taken, without a different stat */
   tick: FileTime;
-  /** whether there is such a file; made when the index is written */
+  /** True if such a file exists; computed when the index is written. */
   racy: boolean;
 }
 
-/** A time as the filesystem has it. */
+/** A file time. */
 export interface FileTime {
   sec: number;
   nsec: number;
 }
 
-/** The file begins with this. */
+/** The first line of the file. */
 const magic = 'layerhook stat index 1\n';
 const digestSize = 32;
 const wordSize = 4;
@@ -29,8 +29,7 @@ interface Head extends Pick<StatIndex, 'manifest' | 'tick' | 'racy'> {
 }
 
 /**
- * Writes an index, whole or not at all. Nothing is flushed to disk: what a power cut leaves does not fit the
- * checksum at its end.
+ * Writes an index atomically, without flushing it to disk: the checksum at its end detects what a power loss damages.
  */
 export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): void {
   const { manifest, tick, paths, words } = index;
@@ -57,10 +56,10 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
   }
 }
 
-/** Bytes; an index takes some 200 bytes a file. */
+/** Maximum size in bytes; an index takes about 200 bytes per file. */
 const maxBytes = 2 ** 31 - 1;
 
-/** Reads an index; undefined if there is none, or none that is whole. */
+/** Reads an index; undefined if it is missing or damaged. */
 export function readStatIndex(file: string): StatIndex | undefined {
   const bytes = tryRead(file);
   if (bytes === undefined) return undefined;
@@ -83,19 +82,19 @@ function tryRead(file: string): Buffer | undefined {
   }
 }
 
-/** Removes an index, if there is one. */
+/** Removes an index, if it exists. */
 export function removeStatIndex(file: string): void {
   rmSync(file, { force: true });
 }
 
-/** Whether a file may have changed after its stat was taken. */
+/** True if a file may have changed after its stat was taken. */
 export function isRacy(tick: FileTime, words: Uint32Array, row: number): boolean {
   const at = row * statWords + statWord.ctimeSec;
   const sec = words[at]! + (words[at + 1]! | 0) * 0x100000000;
   return sec > tick.sec || (sec === tick.sec && words[row * statWords + statWord.ctimeNsec]! >= tick.nsec);
 }
 
-/** The words that follow begin at a multiple of their size. */
+/** Pads the head so that the following words begin at a multiple of their size. */
 function padded(head: string): string {
   const missing = (wordSize - (head.length % wordSize)) % wordSize;
   return head.slice(0, -1) + ' '.repeat(missing) + head.slice(-1);

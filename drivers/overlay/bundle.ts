@@ -1,36 +1,38 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { LayerhookError, readRegularFile, writeFileAtomic } from 'layerhook/driver';
+import { LayerhookError, readRegularFile, writeFileAtomic } from 'layerhook';
 
-/** What a bundle of this driver says of itself, beside its rootfs (`layerhook.overlay`). */
+/** The snapshots of a bundle, from the file `layerhook.overlay` beside its rootfs. */
 export interface OverlayBundle {
   /** key of the active snapshot that is mounted at rootfs */
   key: string;
-  /** a snapshot that is no longer the bundle's, or not yet: a refresh was not brought to its end */
+  /** the old or the new snapshot of an unfinished refresh, which does not count */
   other?: string;
 }
 
-/** What the file holds. Which snapshot counts while a bundle is refreshed is settled by umoci.json alone. */
+/** The content of the file. During a refresh, only umoci.json decides which snapshot counts. */
 interface Stored {
   key: string;
-  /** the snapshot of the bundle once it is of another image */
+  /** the snapshot that counts once umoci.json names this manifest */
   next?: { key: string; manifest: string };
 }
 
 const maxBytes = 4 << 20;
 
-/** A key for a snapshot of a bundle. @param bundle its path */
+/** Returns a new key for a snapshot of a bundle. @param bundle its path */
 export function newKey(bundle: string): string {
   return `bundle:${bundle}#${randomBytes(6).toString('hex')}`;
 }
 
-/** @param rootfs the bundle's root filesystem, also while it is in the staging directory */
+/** Records the snapshots of a bundle. @param rootfs the bundle's rootfs, which may be in a staging directory */
 export function writeBundle(rootfs: string, stored: Stored): void {
   writeFileAtomic(fileOf(rootfs), `${JSON.stringify(stored)}\n`);
 }
 
 /**
- * @returns null if there is none: the bundle was never assembled
+ * Reads the snapshots of a bundle.
+ *
+ * @returns null if the file is missing: the bundle was never assembled
  * @throws LayerhookError BUNDLE_INVALID
  */
 export function readBundle(rootfs: string): OverlayBundle | null {
@@ -44,7 +46,7 @@ export function readBundle(rootfs: string): OverlayBundle | null {
   return next.manifest === manifestOf(rootfs) ? { key: next.key, other: key } : { key, other: next.key };
 }
 
-/** Digest of the manifest of the image that the bundle is of; undefined while it is unpacked. */
+/** Returns the digest of the manifest that the bundle was unpacked from; undefined while it is being unpacked. */
 function manifestOf(rootfs: string): string | undefined {
   try {
     const bytes = readRegularFile(join(dirname(rootfs), 'umoci.json'), { maxBytes });

@@ -1,10 +1,9 @@
-import { type Change, type Declined, type DeltaContext, declined, fromText, fsError } from 'layerhook/driver';
+import { type Change, type Declined, type DeltaContext, declined, fromText, fsError } from 'layerhook';
+import { type OverlayFormat, upperdirChanges } from 'layerhook/overlay';
 import { findMount, syncFilesystem } from 'layerhook/system';
 import { readBundle } from './bundle.js';
-import type { OverlayFormat } from './marks.js';
 import { requireOwner } from './owner.js';
 import type { DriverStore } from './store.js';
-import { upperdirChanges } from './upperdir.js';
 import { requireUnused } from './used.js';
 
 /** The directories of a bundle's snapshot. */
@@ -15,7 +14,7 @@ export interface BundleDirectories {
   format: OverlayFormat;
 }
 
-/** What changed in a bundle: what its upperdir has. It need not be mounted, and may be in use. */
+/** Lists the changes in a bundle's upperdir. The bundle may be unmounted, mounted or in use. */
 export async function listDelta(store: DriverStore, context: DeltaContext): Promise<Change[] | Declined> {
   const { rootfs, maskPaths, refresh, signal, log } = context;
   const bundle = readBundle(rootfs);
@@ -25,13 +24,13 @@ export async function listDelta(store: DriverStore, context: DeltaContext): Prom
   const directories = await directoriesOf(store, bundle.key);
   if (directories.format === 'fuse') await flushFuse(rootfs);
   const { changes } = await upperdirChanges({ ...directories, maskPaths, signal });
-  log.debug('compared the upperdir with the layers below', { changes: changes.length });
+  log.debug('compared the upperdir with its lower layers', { changes: changes.length });
   return changes;
 }
 
 /**
- * Hands what is cached of a FUSE mount to fuse-overlayfs: until then the upperdir lacks what was written through
- * descriptors and mappings that are still open. The kernel's overlayfs shares its cache with the upperdir.
+ * Flushes the cache of a FUSE mount to fuse-overlayfs. Without that, the upperdir lacks data written through descriptors
+ * and mappings that are still open. The kernel's overlayfs shares its cache with the upperdir.
  *
  * @throws LayerhookError SYSTEM, NO_SPACE
  */

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import type { Digest, MapOptions, OverlayXattr } from 'layerhook/driver';
-import type { LayerIdentity } from 'layerhook/snapshot';
+import type { Digest, MapOptions, OverlayXattr } from 'layerhook';
+import type { LayerIdentity } from 'layerhook/store';
 
-/** What makes another directory of the same layers. */
+/** Settings that change the directory of a layer. */
 export interface Variant {
   map: MapOptions;
   keepDirlinks: boolean;
   xattr: OverlayXattr;
 }
 
-/** What the store knows a layer by. */
+/** Returns the identity of a layer in the store. */
 export function identityOf(
   chain: { diffIDs: readonly Digest[]; chainIDs: readonly Digest[] },
   index: number,

@@ -1,25 +1,16 @@
-import { type Declined, type Driver, declined, type Hooks, type ImageContext } from 'layerhook/driver';
+import { type Declined, type Driver, declined, type ImageContext } from 'layerhook';
 import { Layers } from './layers.js';
 import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
 
 /**
- * Every layer lives once in the layer store; a bundle's rootfs is an overlay mount of its image's layers with a
- * directory of its own on top.
+ * Keeps every layer once, in the layer store. A bundle's rootfs is an overlay mount of its image's layers, with an upperdir
+ * of its own.
  */
 export default function overlayDriver(options: Record<string, unknown>): Driver {
   const store = new DriverStore(readOptions(options));
-  const driver = store.support().by === 'none' ? plainDriver(store) : mountingDriver(store);
-  return { ...driver, hooks: { ...driver.hooks, ...archiving } };
+  return store.support().by === 'none' ? plainDriver(store) : mountingDriver(store);
 }
-
-/** An upperdir is read without store or mount, and so wherever it is. */
-const archiving: Hooks = {
-  'runtime.ociv1.container.poststop-archive': async (context) => {
-    const { archiveUpper } = await import('./archive/index.js');
-    return archiveUpper(context);
-  },
-};
 
 function mountingDriver(store: DriverStore): Driver {
   const images = new Map<string, Layers>();
@@ -33,7 +24,6 @@ function mountingDriver(store: DriverStore): Driver {
   return {
     name: 'overlay',
     mtree: 'never',
-    hasNoLayer: () => store.isNew(),
     hooks: {
       'unpack.ociv1.layer.try-skip': async (context) => ({
         skip: await layersOf(context, context).skips(context),
@@ -74,12 +64,12 @@ function mountingDriver(store: DriverStore): Driver {
   };
 }
 
-/** Where no overlay can be mounted: bundles are plain directories, found to be changed by their manifests. */
+/** Without overlay mounts, bundles are plain directories, and their mtree manifests show the changes. */
 function plainDriver(store: DriverStore): Driver {
   const note = ({ log }: ImageContext): Declined => {
     const support = store.support();
     const reason = support.by === 'none' ? support.reason : '';
-    log.warn(`no overlay can be mounted, the bundle will be a plain directory: ${reason}`);
+    log.warn(`overlays cannot be mounted, so the bundle will be a plain directory: ${reason}`);
     return declined;
   };
   return { name: 'overlay', hooks: { 'unpack.ociv1.bundle.assemble': note } };

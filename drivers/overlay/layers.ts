@@ -5,13 +5,14 @@ import {
   type LayerContext,
   type PostExtractContext,
   type PreExtractResult,
-} from 'layerhook/driver';
-import type { LayerDependency, LayerExtraction, LayerIdentity, LayerStore, Usage } from 'layerhook/snapshot';
+  type Usage,
+} from 'layerhook';
+import { type FixUpResult, fixUpLayer, LowerTree } from 'layerhook/overlay';
+import type { LayerExtraction, LayerIdentity, LayerStore } from 'layerhook/store';
 import { identityOf, type Variant } from './identity.js';
-import type { LowerLayers } from './settle/lower-layers.js';
 import type { DriverStore } from './store.js';
 
-/** A value that no dependency has. */
+/** Differs from the value of every dependency. */
 const unknown = '?';
 
 /** The layers of one image on their way into the store. */
@@ -21,10 +22,10 @@ export class Layers {
   readonly #chain: { diffIDs: Digest[]; chainIDs: Digest[] };
   /** by index of the layer */
   readonly #extractions = new Map<number, LayerExtraction>();
-  /** where a layer's directory is mounted on those below to be extracted into */
+  /** where a layer's directory is mounted on its lower layers for an extraction */
   #mounted: string | null = null;
-  /** the layers below the next one that is settled */
-  #below: { name: string; layers: LowerLayers | null } = { name: '', layers: null };
+  /** the lower layers of the next layer to fix up, and the name of the highest */
+  #lower: { name: string; tree: LowerTree | null } = { name: '', tree: null };
 
   constructor(store: DriverStore, { config }: ImageContext, variant: Variant) {
     const diffIDs = config.rootfs.diff_ids;
@@ -33,11 +34,13 @@ export class Layers {
     this.#chain = { diffIDs, chainIDs: chainIDs(diffIDs) };
   }
 
-  /** Whether the layer is in the store; if not, nobody else extracts it until it is committed or discarded. */
+  /**
+   * Returns true if the layer is in the store. If not, no other process extracts it until this one commits or discards it.
+   */
   async skips(context: LayerContext): Promise<boolean> {
     const store = await this.#store.open();
     const { index, signal } = context;
-    // on top of layers that are still being extracted nothing can be shared
+    // a layer on top of layers that are still being extracted cannot be shared
     if (this.#extractions.size === 0 && (await this.#find(store, index))) return true;
     const extraction = await store.extract(this.#layer(index), this.#nameBelow(store, index), { signal });
     if (extraction === null) return true;
@@ -45,60 +48,64 @@ export class Layers {
     return false;
   }
 
-  /** Where the layer is extracted; null if it was not asked for before. */
+  /** Returns where the layer is extracted; null if {@link skips} did not claim it. */
   async plan(context: LayerContext): Promise<PreExtractResult | null> {
     const extraction = this.#extractions.get(context.index);
     if (extraction === undefined) return null;
     const { xattr, keepDirlinks } = this.#variant;
     const { target } = extraction;
     if (!keepDirlinks)
-      return { target, format: 'overlay', overlayXattr: xattr, independent: true, digests: true };
+      return { into: 'directory', target, whiteouts: 'overlay', overlayXattr: xattr, mtree: true };
     const { mountExtraction } = await import('./mounted-extraction.js');
     const store = await this.#store.open();
-    const below = await this.#layersOf(store, this.#nameBelow(store, context.index));
+    const lower = await this.#lowerTree(store, this.#nameBelow(store, context.index));
     const support = this.#store.support();
-    this.#mounted = await mountExtraction(target, { below, support, variant: this.#variant, context });
-    return { target: this.#mounted ?? target };
+    this.#mounted = await mountExtraction(target, { lower, support, variant: this.#variant, context });
+    return { into: 'rootfs', target: this.#mounted ?? target };
   }
 
-  /** Makes an extracted layer what it is on top of those below, and commits it. */
+  /** Fixes up an extracted layer, and commits it. */
   async commit(context: PostExtractContext): Promise<void> {
     const { index } = context;
     const extraction = this.#extractions.get(index);
     if (extraction === undefined) return;
     const store = await this.#store.open();
     const parent = this.#nameBelow(store, index);
-    const below = await this.#layersOf(store, parent);
-    const settled = await this.#settle(context, extraction, below);
-    await extraction.commit({ parent, ...settled });
+    const lower = await this.#lowerTree(store, parent);
+    const { dependencies, usage } = await this.#fixUp(context, extraction, lower);
+    await extraction.commit({ parent, dependencies, usage });
     this.#extractions.delete(index);
-    await this.#add(store, store.nameOf(this.#layer(index)), below);
+    await this.#add(store, store.nameOf(this.#layer(index)), lower);
   }
 
-  /** Name of the image's top layer; '' if it has none. */
+  /** Returns the name of the image's top layer; '' for an image without layers. */
   async top(): Promise<string> {
     return this.#nameBelow(await this.#store.open(), this.#chain.diffIDs.length);
   }
 
-  /** Gives up what was not committed. */
+  /** Discards what was not committed. */
   async discard(): Promise<void> {
     await this.#unmount();
     for (const extraction of this.#extractions.values()) await extraction.discard();
     this.#extractions.clear();
   }
 
-  async #settle(
+  async #fixUp(
     context: PostExtractContext,
     { manifest, target }: LayerExtraction,
-    below: LowerLayers | null,
-  ): Promise<{ dependencies: LayerDependency[] | null; usage?: Usage }> {
-    if (!this.#variant.keepDirlinks) {
-      const { settleLayer } = await import('./settle/index.js');
-      const { dependencies, rearranged } = settleLayer(context, below, this.#variant.xattr);
-      return { dependencies, usage: await context.writeManifest(manifest, { untouched: !rearranged }) };
+    lower: LowerTree | null,
+  ): Promise<{ dependencies: FixUpResult['dependencies']; usage?: Usage }> {
+    const { xattr, keepDirlinks } = this.#variant;
+    if (!keepDirlinks) {
+      const { applied, map, descriptor } = context;
+      const { unsettled } = applied;
+      const { digest } = descriptor;
+      const given = { directory: target, unsettled, lower, xattr, map, digest };
+      const { dependencies } = fixUpLayer(given);
+      return { dependencies, usage: await context.writeMtree(manifest) };
     }
     await this.#unmount();
-    // what the kernel made of it on top of the layers below, whiteouts and what it copied up included
+    // the kernel's result on top of the lower layers, with its whiteouts and copied files
     const { recordLayer } = await import('layerhook');
     await recordLayer(target, manifest);
     return { dependencies: null };
@@ -119,7 +126,7 @@ export class Layers {
     return index === 0 ? '' : store.nameOf(this.#layer(index - 1));
   }
 
-  /** Looks at the layers below only if the store has the layer on top of others. */
+  /** Returns true if the store has the layer. Reads the lower layers only if it has the layer on top of others. */
   async #find(store: LayerStore, index: number): Promise<boolean> {
     const layer = this.#layer(index);
     const parent = this.#nameBelow(store, index);
@@ -129,21 +136,19 @@ export class Layers {
       return unknown;
     });
     if (found || !asked) return found;
-    const below = await this.#layersOf(store, parent);
-    return store.find(layer, parent, (path) => below?.describe(path) ?? 'none');
+    const lower = await this.#lowerTree(store, parent);
+    return store.find(layer, parent, (path) => lower?.describe(path) ?? 'none');
   }
 
-  async #layersOf(store: LayerStore, name: string): Promise<LowerLayers | null> {
-    if (this.#below.name !== name) {
-      const { LowerLayers } = await import('./settle/lower-layers.js');
-      this.#below = { name, layers: LowerLayers.of(await store.lowerdirs(name), this.#variant.xattr) };
+  async #lowerTree(store: LayerStore, name: string): Promise<LowerTree | null> {
+    if (this.#lower.name !== name) {
+      this.#lower = { name, tree: LowerTree.open(await store.lowerdirs(name), this.#variant.xattr) };
     }
-    return this.#below.layers;
+    return this.#lower.tree;
   }
 
-  async #add(store: LayerStore, name: string, below: LowerLayers | null): Promise<void> {
-    const { LowerLayers } = await import('./settle/lower-layers.js');
-    const directory = await store.directory(name);
-    this.#below = { name, layers: new LowerLayers(directory, below, this.#variant.xattr) };
+  async #add(store: LayerStore, name: string, lower: LowerTree | null): Promise<void> {
+    const directories = [await store.directory(name), ...(lower?.directories ?? [])];
+    this.#lower = { name, tree: LowerTree.open(directories, this.#variant.xattr) };
   }
 }

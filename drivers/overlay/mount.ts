@@ -1,10 +1,11 @@
-import { type BundleContext, type Declined, declined, type MountContext } from 'layerhook/driver';
-import { type LayerStore, mountAll, unmountAll } from 'layerhook/snapshot';
+import { type BundleContext, type Declined, declined, type MountContext } from 'layerhook';
+import { mountAll, unmountAll } from 'layerhook/overlay';
+import type { LayerStore } from 'layerhook/store';
 import { readBundle, writeBundle } from './bundle.js';
 import { claim, removeOwn, requireOwner } from './owner.js';
 import type { DriverStore } from './store.js';
 
-/** Mounts the rootfs of a bundle, if it is not; with a refresh behind it, what the bundle had before goes. */
+/** Mounts the rootfs of a bundle unless it is mounted. After a refresh, removes the bundle's old snapshot. */
 export async function mountBundle(driverStore: DriverStore, context: MountContext): Promise<void | Declined> {
   const { rootfs, log } = context;
   const bundle = readBundle(rootfs);
@@ -21,13 +22,13 @@ export async function mountBundle(driverStore: DriverStore, context: MountContex
   if (bundle.other !== undefined) await forget(store, context, { key: bundle.key, other: bundle.other });
 }
 
-/** Takes the mount of a bundle away. */
+/** Unmounts the rootfs of a bundle. */
 export async function unmountBundle({ rootfs }: BundleContext): Promise<void | Declined> {
   if (readBundle(rootfs) === null) return declined;
   await unmountAll(rootfs);
 }
 
-/** Takes a bundle's mount and snapshot away, also if it was never finished. A copy has no snapshot of its own. */
+/** Removes a bundle's mount and snapshot, even of an unfinished bundle. The snapshot of a copy belongs to the original. */
 export async function removeBundle(driverStore: DriverStore, context: BundleContext): Promise<void> {
   const { rootfs, log } = context;
   const bundle = readBundle(rootfs);
@@ -36,12 +37,11 @@ export async function removeBundle(driverStore: DriverStore, context: BundleCont
   const store = await driverStore.open();
   const { key, other } = bundle;
   const owner = await removeOwn(store, context, key);
-  if (owner !== undefined)
-    log.warn(`${context.bundle} is a copy: its changes in the store stay for ${owner}`);
+  if (owner !== undefined) log.warn(`${context.bundle} is a copy: the store keeps its changes for ${owner}`);
   if (other !== undefined) await removeOwn(store, context, other);
 }
 
-/** Forgets the snapshot that is not the bundle's. */
+/** Removes the snapshot that does not count, and its record. */
 export async function forget(
   store: LayerStore,
   context: Pick<BundleContext, 'bundle' | 'rootfs'>,

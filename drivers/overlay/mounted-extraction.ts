@@ -1,39 +1,43 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { LayerContext } from 'layerhook/driver';
-import { mountAll, type OverlaySupport, overlayOptions, unmountAll } from 'layerhook/snapshot';
+import type { LayerContext } from 'layerhook';
+import {
+  fixUpLayer,
+  type LowerTree,
+  mountAll,
+  type OverlaySupport,
+  overlayOptions,
+  unmountAll,
+} from 'layerhook/overlay';
 import type { Variant } from './identity.js';
-import type { LowerLayers } from './settle/lower-layers.js';
-import { settle } from './settle/settle.js';
 
 /**
- * Mounts a layer's directory on top of the layers below, for a layer that cannot be extracted without them: with
- * keepDirlinks, what they have decides of each of its directories.
+ * Mounts a layer's directory on top of its lower layers, for a layer that cannot be extracted independently: with
+ * keepDirlinks, a directory of the layer may stand for a symlink of the lower layers.
  *
  * @param directory of the layer, empty
- * @returns where it is mounted, beside rootfs; null if there are no layers below
+ * @returns where it is mounted, beside rootfs; null for the lowest layer
  */
 export async function mountExtraction(
   directory: string,
   given: {
-    below: LowerLayers | null;
+    lower: LowerTree | null;
     support: OverlaySupport;
     variant: Variant;
     context: LayerContext;
   },
 ): Promise<string | null> {
-  const { below, support, context } = given;
+  const { lower, support, context } = given;
   const { map, xattr } = given.variant;
   // a mount shows the root directory of its highest layer
-  const unsettled = { implicitDirectories: ['.'], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] };
-  settle({ directory, unsettled, below, xattr, map });
-  if (below === null) return null;
+  fixUpLayer({ directory, lower, xattr, map });
+  if (lower === null) return null;
   const place = placeOf(context);
   mkdirSync(place, { mode: 0o700 });
   const dirs = {
     upperdir: directory,
     workdir: join(dirname(directory), 'work'),
-    lowerdirs: below.directories,
+    lowerdirs: [...lower.directories],
   };
   const options = [...overlayOptions(dirs), ...(xattr === 'user' ? ['userxattr'] : [])];
   const mount = { type: 'overlay' as const, source: 'overlay', target: '', options };

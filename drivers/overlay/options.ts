@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
-import type { Durability } from 'layerhook/snapshot';
+import { LayerhookError } from 'layerhook';
+import type { Durability } from 'layerhook/store';
 
-/** What the driver's factory takes; a bundle remembers it. */
+/** Options of the driver, which a bundle records. */
 export interface OverlayOptions {
   /** directory of the layer store, absolute */
   store: string;
@@ -16,10 +16,10 @@ const durabilities: readonly unknown[] = ['boot', 'sync', 'none'];
 export function readOptions(options: Record<string, unknown>): OverlayOptions {
   const { store, durability, ...others } = options;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalid(unknown, 'is not known; there are store and durability');
-  if (typeof store !== 'string' || !isAbsolute(store)) throw invalid('store', 'is no absolute path');
+  if (unknown !== undefined) throw invalid(unknown, 'unknown; the options are store and durability');
+  if (typeof store !== 'string' || !isAbsolute(store)) throw invalid('store', 'must be an absolute path');
   if (durability === undefined) return { store };
-  if (!durabilities.includes(durability)) throw invalid('durability', 'is none of boot, sync and none');
+  if (!durabilities.includes(durability)) throw invalid('durability', 'must be boot, sync or none');
   return { store, durability: durability as Durability };
 }
 

@@ -1,20 +1,20 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type BundleContext, isLayerhookError, LayerhookError } from 'layerhook/driver';
-import type { Info, LayerStore } from 'layerhook/snapshot';
+import { type BundleContext, isLayerhookError, LayerhookError } from 'layerhook';
+import type { Info, LayerStore } from 'layerhook/store';
 import { birthTime, fromText, readMountInfo, showBytes } from 'layerhook/system';
 
 /** Label of a bundle's snapshot: path of the bundle's directory when it was last mounted. */
 const bundleLabel = 'layerhook/bundle';
-/** Label of a bundle's snapshot: what tells the bundle's directory from others, once for each that it may be in. */
+/** Label of a bundle's snapshot: identities of the directories that the bundle may be in. */
 const directoryLabel = 'layerhook/directory';
 
 /** Where a bundle is: its final path, and its rootfs, which may be in a staging directory. */
 type Place = Pick<BundleContext, 'bundle' | 'rootfs'>;
 
 /**
- * Labels that say whose a new snapshot is. A bundle is built in a staging directory, which either gets the bundle's name
- * or is emptied into a directory that has it already: both count.
+ * Returns the labels that name the owner of a new snapshot. A bundle is built in a staging directory, which is then either
+ * renamed to the bundle or emptied into an existing directory: both count.
  */
 export function ownerLabels({ bundle, rootfs }: Place): Record<string, string> {
   const directories = [dirname(rootfs), bundle].map(identityOf).filter((id) => id !== undefined);
@@ -22,8 +22,8 @@ export function ownerLabels({ bundle, rootfs }: Place): Record<string, string> {
 }
 
 /**
- * Requires that a snapshot is this bundle's: copies of a bundle name the same one. A bundle that was moved stays itself,
- * and its new path is noted.
+ * Requires that a snapshot belongs to this bundle, not to the original of a copy. A bundle that was moved keeps its
+ * snapshot, and its new path is recorded.
  *
  * @throws LayerhookError BUNDLE_COPY; SNAPSHOT_NOT_FOUND
  */
@@ -37,9 +37,9 @@ export async function requireOwner(store: LayerStore, place: Place, key: string)
 }
 
 /**
- * Makes a snapshot the bundle's that was another directory's, because the operator says so.
+ * Gives a snapshot of another directory to the bundle, at the operator's request.
  *
- * @throws LayerhookError BUNDLE_COPY while the other directory is still there; BUNDLE_BUSY while the snapshot is mounted
+ * @throws LayerhookError BUNDLE_COPY while the other directory exists; BUNDLE_BUSY while the snapshot is mounted
  */
 export async function claim(store: LayerStore, place: Place, key: string): Promise<void> {
   const info = await store.stat(key);
@@ -57,9 +57,9 @@ export async function claim(store: LayerStore, place: Place, key: string): Promi
 }
 
 /**
- * Removes a snapshot if it is this bundle's; nothing where there is none.
+ * Removes a snapshot that belongs to this bundle. A missing snapshot is fine.
  *
- * @returns the path of the bundle that it is kept for, if that is another
+ * @returns the path of the other bundle that the snapshot belongs to; undefined if it is gone
  */
 export async function removeOwn(
   store: LayerStore,
@@ -83,11 +83,11 @@ function owns(info: Info, directory: string): boolean {
   const path = info.labels[bundleLabel];
   if (!isBundles(info) || path === undefined) return false;
   if (sameDirectory(path, directory)) return !knowsOthers(info) || matches(info, directory);
-  // a snapshot of a filesystem has directories with the same identity: the one at the known path counts
+  // a filesystem snapshot repeats the identity of a directory: the directory at the recorded path counts
   return matches(info, directory) && !isAlive(info, path);
 }
 
-/** A bundle may name any snapshot, layers too. */
+/** Returns true for a bundle's snapshot: the file of a bundle could name any snapshot, even a layer. */
 function isBundles({ kind, labels }: Info): boolean {
   return kind === 'active' && labels[bundleLabel] !== undefined;
 }
@@ -96,7 +96,7 @@ function isAlive(info: Info, path: string): boolean {
   return knowsOthers(info) ? matches(info, path) : identityOf(path) !== undefined;
 }
 
-/** False for snapshots of earlier versions: their path is all that is known. */
+/** Returns false for snapshots of earlier versions, which recorded only the path. */
 function knowsOthers({ labels }: Info): boolean {
   return labels[directoryLabel] !== undefined;
 }
@@ -107,8 +107,8 @@ function matches({ labels }: Info, directory: string): boolean {
 }
 
 /**
- * What a directory keeps when it is renamed or its filesystem is mounted again, and no copy of it has: inode number and
- * time of birth. The device number is another after a reboot, or on each mount of a btrfs.
+ * Returns the inode number and birth time of a directory: they survive a rename and a new mount of the filesystem, and a
+ * copy has others. The device number changes with a reboot, and with each mount of a btrfs.
  */
 function identityOf(directory: string): string | undefined {
   const stat = statSync(directory, { bigint: true, throwIfNoEntry: false });
@@ -120,10 +120,10 @@ function sameDirectory(a: string, b: string): boolean {
   return first !== undefined && first.dev === second?.dev && first.ino === second.ino;
 }
 
-/** Where an upperdir is mounted. */
+/** Returns where an upperdir is mounted. */
 function mountPointOf(upperdir: string): string | undefined {
   const path = fromText(upperdir);
-  // shown as the kernel was given it: relative, where that made the options short
+  // the kernel shows the path that it was given, which is relative if that made the options shorter
   const isUpper = (value: string) => path === value || (!value.startsWith('/') && path.endsWith(`/${value}`));
   const found = readMountInfo().find(({ superOptions }) =>
     superOptions.some(([name, value]) => name === 'upperdir' && value !== undefined && isUpper(value)),
@@ -134,10 +134,10 @@ function mountPointOf(upperdir: string): string | undefined {
 function isCopy(info: Info, path: string): LayerhookError {
   const { [bundleLabel]: known } = info.labels;
   if (!isBundles(info) || known === undefined) {
-    const reason = `layerhook.overlay names the snapshot ${info.name}, which is not a bundle's`;
+    const reason = `layerhook.overlay names the snapshot ${info.name}, which does not belong to a bundle`;
     return new LayerhookError('BUNDLE_INVALID', { path, reason });
   }
-  const own = `layerhook bundle rm ${path} removes this directory alone`;
+  const own = `layerhook bundle rm ${path} removes only this directory`;
   const owner = sameDirectory(known, path) ? 'the directory that it was unpacked to' : known;
   const expected = isAlive(info, known)
     ? `use ${owner}, or unpack the image again; ${own}`

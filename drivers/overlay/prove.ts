@@ -1,16 +1,16 @@
 import { LayerhookError, type Logger, verifyLayer } from 'layerhook';
-import type { Store } from 'layerhook/snapshot';
+import type { Store } from 'layerhook/store';
 
 /**
- * Reads layers that may have been lost with the power, and compares them with what was extracted: a bundle has changes on
- * top of them, so that they cannot just be extracted again as a new bundle's are.
+ * Verifies layers that a power failure may have damaged, by comparing them with the records of their extraction. A bundle has
+ * changes on top of them, so they cannot be extracted again as for a new bundle.
  *
- * @param doubted contents of the store that it does not trust
- * @throws LayerhookError STORE_DAMAGED if one is not what it was
+ * @param doubted IDs of contents that the store does not trust
+ * @throws LayerhookError STORE_DAMAGED if a layer differs
  */
 export async function proveLayers(store: Store, doubted: string[], log: Logger): Promise<void> {
   const contents = (await store.list()).filter(({ id }) => doubted.includes(id));
-  log.info('the store was not written to disk before the last boot: verifying layers', {
+  log.info('the last boot came before the store was written to disk: verifying layers', {
     layers: contents.length,
   });
   let count = 0;

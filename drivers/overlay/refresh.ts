@@ -6,10 +6,10 @@ import {
   fsError,
   type OverlayXattr,
   type RefreshContext,
-} from 'layerhook/driver';
-import { type LayerStore, unmountAll } from 'layerhook/snapshot';
+} from 'layerhook';
+import { carryOver, unmountAll } from 'layerhook/overlay';
+import type { LayerStore } from 'layerhook/store';
 import { newKey, readBundle, writeBundle } from './bundle.js';
-import { carryOver } from './carry.js';
 import { directoriesOf } from './delta.js';
 import { identityOf } from './identity.js';
 import { forget, mountBundle } from './mount.js';
@@ -21,11 +21,11 @@ import { requireUnused } from './used.js';
 /**
  * Puts a bundle on top of the layer that was made of its changes.
  *
- * The layer is extracted from its blob, not taken from the upperdir: that has fractions of seconds, masked paths, files
- * that are as below, and what changed since, and a mount that nobody sees may still write to it. What is not in the layer
- * is carried over. The bundle is the old one until umoci.json names the new image.
+ * The layer is extracted from its blob. The upperdir cannot become the layer: it has fractions of seconds, masked paths,
+ * unchanged files and later changes, and a mount in another namespace may still write to it. Changes that the layer lacks
+ * are carried over. The bundle stays the old one until umoci.json names the new image.
  *
- * @throws LayerhookError BUNDLE_BUSY, UNMOUNT_FAILED while rootfs is used; the bundle is as it was then
+ * @throws LayerhookError BUNDLE_BUSY, UNMOUNT_FAILED while rootfs is used; the bundle stays unchanged
  */
 export async function refreshBundle(
   driverStore: DriverStore,
@@ -38,7 +38,7 @@ export async function refreshBundle(
   const { key, other } = bundle;
   await requireOwner(store, context, key);
   const labels = labelsOf(context);
-  // which of the two is the bundle's goes by the image that umoci.json names, and that is about to be another
+  // umoci.json decides which of the two snapshots counts, and it is about to name another image
   if (other !== undefined) await forget(store, context, { key, other });
   if (layer === null) return void (await store.update({ name: key, labels }));
   requireUnused(rootfs);
@@ -48,7 +48,7 @@ export async function refreshBundle(
   const next = newKey(context.bundle);
   const wasMounted = await unmountAll(rootfs);
   try {
-    // written before it is there, so that it is found if nothing comes after that
+    // written before the snapshot exists, so that an interrupted refresh leaves no unknown snapshot
     writeBundle(rootfs, { key, next: { key: next, manifest: manifestDescriptor.digest } });
     await store.prepare(next, name, { labels });
     await carry(driverStore, context, { key, next });
@@ -59,7 +59,7 @@ export async function refreshBundle(
   }
 }
 
-/** What the store calls the new layer, and how those below it were unpacked: a bundle does not say. */
+/** Returns the store's name of the new layer, and how its lower layers were unpacked: a bundle does not record it. */
 function newLayer(
   store: LayerStore,
   { config, map }: RefreshContext,
@@ -74,7 +74,7 @@ function newLayer(
   return { name: nameOf(top, keepDirlinks), keepDirlinks };
 }
 
-/** Takes along what the new layer has not. */
+/** Carries over the changes that the new layer lacks. */
 async function carry(
   store: DriverStore,
   { rootfs, changes, log }: RefreshContext,

@@ -1,10 +1,10 @@
-import type { ImageContext } from 'layerhook/driver';
-import { mountAll } from 'layerhook/snapshot';
+import type { ImageContext } from 'layerhook';
+import { fixUpLayer, mountAll } from 'layerhook/overlay';
 import { newKey, writeBundle } from './bundle.js';
 import { ownerLabels } from './owner.js';
 import type { DriverStore } from './store.js';
 
-/** Labels of a bundle's snapshot, for people and for garbage collection. */
+/** Returns the labels of a bundle's snapshot, for people and for garbage collection. */
 export function labelsOf(context: ImageContext) {
   const { layout, reference, manifestDescriptor } = context;
   return {
@@ -27,17 +27,15 @@ export async function assembleRootfs(
 ): Promise<void> {
   const { bundle, rootfs } = context;
   const key = newKey(bundle);
-  // before there is a snapshot: whoever takes the bundle down then knows of it
+  // written before the snapshot exists, so that removing the bundle always finds the snapshot
   writeBundle(rootfs, { key });
   const mounts = await (await store.open()).prepare(key, parent, { labels: labelsOf(context) });
   if (parent === '') await describeRoot(store, key, context);
   await mountAll(mounts, rootfs, { support: store.support() });
 }
 
-/** Where there are no layers, nothing else says what the root directory is. */
+/** Describes the root directory of an image without layers. */
 async function describeRoot(store: DriverStore, key: string, { map }: ImageContext): Promise<void> {
-  const { settle } = await import('./settle/settle.js');
   const directory = await (await store.open()).directory(key);
-  const unsettled = { implicitDirectories: ['.'], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] };
-  settle({ directory, unsettled, below: null, xattr: store.xattr, map });
+  fixUpLayer({ directory, lower: null, xattr: store.xattr, map });
 }

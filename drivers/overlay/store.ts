@@ -1,9 +1,10 @@
-import type { OverlayXattr } from 'layerhook/driver';
-import { chooseOverlay, hasMetadata, type OverlaySupport, openStore, type Store } from 'layerhook/snapshot';
+import type { OverlayXattr } from 'layerhook';
+import { chooseOverlay, type OverlaySupport } from 'layerhook/overlay';
+import { openStore, type Store } from 'layerhook/store';
 import { isInUserNamespace, nearestDirectory } from 'layerhook/system';
 import type { OverlayOptions } from './options.js';
 
-/** The layer store of a driver: opened when it is first needed, and once. */
+/** The layer store of a driver, opened once, on first use. */
 export class DriverStore {
   readonly #options: OverlayOptions;
   #opening: Promise<Store> | null = null;
@@ -13,30 +14,20 @@ export class DriverStore {
     this.#options = options;
   }
 
-  /** @throws what `openStore` throws */
+  /** Opens the store. @throws as `openStore` */
   open(): Promise<Store> {
     const { store, durability } = this.#options;
     this.#opening ??= openStore({ root: store, durability });
     return this.#opening;
   }
 
-  /** Whether nothing was ever put into it. */
-  isNew(): boolean {
-    try {
-      return !hasMetadata(this.#options.store);
-    } catch {
-      // what is wrong with it is told by who opens it
-      return false;
-    }
-  }
-
-  /** By what overlays of this store are mounted. */
+  /** Returns how overlays of this store are mounted. */
   support(): OverlaySupport {
     this.#support ??= chooseOverlay(nearestDirectory(this.#options.store));
     return this.#support;
   }
 
-  /** Where overlayfs looks for its attributes: only root itself may have those of `trusted`. */
+  /** Namespace of the attributes that overlayfs reads: only root of the host may set those of `trusted`. */
   get xattr(): OverlayXattr {
     return process.geteuid?.() === 0 && !isInUserNamespace() ? 'trusted' : 'user';
   }

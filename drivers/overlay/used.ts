@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LayerhookError } from 'layerhook/driver';
+import { LayerhookError } from 'layerhook';
 import {
   type ByteString,
   findMount,
@@ -12,15 +12,15 @@ import {
   showBytes,
 } from 'layerhook/system';
 
-/** Types of overlay mounts, by the kernel and by fuse-overlayfs. */
+/** Types of overlay mounts: of the kernel and of fuse-overlayfs. */
 const overlays = ['overlay', 'fuse.fuse-overlayfs'];
 
 /**
- * Requires that nothing but the bundle itself has its rootfs mounted: no container, whose root it is in a mount namespace
- * of its own, and no other place of this one. What is written through such a mount would be lost to the bundle.
+ * Requires that the rootfs of a bundle is mounted only in the bundle: not as the root of a container, which has a mount
+ * namespace of its own, and not elsewhere in this namespace. Writes through such a mount would be lost to the bundle.
  *
- * A copy that came along is nobody's use: each new mount namespace begins with one, and a container that is shown the whole
- * host has one below that.
+ * An inherited copy of the mount is allowed: each new mount namespace begins with one, and a container with a bind mount of
+ * the whole host has one below it.
  *
  * @throws LayerhookError BUNDLE_BUSY
  */
@@ -29,9 +29,9 @@ export function requireUnused(rootfs: string): void {
   const own = findMount(fromText(rootfs), mounts);
   if (own === undefined || !overlays.includes(own.type)) return;
   const isOther = (mount: MountInfo) =>
-    mount.device === own.device && !cameAlong(mount.mountPoint, own.mountPoint);
-  const here = mounts.find(isOther);
-  if (here) throw used(rootfs, `its rootfs is mounted at ${showBytes(here.mountPoint)} too`);
+    mount.device === own.device && !isInherited(mount.mountPoint, own.mountPoint);
+  const other = mounts.find(isOther);
+  if (other) throw used(rootfs, `its rootfs is also mounted at ${showBytes(other.mountPoint)}`);
   const inside = mountsBelow(own.mountPoint, mounts).find(({ mountPoint }) => mountPoint !== own.mountPoint);
   if (inside) throw used(rootfs, `something is mounted at ${showBytes(inside.mountPoint)}`);
   for (const pid of namespaces()) {
@@ -39,13 +39,13 @@ export function requireUnused(rootfs: string): void {
   }
 }
 
-/** Whether a mount is at its own place, or where a bind of a directory above the bundle shows that; mount(8), --rbind. */
-function cameAlong(mountPoint: ByteString, own: ByteString): boolean {
+/** Returns true for the mount in the bundle, and for copies in binds of a directory above the bundle: mount(8), --rbind. */
+function isInherited(mountPoint: ByteString, own: ByteString): boolean {
   const ownEnd = own.split('/').slice(-2).join('/');
   return mountPoint.endsWith(`/${ownEnd}`);
 }
 
-/** A process of each other mount namespace. */
+/** Yields one process of each other mount namespace. */
 function* namespaces(): Generator<string> {
   const seen = new Set([namespaceOf('self'), undefined]);
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -60,7 +60,7 @@ function namespaceOf(pid: string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/mnt`);
   } catch {
-    // it has ended, or is not ours
+    // the process ended, or belongs to another user
     return undefined;
   }
 }

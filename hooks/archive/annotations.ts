@@ -1,24 +1,24 @@
-import type { Logger } from 'layerhook/driver';
+import type { ArchiveMethod, ArchiveWhiteout, Logger } from 'layerhook';
 
-/** One archive that annotations ask for. */
+/** One archive that annotations request. */
 export interface Archive {
   name: string;
   mountPoint: string;
   archiveTo: string;
-  /** path of an empty file that says that the archive is there; '': none */
+  /** path of an empty file, made once the archive is complete; '' for none */
   success: string;
-  method: string;
-  whiteout: string;
+  method: ArchiveMethod;
+  whiteout: ArchiveWhiteout;
   /** `UID`, `UID:GID` or '' */
   owner: string;
 }
 
 export const annotationPrefix = 'com.launchplatform.oci-hooks.archive-overlay.';
 
-const methods = ['copy', 'tar', 'tar.gz', 'tar.zst', 'oci'];
-const whiteouts = ['overlay', 'oci'];
+const methods: readonly ArchiveMethod[] = ['copy', 'tar', 'tar.gz', 'tar.zst', 'oci'];
+const whiteouts: readonly ArchiveWhiteout[] = ['overlay', 'oci'];
 
-/** How each argument is read: what is wrong with it, or nothing. */
+/** The arguments: their field, and a check that returns what is wrong with a value, or null. */
 const fields: Record<string, { field: keyof Archive; problem?: (value: string) => string | null }> = {
   'mount-point': { field: 'mountPoint' },
   'archive-to': { field: 'archiveTo' },
@@ -28,9 +28,9 @@ const fields: Record<string, { field: keyof Archive; problem?: (value: string) =
   'tar-content-owner': { field: 'owner', problem: ownerProblem },
 };
 
-/** Reads the annotations that begin with {@link annotationPrefix}; what is wrong is warned of and ignored. */
+/** Reads the annotations that begin with {@link annotationPrefix}. Malformed ones are ignored with a warning. */
 export function readAnnotations(annotations: Readonly<Record<string, string>>, log: Logger): Archive[] {
-  const archives = new Map<string, Archive>();
+  const archives = new Map<string, Draft>();
   for (const [key, value] of Object.entries(annotations)) {
     if (!key.startsWith(annotationPrefix)) continue;
     const [name = '', ...rest] = key.slice(annotationPrefix.length).split('.');
@@ -49,28 +49,34 @@ export function readAnnotations(annotations: Readonly<Record<string, string>>, l
     archives.set(name, { ...archive, [known.field]: value });
   }
   const names = [...archives.keys()].sort();
-  return names.map((name) => archives.get(name)!).filter((archive) => isWhole(archive, log));
+  return names.map((name) => finish(archives.get(name)!, log)).filter((archive) => archive !== null);
 }
 
-function empty(name: string): Archive {
-  return { name, mountPoint: '', archiveTo: '', success: '', method: '', whiteout: 'overlay', owner: '' };
+/** An archive whose arguments are still being read. */
+type Draft = Omit<Archive, 'method'> & { method: string };
+
+function empty(name: string): Draft {
+  return { name, mountPoint: '', archiveTo: '', success: '', method: 'copy', whiteout: 'overlay', owner: '' };
 }
 
-function isWhole(archive: Archive, log: Logger): boolean {
-  const { name, mountPoint, archiveTo, method } = archive;
+/** @returns null for an archive that lacks an argument or names an unknown method */
+function finish(draft: Draft, log: Logger): Archive | null {
+  const { name, mountPoint, archiveTo } = draft;
   if (mountPoint === '') log.warn(`Empty mount-point argument value for archive ${name}, ignored`);
   if (archiveTo === '') log.warn(`Empty archive-to argument value for archive ${name}, ignored`);
-  const problem = method === '' ? null : isOneOf(method, methods);
-  if (problem !== null) log.warn(`Invalid method argument for archive ${name}: ${problem}, ignored`);
-  archive.method = method || 'copy';
-  return mountPoint !== '' && archiveTo !== '' && problem === null;
+  const method = methods.find((known) => known === (draft.method || 'copy'));
+  if (method === undefined) {
+    const problem = isOneOf(draft.method, methods);
+    log.warn(`Invalid method argument for archive ${name}: ${problem}, ignored`);
+  }
+  return mountPoint !== '' && archiveTo !== '' && method !== undefined ? { ...draft, method } : null;
 }
 
-function isOneOf(value: string, known: string[]): string | null {
-  return known.includes(value) ? null : `${JSON.stringify(value)} is none of ${known.join(', ')}`;
+function isOneOf(value: string, known: readonly string[]): string | null {
+  return known.includes(value) ? null : `${JSON.stringify(value)} must be one of ${known.join(', ')}`;
 }
 
-/** Ids are 32 bits wide; the highest means none to chown(2). */
+/** IDs have 32 bits. For chown(2) the highest means unchanged. */
 function ownerProblem(value: string): string | null {
   const isOwner = /^\d+(?::\d+)?$/.test(value) && value.split(':').every((id) => Number(id) < 0xffffffff);
   return isOwner ? null : `${JSON.stringify(value)} is not UID or UID:GID, in numbers`;

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import { LayerhookError } from 'layerhook/driver';
+import { LayerhookError } from 'layerhook';
 import { type Level, levels } from './log.js';
 
 export interface Arguments {
   command: 'archive' | 'retry' | 'version' | 'help';
-  /** of `retry`: ids of containers; empty: all */
+  /** for `retry`: IDs of containers; empty for all */
   containers: string[];
   level: Level;
   syslog: boolean;
@@ -16,15 +16,15 @@ export interface Arguments {
 export const help = `Usage: archive_overlay [options] < STATE
        archive_overlay [options] retry [CONTAINER...]
 
-A poststop hook of OCI runtimes: archives the upperdirs of overlay mounts that the container's annotations
-name. It is given the state of the container, as JSON. docs/archive-overlay.md describes the annotations.
+A poststop hook of OCI runtimes: archives the upperdirs of the overlay mounts that the container's annotations
+name. It reads the state of the container, as JSON, from standard input. docs/archive-overlay.md describes the annotations.
 
-retry makes the archives that failed or were interrupted, of all containers or of those named.
+retry makes the archives that failed or were interrupted, for all containers or for the given ones.
 
-      --log-level LEVEL     log messages from this level on: ${levels.join(', ')} (default info)
+      --log-level LEVEL     least level of logged messages: ${levels.join(', ')} (default info)
       --syslog              log to syslog too
-      --mount-program PATH  program that serves FUSE mounts of overlays (default /usr/bin/fuse-overlayfs)
-      --state-dir DIR       where results are recorded
+      --mount-program PATH  program that serves FUSE overlay mounts (default /usr/bin/fuse-overlayfs)
+      --state-dir DIR       directory for the records of results
                             (default /var/lib/layerhook/archives, without root ~/.local/share/layerhook/archives)
       --hooks FILE          hooks.toml to use
   -v, --version             print the version
@@ -52,7 +52,7 @@ export function readArguments(argv: readonly string[]): Arguments {
 }
 
 function parse(argv: readonly string[]) {
-  // booleans with a value, as programs written in Go have them
+  // programs written in Go accept a value for booleans
   const args = argv
     .filter((arg) => arg !== '--syslog=false')
     .map((arg) => arg.replace(/^(--syslog)=true$/, '$1'));

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { isLayerhookError, LayerhookError, readRegularFile } from 'layerhook/driver';
+import { isLayerhookError, LayerhookError, readRegularFile } from 'layerhook';
 
 /** A mount as config.json has it; runtime-spec config.md, "Mounts". */
 export interface SpecMount {
@@ -10,13 +10,13 @@ export interface SpecMount {
   options: string[];
 }
 
-/** A container that has stopped: what its runtime and its config.json say. */
+/** A stopped container, described by its runtime and its config.json. */
 export interface Container {
   id: string;
   bundle: string;
-  /** whole, as the runtime gave it */
+  /** complete, from the runtime */
   state: Record<string, unknown>;
-  /** those of config.json, and of the state where that has none of the name */
+  /** annotations of config.json, then those of the state with other names */
   annotations: Record<string, string>;
   mounts: SpecMount[];
   /** absolute path of the root filesystem, or '' */
@@ -26,7 +26,7 @@ export interface Container {
 }
 
 /**
- * Reads the state that a hook is given (runtime-spec runtime.md, "State"), and the config.json of its bundle.
+ * Reads the state that a hook receives (runtime-spec runtime.md, "State"), and the config.json of its bundle.
  *
  * @throws LayerhookError ARCHIVE_CONTAINER
  */
@@ -36,7 +36,7 @@ export function readContainer(text: string): Container {
   if (typeof id !== 'string' || id === '') throw unusable('the state of the container has no id');
   if (typeof bundle !== 'string' || bundle === '')
     throw unusable(`the state of container ${id} names no bundle`);
-  if (!isAbsolute(bundle)) throw unusable(`the bundle ${bundle} of container ${id} is no absolute path`);
+  if (!isAbsolute(bundle)) throw unusable(`the bundle ${bundle} of container ${id} is relative`);
   const file = join(bundle, 'config.json');
   const spec = parse(readConfig(file, id), file);
   return {
@@ -50,9 +50,7 @@ export function readContainer(text: string): Container {
   };
 }
 
-/**
- * Directories on the host that a container could write to: its root filesystem, and what was mounted in it for writing.
- */
+/** Returns the directories on the host that a container could write to: its rootfs, and the sources of writable mounts. */
 export function writablePaths({ rootfs, mounts }: Container): string[] {
   const sources = mounts
     .filter(({ source, options }) => isAbsolute(source) && !isReadOnly(options))
@@ -85,7 +83,7 @@ function parse(text: string, what: string): Record<string, unknown> {
   } catch (error) {
     throw unusable(`${what} is not JSON: ${(error as Error).message}`, error);
   }
-  if (!isObject(value)) throw unusable(`${what} is no JSON object`);
+  if (!isObject(value)) throw unusable(`${what} is not a JSON object`);
   return value;
 }
 

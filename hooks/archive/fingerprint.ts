@@ -1,9 +1,9 @@
-import { walk } from 'layerhook/driver';
+import { walk } from 'layerhook';
 import { hash, identityOf } from './records.js';
 
 /**
- * Names the state of a directory: it is another one as soon as anything in it was changed, of which the kernel keeps the
- * time (ctime, inode(7)).
+ * Returns a name for the state of a directory. It changes with every change below the directory, because the kernel records
+ * the time of each (ctime, inode(7)).
  *
  * @throws LayerhookError SYSTEM
  */

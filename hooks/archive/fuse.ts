@@ -2,16 +2,16 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 
 import { resolve } from 'node:path';
 
 /**
- * The options of the FUSE mount at `mountPoint`, as the process that serves it was given them: the mount itself does not
- * show them. Only processes of this user count, for anyone may start one that says anything.
+ * Returns the options of the FUSE mount at `mountPoint` from the command line of the process that serves it: the mount itself
+ * does not show them. Only processes of this user count, because any user may start a process with any command line.
  *
- * @param program path of what serves such mounts, such as /usr/bin/fuse-overlayfs
- * @returns undefined if there is no such process
+ * @param program path of the program that serves such mounts, such as /usr/bin/fuse-overlayfs
+ * @returns undefined if no process serves it
  */
 export function fuseOptions(mountPoint: string, program: string): string[] | undefined {
   const wanted = realPath(mountPoint);
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  // the mount that was made last is the one that is seen
+  // a later mount hides earlier ones
   for (const pid of processes.sort((a, b) => Number(b) - Number(a))) {
     const found = readProcess(pid, realPath(program));
     if (found?.mountPoint !== undefined && realPath(found.mountPoint) === wanted) return found.options;
@@ -27,12 +27,12 @@ function readProcess(pid: string, program: string): { mountPoint?: string; optio
     const words = readFileSync(`${directory}/cmdline`, 'utf8').split('\0').slice(1, -1);
     return readWords(words, readlinkSync(`${directory}/cwd`));
   } catch {
-    // it has ended, or is not ours to look at
+    // the process ended, or belongs to another user
     return undefined;
   }
 }
 
-/** fuse-overlayfs(1): options by `-o`, which may be given several times, then the mount point. */
+/** Parses a command line of fuse-overlayfs(1): any number of `-o OPTIONS`, then the mount point. */
 function readWords(words: string[], cwd: string): { mountPoint?: string; options: string[] } {
   const options: string[] = [];
   let mountPoint: string | undefined;
@@ -45,7 +45,7 @@ function readWords(words: string[], cwd: string): { mountPoint?: string; options
   return { ...(mountPoint !== undefined && { mountPoint }), options };
 }
 
-/** Separated by commas that no backslash stands before. */
+/** Splits at commas without a backslash before them. */
 function splitOptions(text: string): string[] {
   return text.match(/(?:\\[\s\S]|[^\\,])+/g) ?? [];
 }
@@ -54,7 +54,7 @@ function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    // the daemon of a mount may have gone, or nothing is there
+    // the path is missing, or the daemon of a mount ended
     return resolve(path);
   }
 }

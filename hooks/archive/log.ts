@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
-import type { Logger } from 'layerhook/driver';
+import type { Logger } from 'layerhook';
 
-/** From the most to the least talkative; logrus' names. */
+/** Most verbose first; the names are those of logrus. */
 export const levels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'] as const;
 export type Level = (typeof levels)[number];
 
@@ -15,7 +15,7 @@ const ranks: Record<Level, number> = {
   ...{ trace: 0, debug: 1, info: 2, warn: 3, warning: 3, error: 4, fatal: 5, panic: 6 },
 };
 
-/** Logs to stderr, a line a message, as logrus writes it: `time="…" level=info msg="…" name=value`. */
+/** Logs to stderr, one line per message, in the format of logrus: `time="…" level=info msg="…" name=value`. */
 export async function openLog({ level, syslog }: LogOptions): Promise<Logger> {
   const toSyslog = syslog ? await syslogWriter() : () => {};
   const at =
@@ -52,6 +52,6 @@ function say(line: string): void {
   try {
     writeSync(2, `${line}\n`);
   } catch {
-    // nobody reads it
+    // stderr is closed
   }
 }

@@ -1,14 +1,13 @@
 import { isAbsolute } from 'node:path';
-import type { ArchiveRequest, ArchiveResult } from 'layerhook';
-import { LayerhookError, type Logger } from 'layerhook/driver';
+import { type ArchiveRequest, type ArchiveResult, LayerhookError, type Logger } from 'layerhook';
 import { sweepTemporaries } from 'layerhook/system';
 import { type ArchiveRecord, identityOf, type Records } from './records.js';
 import { SuccessFile } from './success.js';
 import { inParent } from './trusted-path.js';
 
-/** What archiving needs besides the archive. */
+/** What every archive needs. */
 export interface Means {
-  /** null: nothing can be recorded */
+  /** null: records cannot be written */
   records: Records | null;
   hooksFile: string | undefined;
   signal: AbortSignal;
@@ -16,7 +15,7 @@ export interface Means {
 }
 
 /**
- * Makes one archive, and its success file when that is on the disk. An older success file is removed first.
+ * Makes one archive, then its success file. An older success file is removed first.
  *
  * @throws LayerhookError
  */
@@ -53,18 +52,18 @@ export async function makeArchive(
   return result;
 }
 
-/** Layers that have been unmounted meanwhile are empty directories, from which everything would seem to be new. */
+/** Drops lowerdirs if one was unmounted: against an empty directory, every file would be new. */
 function knownLowerdirs({ lowerdirs }: { lowerdirs: string[] }, ids: string[]): string[] {
   return lowerdirs.every((path, at) => identityOf(path) === ids[at]) ? lowerdirs : [];
 }
 
 function requireAbsolute(path: string): void {
   if (isAbsolute(path)) return;
-  const reason = 'it is no absolute path, and a hook runs in any directory';
+  const reason = 'the path is relative, and a hook can run in any directory';
   throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason, expected: 'name an absolute path' });
 }
 
-/** A copy has what the container put there, so its directories are untrusted too. */
+/** Opens the success file. A copy has files of the container, so its directories are untrusted too. */
 function successOf(path: string, untrusted: string[]): SuccessFile {
   requireAbsolute(path);
   return new SuccessFile({ path, untrusted });

@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 /**
- * The directory for records unless `--state-dir` names one. A hook of a rootless engine runs as root of a user
- * namespace, with an empty environment: the home is that of the user outside.
+ * Returns the directory for records, unless `--state-dir` names one. A hook of a rootless engine runs as root of a user
+ * namespace, with an empty environment: the home directory is that of the user outside.
  */
 export function defaultStateDir(): string {
   const user = outerUser();
@@ -14,12 +14,12 @@ export function defaultStateDir(): string {
   return join(base, 'layerhook/archives');
 }
 
-/** Sets `HOME` where it is missing, so that hooks.toml is looked for in the user's own home. */
-export function settleHome(): void {
+/** Sets `HOME` if it is missing, so that hooks.toml is found in the user's home directory. */
+export function setHome(): void {
   process.env.HOME ||= homeOf(outerUser());
 }
 
-/** Who runs this, as seen from outside of the user namespace; user_namespaces(7). */
+/** Returns the ID of this process's user outside of the user namespace; user_namespaces(7). */
 function outerUser(): number {
   const own = process.geteuid!();
   try {

@@ -6,12 +6,12 @@ import { identityAt } from 'layerhook/system';
 import { StateDirectory } from './state-directory.js';
 import { inParent, type TrustedPath } from './trusted-path.js';
 
-/** One archive of a container, and what has become of it. */
+/** One archive of a container, and its result. */
 export interface ArchiveRecord {
   status: 'wanted' | 'done' | 'failed';
   request: Omit<ArchiveRequest, 'replace' | 'identity'>;
   success: string;
-  /** which directories the lowerdirs were: an engine unmounts what is in them */
+  /** identities of the lowerdirs, because an engine may unmount them */
   lowerdirIds: string[];
   tries: number;
   /** when the status was last changed, RFC 3339 */
@@ -21,7 +21,7 @@ export interface ArchiveRecord {
   entries?: number;
 }
 
-/** What was asked of a container when it stopped. */
+/** The archives that a container's annotations requested when it stopped. */
 export interface ContainerRecord {
   version: 1;
   container: string;
@@ -31,21 +31,21 @@ export interface ContainerRecord {
   archives: Record<string, ArchiveRecord>;
 }
 
-/** Finished records are kept for so long. */
+/** Time for which finished records are kept. */
 const keptMs = 7 * 24 * 60 * 60 * 1000;
 
-/** Results of archives: a file a container and start, and one a directory that an archive is. */
+/** Results of archives: one file per start of a container, and one per archive that is a directory. */
 export class Records {
   readonly #containers: StateDirectory;
   readonly #directories: StateDirectory;
 
-  /** @throws LayerhookError DIRECTORY_INVALID, SystemError, where nothing can be written */
+  /** @throws LayerhookError DIRECTORY_INVALID, SystemError, if records cannot be written */
   constructor(root: string) {
     this.#containers = new StateDirectory(join(root, 'containers'));
     this.#directories = new StateDirectory(join(root, 'directories'));
   }
 
-  /** Names of all records. */
+  /** Returns the names of all records. */
   names(): string[] {
     return this.#containers
       .names()
@@ -66,14 +66,14 @@ export class Records {
     this.#containers.write(`${name}.json`, encode(record));
   }
 
-  /** Runs `action` while no other process works on the record. */
+  /** Runs `action` with the lock of the record. */
   locked<T>(name: string, action: () => Promise<T>): Promise<T> {
     return this.#containers.locked(`${name}.lock`, action);
   }
 
   /**
-   * Whether the directory at a path is an archive of ours, and no other one since: it was recorded, or the claim of a
-   * hook that was killed names it, which becomes its record.
+   * Returns true if the directory at a path is an archive that this hook made: it was recorded, or a hook claimed it and was
+   * killed. A claim becomes a record.
    */
   owns(place: TrustedPath): boolean {
     const { path } = place;
@@ -86,35 +86,35 @@ export class Records {
     return true;
   }
 
-  /** Where the driver notes the identity of what becomes the archive at `path`. */
+  /** Returns the file in which the archive at `path` is claimed: its identity is written there before the rename. */
   claimOf(key: string, path: string): string {
     return join(this.#directories.path, claimFile(key, path));
   }
 
-  /** Whether the archive of this key was claimed, and has its name. */
+  /** Returns true if the archive of this key was claimed and has its final name. */
   isMade(key: string, place: TrustedPath): boolean {
     const claimed = this.#directories.read(claimFile(key, place.path));
     return claimed !== null && claimed === identityAtPath(place);
   }
 
-  /** Records the directory that was claimed as the archive at a path; what is there, if a hook claimed none. */
+  /** Records the claimed directory as the archive at a path; without a claim, the directory at that path. */
   own(key: string, place: TrustedPath): void {
     const { path } = place;
     const identity = this.#directories.read(claimFile(key, path)) ?? identityAtPath(place);
     if (identity !== null) this.#record({ path, identity });
   }
 
-  /** Removes the claim of an archive that is recorded; the path may have been claimed by another container since. */
+  /** Removes the claim of a recorded archive. Claims of other containers to the same path stay. */
   release(key: string, path: string): void {
     this.#directories.remove(claimFile(key, path));
   }
 
-  /** Removes all claims to a path when the archive there is recorded. */
-  settle(path: string): void {
+  /** Removes all claims to a path, after the archive there was recorded. */
+  releaseAll(path: string): void {
     for (const file of this.#claims(path)) this.#directories.remove(file);
   }
 
-  /** Removes old records of which everything is done. */
+  /** Removes old records whose archives are all done. */
   prune(now = Date.now()): void {
     for (const name of this.names()) {
       const written = this.#containers.modified(`${name}.json`) ?? now;
@@ -149,7 +149,7 @@ function claimFile(key: string, path: string): string {
   return `${hash(path)}-${hash(key)}.claim`;
 }
 
-/** Earlier versions recorded device and inode only. */
+/** Compares identities. Earlier versions recorded device and inode only. */
 function isSame(known: string | undefined, now: string): boolean {
   return known === now || (known?.split(':').length === 2 && now.startsWith(`${known}:`));
 }
@@ -158,12 +158,12 @@ function identityAtPath(place: TrustedPath): string | null {
   try {
     return inParent(place, identityAt);
   } catch {
-    // archiving says what is wrong with the path
+    // archiving reports the error of the path
     return null;
   }
 }
 
-/** Tells a file from all others that there are now; null if there is none. */
+/** Returns an identity that no other existing file has; null for a missing file. */
 export function identityOf(path: string): string | null {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? null : `${stat.dev}:${stat.ino}`;

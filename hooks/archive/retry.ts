@@ -1,13 +1,13 @@
-import { LayerhookError } from 'layerhook/driver';
+import { LayerhookError } from 'layerhook';
 import type { Means } from './one.js';
 import type { Records } from './records.js';
 import { attempt } from './run.js';
 
 /**
- * Makes the archives that failed, or were interrupted.
+ * Makes the archives that failed or were interrupted.
  *
- * @param containers ids of the containers; empty: all
- * @returns how many failed again
+ * @param containers IDs of the containers; empty for all
+ * @returns the number of archives that failed again
  * @throws LayerhookError USAGE if a container is not recorded
  */
 export async function retryArchives(
@@ -19,7 +19,7 @@ export async function retryArchives(
   const known = new Set(names.map((name) => records.read(name)?.container));
   const unknown = containers.find((id) => !known.has(id));
   if (unknown !== undefined) {
-    const reason = `no archive of container ${unknown} is recorded`;
+    const reason = `container ${unknown} has no recorded archive`;
     throw new LayerhookError('USAGE', { reason, command: 'archive_overlay' });
   }
   let failed = 0;

@@ -1,4 +1,4 @@
-import { isLayerhookError, LayerhookError } from 'layerhook/driver';
+import { isLayerhookError, LayerhookError } from 'layerhook';
 import { type Archive, readAnnotations } from './annotations.js';
 import { type Container, readContainer, writablePaths } from './container.js';
 import { fingerprint } from './fingerprint.js';
@@ -11,10 +11,10 @@ export interface RunOptions extends Means {
 }
 
 /**
- * Makes every archive that a stopped container's annotations ask for, whatever becomes of the others.
+ * Makes every archive that a stopped container's annotations request, even if others fail.
  *
- * @param state as the OCI runtime gives it
- * @returns how many failed
+ * @param state of the container, from the OCI runtime
+ * @returns the number of archives that failed
  * @throws LayerhookError ARCHIVE_CONTAINER
  */
 export async function archiveContainer(state: string, options: RunOptions): Promise<number> {
@@ -35,7 +35,7 @@ export async function archiveContainer(state: string, options: RunOptions): Prom
 class Run {
   readonly #container: Container;
   readonly #options: RunOptions;
-  /** of the record; undefined: nothing is recorded */
+  /** name of the record; undefined if records cannot be written */
   readonly #name: string | undefined;
   readonly #record: ContainerRecord;
 
@@ -60,14 +60,14 @@ class Run {
         report(archive.name, error, this.#options);
       }
     }
-    // whoever is interrupted from here on leaves word of what is missing
+    // from here on, an interrupted hook leaves a record of the missing archives
     this.#save();
     for (const key of wanted)
       failed += (await attempt(this.#record, key, this.#options, () => this.#save())) ? 0 : 1;
     return failed;
   }
 
-  /** Notes that an archive is to be made. @returns its key, or null if that has been done already */
+  /** Records that an archive is wanted. @returns its key, or null if it was made before */
   #want(archive: Archive, others: string[]): string | null {
     const { name, mountPoint, archiveTo: destination, method, whiteout, owner, success } = archive;
     const { id, started, state } = this.#container;
@@ -81,8 +81,8 @@ class Run {
     }
     const twice = others.map((other) => this.#record.archives[other]!.request);
     if (method !== 'oci' && twice.some((other) => other.destination === destination)) {
-      const reason = 'another archive of this container goes there';
-      const expected = 'name a path of its own for each';
+      const reason = 'another archive of this container has the same path';
+      const expected = 'name a different path for each archive';
       throw new LayerhookError('ARCHIVE_DESTINATION', { path: destination, reason, expected });
     }
     const asked = { state, name, key, mountPoint, destination, method, whiteout, owner };
@@ -94,7 +94,7 @@ class Run {
     return key;
   }
 
-  /** Null: it was made, and the upperdir is gone since. */
+  /** @returns null if the archive was made and the upperdir was removed after that */
   #keyOf({ name, archiveTo }: Archive, upperdir: string): string | null {
     const { id, started } = this.#container;
     if (identityOf(upperdir) !== null)
@@ -115,7 +115,7 @@ class Run {
   }
 }
 
-/** Makes an archive of a record, and notes what becomes of it. @returns whether it is there */
+/** Makes an archive of a record, and records the result. @returns true on success */
 export async function attempt(
   record: ContainerRecord,
   key: string,
@@ -135,7 +135,7 @@ export async function attempt(
       ...(bytes !== undefined && { bytes }),
       ...(entries !== undefined && { entries }),
     });
-    means.records?.settle(archive.request.destination);
+    means.records?.releaseAll(archive.request.destination);
     return true;
   } catch (error) {
     report(archive.request.name, error, means);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fsError, LayerhookError } from 'layerhook/driver';
+import { fsError, LayerhookError } from 'layerhook';
 import {
   close,
   E,
@@ -20,7 +20,7 @@ import {
   writeFileAt,
 } from 'layerhook/system';
 
-const WRITABLE_BY_OTHERS = 0o022;
+const writableByOthers = 0o022;
 
 /** A directory of files that only this user writes, held open for the life of the process. */
 export class StateDirectory {
@@ -30,14 +30,14 @@ export class StateDirectory {
   /**
    * Opens the directory, or creates it with mode 0700.
    *
-   * @throws LayerhookError DIRECTORY_INVALID if others may write to it or a symlink of others leads there; SystemError
+   * @throws LayerhookError DIRECTORY_INVALID if other users may write to it or to a symlink on the way; SystemError
    */
   constructor(path: string) {
     this.path = resolve(path);
     this.#fd = openTrustedDirectory(this.path, { make: 0o700 });
     const stat = new StatBuffer();
     statFd(this.#fd, stat);
-    if (stat.uid === process.geteuid!() && (stat.mode & WRITABLE_BY_OTHERS) === 0) return;
+    if (stat.uid === process.geteuid!() && (stat.mode & writableByOthers) === 0) return;
     close(this.#fd);
     throw new LayerhookError('DIRECTORY_INVALID', { path: this.path, reason: 'other users may write to it' });
   }
@@ -51,7 +51,7 @@ export class StateDirectory {
     }
   }
 
-  /** Content of a regular file; null if there is none, or it cannot be read. */
+  /** Returns the content of a regular file; null if it is missing or unreadable. */
   read(name: string): string | null {
     const fd = tryOpenat(this.#fd, fromText(name), O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
     if (fd < 0) return null;
@@ -64,25 +64,25 @@ export class StateDirectory {
     }
   }
 
-  /** Writes a file that is there whole or not at all, readable for its owner only. @throws SystemError */
+  /** Writes a file atomically, readable for its owner only. @throws SystemError */
   write(name: string, content: string): void {
     sweepTemporaries(this.#fd, fromText(name));
     writeFileAt(this.#fd, fromText(name), content, 0o600);
   }
 
-  /** Removes a file, if it is there. @throws SystemError */
+  /** Removes a file, if it exists. @throws SystemError */
   remove(name: string): void {
     const done = tryUnlinkat(this.#fd, fromText(name));
     if (done < 0 && done !== -E.ENOENT) throw new SystemError(-done, 'unlinkat', fromText(name));
   }
 
-  /** When a file was last written, in milliseconds since the epoch; null if there is none. @throws SystemError */
+  /** Returns the modification time of a file in ms since the epoch; null if it is missing. @throws SystemError */
   modified(name: string): number | null {
     const stat = new StatBuffer();
     return statAt(this.#fd, fromText(name), stat) ? stat.mtimeSec * 1000 : null;
   }
 
-  /** Runs `action` while no other process has the lock of this name. @throws LayerhookError, and what `action` throws */
+  /** Runs `action` with the lock of this name. @throws LayerhookError, and as `action` */
   async locked<T>(name: string, action: () => Promise<T>): Promise<T> {
     const fd = this.#openLock(name);
     try {

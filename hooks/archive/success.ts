@@ -1,4 +1,4 @@
-import { fsError, LayerhookError, type Logger } from 'layerhook/driver';
+import { fsError, LayerhookError, type Logger } from 'layerhook';
 import {
   irreplaceable,
   isErrno,
@@ -10,7 +10,7 @@ import {
 } from 'layerhook/system';
 import { inParent, type TrustedPath } from './trusted-path.js';
 
-/** The empty file that says that an archive is there. A container may write the directory that it is in. */
+/** The empty file that says that an archive is complete. A container may be able to write to its directory. */
 export class SuccessFile {
   readonly #place: TrustedPath;
 
@@ -19,8 +19,8 @@ export class SuccessFile {
   }
 
   /**
-   * Removes an older one, or a symlink in its place. A failure is only logged: the archive matters more, and
-   * {@link write} fails for the same reason.
+   * Removes an older file, or a symlink in its place. Only logs a failure: the archive matters more, and {@link write} fails
+   * for the same reason.
    */
   remove(log: Logger): void {
     const { path } = this.#place;
@@ -35,7 +35,7 @@ export class SuccessFile {
     }
   }
 
-  /** Writes it anew, whatever file or symlink has its name. @throws LayerhookError */
+  /** Writes the file, in place of an older file or symlink. @throws LayerhookError */
   write(): void {
     const { path } = this.#place;
     try {

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
-import { LayerhookError, type Logger } from 'layerhook/driver';
+import { LayerhookError, type Logger } from 'layerhook';
 import {
   findMount,
   fromText,
@@ -12,18 +12,18 @@ import {
 import type { Container, SpecMount } from './container.js';
 import { fuseOptions } from './fuse.js';
 
-/** What an overlay is made of. */
+/** The directories of an overlay. */
 export interface Overlay {
   upperdir: string;
-  /** highest first; empty if they are not known */
+  /** highest first; empty if unknown */
   lowerdirs: string[];
-  /** who writes the upperdir */
+  /** the overlayfs that wrote the upperdir */
   overlay: 'trusted' | 'user' | 'fuse';
 }
 
 /**
- * Finds the upperdir of what was mounted at `mountPoint` in the container: among the mounts that there are now, then in
- * the options that config.json has, then among the processes that serve FUSE mounts. `/` is the root filesystem.
+ * Finds the overlay that was mounted at `mountPoint` in the container: among the present mounts, then in the options of
+ * config.json, then among the processes that serve FUSE mounts. `/` is the rootfs.
  *
  * @throws LayerhookError ARCHIVE_UPPERDIR
  */
@@ -41,14 +41,14 @@ export function findOverlay(
     fromOptions(options, 'kernel') ??
     fromOptions(fuseOptions(path, mountProgram) ?? [], 'fuse');
   if (found === null) {
-    const reason = `its mount of type ${type} with source ${source} is no overlay that can be written to, nor served by ${mountProgram}`;
+    const reason = `its mount of type ${type} with source ${source} is neither a writable overlay nor a mount served by ${mountProgram}`;
     throw notFound(mountPoint, reason);
   }
   log.debug(`Upperdir of ${mountPoint} is ${found.upperdir}`, { ...found });
   return found;
 }
 
-/** The one that is seen: later mounts hide earlier ones. */
+/** Returns the visible mount: later mounts hide earlier ones. */
 function findSpecMount(mountPoint: string, { mounts, rootfs }: Container): SpecMount | undefined {
   const wanted = clean(mountPoint);
   const found = mounts.findLast(({ destination }) => clean(destination) === wanted);
@@ -79,7 +79,7 @@ function fromOptions(options: readonly string[], by: 'kernel' | 'fuse'): Overlay
   return overlayOf(unescapeOverlayPath(fromText(upperdir)), lowerdirs, by === 'fuse' ? 'fuse' : kernel);
 }
 
-/** Relative paths are relative to where the mounting process was, which nobody knows any more. */
+/** Relative paths are unknown: they depend on the working directory of the process that made the mount. */
 function overlayOf(
   upperdir: string | undefined,
   lowerdirs: string[],

@@ -1,19 +1,22 @@
 #!/usr/bin/env node
-// The first file of the bundle, dist/bundle/main.cjs: lets node keep what V8 compiled for the next start.
+// Entry point of the bundle, dist/bundle/main.cjs. Enables node's compile cache, which makes the next start faster.
 const { mkdirSync, readdirSync, rmSync, statSync } = require('node:fs');
 const { enableCompileCache } = require('node:module');
 
-/** how many caches are kept: one for each installation and version of node, of about 1 MB */
-const KEPT = 8;
+/** Number of caches to keep. Each installation has one for each version of node, of about 1 MB. */
+const keptCaches = 8;
 
-// stack traces by source maps
+// --debug shows stack traces with the lines of the source
 if (process.argv.includes('--debug')) process.setSourceMapsEnabled(true);
-// node 22.1 and later have it
+// node before 22.1 has no compile cache
 const directory = enableCompileCache && cacheDirectory();
 if (directory !== undefined) enableCompileCache(directory);
 require('./program.cjs');
 
-/** Where only this user can write, so that only this user can put a program there; undefined without such a place. */
+/**
+ * Returns a directory for cached code, or undefined without a safe one. Only this user may write to it: other users
+ * could store code there that this process would run.
+ */
 function cacheDirectory() {
   const { HOME, XDG_CACHE_HOME: base = `${HOME}/.cache`, NODE_DISABLE_COMPILE_CACHE: off } = process.env;
   if (!base.startsWith('/') || off) return undefined;
@@ -25,7 +28,7 @@ function cacheDirectory() {
     if (!isPrivate(own)) makeRoom(all, own);
     return isPrivate(all) && isPrivate(own) ? own : undefined;
   } catch {
-    // the next start is as slow as this one
+    // without a cache, the next start is as slow as this one
     return undefined;
   }
 }
@@ -35,12 +38,12 @@ function isPrivate(path) {
   return uid === process.geteuid() && (mode & 0o022) === 0;
 }
 
-/** Makes this installation's cache, and removes those that were made first. */
+/** Creates this installation's cache directory, and removes the oldest of the others. */
 function makeRoom(all, own) {
   for (const directory of [all, own]) {
     if (!statSync(directory, { throwIfNoEntry: false })) mkdirSync(directory, { mode: 0o700 });
   }
   const made = (name) => statSync(`${all}/${name}`).ctimeMs;
   const caches = readdirSync(all).sort((a, b) => made(b) - made(a));
-  for (const name of caches.slice(KEPT)) rmSync(`${all}/${name}`, { recursive: true, force: true });
+  for (const name of caches.slice(keptCaches)) rmSync(`${all}/${name}`, { recursive: true, force: true });
 }

@@ -1,30 +1,31 @@
 import type { ProgressEvent } from '../engine/progress.js';
 import type { Logger } from '../system/logger.js';
 
-/** The name this program was called by: it has umoci's manners when called `umoci`. */
+/** The name that this program was called by. Called as `umoci`, it behaves like umoci. */
 export type Persona = 'layerhook' | 'umoci';
 
 /** One option; its key in {@link CommandSpec.options} is its long name without dashes. */
 export interface OptionSpec {
+  /** noun phrase or imperative without a full stop; a default comes last, in brackets: `(default: gzip)` */
   describe: string;
-  /** placeholder of its value; without one it is a switch */
+  /** placeholder of the value in the help; an option without one is a switch */
   value?: string;
-  /** may be given several times */
+  /** True if the option may be given several times. */
   many?: true;
   required?: true;
-  /** an empty value means something */
+  /** True if an empty value is allowed. */
   mayBeEmpty?: true;
-  /** other names without dashes; those of one letter are short flags */
+  /** other names without dashes; a name of one letter is a short flag */
   alias?: readonly string[];
-  /** left out of every help */
+  /** True if no help shows the option. */
   hidden?: true;
-  /** not one of umoci's: understood under that name too, but left out of its help */
+  /** True for an option that umoci lacks. Called as `umoci`, the program accepts it but leaves it out of the help. */
   extension?: true;
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-/** What a command gets: switches as booleans, values as strings. */
+/** Parsed options, as a command receives them: switches are booleans, values are strings. */
 export type OptionValues<O extends OptionSpecs> = {
   readonly [Name in keyof O]: O[Name] extends { many: true }
     ? readonly string[]
@@ -35,53 +36,57 @@ export type OptionValues<O extends OptionSpecs> = {
       : boolean;
 };
 
-/** What a command may use of the world. */
+/** The environment of a command: its log, its output and its cancellation. */
 export interface CommandContext {
   persona: Persona;
   /** aborted by SIGINT, SIGTERM and SIGHUP */
   signal: AbortSignal;
   log: Logger;
-  /** shows how far an operation is; silent when stderr is no terminal */
+  /** Shows the progress of an operation. Does nothing unless stderr is a terminal. */
   onProgress: (event: ProgressEvent) => void;
   /** `--hooks FILE` */
   hooksFile: string | undefined;
-  /** Writes a line to stdout; bytes go out as they are, for names that are not UTF-8. */
+  /** Writes a line to stdout. Bytes are written unchanged, since file names need not be UTF-8. */
   print(line: string | Uint8Array): void;
 }
 
 /** One command: the default export of a file in src/cli/commands, listed in commands/index.ts. */
 export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
-  /** what stands behind the options in a usage line */
+  /** the usage line, without the name of the command */
   usage: string;
-  /** paragraphs, wrapped by hand at 79 columns */
+  /** sentences that start with an imperative, wrapped by hand at 76 columns */
   description: string;
-  /** names of the positional arguments, all required; leave it out to check them in `run` */
+  /** names of the positional arguments, all required; if missing, `run` checks the arguments */
   arguments?: readonly string[];
   options: O;
-  /** signals end it at once: it leaves nothing half done, and reads for long without looking up */
-  endsAtOnce?: true;
-  /** The exit status is 0, or the number returned. Errors are thrown, never printed. */
+  /**
+   * True if a signal may kill the command outright. Such a command has no unfinished work to undo, and its long
+   * synchronous reads would delay the handling of a signal.
+   */
+  endsImmediately?: true;
+  /** Runs the command. Returns the exit status, by default 0. Errors are thrown, never printed. */
   run(args: readonly string[], options: OptionValues<O>, context: CommandContext): Promise<number | void>;
 }
 
-/** Infers the types of the options that `run` gets. */
+/** Returns `spec`. The parameter's type gives `run` the types of the options. */
 export function defineCommand<const O extends OptionSpecs>(spec: CommandSpec<O>): CommandSpec {
   return spec as unknown as CommandSpec;
 }
 
-/** A row of the command table: enough for an overview, without loading the command. */
+/** A row of the command table: enough for the overview, so that the overview loads no command. */
 export interface CommandEntry {
+  /** imperative without a full stop */
   summary: string;
   aliases?: readonly string[];
   /** heading in the overview */
   group?: 'image' | 'layout';
   hidden?: true;
-  /** only under this name */
+  /** the only name of the program under which the command exists */
   persona?: Persona;
   load(): Promise<{ default: CommandSpec }>;
 }
 
-/** A word that other commands stand behind, such as `raw`. */
+/** A word that comes before the names of several commands, such as `raw`. */
 export interface CommandGroup {
   summary: string;
   description: string;

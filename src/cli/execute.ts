@@ -9,9 +9,9 @@ import type { Settings } from './settings.js';
 import { uninterrupted, watchSignals } from './signals.js';
 
 /**
- * Runs a command with signals watched, its log and progress on stderr, and its error reported.
+ * Runs a command: handles signals, shows log and progress on stderr, and reports the error.
  *
- * @returns the exit status: that of the signal if one has come and the command failed, else the command's own
+ * @returns the exit status: 128 + signal number if the command failed after a signal, else the command's own
  */
 export async function execute(
   spec: CommandSpec,
@@ -20,7 +20,7 @@ export async function execute(
   { name, settings, persona }: { name: string; settings: Settings; persona: Persona },
 ): Promise<number> {
   const screen = createScreen(errorOutput);
-  const interruption = spec.endsAtOnce ? uninterrupted : watchSignals(name);
+  const interruption = spec.endsImmediately ? uninterrupted : watchSignals(name);
   const progress = await progressOn(screen, settings);
   const context: CommandContext = {
     persona,
@@ -31,16 +31,16 @@ export async function execute(
     print: (line) => screen.aside(() => print(line)),
   };
   try {
-    // a command that has done its work has, also when a signal came too late to stop it
+    // a command that finished has succeeded, even if a signal came too late to stop it
     return (await spec.run(args, options, context)) ?? 0;
   } catch (error) {
     progress.stop();
-    // the abort's own reason names the command
+    // the reason of the abort signal names the command
     const shown = isLayerhookError(error, 'ABORTED') ? (interruption.signal.reason ?? error) : error;
     const status = report(shown, { settings, persona, write: screen.write });
     return interruption.exitStatus() ?? status;
   } finally {
-    // signals stay watched: one that comes while the process ends must not make done work look undone
+    // signals stay handled: a signal that comes while the process ends must not change the status of finished work
     progress.stop();
   }
 }

@@ -3,15 +3,15 @@ import { globalOptions } from './args/globals.js';
 import type { CommandGroup, CommandSpec, OptionSpec, OptionSpecs, Persona } from './command.js';
 import { shortVersion } from './version.js';
 
-/** One block of a help text: a heading and what stands below it. */
+/** One block of a help text: a heading and the text below it. */
 type Section = [heading: string, body: string];
 
 const summaries = {
-  layerhook: 'unpacks OCI images into runtime bundles and repacks them into layers',
-  umoci: 'modifies OCI images (this is layerhook)',
+  layerhook: 'unpack OCI images into runtime bundles, and repack changed bundles into layers',
+  umoci: 'modify OCI images (this program is layerhook)',
 } as const;
 
-/** Help of the program, or of a word that commands stand behind: what commands there are. */
+/** Returns the help of the program or of a command group, with the list of its commands. */
 export function overview(persona: Persona, { path, table, group }: FoundGroup): string {
   const name = [persona, ...path].join(' ');
   const usage = `${name} ${group ? '' : '[global options] '}command [command options] [arguments...]`;
@@ -26,7 +26,7 @@ export function overview(persona: Persona, { path, table, group }: FoundGroup): 
   return render(sections);
 }
 
-/** Help of one command. */
+/** Returns the help of one command. */
 export function commandHelp(persona: Persona, { path, entry }: FoundCommand, spec: CommandSpec): string {
   const name = [persona, ...path].join(' ');
   const sections: Section[] = [
@@ -36,11 +36,11 @@ export function commandHelp(persona: Persona, { path, entry }: FoundCommand, spe
   ];
   if (entry.group) sections.push(['CATEGORY', entry.group]);
   sections.push(['OPTIONS', optionList(spec.options, persona)]);
-  if (persona === 'layerhook') sections.push(['GLOBAL OPTIONS', `see ${persona} --help`]);
+  if (persona === 'layerhook') sections.push(['GLOBAL OPTIONS', `See ${persona} --help.`]);
   return render(sections);
 }
 
-/** The layout of urfave/cli, which umoci's users know. */
+/** Uses the layout of urfave/cli, which users of umoci know. */
 function render(sections: readonly Section[]): string {
   return sections
     .map(([heading, body]) => `${heading}:\n${body.replace(/^(?=.)/gm, '   ')}\n`)
@@ -59,7 +59,7 @@ function commandList(
       .filter(([, entry]) => entry.group === wanted)
       .map(([name, entry]): [string, string] => [[name, ...(entry.aliases ?? [])].join(', '), entry.summary]);
   const loose = list(undefined);
-  if (!group) loose.push(['help, h', 'shows the commands, or help for one command']);
+  if (!group) loose.push(['help, h', 'show the list of commands, or the help of one command']);
   const headed = (['image', 'layout'] as const)
     .map((heading) => [heading, list(heading)] as const)
     .filter(([, entries]) => entries.length > 0)

@@ -4,19 +4,19 @@ import { commands } from './commands/index.js';
 import { isAllWritten } from './output/streams.js';
 import { main } from './program.js';
 
-/** Node's exit status when nothing is left to wait for, and the command has not ended. */
-const UNSETTLED = 13;
+/** Node's exit status for a promise that never settles: the event loop is empty, but the command has not ended. */
+const unsettled = 13;
 
-// for src/system/libc.ts, which may be in another file of the bundle
+// read by src/system/libc.ts, which may be in another file of the bundle
 Object.defineProperty(process, Symbol.for('layerhook.own-process'), { value: true });
 process.once('exit', () => {
-  if (process.exitCode !== UNSETTLED) return;
+  if (process.exitCode !== unsettled) return;
   writeSync(2, 'layerhook: the command ended without a result; this is a bug, please report it\n');
 });
-// until it ends: node itself sets this only where a module awaits
-process.exitCode = UNSETTLED;
+// node sets this status only for a top-level await; the result of the command replaces it
+process.exitCode = unsettled;
 void main(process.argv, commands).then((status) => {
   process.exitCode = status;
-  // what node would take down now, the kernel takes down sooner; but a pipe's reader may be slow
+  // exit skips node's clean-up, which the kernel does faster; unwritten output must wait for a slow reader
   if (isAllWritten()) process.exit();
 });

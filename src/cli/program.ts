@@ -1,10 +1,10 @@
 /**
- * The command line. To add a command: write src/cli/commands/<name>.ts with `export default defineCommand({...})`
- * (options are data, so help can show them; `run` imports the library it needs with `await import()`), and add its
- * row to commands/index.ts. Only the file of the command that is run is loaded, so one command's weight is not
- * another's start-up time. Commands throw LayerhookErrors and print through their context.
+ * The command line. To add a command, write src/cli/commands/<folder>/<name>.ts with `export default
+ * defineCommand({...})` and add a row to commands/index.ts. Options are data, so that the help can show them. `run`
+ * imports the library with `await import()`. Only the file of the command that runs is loaded, so that a heavy command
+ * does not slow down the start of the others. Commands throw LayerhookErrors and print through their context.
  *
- * Called as `umoci`, it has umoci's manners: the help's layout, the log's format, exit statuses, usage errors.
+ * Called as `umoci`, the program behaves like umoci: layout of the help, format of the log, exit statuses, usage errors.
  */
 import { basename } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
@@ -20,7 +20,7 @@ import { errorOutput } from './output/streams.js';
 import type { Settings } from './settings.js';
 
 /**
- * Runs one command line and says how it ended.
+ * Runs one command line.
  *
  * @param argv as process.argv
  * @returns the exit status
@@ -28,13 +28,13 @@ import type { Settings } from './settings.js';
 export async function main(argv: readonly string[], table: CommandTable): Promise<number> {
   const persona: Persona = basename(argv[1] ?? '') === 'umoci' ? 'umoci' : 'layerhook';
   const words = argv.slice(2);
-  const tell = (error: unknown) =>
+  const fail = (error: unknown) =>
     report(error, { settings: guessSettings(words), persona, write: errorOutput.write });
-  process.on('uncaughtException', (error) => process.exit(tell(error)));
+  process.on('uncaughtException', (error) => process.exit(fail(error)));
   try {
     return await dispatch(words, table, persona);
   } catch (error) {
-    return tell(error);
+    return fail(error);
   }
 }
 
@@ -69,7 +69,7 @@ interface Parsed {
   options: OptionValues<typeof globalOptions & OptionSpecs>;
 }
 
-/** Parses the options of the command and the global ones together: those of the command come first. */
+/** Parses global options and options of the command together. An option of the command hides a global one of its name. */
 async function parse(
   [leading, rest]: [readonly string[], readonly string[]],
   spec: CommandSpec,
@@ -84,7 +84,7 @@ async function parse(
     return parsed;
   } catch (error) {
     if (persona === 'umoci' && isLayerhookError(error, 'USAGE')) {
-      // umoci shows the command's help on stdout, and the error on stderr
+      // umoci prints the command's help to stdout and the error to stderr
       const { commandHelp } = await import('./help.js');
       print(`Incorrect Usage: ${error.message}\n\n${commandHelp(persona, found, spec)}\n`);
     }
@@ -113,14 +113,14 @@ async function unknownCommand(path: readonly string[], persona: Persona): Promis
   const words = path.join(' ');
   const { umociOnly } = await import('./umoci/umoci-only.js');
   if (umociOnly.has(words)) {
-    throw usageError(`${words} is a command of umoci that layerhook does not have yet`, persona);
+    throw usageError(`umoci's command ${words} is not supported yet`, persona);
   }
   if (persona !== 'umoci') throw usageError(`unknown command ${words}`, persona);
   errorOutput.write(`No help topic for '${path.at(-1)}'\n`);
   return 3;
 }
 
-/** How to report an error in the options themselves, which are not parsed then. */
+/** Guesses how to report an error in the options themselves, before the options are parsed. */
 function guessSettings(words: readonly string[]): Pick<Settings, 'format' | 'color' | 'debug'> {
   const json = /(^|\0)--?log-format[=\0]json(\0|$)/.test(words.join('\0'));
   return { format: json ? 'json' : 'text', color: false, debug: words.includes('--debug') };

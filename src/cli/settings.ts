@@ -1,11 +1,11 @@
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
-/** The global options, checked. */
+/** The validated global options. */
 export interface Settings {
   level: LogLevel;
   format: 'text' | 'json';
   quiet: boolean;
-  /** show stacks */
+  /** True if errors are shown with their stacks. */
   debug: boolean;
   color: boolean;
   hooksFile: string | undefined;

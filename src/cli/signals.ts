@@ -1,26 +1,27 @@
 import { constants } from 'node:os';
 import { LayerhookError } from '../errors/index.js';
 
-/** What a run may be interrupted by. */
+/** How a signal interrupts a command. */
 export interface Interruption {
   signal: AbortSignal;
-  /** 128 + signal number once one has come */
+  /** Returns 128 + signal number after a signal, else undefined. */
   exitStatus(): number | undefined;
 }
 
-/** For what signals just end. */
+/** For commands that a signal may kill outright. */
 export const uninterrupted: Interruption = {
   signal: new AbortController().signal,
   exitStatus: () => undefined,
 };
 
-/** What asks to end: a user, a service manager, a terminal that goes away. */
+/** Requests to stop: from a user, from a service manager, from a closing terminal. */
 const watched = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * The first of {@link watched} signals aborts, so that a command can leave things as they were; the second kills.
+ * Handles the signals of {@link watched}. The first aborts the command, which can then undo unfinished work; the
+ * second kills the process.
  *
- * @param what is named in the error, such as `unpack`
+ * @param what the command's name for the error, such as `unpack`
  */
 export function watchSignals(what: string): Interruption {
   const controller = new AbortController();

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { packageFile } from '../places.js';
 import type { Persona } from './command.js';
 
-/** The umoci release whose command line ours is compared with, and the specifications we keep to. */
+/** The umoci release that the tests compare with, and the versions of the specifications that layerhook implements. */
 const umociVersion = '0.6.0';
 const imageSpec = '1.1.1';
 const runtimeSpec = '1.0.2';
 
-/** What --version prints, in the manner of the persona. */
+/** Returns the output of --version. */
 export function versionText(persona: Persona): string {
   return [
     `${persona} version ${shortVersion(persona)}`,
@@ -17,7 +17,7 @@ export function versionText(persona: Persona): string {
   ].join('\n');
 }
 
-/** The version alone; as umoci, that of the umoci we compare with, and ours. */
+/** Returns the version alone. Called as `umoci`, this is the umoci release of the tests, followed by layerhook's version. */
 export function shortVersion(persona: Persona): string {
   const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
   return persona === 'umoci' ? `${umociVersion} (layerhook ${version})` : version;

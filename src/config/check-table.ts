@@ -1,6 +1,6 @@
 import { didYouMean } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
-import type { KeyPath } from '../text/toml-lines.js';
+import type { KeyPath } from '../text/toml-positions.js';
 
 export type Table = Record<string, unknown>;
 

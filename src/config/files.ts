@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { show } from '../points/check-result.js';
 import type { TomlFile } from '../text/toml.js';
-import type { KeyPath } from '../text/toml-lines.js';
+import type { KeyPath } from '../text/toml-positions.js';
 import { findDistrust } from '../text/trust.js';
 
 /**

@@ -4,7 +4,7 @@ import type { Hooks, PointName } from '../points/points.js';
 import { isPoint, pointNames } from '../points/table.js';
 import { didYouMean } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
-import type { KeyPath } from '../text/toml-lines.js';
+import type { KeyPath } from '../text/toml-positions.js';
 import { checkPolicy } from './schema.js';
 import type { HookEntry, ModuleRun } from './types.js';
 

@@ -1,14 +1,11 @@
 import { chainIDs } from '../image/chain.js';
 import { digestOf } from '../image/digest.js';
 import type { Descriptor, Digest } from '../image/types.js';
-import type { PointContext, PointName } from '../points/points.js';
+import { type FieldName, type FieldValue, fieldsFor } from '../points/contexts.js';
+import type { PointName } from '../points/points.js';
 import { pointRow } from '../points/table.js';
 
-type Sent<C> = C extends unknown
-  ? Exclude<keyof C, 'signal' | 'log' | 'writeManifest' | 'unpackLayer'>
-  : never;
-type FieldName = Sent<PointContext<PointName>>;
-type FieldValue<F extends FieldName> = Extract<PointContext<PointName>, Record<F, unknown>>[F];
+type SentField = Exclude<FieldName, 'signal' | 'log' | 'writeMtree' | 'unpackLayer'>;
 
 const diffIDs: Digest[] = [digestOf('sample layer 0'), digestOf('sample layer 1')];
 const chain = chainIDs(diffIDs);
@@ -22,7 +19,7 @@ const config = descriptor('config.v1+json', 600);
 const rootfs = '/srv/.bundle.staging/rootfs';
 
 /** The upper layer of an image with two. */
-const fields: { [F in FieldName]: FieldValue<F> } = {
+const fields: { [F in SentField]: FieldValue<F> } = {
   bundle: '/srv/bundle',
   rootfs,
   map: { uidMappings: [], gidMappings: [], rootless: false },
@@ -46,8 +43,8 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   keepDirlinks: false,
   claim: false,
   target: rootfs,
-  format: 'plain',
-  independent: false,
+  into: 'rootfs',
+  whiteouts: null,
   applied: {
     digest: layer.digest,
     diffID: diffIDs[1] as Digest,
@@ -82,7 +79,7 @@ const fields: { [F in FieldName]: FieldValue<F> } = {
   replace: false,
 };
 
-/** What is otherwise at points of snapshots. */
+/** Values that differ at points of snapshots. */
 const ofSnapshots: Record<string, unknown> = {
   key: `k8s.io/5/extract-1 ${chain[1]}`,
   target: '/srv/store/snapshots/8/fs',
@@ -92,7 +89,6 @@ const ofSnapshots: Record<string, unknown> = {
 
 /** A context of a point with made-up values: what `hooks check` shows, and the documentation. */
 export function sampleContext(point: PointName): Record<string, unknown> {
-  const names = Object.keys(pointRow(point).context);
-  const known: Record<string, unknown> = { ...fields, ...(point.startsWith('snapshot.') && ofSnapshots) };
-  return Object.fromEntries(names.filter((name) => name in known).map((name) => [name, known[name]]));
+  const ofStage = pointRow(point).stage === 'snapshot' ? ofSnapshots : {};
+  return fieldsFor(point, { ...fields, ...ofStage });
 }

@@ -5,7 +5,7 @@ import { isPoint, pointNames, pointRow } from '../points/table.js';
 import { isObject } from '../text/is-object.js';
 import { didYouMean } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
-import type { KeyPath } from '../text/toml-lines.js';
+import type { KeyPath } from '../text/toml-positions.js';
 import { checkStore } from './check-store.js';
 import { checkKeys, type Table } from './check-table.js';
 import { checkProgram, resolveModule } from './files.js';

@@ -5,19 +5,19 @@ import type { AddedRuntime, Addition, EngineFormat, EngineName, Presence } from 
 
 export interface EngineTarget {
   engine: EngineName;
-  /** absolute path; default: where the engine has it */
+  /** absolute path; default: the engine's own default */
   file?: string | undefined;
 }
 
 export interface ConfigureOptions extends EngineTarget, AddedRuntime {
-  /** write a file of our own beside the configuration, where the engine reads such files */
+  /** True to write a drop-in file beside the configuration, for engines that read such files. */
   dropIn: boolean;
 }
 
 /**
- * What to write so that an engine knows a runtime. Nothing if it does already, as asked.
+ * Returns the files to write so that an engine gets a runtime; an empty list if its configuration has it already.
  *
- * @throws LayerhookError CTK_CONFIG, and nothing is to be written then
+ * @throws LayerhookError CTK_CONFIG if the configuration cannot be changed
  */
 export function planConfigure({ engine, file, dropIn, ...added }: ConfigureOptions): FileChange[] {
   const format = engines[engine];
@@ -25,7 +25,7 @@ export function planConfigure({ engine, file, dropIn, ...added }: ConfigureOptio
 }
 
 /**
- * What to write so that an engine no longer knows a runtime; the former default runtime is given back.
+ * Returns the files to write so that an engine loses a runtime and gets its former default runtime back.
  *
  * @throws LayerhookError CTK_CONFIG
  */

@@ -4,7 +4,6 @@ import {
   formatDocument,
   formatTable,
   mergeTables,
-  parseToml,
   removeTable,
   removeValue,
   sameToml,
@@ -15,12 +14,13 @@ import {
 } from '../text/toml-edit.js';
 import { configError } from './error.js';
 import { filesOf } from './files.js';
+import { asString, parse } from './parse.js';
 import type { AddedRuntime, EngineFormat, OtherFile, RuntimesFound } from './types.js';
 
 const file = '/etc/containerd/config.toml';
 const runcShim = 'io.containerd.runc.v2';
 
-/** Where each version of the configuration has the runtimes of its CRI plugin; containerd's docs/PLUGINS.md. */
+/** The table with the CRI plugin's runtimes in each version of the configuration; containerd's docs/PLUGINS.md. */
 const criTables: Readonly<Record<number, readonly string[]>> = {
   1: ['plugins', 'cri', 'containerd'],
   2: ['plugins', 'io.containerd.grpc.v1.cri', 'containerd'],
@@ -58,13 +58,13 @@ export const containerd: EngineFormat = {
     return setValue(without, cri, 'default_runtime_name', formerDefault);
   },
   values: parse,
-  // the last in its directory: what comes later would hide it
+  // the last name in its directory: a later file would override it
   dropIn: (configFile, name) => join(dirname(configFile), `conf.d/${name}.toml`),
   inherited: effective,
   dropInStart(text, whole, added) {
     const version = `version = ${containerdVersion(text)}\n`;
     if (containerdVersion(text) > 2) return version;
-    // before 2 an import takes the place of a plugin's whole section, so all of it is copied here
+    // in versions 1 and 2 an import replaces a plugin's whole section, so the drop-in file needs a copy of the section
     const sections = new Set(added.tables(text).map(([, plugin]) => plugin as string));
     return [...sections].reduce((start, plugin) => {
       const section = ['plugins', plugin];
@@ -81,7 +81,7 @@ export const containerd: EngineFormat = {
   },
 };
 
-/** The configuration with its imports, merged as its version merges them: plugin by plugin, or all tables. */
+/** Returns the configuration with its imports, merged by the rules of its version: plugin by plugin, or all tables. */
 function effective(configFile: string, text: string, other?: OtherFile): string {
   const files = importsOf(text).flatMap((pattern) => {
     const expression = globPattern(configFile, pattern);
@@ -101,7 +101,7 @@ function effective(configFile: string, text: string, other?: OtherFile): string 
       mergeTables(under, over),
     );
   }, values);
-  // each file has a version of its own
+  // an imported file has its own version
   return formatDocument(withValue(merged, ['version'], values.version));
 }
 
@@ -110,26 +110,29 @@ function importsOf(text: string): string[] {
   return Array.isArray(imports) ? imports.filter((each) => typeof each === 'string') : [];
 }
 
-/** What an import stands for: an absolute path, or one beside the configuration, with `*` and `?`. */
+/** Returns an expression for the files of an import: an absolute path or one relative to the configuration, with `*` and `?`. */
 function globPattern(configFile: string, pattern: string): RegExp {
   const path = resolve(dirname(configFile), pattern).replace(/[.+^${}()|[\]\\]/g, '\\$&');
   return new RegExp(`^${path.replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`);
 }
 
-/** The version that a configuration says it has. Without one it is 1; an empty one is made with version 2. */
+/** Returns the version of a configuration. The default is 1; an empty configuration will be written in version 2. */
 export function containerdVersion(text: string): number {
   if (text.trim() === '') return 2;
   const { version = 1 } = parse(text);
   if (typeof version === 'number' && version in criTables) return version;
-  throw configError('', `its version ${String(version)} is none of ${Object.keys(criTables).join(', ')}`);
+  throw configError(
+    '',
+    `its version is ${String(version)}, but only ${Object.keys(criTables).join(', ')} are supported`,
+  );
 }
 
-/** The path of the table with the CRI plugin's runtimes, `plugins` and the plugin's name first. */
+/** Returns the path of the table with the CRI plugin's runtimes: `plugins`, the plugin's name, … */
 export function criPath(text: string): readonly string[] {
   return criTables[containerdVersion(text)] as readonly string[];
 }
 
-/** What the new runtime is: a copy of runc with our program. */
+/** Returns the table of the new runtime: a copy of runc's with our program. */
 function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
   const { options, ...settings } = copyOfRunc(text);
   return {
@@ -144,8 +147,8 @@ function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
 }
 
 /**
- * The table of runc, or else of the default runtime. SystemdCgroup is the default runtime's, since a node's runtimes must
- * agree about who manages cgroups.
+ * Returns a copy of runc's table, or else of the default runtime's. SystemdCgroup comes from the default runtime, since
+ * all runtimes of a node must use the same cgroup manager.
  */
 export function copyOfRunc(text: string): TomlTable {
   const version = containerdVersion(text);
@@ -165,8 +168,8 @@ export function copyOfRunc(text: string): TomlTable {
 }
 
 /**
- * The runtime that containerd has without being told, as text: as soon as a configuration names one runtime, it is
- * gone, and containerd's CRI plugin does not start without a default runtime.
+ * Returns the text of containerd's built-in runtime, if the configuration names no runtime. containerd drops the
+ * built-in runtime when a configuration names another one, and its CRI plugin does not start without a default runtime.
  */
 export function builtInRuntime(text: string): string {
   const cri = criPath(text);
@@ -174,7 +177,7 @@ export function builtInRuntime(text: string): string {
   return formatTable([...cri, 'runtimes', 'runc'], newRuntime(containerdVersion(text)));
 }
 
-/** The text without that, if no other runtime is left. */
+/** Returns the text without the table of {@link builtInRuntime}, unless other runtimes are left. */
 export function removeBuiltInRuntime(text: string): string {
   const cri = criPath(text);
   const { runc, ...others } = tableAt(parse(text), [...cri, 'runtimes']) ?? {};
@@ -186,12 +189,4 @@ function newRuntime(version: number): TomlTable {
   return version === 1
     ? { runtime_type: runcShim, runtime_root: '', runtime_engine: '', privileged_without_host_devices: false }
     : { runtime_type: runcShim };
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => configError('', reason));
-}
-
-function asString(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -3,21 +3,20 @@ import {
   formatDocument,
   formatTable,
   mergeTables,
-  parseToml,
   removeTable,
   removeValue,
   setValue,
   type TomlTable,
   tableAt,
 } from '../text/toml-edit.js';
-import { configError } from './error.js';
 import { filesOf } from './files.js';
+import { asString, parse } from './parse.js';
 import type { EngineFormat } from './types.js';
 
 const file = '/etc/crio/crio.conf';
 const runtimePath = ['crio', 'runtime'];
 
-/** CRI-O's crio.conf, and files of crio.conf.d, which are merged into it table by table; crio.conf(5). */
+/** CRI-O's crio.conf, with the files of crio.conf.d merged into it table by table; crio.conf(5). */
 export const crio: EngineFormat = {
   engine: 'crio',
   file,
@@ -47,22 +46,14 @@ export const crio: EngineFormat = {
     return formatDocument(files.map((each) => parse(each.text)).reduce(mergeTables, parse(text)));
   },
   dropInStart: () => '',
-  // it reads all of crio.conf.d
+  // CRI-O reads all files of crio.conf.d
   reading: (_, text) => text,
   tables: () => [runtimePath],
 };
 
-/** The settings of runc, or else of the default runtime. */
+/** Returns the settings of runc, or else of the default runtime. */
 function sourceTable(text: string): TomlTable {
   const runtime = tableAt(parse(text), runtimePath) ?? {};
   const defaultName = asString(runtime.default_runtime) ?? 'crun';
   return tableAt(runtime, ['runtimes', 'runc']) ?? tableAt(runtime, ['runtimes', defaultName]) ?? {};
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => configError('', reason));
-}
-
-function asString(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -10,6 +10,7 @@ import {
   valueAt,
 } from '../text/json-edit.js';
 import { configError } from './error.js';
+import { asString } from './parse.js';
 import type { EngineFormat } from './types.js';
 
 const file = '/etc/docker/daemon.json';
@@ -67,7 +68,7 @@ function setMember(
   return applyEdits(text, [newMember(text, object, `${JSON.stringify(key)}: ${json}`, indent, depth)]);
 }
 
-/** A member after all others, on a line of its own unless the document is one line. */
+/** Inserts a member after the others, on a new line unless the document is one line. */
 function newMember(text: string, object: Span, member: string, indent: string, depth: number): Edit {
   const last = members(text, object).at(-1);
   const isOneLine = !text.trim().includes('\n');
@@ -83,7 +84,7 @@ function removeMember(text: string, [key, ...rest]: Path, object = valueAt(text)
   const found = all[index];
   if (found === undefined) return text;
   if (rest.length > 0) return removeMember(text, rest as unknown as Path, found.value);
-  // with the comma before it; the first one with that behind it
+  // remove the comma before the member, or for the first member the comma after it
   const before = all[index - 1];
   const start = before === undefined ? object.start + 1 : before.value.end;
   const next = all[index + 1];
@@ -91,7 +92,7 @@ function removeMember(text: string, [key, ...rest]: Path, object = valueAt(text)
   return applyEdits(text, [{ start, end, by: '' }]);
 }
 
-/** Behind the comma at or after `at`. */
+/** Returns the place after the first comma at or after `at`. */
 function startOf(text: string, at: number): number {
   return text.indexOf(',', at) + 1;
 }
@@ -107,13 +108,9 @@ function indentOf(text: string): string {
 function parse(text: string): Record<string, unknown> {
   if (text.trim() === '') return {};
   const values = parseJson(text, (reason) => configError('', reason));
-  if (!isObject(values)) throw configError('', 'it is no JSON object');
+  if (!isObject(values)) throw configError('', 'it is not a JSON object');
   if (values.runtimes !== undefined && !isObject(values.runtimes)) {
-    throw configError('', 'its runtimes is no object');
+    throw configError('', 'its runtimes is not an object');
   }
   return values;
-}
-
-function asString(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

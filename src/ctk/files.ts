@@ -15,7 +15,7 @@ import { writeFileAtomic } from '../system/write-file.js';
 import { configError } from './error.js';
 import type { OtherFile } from './types.js';
 
-/** What becomes of a file: undefined stands for no file. */
+/** A change of a file. Undefined means that the file does not exist. */
 export interface FileChange {
   file: string;
   before: string | undefined;
@@ -24,7 +24,7 @@ export interface FileChange {
   mode?: number;
 }
 
-/** The text of a file; undefined if it does not exist. */
+/** Returns the text of a file; undefined if the file does not exist. */
 export function readText(file: string): string | undefined {
   let content: Buffer;
   try {
@@ -40,16 +40,16 @@ export function readText(file: string): string | undefined {
   }
 }
 
-/** The files of a directory in the order of their names, with another in the place of the one of its name. */
+/** Returns the files of a directory in the order of their names. `other` replaces the file of its name. */
 export function filesOf(directory: string, other?: OtherFile): { file: string; text: string }[] {
   const names = existsSync(directory) ? readdirSync(directory) : [];
-  const there = names.map((name) => join(directory, name)).filter((file) => file !== other?.file);
+  const existing = names.map((name) => join(directory, name)).filter((file) => file !== other?.file);
   const isNew = other?.text !== undefined && dirname(other.file) === directory;
-  const files = (isNew ? [...there, other.file] : there).sort();
+  const files = (isNew ? [...existing, other.file] : existing).sort();
   return files.map((file) => ({ file, text: (file === other?.file ? other.text : readText(file)) ?? '' }));
 }
 
-/** Writes or removes files, each at once. Mode and owner stay; what a symlink leads to is written, not the link. */
+/** Writes (atomically) or removes files. Mode and owner stay. Symlinks are followed: their target is written. */
 export function applyChanges(changes: readonly FileChange[]): void {
   for (const { file, after, mode = 0o644 } of changes) {
     if (after === undefined) {
@@ -62,7 +62,7 @@ export function applyChanges(changes: readonly FileChange[]): void {
     writeFileAtomic(target, after, old === undefined ? mode : old.mode & 0o7777);
     if (old === undefined) continue;
     chownSync(target, old.uid, old.gid);
-    // whatever the umask
+    // writeFileAtomic applies the umask
     chmodSync(target, old.mode & 0o7777);
   }
 }

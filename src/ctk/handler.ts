@@ -1,4 +1,4 @@
-import { append, formatTable, parseToml, removeTable, type TomlTable, tableAt } from '../text/toml-edit.js';
+import { append, formatTable, removeTable, type TomlTable, tableAt } from '../text/toml-edit.js';
 import {
   builtInRuntime,
   containerdVersion,
@@ -7,17 +7,18 @@ import {
   removeBuiltInRuntime,
 } from './containerd.js';
 import { configError } from './error.js';
+import { parse } from './parse.js';
 
 /**
- * A runtime of the CRI whose containers, and whose images where the kubelet names it, are kept by a snapshotter of its own
- * (containerd 1.7): what a RuntimeClass of Kubernetes asks for by `handler`.
+ * A runtime of the CRI with a snapshotter of its own (containerd 1.7) for its containers, and for images that the
+ * kubelet pulls for this runtime. A RuntimeClass of Kubernetes names it as `handler`.
  */
 export interface Handler {
   name: string;
   snapshotter: string;
 }
 
-/** Where containerd 2 has the snapshotters of handlers, for pulls. */
+/** The table with the snapshotters that containerd 2 uses for pulls for handlers. */
 const platforms = ['plugins', 'io.containerd.cri.v1.images', 'runtime_platforms'];
 
 export function hasHandler(text: string, { name, snapshotter }: Handler): boolean {
@@ -25,9 +26,9 @@ export function hasHandler(text: string, { name, snapshotter }: Handler): boolea
 }
 
 /**
- * The text with a copy of runc that has the snapshotter.
+ * Returns the text with a copy of runc that has the snapshotter.
  *
- * @throws LayerhookError CTK_CONFIG if there is another of that name
+ * @throws LayerhookError CTK_CONFIG if another runtime has the name
  */
 export function addHandler(text: string, inherited: string, handler: Handler): string {
   const { name, snapshotter } = handler;
@@ -40,32 +41,28 @@ export function addHandler(text: string, inherited: string, handler: Handler): s
   return others.reduce((all, path) => append(all, formatTable(path, { snapshotter })), withRuntime);
 }
 
-/** @throws LayerhookError CTK_CONFIG if there is another handler of that name */
+/** @throws LayerhookError CTK_CONFIG if another runtime has the name */
 export function assertNoOther(text: string, { name, snapshotter }: Handler): void {
   for (const path of tablesOf(text, name)) {
     const found = tableAt(parse(text), path);
     if (found !== undefined && found.snapshotter !== snapshotter)
-      throw configError('', `it has another runtime ${name}: choose another --runtime-handler`);
+      throw configError('', `it has another runtime ${name}: give another --runtime-handler`);
   }
 }
 
-/** @param namedRunc whether runc was not named before */
+/** @param namedRunc True if {@link addHandler} added the table of runc. */
 export function removeHandler(text: string, name: string, namedRunc: boolean): string {
   const without = tablesOf(text, name).reduce(removeTable, text);
   return namedRunc ? removeBuiltInRuntime(without) : without;
 }
 
-/** Whether any runtime is named: containerd has runc alone if not. */
+/** True if the configuration names a runtime. Without one, containerd has its built-in runc. */
 export function hasRuntimes(text: string): boolean {
   return tableAt(parse(text), [...criPath(text), 'runtimes']) !== undefined;
 }
 
-/** The tables that change, of a runtime and of its pulls. */
+/** Returns the paths of the tables of a handler: the runtime, and in containerd 2 its pulls. */
 export function tablesOf(text: string, name: string): string[][] {
   const runtime = [...criPath(text), 'runtimes', name];
   return containerdVersion(text) < 2 ? [runtime] : [runtime, [...platforms, name]];
-}
-
-function parse(text: string) {
-  return parseToml(text, (reason) => configError('', reason));
 }

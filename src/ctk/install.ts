@@ -4,30 +4,29 @@ import { configError } from './error.js';
 import { type FileChange, readText } from './files.js';
 
 export interface InstallOptions {
-  /** the program goes to `bin` below it */
+  /** directory whose `bin` gets the program */
   prefix: string;
-  /** runtime.toml to use in place of the default */
+  /** runtime.toml to use instead of the default */
   config?: string | undefined;
   /** root of this package */
   packageRoot: string;
-  /** the node to run it with */
+  /** absolute path of node */
   node: string;
 }
 
-/** From here on the launcher is written anew. */
+/** The rest of the launcher, from this comment on, is replaced. */
 const end = '# what stands below';
 
 /**
- * The launcher of layerhook-runtime with absolute paths of node and of our program, so that it works with any PATH.
- *
- * @returns what to write, with mode 0755
+ * Returns the launcher of layerhook-runtime to write, which needs mode 0755. It contains the absolute paths of node and
+ * of our program, so that it works with any PATH.
  */
 export function planInstall({ prefix, config, packageRoot, node }: InstallOptions): FileChange {
   const launcher = readFileSync(join(packageRoot, 'hooks/layerhook-runtime'), 'utf8');
   const file = join(prefix, 'bin/layerhook-runtime');
   const before = readText(file);
   if (before !== undefined && !before.includes('LAYERHOOK_STARTED')) {
-    throw configError(file, 'there is another program of that name');
+    throw configError(file, 'another program has this name');
   }
   const settings = config === undefined ? '' : ` --layerhook-config ${quote(config)}`;
   const script = quote(join(packageRoot, 'dist/bundle/runtime.cjs'));

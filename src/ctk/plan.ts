@@ -6,18 +6,18 @@ import { type FileChange, readText } from './files.js';
 import { type CtkRecord, formatRecord, readRecord, recordFile, sha256 } from './record.js';
 import type { Addition, ConfigFormat, Presence } from './types.js';
 
-/** A configuration: where it is, and how its engine reads it. */
+/** A configuration: its file, and the format of its engine. */
 export interface ConfigTarget {
   format: ConfigFormat;
   file: string;
 }
 
 /**
- * What to write so that a configuration has something of ours. Nothing if it has it already, as asked. Its other
- * settings, comments and layout stay; what was written is parsed again and compared before it is given back.
+ * Returns the files to write so that a configuration gets an addition; an empty list if it has the addition already.
+ * The other settings, comments and layout stay. The new text is parsed again and compared before it is returned.
  *
- * @param dropIn write a file of our own beside the configuration, where the engine reads such files
- * @throws LayerhookError CTK_CONFIG, and nothing is to be written then
+ * @param dropIn True to write a drop-in file beside the configuration, for engines that read such files.
+ * @throws LayerhookError CTK_CONFIG if the configuration cannot be changed
  */
 export function planAddition(
   { format, file }: ConfigTarget,
@@ -37,8 +37,8 @@ export function planAddition(
 }
 
 /**
- * What to write so that a configuration has no longer something of ours: one that nobody has changed since becomes
- * what it was, byte for byte; of one that was changed only what is ours goes, and what was there before is given back.
+ * Returns the files to write so that a configuration loses an addition. A configuration that has not changed since
+ * becomes what it was, byte for byte. In a changed one, only our settings are removed, and the former values restored.
  *
  * @throws LayerhookError CTK_CONFIG
  */
@@ -64,7 +64,7 @@ export function planRemoval({ format, file }: ConfigTarget, ours: Presence): Fil
   });
 }
 
-/** A file of our own that the engine reads beside its configuration, and what the configuration needs to read it. */
+/** Returns the drop-in file, and the configuration if it must change so that the engine reads the drop-in file. */
 function planDropIn(
   format: ConfigFormat,
   file: string,
@@ -72,7 +72,7 @@ function planDropIn(
   added: Addition,
 ): FileChange[] {
   const dropIn = format.dropIn?.(file, added.dropInName);
-  if (dropIn === undefined) throw configError('', `${format.engine} reads no drop-in files`);
+  if (dropIn === undefined) throw configError('', `${format.engine} does not read drop-in files`);
   const text = before ?? '';
   const whole = format.inherited(file, text, { file: dropIn, text: undefined });
   const content = dropInHeading + added.add(format.dropInStart(text, whole, added), whole);
@@ -85,7 +85,7 @@ function planDropIn(
   return after === text ? changes : [...changes, ...remember({ file, before, after }, added)];
 }
 
-/** The changes with the record of what was there before. */
+/** Returns the change and the change of the record, which keeps the former text. */
 function remember(change: FileChange, added: Addition): FileChange[] {
   const { file, before, after = '' } = change;
   const record = readRecord(file);
@@ -100,7 +100,10 @@ function remember(change: FileChange, added: Addition): FileChange[] {
   return [recordChange(file, record, { ...record, [added.key]: entry }), change];
 }
 
-/** What is remembered for others of ours, whose text was the last: as if this had never been there. */
+/**
+ * Returns the record of our other additions after the removal of this one. For an addition that wrote the present text,
+ * the record becomes what it would be if the removed addition had never existed.
+ */
 function rebase(
   record: CtkRecord,
   { before, after = '' }: { before: string; after: string | undefined },
@@ -120,31 +123,28 @@ function restore(text: string, ours: Presence, record: CtkRecord): string | unde
   if (!ours.isThere(text)) return text;
   const after = ours.remove(text, entry?.former);
   if (readAgain(() => ours.isThere(after))) {
-    throw configError('', `${ours.key} cannot be taken out of it without writing it anew`);
+    throw configError('', `${ours.key} cannot be removed without changing the layout of the file`);
   }
   return after;
 }
 
-/** What is written says what was asked, and all else what it said before. */
+/** Throws unless the new text has the addition and all its other values are those of the old text. */
 function verify(format: ConfigFormat, before: string, after: string, added: Addition): void {
   const isAsAsked = readAgain(() => added.isAsAsked(after));
   const former = added.former(before, undefined);
   const clean = (text: string) => format.values(added.remove(text, former));
   const isElseSame = before.trim() === '' || sameToml(clean(after), clean(before));
   if (!isAsAsked || !isElseSame)
-    throw configError('', `${added.key} cannot be put into it without writing it anew`);
+    throw configError('', `${added.key} cannot be added without changing the layout of the file`);
 }
 
-/** What the engine sees is what was asked: no file that it reads later says otherwise. */
+/** Throws if another file, which the engine reads later, overrides the addition. */
 function assertRead(whole: string, added: Addition): void {
   if (added.isAsAsked(whole)) return;
-  throw configError(
-    '',
-    `a file that is read after it takes the place of what would be written (${added.key})`,
-  );
+  throw configError('', `a file that the engine reads later would override the addition (${added.key})`);
 }
 
-/** Errors of a text that was changed are those of its layout. */
+/** Calls `read` for a changed text. An error means that the layout of the old text did not allow the change. */
 export function readAgain<T>(read: () => T): T {
   try {
     return read();
@@ -155,11 +155,11 @@ export function readAgain<T>(read: () => T): T {
 }
 
 function recordChange(file: string, before: CtkRecord, after: CtkRecord): FileChange {
-  // it has a copy of the configuration, which may hold passwords of registries
+  // 0600: the record has a copy of the configuration, which may contain passwords of registries
   return { file: recordFile(file), before: formatRecord(before), after: formatRecord(after), mode: 0o600 };
 }
 
-/** What a copy of a part of it may show, too. */
+/** Returns the mode of a file, for a drop-in file: it may copy a part of the file and must not be easier to read. */
 function modeOf(file: string): number {
   return (statSync(file, { throwIfNoEntry: false })?.mode ?? 0o644) & 0o777;
 }
@@ -168,7 +168,7 @@ function without(record: CtkRecord, key: string): CtkRecord {
   return Object.fromEntries(Object.entries(record).filter(([each]) => each !== key));
 }
 
-/** Errors of an engine's format are about the file at hand. */
+/** Adds the name of the file to the errors of an engine's format. */
 function inFile<T>(file: string, plan: () => T): T {
   try {
     return plan();

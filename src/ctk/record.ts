@@ -4,20 +4,20 @@ import { configError } from './error.js';
 import { readText } from './files.js';
 import type { Former } from './types.js';
 
-/** What is remembered of a configuration that something of ours was added to. */
+/** The record of one addition to a configuration. */
 export interface RecordEntry {
-  /** the text before; null if there was no file */
+  /** the text before; null if the file was new */
   original: string | null;
-  /** sha256 of the text that was written: if it is another now, somebody has changed it since */
+  /** sha256 of the text that was written: a different hash shows that the file has changed since */
   written: string;
-  /** what stood in the place of ours, such as the name of the default runtime */
+  /** the values that the addition replaced, such as the name of the default runtime */
   former: Former;
 }
 
-/** By keys of what was added. */
+/** Records by the keys of the additions. */
 export type CtkRecord = Readonly<Record<string, RecordEntry>>;
 
-/** The record stands beside the configuration that it is about: engines read no file of that name. */
+/** Returns the path of the record, beside the configuration. Engines do not read files with this suffix. */
 export function recordFile(configFile: string): string {
   return `${configFile}.layerhook-ctk`;
 }
@@ -30,15 +30,15 @@ export function readRecord(configFile: string): CtkRecord {
   try {
     entries = JSON.parse(text);
   } catch {
-    throw configError(file, 'it is not JSON; remove it to go on without what it remembers');
+    throw configError(file, 'it is not JSON; remove it to continue without the former settings');
   }
   if (!isObject(entries) || !Object.values(entries).every(isObject)) {
-    throw configError(file, 'it is no record of ctk; remove it to go on without what it remembers');
+    throw configError(file, 'it is not a record of ctk; remove it to continue without the former settings');
   }
   return entries as unknown as CtkRecord;
 }
 
-/** The record as text, or undefined if nothing is left to remember. */
+/** Returns the record as text; undefined for an empty record. */
 export function formatRecord(record: CtkRecord): string | undefined {
   return Object.keys(record).length === 0 ? undefined : `${JSON.stringify(record, null, 2)}\n`;
 }

@@ -7,7 +7,7 @@ import { parseToml, setValue } from '../text/toml-edit.js';
 import { configError } from './error.js';
 import { type FileChange, readText } from './files.js';
 
-/** Names that container-hooks-ctk has for them. */
+/** The names of settings in container-hooks-ctk, and our names. */
 const otherNames: Readonly<Record<string, string>> = {
   'container-hooks.path': 'hooks',
   'container-hooks-runtime.debug': 'log',
@@ -15,17 +15,17 @@ const otherNames: Readonly<Record<string, string>> = {
   'container-hooks-runtime.runtimes': 'runtimes',
 };
 
-/** The runtime.toml that `ctk config` writes where there is none. */
+/** Returns the runtime.toml that `ctk config` writes if the file is missing. */
 function freshSettings(hooksFile: string): string {
   return `# Settings of layerhook-runtime; docs/runtime.md describes them.
 
 # files and directories of hooks
 hooks = [${JSON.stringify(hooksFile)}]
 
-# names or paths of low-level runtimes: the first that is there is used
+# names or paths of low-level runtimes: the first that exists is used
 runtimes = ["runc", "docker-runc", "crun"]
 
-# "before" or "after": where hooks go among those that a container has already
+# "before" or "after": position of the hooks relative to those that a container already has
 order = "before"
 
 # log = "/var/log/layerhook-runtime.log"
@@ -33,17 +33,17 @@ order = "before"
 # debug, info, warn or error
 log-level = "info"
 
-# "fail" or "pass-through": what becomes of a container whose hooks are broken
+# "fail" or "pass-through": whether a container with broken hooks fails, or starts without them
 on-error = "fail"
 `;
 }
 
 /**
- * What to write for `ctk config`: a runtime.toml if there is none, with the settings given, and an empty file of hooks
- * beside it if it names one that is not there.
+ * Returns the files to write for `ctk config`: the changed or new runtime.toml, and beside a new one an empty file of
+ * hooks, if runtime.toml names it and it does not exist.
  *
  * @param file default: /etc/layerhook/runtime.toml
- * @param sets `key=value`; a list is separated by commas
+ * @param sets `key=value`; commas separate the items of a list
  * @throws LayerhookError USAGE, CTK_CONFIG, CONFIG_INVALID
  */
 export function planSettings(file = defaultConfigFile, sets: readonly string[] = []): FileChange[] {
@@ -69,9 +69,9 @@ function setOption(text: string, option: string): string {
   const type = settingKeys[key as keyof typeof settingKeys];
   if (type === undefined) {
     const meant = nearest(key, Object.keys(settingKeys));
-    throw usage(`--set ${option}: ${key} is no setting${meant ? ` (did you mean ${meant}?)` : ''}`);
+    throw usage(`--set ${option}: unknown setting ${key}${meant ? ` (did you mean ${meant}?)` : ''}`);
   }
-  if (at === -1) throw usage(`--set ${option} has no value`);
+  if (at === -1) throw usage(`--set ${option}: missing value`);
   const value = option.slice(at + 1);
   return setValue(text, [], key, type === 'strings' ? value.split(',') : value);
 }

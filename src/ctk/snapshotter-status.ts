@@ -7,27 +7,27 @@ import { containerd } from './containerd.js';
 import { readText } from './files.js';
 import { criSnapshotters, isUnpackedInto, proxyOf, snapshotterDropIn } from './snapshotter.js';
 
-/** How long a daemon may take to answer, in milliseconds. */
+/** Longest time to wait for the answer of a daemon, in ms. */
 const patience = 10_000;
 
 export interface SnapshotterStatus {
   file: string;
-  /** `missing`: no such file; `plain`: it does not have the snapshotter */
+  /** `missing`: the file does not exist; `plain`: the file lacks the snapshotter */
   state: 'missing' | 'plain' | 'configured' | 'broken';
   address?: string;
-  /** what containerd believes its store to be */
+  /** directory of the store, according to containerd's configuration */
   root?: string;
   capabilities?: readonly string[];
-  /** whether images of the CRI go there */
+  /** True if images of the CRI go there. */
   isCriDefault?: boolean;
-  /** whether the transfer service of containerd 2 unpacks into it */
+  /** True if the transfer service of containerd 2 unpacks into it. */
   isTransferTarget?: boolean;
-  /** what containerd has in it; missing if the daemon does not answer */
+  /** numbers of containerd's snapshots; missing if the daemon does not answer */
   snapshots?: { committed: number; active: number };
   problem?: string;
 }
 
-/** What a configuration of containerd says of a proxy snapshotter, and whether that answers. */
+/** Returns the settings of a proxy snapshotter in containerd's configuration, and whether the snapshotter answers. */
 export async function snapshotterStatus(file: string, name: string): Promise<SnapshotterStatus> {
   try {
     const found = readStatus(file, name);
@@ -40,9 +40,9 @@ export async function snapshotterStatus(file: string, name: string): Promise<Sna
 }
 
 /**
- * Refuses to go on if containerd has snapshots in a proxy snapshotter: images and containers that need it.
+ * Throws if containerd has snapshots in a proxy snapshotter, since its images and containers need them.
  *
- * @returns what could not be found out; undefined if nothing is there
+ * @returns the reason why the snapshots could not be counted; undefined if it has no snapshots
  * @throws LayerhookError SNAPSHOTTER_IN_USE
  */
 export async function assertUnused(file: string, name: string): Promise<string | undefined> {
@@ -75,7 +75,7 @@ function readStatus(file: string, name: string): SnapshotterStatus {
 
 async function askDaemon(address: string): Promise<Pick<SnapshotterStatus, 'snapshots' | 'problem'>> {
   if (!lstatSync(address, { throwIfNoEntry: false })?.isSocket()) {
-    return { problem: `there is no socket ${address}` };
+    return { problem: `socket not found: ${address}` };
   }
   const { connectSnapshotter } = await import('../snapshotter/client.js');
   const client = connectSnapshotter(address);

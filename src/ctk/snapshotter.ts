@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   append,
   formatTable,
-  parseToml,
   plain,
   removeTable,
   removeValue,
@@ -22,6 +21,7 @@ import {
   removeHandler,
   tablesOf,
 } from './handler.js';
+import { parse } from './parse.js';
 import { planAddition, planRemoval, readAgain } from './plan.js';
 import {
   addUnpack,
@@ -39,36 +39,36 @@ export interface AddedSnapshotter {
   name: string;
   /** absolute path of its socket */
   address: string;
-  /** absolute path of its store: what the kubelet measures */
+  /** absolute path of its store, whose disk usage the kubelet measures */
   root: string;
   /** parallel unpack of containerd 2.2: capability `rebase` */
   parallelUnpack: boolean;
   /** containerd 2 maps owners by id-mapped mounts: capability `remap-ids` */
   remapIds: boolean;
-  /** images of the CRI go there */
+  /** True if images of the CRI go there. */
   isCriDefault: boolean;
   /** a runtime of the CRI whose containers go there, for a RuntimeClass */
   runtimeHandler?: string | undefined;
-  /** snapshots have labels that say which image and blob they are of */
+  /** True if snapshots get labels with their image and blob. */
   imageLabels: boolean;
 }
 
 type Path = readonly string[];
 
-/** A value that is set, beside the snapshotter's own table. */
+/** A value that is set outside the snapshotter's own table. */
 interface Setting {
   table: Path;
   key: string;
   value: string | number | boolean;
 }
 
-/** What the record keeps. */
+/** The former values that the record keeps. */
 interface FormerSettings {
-  /** by JSON of their paths; null where there was none */
+  /** by the JSON of their paths; `before` is null if the value was missing */
   settings: Record<string, { ours: unknown; before: unknown }>;
   handler: string | null;
   namedRunc: boolean;
-  /** whether containerd's own entries were named because ours is */
+  /** True if containerd's default entries were written out together with ours. */
   namedDefaults: boolean;
 }
 
@@ -76,8 +76,8 @@ const cri: Path = ['plugins', 'io.containerd.grpc.v1.cri', 'containerd'];
 const criImages: Path = ['plugins', 'io.containerd.cri.v1.images'];
 
 /**
- * Where each version names the CRI's snapshotter. containerd 2 reads version 2 too, but what stands in the table of old only
- * if runtimes stand there as well: so both are written, and containerd 1 does not look at the second.
+ * The tables that name the CRI's snapshotter in each version. containerd 2 reads version 2 too, but ignores the old table
+ * unless it names runtimes. So both tables are written; containerd 1 ignores the second.
  */
 const criTables: Readonly<Record<number, readonly Path[]>> = {
   1: [['plugins', 'cri', 'containerd']],
@@ -87,18 +87,19 @@ const criTables: Readonly<Record<number, readonly Path[]>> = {
 };
 
 /**
- * What to write so that containerd knows a proxy snapshotter; https://github.com/containerd/containerd docs/PLUGINS.md.
+ * Returns the files to write so that containerd gets a proxy snapshotter;
+ * https://github.com/containerd/containerd docs/PLUGINS.md.
  *
- * @param file its config.toml
- * @param dropIn write a file of our own beside it
- * @throws LayerhookError CTK_CONFIG, and nothing is to be written then
+ * @param file containerd's config.toml
+ * @param dropIn True to write a drop-in file beside it.
+ * @throws LayerhookError CTK_CONFIG if the configuration cannot be changed
  */
 export function planSnapshotter(file: string, added: AddedSnapshotter, dropIn: boolean): FileChange[] {
   return planAddition({ format: containerd, file }, snapshotterAddition(added), { dropIn });
 }
 
 /**
- * What to write so that containerd no longer knows a proxy snapshotter; what stood in its place is given back.
+ * Returns the files to write so that containerd loses a proxy snapshotter. Former values are restored.
  *
  * @throws LayerhookError CTK_CONFIG
  */
@@ -106,7 +107,7 @@ export function planRemoveSnapshotter(file: string, name: string): FileChange[] 
   return planRemoval({ format: containerd, file }, snapshotterPresence(name));
 }
 
-/** Where the drop-in file of a snapshotter is: behind that of a runtime. */
+/** Returns the path of a snapshotter's drop-in file, which sorts after the one of a runtime. */
 export function snapshotterDropIn(file: string, name: string): string {
   return containerd.dropIn!(file, snapshotterPresence(name).dropInName);
 }
@@ -193,7 +194,7 @@ function formerOf(text: string, added: AddedSnapshotter, old: FormerSettings | u
   const values = parse(text);
   const before = [...settingsOf(text, added), ...unpacksSetting(text, added)].map((setting) => {
     const value = tableAt(values, setting.table)?.[setting.key] ?? null;
-    // what names us already was not there before us
+    // a value that already names the snapshotter is not a former value
     return [keyOf(setting), { ours: setting.value, before: value === added.name ? null : value }];
   });
   return {
@@ -213,10 +214,10 @@ function settingsOf(text: string, { name, isCriDefault, imageLabels }: AddedSnap
   return settings;
 }
 
-/** containerd's transfer service unpacks one layer after the other unless it is told. */
+/** Returns the setting for parallel unpack: by default, containerd's transfer service unpacks one layer after the other. */
 function unpacksSetting(text: string, { parallelUnpack }: AddedSnapshotter, inherited = text): Setting[] {
-  const isTold = [text, inherited].some((each) => unpacksAtOnce(parse(each)) > 1);
-  if (!parallelUnpack || isTold || containerdVersion(text) < 2) return [];
+  const isConfigured = [text, inherited].some((each) => unpacksAtOnce(parse(each)) > 1);
+  if (!parallelUnpack || isConfigured || containerdVersion(text) < 2) return [];
   return [{ table: transferPath, key: 'max_concurrent_unpacks', value: concurrentUnpacks }];
 }
 
@@ -225,17 +226,17 @@ function criSettings(text: string, name: string): Setting[] {
   return tables.map((table) => ({ table, key: 'snapshotter', value: name }));
 }
 
-/** Names of the CRI's snapshotters, in each of the tables that name one. */
+/** Returns the names of the CRI's snapshotters in the tables that name one. */
 export function criSnapshotters(text: string): unknown[] {
   return criSettings(text, '').map(({ table, key }) => tableAt(parse(text), table)?.[key]);
 }
 
-/** Whether the transfer service may unpack into a snapshotter. */
+/** True if the transfer service may unpack into a snapshotter. */
 export function isUnpackedInto(text: string, name: string): boolean {
   return isTransferTarget(parse(text), name);
 }
 
-/** The table of a proxy snapshotter, if there is one of that name. */
+/** Returns the table of a proxy snapshotter; undefined if it is missing. */
 export function proxyOf(text: string, name: string): TomlTable | undefined {
   return tableAt(parse(text), proxyPath(name));
 }
@@ -254,11 +255,11 @@ function handlerOf(name: string, snapshotter: string): Handler {
   return { name, snapshotter };
 }
 
-/** @throws LayerhookError CTK_CONFIG if the name is that of another kind of plugin */
+/** @throws LayerhookError CTK_CONFIG if a plugin of another kind has the name */
 function assertFree(text: string, name: string): void {
   const { type = 'snapshot' } = tableAt(parse(text), proxyPath(name)) ?? {};
   if (type === 'snapshot') return;
-  throw configError('', `its proxy_plugins.${name} is of type ${String(type)}: choose another --name`);
+  throw configError('', `its proxy_plugins.${name} is of type ${String(type)}: give another --name`);
 }
 
 function isSet(values: TomlTable, { table, key, value }: Setting): boolean {
@@ -276,8 +277,4 @@ function settingAt(path: string): { table: Path; key: string } {
 
 function proxyPath(name: string): Path {
   return ['proxy_plugins', name];
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => configError('', reason));
 }

@@ -12,11 +12,11 @@ import type { EngineName } from './types.js';
 export interface EngineStatus {
   engine: EngineName;
   file: string;
-  /** `missing`: no such file; `plain`: it does not have the runtime */
+  /** `missing`: the file does not exist; `plain`: the file lacks the runtime */
   state: 'missing' | 'plain' | 'configured' | 'broken';
   /** program of the runtime */
   path?: string;
-  /** whether that program is there */
+  /** True if the program exists. */
   isInstalled?: boolean;
   defaultRuntime?: string;
   problem?: string;
@@ -24,14 +24,14 @@ export interface EngineStatus {
 
 export interface RuntimeStatus {
   file: string | undefined;
-  /** low-level runtime that would be used */
+  /** the low-level runtime that layerhook-runtime would use */
   runtime?: string;
-  /** how many hooks a container without annotations would get */
+  /** number of hooks that a container without annotations would get */
   hooks?: number;
   problem?: string;
 }
 
-/** Whether an engine has the runtime. */
+/** Returns whether an engine has the runtime. */
 export function engineStatus(engine: EngineName, name: string, given?: string): EngineStatus {
   const format = engines[engine];
   const file = given ?? format.file;
@@ -51,7 +51,7 @@ export function engineStatus(engine: EngineName, name: string, given?: string): 
   }
 }
 
-/** Whether layerhook-runtime would find what it needs. */
+/** Returns the settings, hooks and low-level runtime that layerhook-runtime would find. */
 export async function runtimeStatus(config?: string): Promise<RuntimeStatus> {
   try {
     const { file, hooks, runtimes } = await readSettings(config);
@@ -66,7 +66,7 @@ export async function runtimeStatus(config?: string): Promise<RuntimeStatus> {
 
 export { engineNames };
 
-/** Whether a file is there that can be run. */
+/** True if the file exists and is executable. */
 export function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

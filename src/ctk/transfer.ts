@@ -2,37 +2,38 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   append,
   formatArrayTable,
-  parseToml,
   plain,
   removeArrayTables,
   type TomlTable,
   tableAt,
 } from '../text/toml-edit.js';
+import { parse } from './parse.js';
 
 /**
- * Where containerd's transfer service (1.7 and later) is told which snapshotters it may unpack into. `ctr image import`, and from
- * 2.1 the CRI's pulls, use that service, and do without unpacking, or fail, if the snapshotter is not in its list.
+ * The table of containerd's transfer service (1.7 and later), with the list of snapshotters that it may unpack into.
+ * `ctr image import`, and from 2.1 the CRI's pulls, use that service. For a snapshotter that is not in the list they
+ * skip unpacking, or fail.
  */
 export const transferPath = ['plugins', 'io.containerd.transfer.v1.local'] as const;
 
-/** How many layers are unpacked side by side if nobody has said. */
+/** Number of layers to unpack in parallel, unless the configuration sets another. */
 export const concurrentUnpacks = 4;
 
 const listPath = [...transferPath, 'unpack_config'];
 
-/** What it unpacks into without being told: a list takes the place of that. */
+/** Returns the default of the list: a list in the configuration replaces it. */
 function defaultUnpacks(version: number): TomlTable[] {
   const overlayfs = unpackEntry('overlayfs');
   if (version < 4) return [overlayfs];
   return [overlayfs, { platform: 'linux(+erofs)', snapshotter: 'erofs', differ: 'erofs', optional: true }];
 }
 
-/** `linux` is the architecture of the machine. */
+/** Returns an entry of the list. The platform `linux` means the architecture of the machine. */
 function unpackEntry(snapshotter: string): TomlTable {
   return { platform: 'linux', snapshotter, differ: 'walking' };
 }
 
-/** The text with an entry of ours behind those that are there, or that containerd would have without it. */
+/** Returns the text with our entry after the existing entries, or after containerd's default entries. */
 export function addUnpack(text: string, inherited: TomlTable, version: number, name: string): string {
   const entries = unpacksOf(parse(text));
   if (entries.some((entry) => isOurs(entry, name))) return text;
@@ -42,7 +43,7 @@ export function addUnpack(text: string, inherited: TomlTable, version: number, n
   return added.reduce((all, entry) => append(all, formatArrayTable(listPath, entry)), text);
 }
 
-/** The text without that entry, and if nothing was there before and since, without what else was added. */
+/** Returns the text without our entry, and without the default entries if only {@link addUnpack} added them. */
 export function removeUnpack(text: string, version: number, name: string, namedDefaults: boolean): string {
   const entries = unpacksOf(parse(text));
   const others = plain(entries.filter((entry) => !isOurs(entry, name)));
@@ -50,17 +51,17 @@ export function removeUnpack(text: string, version: number, name: string, namedD
   return removeArrayTables(text, listPath, (at) => isAllOurs || isOurs(entries[at], name));
 }
 
-/** Whether the transfer service may unpack into a snapshotter. */
+/** True if the transfer service may unpack into a snapshotter. */
 export function isTransferTarget(values: TomlTable, name: string): boolean {
   return unpacksOf(values).some((entry) => isOurs(entry, name));
 }
 
-/** Whether there is a list. */
+/** True if the configuration has a list. */
 export function hasUnpacks(values: TomlTable): boolean {
   return unpacksOf(values).length > 0;
 }
 
-/** How many layers are unpacked side by side; https://github.com/containerd/containerd docs/transfer.md. */
+/** Returns how many layers are unpacked in parallel; https://github.com/containerd/containerd docs/transfer.md. */
 export function unpacksAtOnce(values: TomlTable): number {
   const { max_concurrent_unpacks: number } = tableAt(values, transferPath) ?? {};
   return typeof number === 'number' ? number : 1;
@@ -73,8 +74,4 @@ function unpacksOf(values: TomlTable): TomlTable[] {
 
 function isOurs(entry: TomlTable | undefined, name: string): boolean {
   return entry?.snapshotter === name;
-}
-
-function parse(text: string): TomlTable {
-  return parseToml(text, (reason) => new Error(reason));
 }

@@ -1,4 +1,4 @@
-/** What `ctk runtime` can configure. */
+/** The engines that `ctk runtime` can configure. */
 export type EngineName = 'docker' | 'containerd' | 'crio';
 
 /** The runtime to add. */
@@ -6,77 +6,77 @@ export interface AddedRuntime {
   name: string;
   /** absolute path of its program */
   path: string;
-  /** whether containers that ask for none get it */
+  /** True if it becomes the default runtime. */
   isDefault: boolean;
 }
 
-/** What a configuration says of runtimes. */
+/** The runtimes of a configuration. */
 export interface RuntimesFound {
-  /** path of the program of each runtime, by name; undefined where the engine knows it by name alone */
+  /** path of the program of each runtime, by name; undefined if the configuration gives only a name */
   runtimes: ReadonlyMap<string, string | undefined>;
   /** the default runtime, if one is named */
   defaultRuntime: string | undefined;
 }
 
-/** What the record keeps of what stood in the place of ours; JSON. Undefined if there is no record. */
+/** The values that an addition replaced, as JSON for the record. Undefined without a record. */
 export type Former = unknown;
 
 /**
- * Something of ours in a configuration, as it is found and taken out again.
+ * An addition of ours in a configuration: how to find and remove it.
  *
- * Here as below, every function throws CTK_CONFIG, without a file, for a text that cannot be read, and leaves all that
- * is not ours as it is, with comments and layout.
+ * Every function of the interfaces in this file throws CTK_CONFIG, without a file, for a text that cannot be parsed. It
+ * leaves all other settings unchanged, with their comments and layout.
  */
 export interface Presence {
-  /** what the record calls it */
+  /** its key in the record */
   key: string;
-  /** first part of the name of its drop-in file */
+  /** name of its drop-in file without suffix */
   dropInName: string;
   isThere(text: string): boolean;
   remove(text: string, former: Former): string;
 }
 
-/** Something of ours, as it is put into a configuration. */
+/** An addition to a configuration, and how to add it. */
 export interface Addition extends Presence {
-  /** Whether the text says what is asked. */
+  /** True if the text has the addition with all its values. */
   isAsAsked(text: string): boolean;
-  /** @param inherited a configuration that the engine reads beside this one, to copy settings from */
+  /** @param inherited the configuration as the engine sees it, to copy settings from */
   add(text: string, inherited: string): string;
-  /** What ours takes the place of, {@link Presence.remove} puts it back. @param old what is remembered already */
+  /** Returns the values that the addition replaces; {@link Presence.remove} restores them. @param old the present record */
   former(text: string, old: Former): Former;
-  /** Tables that are changed, the top one and the plugin first: none of an engine without plugins. */
+  /** Returns the paths of the tables that change, such as `plugins`, plugin, …; an empty list for docker. */
   tables(text: string): readonly (readonly string[])[];
 }
 
-/** A file in the place of the one of that name; undefined stands for no file. */
+/** A file that replaces the one of its name; an undefined text removes it. */
 export interface OtherFile {
   file: string;
   text: string | undefined;
 }
 
-/** How one engine reads its configuration. */
+/** The format of one engine's configuration. */
 export interface ConfigFormat {
   engine: EngineName;
-  /** where the engine has its configuration */
+  /** default path of the configuration */
   file: string;
-  /** where a drop-in file goes; missing for an engine that reads one file only */
+  /** Returns the path of a drop-in file. Missing for an engine that reads only one file. */
   dropIn?: (file: string, name: string) => string;
-  /** What the text says, to be compared. */
+  /** Returns the values of the text, for comparison. */
   values(text: string): unknown;
-  /** The configuration as the engine sees it: with the files that it reads beside `file`. */
+  /** Returns the configuration as the engine sees it, with the other files that it reads. */
   inherited(file: string, text: string, other?: OtherFile): string;
-  /** What a drop-in file must have before something is added to it. @param whole the configuration without it */
+  /** Returns the start of a drop-in file, which the addition follows. @param whole the configuration without the file */
   dropInStart(text: string, whole: string, added: Addition): string;
-  /** The configuration, changed if need be so that the engine reads the drop-in file. */
+  /** Returns the configuration, changed if necessary so that the engine reads the drop-in file. */
   reading(file: string, text: string, dropIn: string): string;
 }
 
-/** How runtimes are read from an engine's configuration, and changed. */
+/** The format of an engine's configuration with its runtimes. */
 export interface EngineFormat extends ConfigFormat {
   read(text: string): RuntimesFound;
   add(text: string, added: AddedRuntime, inherited: string): string;
-  /** @param formerDefault the default before ours; undefined if none was named */
+  /** @param formerDefault the former default runtime; undefined if the configuration named none */
   remove(text: string, name: string, formerDefault: string | undefined): string;
-  /** The tables that have runtimes. */
+  /** Returns the paths of the tables with runtimes. */
   tables(text: string): readonly (readonly string[])[];
 }

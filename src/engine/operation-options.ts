@@ -1,4 +1,4 @@
-import type { Driver, Hooks } from '../points/points.js';
+import type { Driver, HookSet } from '../points/points.js';
 import type { Logger } from '../system/logger.js';
 import type { ProgressEvent } from './progress.js';
 
@@ -10,9 +10,9 @@ export interface OperationOptions {
   driverOptions?: Record<string, unknown> | undefined;
   /** directory where drivers keep layers; default: `$LAYERHOOK_STORE`, hooks.toml's, else where layerhook keeps its data */
   store?: string | undefined;
-  /** function hooks, asked before those of hooks.toml and the driver's */
-  hooks?: Hooks | undefined;
-  /** path of hooks.toml; null: none; default: the search order of docs/hook-protocol.md */
+  /** function hooks, called before those of hooks.toml and the driver's, in this order */
+  hooks?: readonly HookSet[] | undefined;
+  /** path of hooks.toml; null: use none; default: the search order of docs/hook-protocol.md */
   hooksFile?: string | null | undefined;
   /** bytes of holes in sparse files that may be hashed, or written into a layer as zeros; default 64 GiB */
   maxHoles?: number | undefined;

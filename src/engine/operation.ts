@@ -1,6 +1,6 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
-import { createDispatcher, type Dispatcher, type HookSource } from '../points/dispatch.js';
+import { createDispatcher, type Dispatcher, type HookSource, hookSources } from '../points/dispatch.js';
 import type { Driver, PointName } from '../points/points.js';
 import { type Logger, silentLogger } from '../system/logger.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
@@ -47,9 +47,7 @@ export async function openOperation(
     throw error;
   });
   const { driver, choice } = await driverOf(options, config, recorded);
-  const others: HookSource[] = onlyDriver
-    ? []
-    : [...(options.hooks ? [{ owner: 'function', hooks: options.hooks }] : []), ...(config?.sources ?? [])];
+  const others = onlyDriver ? [] : operatorHooks(options, config);
   const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks, ownErrors: true }];
   return {
     driver,
@@ -81,7 +79,16 @@ export async function closeOperation({ driver, log }: Operation): Promise<void> 
   await driver.close?.().catch((error: Error) => log.warn(`closing driver ${driver.name}: ${error.message}`));
 }
 
-async function configOf(file: string | null | undefined): Promise<LoadedConfig | null> {
+/** Returns the hooks of the operator: functions first, then hooks.toml. */
+export function operatorHooks(
+  { hooks }: Pick<OperationOptions, 'hooks'>,
+  config: LoadedConfig | null,
+): HookSource[] {
+  return [...hookSources(hooks), ...(config?.sources ?? [])];
+}
+
+/** Loads hooks.toml; null without one. */
+export async function configOf(file: string | null | undefined): Promise<LoadedConfig | null> {
   if (file === null) return null;
   const { loadHooks } = await import('../config/load.js');
   return loadHooks({ file, env: process.env });

@@ -1,10 +1,11 @@
-import type { Hooks } from '../points/points.js';
+import { hookSources } from '../points/dispatch.js';
+import type { HookSet } from '../points/points.js';
 import * as service from '../snapshotter/index.js';
 import { type Logger, silentLogger } from '../system/logger.js';
 
 export interface ServeOptions extends Omit<service.ServeOptions, keyof service.LayerHookOptions> {
   /** function hooks; a snapshotter calls those at `snapshot.` points */
-  hooks?: Hooks | undefined;
+  hooks?: readonly HookSet[] | undefined;
   /** where hooks say what they do */
   log?: Logger | undefined;
 }
@@ -24,6 +25,6 @@ export async function serveSnapshotter({
   const { snapshotHooks } = await import('./snapshot-hooks.js');
   return service.serveSnapshotter({
     ...options,
-    ...snapshotHooks([{ owner: 'function', hooks }], log),
+    ...snapshotHooks(hookSources(hooks), log),
   });
 }

@@ -1,24 +1,26 @@
 import { existsSync } from 'node:fs';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
+import type { Usage } from '../layer/types.js';
 import type { ContentInfo } from '../store/types.js';
 import { inTurns } from '../system/steps.js';
 import { readXattrs } from '../system/xattr.js';
-import { guardManifest, readManifest } from './bundle/mtree-check.js';
+import { guardMtree, readMtree } from './bundle/mtree-check.js';
 
 /**
- * Writes the manifest by which {@link verifyLayer} verifies a layer, by reading it as it is now: for a layer that was not
- * extracted into its own directory, so that `writeManifest` of post-extract does not know it.
+ * Writes the mtree manifest with which {@link verifyLayer} verifies a layer, by reading the layer: for a layer that was not
+ * extracted into its own directory, so that `writeMtree` of post-extract is not available.
  *
  * @param directory of the layer, with all that was extracted and nothing else
  * @param file where the manifest goes
+ * @returns what the directory takes on disk, itself included
  * @throws LayerhookError SYSTEM, NO_SPACE; MtreeError UNREADABLE
  */
-export async function recordLayer(directory: string, file: string): Promise<void> {
+export async function recordLayer(directory: string, file: string): Promise<Usage> {
   const { currentHeader } = await import('mtree-ts/write');
-  const { walkManifest } = await import('./bundle/write-mtree.js');
+  const { writeMtree } = await import('./bundle/write-mtree.js');
   try {
-    await walkManifest(directory, file, currentHeader(directory));
+    return await writeMtree(directory, file, currentHeader(directory));
   } catch (error) {
     throw fsError(error, `writing ${file}`);
   }
@@ -34,9 +36,9 @@ export async function recordLayer(directory: string, file: string): Promise<void
 export async function verifyLayer({ directory, manifest: file }: ContentInfo): Promise<Delta[] | null> {
   if (!existsSync(file)) return null;
   const { checkSteps } = await import('mtree-ts');
-  const manifest = await readManifest(file);
-  const keywords = manifest.usedKeywords();
+  const mtree = await readMtree(file);
+  const keywords = mtree.usedKeywords();
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
   const options = { keywords, strict: true, xattrs };
-  return guardManifest(file, () => inTurns(checkSteps(directory, manifest, options)));
+  return guardMtree(file, () => inTurns(checkSteps(directory, mtree, options)));
 }

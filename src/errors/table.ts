@@ -82,12 +82,12 @@ export const errorTable = {
   },
   COMPRESSION_UNAVAILABLE: {
     message: '{format} is not available: {reason}',
-    hint: 'use a newer node (22.15 or later) or install libzstd',
+    hint: '{expected}',
     exit: 1,
   },
   COMPRESSION_UNKNOWN: {
     message: 'unknown compression {value}',
-    hint: 'use one of auto, gzip, zstd, none',
+    hint: 'use one of {choices}',
     exit: 1,
   },
   CONFIG_INVALID: { message: '{file}:{line}: {reason}', hint: '{expected}', exit: 1 },

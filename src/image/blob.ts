@@ -7,11 +7,11 @@ import { digestOf, finishDigest, parseDigest } from './digest.js';
 import type { Descriptor } from './types.js';
 
 /**
- * A small blob, whole and verified.
+ * Reads and verifies a small blob.
  *
- * @param path file of the blob; not touched if the descriptor has the blob embedded (`data`)
- * @param layout names the layout in errors
- * @param maxBytes refuses larger ones unread
+ * @param path file of the blob; not opened if the descriptor embeds the blob (`data`)
+ * @param layout path of the layout, for errors
+ * @param maxBytes larger blobs are refused before reading
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, SYSTEM
  */
 export function readVerified(path: string, descriptor: Descriptor, layout: string, maxBytes: number): Buffer {
@@ -28,8 +28,8 @@ export function readVerified(path: string, descriptor: Descriptor, layout: strin
 }
 
 /**
- * A blob as a stream that fails at its end if digest or size were wrong: what was read before that is not trusted.
- * It never gives more than `size` bytes.
+ * Opens a blob as a stream that fails at its end if digest or size are wrong. Do not trust the bytes before the
+ * stream has ended. It never gives more than `size` bytes.
  *
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, SYSTEM; the stream fails with BLOB_DIGEST, BLOB_SIZE, SYSTEM
  */
@@ -57,7 +57,7 @@ export function openVerified(path: string, descriptor: Descriptor, layout: strin
   return source.pipe(verifier);
 }
 
-/** The blob that a descriptor carries; image-spec descriptor.md, "Embedded Content". Its digest is not yet checked. */
+/** Returns the blob that a descriptor embeds, its digest unchecked; image-spec descriptor.md, "Embedded Content". */
 function embedded(descriptor: Descriptor): Buffer | undefined {
   if (typeof descriptor.data !== 'string') return undefined;
   const data = Buffer.from(descriptor.data, 'base64');
@@ -92,7 +92,7 @@ function openFile(path: string, descriptor: Descriptor, layout: string): Readabl
   return createReadStream('', { fd, start: 0, end: descriptor.size - 1, highWaterMark: 1 << 20 });
 }
 
-/** Opens a blob whose size is right; a FIFO or device in its place neither hangs nor is read. */
+/** Opens a blob and checks its size. A FIFO or device in its place does not block, and nothing is read from it. */
 function openBlobFile(path: string, descriptor: Descriptor, layout: string): number {
   let fd: number;
   try {
@@ -109,7 +109,7 @@ function openBlobFile(path: string, descriptor: Descriptor, layout: string): num
   if (stat.isFile()) throw wrongSize(descriptor, stat.size);
   throw new LayerhookError('LAYOUT_INVALID', {
     path: layout,
-    reason: `blob ${descriptor.digest} is no regular file`,
+    reason: `blob ${descriptor.digest} is not a regular file`,
   });
 }
 

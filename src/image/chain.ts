@@ -2,7 +2,7 @@ import { digestOf } from './digest.js';
 import type { Digest } from './types.js';
 
 /**
- * The chainIDs of a stack of layers, lowest first: `chainIDs(x)[n]` names layers 0 to n together.
+ * Returns the chainIDs of a stack of layers, lowest first: `chainIDs(x)[n]` identifies layers 0 to n together.
  *
  * image-spec config.md, "Layer ChainID": the first is the diffID itself, each other the sha256 of
  * `chainID(below) + " " + diffID`.
@@ -16,7 +16,7 @@ export function chainIDs(diffIDs: readonly Digest[]): Digest[] {
   return chain;
 }
 
-/** The chainID of a layer on top of those that `below` names. */
+/** Returns the chainID of a layer on top of the layers whose chainID is `below`. */
 export function chainIDOn(below: Digest, diffID: Digest): Digest {
   return digestOf(`${below} ${diffID}`);
 }

@@ -7,7 +7,7 @@ export type DigestAlgorithm = 'sha256' | 'sha512';
 const HEX_LENGTH: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 };
 
 /**
- * Takes a digest apart; image-spec descriptor.md, "Digests".
+ * Splits a digest into algorithm and hex; image-spec descriptor.md, "Digests".
  *
  * @throws LayerhookError DIGEST_INVALID, also for algorithms other than sha256 and sha512
  */
@@ -20,17 +20,17 @@ export function parseDigest(value: unknown): { algorithm: DigestAlgorithm; hex: 
   return { algorithm, hex: match[2]! };
 }
 
-/** Whether it is a digest that {@link parseDigest} takes. */
+/** True if {@link parseDigest} accepts the value. */
 export function isDigest(value: string): value is Digest {
   return /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(value);
 }
 
-/** The digest of some bytes. */
+/** Returns the digest of the given bytes. */
 export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm = 'sha256'): Digest {
   return finishDigest(createHash(algorithm).update(bytes), algorithm);
 }
 
-/** The digest that a hash came to; the hash cannot be used any more. */
+/** Returns the digest of the bytes that a hash has seen. The hash cannot be used afterwards. */
 export function finishDigest(hash: Hash, algorithm: DigestAlgorithm): Digest {
   return `${algorithm}:${hash.digest('hex')}`;
 }

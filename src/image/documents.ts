@@ -6,7 +6,7 @@ import type { Descriptor, ImageConfig, Index, Manifest } from './types.js';
 
 /**
  * Checks that `value` is an index; image-spec image-index.md. `"manifests": null`, which Go programs write for an
- * empty list, is read as one.
+ * empty list, is read as an empty list.
  *
  * @param what names the document in errors
  * @throws LayerhookError IMAGE_INVALID, DIGEST_INVALID
@@ -59,7 +59,7 @@ export function checkConfig(value: unknown, what: string): ImageConfig {
   const rootfs = checkObject(config.rootfs, `rootfs of ${what}`);
   if (rootfs.type !== 'layers') throw invalid(what, `its rootfs type is ${JSON.stringify(rootfs.type)}`);
   rootfs.diff_ids ??= [];
-  if (!Array.isArray(rootfs.diff_ids)) throw invalid(what, 'its diff_ids are no list');
+  if (!Array.isArray(rootfs.diff_ids)) throw invalid(what, 'its diff_ids are not a list');
   for (const diffID of rootfs.diff_ids) parseDigest(diffID);
   if (isGiven(config.config)) checkExecution(config.config, `config of ${what}`);
   checkHistory(config.history, what);
@@ -74,7 +74,7 @@ export function checkConfig(value: unknown, what: string): ImageConfig {
  */
 export function checkDescriptor(value: unknown, what: string): Descriptor {
   const descriptor = checkObject(value, what);
-  if (typeof descriptor.mediaType !== 'string') throw invalid(what, 'its mediaType is no string');
+  if (typeof descriptor.mediaType !== 'string') throw invalid(what, 'its mediaType is not a string');
   parseDigest(descriptor.digest);
   if (!Number.isSafeInteger(descriptor.size) || (descriptor.size as number) < 0) {
     throw invalid(what, `its size is ${showValue(descriptor.size)}`);
@@ -87,7 +87,7 @@ export function checkDescriptor(value: unknown, what: string): Descriptor {
 }
 
 function checkDescriptors(value: unknown, what: string): Descriptor[] {
-  if (!Array.isArray(value)) throw invalid(what, 'it is no list');
+  if (!Array.isArray(value)) throw invalid(what, 'it is not a list');
   return value.map((item, at) => checkDescriptor(item, `${what}[${at}]`));
 }
 
@@ -97,8 +97,8 @@ function checkVersion(document: Record<string, unknown>, what: string): void {
 }
 
 /**
- * Refuses fields that belong to the other kind of document (CVE-2021-41190), and known fields in another case:
- * readers written in Go take `Layers` for `layers`, so two readers would see two images.
+ * Refuses fields that belong to the other kind of document (CVE-2021-41190), and known fields in another case: Go
+ * programs read `Layers` as `layers`, so two readers would see two different images.
  */
 function refuseAliens(document: Record<string, unknown>, aliens: string[], what: string): void {
   const known = new Set(['mediatype', 'config', 'layers', 'manifests']);
@@ -112,7 +112,7 @@ function refuseAliens(document: Record<string, unknown>, aliens: string[], what:
 function checkPlatform(value: unknown, what: string): void {
   const platform = checkObject(value, what);
   for (const field of ['architecture', 'os']) {
-    if (typeof platform[field] !== 'string') throw invalid(what, `its ${field} is no string`);
+    if (typeof platform[field] !== 'string') throw invalid(what, `its ${field} is not a string`);
   }
   checkFields(platform, ['os.version', 'variant'], isString, what);
   checkFields(platform, ['os.features'], isStrings, what);
@@ -128,7 +128,7 @@ function checkExecution(value: unknown, what: string): void {
 
 function checkHistory(value: unknown, what: string): void {
   if (!isGiven(value)) return;
-  if (!Array.isArray(value)) throw invalid(what, 'its history is no list');
+  if (!Array.isArray(value)) throw invalid(what, 'its history is not a list');
   for (const entry of value) {
     const fields = checkObject(entry, `history of ${what}`);
     checkFields(fields, ['created', 'author', 'created_by', 'comment'], isString, `history of ${what}`);
@@ -152,7 +152,7 @@ function checkAnnotations(value: unknown, what: string): void {
 }
 
 function checkObject(value: unknown, what: string): Record<string, unknown> {
-  if (!isObject(value)) throw invalid(what, 'it is no JSON object');
+  if (!isObject(value)) throw invalid(what, 'it is not a JSON object');
   return value;
 }
 

@@ -5,27 +5,27 @@ import type { GarbageResult } from './sweep.js';
 import type { Descriptor } from './types.js';
 
 /**
- * Removes every blob that index.json does not lead to, and what writers that died left behind. Only manifests and
- * indexes are read; a blob of another media type is a leaf. If one of them is missing or corrupt, nothing is
- * removed; only a `subject` may be missing, as the image-spec has it.
+ * Removes every blob that index.json does not lead to, and temporary files of dead writers. Only manifests and indexes
+ * are followed; a blob of another media type is a leaf. If a manifest or index is missing or corrupt, nothing is
+ * removed; only a `subject` may be missing, as the image-spec allows.
  *
- * It is safe beside writers: index.json does not change and no blob is published meanwhile (they wait for our lock),
- * and while a writer's session (see session.ts; umoci's are told as well) is open, blobs made since it began are
- * spared: they may be on the way to a tag. umoci's writers, which know no lock, may lose a blob that was garbage
- * before they wrote it again during this very call.
+ * It is safe while others write: our lock keeps index.json unchanged and lets no blob be published. While a writer's
+ * session is open (see session.ts; umoci's sessions are recognised too), blobs made since it began are spared, because
+ * a tag may soon need them. umoci does not use our lock, so its writers may lose a blob that was garbage before they
+ * wrote it again during this call.
  *
  * @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, BLOB_MEDIA_TYPE,
  *   DIGEST_INVALID, LIMIT_EXCEEDED, ABORTED, SYSTEM
  */
 export function collectGarbage(layout: Layout): Promise<GarbageResult> {
   return layout.lock('exclusive', async () => {
-    // loaded by writers only
+    // only writers load it
     const { sweep } = await import('./sweep.js');
     return sweep(layout.path, () => findReachable(layout));
   });
 }
 
-/** The digests that index.json leads to, missing blobs included. */
+/** Returns the digests that index.json leads to, including those of missing blobs. */
 function findReachable(layout: Layout): Set<string> {
   const reachable = new Set<string>();
   const seen = new Set<string>();

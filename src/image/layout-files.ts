@@ -3,10 +3,10 @@ import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 
 /**
- * A small regular file of a layout or bundle, whole. Anything else that is there is not waited for.
+ * Reads a small regular file of a layout or bundle. A FIFO in its place does not block.
  *
- * @param onOpen gets the stat of the file that is read
- * @returns undefined if there is none
+ * @param onOpen called with the stat of the open file
+ * @returns undefined if the file is missing or not a regular file
  * @throws LayerhookError LIMIT_EXCEEDED, SYSTEM
  */
 export function readSmallFile(
@@ -36,7 +36,7 @@ export function readSmallFile(
   }
 }
 
-/** The names in a directory, none if there is no such directory. @throws LayerhookError SYSTEM */
+/** Lists the names in a directory; a missing directory gives an empty list. @throws LayerhookError SYSTEM */
 export function listDirectory(path: string): string[] {
   try {
     return readdirSync(path);

@@ -22,13 +22,13 @@ const MAX_DOCUMENT_BYTES = 4 << 20;
  * Opens an existing layout.
  *
  * @param path directory of the layout
- * @param options `signal` ends waiting for another writer's lock
+ * @param options `signal` aborts waiting for another writer's lock
  * @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID (also for a version other than 1.0.0), SYSTEM
  */
 export function openLayout(path: string, options: { signal?: AbortSignal } = {}): Layout {
   if (!isDirectory(path)) {
     if (!existsSync(path)) throw new LayerhookError('LAYOUT_NOT_FOUND', { path });
-    throw invalidLayout(path, 'it is no directory');
+    throw invalidLayout(path, 'it is not a directory');
   }
   const version = readSmallFile(join(path, 'oci-layout'), MAX_DOCUMENT_BYTES);
   if (version === undefined) throw invalidLayout(path, 'it has no file oci-layout');
@@ -39,7 +39,7 @@ export function openLayout(path: string, options: { signal?: AbortSignal } = {})
 }
 
 /**
- * Makes an empty layout, and its parent directories.
+ * Creates an empty layout and its parent directories.
  *
  * @param path must not exist
  * @throws LayerhookError LAYOUT_EXISTS, DIRECTORY_INVALID, NO_SPACE, SYSTEM
@@ -70,9 +70,9 @@ export function createLayout(path: string): Layout {
 /**
  * An OCI image layout: a directory with `oci-layout`, `index.json` and `blobs/`; image-spec image-layout.md.
  *
- * Reading needs no lock: files are replaced whole. Writers of several processes exclude each other with a lock on
- * the layout's directory. Blobs written through one Layout are safe from gc until {@link close}: write the blobs,
- * then the reference to them, then close.
+ * Readers need no lock, because writers replace whole files. Writers in several processes exclude each other with a
+ * lock on the layout's directory. gc spares blobs written through a Layout until {@link close}. Write the blobs
+ * first, next the reference to them, and close last.
  */
 export class Layout {
   readonly path: string;
@@ -80,14 +80,14 @@ export class Layout {
   readonly #signal: AbortSignal | undefined;
   #session: Promise<Session> | undefined;
 
-  /** Use {@link openLayout} or {@link createLayout}, which check or make what is there. */
+  /** Does not look at the directory: use {@link openLayout} or {@link createLayout}, which check or create it. */
   constructor(path: string, signal?: AbortSignal) {
     this.path = path;
     this.#blobs = join(path, 'blobs');
     this.#signal = signal;
   }
 
-  /** The top index. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
+  /** Reads index.json. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
   readIndex(): Index {
     const path = join(this.path, 'index.json');
     const bytes = readSmallFile(path, MAX_INDEX_BYTES);
@@ -96,10 +96,10 @@ export class Layout {
   }
 
   /**
-   * Changes index.json, alone: index.json is read again under the lock, and replaced in one step.
+   * Changes index.json under the exclusive lock: reads it again, and replaces it in one step.
    *
-   * @param change gives the new index, or the one it got if nothing is to be written
-   * @returns the index as it is now
+   * @param change returns the new index, or its argument if nothing must be written
+   * @returns the current index
    * @throws LayerhookError as readIndex, NO_SPACE, ABORTED; LAYOUT_INVALID if `blobs`, or a directory in it, is a
    *   symlink; and what `change` throws
    */
@@ -115,26 +115,26 @@ export class Layout {
     });
   }
 
-  /** Keeps other writers away while `action` runs; see withLock in lock.ts. @throws LayerhookError ABORTED, SYSTEM */
+  /** Holds the layout's lock while `action` runs; see withLock in lock.ts. @throws LayerhookError ABORTED, SYSTEM */
   lock<T>(mode: 'exclusive' | 'shared', action: () => T | Promise<T>): Promise<T> {
     return withLock(this.path, mode, action, this.#signal);
   }
 
-  /** Where the blob of a digest is, or would be. @throws LayerhookError DIGEST_INVALID */
+  /** Returns the path at which the blob of a digest belongs. @throws LayerhookError DIGEST_INVALID */
   blobPath(digest: string): string {
     const { algorithm, hex } = parseDigest(digest);
     return `${this.#blobs}/${algorithm}/${hex}`;
   }
 
-  /** Whether the layout has the blob. @throws LayerhookError DIGEST_INVALID */
+  /** True if the layout has the blob. @throws LayerhookError DIGEST_INVALID */
   hasBlob(digest: string): boolean {
     return existsSync(this.blobPath(digest));
   }
 
   /**
-   * A small blob, whole and verified; embedded `data` is used instead of a file.
+   * Reads and verifies a small blob. If the descriptor has embedded `data`, that is used instead of a file.
    *
-   * @param options `maxBytes` refuses larger blobs unread, by default 4 MiB
+   * @param options blobs larger than `maxBytes` (default 4 MiB) are refused before reading
    * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, DIGEST_INVALID, SYSTEM
    */
   readBlob(descriptor: Descriptor, options: { maxBytes?: number } = {}): Buffer {
@@ -142,13 +142,13 @@ export class Layout {
     return readVerified(this.blobPath(descriptor.digest), descriptor, this.path, limit);
   }
 
-  /** A small blob as JSON, else as {@link readBlob}. @throws LayerhookError IMAGE_INVALID, and as readBlob */
+  /** Reads a blob as {@link readBlob} does, and parses its JSON. @throws LayerhookError IMAGE_INVALID, and as readBlob */
   readJson(descriptor: Descriptor, options: { maxBytes?: number } = {}): unknown {
     return parseDocument(this.readBlob(descriptor, options), `blob ${descriptor.digest} in ${this.path}`);
   }
 
   /**
-   * A blob as a stream. It fails at its end if digest or size were wrong: use what it gave only after it ended.
+   * Opens a blob as a stream. It fails at its end if digest or size are wrong: trust its bytes only after the end.
    *
    * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, DIGEST_INVALID, SYSTEM; the stream fails with BLOB_DIGEST,
    *   BLOB_SIZE, SYSTEM
@@ -158,8 +158,8 @@ export class Layout {
   }
 
   /**
-   * Writes a blob: to a temporary file first, flushed to disk, then renamed. One that is there already is replaced
-   * by its equal, which heals a corrupt one.
+   * Writes a blob to a temporary file, flushes it to disk and renames it to its place. It replaces a blob of the same
+   * digest, which repairs a corrupt one.
    *
    * @param content the bytes; if a stream fails, nothing is left behind
    * @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; NO_SPACE, ABORTED, SYSTEM; and
@@ -184,7 +184,7 @@ export class Layout {
     return { digest, size };
   }
 
-  /** Every blob there is, of the algorithms we know; other files are left out. @throws LayerhookError SYSTEM */
+  /** Lists all blobs of known digest algorithms; other files are left out. @throws LayerhookError SYSTEM */
   blobs(): { digest: Digest; path: string }[] {
     return (['sha256', 'sha512'] as const).flatMap((algorithm) => {
       const directory = join(this.path, 'blobs', algorithm);
@@ -194,7 +194,7 @@ export class Layout {
     });
   }
 
-  /** Ends this writer: from now on gc keeps its blobs only if index.json leads to them. */
+  /** Ends this writer's session: from now on gc keeps its blobs only if index.json leads to them. */
   async close(): Promise<void> {
     const session = await this.#session;
     this.#session = undefined;
@@ -202,7 +202,7 @@ export class Layout {
   }
 
   #openSession(): Promise<Session> {
-    // loaded by writers only
+    // only writers load it
     this.#session ??= import('./session.js')
       .then(({ Session }) => Session.open(this.path))
       .catch((error: unknown) => {
@@ -218,13 +218,13 @@ function checkVersion(path: string, bytes: Buffer): void {
   try {
     version = (parseJson(bytes) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
   } catch (error) {
-    throw invalidLayout(path, 'its oci-layout is no JSON', error);
+    throw invalidLayout(path, 'its oci-layout is not JSON', error);
   }
   if (version !== '1.0.0')
     throw invalidLayout(path, `its imageLayoutVersion is ${JSON.stringify(version)}, not "1.0.0"`);
 }
 
-/** umoci gives every index it writes a mediaType, which the image-spec recommends. */
+/** Adds the mediaType that the image-spec recommends, as umoci does for every index that it writes. */
 function withMediaType(index: Index): Index {
   const { schemaVersion, mediaType = MEDIA_TYPE_INDEX, ...rest } = index;
   return { schemaVersion, mediaType, ...rest };
@@ -236,7 +236,7 @@ function parseDocument(bytes: Buffer, what: string): unknown {
   } catch (error) {
     throw new LayerhookError(
       'IMAGE_INVALID',
-      { what, reason: `it is no JSON: ${(error as Error).message}` },
+      { what, reason: `it is not JSON: ${(error as Error).message}` },
       error,
     );
   }

@@ -1,18 +1,16 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fsError } from '../errors/fs-error.js';
-import { LayerhookError } from '../errors/index.js';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
- * Runs `action` while this process holds a lock on the layout: `exclusive` to change index.json or to remove blobs,
- * `shared` to publish a blob.
+ * Runs `action` while this process holds a lock on the layout: `exclusive` for changing index.json or removing blobs,
+ * `shared` for publishing a blob.
  *
- * The lock is an flock(2) on the layout's directory: it needs no file of its own, works on a layout that another
- * program made, and ends with the process. It is polled, so that signals are still heard.
+ * The lock is an flock(2) on the layout's directory. It needs no extra file, works on layouts made by other programs,
+ * and ends with the process. Waiting polls the lock, so that the process still reacts to signals.
  *
- * @param signal ends the waiting
+ * @param signal aborts the waiting
  * @throws LayerhookError ABORTED, SYSTEM, and what `action` throws
  */
 export async function withLock<T>(
@@ -21,14 +19,10 @@ export async function withLock<T>(
   action: () => T | Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const { flock } = await import('../system/lock.js');
+  const { waitForLock } = await import('../system/lock.js');
   const fd = openDirectory(layout);
   try {
-    for (let pause = 1; !flock(fd, mode, { wait: false }); pause = Math.min(pause * 2, 10)) {
-      await sleep(pause * (0.5 + Math.random()));
-      if (signal?.aborted)
-        throw new LayerhookError('ABORTED', { what: `waiting for ${layout}` }, signal.reason);
-    }
+    await waitForLock(fd, mode, layout, { signal });
     return await action();
   } finally {
     closeSync(fd);

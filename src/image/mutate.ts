@@ -6,18 +6,18 @@ import { readIndexBlob } from './read.js';
 import { checkTag, setTag } from './references.js';
 import type { Descriptor, Digest, History, ImageConfig, Manifest, ResolvedImage } from './types.js';
 
-/** A layer whose blob is in the layout already. */
+/** A layer whose blob is already in the layout. */
 export interface NewLayer {
   descriptor: Descriptor;
   diffID: Digest;
-  /** without one, the layer stands outside the history, which many tools do not expect */
+  /** if missing, the layer has no entry in the history, which many tools do not expect */
   history?: History;
 }
 
 /**
- * A changed copy of an image. Nothing is written before {@link commit}; the image it started from stays.
+ * A changed copy of an image. Nothing is written before {@link commit}, and the original image stays.
  *
- * Every field that is not changed survives, in its place.
+ * Unchanged fields survive at their positions.
  */
 export class ImageMutation {
   readonly #layout: Layout;
@@ -36,17 +36,17 @@ export class ImageMutation {
     this.#manifest = image.manifest;
   }
 
-  /** The config as it is now. */
+  /** The current config. */
   get config(): ImageConfig {
     return this.#config;
   }
 
-  /** The manifest as it is now; its `config` descriptor is that of the image it started from. */
+  /** The current manifest; its `config` descriptor is still that of the original image. */
   get manifest(): Manifest {
     return this.#manifest;
   }
 
-  /** Puts a layer on top. */
+  /** Adds a layer on top. */
   addLayer({ descriptor, diffID, history }: NewLayer): void {
     const { rootfs } = this.#config;
     this.#config = { ...this.#config, rootfs: { ...rootfs, diff_ids: [...rootfs.diff_ids, diffID] } };
@@ -54,12 +54,12 @@ export class ImageMutation {
     if (history) this.#appendHistory(history);
   }
 
-  /** Adds to the history what changed no layer. */
+  /** Adds a history entry for a change without a layer. */
   addHistory(history: History): void {
     this.#appendHistory({ ...history, empty_layer: true });
   }
 
-  /** Replaces the config, all but its layers and history. */
+  /** Replaces the config except its layers and history. */
   setConfig(config: ImageConfig): void {
     const { rootfs, history } = this.#config;
     this.#config = { ...config, rootfs, ...(history && { history }) };
@@ -71,10 +71,10 @@ export class ImageMutation {
   }
 
   /**
-   * Writes the config, the manifest and the indexes that lead to it, then makes `tag` name the result. The tag's
-   * descriptor keeps the other annotations of the one this image was found by.
+   * Writes the config, the manifest and the indexes above it, then points `tag` to the result. The new descriptor in
+   * index.json keeps the other annotations of the original image's descriptor.
    *
-   * @returns the way to the new manifest
+   * @returns the descriptors from index.json to the new manifest
    * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what reading the indexes throws
    */
   async commit(tag: string): Promise<ResolvedImage['path']> {
@@ -97,7 +97,7 @@ export class ImageMutation {
     return changed as ResolvedImage['path'];
   }
 
-  /** Every reference of an index to `before` becomes one to `after`, with its own annotations and platform. */
+  /** Rewrites an index so that its references to `before` refer to `after`; they keep their annotations and platform. */
   async #rewriteIndex(descriptor: Descriptor, before: Descriptor, after: Descriptor): Promise<Descriptor> {
     const index = readIndexBlob(this.#layout, descriptor);
     const replace = (child: Descriptor): Descriptor => {
@@ -118,7 +118,7 @@ export class ImageMutation {
   }
 }
 
-/** `data` would be that of the old blob. */
+/** Drops `data`, which embeds the old blob. */
 function withoutData({ data: _, ...descriptor }: Descriptor): Descriptor {
   return descriptor as Descriptor;
 }

@@ -7,9 +7,9 @@ import { showTime } from './time.js';
 import type { Descriptor, ImageConfig, Manifest } from './types.js';
 
 /**
- * Writes an image without layers, for this machine's platform, and makes `tag` name it.
+ * Writes an image without layers for this machine's platform, and points `tag` to it.
  *
- * @param created when it is said to be made
+ * @param created creation time in the config
  * @returns the manifest's descriptor
  * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what Layout.updateIndex throws
  */

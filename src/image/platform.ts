@@ -15,7 +15,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   mipsel: 'mipsle',
 };
 
-/** The platform of this machine, with Go's names: `linux` and `amd64`, `arm64`, … */
+/** Returns the platform of this machine with Go's names: `linux` and `amd64`, `arm64`, … */
 export function hostPlatform(): Platform {
   const architecture = ARCHITECTURES[process.arch] ?? process.arch;
   const littlePpc = architecture === 'ppc64' && isLittleEndian() ? 'ppc64le' : architecture;
@@ -24,8 +24,8 @@ export function hostPlatform(): Platform {
 }
 
 /**
- * Reads `OS/ARCHITECTURE[/VARIANT]`; a lone `ARCHITECTURE` means linux. Other names of an architecture are taken
- * for Go's (`x86_64`, `aarch64`).
+ * Parses `OS/ARCHITECTURE[/VARIANT]`; `ARCHITECTURE` alone means linux. Common names of architectures (`x86_64`,
+ * `aarch64`) are translated to Go's.
  *
  * @throws LayerhookError PLATFORM_INVALID
  */
@@ -38,14 +38,14 @@ export function parsePlatform(value: string): Platform {
   return { os: os!, architecture, ...(variant !== undefined && { variant }) };
 }
 
-/** `os/architecture[/variant]`. */
+/** Formats a platform as `os/architecture[/variant]`. */
 export function showPlatform(platform: Platform): string {
   return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
 }
 
 /**
- * How well an image made for `offered` runs where `wanted` is asked for: undefined for not at all, else the higher
- * the better. On arm and amd64 a lower variant runs too (v6 where v7 is wanted).
+ * Rates how well an image for `offered` runs on `wanted`: higher is better, undefined means that it does not run. On
+ * arm and amd64 a lower variant runs too (v6 on v7).
  */
 export function platformFit(offered: Platform, wanted: Platform): number | undefined {
   if (offered.os !== wanted.os || offered.architecture !== wanted.architecture) return undefined;

@@ -6,7 +6,7 @@ import type { Descriptor, ImageConfig, Index, Manifest } from './types.js';
 const MAX_CONFIG_BYTES = 8 << 20;
 
 /**
- * An index that a descriptor leads to, verified.
+ * Reads and verifies the index of a descriptor.
  *
  * @throws LayerhookError what Layout.readJson throws, IMAGE_INVALID, BLOB_MEDIA_TYPE
  */
@@ -16,14 +16,14 @@ export function readIndexBlob(layout: Layout, descriptor: Descriptor): Index {
   return index;
 }
 
-/** The same for a manifest. */
+/** Reads and verifies the manifest of a descriptor, as {@link readIndexBlob} does. */
 export function readManifest(layout: Layout, descriptor: Descriptor): Manifest {
   const manifest = checkManifest(layout.readJson(descriptor), `manifest ${descriptor.digest}`);
   checkMediaType(manifest.mediaType, descriptor);
   return manifest;
 }
 
-/** The same for an image config, of at most 8 MiB. */
+/** Reads and verifies the image config of a descriptor, of at most 8 MiB, as {@link readIndexBlob} does. */
 export function readConfig(layout: Layout, descriptor: Descriptor): ImageConfig {
   return checkConfig(
     layout.readJson(descriptor, { maxBytes: MAX_CONFIG_BYTES }),

@@ -2,7 +2,7 @@ import { LayerhookError } from '../errors/index.js';
 import type { Layout } from './layout.js';
 import type { Descriptor, Index } from './types.js';
 
-/** The annotation of a descriptor in index.json that is its tag; image-spec annotations.md. */
+/** The annotation that holds the tag of a descriptor in index.json; image-spec annotations.md. */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 
 /** An image named on a command line. */
@@ -17,7 +17,7 @@ const COMPONENT = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
 const TAG = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
 
 /**
- * Reads `PATH[:TAG]` as umoci does: the first colon ends the path, no colon means the tag `latest`.
+ * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`.
  *
  * @throws LayerhookError REFERENCE_INVALID
  */
@@ -28,24 +28,24 @@ export function parseImageReference(value: string): ImageReference {
   if (path === '') throw invalid(value, 'its path is empty');
   if (path.includes('\0')) throw invalid(value, 'its path contains a NUL');
   if (tag === '') throw invalid(value, 'its tag is empty');
-  if (!isTag(tag)) throw invalid(value, `its tag ${JSON.stringify(tag)} is none`);
+  if (!isTag(tag)) throw invalid(value, `its tag ${JSON.stringify(tag)} is malformed`);
   return { path, tag };
 }
 
-/** Whether `tag` can name an image in a layout; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
+/** True if `tag` is well-formed; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
 export function isTag(tag: string): boolean {
   return TAG.test(tag);
 }
 
-/** The tags of a layout, in the order of index.json; one that is ambiguous comes more than once. */
+/** Lists the tags of a layout in the order of index.json; an ambiguous tag is listed more than once. */
 export function listTags(layout: Layout): string[] {
   return layout.readIndex().manifests.flatMap((descriptor) => tagOf(descriptor) ?? []);
 }
 
 /**
- * Makes `tag` name `descriptor`, and nothing else; its other annotations are kept.
+ * Points `tag` to `descriptor` and removes it from all others. The descriptor keeps its other annotations.
  *
- * @returns the descriptor as index.json has it now
+ * @returns the descriptor as written to index.json
  * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
  */
 export async function setTag(layout: Layout, tag: string, descriptor: Descriptor): Promise<Descriptor> {
@@ -56,7 +56,7 @@ export async function setTag(layout: Layout, tag: string, descriptor: Descriptor
 }
 
 /**
- * Makes `tag` name what `from` names, be it an image or an index of several.
+ * Points `tag` to the image or index that the tag `from` points to.
  *
  * @throws LayerhookError REFERENCE_INVALID, REFERENCE_NOT_FOUND, REFERENCE_AMBIGUOUS, and what Layout.updateIndex
  *   throws
@@ -76,7 +76,7 @@ export async function copyTag(layout: Layout, from: string, tag: string): Promis
 /**
  * Removes a tag.
  *
- * @returns false if it was not there
+ * @returns false if the tag did not exist
  * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
  */
 export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
@@ -90,14 +90,14 @@ export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
   return wasThere;
 }
 
-/** The tag of a descriptor in index.json, if it has one. */
+/** Returns the tag of a descriptor in index.json, or undefined. */
 export function tagOf(descriptor: Descriptor): string | undefined {
   return descriptor.annotations?.[REF_NAME];
 }
 
 /** @throws LayerhookError REFERENCE_INVALID */
 export function checkTag(tag: string): void {
-  if (!isTag(tag)) throw invalid(tag, 'it is no tag');
+  if (!isTag(tag)) throw invalid(tag, 'it is a malformed tag');
 }
 
 function withTag(descriptor: Descriptor, tag: string): Descriptor {

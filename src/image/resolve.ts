@@ -11,15 +11,15 @@ const MAX_DEPTH = 16;
 type Path = [Descriptor, ...Descriptor[]];
 
 export interface ResolveOptions {
-  /** which image of an index; by default the only one, else this machine's platform */
+  /** selects an image of an index; default: the only image, or else the one for this machine's platform */
   platform?: Platform;
 }
 
 /**
- * Finds the image that a tag names, reading and verifying its manifest and config.
+ * Finds the image of a tag, and reads and verifies its manifest and config.
  *
- * Indexes are followed. Of several images that fit the platform equally the first is taken, as image-spec
- * image-index.md says; a tag that index.json has on several of these is ambiguous.
+ * Indexes are followed. If several images fit the platform equally well, the first one is chosen (image-spec
+ * image-index.md), unless they belong to different descriptors in index.json: then the tag is ambiguous.
  *
  * @param tag value of `org.opencontainers.image.ref.name` in index.json
  * @throws LayerhookError REFERENCE_INVALID, REFERENCE_NOT_FOUND, REFERENCE_AMBIGUOUS, PLATFORM_NOT_FOUND,
@@ -32,7 +32,8 @@ export function resolveReference(layout: Layout, tag: string, options: ResolveOp
 }
 
 /**
- * The same, from a way to the manifest that was found before (`from_descriptor_path` of umoci.json).
+ * Loads an image as {@link resolveReference} does, from the known path of descriptors to its manifest
+ * (`from_descriptor_path` of umoci.json).
  *
  * @param path from the descriptor in index.json to the manifest's
  */
@@ -55,8 +56,8 @@ export function loadImage(layout: Layout, reference: string, path: Path): Resolv
 }
 
 /**
- * The way from index.json to the manifest that a tag names; as {@link resolveReference}, but the manifest may be
- * an artifact's, and is not read unless the choice of a platform needs it.
+ * Finds the descriptors from index.json to the manifest of a tag. Unlike {@link resolveReference}, accepts manifests of
+ * artifacts, and reads a manifest only if choosing a platform requires it.
  */
 export function resolvePath(layout: Layout, tag: string, options: ResolveOptions = {}): Path {
   checkTag(tag);
@@ -65,7 +66,7 @@ export function resolvePath(layout: Layout, tag: string, options: ResolveOptions
     throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: tag, path: layout.path });
   const found = roots.flatMap((root) => findManifests(layout, root));
   if (found.length === 0) {
-    const reason = `it leads to ${roots.map((root) => root.mediaType).join(', ')}, and to no image`;
+    const reason = `it leads to ${roots.map((root) => root.mediaType).join(', ')}, not to an image`;
     throw new LayerhookError('IMAGE_INVALID', { what: `tag ${tag}`, reason });
   }
   return options.platform === undefined && found.length === 1
@@ -73,7 +74,7 @@ export function resolvePath(layout: Layout, tag: string, options: ResolveOptions
     : choosePlatform(layout, tag, found, options.platform ?? hostPlatform());
 }
 
-/** The ways from a descriptor to all image manifests, depth first; an index met twice is not read twice. */
+/** Returns the paths from a descriptor to all image manifests, depth first. Reads each index only once. */
 function findManifests(layout: Layout, root: Descriptor): Path[] {
   const seen = new Set<string>();
   const walk = (path: Path): Path[] => {
@@ -90,7 +91,7 @@ function findManifests(layout: Layout, root: Descriptor): Path[] {
   return walk([root]);
 }
 
-/** BuildKit puts attestations into an index as manifests for the platform unknown/unknown. */
+/** True for an attestation: BuildKit puts them into an index as manifests for the platform unknown/unknown. */
 function isAttestation({ platform }: Descriptor): boolean {
   return platform?.os === 'unknown' && platform.architecture === 'unknown';
 }
@@ -114,7 +115,7 @@ function choosePlatform(layout: Layout, tag: string, found: Path[], wanted: Plat
   return chosen[0]!.path;
 }
 
-/** What the descriptor says, else what the config says; undefined for an artifact. */
+/** Returns the platform from the descriptor, or else from the config; undefined for an artifact. */
 function platformOf(layout: Layout, path: Path): Platform | undefined {
   const descriptor = path[path.length - 1]!;
   if (descriptor.platform) return descriptor.platform;
@@ -124,7 +125,7 @@ function platformOf(layout: Layout, path: Path): Platform | undefined {
 
 function checkIsManifest(descriptor: Descriptor, tag: string): void {
   if (ociMediaType(descriptor.mediaType) === MEDIA_TYPE_MANIFEST) return;
-  const reason = `its mediaType is ${descriptor.mediaType}, which is no image manifest`;
+  const reason = `its mediaType is ${descriptor.mediaType}, not an image manifest`;
   throw new LayerhookError('IMAGE_INVALID', { what: `tag ${tag}`, reason });
 }
 

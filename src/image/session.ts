@@ -5,23 +5,22 @@ import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText } from '../system/bytes.js';
 import { E, SystemError } from '../system/errno.js';
 import { AT_REMOVEDIR, close, O, tryMkdirat, tryOpenat, tryUnlinkat } from '../system/files.js';
-import { flock } from '../system/lock.js';
+import { flock, tryLockNamed } from '../system/lock.js';
 import { tryEmptyDirectory } from '../system/remove.js';
-import { StatBuffer, statAt, statFd } from '../system/stat.js';
 import { pathIn } from '../system/xattr.js';
 import type { DigestAlgorithm } from './digest.js';
 import { LayoutFiles } from './writer-files.js';
 
-/** Prefix of a session's directory; umoci's, so that either program's gc removes what the other left behind. */
+/** Prefix of a session's directory. It is umoci's, so that the gc of each program removes dead sessions of the other. */
 export const SESSION_PREFIX = '.umoci-';
 
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
- * A writer's own directory inside a layout, for files not yet complete. It is locked (flock(2)) while its writer
- * lives, which tells every gc, also umoci's, that it is in use; its birth tells since when blobs may be that writer's.
+ * A writer's own directory inside a layout, for incomplete files. A lock (flock(2)), held while the writer lives,
+ * protects it from every gc, including umoci's. Blobs newer than the directory may belong to its writer.
  *
- * Everything is done by descriptor: the layout's owner may put another directory, or a symlink, in its place.
+ * All access is by file descriptor, because the layout's owner may put another directory or a symlink in its place.
  */
 export class Session {
   readonly #files: LayoutFiles;
@@ -34,7 +33,7 @@ export class Session {
     this.#files = files;
     this.#name = name;
     this.#fd = fd;
-    // one that its writer forgot to close, or could not, leaves no directory behind
+    // removes the directory even if the writer does not close the session
     process.on('exit', this.#close);
   }
 
@@ -46,8 +45,8 @@ export class Session {
         const name = makeDirectory(files);
         const fd = openOwn(files, name);
         if (fd === undefined) continue;
-        if (flock(fd, 'exclusive', { wait: false }) && isStillThere(files, name, fd))
-          return new Session(files, name, fd);
+        // a gc may have removed the directory before the lock
+        if (tryLockNamed(fd, files.fd, name)) return new Session(files, name, fd);
         close(fd);
       }
     } catch (error) {
@@ -57,11 +56,11 @@ export class Session {
   }
 
   /**
-   * Writes a new file, flushed to disk, owned as the layout is (root would else leave files in a user's layout that
-   * the user cannot read). If it fails, no file is left.
+   * Writes a new file and flushes it to disk. The file gets the owner of the layout; files of root in a user's layout
+   * would be unreadable for that user. If it fails, no file is left.
    *
-   * @param onChunk sees each chunk before it is written
-   * @returns its name in the session
+   * @param onChunk called with each chunk before it is written
+   * @returns the file's name in the session
    * @throws LayerhookError NO_SPACE, SYSTEM; and what `content` throws
    */
   async write(
@@ -96,7 +95,7 @@ export class Session {
     }
   }
 
-  /** Puts a file of the session in the place of a blob. @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM */
+  /** Moves a file of the session to the place of a blob. @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM */
   async publishBlob(name: ByteString, algorithm: DigestAlgorithm, hex: string): Promise<void> {
     const directory = this.#blobs(algorithm);
     try {
@@ -106,12 +105,12 @@ export class Session {
     }
   }
 
-  /** Puts a file of the session in the place of index.json. @throws LayerhookError NO_SPACE, SYSTEM */
+  /** Replaces index.json by a file of the session. @throws LayerhookError NO_SPACE, SYSTEM */
   async publishIndex(name: ByteString): Promise<void> {
     await this.#files.publish(this.#fd, name, this.#files.fd, 'index.json');
   }
 
-  /** Removes the directory and gives the lock up. */
+  /** Removes the directory and releases the lock. */
   close(): void {
     process.off('exit', this.#close);
     removeDirectory(this.#files.fd, this.#name, this.#fd);
@@ -131,9 +130,9 @@ export class Session {
 }
 
 /**
- * Removes a session's directory if its writer is gone.
+ * Removes a session's directory if its writer has died.
  *
- * @returns birth (ns since the epoch) of a living session; undefined if there is none of that name
+ * @returns birth time (ns since the epoch) of a living session; undefined if its writer has died or it is missing
  * @throws LayerhookError SYSTEM
  */
 export function cleanSession(files: LayoutFiles, name: ByteString): bigint | undefined {
@@ -149,7 +148,7 @@ export function cleanSession(files: LayoutFiles, name: ByteString): bigint | und
   }
 }
 
-/** Empties the directory that is open, then removes its name: only an empty directory can go with that. */
+/** Empties the open directory, then removes its name. If the name leads to another directory now, that must be empty too. */
 function removeDirectory(layout: number, name: ByteString, fd: number): number {
   const emptied = tryEmptyDirectory(fd);
   return emptied < 0 ? emptied : tryUnlinkat(layout, name, AT_REMOVEDIR);
@@ -164,18 +163,7 @@ function makeDirectory({ fd, path }: LayoutFiles): ByteString {
   }
 }
 
-/** A gc may have removed the directory before we locked it. */
-function isStillThere({ fd: layout, path }: LayoutFiles, name: ByteString, fd: number): boolean {
-  const [named, own] = [new StatBuffer(), new StatBuffer()];
-  try {
-    statFd(fd, own);
-    return statAt(layout, name, named) && named.ino === own.ino;
-  } catch (error) {
-    throw fsError(error, `reading ${path}/${name}`);
-  }
-}
-
-/** Undefined if nothing, or something else than a directory, has the name. */
+/** Opens a session's directory; undefined if it is missing or not a directory. */
 function openOwn({ fd: layout, path }: LayoutFiles, name: ByteString): number | undefined {
   const fd = tryOpenat(layout, name, DIRECTORY);
   if (fd >= 0) return fd;

@@ -6,26 +6,26 @@ import type { Descriptor, Digest, History, ImageConfig, Manifest } from './types
 
 const MAX_CONFIG_BYTES = 8 << 20;
 
-/** One step of an image's history, with the layer it made. */
+/** One entry of an image's history, with its layer. */
 export interface HistoryStat {
-  /** null for a step that made no layer */
+  /** null if the entry has no layer */
   layer: Descriptor | null;
-  /** empty for a step that made no layer */
+  /** empty if the entry has no layer */
   diffID: Digest | '';
   history: History;
 }
 
-/** What there is to say about a tagged manifest; `blob` is its JSON as it stands in the layout. */
+/** Facts about a tagged manifest; `blob` is its unchanged JSON from the layout. */
 export interface ImageStat {
   manifest: { descriptor: Descriptor; content: Manifest; blob: Buffer };
-  /** without `content` if it is no image config; absent if it is not even JSON we know */
+  /** `content` is missing for configs of artifacts; missing altogether if the config is not known to be JSON */
   config?: { descriptor: Descriptor; content?: ImageConfig; blob: Buffer };
-  /** absent for what is no image */
+  /** missing for artifacts */
   history?: HistoryStat[];
 }
 
 /**
- * Reads all there is to say about what a tag names, an image or an artifact.
+ * Reads all facts about the image or artifact of a tag.
  *
  * @throws LayerhookError as resolveReference
  */
@@ -50,7 +50,7 @@ function statConfig(layout: Layout, manifest: Manifest): Pick<ImageStat, 'config
   return { config: { descriptor, blob: layout.readBlob(descriptor) } };
 }
 
-/** Steps and layers have the same order, but some steps have no layer. */
+/** Matches history entries with layers. Both have the same order, but some entries have no layer. */
 function statHistory(manifest: Manifest, config: ImageConfig): HistoryStat[] {
   let at = 0;
   return (config.history ?? []).map((history) => {

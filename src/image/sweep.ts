@@ -9,21 +9,21 @@ import { cleanSession, SESSION_PREFIX } from './session.js';
 import type { Digest } from './types.js';
 import { algorithms, LayoutFiles } from './writer-files.js';
 
-/** What a garbage collection did. */
+/** The result of a garbage collection. */
 export interface GarbageResult {
   removed: Digest[];
   /** bytes of the removed blobs */
   bytes: number;
-  /** blobs that nothing leads to, kept because a writer at work may have written them */
+  /** unreachable blobs that were kept because a living writer may have written them */
   spared: Digest[];
 }
 
 /**
- * Removes unreachable blobs and the sessions of dead writers. It works by descriptor and follows no symlink, so nothing
- * outside the layout is removed, also while the layout's owner exchanges its directories.
+ * Removes unreachable blobs and the sessions of dead writers. It works by file descriptor and follows no symlink, so
+ * nothing outside the layout is removed even while the layout's owner exchanges directories.
  *
  * @param path directory of the layout
- * @param reachable called first; gives the digests to keep
+ * @param reachable called first; returns the digests to keep
  * @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; SYSTEM; what `reachable` throws
  */
 export function sweep(path: string, reachable: () => ReadonlySet<string>): GarbageResult {
@@ -37,7 +37,7 @@ export function sweep(path: string, reachable: () => ReadonlySet<string>): Garba
   }
 }
 
-/** Removes the sessions of dead writers. Gives the birth (ns since the epoch) of the oldest that lives. */
+/** Removes the sessions of dead writers. Returns the birth time (ns since the epoch) of the oldest living session. */
 function firstLivingSession(files: LayoutFiles): bigint | undefined {
   let first: bigint | undefined;
   for (const name of namesIn(files.fd)) {
@@ -76,9 +76,9 @@ function sweepBlobs(
 }
 
 /**
- * Removes a blob that is older than every living session.
+ * Removes a blob if it is older than every living session.
  *
- * @returns its size in bytes, `spared`, or null if there is no such file
+ * @returns its size in bytes, `spared` if it was kept, or null if it is missing
  */
 function removeOld(directory: number, name: ByteString, since: bigint | undefined): number | 'spared' | null {
   const stat = new StatBuffer();
@@ -91,7 +91,7 @@ function removeOld(directory: number, name: ByteString, since: bigint | undefine
   return stat.size;
 }
 
-/** Names in an open directory, read from its beginning. */
+/** Lists the names in an open directory, from its beginning. */
 function namesIn(directory: number): ByteString[] {
   const fd = openat(directory, '.', O.RDONLY | O.DIRECTORY);
   try {

@@ -1,12 +1,12 @@
-/** RFC 3339 in UTC, without a fraction that is zero, as image configs have it. */
+/** Formats a time for image configs: RFC 3339 in UTC, without a fraction of zero. */
 export function showTime(date: Date): string {
   return normalizeTime(date.toISOString());
 }
 
 /**
- * An RFC 3339 time as Go writes it: at most nine digits of fraction, none of them a trailing zero, `Z` for UTC.
+ * Rewrites an RFC 3339 time as Go writes it: at most nine digits of fraction, without trailing zeros, `Z` for UTC.
  *
- * @returns `time` itself if it is no such time
+ * @returns `time` unchanged if it is not an RFC 3339 time
  */
 export function normalizeTime(time: string): string {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(time);

@@ -1,4 +1,4 @@
-/** The documents of the OCI image-spec 1.1. Unknown fields survive: each is read and written as a whole. */
+/** The documents of the OCI image-spec 1.1. Unknown fields survive, because documents are read and written as a whole. */
 
 /** `algorithm:hex`; image-spec descriptor.md, "Digests". */
 export type Digest = `${string}:${string}`;
@@ -84,11 +84,11 @@ export interface History {
   [unknown: string]: unknown;
 }
 
-/** A manifest found by a reference, whole, with the way to it. */
+/** An image found by its reference. */
 export interface ResolvedImage {
-  /** the tag asked for */
+  /** the tag */
   reference: string;
-  /** from the descriptor in index.json to the manifest's own, at least one; umoci's `descriptor_walk` */
+  /** from the descriptor in index.json to the manifest's own descriptor, at least one; umoci's `descriptor_walk` */
   path: [Descriptor, ...Descriptor[]];
   manifest: Manifest;
   manifestDescriptor: Descriptor;

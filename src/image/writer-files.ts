@@ -10,16 +10,16 @@ import { StatBuffer, statAt, statFd } from '../system/stat.js';
 import type { DigestAlgorithm } from './digest.js';
 
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
-/** Algorithms of the blobs that a layout may have. */
+/** Digest algorithms of the blobs in a layout. */
 export const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
 
 /**
- * The directories of a layout as writers and gc see them: open, and reached without following a symlink. A layout may
- * belong to another user, who can put anything in the place of a name at any time.
+ * The directories of a layout for writers and gc: kept open, and reached without following a symlink. A layout may
+ * belong to another user, and that user can replace any name in it at any time.
  */
 export class LayoutFiles {
   readonly path: string;
-  /** descriptor of the layout's directory */
+  /** file descriptor of the layout's directory */
   readonly fd: number;
 
   /** @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; SYSTEM */
@@ -41,7 +41,7 @@ export class LayoutFiles {
     close(this.fd);
   }
 
-  /** User and group that own the layout. */
+  /** Returns the user and group that own the layout. */
   owner(): { uid: number; gid: number } {
     const stat = new StatBuffer();
     this.#guard(`reading ${this.path}`, () => statFd(this.fd, stat));
@@ -49,9 +49,9 @@ export class LayoutFiles {
   }
 
   /**
-   * Opens the directory of an algorithm's blobs; the caller closes it.
+   * Opens the directory of an algorithm's blobs. The caller must close it.
    *
-   * @returns undefined if the layout has none
+   * @returns undefined if the directory is missing
    * @throws LayerhookError LAYOUT_INVALID if it is a symlink, SYSTEM
    */
   openBlobs(algorithm: DigestAlgorithm): number | undefined {
@@ -65,10 +65,10 @@ export class LayoutFiles {
   }
 
   /**
-   * Makes the directory of an algorithm's blobs, owned as the layout is.
+   * Creates the directory of an algorithm's blobs with the owner of the layout.
    *
-   * @param session open directory that only this user may write to. The new directory gets its owner there, and is moved to its
-   *   place after that: the layout's owner cannot exchange it in between.
+   * @param session open directory that only this user may write to. The new directory gets its owner there before
+   *   it is moved to its place, so that the layout's owner cannot exchange it in between.
    * @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM
    */
   makeBlobs(algorithm: DigestAlgorithm, session: number): void {
@@ -78,7 +78,7 @@ export class LayoutFiles {
       this.#giveToOwner(session, algorithm);
       const blobs = openat(this.fd, 'blobs', DIRECTORY);
       try {
-        // of two writers, the slower one replaces an empty directory, or finds it in use
+        // a concurrent writer may have made it: an empty directory is replaced, a non-empty one is kept
         renameat2(session, algorithm, blobs, algorithm, 0);
       } catch (error) {
         if (!(error instanceof SystemError) || !['EEXIST', 'ENOTEMPTY'].includes(error.code)) throw error;
@@ -89,9 +89,9 @@ export class LayoutFiles {
   }
 
   /**
-   * Renames a complete file from a session to its place, durably.
+   * Moves a complete file from a session to its place, and flushes the directory.
    *
-   * @param directory open directory of the layout that gets the file
+   * @param directory open directory of the layout that receives the file
    * @throws LayerhookError NO_SPACE, SYSTEM
    */
   async publish(session: number, name: ByteString, directory: number, target: ByteString): Promise<void> {

@@ -1,34 +1,34 @@
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, toText } from '../system/bytes.js';
 
-/** A runtime's command line, as an engine calls it, with our own options before its command. */
+/** The command line that an engine gives to a runtime, with our own options before the command. */
 export interface RuntimeArguments {
   own: {
     /** `--hook-config-path`: files or directories of hooks */
     hooks: ByteString[];
-    /** `--runtime-path`: the runtime to become */
+    /** `--runtime-path`: the real runtime, which this process becomes */
     runtime: ByteString | undefined;
-    /** `--layerhook-config`: in place of /etc/layerhook/runtime.toml */
+    /** `--layerhook-config`: settings to use instead of /etc/layerhook/runtime.toml */
     config: ByteString | undefined;
   };
-  /** what the runtime gets: everything but our own options */
+  /** arguments for the real runtime: all but our own options */
   passed: ByteString[];
-  /** `create`, `run`, …; undefined if there is none, as with `--version` */
+  /** `create`, `run`, …; undefined without a command, as with `--version` */
   command: string | undefined;
-  /** the bundle given, by default the working directory */
+  /** the bundle; default: the working directory */
   bundle: ByteString;
-  /** crun's `--config`: another file than the bundle's config.json */
+  /** crun's `--config`: a file to use instead of the bundle's config.json */
   specFile: ByteString | undefined;
   log: ByteString | undefined;
   logFormat: 'text' | 'json';
   isDebug: boolean;
-  /** descriptors that the engine means the runtime to have, behind 0 to 2 and those of `LISTEN_FDS` */
+  /** `--preserve-fds`: number of descriptors that the runtime keeps, after 0 to 2 and those of `LISTEN_FDS` */
   preservedFds: number;
-  /** nothing but `--version` is asked */
+  /** True for `--version` without a command. */
   isVersion: boolean;
 }
 
-/** Options of runc, crun, youki, kata and runsc before the command that take a value; ours among them. */
+/** Options with a value that runc, crun, youki, kata, runsc and this program accept before the command. */
 const globalValues = new Set([
   'hook-config-path',
   'runtime-path',
@@ -48,7 +48,7 @@ const globalValues = new Set([
   'network',
 ]);
 
-/** Options of `create`, `run` and `restore` that take a value. */
+/** Options with a value of `create`, `run` and `restore`. */
 const commandValues = new Set([
   'bundle',
   'b',
@@ -90,7 +90,7 @@ export function readArguments(args: readonly ByteString[]): RuntimeArguments {
   let at = 0;
   while (at < args.length && !commands.has(args[at] as string)) {
     if (!(args[at] as string).startsWith('-')) {
-      // the value of an option that we do not know
+      // the value of an unknown option
       passed.push(args[at++] as string);
       continue;
     }
@@ -160,7 +160,7 @@ function isOwn(name: string): boolean {
 
 function missingValue(name: string): LayerhookError {
   return new LayerhookError('USAGE', {
-    reason: `--${toText(name) ?? name} has no value`,
+    reason: `--${toText(name) ?? name} needs a value`,
     command: 'docs/runtime.md, or layerhook-runtime',
   });
 }

@@ -11,24 +11,24 @@ import { noSettings, type RuntimeSettings, readSettings } from './settings.js';
 import { readStarted } from './started.js';
 import type { Log } from './types.js';
 
-/** Names a runtime.toml, for engines that give a runtime no options. */
+/** The variable that names a runtime.toml, for engines that give the runtime no options. */
 const configVariable = 'LAYERHOOK_RUNTIME_CONFIG';
 
-/** What layerhook-runtime tells the world while it is still itself. */
+/** The output of layerhook-runtime before it becomes the real runtime. */
 export interface Wrapper {
-  /** one line for whoever reads stderr */
+  /** Writes one line to stderr. */
   say: (line: string) => void;
-  /** what stands in front of the runtime's own answer to `--version` */
+  /** Returns the version to print before the real runtime's own answer to `--version`. */
   version: () => string;
 }
 
 /**
- * Adds hooks to the container that this process is asked to start, and becomes the real OCI runtime: same pid,
- * working directory and descriptors; environment, signals and limits as the engine gave them. With
+ * Adds hooks to the container that an engine starts, and becomes the real OCI runtime. The pid, the working directory
+ * and the descriptors stay; environment, signals and limits are those that the engine gave. With
  * `on-error = "pass-through"` a container whose hooks cannot be added starts without them.
  *
- * @param count of arguments that this process was given
- * @throws LayerhookError what stops the container; it has been logged where the engine looks for it
+ * @param count number of arguments of this process
+ * @throws LayerhookError the reason why the container does not start; it is already in the log that the engine reads
  */
 export async function becomeRuntime(count: number, { say, version }: Wrapper): Promise<never> {
   const { args: given, env, state } = readStarted(count);
@@ -54,7 +54,7 @@ function inject(args: RuntimeArguments, settings: RuntimeSettings, log: Log): vo
     injectHooks(args, settings, log);
   } catch (error) {
     if (settings.onError === 'fail' || !(error instanceof LayerhookError)) throw error;
-    log('warn', `${error.message}; ${args.command} goes on without these hooks`);
+    log('warn', `${error.message}; ${args.command} continues without these hooks`);
   }
 }
 
@@ -72,7 +72,7 @@ function run(
   }
 }
 
-/** With hooks and runtime given, as oci-add-hooks is called, runtime.toml is not asked, unless it is given too. */
+/** Returns the settings. If the options name hooks and runtime, as for oci-add-hooks, no default runtime.toml is read. */
 async function settingsFor(
   { own }: RuntimeArguments,
   named: ByteString | undefined,
@@ -82,7 +82,7 @@ async function settingsFor(
   return readSettings(file === undefined ? undefined : (toText(file) ?? file));
 }
 
-/** Where the engine looks for what a runtime has to say. */
+/** Returns the runtime's log, where the engine looks for the reason of a failure. */
 function engineLog({ log, logFormat, isDebug }: RuntimeArguments): LogTarget[] {
   return log === undefined ? [] : [{ file: log, format: logFormat, level: isDebug ? 'debug' : 'warn' }];
 }
@@ -91,7 +91,7 @@ function ownLog({ log, logLevel }: RuntimeSettings): LogTarget[] {
   return log === undefined ? [] : [{ file: fromText(log), format: 'text', level: logLevel }];
 }
 
-/** Warnings that no file takes go to stderr; errors come there anyhow. */
+/** Opens the log. Without a log file, warnings go to stderr; the caller writes errors there in any case. */
 function openLog(targets: LogTarget[], say: Wrapper['say']): Log {
   const complain = ({ file }: LogTarget, error: unknown) => {
     say(`cannot write the log ${showBytes(file)}: ${(error as Error).message}`);
@@ -102,7 +102,7 @@ function openLog(targets: LogTarget[], say: Wrapper['say']): Log {
   };
 }
 
-/** Descriptors behind 0 to 2 that the command line and sd_listen_fds(3) speak of, whatever the launcher saw. */
+/** Returns the descriptors above 2 that `--preserve-fds` and sd_listen_fds(3) announce, even if the launcher missed them. */
 function announcedFds({ preservedFds }: RuntimeArguments, listenFds: ByteString | undefined): number[] {
   const count = preservedFds + (Number(listenFds ?? 0) || 0);
   return Array.from({ length: Math.min(count, 1024) }, (_, index) => index + 3);

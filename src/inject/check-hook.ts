@@ -2,19 +2,19 @@ import { LayerhookError } from '../errors/index.js';
 import { isObject } from '../text/is-object.js';
 
 /**
- * Checks what runtimes want of a hook, so that a container fails before anything was made for it.
+ * Checks that a hook is one that runtimes accept, so that the container fails before the runtime creates anything.
  *
- * @param where names it in the file
+ * @param where names the hook in the file, for errors
  */
 export function checkHook(file: string, where: string, hook: unknown): asserts hook is { path: string } {
   const fail = (reason: string) => hooksError(file, `${where} ${reason}`);
-  if (!isObject(hook)) throw fail('is no object');
+  if (!isObject(hook)) throw fail('is not an object');
   const { path, args, env, timeout } = hook;
-  if (typeof path !== 'string' || path === '') throw fail('has no path');
-  if (!isMissingOrStrings(args)) throw fail('has args that are no list of strings');
-  if (!isMissingOrStrings(env)) throw fail('has an env that is no list of strings');
+  if (typeof path !== 'string' || path === '') throw fail('lacks a path');
+  if (!isMissingOrStrings(args)) throw fail('has invalid args: expected a list of strings');
+  if (!isMissingOrStrings(env)) throw fail('has an invalid env: expected a list of strings');
   if (timeout !== undefined && timeout !== null && !(Number.isInteger(timeout) && (timeout as number) > 0)) {
-    throw fail('has a timeout that is no whole number of seconds above 0');
+    throw fail('has an invalid timeout: expected a whole number of seconds above 0');
   }
 }
 

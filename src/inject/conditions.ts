@@ -1,4 +1,5 @@
 import type { LayerhookError } from '../errors/index.js';
+import { isObject } from '../text/is-object.js';
 import { utf8 } from '../text/json-bytes.js';
 import type { Container } from './container.js';
 import { goRegExp } from './go-regexp.js';
@@ -6,11 +7,11 @@ import { goRegExp } from './go-regexp.js';
 /** `when` of a hook file; oci-hooks(5). */
 export interface Conditions {
   always: boolean | undefined;
-  /** expressions for a key and its value */
+  /** regular expressions for a key and its value */
   annotations: [key: RegExp, value: RegExp][];
   commands: RegExp[];
   hasBindMounts: boolean | undefined;
-  /** one of the conditions is enough */
+  /** True if one met condition is enough. */
   or: boolean;
 }
 
@@ -19,31 +20,32 @@ const known = ['always', 'annotations', 'commands', 'hasBindMounts', 'or'];
 /**
  * Checks the `when` of a hook file.
  *
- * @throws what `fail` makes of the reason
+ * @throws the error that `fail` returns for the reason
  */
 export function checkConditions(when: unknown, fail: (reason: string) => LayerhookError): Conditions {
-  if (typeof when !== 'object' || when === null || Array.isArray(when)) throw fail('it has no when');
+  if (!isObject(when)) throw fail('it lacks when');
   const unknown = Object.keys(when).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw fail(`its when has ${JSON.stringify(unknown)}, which is no condition`);
-  const { always, annotations, commands, hasBindMounts, or } = when as Record<string, unknown>;
+  if (unknown !== undefined) throw fail(`its when has the unknown condition ${JSON.stringify(unknown)}`);
+  const { always, annotations, commands, hasBindMounts, or } = when;
   const boolean = (name: string, value: unknown) => {
     if (value === undefined || value === null) return undefined;
-    if (typeof value !== 'boolean') throw fail(`its when.${name} is neither true nor false`);
+    if (typeof value !== 'boolean') throw fail(`its when.${name} is not a boolean`);
     return value;
   };
   const expression = (value: unknown) => {
-    if (typeof value !== 'string') throw fail(`its when has ${JSON.stringify(value)} for an expression`);
+    if (typeof value !== 'string')
+      throw fail(`its when has ${JSON.stringify(value)} instead of a regular expression`);
     try {
       return goRegExp(utf8(value));
     } catch {
-      throw fail(`its when has ${JSON.stringify(value)}, which is no regular expression`);
+      throw fail(`its when has the malformed regular expression ${JSON.stringify(value)}`);
     }
   };
   if (annotations !== undefined && (typeof annotations !== 'object' || Array.isArray(annotations))) {
-    throw fail('its when.annotations is no object');
+    throw fail('its when.annotations is not an object');
   }
   if (commands !== undefined && commands !== null && !Array.isArray(commands)) {
-    throw fail('its when.commands is no list');
+    throw fail('its when.commands is not a list');
   }
   return {
     always: boolean('always', always),
@@ -57,7 +59,7 @@ export function checkConditions(when: unknown, fail: (reason: string) => Layerho
   };
 }
 
-/** Whether a container gets a hook: if it meets all conditions that are set, or with `or` one of them. */
+/** True if a container gets a hook: it meets all given conditions, or with `or` one of them. */
 export function matches(when: Conditions, container: Container): boolean {
   const met = [
     ...(when.always === undefined ? [] : [when.always]),

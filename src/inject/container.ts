@@ -1,16 +1,16 @@
 import { utf8 } from '../text/json-bytes.js';
 import { hooksAnnotation } from './merge.js';
 
-/** What conditions of hooks ask about a container. */
+/** The facts about a container that conditions of hooks use. */
 export interface Container {
   annotations: ReadonlyMap<string, string>;
   /** `process.args[0]` */
   command: string | undefined;
-  /** whether its user asked for bind mounts of the host */
+  /** True if its user asked for bind mounts of the host. */
   hasBindMounts: boolean;
 }
 
-/** Where engines mount files of their own into every container. */
+/** Destinations of the mounts that engines add to every container. */
 const engineMounts = new Set([
   '/dev/mqueue',
   '/dev/pts',
@@ -34,10 +34,10 @@ interface Spec {
 }
 
 /**
- * What a config.json says of its container. A config.json does not tell who asked for a mount: all bind mounts
- * count but those that engines make in every container.
+ * Reads the facts from a config.json. It does not distinguish mounts of the user from mounts of the engine, so all bind
+ * mounts count except those that engines add to every container.
  *
- * @param spec a config.json, as parseJson gives it
+ * @param spec a config.json, as parseJson returns it
  */
 export function readContainer(spec: unknown): Container {
   const { annotations, process, mounts } = (spec ?? {}) as Spec;

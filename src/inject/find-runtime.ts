@@ -2,14 +2,14 @@ import { accessSync, closeSync, constants, openSync, readSync, statSync } from '
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes, toBuffer } from '../system/bytes.js';
 
-/** Where to look behind PATH, which an engine may have set to nothing. */
+/** Directories to search after those of PATH: an engine may leave PATH empty. */
 const standardPlaces = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** What stands in the launcher of layerhook-runtime. */
+/** A text in the launcher of layerhook-runtime. */
 const launcherMark = 'LAYERHOOK_STARTED';
 
 /**
- * The first of the candidates that is there: a name is looked for on PATH and in the usual places, a path is taken
- * as it is. Never layerhook-runtime itself, under whatever name.
+ * Returns the path of the first candidate that exists. A name is searched on PATH and in the standard directories; a
+ * path is used directly. layerhook-runtime itself is skipped under any name, since it would call itself forever.
  *
  * @throws LayerhookError RUNTIME_NOT_FOUND
  */
@@ -22,12 +22,14 @@ export function findRuntime(candidates: readonly ByteString[], path: ByteString 
     if (found !== undefined) return found;
     reasons.push(`${showBytes(candidate)} ${explain(candidate, programs.length > 0)}`);
   }
-  throw new LayerhookError('RUNTIME_NOT_FOUND', { reason: reasons.join(', ') || 'none is named' });
+  throw new LayerhookError('RUNTIME_NOT_FOUND', {
+    reason: reasons.join(', ') || 'the list of runtimes is empty',
+  });
 }
 
 function explain(candidate: ByteString, isOurs: boolean): string {
   if (isOurs) return 'is layerhook-runtime itself';
-  return candidate.includes('/') ? 'is no program' : 'is not on PATH';
+  return candidate.includes('/') ? 'is not an executable file' : 'is not on PATH';
 }
 
 function onPath(name: ByteString, path: ByteString): ByteString[] {

@@ -1,4 +1,4 @@
-/** POSIX classes, which JavaScript has no names for; within brackets. */
+/** The POSIX classes as the content of a JavaScript character class. JavaScript lacks their names. */
 const classes: Readonly<Record<string, string>> = {
   alnum: 'A-Za-z0-9',
   alpha: 'A-Za-z',
@@ -17,10 +17,10 @@ const classes: Readonly<Record<string, string>> = {
 };
 
 /**
- * An expression of Go's regexp package, which engines read hook files with, as JavaScript's: flags at its start,
+ * Translates an expression of Go's regexp package, which engines use for hook files, to JavaScript: leading flags,
  * POSIX classes, `\A`, `\z`, `\Q…\E`, `(?P<name>…)`. https://pkg.go.dev/regexp/syntax
  *
- * @throws SyntaxError for what JavaScript cannot express, or is no expression
+ * @throws SyntaxError if the expression is malformed, or if JavaScript cannot express it
  */
 export function goRegExp(source: string): RegExp {
   const [flags = '', given = ''] = /^\(\?([ims]+)\)/.exec(source) ?? [];
@@ -28,7 +28,7 @@ export function goRegExp(source: string): RegExp {
   return new RegExp(translated, `u${given}`);
 }
 
-// an escaped char is matched as a whole, so that what follows a backslash is never taken for something else
+// an escaped char is one match, so that the char after a backslash never starts another construct
 const constructs = /\\Q([\s\S]*?)(?:\\E|$)|\\A|\\z|\\[pP][A-Z]|\\[\s\S]|\[:(\^?)(\w+):\]|\(\?P</g;
 
 function translate(match: string, quoted?: string, negated?: string, name?: string): string {
@@ -42,7 +42,7 @@ function translate(match: string, quoted?: string, negated?: string, name?: stri
   if (match === '\\A') return '(?<![\\s\\S])';
   if (match === '\\z') return '(?![\\s\\S])';
   if (/^\\[pP][A-Z]$/.test(match)) return `${match.slice(0, 2)}{${match.slice(2)}}`;
-  // Go lets every sign be escaped, JavaScript only those with a meaning
+  // Go allows a backslash before any sign, JavaScript only before signs with a meaning
   const isSign = /^\\[!-/:-@[-`{-~]$/.test(match) && !/[\^$.*+?()[\]{}|/]$/.test(match);
   return isSign ? `\\x${match.charCodeAt(1).toString(16)}` : match;
 }

@@ -9,15 +9,15 @@ import { readHooksDirectory } from './hooks-directory.js';
 import { type HookLists, hookKinds, type Log, noHooks } from './types.js';
 
 /**
- * The hooks of several files and directories, one after the other.
+ * Reads the hooks of files and directories, in their order.
  *
- * A file has hooks as config.json has them, as `{"hooks": {…}}` or as the inner object alone; a directory has files
- * with conditions, as podman's hooks.d. Directories that follow each other are read as one: a later one's file of
- * the same name takes the place of an earlier one's.
+ * A file has hooks in the form of config.json: `{"hooks": {…}}`, or the inner object alone. A directory has files with
+ * conditions, like podman's hooks.d. Consecutive directories are read as one: a file in a later directory replaces a
+ * file of the same name in an earlier one.
  *
- * @param paths of files and directories
- * @param spec the container's config.json, which the conditions are about
- * @throws LayerhookError RUNTIME_HOOKS for what is missing, broken, or no hook
+ * @param paths paths of files and directories
+ * @param spec the container's config.json, for the conditions
+ * @throws LayerhookError RUNTIME_HOOKS for a missing or malformed file, or an invalid hook
  */
 export function readHooks(paths: readonly string[], spec: unknown, log: Log): HookLists {
   const hooks = noHooks();
@@ -43,13 +43,13 @@ export function readHooks(paths: readonly string[], spec: unknown, log: Log): Ho
 export function readHooksFile(file: string): HookLists {
   const text = read(file);
   const values = parseJson(text, (reason) => hooksError(file, reason));
-  if (!isObject(values)) throw hooksError(file, 'it is no JSON object');
+  if (!isObject(values)) throw hooksError(file, 'it is not a JSON object');
   const root = valueAt(text);
   const inner = members(text, root).findLast(({ key }) => key === 'hooks')?.value;
   const container = inner === undefined ? values : values.hooks;
-  // as Go has it: null is as good as nothing
+  // as in Go, null means that the value is missing
   if (container === null) return noHooks();
-  if (!isObject(container)) throw hooksError(file, 'its hooks is no object');
+  if (!isObject(container)) throw hooksError(file, 'its hooks is not an object');
   const hooks = noHooks();
   for (const { key, value } of members(text, inner ?? root)) {
     const list = container[key];
@@ -59,7 +59,7 @@ export function readHooksFile(file: string): HookLists {
       continue;
     }
     if (list === null) continue;
-    if (!Array.isArray(list)) throw hooksError(file, `${key} is no list`);
+    if (!Array.isArray(list)) throw hooksError(file, `${key} is not a list`);
     list.forEach((hook, index) => {
       checkHook(file, `${key}[${index}]`, hook);
     });
@@ -68,11 +68,11 @@ export function readHooksFile(file: string): HookLists {
   return hooks;
 }
 
-/** Other members may be there, but not what somebody meant to be hooks. */
+/** Throws for an unknown member that holds hooks, which is a misspelt kind. Other unknown members are ignored. */
 function refuseUnknownKind(file: string, key: string, value: unknown): void {
   if (!Array.isArray(value) || !value.some((hook) => isObject(hook) && 'path' in hook)) return;
   const meant = nearest(key, hookKinds);
-  throw hooksError(file, `${key} is no kind of hook${meant ? ` (did you mean ${meant}?)` : ''}`);
+  throw hooksError(file, `unknown kind of hook ${key}${meant ? ` (did you mean ${meant}?)` : ''}`);
 }
 
 function read(file: string): ByteString {

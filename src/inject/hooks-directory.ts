@@ -16,8 +16,8 @@ interface ConditionalHook {
 }
 
 /**
- * The hooks of directories of oci-hooks(5) files, schema 1.0.0, whose conditions the container meets: those that
- * podman and CRI-O would give it from the same directories, in their order.
+ * Reads the hooks of directories with oci-hooks(5) files, schema 1.0.0, whose conditions the container meets. The
+ * hooks and their order are those that podman and CRI-O would use.
  *
  * @throws LayerhookError RUNTIME_HOOKS
  */
@@ -41,7 +41,7 @@ export function readHooksDirectory(directories: readonly string[], spec: unknown
 function readConditionalHook(file: string): ConditionalHook {
   const text = readFile(file);
   const document = parseJson(text, (reason) => hooksError(file, reason));
-  if (!isObject(document)) throw hooksError(file, 'it is no JSON object');
+  if (!isObject(document)) throw hooksError(file, 'it is not a JSON object');
   const { version, hook, when, stages } = document;
   if (version !== '1.0.0') {
     const shown = version === undefined ? 'missing' : JSON.stringify(version);
@@ -61,10 +61,10 @@ function readConditionalHook(file: string): ConditionalHook {
 }
 
 function checkStages(file: string, stages: unknown): HookKind[] {
-  if (!Array.isArray(stages)) throw hooksError(file, 'it has no stages');
+  if (!Array.isArray(stages)) throw hooksError(file, 'it lacks stages');
   return stages.map((stage) => {
     const kind = hookKinds.find((each) => each === stage);
-    if (kind === undefined) throw hooksError(file, `its stage ${JSON.stringify(stage)} is no kind of hook`);
+    if (kind === undefined) throw hooksError(file, `its stage ${JSON.stringify(stage)} is unknown`);
     return kind;
   });
 }
@@ -89,7 +89,7 @@ function readFile(file: string): ByteString {
   }
 }
 
-/** By code points of the names in lower case; names that are equal then, as they are. */
+/** Compares the UTF-8 bytes of the names in lower case, and for equal ones those of the original names. */
 function byLowerCase(a: string, b: string): number {
   return compare(a.toLowerCase(), b.toLowerCase()) || compare(a, b);
 }

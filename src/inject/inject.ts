@@ -11,13 +11,13 @@ import type { Log } from './types.js';
 /** Commands that read the bundle's config.json and call hooks. */
 const commandsWithHooks = ['create', 'run', 'restore'];
 
-/** Whether a command line starts a container, so that hooks must be in its config.json. */
+/** True if the command starts a container, so that its config.json needs the hooks. */
 export function startsContainer({ command }: Pick<RuntimeArguments, 'command'>): boolean {
   return command !== undefined && commandsWithHooks.includes(command);
 }
 
 /**
- * Adds the hooks of the settings, or those given on the command line, to the config.json of the bundle.
+ * Adds hooks to the config.json of the bundle: those of the command line, else those of the settings.
  *
  * @throws LayerhookError RUNTIME_HOOKS, RUNTIME_SPEC
  */
@@ -25,7 +25,7 @@ export function injectHooks(args: RuntimeArguments, settings: RuntimeSettings, l
   const named = args.own.hooks.length > 0 ? args.own.hooks.map(readable) : settings.hooks;
   if (named === undefined) {
     const where = settings.file ?? 'no runtime.toml';
-    log('warn', `${where}, and no hooks: ${args.command} goes on without`);
+    log('warn', `${where} and no hooks: ${args.command} continues without hooks`);
     return;
   }
   const spec = readSpecFile(args.specFile ?? `${args.bundle}/config.json`);
@@ -39,12 +39,12 @@ export function injectHooks(args: RuntimeArguments, settings: RuntimeSettings, l
   }
 }
 
-/** The runtimes to look for, in their order. */
+/** Returns the names or paths of the runtimes to search for, in their order. */
 export function runtimeCandidates(args: RuntimeArguments, settings: RuntimeSettings): ByteString[] {
   return args.own.runtime === undefined ? settings.runtimes.map(fromText) : [args.own.runtime];
 }
 
-/** Paths of hooks are given as text to node:fs. */
+/** Returns the text of a path of hooks, which must be UTF-8 for node:fs. */
 function readable(path: ByteString): string {
   const text = toText(path);
   if (text !== undefined) return text;

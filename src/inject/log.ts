@@ -3,16 +3,16 @@ import { oneLine } from '../errors/error.js';
 import { type ByteString, toBuffer } from '../system/bytes.js';
 import type { Log, LogLevel } from './types.js';
 
-/** A file that log lines are appended to, in runc's form of `text` or `json`. */
+/** A log file, in runc's format `text` or `json`. */
 export interface LogTarget {
   file: ByteString;
   format: 'text' | 'json';
-  /** the least level that it takes */
+  /** the lowest level to write */
   level: LogLevel;
 }
 
 const order: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
-/** As logrus, which runc and engines use, names them. */
+/** The names of the levels in logrus, which runc and the engines use. */
 const names: Readonly<Record<LogLevel, string>> = {
   debug: 'debug',
   info: 'info',
@@ -21,9 +21,9 @@ const names: Readonly<Record<LogLevel, string>> = {
 };
 
 /**
- * A log that writes to files as runc does: engines look there for the reason of a failure.
+ * Creates a log that writes to files in runc's format: engines look there for the reason of a failure.
  *
- * @param complain called once for each file that cannot be written; nothing fails because of it
+ * @param complain called once for each file that cannot be written, which is not an error
  */
 export function createLog(
   targets: readonly LogTarget[],

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import type { ByteString } from '../system/bytes.js';
+import { isObject } from '../text/is-object.js';
 import { parseJson } from '../text/json-bytes.js';
 import {
   applyEdits,
@@ -17,22 +18,22 @@ import {
 } from '../text/json-edit.js';
 import { type HookKind, type HookLists, type HookOrder, hookKinds } from './types.js';
 
-/** The annotation that says how many hooks of each kind were added, such as `prestart=1 poststop=2`. */
+/** The annotation with the number of added hooks of each kind, such as `prestart=1 poststop=2`. */
 export const hooksAnnotation = 'org.layerhook.runtime.hooks';
 
-/** A prestart hook of this name says that hooks have been added; container-hooks-toolkit's mark. */
+/** A prestart hook of this name means that container-hooks-toolkit has already added hooks. */
 const markerHook = 'container-hooks';
 
 /**
- * Adds hooks to a config.json. All else stays as it is, byte for byte.
+ * Adds hooks to a config.json. The rest of the text is unchanged, byte for byte.
  *
- * Hooks are added once: none that the config has already, with the same content in the same list (`prestart` and
- * `createRuntime` count as one, for they are called at the same moment), and none at all if the config has a
- * prestart hook whose file is named `container-hooks`. runtime-spec config.md, "POSIX-platform Hooks".
+ * Hooks are added once. A hook with the same content in the same list is skipped; `prestart` and `createRuntime` count
+ * as one list, since runtimes call both at the same moment. Nothing is added if the config has a prestart hook whose
+ * file is named `container-hooks`. runtime-spec config.md, "POSIX-platform Hooks".
  *
  * @param text the config.json
- * @param file its path, for messages
- * @returns the new text, or undefined if there is nothing to add
+ * @param file its path, for errors
+ * @returns the new text, or undefined if all hooks are present
  * @throws LayerhookError RUNTIME_SPEC
  */
 export function addHooks(
@@ -68,14 +69,14 @@ export function addHooks(
   return applyEdits(text, [...changes.flatMap(({ edits }) => edits), ...rootEdit]);
 }
 
-/** A member to set: as a new one, unless `edit` says how to change the one that is there. */
+/** A member to set. Without `edit`, which changes an existing member, a new member is added. */
 interface Setting {
   key: string;
   value: ByteString;
   edit?: Edit;
 }
 
-/** How to set members of an object of the root; `member` is the object itself where the root has none yet. */
+/** Returns the edits that set members of an object of the root; if the object is missing, it is the result's `member`. */
 function setMembers(
   text: ByteString,
   name: string,
@@ -97,7 +98,7 @@ function member({ key, value }: Setting): ByteString {
   return `${JSON.stringify(key)}:${value}`;
 }
 
-/** How to put hooks into the list that is there. */
+/** Returns the edit that adds hooks to an existing list. */
 function addTo(
   text: ByteString,
   list: Member | undefined,
@@ -131,12 +132,10 @@ function fingerprints(text: ByteString, list: Member | undefined): Set<string> {
   return new Set(elements(text, list.value).map((span) => fingerprint(slice(text, span))));
 }
 
-/** Equal for hooks of equal content, whatever their white space and the order of their members. */
+/** Returns a string that is equal for hooks that differ only in white space and the order of their members. */
 function fingerprint(hook: ByteString): string {
   return JSON.stringify(JSON.parse(hook), (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+    isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
   );
 }
 
@@ -150,18 +149,16 @@ function hasMarker(text: ByteString, prestart: Member | undefined): boolean {
 
 function readRoot(text: ByteString, file: string): Span {
   const value = parseJson(text, (reason) => invalid(file, reason));
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(file, 'it is no JSON object');
-  }
+  if (!isObject(value)) throw invalid(file, 'it is not a JSON object');
   return valueAt(text);
 }
 
-/** A member of the root that is an object or null, if it is there. */
+/** Returns a member of the root, which must be an object or null; undefined if it is missing. */
 function readObject(text: ByteString, root: Span, key: string, file: string): Member | undefined {
   const found = only(text, root, key, file);
   if (found === undefined || isObjectAt(text, found.value) || slice(text, found.value) === 'null')
     return found;
-  throw invalid(file, `its ${key} is no object`);
+  throw invalid(file, `its ${key} is not an object`);
 }
 
 function readList(text: ByteString, hooks: Member | undefined, kind: HookKind, file: string) {
@@ -169,10 +166,10 @@ function readList(text: ByteString, hooks: Member | undefined, kind: HookKind, f
   const found = only(text, hooks.value, kind, file);
   if (found === undefined || isArrayAt(text, found.value) || slice(text, found.value) === 'null')
     return found;
-  throw invalid(file, `its hooks.${kind} is no list`);
+  throw invalid(file, `its hooks.${kind} is not a list`);
 }
 
-/** Which of two members of one name counts is up to the reader: some take the first, some the last. */
+/** Returns the only member of a name. Two members of one name are an error: some readers use the first, some the last. */
 function only(text: ByteString, object: Span, key: string, file: string): Member | undefined {
   const found = members(text, object).filter((each) => each.key === key);
   if (found.length > 1) throw invalid(file, `it has ${key} twice`);

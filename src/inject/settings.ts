@@ -4,13 +4,13 @@ import { nearest } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
 import type { HookOrder, LogLevel } from './types.js';
 
-/** What runtime.toml says. */
+/** The settings of runtime.toml. */
 export interface RuntimeSettings {
-  /** the file, or undefined if there is none */
+  /** the file; undefined without one */
   file: string | undefined;
-  /** files and directories of hooks; undefined if it names none and there is no default one */
+  /** files and directories of hooks; undefined if the file names none and the default file is missing */
   hooks: readonly string[] | undefined;
-  /** names or paths of low-level runtimes, the first that is there is used */
+  /** names or paths of low-level runtimes; the first that exists is used */
   runtimes: readonly string[];
   order: HookOrder;
   log: string | undefined;
@@ -22,7 +22,7 @@ export const defaultConfigFile = '/etc/layerhook/runtime.toml';
 export const defaultHooksFile = '/etc/layerhook/hooks.json';
 export const defaultRuntimes: readonly string[] = ['runc', 'docker-runc', 'crun'];
 
-/** Those of one who gives hooks and runtime on the command line, as for oci-add-hooks. */
+/** The settings if the command line gives hooks and runtime, as for oci-add-hooks. */
 export const noSettings: RuntimeSettings = {
   file: undefined,
   hooks: undefined,
@@ -33,7 +33,7 @@ export const noSettings: RuntimeSettings = {
   onError: 'fail',
 };
 
-/** The keys of runtime.toml, and what each may be. */
+/** The keys of runtime.toml, with their types or allowed values. */
 export const settingKeys = {
   hooks: 'strings',
   runtimes: 'strings',
@@ -44,16 +44,16 @@ export const settingKeys = {
 } as const;
 
 /**
- * Reads a runtime.toml that only root, or the user of this process, can write.
+ * Reads a runtime.toml, which only root and the user of this process may be able to write.
  *
- * @param named the file given, which must exist; without one the default is read if it is there
+ * @param named a file, which must exist; undefined for the default file, which may be missing
  * @throws LayerhookError CONFIG_UNREADABLE, CONFIG_INVALID with line
  */
 export async function readSettings(named: string | undefined): Promise<RuntimeSettings> {
   const file = named ?? defaultConfigFile;
   if (named === undefined && !existsSync(file)) return { ...noSettings, hooks: defaultHooks() };
   const { readToml } = await import('../text/toml.js');
-  // in another namespace root's files show the overflow owner, and the user gains nothing
+  // in a user namespace, root's files have the overflow owner; an attacker in it would gain nothing
   return checkSettings(await readToml(file, { trust: !isInUserNamespace() }));
 }
 
@@ -89,7 +89,7 @@ export function checkSettings(toml: TomlFile): RuntimeSettings {
   };
 }
 
-/** A string or, where the key may have several, a list of strings. */
+/** Returns the value of a key as a list: a string or, except for `log`, a list of strings. */
 function strings(toml: TomlFile, key: 'hooks' | 'runtimes' | 'log'): string[] | undefined {
   const value = toml.values[key];
   if (value === undefined) return undefined;

@@ -13,7 +13,7 @@ import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromBuffer, showBytes, toBuffer } from '../system/bytes.js';
 import { readBytes, readFailure } from '../text/json-bytes.js';
 
-/** A config.json as read. */
+/** A config.json. */
 export interface SpecFile {
   /** its path without symlinks */
   path: ByteString;
@@ -31,7 +31,7 @@ export function readSpecFile(file: ByteString): SpecFile {
 }
 
 /**
- * Puts a new text into the place of a config.json, at once: a reader sees the old or the new one. Mode and owner stay.
+ * Replaces a config.json atomically: a reader sees either the old or the new text. Mode and owner stay.
  *
  * @throws LayerhookError RUNTIME_SPEC
  */
@@ -42,7 +42,7 @@ export function writeSpecFile({ path }: SpecFile, text: ByteString): void {
     const fd = openSync(temporary, 'wx', 0o600);
     try {
       writeAll(fd, toBuffer(text));
-      // chown first: it drops bits of the mode
+      // chown first, since it clears bits of the mode
       fchownSync(fd, uid, gid);
       fchmodSync(fd, mode & 0o7777);
     } finally {

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { ProcessState } from '../system/become.js';
 import { type ByteString, fromBuffer } from '../system/bytes.js';
 
-/** Variables in which the launcher (hooks/layerhook-runtime) hands over what node changes when it starts. */
+/** Variables of the launcher (hooks/layerhook-runtime) with the state of the process before node changed it. */
 const variables = ['LAYERHOOK_STARTED', 'LAYERHOOK_FDS'] as const;
 
-/** The process as the engine started it, before node was in it. */
+/** The state of the process as the engine started it, before node changed it. */
 export interface Started {
   /** command line without the program */
   args: ByteString[];
@@ -14,10 +14,10 @@ export interface Started {
 }
 
 /**
- * What the launcher noted: environment, signal mask and dispositions, RLIMIT_NOFILE, open files. Without a launcher
- * they are what they are now, with what the runtime's own protocol says of open files still to be added.
+ * Reads what the launcher recorded: environment, signal mask and dispositions, RLIMIT_NOFILE, open descriptors. Without
+ * a launcher, these have their present values, and the caller must add the descriptors that the engine announces.
  *
- * @param count of arguments, behind those of node
+ * @param count number of arguments, after those of node
  */
 export function readStarted(count: number): Started {
   const args = split(fromBuffer(readFileSync('/proc/self/cmdline')));
@@ -33,10 +33,10 @@ export function readStarted(count: number): Started {
   };
 }
 
-/** Begins notes in which the environment is not. */
+/** First line of a record without the environment. */
 const environmentLeftOut = 'Environment: left out\n';
 
-/** As the launcher's shell gave it to us. */
+/** Returns the environment that the launcher's shell passed on. */
 function ownEnvironment(): ByteString[] {
   const environment = split(fromBuffer(readFileSync('/proc/self/environ')));
   return environment.filter((entry) => !variables.some((name) => entry.startsWith(`${name}=`)));
@@ -49,7 +49,7 @@ function toFds(list: string | undefined): number[] {
     .filter((fd) => fd > 2);
 }
 
-/** Parts of /proc/PID/status and /proc/PID/limits; proc(5). */
+/** Parses lines of /proc/PID/status and /proc/PID/limits; proc(5). */
 function parseStatus(text: ByteString): Omit<ProcessState, 'fds'> {
   const hex = (name: string) => {
     const digits = new RegExp(`^${name}:\\s*([0-9a-f]{1,16})$`, 'm').exec(text)?.[1];
@@ -63,7 +63,7 @@ function parseStatus(text: ByteString): Omit<ProcessState, 'fds'> {
   };
 }
 
-/** Strings that each end with a NUL. */
+/** Splits strings that each end with a NUL. */
 function split(content: ByteString): ByteString[] {
   return content.split('\0').slice(0, -1);
 }

@@ -12,7 +12,7 @@ export const hookKinds = [
 
 export type HookKind = (typeof hookKinds)[number];
 
-/** Hooks as the JSON text that they were written in. */
+/** Hooks as JSON texts, unchanged from their files. */
 export type HookLists = Readonly<Record<HookKind, readonly ByteString[]>>;
 
 export function noHooks(): Record<HookKind, ByteString[]> {
@@ -26,10 +26,10 @@ export function noHooks(): Record<HookKind, ByteString[]> {
   };
 }
 
-/** Whether hooks are added before those that config.json has, or after them. */
+/** The position of added hooks relative to the hooks of config.json. */
 export type HookOrder = 'before' | 'after';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Takes one line of the log. */
+/** Writes one line of the log. */
 export type Log = (level: LogLevel, message: string) => void;

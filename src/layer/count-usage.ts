@@ -1,10 +1,10 @@
 import type { StatBuffer } from '../system/stat.js';
 import type { Usage } from './types.js';
 
-/** bytes of a block of st_blocks, whatever the filesystem's are; stat(2) */
+/** Bytes of a block in st_blocks, independent of the filesystem's block size; stat(2). */
 const BLOCK = 512;
 
-/** Adds up what the files of one filesystem take; a file with several names is counted once. */
+/** Adds up the disk usage of files of one filesystem; counts a file with several names once. */
 export class UsageCounter {
   readonly usage: Usage = { size: 0, inodes: 0 };
   readonly #seen = new Set<bigint>();

@@ -3,15 +3,15 @@ import { nextData, nextHole } from '../system/files.js';
 import type { StatBuffer } from '../system/stat.js';
 
 /**
- * Bytes of holes that are read as zeros unless the caller says otherwise: SHA-256 takes 40 s for them. A sparse file costs
- * its maker nothing, whatever its size: a layer of 2 kB, or truncate(1) in a container.
+ * Default limit on the bytes of holes that are read as zeros; hashing them with SHA-256 takes 40 s. Sparse files of any
+ * size cost an attacker nothing: a layer of 2 kB, or truncate(1) in a container.
  */
 export const MAX_HOLES = 64 * 2 ** 30;
 
-/** How many bytes of holes one operation hashes, or writes out as zeros. Threads may share it. */
+/** Limits how many bytes of holes one operation hashes or writes as zeros. Threads may share it. */
 export interface HoleBudget {
   limit: number;
-  /** what to do if that is too little: ends a sentence after "over the limit of 10 bytes," */
+  /** how to raise the limit: the end of a sentence that begins with "over the limit of 10 bytes," */
   advice: string;
   /** one BigInt64 */
   taken: SharedArrayBuffer;
@@ -23,9 +23,9 @@ export function holeBudget(limit: number = MAX_HOLES, advice = 'which --max-hole
 }
 
 /**
- * Counts holes that are about to be hashed or written out.
+ * Counts holes before they are hashed or written as zeros.
  *
- * @param file that has them, for the error
+ * @param file name of the file with the holes, for the error
  * @throws LayerhookError LIMIT_EXCEEDED
  */
 export function takeHoles({ limit, advice, taken }: HoleBudget, bytes: number, file: string): void {
@@ -38,8 +38,9 @@ export function takeHoles({ limit, advice, taken }: HoleBudget, bytes: number, f
 }
 
 /**
- * Bytes of an open file that are holes. What is allocated tells, unless that is more than `enough`: file systems that compress,
- * and some network file systems, allocate less than there is, and then the file is asked where its data are.
+ * Returns the bytes of holes in an open file. The allocated size gives an estimate, which suffices up to `enough`. Above
+ * it, the file's data ranges are read, because filesystems with compression and some network filesystems allocate less
+ * than the data.
  */
 export function holesOf(fd: number, stat: StatBuffer, enough: number): number {
   const guess = stat.size - stat.blocks * 512;

@@ -3,35 +3,35 @@ import type { ApplyHere } from './apply/apply-here.js';
 import { ApplyThread } from './apply/apply-thread.js';
 import { SourceThread } from './stream/index.js';
 
-/** Bytes of blobs that are applied without a thread: of one, and of all. */
+/** Bytes of blobs that may be applied inline: of one blob, and of all together. */
 const HERE_BYTES = 64 * 1024;
 const ALL_HERE_BYTES = 256 * 1024;
 
-/** A thread that decompresses and one that applies: what a layer needs. */
+/** The two threads that a layer needs: one decompresses, the other applies. */
 export class Lane {
   #sources: SourceThread | undefined;
   readonly applier: ApplyThread | ApplyHere;
-  /** given out to a layer that runs side by side with others */
+  /** true while a layer of its own directory uses the lane exclusively */
   taken = false;
 
   constructor(applier: ApplyThread | ApplyHere) {
     this.applier = applier;
   }
 
-  /** The thread that decompresses, started when it is first needed. */
+  /** The decompressing thread, started on first use. */
   get sources(): SourceThread {
     this.#sources ??= new SourceThread();
     return this.#sources;
   }
 
-  /** The thread that applies may still be waiting for the other. */
+  /** Ends the applying thread first, because it may still be waiting for the other one. */
   async close(): Promise<void> {
     await this.applier.close();
     await this.#sources?.close();
   }
 }
 
-/** What must wait for a lane before another one is worth its start: bytes of blobs, or layers. */
+/** The backlog that justifies starting another lane: bytes of waiting blobs, or waiting layers. */
 const WORTH_BYTES = 1 << 20;
 const WORTH_LAYERS = 4;
 
@@ -40,7 +40,7 @@ interface Waiting {
   give(lane: Lane): void;
 }
 
-/** As many lanes as there are cores, started when they are first needed, and given out again and again. */
+/** A pool of lanes, at most one per core, started on demand. */
 export class Lanes {
   readonly all: Lane[] = [];
   readonly #onWarning: (message: string) => void;
@@ -52,16 +52,16 @@ export class Lanes {
     this.#onWarning = onWarning;
   }
 
-  /** The one with the least to do; a new one if all have something. */
+  /** Returns the lane with the least work; starts a new one if all are busy and a core is left. */
   idlest(): Lane {
     const [idlest] = this.all.toSorted((a, b) => a.applier.load - b.applier.load);
     return idlest && (idlest.applier.load === 0 || !this.#mayAdd()) ? idlest : this.#add();
   }
 
   /**
-   * One that nobody else takes until it is released; waits for it in turn.
+   * Waits for a lane for exclusive use until {@link release}, in order of the calls.
    *
-   * @param size bytes of the blob that it is for: for little, waiting is better than another lane
+   * @param size bytes of the blob; for a small blob, waiting is faster than starting another lane
    * @throws LayerhookError SYSTEM if no thread can start
    */
   async take(size: number): Promise<Lane> {
@@ -73,10 +73,10 @@ export class Lanes {
   }
 
   /**
-   * The caller's own thread, for a layer that is applied sooner than another thread starts.
+   * Returns a lane that works inline, for a layer that takes less time than starting a thread.
    *
    * @param size bytes of the layer's blob
-   * @returns null if there are threads, or it is not worth it
+   * @returns null if threads are running already, or the layer is too large
    */
   async here(size: number): Promise<Lane | null> {
     if (size > HERE_BYTES || this.#hereBytes + size > ALL_HERE_BYTES) return null;
@@ -87,7 +87,7 @@ export class Lanes {
     return this.#here;
   }
 
-  /** Whether the caller's own thread applies all such layers. */
+  /** True if all these layers can be applied inline. */
   areFewBytes(layers: readonly { size: number }[]): boolean {
     const bytes = layers.reduce((sum, { size }) => sum + size, 0);
     return bytes <= ALL_HERE_BYTES && layers.every(({ size }) => size <= HERE_BYTES);
@@ -99,7 +99,7 @@ export class Lanes {
     next?.give(lane);
   }
 
-  /** Whether another lane is worth its start for one more layer of `more` bytes. */
+  /** True if one more layer of `more` bytes justifies starting another lane. */
   #isWorthMore(more: number): boolean {
     if (!this.#mayAdd()) return false;
     const bytes = this.#waiting.reduce((sum, { size }) => sum + size, more);

@@ -3,14 +3,14 @@ import type { ByteString } from '../system/bytes.js';
 import { S } from '../system/files.js';
 import type { StatBuffer } from '../system/stat.js';
 
-/** What umoci's manifests say of a file, from what was read of it. */
+/** The facts about a file that an mtree manifest records. */
 export interface FileFacts {
   stat: Pick<StatBuffer, 'type' | 'uid' | 'gid' | 'mode' | 'nlink' | 'size' | 'mtimeSec'>;
   /** target of a symlink */
   link?: ByteString;
-  /** as on disk */
+  /** xattrs on disk */
   xattrs: ReadonlyMap<ByteString, Buffer>;
-  /** of a regular file's content, in hexadecimal */
+  /** digest of a regular file's content, in hexadecimal */
   sha256?: string;
 }
 
@@ -24,7 +24,7 @@ const types = new Map<number, EntryType>([
   [S.IFSOCK, 'socket'],
 ]);
 
-/** The values of umoci's keywords. Of extended attributes go-mtree sees those of files and directories only. */
+/** Returns the values of umoci's keywords. Like go-mtree, it includes xattrs for files and directories only. */
 export function manifestValues({ stat, link, xattrs, sha256 }: FileFacts): Values {
   const type = types.get(stat.type) ?? 'file';
   return {

@@ -4,8 +4,8 @@ import type { ResolvedImage } from '../image/types.js';
 import type { LayerSource } from './types.js';
 
 /**
- * Where the layers of an image are and what they must be, lowest first. Docker's media types are given as their
- * OCI equals. Nothing is opened.
+ * Returns the locations and digests of an image's layers, lowest first. Docker's media types are replaced by their OCI
+ * equivalents. Nothing is opened.
  *
  * @throws LayerhookError DIGEST_INVALID
  */

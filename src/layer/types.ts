@@ -2,17 +2,17 @@ import type { ByteString } from '../system/bytes.js';
 
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo';
 
-/** A time to the nanosecond: seconds since the epoch (may be negative) and 0 to 999,999,999 nanoseconds. */
+/** A time with nanoseconds: seconds since the epoch (may be negative) plus 0 to 999,999,999 nanoseconds. */
 export interface Time {
   sec: number;
   nsec: number;
 }
 
-/** One entry of a tar, as it stands there: names are neither cleaned nor checked. */
+/** One entry of a tar. Names are neither cleaned nor checked. */
 export interface TarEntry {
   name: ByteString;
   type: EntryType;
-  /** bytes of content, holes of a sparse file included; 0 for all but files */
+  /** bytes of content, including holes of a sparse file; 0 for all types but files */
   size: number;
   /** permission, setuid, setgid and sticky bits */
   mode: number;
@@ -25,47 +25,47 @@ export interface TarEntry {
   linkname: ByteString;
   devMajor: number;
   devMinor: number;
-  /** extended attributes by full name (`user.x`), as binary; from SCHILY.xattr and LIBARCHIVE.xattr */
+  /** xattrs by full name (`user.x`), as bytes; from SCHILY.xattr and LIBARCHIVE.xattr */
   xattrs: ReadonlyMap<ByteString, Buffer>;
 }
 
-/** Blocking source of bytes, for synchronous readers in worker threads. */
+/** A blocking source of bytes, for synchronous readers in worker threads. */
 export interface ByteSource {
-  /** The next bytes, valid until the next call; null at the end. Waits, blocking the thread, if need be. */
+  /** Returns the next bytes, valid until the next call; null at the end. Blocks the thread if necessary. */
   read(): Buffer | null;
 }
 
-/** One range of a user-namespace map; runtime-spec config-linux.md, "User namespace mappings". */
+/** One range of a user namespace mapping; runtime-spec config-linux.md, "User namespace mappings". */
 export interface IdRange {
   containerID: number;
   hostID: number;
   size: number;
 }
 
-/** How owners of a layer become owners on disk, and back. Empty lists: unchanged. */
+/** Maps owners in a layer to owners on disk, and back. Empty lists: unchanged. */
 export interface MapOptions {
   uidMappings: IdRange[];
   gidMappings: IdRange[];
-  /** without privileges (umoci's --rootless): owners go to `user.rootlesscontainers`, devices become empty files */
+  /** true: no privileges (umoci's --rootless): owners go to `user.rootlesscontainers`, devices become empty files */
   rootless: boolean;
 }
 
-/** How whiteouts are written: `plain` removes what is there, `overlay` writes what overlayfs reads. */
+/** How whiteouts are applied: `plain` removes the hidden files, `overlay` writes whiteouts that overlayfs reads. */
 export type LayerFormat = 'plain' | 'overlay';
 
-/** Namespace of the extended attributes that overlayfs acts on. */
+/** Namespace of the xattrs that overlayfs interprets. */
 export type OverlayXattr = 'trusted' | 'user';
 
 export interface ApplyOptions {
   map: MapOptions;
   format: LayerFormat;
-  /** a symlink to a directory stays when a layer has a directory in its place (umoci's --keep-dirlinks) */
+  /** true: a symlink to a directory stays if the layer has a directory of its name (umoci's --keep-dirlinks) */
   keepDirlinks: boolean;
-  /** the namespace overlayfs reads its attributes from: `trusted`, or `user` for mounts with userxattr */
+  /** namespace from which overlayfs reads its xattrs: `trusted`, or `user` for mounts with userxattr */
   overlayXattr: OverlayXattr;
 }
 
-/** Where a layer's bytes are and what they must be. */
+/** The location of a layer's blob, and its expected size and digests. */
 export interface LayerSource {
   /** file of the blob */
   path: string;
@@ -78,47 +78,47 @@ export interface LayerSource {
   diffID: string;
 }
 
-/** What independent extraction could not know without the layers below; settled by post-extract. */
+/** What independent extraction could not decide without the layers below; post-extract fixes it up. */
 export interface Unsettled {
-  /** directories made only because something below them was in the tar, parents first */
+  /** directories without an entry, made only for entries below them, parents first */
   implicitDirectories: ByteString[];
   /**
-   * those of them that are there only to hide something: where the layers below have no directory of this path,
-   * there is nothing to hide, and they are not to be there either
+   * implicit directories that hold only whiteouts: they must be removed if the layers below have no directory of this
+   * path, because there is nothing to hide
    */
   hidingDirectories: ByteString[];
-  /** whiteouts: where the layers below have nothing of this path, a directory would list what is not there */
+  /** whiteouts: they must be removed if the layers below have no file of this path, because a directory would list them */
   whiteouts: ByteString[];
   /** hardlinks whose target is not in this layer */
   lowerHardlinks: { path: ByteString; target: ByteString }[];
 }
 
-/** What files take on disk. */
+/** Disk usage of files. */
 export interface Usage {
-  /** bytes that are allocated */
+  /** allocated bytes */
   size: number;
   inodes: number;
 }
 
-/** What applying one layer did. */
+/** The result of applying one layer. */
 export interface AppliedLayer {
   digest: string;
   diffID: string;
-  /** uncompressed bytes, all of the stream */
+  /** uncompressed bytes of the whole stream */
   bytes: number;
   entries: number;
   unsettled: Unsettled;
 }
 
-/** A change of one path against the layers below. `add` and `modify` make an entry, `delete` a whiteout. */
+/** How one path differs from the layers below. `add` and `modify` become an entry, `delete` a whiteout. */
 export type ChangeKind = 'add' | 'modify' | 'delete';
 
-/** One row of a delta; `path` is relative to the rootfs, without a leading slash, `.` for the rootfs itself. */
+/** One change of a delta. `path` is relative to the rootfs, without a leading slash; `.` is the rootfs itself. */
 export interface Change {
   path: ByteString;
   kind: ChangeKind;
-  /** of a directory: nothing that lower layers have in it shows; image-spec layer.md, "Opaque Whiteout" */
+  /** for a directory: hides everything that lower layers have in it; image-spec layer.md, "Opaque Whiteout" */
   opaque?: boolean;
 }
 
-export type Compression = 'gzip' | 'zstd' | 'none';
+export type { Compression } from './compression/registry.js';

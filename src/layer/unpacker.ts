@@ -7,19 +7,19 @@ import { blameBlob, isSmall, type OpenSource } from './stream/index.js';
 import type { AppliedLayer, ApplyOptions, LayerSource, Usage } from './types.js';
 
 export interface UnpackerOptions {
-  /** stops all that is under way, which then fails with its reason or ABORTED */
+  /** aborts all operations, which fail with the signal's reason or with ABORTED */
   signal: AbortSignal;
   onWarning?: (message: string) => void;
-  /** bytes of holes in sparse files that may be hashed for manifests, in all layers; default 64 GiB */
+  /** bytes of holes in sparse files that may be hashed for mtree manifests, in all layers; default 64 GiB */
   maxHoles?: number | undefined;
 }
 
 export interface LayerOptions extends ApplyOptions {
-  /** the directory is for this layer alone: such layers run side by side, as many at a time as there are cores */
+  /** true: the layer has a directory of its own. Such layers run in parallel, at most one per core */
   alone?: boolean;
   /**
-   * Layers with the same key are applied to one directory on top of each other, by one thread that remembers what it
-   * put there; null: nothing is remembered.
+   * Layers with the same key are applied to one directory, on top of each other, by one thread that remembers what it put
+   * there. null: nothing is remembered.
    */
   track: string | null;
   /** remember digests of content, for {@link LayerUnpacker.writeManifest} */
@@ -28,7 +28,7 @@ export interface LayerOptions extends ApplyOptions {
 }
 
 export interface LayerProgress {
-  /** bytes of the blob read, of its tar, and entries applied, so far */
+  /** bytes read of the blob so far; `bytes` counts those of its tar, `entries` the applied entries */
   blobBytes: number;
   bytes: number;
   entries: number;
@@ -37,16 +37,16 @@ export interface LayerProgress {
 /** Milliseconds between two reports of progress. */
 const PROGRESS_INTERVAL = 100;
 
-/** Milliseconds that a thread has to stop by itself when the signal says so. */
+/** Milliseconds after an abort until a thread that has not stopped is terminated. */
 const GRACE = 200;
 
-/** Sources that are opened before they are asked for; each may fill a ring of 3 MiB. */
+/** Number of sources opened in advance; each may fill a ring of 3 MiB. */
 const SOURCES_AHEAD = 3;
 
 /**
- * Applies layers to directories in worker threads. A layer's bytes are read, verified (blob digest and diffID) and
- * decompressed in one thread and applied in another, with blocking calls; a small layer that is alone in its directory
- * is read by the thread that applies it, and a very small one by the caller's, while there is no other.
+ * Applies layers to directories in worker threads. One thread reads, verifies (blob digest and diffID) and decompresses a
+ * layer, another applies it with blocking calls. A small layer with a directory of its own is read by the thread that
+ * applies it. A very small one is applied inline, unless threads are running already.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
@@ -64,9 +64,9 @@ export class LayerUnpacker {
   }
 
   /**
-   * Starts the threads that layers need, to have them when the first one is there.
+   * Starts threads in advance, so that they are ready for the first layer.
    *
-   * @param alone layers each of which gets a directory for itself; undefined: they come on top of each other
+   * @param alone layers with directories of their own; undefined: all layers go to one directory
    */
   start(alone?: readonly { size: number }[]): void {
     if (alone && this.#lanes.areFewBytes(alone)) return;
@@ -75,8 +75,8 @@ export class LayerUnpacker {
   }
 
   /**
-   * Starts to decompress layers that will be applied next, all with one track, in this order. Those that are left out
-   * then, and all if another is asked for, are given up.
+   * Starts to decompress layers that will be applied next, in this order and with one track. If `apply` skips some of
+   * them, those are aborted; if `apply` gets any other layer, all are.
    */
   prefetch(sources: LayerSource[]): void {
     this.#giveUp();
@@ -85,10 +85,10 @@ export class LayerUnpacker {
   }
 
   /**
-   * Applies a layer, and settles when it is on disk and verified, or nothing is written any more.
+   * Applies a layer. It resolves when the layer is on disk and verified, and rejects only after all writing has stopped.
    *
-   * @param source the layer; its bytes and its diffID are verified
-   * @param target directory to apply it to; exists, and is private
+   * @param source the layer; its digest and diffID are verified
+   * @param target existing, private directory to apply it to
    * @throws LayerhookError BLOB_DIGEST, BLOB_NOT_FOUND, BLOB_SIZE, COMPRESSION_CORRUPT, COMPRESSION_UNAVAILABLE, DIFF_ID,
    *   ID_UNMAPPED, LAYER_ENTRY, LIMIT_EXCEEDED, NO_SPACE, SYSTEM, TAR_INVALID, ABORTED
    */
@@ -109,9 +109,9 @@ export class LayerUnpacker {
   }
 
   /**
-   * Reading and applying take one thread less to wake then, which costs more than a small layer does.
+   * Reads and applies a small layer in one thread: waking a second thread would cost more than the layer.
    *
-   * @returns null if nothing was done: the layer cannot be read as a whole
+   * @returns null if the layer cannot be read as a whole; nothing was done
    */
   async #applyWhole(
     source: LayerSource,
@@ -153,21 +153,21 @@ export class LayerUnpacker {
   }
 
   /**
-   * Writes umoci's mtree manifest of a directory from what was applied to it, without reading any content.
+   * Writes umoci's mtree manifest of a directory from the applied layers, without reading any content.
    *
-   * @param track of the layers; all that is in the directory came from them
-   * @param file path of the manifest; appears whole or not at all
+   * @param track of the layers; they must have created everything in the directory
+   * @param file path of the mtree manifest; it appears complete or not at all
    */
   async writeManifest(track: string, target: string, file: string, header: Header): Promise<void> {
     await this.#manifest({ track, target, file, header, since: 'kept', ends: false });
   }
 
   /**
-   * As {@link writeManifest}, of a directory to which nothing more is applied: the track is forgotten. The manifest is not
-   * flushed to the disk.
+   * Writes the mtree manifest of a directory after its last layer, and forgets the track. The mtree manifest is not flushed
+   * to disk.
    *
-   * @param untouched all in it is as it was applied; else what is not is read
-   * @returns what all of the directory takes
+   * @param untouched true: nothing has changed the directory since; false: it is checked for changes, which are read
+   * @returns disk usage of the directory
    */
   async writeSettledManifest(
     track: string,
@@ -185,7 +185,7 @@ export class LayerUnpacker {
     return this.#laneFor(request.track).applier.request({ type: 'manifest', ...request });
   }
 
-  /** Ends the threads, after what they are doing has stopped. */
+  /** Ends the threads after their current work has stopped. */
   async close(): Promise<void> {
     this.#giveUp();
     this.#options.signal.removeEventListener('abort', this.#stop);
@@ -204,13 +204,13 @@ export class LayerUnpacker {
 
   #take(source: LayerSource, lane: Lane): OpenSource {
     const opened = this.#opened.get(source);
-    // a source that nobody reads would keep its thread from those behind it
+    // a source without a reader would block its thread for the sources after it
     this.#giveUp(source);
     this.#openAhead();
     return opened ?? lane.sources.open(source, { signal: this.#options.signal });
   }
 
-  /** Closes what was opened ahead: those before `source`, or all if it is not among them. */
+  /** Aborts the sources opened in advance that come before `source`, or all of them if it is not among them. */
   #giveUp(source?: LayerSource): void {
     for (const [ahead, open] of this.#opened) {
       this.#opened.delete(ahead);
@@ -221,7 +221,7 @@ export class LayerUnpacker {
     this.#ahead = at < 0 ? [] : this.#ahead.slice(at + 1);
   }
 
-  /** The rings have failed by now; a thread that does not see it, since it does not read, is ended. */
+  /** The signal has already failed the rings. A thread that is not reading does not notice, so it is terminated. */
   readonly #stop = (): void => {
     for (const { applier } of this.#lanes.all) applier.endWithin(GRACE);
   };
@@ -248,7 +248,7 @@ function appliedLayer({ digest, diffID }: LayerSource, reply: ApplyReply): Appli
   return { digest, diffID, ...reply };
 }
 
-/** @throws the signal's reason if that is one of ours, else LayerhookError ABORTED */
+/** @throws the signal's reason if it is a LayerhookError, otherwise LayerhookError ABORTED */
 function throwIfAborted({ aborted, reason }: AbortSignal): void {
   if (!aborted) return;
   throw isLayerhookError(reason) ? reason : new LayerhookError('ABORTED', { what: 'unpacking' }, reason);

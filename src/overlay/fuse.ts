@@ -6,8 +6,8 @@ import { escapeOverlayPath, type OverlayDirs } from '../system/overlay-options.j
 import { findProgram, searchPath } from '../system/programs.js';
 
 /**
- * Mounts an overlay with fuse-overlayfs, which also users may do who may not mount. It is served by a process that lives as
- * long as the mount; fuse-overlayfs(1).
+ * Mounts an overlay with fuse-overlayfs, which needs no privileges. A process serves the mount until it is unmounted;
+ * fuse-overlayfs(1).
  *
  * @param program path of fuse-overlayfs
  * @throws LayerhookError MOUNT_FAILED
@@ -20,14 +20,14 @@ export async function mountFuse(program: string, dirs: OverlayDirs, target: Byte
     throw failed(
       target,
       lastLine(error),
-      'podman unshare or dmesg may tell more; or use the copy driver',
+      'see podman unshare or dmesg for the cause, or use the copy driver',
       error,
     );
   }
 }
 
 /**
- * Takes a FUSE mount of this user away; fusermount3(1).
+ * Unmounts a FUSE mount of this user; fusermount3(1).
  *
  * @throws LayerhookError UNMOUNT_FAILED
  */
@@ -37,7 +37,7 @@ export async function unmountFuse(target: ByteString, { detach = false } = {}): 
   try {
     await run(program, ['-u', ...(detach ? ['-z'] : []), textOf(target, target)]);
   } catch (error) {
-    const expected = `end what uses it (fuser -vm ${path} shows it)`;
+    const expected = `end the processes that use it (fuser -vm ${path} lists them)`;
     throw new LayerhookError('UNMOUNT_FAILED', { path, reason: lastLine(error), expected }, error);
   }
 }
@@ -45,7 +45,11 @@ export async function unmountFuse(target: ByteString, { detach = false } = {}): 
 function optionsOf({ lowerdirs, upperdir, workdir }: OverlayDirs, target: ByteString): string {
   for (const path of lowerdirs) {
     if (path.includes(':'))
-      throw failed(target, `fuse-overlayfs cannot have ":" in ${showBytes(path)}`, 'name a store without it');
+      throw failed(
+        target,
+        `fuse-overlayfs does not accept ":" in ${showBytes(path)}`,
+        'name a store without it',
+      );
   }
   const option = (name: string, path: ByteString | undefined) =>
     path === undefined ? [] : [`${name}=${textOf(escapeOverlayPath(path), target)}`];
@@ -57,14 +61,14 @@ function optionsOf({ lowerdirs, upperdir, workdir }: OverlayDirs, target: ByteSt
   ].join(',');
 }
 
-/** What a program gets must be text. */
+/** Returns a path as text, as arguments of a program must be. */
 function textOf(path: ByteString, target: ByteString): string {
   const text = toText(path);
-  if (text === undefined) throw failed(target, `${showBytes(path)} is not UTF-8`, 'name a path that is');
+  if (text === undefined) throw failed(target, `${showBytes(path)} is not UTF-8`, 'name a path in UTF-8');
   return text;
 }
 
-/** fuse-overlayfs finds fusermount3 by PATH. */
+/** Runs a program with PATH set, since fuse-overlayfs searches it for fusermount3. */
 async function run(program: string, args: readonly string[]): Promise<void> {
   await promisify(execFile)(program, args, { env: { PATH: searchPath(), LANG: 'C.UTF-8' } });
 }

@@ -8,22 +8,22 @@ import {
   unescapeOverlayPath,
 } from '../system/overlay-options.js';
 
-/** One mount(8): containerd's `mount.Mount`, in the order in which they are to be done. */
+/** One mount(8), as containerd's `mount.Mount`. Lists of mounts are in the order of mounting. */
 export interface Mount {
   type: 'overlay' | 'bind';
   source: string;
-  /** path below the place where it is mounted; '' for that place itself */
+  /** path below the mount point; '' for the mount point itself */
   target: string;
   options: string[];
 }
 
-/** What the options of a {@link Mount} say, taken apart. Paths are bytes. */
+/** The parsed options of a {@link Mount}. Paths are bytes. */
 export interface MountRequest extends OverlayDirs {
   type: Mount['type'];
   source: ByteString;
   flags: number;
   recursive: boolean;
-  /** what is neither a flag nor a directory: as it is, for the filesystem */
+  /** options for the filesystem, unchanged: neither flags nor directories */
   options: string[];
 }
 
@@ -33,10 +33,10 @@ const flagBits: Readonly<Record<string, number>> = {
   nodev: MS.NODEV,
   noexec: MS.NOEXEC,
 };
-/** what a mount is anyway, and `bind`, which its type says */
+/** defaults of a mount, and `bind`, which its type already says */
 const defaults = ['rw', 'suid', 'dev', 'exec', 'bind'];
 
-/** Reads the options of a mount as containerd writes them, with the directories of an overlay escaped as for mount(8). */
+/** Parses the options of a mount as containerd writes them, with overlay directories escaped for mount(8). */
 export function readMountOptions({ type, source, options }: Mount): MountRequest {
   const request: MountRequest = {
     type,
@@ -59,7 +59,7 @@ export function readMountOptions({ type, source, options }: Mount): MountRequest
 }
 
 /**
- * The options of an overlay's {@link Mount}, for mount(8), containerd and {@link readMountOptions} alike.
+ * Returns the options of an overlay's {@link Mount}, for mount(8), containerd and {@link readMountOptions}.
  *
  * @param dirs paths as text; lowerdirs highest first
  */

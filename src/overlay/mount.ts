@@ -10,16 +10,16 @@ import { type Mount, type MountRequest, readMountOptions } from './mount-options
 import type { OverlaySupport } from './overlay-support.js';
 
 export interface MountAllOptions {
-  /** by what overlays are mounted: what {@link chooseOverlay} says; default: by the kernel */
+  /** how overlays are mounted, from {@link chooseOverlay}; default: by the kernel */
   support?: OverlaySupport | undefined;
 }
 
 /**
- * Mounts what a Snapshotter gave, in order, at the directory `target`; all or nothing. What is mounted there already
- * is left as it is if it is the same.
+ * Mounts the mounts of a snapshot at the directory `target`, in order, all or none. An equal mount that is there already
+ * stays.
  *
  * @param target absolute, without symlinks
- * @throws LayerhookError MOUNT_FAILED, also if something else is mounted there
+ * @throws LayerhookError MOUNT_FAILED, also if another mount is there
  */
 export async function mountAll(
   mounts: Mount[],
@@ -39,11 +39,11 @@ export async function mountAll(
 }
 
 /**
- * Takes away all that is mounted at `target`, also if several mounts hide each other.
+ * Removes all mounts at `target`, even if they hide each other.
  *
  * @param target absolute, without symlinks
- * @param options `detach`: also while it is used
- * @returns false if nothing was mounted there
+ * @param options `detach`: even while they are in use
+ * @returns true if it removed a mount
  * @throws LayerhookError UNMOUNT_FAILED
  */
 export async function unmountAll(target: string, options: { detach?: boolean } = {}): Promise<boolean> {
@@ -54,7 +54,7 @@ export async function unmountAll(target: string, options: { detach?: boolean } =
 }
 
 /**
- * Takes away every mount at the directory `path` and below it, also if it is used.
+ * Removes every mount at the directory `path` and below it, even while in use.
  *
  * @param path absolute, without symlinks
  * @throws LayerhookError UNMOUNT_FAILED
@@ -65,7 +65,7 @@ export async function unmountTree(path: string): Promise<void> {
 }
 
 /**
- * As {@link unmountTree} below an open directory, whatever name others have given to it or to what is above.
+ * Like {@link unmountTree}, below an open directory, even if another process renames it or a directory above.
  *
  * @param fd a directory that only this user may write to
  * @throws LayerhookError UNMOUNT_FAILED
@@ -74,7 +74,7 @@ export async function unmountBelow(fd: number): Promise<void> {
   const self = `/proc/self/fd/${fd}`;
   const path = readlinkat(AT_FDCWD, self);
   const below = mountsBelow(path).filter(({ mountPoint }) => mountPoint !== path);
-  // what is mounted in a mount goes with it, and its path is in the hands of those that may write there
+  // nested mounts go with the outer one, whose users could change the paths in it
   const uppermost = below.filter(
     ({ mountPoint }) => !below.some((other) => mountPoint.startsWith(`${other.mountPoint}/`)),
   );
@@ -101,9 +101,9 @@ async function mountOne(
 }
 
 /**
- * As {@link unmount}; a FUSE mount of a user who may not unmount goes by the program that may.
+ * Unmounts like {@link unmount}, or with fusermount3 for a FUSE mount of an unprivileged user.
  *
- * @param by another path that leads to `place`, for the kernel
+ * @param by another path to `place`, for the system call
  */
 async function unmountOne(place: ByteString, options: { detach?: boolean }, by = place): Promise<boolean> {
   try {
@@ -111,7 +111,7 @@ async function unmountOne(place: ByteString, options: { detach?: boolean }, by =
   } catch (error) {
     if (!isLayerhookError(error) || error.details.reason !== 'EPERM') throw error;
     const mounted = findMount(place);
-    // without privileges the kernel says so also where nothing is mounted
+    // without privileges the kernel returns EPERM even without a mount
     if (mounted === undefined) return false;
     if (!mounted.type.startsWith('fuse')) throw error;
     await (await import('./fuse.js')).unmountFuse(place, options);
@@ -124,7 +124,7 @@ function isSame(mounted: MountInfo, request: MountRequest, place: ByteString): b
   const wantsReadOnly = (request.flags & MS.RDONLY) !== 0;
   if (isReadOnly !== wantsReadOnly) return false;
   if (request.type === 'bind') return sameFile(request.source, place);
-  // it does not say what it is made of
+  // such a mount does not show its directories
   if (mounted.type === 'fuse.fuse-overlayfs') return true;
   const shown = overlayDirsOf(mounted);
   return (
@@ -134,7 +134,7 @@ function isSame(mounted: MountInfo, request: MountRequest, place: ByteString): b
   );
 }
 
-/** `shown` is relative where the kernel was given relative paths, to make them short. */
+/** Compares paths. `shown` is relative if the kernel was given relative paths, to make the options shorter. */
 function samePath(shown: ByteString | undefined, path: ByteString | undefined): boolean {
   if (shown === undefined || path === undefined || shown.startsWith('/')) return shown === path;
   return path.endsWith(`/${shown}`);

@@ -13,20 +13,18 @@ import { removeTree } from '../system/remove.js';
 import { isInUserNamespace } from '../system/user-namespace.js';
 import { setXattr } from '../system/xattr.js';
 
-/** By what overlays can be mounted here. */
+/** How overlays can be mounted on this host. */
 export type OverlaySupport =
   | { by: 'kernel' }
-  /** `program`: path of fuse-overlayfs; `reason`: why not by the kernel */
+  /** `program`: path of fuse-overlayfs; `reason`: why the kernel cannot */
   | { by: 'fuse'; program: string; reason: string }
   | { by: 'none'; reason: string };
 
 const CAP_SYS_ADMIN = 21n;
 
 /**
- * Whether this process can mount overlays whose directories are in `directory`, and how: by the kernel, by
- * fuse-overlayfs, or not at all.
- *
- * Where that is not plain, in a user namespace, an overlay is mounted for a try.
+ * Finds out how this process can mount overlays of directories in `directory`: by the kernel, by fuse-overlayfs, or not at
+ * all. In a user namespace it mounts one as a test.
  *
  * @param directory an existing directory of the store, absolute
  */
@@ -47,7 +45,7 @@ function whyNotByKernel(directory: string): string | null {
   const { type } = filesystemOf(fromText(directory));
   if (unfitForUpperdir.includes(type)) return `${directory} is on ${type}, where overlayfs cannot write`;
   if (!hasFileTypes(directory))
-    return `the file system of ${directory} does not tell types (xfs with ftype=0)`;
+    return `the file system of ${directory} does not list file types (xfs with ftype=0)`;
   if (!mayMount()) return 'only root may mount overlays';
   return isInUserNamespace() ? tryMount(directory) : null;
 }
@@ -66,7 +64,7 @@ function mayUseFuse(): boolean {
   }
 }
 
-/** Whiteouts are found by the types that a directory gives with its names; readdir(3), d_type. */
+/** Returns true if directories list the types of files, by which overlayfs finds whiteouts; readdir(3), d_type. */
 function hasFileTypes(directory: string): boolean {
   const fd = openat(AT_FDCWD, fromText(directory), O.RDONLY | O.DIRECTORY);
   try {
@@ -76,7 +74,7 @@ function hasFileTypes(directory: string): boolean {
   }
 }
 
-/** Whether what overlayfs needs in layers can be written here without privileges: whiteouts and opaque directories. */
+/** Returns why whiteouts and opaque markers cannot be written here without privileges, or null. */
 function whyNotMarked(directory: string): string | null {
   const place = placeToTry(directory);
   if (place === null) return null;
@@ -86,13 +84,13 @@ function whyNotMarked(directory: string): string | null {
     return null;
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    return `the file system of ${directory} takes no whiteouts or user attributes (${error.code})`;
+    return `the file system of ${directory} refuses whiteouts or user attributes (${error.code})`;
   } finally {
     removeTree(place);
   }
 }
 
-/** Since Linux 5.11 user namespaces may mount overlays; whether this one may, only mounting one tells. */
+/** Mounts an overlay as a test: since Linux 5.11 user namespaces may, but not all of them. */
 function tryMount(directory: string): string | null {
   const place = placeToTry(directory);
   if (place === null) return `${directory} cannot be written to`;

@@ -1,6 +1,6 @@
 import type { ResultField } from './fields.js';
 import type { PointName, PointResult } from './points.js';
-import { pointRow } from './table.js';
+import { pointRow, type ResultForm } from './table.js';
 import { typeWords } from './words.js';
 
 /** A hook gave what its point does not take; the dispatcher makes HOOK_RESULT of it. */
@@ -25,7 +25,9 @@ export function checkResult<P extends PointName>(point: P, value: unknown): Poin
       return value as PointResult<P>;
     case 'object':
       checkFields(result.fields, value);
-      checkTogether(point, value as Record<string, unknown>);
+      return value as PointResult<P>;
+    case 'union':
+      checkUnion(result.by, result.forms, value);
       return value as PointResult<P>;
     case 'stream':
       throw new TypeError(`${point} gives a stream`);
@@ -69,13 +71,20 @@ function checkSpec(value: unknown): void {
   if (!isSpec) throw new BadResult(`expected the whole spec, with ociVersion, got ${show(value)}`);
 }
 
-/** What no field shows by itself. */
-function checkTogether(point: PointName, value: Record<string, unknown>): void {
-  if (point !== 'unpack.ociv1.layer.pre-extract' || value.target !== undefined) return;
-  // into rootfs, layers side by side would mix, and overlay whiteouts would hide nothing
-  if (value.independent === true) throw new BadResult('independent: true needs a target of its own');
-  if (value.digests === true) throw new BadResult('digests: true needs a target of its own');
-  if (value.format === 'overlay') throw new BadResult('format "overlay" needs a target of its own');
+/** Checks an object whose key `by` names the form that it has. */
+function checkUnion(by: string, forms: Readonly<Record<string, ResultForm>>, value: unknown): void {
+  const isObject = typeWords.object.accepts?.(value);
+  const { [by]: chosen, ...others } = (isObject ? value : {}) as Record<string, unknown>;
+  const form = typeof chosen === 'string' && Object.hasOwn(forms, chosen) ? forms[chosen] : undefined;
+  if (form === undefined) {
+    const names = Object.keys(forms).map(show).join(' or ');
+    throw new BadResult(`expected an object with ${by}: ${names}, got ${show(value)}`);
+  }
+  try {
+    checkFields(form.fields, others);
+  } catch (error) {
+    throw new BadResult(`${by}: ${show(chosen)}: ${(error as Error).message}`);
+  }
 }
 
 function shape(fields: Fields): string {

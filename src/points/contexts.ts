@@ -1,9 +1,17 @@
 import { chainIDs } from '../image/chain.js';
 import type { Layout } from '../image/layout.js';
 import type { Digest, ResolvedImage } from '../image/types.js';
-import type { MapOptions } from '../layer/types.js';
+import type { AppliedLayer, MapOptions } from '../layer/types.js';
 import type { Logger } from '../system/logger.js';
-import type { ImageContext, LayerContext } from './points.js';
+import type {
+  ImageContext,
+  LayerContext,
+  PointContext,
+  PointName,
+  PostExtractContext,
+  PreExtractResult,
+} from './points.js';
+import { pointRow } from './table.js';
 
 /** What a context needs that the image itself does not say. */
 export interface ContextBase {
@@ -35,4 +43,45 @@ export function layerContexts(image: ImageContext, layout: Layout, keepDirlinks:
     blob: layout.blobPath(descriptor.digest),
     keepDirlinks,
   }));
+}
+
+/** The context of post-extract for a layer that was extracted as `plan` says. */
+export function extractedContext(
+  layer: LayerContext,
+  plan: PreExtractResult & { target: string },
+  applied: AppliedLayer,
+  writeMtree: PostExtractContext['writeMtree'],
+): PostExtractContext {
+  const { into, target } = plan;
+  return {
+    ...layer,
+    ...{ into, target, applied, writeMtree },
+    whiteouts: plan.into === 'directory' ? plan.whiteouts : null,
+  };
+}
+
+/** What applying a layer reports if the layer is empty: nothing depends on the layers below. */
+export function appliedNothing({
+  descriptor,
+  diffID,
+}: Pick<LayerContext, 'descriptor' | 'diffID'>): AppliedLayer {
+  const unsettled = { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] };
+  return { digest: descriptor.digest, diffID, bytes: 0, entries: 0, unsettled };
+}
+
+type Keys<C> = C extends unknown ? keyof C : never;
+
+/** The name of a field of any context. */
+export type FieldName = Keys<PointContext<PointName>>;
+
+/** The type of a field in the contexts that have it. */
+export type FieldValue<F extends FieldName> = Extract<PointContext<PointName>, Record<F, unknown>>[F];
+
+/** Returns those of `fields` that the context of a point has. */
+export function fieldsFor(
+  point: PointName,
+  fields: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const names = Object.keys(pointRow(point).context).filter((name) => name in fields);
+  return Object.fromEntries(names.map((name) => [name, fields[name]]));
 }

@@ -3,10 +3,10 @@ import type { Change, ChangeKind } from '../layer/types.js';
 import { type ByteString, fromText, showBytes, toBuffer } from '../system/bytes.js';
 import { plainPath } from '../system/paths.js';
 import { BadResult, show } from './check-result.js';
-import { pointRow } from './table.js';
+import { deltaEntry } from './fields.js';
 import { typeWords } from './words.js';
 
-const fields = Object.keys(fieldsOfDelta());
+const fields = Object.keys(deltaEntry);
 
 /**
  * Reads all that a delta-list hook gives: paths cleaned, kinds that are left out looked up in rootfs.
@@ -98,9 +98,4 @@ function isIterable(value: unknown): value is Iterable<unknown> {
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-}
-
-function fieldsOfDelta(): object {
-  const { result } = pointRow('repack.ociv1.layer.delta-list');
-  return result.form === 'stream' ? result.fields : {};
 }

@@ -6,8 +6,9 @@ import { checkResult } from './check-result.js';
 import { collectDelta } from './delta.js';
 import {
   type Declined,
+  type DeltaEntry,
   declined,
-  type Hooks,
+  type HookSet,
   type LifecyclePoints,
   type OnFailure,
   type PointContext,
@@ -17,17 +18,17 @@ import {
 } from './points.js';
 import { isPoint, pointNames, pointRow } from './table.js';
 
-/** Hooks and whose they are. */
-export interface HookSource {
+/** A hook set as the dispatcher takes it. */
+export interface HookSource extends Omit<HookSet, 'name'> {
   /** shown in messages: `hooks.toml:12 exec /usr/libexec/cache`, `driver copy` */
   owner: string;
-  hooks: Hooks;
-  /** default: `abort` */
-  onFailure?: OnFailure;
-  /** seconds that a hook may take; default 0, without limit */
-  timeout?: number;
-  /** whether a LayerhookError of a hook is the operation's, as a driver's is; default: it is a HOOK_FAILED */
+  /** true: a LayerhookError of a hook is the operation's, as a driver's is; default: it is the cause of a HOOK_FAILED */
   ownErrors?: boolean;
+}
+
+/** Returns named hook sets as the dispatcher takes them, in the same order. */
+export function hookSources(sets: readonly HookSet[] = []): HookSource[] {
+  return sets.map(({ name, ...set }) => ({ owner: name, ...set }));
 }
 
 type PointsOfKind<K extends PointKind> = {
@@ -39,9 +40,8 @@ export type DispatchContext<P extends PointName> = Omit<PointContext<P>, 'signal
   Partial<CallScope>;
 
 /** What a `first` point ends with: a stream of changes is collected, all else is as the hook gave it. */
-export type FirstResult<P extends PointName> = P extends 'repack.ociv1.layer.delta-list'
-  ? Change[]
-  : PointResult<P>;
+export type FirstResult<P extends PointName> =
+  PointResult<P> extends Iterable<DeltaEntry> | AsyncIterable<DeltaEntry> ? Change[] : PointResult<P>;
 
 export type FirstOutcome<P extends PointName> =
   | { handled: true; by: string; result: FirstResult<P> }
@@ -161,16 +161,19 @@ async function runChain<P extends PointsOfKind<'chain'>>(
   own: CallScope,
 ): Promise<PointResult<P>> {
   const scope = scopeOf(context, own);
-  let { spec } = context as unknown as { spec: PointResult<P> };
+  const { result } = pointRow(point);
+  if (result.form !== 'whole') throw new TypeError(`${point} carries nothing from hook to hook`);
+  const { field } = result;
+  let value = context[field] as PointResult<P>;
   for (const hook of hooks) {
     // a copy of its own: what a hook does to it and then declines must not be seen
-    const copy = { ...context, spec: structuredClone(spec) };
-    const given: PointResult<P> | Declined = await callHook(hook, point, copy, scope, (value) =>
-      checkResult(point, value),
+    const copy = { ...context, [field]: structuredClone(value) };
+    const given: PointResult<P> | Declined = await callHook(hook, point, copy, scope, (returned) =>
+      checkResult(point, returned),
     );
-    if (given !== declined) spec = given;
+    if (given !== declined) value = given;
   }
-  return spec;
+  return value;
 }
 
 function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook[]> {

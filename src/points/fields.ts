@@ -1,6 +1,7 @@
 import type {
   BaseContext,
   BundleContext,
+  DeltaEntry,
   ImageContext,
   LayerContext,
   SnapshotLayerContext,
@@ -90,6 +91,16 @@ export const snapshotLayer = {
   },
   overlayXattr: { type: 'overlay xattr', says: 'where mounts read the attributes of overlayfs' },
 } as const satisfies Own<SnapshotLayerContext, BaseContext>;
+
+/** One row of a delta. */
+export const deltaEntry = {
+  path: { type: 'name', required: true, says: 'the changed path, relative to rootfs' },
+  kind: {
+    type: 'kind',
+    required: false,
+    says: 'default: `"delete"` if the path is missing in rootfs, else `"modify"`',
+  },
+} as const satisfies ResultFields<DeltaEntry>;
 
 /** The fields that a context has beyond those of another. */
 export type Own<T, Parent> = ContextFields<Omit<T, keyof Parent>>;

@@ -1,13 +1,6 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
-import type {
-  AppliedLayer,
-  Change,
-  ChangeKind,
-  LayerFormat,
-  MapOptions,
-  OverlayXattr,
-  Usage,
-} from '../layer/types.js';
+import type { OverlayFormat } from '../layer/overlay-marks.js';
+import type { AppliedLayer, Change, ChangeKind, MapOptions, OverlayXattr, Usage } from '../layer/types.js';
 import type { ByteString } from '../system/bytes.js';
 import type { Logger } from '../system/logger.js';
 import type { ContainerdLayer } from './containerd-layer.js';
@@ -59,19 +52,21 @@ export interface LayerContext extends ImageContext {
 }
 
 export interface PostExtractContext extends LayerContext {
+  /** `rootfs`: on top of the layers below, in order; `directory`: on its own */
+  into: PreExtractResult['into'];
+  /** the directory that the layer was extracted into */
   target: string;
-  format: LayerFormat;
-  independent: boolean;
+  /** how whiteouts are written in `target`; null: they are applied to the layers below, which `target` holds too */
+  whiteouts: 'overlay' | null;
   applied: AppliedLayer;
   /**
-   * Writes umoci's mtree manifest of `target` as it is now to a file, which appears whole or not at all. Only for a layer
-   * whose pre-extract asked for `digests`; no content is read again but what is not of the layer. Resolves with what
-   * `target` takes on disk, itself included.
+   * Writes umoci's mtree manifest of `target` as it is now to a file, which appears whole or not at all. Available if
+   * pre-extract asked for `mtree`. Reads only content that did not come from the layer. What the driver changed in files
+   * of the layer is recorded as it was extracted.
    *
-   * @param options `untouched`: nothing but metadata of directories was changed since it was extracted, so that files need
-   *   not be looked at; it counts only where nobody but the driver has a hook at this point
+   * @returns what `target` takes on disk, itself included
    */
-  writeManifest(file: string, options?: { untouched?: boolean }): Promise<Usage>;
+  writeMtree(file: string): Promise<Usage>;
 }
 
 export interface ConfigContext extends ImageContext {
@@ -121,6 +116,12 @@ export interface SnapshotSkipContext extends SnapshotLayerContext {
   target: string;
 }
 
+/** How an upperdir is archived: as a directory, as a tar, or as a layer on top of an image. */
+export type ArchiveMethod = 'copy' | 'tar' | 'tar.gz' | 'tar.zst' | 'oci';
+
+/** Whiteouts in a tar: `overlay`, as in the upperdir, or `oci`, as in layers. */
+export type ArchiveWhiteout = 'overlay' | 'oci';
+
 export interface PoststopContext extends BaseContext {
   /** container state as the OCI runtime gives it to a poststop hook; runtime-spec runtime.md, "State" */
   state: Record<string, unknown>;
@@ -135,13 +136,12 @@ export interface PoststopContext extends BaseContext {
   /** highest first; empty where nobody knows them any more */
   lowerdirs: string[];
   /** which overlayfs wrote the upperdir: `trusted`, `user` (mount option userxattr) or `fuse` (fuse-overlayfs) */
-  overlay: string;
+  overlay: OverlayFormat;
   /** where the archive goes: an absolute path, for the method `oci` with `:TAG` behind it */
   destination: string;
-  /** `copy`, `tar`, `tar.gz`, `tar.zst` or `oci` */
-  method: string;
+  method: ArchiveMethod;
   /** whiteouts in a tar: `overlay`, as they are in the upperdir, or `oci`, as they are in layers */
-  whiteout: string;
+  whiteout: ArchiveWhiteout;
   /** whose the files in a tar are to be: `UID`, `UID:GID`, or empty for their own */
   owner: string;
   /**
@@ -162,17 +162,27 @@ export interface TrySkipResult {
   skip: boolean;
 }
 
-export interface PreExtractResult {
-  /** directory to extract into; default: rootfs */
+/** Extracted on top of the layers below, in order: the default. */
+export interface IntoRootfs {
+  into: 'rootfs';
+  /** directory other than rootfs that holds the layers below; default: rootfs */
   target?: string;
-  format?: LayerFormat;
-  /** extracted by itself, not on top of the layers below: layers then run side by side */
-  independent?: boolean;
-  /** with the format `overlay`: the namespace overlayfs will read its attributes from; `user` for mounts with userxattr */
-  overlayXattr?: OverlayXattr;
-  /** keep the digest of all content, for post-extract's `writeManifest` */
-  digests?: boolean;
 }
+
+/** Extracted on its own, into its own directory: such layers are extracted in parallel. */
+export interface IntoDirectory {
+  into: 'directory';
+  target: string;
+  /** `overlay`: as overlayfs reads them */
+  whiteouts: 'overlay';
+  /** the namespace from which overlayfs will read its attributes; `user` for mounts with userxattr; default: `trusted` */
+  overlayXattr?: OverlayXattr;
+  /** keep the digest of all content, for post-extract's `writeMtree`; default: false */
+  mtree?: boolean;
+}
+
+/** Where and how a layer is extracted. */
+export type PreExtractResult = IntoRootfs | IntoDirectory;
 
 /** One row of what a delta-list hook gives. Without `kind`: a path missing in rootfs is deleted, others changed. */
 export interface DeltaEntry {
@@ -237,7 +247,7 @@ type Awaitable<T> = T | Promise<T>;
 /** A function hook. `first` and `chain` points return their result, `every` points nothing. */
 export type Hook<P extends PointName> = (context: PointContext<P>) => Awaitable<PointResult<P> | Declined>;
 
-/** Hooks by point: what a module exports, what a driver is made of, what `unpack({hooks})` takes. */
+/** Hooks by point: what a module exports, and what hook sets and drivers are made of. */
 export type Hooks = { [P in PointName]?: Hook<P> };
 
 /**
@@ -246,17 +256,21 @@ export type Hooks = { [P in PointName]?: Hook<P> };
  */
 export type OnFailure = 'abort' | 'continue' | 'mtree';
 
-/** A storage driver: nothing but hooks with a name. */
-export interface Driver {
+/** Hooks with a name, as every operation takes them in `hooks`. */
+export interface HookSet {
+  /** shown in messages and errors */
   name: string;
   hooks: Hooks;
+  /** default: `abort` */
+  onFailure?: OnFailure | undefined;
+  /** seconds that each hook may take; default 0: without limit */
+  timeout?: number | undefined;
+}
+
+/** A storage driver: nothing but hooks with a name. */
+export interface Driver extends Pick<HookSet, 'name' | 'hooks'> {
   /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
   mtree?: 'always' | 'never';
-  /**
-   * Whether it can be told at a glance that it has no layer, and that each will get a directory for itself: an unpack then
-   * starts its threads before it asks for the first one. Default: it may have some.
-   */
-  hasNoLayer?(): boolean;
   /** Frees what it has open; called once, when the operation is over and no hook of it runs any more. */
   close?(): Promise<void>;
 }

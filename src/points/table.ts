@@ -2,6 +2,7 @@ import {
   base,
   bundle,
   type ContextFields,
+  deltaEntry,
   type Field,
   image,
   layer,
@@ -22,6 +23,7 @@ import type {
   MountContext,
   OnFailure,
   PointContext,
+  PointKind,
   PointName,
   PointResult,
   PostExtractContext,
@@ -37,10 +39,23 @@ type ResultRow<R> = [R] extends [void]
   : [R] extends [Iterable<DeltaEntry> | AsyncIterable<DeltaEntry>]
     ? { readonly form: 'stream'; readonly fields: ResultFields<DeltaEntry> }
     : string extends keyof R
-      ? { readonly form: 'whole'; readonly says: string }
-      : { readonly form: 'object'; readonly fields: ResultFields<R> };
+      ? { readonly form: 'whole'; readonly field: 'spec'; readonly says: string }
+      : [R] extends [{ into: string }]
+        ? { readonly form: 'union'; readonly by: 'into'; readonly forms: UnionForms<R> }
+        : { readonly form: 'object'; readonly fields: ResultFields<R> };
+
+type UnionForms<R extends { into: string }> = {
+  readonly [K in R['into']]: {
+    readonly says: string;
+    readonly fields: ResultFields<Omit<Extract<R, { into: K }>, 'into'>>;
+  };
+};
+
+/** The first word of a point's name: the part of a container's life that it belongs to. */
+type StageOf<P extends string> = P extends `${infer Stage}.ociv1.${string}` ? Stage : never;
 
 interface PointRowOf<P extends PointName> {
+  readonly stage: StageOf<P>;
   readonly kind: LifecyclePoints[P]['kind'];
   readonly called: string;
   readonly says: string;
@@ -49,16 +64,29 @@ interface PointRowOf<P extends PointName> {
   readonly onFailure: readonly OnFailure[];
 }
 
+/** One form of a result that is a union. */
+export interface ResultForm {
+  readonly says: string;
+  readonly fields: Readonly<Record<string, ResultField>>;
+}
+
 /** A row of {@link points}, whatever the point. */
 export interface PointRow {
-  readonly kind: 'first' | 'every' | 'chain';
+  readonly stage: StageOf<PointName>;
+  readonly kind: PointKind;
   readonly called: string;
   readonly says: string;
   readonly context: Readonly<Record<string, Field>>;
   readonly result:
     | { readonly form: 'none' }
     | { readonly form: 'object' | 'stream'; readonly fields: Readonly<Record<string, ResultField>> }
-    | { readonly form: 'whole'; readonly says: string };
+    | {
+        readonly form: 'union';
+        readonly by: string;
+        readonly forms: Readonly<Record<string, ResultForm>>;
+      }
+    /** `field`: the field of the context that carries the result of the hook before */
+    | { readonly form: 'whole'; readonly field: 'spec'; readonly says: string };
   readonly onFailure: readonly OnFailure[];
 }
 
@@ -71,6 +99,7 @@ const ofLayer = { ...ofImage, ...layer };
  */
 export const points = {
   'unpack.ociv1.layer.try-skip': {
+    stage: 'unpack',
     kind: 'first',
     called: 'before a byte of the layer is read',
     says: 'Is the layer here already? A hook that says so has made rootfs (or its store) as if it had been extracted.',
@@ -84,51 +113,67 @@ export const points = {
     onFailure: ['abort'],
   },
   'unpack.ociv1.layer.pre-extract': {
+    stage: 'unpack',
     kind: 'first',
     called: 'the layer was not skipped; before it is extracted',
-    says: 'Where and how is the layer extracted? Nobody handling it: into rootfs, plain, on top of those below.',
+    says: 'Where and how is the layer extracted? If no hook handles it: `{"into": "rootfs"}`.',
     context: ofLayer,
     result: {
-      form: 'object',
-      fields: {
-        target: { type: 'path', required: false, says: 'directory to extract into; default: rootfs' },
-        format: { type: 'format', required: false, says: 'how whiteouts are written; default: `"plain"`' },
-        independent: {
-          type: 'boolean',
-          required: false,
-          says: 'extracted by itself, side by side with other layers; needs `target`; default: `false`',
+      form: 'union',
+      by: 'into',
+      forms: {
+        rootfs: {
+          says: 'on top of the layers below, in order',
+          fields: {
+            target: {
+              type: 'path',
+              required: false,
+              says: 'a directory that holds the layers below; default: rootfs',
+            },
+          },
         },
-        overlayXattr: {
-          type: 'overlay xattr',
-          required: false,
-          says: 'with `"overlay"`: where the mount will read its attributes; default: `"trusted"`',
-        },
-        digests: {
-          type: 'boolean',
-          required: false,
-          says: 'keep what `writeManifest` of post-extract needs; needs `independent`; default: `false`',
+        directory: {
+          says: 'on its own, into its own directory; such layers are extracted in parallel',
+          fields: {
+            target: { type: 'path', required: true, says: 'the directory, which exists and is empty' },
+            whiteouts: { type: 'whiteouts', required: true, says: 'how whiteouts are written' },
+            overlayXattr: {
+              type: 'overlay xattr',
+              required: false,
+              says: 'where the mount will read the attributes of overlayfs; default: `"trusted"`',
+            },
+            mtree: {
+              type: 'boolean',
+              required: false,
+              says: 'keep what `writeMtree` of post-extract needs; default: `false`',
+            },
+          },
         },
       },
     },
     onFailure: ['abort'],
   },
   'unpack.ociv1.layer.post-extract': {
+    stage: 'unpack',
     kind: 'every',
     called: 'the layer is extracted, its blob digest and diffID are verified; in the order of layers',
-    says: 'Keep, record or settle what was extracted. Not called for a skipped layer.',
+    says: 'Keep, record or fix up what was extracted. Not called for a skipped layer.',
     context: {
       ...ofLayer,
       ...({
-        target: { type: 'path', says: 'the directory it was extracted into' },
-        format: { type: 'format', says: 'how whiteouts were written' },
-        independent: { type: 'boolean', says: 'whether it was extracted by itself' },
+        into: { type: 'into', says: 'the form that pre-extract chose' },
+        target: { type: 'path', says: 'the directory that the layer was extracted into' },
+        whiteouts: {
+          type: 'whiteouts or null',
+          says: 'how whiteouts are written in `target`; null: they are applied to the layers below',
+        },
         applied: {
           type: 'applied',
-          says: 'what was extracted, and what the layers below have yet to settle',
+          says: 'what was extracted, and what has to be fixed up with the layers below',
         },
-        writeManifest: {
+        writeMtree: {
           type: 'function',
-          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `digests`; gives what `target` takes on disk; with `{ untouched: true }` quicker, if nothing but metadata of directories was changed since it was extracted',
+          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `mtree`; returns what `target` takes on disk',
         },
       } as const satisfies Own<PostExtractContext, LayerContext>),
     },
@@ -136,6 +181,7 @@ export const points = {
     onFailure: ['abort', 'continue'],
   },
   'unpack.ociv1.bundle.assemble': {
+    stage: 'unpack',
     kind: 'first',
     called: 'every layer is skipped or extracted',
     says: 'Make rootfs usable, for instance by mounting it. Nobody handling it: rootfs is what was extracted.',
@@ -144,6 +190,7 @@ export const points = {
     onFailure: ['abort'],
   },
   'unpack.ociv1.bundle.config': {
+    stage: 'unpack',
     kind: 'chain',
     called: 'config.json is made, not yet written',
     says: 'Change the config.json of the bundle. Each hook gets the spec that the one before it gave.',
@@ -153,10 +200,11 @@ export const points = {
         spec: { type: 'object', says: 'config.json of the runtime-spec as it stands' },
       } as const satisfies Own<ConfigContext, ImageContext>),
     },
-    result: { form: 'whole', says: 'the changed spec, whole; it must have `ociVersion`' },
+    result: { form: 'whole', field: 'spec', says: 'the changed spec, whole; it must have `ociVersion`' },
     onFailure: ['abort'],
   },
   'repack.ociv1.layer.delta-list': {
+    stage: 'repack',
     kind: 'first',
     called: 'repack needs the changed paths',
     says: 'What changed in rootfs against the image? Nobody handling it: the mtree manifest is compared.',
@@ -171,20 +219,11 @@ export const points = {
         },
       } as const satisfies Own<DeltaContext, ImageContext>),
     },
-    result: {
-      form: 'stream',
-      fields: {
-        path: { type: 'name', required: true, says: 'the changed path, relative to rootfs' },
-        kind: {
-          type: 'kind',
-          required: false,
-          says: 'default: `"delete"` if the path is missing in rootfs, else `"modify"`',
-        },
-      },
-    },
+    result: { form: 'stream', fields: deltaEntry },
     onFailure: ['abort', 'mtree'],
   },
   'repack.ociv1.layer.refresh-bundle': {
+    stage: 'repack',
     kind: 'first',
     called: 'after `repack --refresh-bundle` has written the new image',
     says: 'Bring what is stored about the bundle in line with the new image, which the context describes.',
@@ -206,6 +245,7 @@ export const points = {
     onFailure: ['abort'],
   },
   'bundle.ociv1.mount': {
+    stage: 'bundle',
     kind: 'first',
     called:
       'the rootfs of a bundle is to be usable: by `bundle mount` (after a reboot), before repack reads it, after a refresh',
@@ -224,6 +264,7 @@ export const points = {
     onFailure: ['abort'],
   },
   'bundle.ociv1.umount': {
+    stage: 'bundle',
     kind: 'first',
     called: '`bundle umount`: the bundle is to stay, without mounts',
     says: 'Take mounts away, if there are any, and keep every change. Nobody handling it: there is nothing to unmount.',
@@ -232,6 +273,7 @@ export const points = {
     onFailure: ['abort'],
   },
   'bundle.ociv1.remove': {
+    stage: 'bundle',
     kind: 'every',
     called: 'a bundle is being taken down: by `bundle rm`, or because unpack failed',
     says: 'Undo what assemble did: unmount, release. layerhook removes what is named `layerhook.*` beside the rootfs; a hook removes other files that it made there.',
@@ -240,6 +282,7 @@ export const points = {
     onFailure: ['abort', 'continue'],
   },
   'snapshot.ociv1.layer.try-skip': {
+    stage: 'snapshot',
     kind: 'first',
     called:
       'containerd prepares a snapshot for a layer (label `containerd.io/snapshot.ref`) that the store has not',
@@ -263,6 +306,7 @@ export const points = {
     onFailure: ['abort', 'continue'],
   },
   'snapshot.ociv1.layer.post-extract': {
+    stage: 'snapshot',
     kind: 'every',
     called: 'containerd has extracted and committed a layer; in the background, one layer after the other',
     says: 'Keep the layer elsewhere. Not called for a layer that the store had or that a hook has put there. A failure is only logged; with `"abort"` the hooks after it are not called.',
@@ -277,6 +321,7 @@ export const points = {
     onFailure: ['abort', 'continue'],
   },
   'runtime.ociv1.container.poststop-archive': {
+    stage: 'runtime',
     kind: 'first',
     called: 'a container has stopped, one archive is wanted',
     says: 'Write the archive of what the container changed.',
@@ -289,10 +334,13 @@ export const points = {
         mountPoint: { type: 'path', says: 'where in the container the overlay was mounted' },
         upperdir: { type: 'path', says: 'the directory that has the changes' },
         lowerdirs: { type: 'paths', says: 'highest first; empty where nobody knows them any more' },
-        overlay: { type: 'string', says: 'who wrote the upperdir: `trusted`, `user` (userxattr) or `fuse`' },
+        overlay: {
+          type: 'overlay format',
+          says: 'the overlayfs that wrote the upperdir: the kernel, with userxattr, or fuse-overlayfs',
+        },
         destination: { type: 'path', says: 'where the archive goes; for `oci` with `:TAG` behind it' },
-        method: { type: 'string', says: '`copy`, `tar`, `tar.gz`, `tar.zst` or `oci`' },
-        whiteout: { type: 'string', says: 'of a tar: `overlay`, as in the upperdir, or `oci`, as in layers' },
+        method: { type: 'archive method', says: 'a directory, a tar, or a layer on top of an image' },
+        whiteout: { type: 'archive whiteout', says: 'in a tar: as in the upperdir, or as in layers' },
         owner: { type: 'string', says: 'of files in a tar: `UID`, `UID:GID`, or empty for their own' },
         containerPaths: {
           type: 'paths',

@@ -1,22 +1,15 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
-import type {
-  AppliedLayer,
-  Change,
-  ChangeKind,
-  LayerFormat,
-  MapOptions,
-  OverlayXattr,
-  Usage,
-} from '../layer/types.js';
+import type { OverlayFormat } from '../layer/overlay-marks.js';
+import type { AppliedLayer, Change, ChangeKind, MapOptions, OverlayXattr, Usage } from '../layer/types.js';
 import { type ByteString, toText } from '../system/bytes.js';
 import type { Logger } from '../system/logger.js';
-import type { RefreshContext } from './points.js';
+import type { ArchiveMethod, ArchiveWhiteout, PreExtractResult, RefreshContext } from './points.js';
 
-/** The words that point-table.ts has for types, each with the TypeScript type that it stands for. */
+/** The words that table.ts has for types, each with the TypeScript type that it stands for. */
 export interface TypeWords {
   AbortSignal: AbortSignal;
   Logger: Logger;
-  function: (file: string, options?: { untouched?: boolean }) => Promise<Usage>;
+  function: (file: string) => Promise<Usage>;
   'function of options': (options: { keepDirlinks: boolean }) => Promise<void>;
   string: string;
   path: string;
@@ -25,8 +18,13 @@ export interface TypeWords {
   'digest or null': Digest | null;
   boolean: boolean;
   integer: number;
-  format: LayerFormat;
+  into: PreExtractResult['into'];
+  whiteouts: 'overlay';
+  'whiteouts or null': 'overlay' | null;
   'overlay xattr': OverlayXattr;
+  'overlay format': OverlayFormat;
+  'archive method': ArchiveMethod;
+  'archive whiteout': ArchiveWhiteout;
   kind: ChangeKind;
   name: ByteString;
   paths: string[];
@@ -79,12 +77,20 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   'digest or null': { says: 'a digest, or null', shape: 'simple' },
   boolean: { says: '`true` or `false`', shape: 'simple', accepts: (value) => typeof value === 'boolean' },
   integer: { says: 'a whole number, 0 or more', shape: 'simple', accepts: isCount },
-  format: { says: '`"plain"` or `"overlay"`', shape: 'simple', accepts: isOneOf('plain', 'overlay') },
+  into: { says: '`"rootfs"` or `"directory"`', shape: 'simple' },
+  whiteouts: { says: '`"overlay"`: as overlayfs reads them', shape: 'simple', accepts: isOneOf('overlay') },
+  'whiteouts or null': { says: '`"overlay"`, or null', shape: 'simple' },
   'overlay xattr': {
     says: '`"trusted"` or `"user"`',
     shape: 'simple',
     accepts: isOneOf('trusted', 'user'),
   },
+  'overlay format': { says: '`"trusted"`, `"user"` or `"fuse"`', shape: 'simple' },
+  'archive method': {
+    says: '`"copy"`, `"tar"`, `"tar.gz"`, `"tar.zst"` or `"oci"`',
+    shape: 'simple',
+  },
+  'archive whiteout': { says: '`"overlay"` or `"oci"`', shape: 'simple' },
   kind: {
     says: '`"add"`, `"modify"` or `"delete"`',
     shape: 'simple',

@@ -18,19 +18,19 @@ import {
 } from './messages.js';
 import { errorOf } from './status.js';
 
-/** One of the snapshotters that a containerd has, as its namespaces see it. */
+/** A snapshotter inside a containerd, seen from one namespace. */
 export interface ContainerdSnapshotter {
   /** name of the snapshotter, such as `overlayfs` */
   snapshotter: string;
-  /** of containerd, such as `k8s.io` */
+  /** namespace of containerd, such as `k8s.io` */
   namespace: string;
 }
 
 /**
- * A Snapshotter that a server has: ours, any that containerd may use, or containerd itself.
+ * Connects to the Snapshotter of a server: layerhook, another proxy snapshotter, or containerd itself.
  *
- * @param address path of its unix socket
- * @param options which snapshotter is meant, if it is the socket of a containerd
+ * @param address path of the server's unix socket
+ * @param options snapshotter and namespace, if the server is containerd
  */
 export function connectSnapshotter(address: string, options?: ContainerdSnapshotter): Snapshotter {
   return new RemoteSnapshotter(address, options);

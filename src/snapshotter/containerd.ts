@@ -1,6 +1,6 @@
 import { LayerhookError } from '../errors/index.js';
-import { diffIDOf, MAPPING_LABELS, REF_LABEL } from '../store/context/labels.js';
-import { EXTRACTION_PREFIX } from '../store/layers/extraction.js';
+import { diffIDOf, mappingLabels, refLabel } from '../store/context/labels.js';
+import { extractionPrefix } from '../store/layers/extraction.js';
 import { preciseTime } from '../store/precise-date.js';
 import type {
   CommitOptions,
@@ -19,13 +19,13 @@ import { commitStaged, holdOf, isHold, stagedLayer, stagedMounts, stageLayer } f
 
 export interface ContainerdOptions {
   /**
-   * containerd was told of the capability `rebase`: it prepares layers without their parents, side by side, and names the
-   * parent at commit.
+   * True if containerd is configured with the capability `rebase`: it prepares layers in parallel without their parents and
+   * names the parent at commit.
    */
   parallelUnpack?: boolean;
   /**
-   * With `parallelUnpack`: it is a containerd 2.4 or later, which takes read-only mounts for a layer that is there. An older
-   * one would extract into them, and fail.
+   * With `parallelUnpack`: true for containerd 2.4 or later, which recognises read-only mounts as an existing layer. An
+   * older containerd would try to extract into them and fail.
    */
   stagedLayers?: boolean;
 }
@@ -33,10 +33,10 @@ export interface ContainerdOptions {
 const never = new AbortController().signal;
 
 /**
- * A store as one containerd wants it: what a Snapshotter is, and besides
- * - a layer that the store has, whoever extracted it, is not extracted again: SNAPSHOT_EXISTS, or with `parallelUnpack`
- *   read-only mounts, answer a prepare that names it by the label `containerd.io/snapshot.ref`;
- * - owners are mapped as the labels `containerd.io/snapshot/uidmapping` and `gidmapping` say.
+ * A store as one containerd uses it: a Snapshotter with two additions.
+ * - A layer that is already in the store, from any client, is not extracted again: a prepare that names it with the label
+ *   `containerd.io/snapshot.ref` is answered with SNAPSHOT_EXISTS or, with `parallelUnpack`, with read-only mounts.
+ * - Owners are mapped according to the labels `containerd.io/snapshot/uidmapping` and `gidmapping`.
  */
 export class ContainerdStore implements Snapshotter {
   readonly #store: Store;
@@ -80,7 +80,7 @@ export class ContainerdStore implements Snapshotter {
   ): Promise<Mount[]> {
     const layer = wantedLayer(labels);
     if (layer !== undefined) {
-      // on top of layers that are not told, what is there could only be answered by read-only mounts
+      // Without the parent's name, an existing upper layer could only be answered with read-only mounts.
       const onlyLowest = this.#parallelUnpack && !this.#stagedLayers;
       const take = async (name: string) =>
         (await this.#store.adopt(name, layer, parent, { onlyLowest })) ||
@@ -108,15 +108,15 @@ export class ContainerdStore implements Snapshotter {
     if (layer !== undefined) return commitStaged(this.#store, name, key, layer, options);
     const extracted = wantedLayer(options.labels ?? {});
     if (this.#parallelUnpack && active.parent === '' && options.parent) {
-      if (extracted !== undefined && (await this.#isSpared(name, key, extracted, options))) return;
-      await this.#settle(active, options.parent);
+      if (extracted !== undefined && (await this.#commitStored(name, key, extracted, options))) return;
+      await this.#fixUp(active, options.parent);
     }
     await this.#store.commit(name, key, options);
     if (extracted !== undefined) this.#hooks?.committed(name, extracted, options.labels!);
   }
 
-  /** Takes the layer that is there in place of what containerd has extracted all the same. */
-  async #isSpared(
+  /** Commits the stored layer instead of the copy that containerd has extracted. @returns false if the store lacks the layer */
+  async #commitStored(
     name: string,
     key: string,
     layer: LayerIdentity,
@@ -127,10 +127,10 @@ export class ContainerdStore implements Snapshotter {
     return true;
   }
 
-  async #settle({ name, created }: Info, parent: string): Promise<void> {
-    const { settleDirectories } = await import('./settle.js');
+  async #fixUp({ name, created }: Info, parent: string): Promise<void> {
+    const { fixUpDirectories } = await import('./fix-up.js');
     const [upper, lowers] = [await this.#store.directory(name), await this.#store.lowerdirs(parent)];
-    settleDirectories(upper, lowers, preciseTime(created));
+    fixUpDirectories(upper, lowers, preciseTime(created));
   }
 
   async remove(name: string): Promise<void> {
@@ -151,7 +151,7 @@ export class ContainerdStore implements Snapshotter {
     return this.#store.close();
   }
 
-  /** Whether containerd finds the layer, on top of the parent, when it walks. */
+  /** True if containerd finds a trusted copy of the layer on top of the parent when it walks. */
   async #isThere(layer: LayerIdentity, parent: string): Promise<boolean> {
     for (const name of await this.#store.namesOf(layer, parent)) {
       if (!isHidden(name) && (await this.#store.untrusted(name)).length === 0) return true;
@@ -175,19 +175,19 @@ export class ContainerdStore implements Snapshotter {
   }
 }
 
-/** Names that are not containerd's, so that its garbage collection does not remove them: layers that are held, or half done. */
+/** True for a name that containerd must not see, so that its garbage collection does not remove it: a hold or an extraction. */
 function isHidden(name: string): boolean {
-  return isHold(name) || name.startsWith(EXTRACTION_PREFIX);
+  return isHold(name) || name.startsWith(extractionPrefix);
 }
 
-/** The layer that a prepare or commit is for, if its label says so and its owners are not mapped. */
+/** Returns the layer that the labels of a prepare or commit name, unless its owners are mapped. */
 function wantedLayer(labels: Record<string, string>): LayerIdentity | undefined {
-  const chainID = labels[REF_LABEL];
-  if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;
+  const chainID = labels[refLabel];
+  if (!chainID || mappingLabels.some((label) => label in labels)) return undefined;
   return { chainID, diffID: diffIDOf(labels), map: '' };
 }
 
-/** A name as containerd gives its own: namespace and number of the key, then what it is called there. */
+/** Returns a name in containerd's form: namespace and number of the key, then the name itself. */
 function backendName(key: string, name: string): string {
   return `${/^(?:[^/]+\/[^/]+\/)?/.exec(key)![0]}${name}`;
 }

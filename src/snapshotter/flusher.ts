@@ -1,6 +1,6 @@
 import type { Store } from '../store/types.js';
 
-/** Writes a store to its disk a while after commits, so that a power loss costs little and no commit waits. */
+/** Flushes a store to disk a short time after commits, so that a power loss costs little and no commit waits. */
 export class Flusher {
   readonly #store: Pick<Store, 'sync'>;
   readonly #delay: number;
@@ -10,7 +10,7 @@ export class Flusher {
 
   /**
    * @param delay ms after a commit
-   * @param failed told why a flush did not work; the next commit tries again
+   * @param failed gets the error of a failed flush; the next commit tries again
    */
   constructor(store: Pick<Store, 'sync'>, delay: number, failed: (error: unknown) => void) {
     this.#store = store;
@@ -18,12 +18,12 @@ export class Flusher {
     this.#failed = failed;
   }
 
-  /** There is something to be flushed. */
+  /** Schedules a flush after a commit. */
   committed(): void {
     this.#timer ??= setTimeout(() => void this.#flush(), this.#delay);
   }
 
-  /** Flushes what is not yet, and ends. */
+  /** Runs a scheduled flush now, and waits for it. */
   async close(): Promise<void> {
     if (this.#timer !== undefined) this.#flush();
     await this.#running;

@@ -6,52 +6,52 @@ import type {
   Info,
   Mount,
   PrepareOptions,
-  SnapshotFault,
   SnapshotOptions,
   Snapshotter,
   Store,
+  UntrustedSnapshot,
   Usage,
 } from '../store/types.js';
 
-/** What a broken snapshot is labelled with when it is shown: why it cannot be used. It is never kept. */
-const BROKEN_LABEL = 'layerhook/broken';
+/** Label of an untrusted snapshot in answers, never stored: why it cannot be used. */
+const untrustedLabel = 'layerhook/broken';
 
 export interface GuardOptions {
-  /** told of each broken snapshot once: at the start, or when it is found later */
-  broken?: (fault: SnapshotFault) => void;
+  /** gets each untrusted snapshot once: at the start, or when it is found later */
+  untrusted?: (snapshot: UntrustedSnapshot) => void;
   /**
-   * Asked of a layer that is wanted and unproven, before it is refused: how many files are not as they were
-   * extracted; null if nobody knows. Default: nobody knows.
+   * Verifies an untrusted layer before it is refused: returns the number of files that differ from what was extracted, or
+   * null if that is unknown. Default: unknown.
    */
   verify?: (content: ContentInfo) => Promise<number | null>;
 }
 
 /**
- * Broken snapshots as one containerd sees them: they are shown with a label that says why, can be removed, and are refused
- * as what mounts are made of.
+ * Untrusted snapshots as one containerd sees them: they are listed with a label that gives the reason, can be removed, and
+ * are refused as parts of mounts.
  */
 export class GuardedSnapshotter implements Snapshotter {
   readonly #inner: Snapshotter;
   readonly #store: Store;
   readonly #options: GuardOptions;
-  /** why, by name: what was found so far */
+  /** the untrusted snapshots found so far: name and reason */
   #known = new Map<string, string>();
-  #proving: Promise<unknown> = Promise.resolve();
+  #verifying: Promise<unknown> = Promise.resolve();
 
-  /** @param store what `inner` gives mounts of, opened with `requireTrust` */
+  /** @param store the store behind `inner`, opened with `requireTrust` */
   constructor(inner: Snapshotter, store: Store, options: GuardOptions) {
     this.#inner = inner;
     this.#store = store;
     this.#options = options;
   }
 
-  /** Looks at every snapshot, and reports those that are broken. */
+  /** Checks every snapshot, and reports the untrusted ones. */
   async scan(): Promise<void> {
-    for (const fault of await this.#store.faults()) this.#report(fault);
+    for (const snapshot of await this.#store.untrustedSnapshots()) this.#report(snapshot);
   }
 
-  /** Number of those that were reported, and are still broken. */
-  async broken(): Promise<number> {
+  /** Returns the number of reported snapshots that are still untrusted. */
+  async untrusted(): Promise<number> {
     await this.#refresh();
     return this.#known.size;
   }
@@ -64,7 +64,7 @@ export class GuardedSnapshotter implements Snapshotter {
   }
 
   async update({ name, labels }: Pick<Info, 'name' | 'labels'>, fieldpaths?: string[]): Promise<Info> {
-    const { [BROKEN_LABEL]: _, ...kept } = labels;
+    const { [untrustedLabel]: _, ...kept } = labels;
     return this.#labelled(await this.#inner.update({ name, labels: kept }, fieldpaths));
   }
 
@@ -73,15 +73,15 @@ export class GuardedSnapshotter implements Snapshotter {
   }
 
   mounts(key: string): Promise<Mount[]> {
-    return this.#whole(key, () => this.#inner.mounts(key));
+    return this.#reporting(key, () => this.#inner.mounts(key));
   }
 
   prepare(key: string, parent: string, options?: PrepareOptions): Promise<Mount[]> {
-    return this.#whole(parent, () => this.#inner.prepare(key, parent, options));
+    return this.#reporting(parent, () => this.#inner.prepare(key, parent, options));
   }
 
   view(key: string, parent: string, options?: SnapshotOptions): Promise<Mount[]> {
-    return this.#whole(parent, () => this.#inner.view(key, parent, options));
+    return this.#reporting(parent, () => this.#inner.view(key, parent, options));
   }
 
   commit(name: string, key: string, options?: CommitOptions): Promise<void> {
@@ -94,8 +94,8 @@ export class GuardedSnapshotter implements Snapshotter {
 
   async *walk(filters: string[] = []): AsyncIterable<Info> {
     await this.#refresh();
-    // what asks for our label is to be answered with it
-    const isOurs = this.#known.size > 0 && filters.some((filter) => filter.includes(BROKEN_LABEL));
+    // The store does not know the label, so filters that use it are evaluated here.
+    const isOurs = this.#known.size > 0 && filters.some((filter) => filter.includes(untrustedLabel));
     const matches = isOurs ? compileFilters(filters) : () => true;
     for await (const info of this.#inner.walk(isOurs ? [] : filters)) {
       const labelled = this.#labelled(info);
@@ -111,36 +111,37 @@ export class GuardedSnapshotter implements Snapshotter {
     return this.#inner.close();
   }
 
-  /** Runs what gives mounts of `name` and what is below, and reports what that is refused for. */
-  async #whole(name: string, mount: () => Promise<Mount[]>): Promise<Mount[]> {
+  /** Runs a call that returns mounts of `name` and its parents; reports the snapshot that makes it fail. */
+  async #reporting(name: string, mount: () => Promise<Mount[]>): Promise<Mount[]> {
     try {
-      return await this.#proven(name, mount);
+      return await this.#verified(name, mount);
     } catch (error) {
       if (!isLayerhookError(error, 'SNAPSHOT_BROKEN')) throw error;
-      for (const fault of await this.#store.faults([String(error.details.name)])) this.#report(fault);
+      const found = await this.#store.untrustedSnapshots([String(error.details.name)]);
+      for (const snapshot of found) this.#report(snapshot);
       throw error;
     }
   }
 
-  /** Runs `mount` again, if it is refused, when it is known what is whole. */
-  async #proven(name: string, mount: () => Promise<Mount[]>): Promise<Mount[]> {
+  /** Runs `mount`; if it is refused, verifies the layers and runs it again. */
+  async #verified(name: string, mount: () => Promise<Mount[]>): Promise<Mount[]> {
     try {
       return await mount();
     } catch (error) {
       if (!isLayerhookError(error, 'SNAPSHOT_BROKEN')) throw error;
-      await this.#prove(name);
+      await this.#verify(name);
       return mount();
     }
   }
 
-  /** Reads the layers of `name` that are unproven, and notes what they are. */
-  #prove(name: string): Promise<void> {
-    const proved = this.#proving.then(() => this.#proveAll(name));
-    this.#proving = proved.catch(() => {});
-    return proved;
+  /** Reads the untrusted layers of `name`, and marks each as verified or damaged; one call after the other. */
+  #verify(name: string): Promise<void> {
+    const verified = this.#verifying.then(() => this.#verifyAll(name));
+    this.#verifying = verified.catch(() => {});
+    return verified;
   }
 
-  async #proveAll(name: string): Promise<void> {
+  async #verifyAll(name: string): Promise<void> {
     const { verify = async () => null } = this.#options;
     for (const content of await this.#store.list(await this.#store.untrusted(name))) {
       const differing = content.damaged === undefined ? await verify(content) : null;
@@ -150,20 +151,20 @@ export class GuardedSnapshotter implements Snapshotter {
     }
   }
 
-  #report(fault: SnapshotFault): void {
-    if (!this.#known.has(fault.name)) this.#options.broken?.(fault);
-    this.#known.set(fault.name, fault.why);
+  #report(snapshot: UntrustedSnapshot): void {
+    if (!this.#known.has(snapshot.name)) this.#options.untrusted?.(snapshot);
+    this.#known.set(snapshot.name, snapshot.why);
   }
 
-  /** Forgets what has been removed, or extracted again. */
+  /** Forgets the snapshots that were removed or extracted again. */
   async #refresh(): Promise<void> {
     if (this.#known.size === 0) return;
-    const faults = await this.#store.faults([...this.#known.keys()]);
-    this.#known = new Map(faults.map(({ name, why }) => [name, why]));
+    const untrusted = await this.#store.untrustedSnapshots([...this.#known.keys()]);
+    this.#known = new Map(untrusted.map(({ name, why }) => [name, why]));
   }
 
   #labelled(info: Info): Info {
     const why = this.#known.get(info.name);
-    return why === undefined ? info : { ...info, labels: { ...info.labels, [BROKEN_LABEL]: why } };
+    return why === undefined ? info : { ...info, labels: { ...info.labels, [untrustedLabel]: why } };
   }
 }

@@ -10,15 +10,15 @@ import type { Snapshotter } from '../store/types.js';
 import { infoToMessage, type Method, type Requests, type Responses } from './messages.js';
 import { statusOf } from './status.js';
 
-/** infos of one message of a List */
-const BLOCK = 100;
+/** number of infos in one message of a List */
+const infosPerMessage = 100;
 
-/** One call that has been answered. */
+/** A call that the server has answered. */
 export interface Answered {
   method: Method;
-  /** key or name that was asked for */
+  /** key or name in the request */
   name: string;
-  /** ms */
+  /** duration in ms */
   took: number;
   error?: unknown;
 }
@@ -26,7 +26,7 @@ export interface Answered {
 type UnaryCall = ServerUnaryCall<object, object>;
 type Run = (request: object, call: UnaryCall) => Promise<object>;
 
-/** What gRPC calls, for a Snapshotter: no policy, only messages and statuses. */
+/** Returns the gRPC handlers of a Snapshotter: they only convert messages and errors. */
 export function handlersOf(
   snapshotter: Snapshotter,
   answered: (call: Answered) => void,
@@ -85,7 +85,7 @@ function answering(
   };
 }
 
-/** Aborted when the client does not want an answer any more. */
+/** Returns a signal that aborts when the client cancels the call. */
 function cancellation(call: UnaryCall): AbortSignal {
   const stop = new AbortController();
   call.once('cancelled', () => stop.abort());
@@ -123,14 +123,14 @@ async function list(
   for await (const info of snapshotter.walk(call.request.filters)) {
     if (call.cancelled) return;
     block.push(infoToMessage(info));
-    if (block.length < BLOCK) continue;
+    if (block.length < infosPerMessage) continue;
     await send(call, block);
     block = [];
   }
   if (block.length > 0) await send(call, block);
 }
 
-/** Writes a message, and waits while the client reads more slowly than we write. */
+/** Writes a message, and waits if the client reads more slowly than the server writes. */
 function send(
   call: ServerWritableStream<unknown, Responses['List']>,
   info: Responses['List']['info'],

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { LayerhookError } from '../errors/index.js';
 
 /**
- * Asks for `/healthz` at the metrics socket of a served store.
+ * Requests `/healthz` from the metrics socket of a served store.
  *
  * @param timeout in milliseconds
  * @throws LayerhookError UNHEALTHY

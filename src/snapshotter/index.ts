@@ -1,4 +1,4 @@
-/** The layer store as a containerd snapshotter, and the client of any such. */
+/** The layer store as a containerd snapshotter, and a client for any containerd snapshotter. */
 
 export { type ContainerdSnapshotter, connectSnapshotter } from './client.js';
 export type { GuardOptions } from './guarded.js';

@@ -3,18 +3,18 @@ import type { LayerIdentity, Store } from '../store/types.js';
 import { describeLayer, type ExtractedLayer, type LayerWords, type ProvideLayer } from './layer-request.js';
 import { holdOf } from './staged.js';
 
-/** Who is asked for layers, and who is told of them. */
+/** Callbacks for the layers of a containerd. */
 export interface LayerHookOptions {
-  /** asked for a layer that containerd wants and the store has not; default: nobody is */
+  /** provides a layer that containerd needs and the store does not have; default: containerd extracts it */
   provide?: ProvideLayer | undefined;
-  /** told of each layer that containerd has extracted, one after the other, in the background */
+  /** gets each layer that containerd has extracted, one after the other, in the background */
   extracted?: ((layer: ExtractedLayer) => Promise<void>) | undefined;
-  /** told why something of this could not be done in the background */
+  /** gets the errors of background work */
   hookFailed?: ((error: unknown) => void) | undefined;
 }
 
 interface Wanted extends Omit<LayerWords, 'mayHaveParent'> {
-  /** only if it is known to be the lowest of its chain */
+  /** True: only a layer known to be the lowest of its chain. */
   onlyLowest: boolean;
 }
 
@@ -26,12 +26,12 @@ export class LayerHooks {
   readonly #provided: () => void;
   readonly #stop = new AbortController();
   readonly #asking = new Set<Promise<boolean>>();
-  /** what is done in the background, one after the other */
+  /** background work, one task after the other */
   #background: Promise<void> = Promise.resolve();
 
   /**
-   * @param parallelUnpack layers are prepared without their parents
-   * @param provided told when a layer has come into the store
+   * @param parallelUnpack true if layers are prepared without their parents
+   * @param provided called after a hook has added a layer to the store
    */
   constructor(
     store: Store,
@@ -45,9 +45,9 @@ export class LayerHooks {
   }
 
   /**
-   * Asks for a layer that the store does not have, and gives it a name.
+   * Calls the hook for a layer that the store does not have, and names the provided layer.
    *
-   * @returns false if nobody has it
+   * @returns false if the hook does not have the layer, or without a hook
    * @throws LayerhookError as Store's `provide`
    */
   async provide(name: string, layer: LayerIdentity, wanted: Wanted): Promise<boolean> {
@@ -64,32 +64,32 @@ export class LayerHooks {
     }
   }
 
-  /** containerd has extracted a layer, and committed it as `name`: it is told of in its turn, if it is still there then. */
+  /** Passes a layer that containerd has committed as `name` to the hook, in the background, unless it is removed before. */
   committed(name: string, layer: LayerIdentity, labels: Record<string, string>): void {
     const { extracted } = this.#options;
     if (extracted === undefined) return;
     this.#later(() => this.#tell(name, layer, labels, extracted));
   }
 
-  /** Removes what a hook was filling when its server was killed. */
+  /** Removes the directories that hooks were filling when the previous server was killed. */
   start(): void {
     if (this.#options.provide !== undefined) this.#later(() => this.#store.cleanup());
   }
 
-  /** Interrupts what is under way. */
+  /** Aborts running hooks. */
   stop(): void {
     this.#stop.abort(new LayerhookError('ABORTED', { what: 'the snapshotter' }));
   }
 
-  /** Waits until nothing is under way. */
-  async settled(): Promise<void> {
+  /** Waits until all hooks have ended. */
+  async idle(): Promise<void> {
     await Promise.allSettled(this.#asking);
     await this.#background;
   }
 
   #later(action: () => Promise<void>): void {
     this.#background = this.#background.then(action).catch((error) => {
-      // removed before it was its turn
+      // the layer was removed before its turn
       if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) this.#options.hookFailed?.(error);
     });
   }
@@ -110,7 +110,7 @@ export class LayerHooks {
       signal,
       mayHaveParent: false,
     });
-    // nobody frees it meanwhile
+    // a name that keeps the layer while the hook runs
     const hold = holdOf(`told ${name}`);
     if (known === undefined || !(await this.#store.adopt(hold, layer, ''))) return;
     try {
@@ -138,7 +138,7 @@ export class LayerHooks {
   }
 }
 
-/** Aborted when one of several is. AbortSignal.any would stay with the one that lives longest. */
+/** Returns a signal that aborts with one of several. AbortSignal.any would stay in memory as long as the longest-lived source. */
 function linkedSignal(sources: AbortSignal[]): { signal: AbortSignal; unlink: () => void } {
   const linked = new AbortController();
   const abort = ({ target }: { target: EventTarget | null }) => linked.abort((target as AbortSignal).reason);

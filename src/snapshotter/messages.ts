@@ -8,7 +8,7 @@ interface Timestamp {
   nanos: number;
 }
 
-/** A snapshot as it goes over the wire. */
+/** The wire format of a snapshot. */
 export interface InfoMessage {
   name: string;
   parent: string;
@@ -39,7 +39,7 @@ export interface Responses {
   Remove: object;
   Stat: { info: InfoMessage };
   Update: { info: InfoMessage };
-  /** one of many */
+  /** one message of a stream */
   List: { info: InfoMessage[] };
   Usage: Usage;
   Cleanup: object;
@@ -47,7 +47,7 @@ export interface Responses {
 
 export type Method = keyof Requests;
 
-/** The service with how its messages are read and written, as @grpc/grpc-js takes it. */
+/** Returns the service definition for @grpc/grpc-js: methods and how to read and write their messages. */
 export function loadService(): { [M in Method]: MethodDefinition<object, object> } {
   const definitions = fromJSON(schema, { longs: Number, enums: String, defaults: true });
   return definitions[serviceName] as ServiceDefinition as { [M in Method]: MethodDefinition<object, object> };

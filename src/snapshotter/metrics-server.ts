@@ -4,9 +4,9 @@ import type { CallMetrics, Measured } from './metrics.js';
 import { listen } from './socket.js';
 
 /**
- * Answers `GET /metrics` with what is counted, and `GET /healthz` with 200 if the store can be read, over a unix socket.
+ * Serves `GET /metrics` with all metrics, and `GET /healthz` with 200 if the store can be read, over a unix socket.
  *
- * @returns what ends it
+ * @returns a function that stops the server
  * @throws LayerhookError LISTEN
  */
 export async function serveMetrics(
@@ -15,7 +15,7 @@ export async function serveMetrics(
   service: Measured,
 ): Promise<() => Promise<void>> {
   const http = createServer((request, response) => void answer(request, response, metrics, service));
-  // what systemd passes is for the snapshotter
+  // an empty environment: the socket from systemd belongs to the snapshotter
   const sockets = await listen(address, {});
   sockets.on('connection', (socket) => http.emit('connection', socket));
   return async () => {
@@ -35,12 +35,12 @@ async function answer(
   const end = (code: number, text: string) =>
     response.writeHead(code, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   try {
-    if (method !== 'GET') end(405, 'only GET\n');
+    if (method !== 'GET') end(405, 'only GET is supported\n');
     else if (url === '/metrics') end(200, await metrics.text(service));
     else if (url === '/healthz') {
       await service.store.df();
       end(200, 'ok\n');
-    } else end(404, '/metrics and /healthz are here\n');
+    } else end(404, 'only /metrics and /healthz exist\n');
   } catch (error) {
     end(500, `${error instanceof Error ? error.message : String(error)}\n`);
   }

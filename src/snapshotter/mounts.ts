@@ -2,22 +2,22 @@ import { lchownSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
-import { GID_MAPPING_LABEL, UID_MAPPING_LABEL } from '../store/context/labels.js';
+import { gidMappingLabel, uidMappingLabel } from '../store/context/labels.js';
 import type { Mount, Store } from '../store/types.js';
 import { isInUserNamespace } from '../system/user-namespace.js';
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Whether containerd extracts a layer into a snapshot: backend keys are `NAMESPACE/NUMBER/KEY`. */
+/** True if containerd extracts a layer into the snapshot: backend keys are `NAMESPACE/NUMBER/KEY`. */
 export function isExtraction(key: string): boolean {
   return /(?:^|\/)extract-[^/]*$/.test(key);
 }
 
 /**
- * A layer that is extracted without its parent, as an overlay of nothing but an upperdir: containerd never mounts it,
- * but writes whiteouts into the upperdir as overlayfs wants them, instead of applying them to nothing.
+ * Returns the mounts for a layer that is extracted without its parent: an overlay that has only an upperdir. containerd
+ * never mounts it, but writes overlayfs whiteouts into the upperdir. With a bind mount it would drop the whiteouts.
  *
- * In a user namespace it could not: the bind mount stays, and is right for lowest layers only.
+ * In a user namespace containerd cannot write such whiteouts: the bind mount stays, and is only right for the lowest layer.
  */
 export function asOverlay(mounts: Mount[]): Mount[] {
   const [{ source: upperdir, type }] = mounts as [Mount];
@@ -26,20 +26,20 @@ export function asOverlay(mounts: Mount[]): Mount[] {
   return [{ type: 'overlay', source: 'overlay', target: '', options }];
 }
 
-/** Options by which containerd 2 maps owners when it mounts; mount_setattr(2), MOUNT_ATTR_IDMAP. */
+/** Returns the mount options that make containerd 2 map owners; mount_setattr(2), MOUNT_ATTR_IDMAP. */
 export function mappingOptions(labels: Labels): string[] {
-  const uidmap = labels[UID_MAPPING_LABEL];
-  const gidmap = labels[GID_MAPPING_LABEL];
+  const uidmap = labels[uidMappingLabel];
+  const gidmap = labels[gidMappingLabel];
   return [...(uidmap ? [`uidmap=${uidmap}`] : []), ...(gidmap ? [`gidmap=${gidmap}`] : [])];
 }
 
 /**
  * Gives the root directory of a snapshot with mapped owners to the container's root.
  *
- * @throws LayerhookError SNAPSHOT_ARGUMENT for maps without a root; the snapshot is removed then
+ * @throws LayerhookError SNAPSHOT_ARGUMENT for a mapping without a root user, after removing the snapshot
  */
 export async function mapOwner(store: Store, key: string, labels: Labels): Promise<void> {
-  const maps = [labels[UID_MAPPING_LABEL], labels[GID_MAPPING_LABEL]];
+  const maps = [labels[uidMappingLabel], labels[gidMappingLabel]];
   if (maps.every((map) => !map)) return;
   try {
     const [uid, gid] = maps.map((map) => rootIn(map ?? ''));
@@ -50,20 +50,20 @@ export async function mapOwner(store: Store, key: string, labels: Labels): Promi
   }
 }
 
-/** The id on the host that 0 has. @param map `CONTAINER:HOST:SIZE`, several separated by commas; '' for ids as they are */
+/** Returns the host ID of the container's ID 0. @param map `CONTAINER:HOST:SIZE`, several separated by commas; '' for no mapping */
 function rootIn(map: string): number {
   if (map === '') return 0;
   for (const range of map.split(',')) {
     const [, container, host, size] = /^(\d+):(\d+):(\d+)$/.exec(range) ?? [];
     if (host === undefined) throw badMap(map, `${range} is not CONTAINER:HOST:SIZE`);
-    if (Number(host) >= 2 ** 32 - 1) throw badMap(map, `${host} is no user or group`);
+    if (Number(host) >= 2 ** 32 - 1) throw badMap(map, `${host} is too large for a user or group ID`);
     if (Number(container) === 0 && Number(size) > 0) return Number(host);
   }
-  throw badMap(map, 'it does not say who root is');
+  throw badMap(map, 'it does not map ID 0 (root)');
 }
 
 function badMap(map: string, reason: string): LayerhookError {
-  return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `id map ${map}`, reason });
+  return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `ID mapping ${map}`, reason });
 }
 
 function chown(path: string, uid: number, gid: number): void {

@@ -1,8 +1,8 @@
 import type { INamespace } from 'protobufjs';
 
 /**
- * The messages of containerd's `containerd.services.snapshots.v1.Snapshots`, in protobufjs's reflection format: the numbers
- * and types are those of containerd's api/services/snapshots/v1/snapshots.proto. Fields that no one here reads are left out.
+ * The messages of containerd's `containerd.services.snapshots.v1.Snapshots`, in protobufjs's reflection format. Numbers and
+ * types come from containerd's api/services/snapshots/v1/snapshots.proto. Fields that layerhook does not read are left out.
  */
 export const schema = {
   edition: 'proto3',

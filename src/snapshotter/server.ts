@@ -4,10 +4,10 @@ import { resolve } from 'node:path';
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
 import { LayerhookError } from '../errors/index.js';
 import { Directories } from '../store/context/directories.js';
-import { tryLockFile, type Unlock } from '../store/lock.js';
 import { openStoreAt } from '../store/open.js';
 import type { Store, StoreOptions } from '../store/types.js';
 import { bootId } from '../system/filesystem.js';
+import { tryLockFile, type Unlock } from '../system/lock.js';
 import { type ContainerdOptions, ContainerdStore } from './containerd.js';
 import { Flusher } from './flusher.js';
 import { GuardedSnapshotter, type GuardOptions } from './guarded.js';
@@ -18,35 +18,35 @@ import { listen } from './socket.js';
 import { removeDeadHolds } from './staged.js';
 import { ThreadedTreeWork } from './tree-work.js';
 
-/** ms after a commit at which it is flushed */
-const FLUSH_DELAY = 1000;
-/** ms after which connections that are still open are cut when the service ends */
-const GRACE = 5000;
+/** delay between a commit and its flush, in ms */
+const flushDelay = 1000;
+/** ms after which the closing service cuts connections that are still open */
+const grace = 5000;
 
 export interface ServeOptions extends StoreOptions, ContainerdOptions, GuardOptions, LayerHookOptions {
-  /** path of the unix socket; unused if systemd passes one */
+  /** path of the unix socket; not used if systemd passes a socket */
   address: string;
-  /** told of each call */
+  /** gets each answered call */
   answered?: (call: Answered) => void;
-  /** told when the background flush fails */
+  /** gets the error of a failed background flush */
   flushFailed?: (error: unknown) => void;
-  /** told when the files of a removed snapshot cannot be deleted; cleanup tries again */
+  /** gets the error if the files of a removed snapshot cannot be deleted; cleanup tries again */
   eraseFailed?: (error: unknown) => void;
 }
 
-/** A snapshotter that is being served. */
+/** A running snapshotter service. */
 export interface SnapshotService {
   store: Store;
-  /** number of snapshots that are broken, of those that were looked at: all at the start, then what was wanted */
-  broken(): Promise<number>;
-  /** Answers what has been asked, flushes, and closes the store; nothing is deleted. */
+  /** Returns the number of untrusted snapshots found so far: all are checked at the start, later only those in use. */
+  untrusted(): Promise<number>;
+  /** Answers pending calls, flushes, and closes the store; deletes nothing. */
   close(): Promise<void>;
 }
 
 /**
  * Serves a store to one containerd: `containerd.services.snapshots.v1.Snapshots` over a unix socket.
  *
- * @throws LayerhookError LISTEN if the address, or this client of the store, is served already; as openStore
+ * @throws LayerhookError LISTEN if another process serves the address, or this client of the store; errors of openStore
  */
 export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotService> {
   const { answered = () => {}, flushFailed = () => {}, eraseFailed = () => {} } = options;
@@ -56,9 +56,9 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
   try {
     unlock = lockClient(options, store.client);
     await removeDeadHolds(store);
-    const flusher = new Flusher(store, FLUSH_DELAY, flushFailed);
+    const flusher = new Flusher(store, flushDelay, flushFailed);
     const hooks = new LayerHooks(store, options, () => flusher.committed());
-    // statistics for gRPC's own debugger, which cost a tenth of each call
+    // channelz collects statistics for gRPC's debugger, which cost a tenth of each call
     const grpc = new Server({ 'grpc.enable_channelz': 0 });
     const snapshotter = new GuardedSnapshotter(new ContainerdStore(store, options, hooks), store, options);
     await snapshotter.scan();
@@ -69,14 +69,14 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     grpc.addService(loadService(), handlers);
     const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const sockets = await listen(options.address);
-    // what a server that was killed has left
+    // flushes what a killed server had committed
     flusher.committed();
     hooks.start();
     const open = openConnections(sockets);
     sockets.on('connection', (socket) => connections.injectConnection(socket));
     return {
       store,
-      broken: () => snapshotter.broken(),
+      untrusted: () => snapshotter.untrusted(),
       close: () => close({ sockets, open, connections, grpc, hooks, flusher, store, unlock: unlock! }),
     };
   } catch (error) {
@@ -86,11 +86,11 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
   }
 }
 
-/** Two servers for one client would be two containerds, each of which removes what the other has. */
+/** Locks the client: two servers for one client would mean two containerds that remove each other's snapshots. */
 function lockClient({ root, address }: ServeOptions, client: string): Unlock {
   const unlock = tryLockFile(new Directories(resolve(root)).lock(`serve-${client}`));
   if (unlock !== undefined) return unlock;
-  const reason = `another process serves ${root} to ${client} already`;
+  const reason = `another process already serves ${root} to ${client}`;
   const expected = 'stop it, or choose another store or client';
   throw new LayerhookError('LISTEN', { address, reason, expected });
 }
@@ -120,15 +120,15 @@ async function close(running: Running): Promise<void> {
   hooks.stop();
   const closed = once(sockets, 'close');
   sockets.close();
-  // tells clients, and ends each connection when its calls are answered
-  connections.drain(GRACE);
+  // informs clients, and closes each connection after its last answer
+  connections.drain(grace);
   const cut = setTimeout(() => {
     for (const socket of open) socket.destroy();
-  }, GRACE);
+  }, grace);
   await closed;
   clearTimeout(cut);
   grpc.forceShutdown();
-  await hooks.settled();
+  await hooks.idle();
   await flusher.close();
   await store.close();
   unlock();

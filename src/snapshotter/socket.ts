@@ -6,23 +6,23 @@ import { errorCode, systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { nearestDirectory } from '../system/make-directory.js';
 
-/** file descriptor of a socket that systemd has made; sd_listen_fds(3) */
-const FIRST_PASSED = 3;
-/** bytes of a path in a socket's address, without its NUL; unix(7) */
-const LONGEST_PATH = 107;
-/** what would be right where nothing else would */
+/** file descriptor of the first socket from systemd; sd_listen_fds(3) */
+const firstPassed = 3;
+/** maximum length of a socket's path in bytes, without the NUL; unix(7) */
+const longestPath = 107;
+/** hint for errors that only another address avoids */
 const elsewhere = 'choose another address';
 
 /**
- * Listens on a unix socket that only this user may connect to, in the place of one that nobody listens on any more; or on
- * the socket that systemd has passed.
+ * Listens on a unix socket that only this user may connect to, or on the socket that systemd has passed. Replaces a socket
+ * on which no process listens.
  *
  * @throws LayerhookError LISTEN
  */
 export async function listen(address: string, env: NodeJS.ProcessEnv = process.env): Promise<Server> {
   const server = createServer();
   try {
-    if (hasPassedSocket(env)) server.listen({ fd: FIRST_PASSED });
+    if (hasPassedSocket(env)) server.listen({ fd: firstPassed });
     else {
       requirePlace(address);
       await removeStale(address);
@@ -40,7 +40,7 @@ function hasPassedSocket({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): boolean
   return LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) === 1;
 }
 
-/** The socket is made while `listen` runs, so that nobody can connect before its mode is set. */
+/** Creates the socket with mode 0600 from the start, so that other users can never connect. */
 function listenPrivately(server: Server, path: string): void {
   const before = process.umask(0o177);
   try {
@@ -50,19 +50,19 @@ function listenPrivately(server: Server, path: string): void {
   }
 }
 
-/** What node and libuv do not tell: they say EACCES of a directory that is not there. */
+/** Checks the address first, because node and libuv report EACCES for a missing directory. */
 function requirePlace(path: string): void {
-  if (Buffer.byteLength(path) > LONGEST_PATH)
-    throw cannotListen(path, `it has more than ${LONGEST_PATH} bytes`, elsewhere);
+  if (Buffer.byteLength(path) > longestPath)
+    throw cannotListen(path, `it is longer than ${longestPath} bytes`, elsewhere);
   const parent = dirname(path);
   if (nearestDirectory(parent) === parent) return;
-  throw cannotListen(path, `there is no directory ${parent}`, `make it, or ${elsewhere}`);
+  throw cannotListen(path, `the directory ${parent} is missing`, `create it, or ${elsewhere}`);
 }
 
 async function removeStale(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return;
-  if (!there.isSocket()) throw cannotListen(path, 'it is there and is no socket', elsewhere);
+  if (!there.isSocket()) throw cannotListen(path, 'it exists and is not a socket', elsewhere);
   if (await isListening(path))
     throw cannotListen(path, 'another process listens there', `stop it, or ${elsewhere}`);
   unlinkSync(path);

@@ -3,32 +3,32 @@ import { diffIDOf } from '../store/context/labels.js';
 import type { CommitOptions, LayerIdentity, Mount, Store } from '../store/types.js';
 
 /**
- * With parallel unpack containerd is told that a layer is there by read-only mounts: it does not extract then, but commits,
- * and names the parent. Until then the layer is held by a name that walk does not show, so that nobody frees it.
+ * With parallel unpack, read-only mounts tell containerd that a layer already exists: instead of extracting, it commits and
+ * names the parent. Until the commit, a name that walk does not show holds the layer, so that garbage collection spares it.
  */
 
-const STAGED_LABEL = 'layerhook/staged';
-const HOLD = 'layerhook-staged ';
+const stagedLabel = 'layerhook/staged';
+const holdPrefix = 'layerhook-staged ';
 
-/** The name by which the layer is held that the active snapshot `key` stands for. */
+/** Returns the name that holds the layer for which the active snapshot `key` stands. */
 export function holdOf(key: string): string {
-  return HOLD + key;
+  return holdPrefix + key;
 }
 
 export function isHold(name: string): boolean {
-  return name.startsWith(HOLD);
+  return name.startsWith(holdPrefix);
 }
 
-/** The layer that an active snapshot stands for. */
+/** Returns the layer that an active snapshot stands for, from its labels. */
 export function stagedLayer(labels: Readonly<Record<string, string>>): LayerIdentity | undefined {
-  const chainID = labels[STAGED_LABEL];
+  const chainID = labels[stagedLabel];
   return chainID === undefined ? undefined : { chainID, diffID: diffIDOf(labels), map: '' };
 }
 
 /**
- * Makes an active snapshot that stands for a layer of the store.
+ * Creates an active snapshot that stands for a layer of the store.
  *
- * @param take gives the layer a name, if the store has it
+ * @param take gives the layer a name; returns false if the store does not have the layer
  * @returns false if the store does not have the layer
  * @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
  */
@@ -43,7 +43,7 @@ export async function stageLayer(
   const hold = holdOf(key);
   if (!(await take(hold))) return false;
   try {
-    await store.prepare(key, parent, { labels: { ...labels, [STAGED_LABEL]: layer.chainID } });
+    await store.prepare(key, parent, { labels: { ...labels, [stagedLabel]: layer.chainID } });
   } catch (error) {
     await store.remove(hold);
     throw error;
@@ -56,7 +56,7 @@ export async function stagedMounts(store: Store, key: string): Promise<Mount[]> 
   return [{ type: 'bind', source, target: '', options: ['ro', 'rbind'] }];
 }
 
-/** Gives the layer its name, in the place of the active snapshot. @throws LayerhookError as Snapshotter's `commit` */
+/** Gives the layer its name, and removes the active snapshot. @throws LayerhookError as Snapshotter's `commit` */
 export async function commitStaged(
   store: Store,
   name: string,
@@ -66,24 +66,24 @@ export async function commitStaged(
 ): Promise<void> {
   const prepared = (await store.stat(key)).parent;
   if (!(await store.adopt(name, layer, prepared || parent, { labels }))) {
-    const reason = 'the layer that it stands for is damaged: pull the image again';
+    const reason = 'the layer that it stands for is no longer trusted: pull the image again';
     throw new LayerhookError('SNAPSHOT_PRECONDITION', { name: key, reason });
   }
   for (const done of [key, holdOf(key)]) await store.remove(done).catch(ignoreMissing);
 }
 
-/** Removes what a process that died has left of {@link stageLayer}; nobody may be staging meanwhile. */
+/** Removes the holds that a dead process left in {@link stageLayer}; no other process may stage layers meanwhile. */
 export async function removeDeadHolds(store: Store): Promise<void> {
   const names = new Set<string>();
   for await (const { name } of store.walk()) names.add(name);
   for (const name of names) {
-    if (!isHold(name) || names.has(name.slice(HOLD.length))) continue;
-    // one that cannot be removed, on a disk that fails, keeps nobody from starting: the next start tries again
+    if (!isHold(name) || names.has(name.slice(holdPrefix.length))) continue;
+    // A hold that cannot be removed, on a failing disk, must not keep the server from starting: the next start tries again.
     await store.remove(name).catch(() => {});
   }
 }
 
-/** A commit that was killed may have done half of it. */
+/** A killed commit may already have removed one of the names. */
 function ignoreMissing(error: unknown): void {
   if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) throw error;
 }

@@ -1,7 +1,7 @@
 import { type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { type ErrorCode, isLayerhookError, LayerhookError } from '../errors/index.js';
 
-/** What containerd's clients turn into NotFound, AlreadyExists, FailedPrecondition, InvalidArgument and so on. */
+/** gRPC statuses, which containerd's clients turn into NotFound, AlreadyExists, FailedPrecondition and so on. */
 const statuses: Partial<Record<ErrorCode, status>> = {
   SNAPSHOT_NOT_FOUND: status.NOT_FOUND,
   SNAPSHOT_EXISTS: status.ALREADY_EXISTS,
@@ -16,22 +16,22 @@ const statuses: Partial<Record<ErrorCode, status>> = {
   HOOK_TIMEOUT: status.UNAVAILABLE,
 };
 
-/** An error as it is told to a client. */
+/** Converts an error to the status that a client gets. */
 export function statusOf(error: unknown): Pick<StatusObject, 'code' | 'details'> {
   const code = isLayerhookError(error) ? statuses[error.code as ErrorCode] : undefined;
   return { code: code ?? status.UNKNOWN, details: messageOf(error) };
 }
 
 function messageOf(error: unknown): string {
-  // whoever sees this, a kubelet's user perhaps, is to know what to do
+  // the message may reach a user of Kubernetes through the kubelet, so it includes what to do
   if (isLayerhookError(error, 'SNAPSHOT_BROKEN')) return `${error.message}; ${error.hint}`;
   return error instanceof Error ? error.message : String(error);
 }
 
 /**
- * A server's answer as the error that a Snapshotter throws.
+ * Converts the error status of a server to the error that a Snapshotter throws.
  *
- * @param name of the snapshot that was asked for
+ * @param name name or key of the snapshot in the request
  */
 export function errorOf(error: ServiceError, name: string): LayerhookError {
   const { code, details: reason } = error;
@@ -43,5 +43,5 @@ export function errorOf(error: ServiceError, name: string): LayerhookError {
     return new LayerhookError('SNAPSHOT_ARGUMENT', { what: `snapshot ${name}`, reason }, error);
   if (code === status.CANCELLED) return new LayerhookError('ABORTED', { what: `snapshot ${name}` }, error);
   const expected = 'see the log of the snapshotter';
-  return new LayerhookError('SYSTEM', { what: `asking about snapshot ${name}`, reason, expected }, error);
+  return new LayerhookError('SYSTEM', { what: `requesting snapshot ${name}`, reason, expected }, error);
 }

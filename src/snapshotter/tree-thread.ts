@@ -5,22 +5,22 @@ import { treeThreadFile } from '../places.js';
 import type { Usage } from '../store/types.js';
 import { startThread } from '../system/thread.js';
 
-/** Something that is to be done with trees. */
+/** A task of the thread. */
 export type TreeTask = { measureAll: string[] } | { measureLayer: string } | { erase: string[] };
 
-/** What measured trees take; null for one that is not there. */
+/** Usage of measured trees; null for a missing tree. */
 export type Usages = (Usage | null)[];
 
 export type TreeAnswer = { usages: Usages } | { error: TransferredError };
 
-/** A thread that does one thing after the other. It is started by the first, and keeps no process alive. */
+/** A thread that runs one task after the other. The first task starts it; it does not keep the process alive. */
 export class TreeThread {
   #worker: Worker | undefined;
-  /** one number: 1 when what was not begun is to be left */
+  /** one number shared with the thread: 1 tells it to skip tasks that have not begun */
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #last: Promise<unknown> = Promise.resolve();
   #closing = false;
-  /** fails what it does now */
+  /** rejects the current task */
   #fail: (reason: unknown) => void = () => {};
 
   /** @throws LayerhookError SNAPSHOT_ARGUMENT; SYSTEM, also if it cannot start; ABORTED if the thread is closed before */
@@ -30,7 +30,7 @@ export class TreeThread {
     return done;
   }
 
-  /** Waits for what it does, and ends it: in the middle it would keep its locks. What has not begun is not done. */
+  /** Waits for the current tree, and ends the thread: ended in the middle, it would keep its locks. Skips the other trees. */
   async close(): Promise<void> {
     this.#closing = true;
     Atomics.store(this.#stop, 0, 1);
@@ -39,7 +39,7 @@ export class TreeThread {
   }
 
   async #ask(task: TreeTask): Promise<Usages> {
-    if (this.#closing) throw new LayerhookError('ABORTED', { what: 'what was to be done in the store' });
+    if (this.#closing) throw new LayerhookError('ABORTED', { what: 'work on the store' });
     this.#worker ??= this.#start();
     const answer = await this.#answer(this.#worker, task);
     if ('error' in answer) throw receiveError(answer.error);
@@ -50,11 +50,11 @@ export class TreeThread {
     const worker = startThread(treeThreadFile, {
       what: 'measuring and removing trees',
       onEnd: (reason) => {
-        // the next task starts another
+        // the next task starts another thread
         this.#worker = undefined;
         this.#fail(reason);
       },
-      // libc opens and closes what node would otherwise keep account of
+      // descriptors are opened and closed through libc, so node cannot track them
       trackUnmanagedFds: false,
       workerData: this.#stop,
     });
@@ -62,7 +62,7 @@ export class TreeThread {
     return worker;
   }
 
-  /** @throws what the thread dies of */
+  /** @throws the error that ended the thread */
   async #answer(worker: Worker, task: TreeTask): Promise<TreeAnswer> {
     try {
       return await new Promise((resolve, reject) => {

@@ -3,12 +3,12 @@ import type { TreeWork } from '../store/context/tree-work.js';
 import type { Usage } from '../store/types.js';
 import { TreeThread, type Usages } from './tree-thread.js';
 
-/** ms for which trees that are to be erased are gathered: to wake a thread takes longer than to erase a small one */
-const PAUSE = 20;
+/** ms to collect trees before erasing them together: waking a thread takes longer than erasing a small tree */
+const pause = 20;
 
 /**
- * Measures and deletes trees in threads, so that calls are answered meanwhile: one for each, since who asks what a
- * snapshot takes should not wait until another is deleted.
+ * Measures and deletes trees in threads, so that the server answers calls meanwhile. Measuring has a thread of its own, so
+ * that it does not wait for deletions.
  */
 export class ThreadedTreeWork implements TreeWork {
   readonly measuresLater = true;
@@ -18,7 +18,7 @@ export class ThreadedTreeWork implements TreeWork {
   #timer: NodeJS.Timeout | undefined;
   readonly #failed: (error: unknown) => void;
 
-  /** @param failed told why what was to be erased soon was not: cleanup will try again */
+  /** @param failed gets the error of a failed background deletion; cleanup tries again */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
   }
@@ -39,7 +39,7 @@ export class ThreadedTreeWork implements TreeWork {
 
   erase(paths: string[]): void {
     this.#due.push(...paths);
-    this.#timer ??= setTimeout(() => this.#eraseDue(), PAUSE);
+    this.#timer ??= setTimeout(() => this.#eraseDue(), pause);
   }
 
   async eraseAll(paths: string[]): Promise<void> {
@@ -54,7 +54,7 @@ export class ThreadedTreeWork implements TreeWork {
   #eraseDue(): void {
     this.#timer = undefined;
     this.eraseAll(this.#due.splice(0)).catch((error) => {
-      // the service has ended first
+      // the service ended before
       if (!isLayerhookError(error, 'ABORTED')) this.#failed(error);
     });
   }

@@ -5,7 +5,7 @@ import { eraseTree } from '../store/context/tree-work.js';
 import { usageIfThere, usageOfLayer } from '../store/context/usage.js';
 import type { TreeAnswer, TreeTask, Usages } from './tree-thread.js';
 
-/** Thread of a TreeThread. */
+/** Entry point of the thread of a TreeThread. */
 const port = parentPort!;
 const stop = workerData as Int32Array;
 
@@ -26,7 +26,7 @@ function run(task: TreeTask): Usages {
   return [];
 }
 
-/** One that cannot be erased keeps none of the others. */
+/** Erases trees; a failure does not stop the others, and the first error is thrown at the end. */
 function eraseTrees(paths: string[]): void {
   const failures: unknown[] = [];
   for (const path of paths) {

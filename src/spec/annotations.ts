@@ -2,7 +2,7 @@ import { LayerhookError } from '../errors/index.js';
 import type { ImageConfig } from '../image/types.js';
 
 /**
- * The annotations of a container: what the image config says about itself, and its labels, which win.
+ * Returns the annotations of a container: fields of the image config, and its labels, which override them.
  * image-spec conversion.md, "Annotation Fields".
  */
 export function annotationsOf(image: ImageConfig): Record<string, string> {
@@ -26,19 +26,19 @@ export function annotationsOf(image: ImageConfig): Record<string, string> {
   return Object.fromEntries([...annotations].sort(([a], [b]) => byBytes(a, b)));
 }
 
-/** Order of the names' UTF-8 bytes, which is how Go sorts. */
+/** Compares the UTF-8 bytes of two strings, as Go does. */
 export function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** RFC 3339 as umoci writes it: no trailing zeros, `Z` for UTC; the zero time of Go when the image has none. */
+/** Formats a time as umoci writes RFC 3339: without trailing zeros, `Z` for UTC, Go's zero time for a missing time. */
 function formatTime(created: string | undefined): string {
   if (created === undefined) return '0001-01-01T00:00:00Z';
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(created);
   if (match === null) {
     throw new LayerhookError('IMAGE_INVALID', {
       what: 'created of the image',
-      reason: `${created} is no time`,
+      reason: `${created} is not an RFC 3339 time`,
     });
   }
   const [, seconds, fraction = '', zone] = match;

@@ -3,8 +3,9 @@ import type { Mount, RuntimeSpec } from './types.js';
 const capabilities = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
 
 /**
- * What an image that says nothing runs as: umoci's defaults, so that bundles of both are alike. Only the version
- * is not: nothing in it is newer than 1.0.2, and runtimes that are still in use (crun 1.8) refuse 1.2 and later.
+ * Returns the spec of an image with an empty config: umoci's defaults, so that bundles of both programs are alike. Only
+ * the version is lower: the spec uses nothing newer than 1.0.2, and runtimes still in use (crun 1.8) refuse 1.2 and
+ * later.
  */
 export function defaultSpec(): RuntimeSpec {
   return {

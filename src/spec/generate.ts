@@ -9,26 +9,26 @@ import { toRootless } from './rootless.js';
 import type { Mount, RuntimeSpec } from './types.js';
 import { resolveUser } from './user.js';
 
-/** Larger than any real one; what is above it comes from an attacker (CVE-2026-47262). */
+/** Size limit of /etc/passwd and /etc/group, in bytes. Only an attacker makes larger files (CVE-2026-47262). */
 const largestUserFile = 8 * 2 ** 20;
 
 export interface SpecOptions {
-  /** the unpacked root filesystem; its /etc/passwd and /etc/group say who the user is */
+  /** the unpacked root filesystem, whose /etc/passwd and /etc/group resolve the user */
   rootfs: string;
   map: MapOptions;
 }
 
 /**
- * Makes the config.json of a bundle out of an image's config: image-spec conversion.md, with umoci's defaults
- * and umoci's result. The image only says what happens inside the container: no path or command of the host
- * comes from it.
+ * Generates the config.json of a bundle from an image's config: image-spec conversion.md, with umoci's defaults and the
+ * same result as umoci. The image controls only the inside of the container: it sets no path or command of the host.
  *
- * @throws LayerhookError IMAGE_INVALID when the config cannot be run on Linux: another os, a variable without
- *   `=`, an unknown user; LIMIT_EXCEEDED for an oversized passwd or group file
+ * @throws LayerhookError IMAGE_INVALID if the config cannot run on Linux: another os, a variable without `=`, an
+ *   unknown user; LIMIT_EXCEEDED for an oversized passwd or group file
  */
 export function generateSpec(image: { config: ImageConfig }, { rootfs, map }: SpecOptions): RuntimeSpec {
   const { config: document } = image;
-  if (document.os !== 'linux') throw invalid('os', `it is for ${document.os || 'no os'}, not linux`);
+  if (document.os !== 'linux')
+    throw invalid('os', `it is ${document.os ? `${document.os}, not linux` : 'missing'}`);
   const { config = {} } = document;
   const spec = defaultSpec();
   spec.root.path = basename(rootfs);
@@ -49,7 +49,7 @@ export function generateSpec(image: { config: ImageConfig }, { rootfs, map }: Sp
 
 function setVariable(env: string[], variable: string): void {
   const name = variable.slice(0, Math.max(0, variable.indexOf('=')));
-  if (name === '') throw invalid('Env', `${JSON.stringify(variable)} is not NAME=value`);
+  if (name === '') throw invalid('Env', `${JSON.stringify(variable)} is malformed: expected NAME=value`);
   const at = env.findIndex((other) => other.startsWith(`${name}=`));
   if (at === -1) env.push(variable);
   else env[at] = variable;

@@ -4,9 +4,9 @@ import type { Mount, RuntimeSpec } from './types.js';
 const resolvConf = '/etc/resolv.conf';
 
 /**
- * What a container without privileges cannot have is taken out, as umoci does: supplementary groups, a network
- * of its own, mounts below /sys, owners in mount options, cgroup limits. It gets a user namespace, and the host's
- * /sys and resolv.conf read-only.
+ * Returns the spec for a container without privileges, as umoci does. Removes what needs privileges: supplementary
+ * groups, the network namespace, mounts below /sys, owners in mount options, cgroup limits. Adds a user namespace, and
+ * the host's /sys and resolv.conf read-only.
  */
 export function toRootless(spec: RuntimeSpec): RuntimeSpec {
   const { additionalGids: _, ...user } = spec.process.user;
@@ -23,7 +23,9 @@ export function toRootless(spec: RuntimeSpec): RuntimeSpec {
 function rootlessMounts(mounts: readonly Mount[]): Mount[] {
   const kept = mounts
     .filter(({ destination }) => !destination.startsWith('/sys'))
-    .map((mount) => (mount.options ? { ...mount, options: mount.options.filter(isNoOwner) } : mount));
+    .map((mount) =>
+      mount.options ? { ...mount, options: mount.options.filter((option) => !isOwner(option)) } : mount,
+    );
   kept.push({
     destination: '/sys',
     type: 'bind',
@@ -36,13 +38,13 @@ function rootlessMounts(mounts: readonly Mount[]): Mount[] {
   return [...kept, { destination: resolvConf, type: 'bind', source: resolvConf, options }];
 }
 
-function isNoOwner(option: string): boolean {
-  return !option.startsWith('uid=') && !option.startsWith('gid=');
+function isOwner(option: string): boolean {
+  return option.startsWith('uid=') || option.startsWith('gid=');
 }
 
 /**
- * Flags of the mount that a path of this host is on: a bind mount made inside a user namespace must keep them,
- * mount_namespaces(7). Undefined when the path does not exist.
+ * Returns the flags of the mount that has a path of this host; undefined if the path does not exist. A bind mount in a
+ * user namespace must keep these flags, mount_namespaces(7).
  */
 function lockedFlags(path: string): string[] | undefined {
   let real: string;

@@ -1,6 +1,6 @@
 import type { IdRange } from '../layer/types.js';
 
-/** The parts of a runtime-spec config.json that we write; config.md and config-linux.md. */
+/** The parts of a runtime-spec config.json that layerhook writes; config.md and config-linux.md. */
 export interface RuntimeSpec {
   [unknown: string]: unknown;
   ociVersion: string;

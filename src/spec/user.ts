@@ -1,25 +1,25 @@
 import { LayerhookError } from '../errors/index.js';
 
-/** Who a container's process runs as. */
+/** The user that a container's process runs as. */
 export interface ExecUser {
   uid: number;
   gid: number;
-  /** groups that /etc/group lists the user in; only when no group was asked for */
+  /** groups of the user in /etc/group; empty if the image names a group */
   additionalGids: number[];
-  /** home directory of the entry in /etc/passwd; empty without one */
+  /** home directory in /etc/passwd; empty without an entry */
   home: string;
 }
 
-/** As runtimes have it: larger ids are refused, where a wrap-around could make them 0. */
+/** The limit of runtimes. Larger IDs are refused, since an overflow could turn them into 0. */
 const largestID = 2 ** 31 - 1;
 
 /**
- * Resolves an image's `User` (image-spec config.md): `user`, `uid`, `user:group`, `uid:gid` and mixtures; the
- * first entry that matches wins. Empty means uid 0. Numbers need no entry, and are never taken for names.
+ * Resolves an image's `User` (image-spec config.md): `user`, `uid`, `user:group`, `uid:gid` and mixtures. The first
+ * matching entry counts. An empty user means UID 0. A number is always an ID, never a name, and needs no entry.
  *
- * @param passwd content of the image's /etc/passwd, passwd(5); undefined when it has none
- * @param group content of its /etc/group, group(5)
- * @throws LayerhookError IMAGE_INVALID for an unknown name or an id out of range
+ * @param passwd content of the image's /etc/passwd, passwd(5); undefined if it is missing
+ * @param group content of the image's /etc/group, group(5); undefined if it is missing
+ * @throws LayerhookError IMAGE_INVALID for an unknown name or an ID out of range
  */
 export function resolveUser(user: string, passwd: string | undefined, group: string | undefined): ExecUser {
   const [name = '', groupName = ''] = user.trim().split(':');
@@ -33,7 +33,7 @@ export function resolveUser(user: string, passwd: string | undefined, group: str
     resolved.gid = checkID(user, entry[3]);
     resolved.home = entry[5] ?? '';
   } else if (wanted === undefined) {
-    throw invalid(user, `/etc/passwd has no user ${name}`);
+    throw invalid(user, `user ${name} not found in /etc/passwd`);
   } else {
     resolved.uid = checkID(user, String(wanted));
   }
@@ -53,7 +53,7 @@ function resolveGroup(user: string, name: string, groups: readonly string[][]): 
   const wanted = numberOf(name);
   if (wanted !== undefined) return checkID(user, String(wanted));
   const entry = groups.find((fields) => fields[0] === name);
-  if (entry === undefined) throw invalid(user, `/etc/group has no group ${name}`);
+  if (entry === undefined) throw invalid(user, `group ${name} not found in /etc/group`);
   return checkID(user, entry[2]);
 }
 
@@ -72,7 +72,7 @@ function numberOf(text: string | undefined): number | undefined {
 function checkID(user: string, text: string | undefined): number {
   const id = numberOf(text);
   if (id !== undefined && id >= 0 && id <= largestID) return id;
-  throw invalid(user, `${text ?? 'nothing'} is no id from 0 to ${largestID}`);
+  throw invalid(user, `ID ${text ?? '(missing)'} is not a number from 0 to ${largestID}`);
 }
 
 function invalid(user: string, reason: string): LayerhookError {

@@ -3,14 +3,15 @@ import { LayerhookError } from '../errors/index.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './context/directories.js';
 import { Lease } from './context/lease.js';
-import { treeWorkHere } from './context/tree-work.js';
+import { inlineTreeWork } from './context/tree-work.js';
 import { hasMetadata } from './exists.js';
 import { neededOverlayFlags } from './snapshots/mounts.js';
 import { LmdbStore } from './store.js';
 import type { Store, StoreOptions } from './types.js';
 
 /**
- * Opens a layer store, made if it is not there. Many processes may have it open at once; call `close` when done.
+ * Opens a layer store, and creates it if it is missing. Many processes may have it open at the same time. Call `close`
+ * when done.
  *
  * @throws LayerhookError SNAPSHOT_ARGUMENT, DIRECTORY_INVALID, STORE_INVALID, NO_SPACE, SYSTEM
  */
@@ -21,16 +22,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 /**
  * As {@link openStore}.
  *
- * @param boot id of the boot that this is: a test can play another one
- * @param trees ended when the store is closed
+ * @param boot ID of the current boot: a test can pass another one
+ * @param trees closed together with the store
  */
 export async function openStoreAt(
   { root, client = 'layerhook', durability = 'boot', requireTrust = false }: StoreOptions,
   boot: string,
-  trees = treeWorkHere,
+  trees = inlineTreeWork,
 ): Promise<Store> {
   requireOptions(root, client, durability);
-  // here, since lmdb takes 30 ms to load outside the bundle (node 20), which most programs do not need
+  // Loaded here because lmdb takes 30 ms to load outside the bundle (node 20), and most programs do not need it.
   const { Database } = await import('./metadata/database.js');
   const directories = new Directories(resolve(root), trees);
   directories.make();
@@ -52,14 +53,14 @@ export async function openStoreAt(
 }
 
 /**
- * Refuses snapshots of which nothing is known: a new database would give their numbers to others.
+ * Refuses a store with snapshots but without metadata: a new database would reuse the numbers of these snapshots.
  *
  * @throws LayerhookError STORE_INVALID, SYSTEM
  */
 function requireMetadata(directories: Directories): void {
   const { root, database } = directories;
   if (hasMetadata(root) || directories.contents().length === 0) return;
-  // another process may just have begun it, and with the database
+  // Another process may have created the database and the first snapshot between the two checks above.
   if (hasMetadata(root)) return;
   const reason = `it has snapshots, and ${database} is empty or missing`;
   throw new LayerhookError('STORE_INVALID', { path: root, reason });
@@ -71,7 +72,7 @@ function requireOptions(root: string, client: string, durability: string): void 
   if (!/^[\w.-]{1,64}$/.test(client))
     throw badOption('client', 'up to 64 letters, digits and _ . - are expected');
   if (['boot', 'sync', 'none'].includes(durability)) return;
-  throw badOption('durability', `${durability} is none of boot, sync, none`);
+  throw badOption('durability', `expected boot, sync or none, got ${durability}`);
 }
 
 function badOption(name: string, reason: string): LayerhookError {

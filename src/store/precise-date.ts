@@ -1,8 +1,9 @@
 /**
- * A Date that knows what it rounds off: containerd compares the times of snapshots with its own, which are in nanoseconds.
+ * A Date that keeps the precision that Date drops: containerd compares the times of snapshots with its own, which are in
+ * nanoseconds.
  */
 export class PreciseDate extends Date {
-  /** ms since the epoch, with microseconds behind the point */
+  /** ms since the epoch, with microseconds as the fraction */
   readonly precise: number;
 
   constructor(precise: number) {
@@ -11,7 +12,7 @@ export class PreciseDate extends Date {
   }
 }
 
-/** ms since the epoch, as precisely as a Date knows it. */
+/** Returns ms since the epoch, as precisely as the Date holds it. */
 export function preciseTime(date: Date): number {
   return date instanceof PreciseDate ? date.precise : date.getTime();
 }

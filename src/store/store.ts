@@ -16,14 +16,14 @@ import type {
   LayerIdentity,
   Mount,
   ProvideOptions,
-  SnapshotFault,
   SnapshotOptions,
   Store,
   StoreFilesystem,
+  UntrustedSnapshot,
   Usage,
 } from './types.js';
 
-/** The layer store as one client has it. What does not happen when a bundle is made of layers that are there is loaded on demand. */
+/** The layer store of one client. Code that a bundle of already stored layers does not need is loaded on demand. */
 export class LmdbStore implements Store {
   readonly #context: Context;
 
@@ -162,9 +162,9 @@ export class LmdbStore implements Store {
     markVerified(this.#context, id);
   }
 
-  async faults(names?: string[]): Promise<SnapshotFault[]> {
-    const { faultsOf } = await import('./context/faults.js');
-    return faultsOf(this.#context, names);
+  async untrustedSnapshots(names?: string[]): Promise<UntrustedSnapshot[]> {
+    const { untrustedSnapshots } = await import('./context/untrusted.js');
+    return untrustedSnapshots(this.#context, names);
   }
 
   async untrusted(name: string): Promise<string[]> {

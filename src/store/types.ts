@@ -1,13 +1,14 @@
 import type { Usage } from '../layer/types.js';
+import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { Mount } from '../overlay/mount-options.js';
 
-/** Kinds of snapshot: containerd's `snapshots.Kind`. Only committed ones are parents. */
+/** Kinds of snapshot: containerd's `snapshots.Kind`. Only a committed snapshot can be a parent. */
 export type Kind = 'view' | 'active' | 'committed';
 
-/** One snapshot as one client sees it. */
+/** A snapshot as one client sees it. */
 export interface Info {
   kind: Kind;
-  /** its key (view, active) or name (committed); both share one space */
+  /** its key (view, active) or name (committed); keys and names share one space */
   name: string;
   /** name of the committed snapshot below, or '' */
   parent: string;
@@ -16,7 +17,7 @@ export interface Info {
   updated: Date;
 }
 
-/** What a snapshot itself takes, parents not counted. */
+/** Usage: what a snapshot itself takes on disk, without its parents. */
 export type { Mount, Usage };
 
 export interface SnapshotOptions {
@@ -24,126 +25,119 @@ export interface SnapshotOptions {
 }
 
 export interface PrepareOptions extends SnapshotOptions {
-  /** Ends it, with ABORTED, where it would take long: while a layer is put there that is not in the store. */
+  /** Aborts a call that takes long because a hook provides the missing layer; the call throws ABORTED. */
   signal?: AbortSignal | undefined;
 }
 
 export interface AdoptOptions extends SnapshotOptions {
-  /** only a layer that is known to be the lowest of its chain */
+  /** True: adopt only a layer known to be the lowest of its chain. */
   onlyLowest?: boolean | undefined;
 }
 
 export interface CommitOptions extends SnapshotOptions {
-  /** name of the parent, for a snapshot that was prepared without one; containerd's "rebase" capability */
+  /** name of the parent of a snapshot that was prepared without one; containerd's "rebase" capability */
   parent?: string | undefined;
 }
 
 /**
- * containerd's Snapshotter, as the library, the gRPC server and its client have it.
+ * containerd's Snapshotter: the interface that the library, the gRPC server and its client share.
  *
  * Every method throws a LayerhookError: SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_PRECONDITION or SNAPSHOT_ARGUMENT where
- * containerd's interface names NotFound, AlreadyExists, FailedPrecondition and InvalidArgument; prepare, view and mounts
- * throw SNAPSHOT_BROKEN where a layer cannot be used.
+ * containerd's interface names NotFound, AlreadyExists, FailedPrecondition and InvalidArgument. prepare, view and mounts
+ * throw SNAPSHOT_BROKEN if a layer cannot be used.
  */
 export interface Snapshotter {
   stat(name: string): Promise<Info>;
-  /** @param fieldpaths `labels`, `labels.NAME`; none: all that may change */
+  /** @param fieldpaths fields to change: `labels` or `labels.NAME`; empty: all labels */
   update(info: Pick<Info, 'name' | 'labels'>, fieldpaths?: string[]): Promise<Info>;
   usage(name: string): Promise<Usage>;
-  /** the mounts of an active snapshot or a view */
+  /** Returns the mounts of an active snapshot or a view. */
   mounts(key: string): Promise<Mount[]>;
-  /** @param parent '' for none */
+  /** @param parent name of a committed snapshot; '' for no parent */
   prepare(key: string, parent: string, options?: PrepareOptions): Promise<Mount[]>;
   view(key: string, parent: string, options?: SnapshotOptions): Promise<Mount[]>;
   commit(name: string, key: string, options?: CommitOptions): Promise<void>;
   remove(name: string): Promise<void>;
-  /** @param filters containerd's filter syntax; a snapshot is given if one of them matches, all if there are none */
+  /** @param filters containerd's filter syntax; yields the snapshots that match one of them, or all without filters */
   walk(filters?: string[]): AsyncIterable<Info>;
-  /** frees what removed snapshots and interrupted work left on disk */
+  /** Deletes the files that removed snapshots and interrupted work left on disk. */
   cleanup(): Promise<void>;
-  /** frees handles; deletes nothing */
+  /** Closes the handles; deletes nothing. */
   close(): Promise<void>;
 }
 
-/** What a layer is known by, whoever extracted it. */
+/** Identifies a layer, independent of the client that extracted it. */
 export interface LayerIdentity {
   /** digest of the uncompressed layer */
   diffID: string;
-  /** names the layer on top of all below it; image-spec config.md, "Layer ChainID" */
+  /** identifies the layer together with all layers below it; image-spec config.md, "Layer ChainID" */
   chainID: string;
-  /** how owners were mapped: '' for as they are in the layer, else a name that tells maps apart */
+  /** ID mapping of the owners: '' for the owners of the layer, else a name that is unique to the mapping */
   map: string;
 }
 
-/** Something that a layer's content took from the layers below it, and of which content it holds only then. */
-export interface LayerDependency {
-  /** path in the layer, latin1 bytes */
-  path: string;
-  /** what was taken: a text that is equal for other layers below if and only if the result would be the same */
-  value: string;
-}
-
-/** A layer that one process extracts: others that want it wait, or do without. */
+/** A layer that one process extracts, while other processes that need it wait. */
 export interface LayerExtraction {
   /** key of the active snapshot */
   key: string;
-  /** directory to extract into: private, empty */
+  /** private, empty directory to extract into */
   target: string;
-  /** file to write an mtree manifest of the settled layer to, before the commit: what `layerhook store verify` reads */
+  /** path for an mtree manifest of the fixed-up layer, written before the commit; `layerhook store verify` reads it */
   manifest: string;
-  /** Commits it as the layer, with the name that {@link LayerStore.nameOf} says, on top of `parent`. */
+  /** Commits the layer on top of `parent`, under the name that {@link LayerStore.nameOf} returns. */
   commit(options: {
     parent: string;
-    /** what settling took from below; null: it cannot be used on top of other layers */
-    dependencies: LayerDependency[] | null;
+    /** what the fix-up took from the lower layers; null: the layer cannot be used on top of other layers */
+    dependencies: LowerDependency[] | null;
     labels?: Record<string, string> | undefined;
-    /** what all of `target` takes; default: it is looked at */
+    /** usage of `target`; default: the commit measures it */
     usage?: Usage | undefined;
   }): Promise<void>;
-  /** Gives it up: removes the snapshot, lets others try. */
+  /** Removes the snapshot and releases the lock, so that other processes can try. */
   discard(): Promise<void>;
 }
 
-/** What the overlay driver needs of a store beyond a Snapshotter: layers, known by what they are. */
+/** A Snapshotter that knows layers by their identity, as the overlay driver needs it. */
 export interface LayerStore extends Snapshotter {
-  /** the name that a layer has as a committed snapshot */
+  /** Returns the name of a layer's committed snapshot. */
   nameOf(layer: LayerIdentity): string;
   /**
-   * Whether the layer is there, whole and proven, for this client; if another client has it, or it is there on top of other
-   * layers and took nothing from them that is not the same here, it gets its name here.
+   * Looks up a trusted layer for this client. A layer of another client gets a name in this client; so does the same layer
+   * on top of other lower layers, if everything it took from those is the same on top of `parent`.
    *
    * @param parent name of the layer below it in this client, or ''
-   * @param dependencyAt what {@link LayerDependency} `value` is for `path`, on top of `parent`
+   * @param dependencyAt returns the {@link LowerDependency} `value` of `path` on top of `parent`
+   * @returns true if this client has the layer now
    */
   find(layer: LayerIdentity, parent: string, dependencyAt: (path: string) => string): Promise<boolean>;
   /**
-   * Begins to extract a layer, or waits while another process does.
+   * Begins to extract a layer; waits while another process extracts it.
    *
-   * @returns null if the layer is there now
+   * @returns null if the store has the layer now
    */
   extract(
     layer: LayerIdentity,
     parent: string,
     options: { signal: AbortSignal },
   ): Promise<LayerExtraction | null>;
-  /** directories of the layers from `name` down, highest first: what a mount gives as lowerdirs */
+  /** Returns the directories of the layers from `name` down, highest first: the lowerdirs of a mount. */
   lowerdirs(name: string): Promise<string[]>;
-  /** the directory of an active snapshot's or committed layer's own files */
+  /** Returns the directory with the own files of an active snapshot or committed layer. */
   directory(name: string): Promise<string>;
 }
 
-/** Where someone else than an extractor puts a layer: {@link Store.provide}. */
+/** The directory that a hook or program fills with a layer: {@link Store.provide}. */
 export interface LayerFilling {
   /**
-   * Makes an empty directory in the place of the one before, with the attributes of the root directory of the layers below.
-   * It is to become the layer as overlayfs wants it.
+   * Creates an empty directory, replacing the previous one, with the attributes of the lower layers' root directory. Fill
+   * it with the layer in the format of overlayfs.
    *
    * @returns its path
    */
   fresh(): Promise<string>;
   /**
-   * Whether the directory can be a layer: it is one, without mounts in it, and has no whiteouts but those of overlayfs. It is
-   * checked before the commit in any case.
+   * Checks that the directory can be a layer: it contains neither mounts nor whiteouts in the form of tars (`.wh.`). The
+   * commit checks it too.
    *
    * @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM
    */
@@ -151,102 +145,103 @@ export interface LayerFilling {
 }
 
 export interface ProvideOptions extends SnapshotOptions {
-  /** ends the waiting for others who extract the layer */
+  /** aborts the wait for other processes that extract the layer */
   signal: AbortSignal;
-  /** @returns whether it has filled the directory */
+  /** @returns true if it has filled the directory */
   fill(filling: LayerFilling): Promise<boolean>;
 }
 
-/** A directory of the store, whoever uses it. */
+/** A content of the store: a directory that snapshots of any client share. */
 export interface ContentInfo {
   /** its directory is `snapshots/ID` */
   id: string;
-  /** the snapshots that it is, of all clients */
+  /** the snapshots of all clients that point to it */
   names: { client: string; name: string; kind: Kind }[];
-  /** of a committed one that is known as a layer; `diffID` is '' where it is not known */
+  /** present if a committed content is a known layer; `diffID` is '' if it is unknown */
   layer?: { diffID: string; chainIDs: string[]; map: string };
-  /** of a committed one */
+  /** present if the content is committed */
   usage?: Usage;
   created: Date;
   lastUsed: Date;
-  /** its own files */
+  /** directory with its own files */
   directory: string;
-  /** mtree manifest of its files; there only if its extractor wrote one */
+  /** path of the mtree manifest of its files; the file exists only if its extractor wrote it */
   manifest: string;
-  /** known to be on disk */
+  /** True if it is known to be on disk. */
   flushed: boolean;
-  /** whether it is there and used as it is; if not, who wants the layer extracts it again */
+  /** True if it exists and is used without a check. An untrusted layer is extracted again when it is next needed. */
   trusted: boolean;
-  /** what was found to be wrong with it */
+  /** why it is damaged, if a check found that */
   damaged?: string;
-  /** what is wrong with `directory`, if it is not there */
+  /** why `directory` cannot be used, if it is missing */
   missing?: string;
 }
 
-/** A snapshot that cannot, or should not, be used. */
-export interface SnapshotFault {
+/** A snapshot that is untrusted: damaged, missing, or possibly incomplete after a power loss. */
+export interface UntrustedSnapshot {
   name: string;
-  /** of its content */
+  /** ID of its content */
   id: string;
   why: string;
 }
 
-/** What a garbage collection may free. */
+/** Limits of a garbage collection. */
 export interface GarbagePolicy {
-  /** bytes of the client's layers at which to stop; default 0 */
+  /** stop when the client's layers take no more than this, in bytes; default 0 */
   keepBytes?: number | undefined;
-  /** ms for which a layer must not have been used; default 0 */
+  /** free only layers unused for this long, in ms; default 0 */
   unusedFor?: number | undefined;
-  /** only say what would be freed */
+  /** True: report what would be freed, and free nothing. */
   dryRun?: boolean | undefined;
 }
 
 export interface GarbageResult {
-  /** oldest first; `freed` is false where another client keeps the content */
+  /** oldest first; `freed` is false if another client keeps the content */
   removed: { name: string; id: string; bytes: number; freed: boolean }[];
-  /** bytes on disk that were freed */
+  /** disk space freed, in bytes */
   bytes: number;
 }
 
-/** What a store takes, and what its filesystem has left. */
+/** Disk space: what a store takes and what its filesystem has left. */
 export interface StoreFilesystem {
   root: string;
-  /** number of contents, and what the committed ones are known to take; those of the last second may not be measured yet */
+  /** number of contents */
   contents: number;
+  /** disk space of the committed contents; contents committed in the last second may not be measured yet */
   bytes: number;
   inodes: number;
-  /** bytes of the filesystem */
+  /** size of the filesystem, in bytes */
   size: number;
   /** bytes that this user may still use */
   free: number;
 }
 
-/** A LayerStore with what looks after it. */
+/** A LayerStore with the operations that maintain it. */
 export interface Store extends LayerStore {
-  /** whose names these are */
+  /** owner of the names that this store sees */
   readonly client: string;
-  /** every content, of all clients; or those of them with these ids */
+  /** Returns the contents of all clients, or only those with these IDs. */
   list(ids?: string[]): Promise<ContentInfo[]>;
   /**
-   * Writes the store's filesystem to its disk; what was committed before is trusted under any boot then. Notes what commits
-   * of a server take, which do not wait for that.
+   * Flushes the store's filesystem to disk. Contents committed before are trusted under any boot afterwards. Also records
+   * the usage of commits of a server, which do not wait for the measurement.
    */
   sync(): Promise<void>;
   /**
-   * Notes that a content is not what it should be: who wants the layer extracts it again.
+   * Marks a content as damaged: its layer is extracted again when it is next needed.
    *
    * @throws LayerhookError SNAPSHOT_NOT_FOUND
    */
   markDamaged(id: string, why: string): Promise<void>;
   /**
-   * Notes that a content was read from disk and is what it should be: it is trusted again.
+   * Marks a content as verified after its files were read and found correct: it is trusted again.
    *
    * @throws LayerhookError SNAPSHOT_NOT_FOUND
    */
   markVerified(id: string): Promise<void>;
   /**
-   * Gives a layer that the store has, on top of the same chain, one more name: what a client asks for that names layers in
-   * its own way. The name gets the label `containerd.io/snapshot.ref` too.
+   * Gives a stored layer another name on top of the same chain, for a client that names layers in its own way. The name
+   * also gets the label `containerd.io/snapshot.ref`.
    *
    * @param parent name of the layer below it in this client, or ''
    * @returns false if the store does not have the layer
@@ -254,47 +249,48 @@ export interface Store extends LayerStore {
    */
   adopt(name: string, layer: LayerIdentity, parent: string, options?: AdoptOptions): Promise<boolean>;
   /**
-   * As {@link adopt}, for a layer that the store may not have: `fill` is asked for it then. Who else wants the layer waits,
-   * and finds it. Nobody sees it, and no garbage collection takes it, before it is whole; it has no name but this one then.
+   * As {@link adopt}, but calls `fill` for a layer that the store does not have. Other processes that need the layer wait
+   * for the result. Until the layer is complete, neither clients nor garbage collection see it; then it has only this name.
    *
-   * @returns false if the store does not have the layer, nor `fill`
-   * @throws LayerhookError as `adopt`; ABORTED; SNAPSHOT_ARGUMENT if it cannot be a layer; what `fill` throws
+   * @returns false if neither the store nor `fill` has the layer
+   * @throws LayerhookError as `adopt`; ABORTED; SNAPSHOT_ARGUMENT if the directory cannot be a layer; errors of `fill`
    */
   provide(name: string, layer: LayerIdentity, parent: string, options: ProvideOptions): Promise<boolean>;
   /**
-   * Snapshots of this client that are broken themselves, not by what is below: a look at each, not a deep one.
+   * Returns the snapshots of this client that are untrusted themselves, independent of their parents. Checks records and
+   * directories, without reading files.
    *
-   * @param names only these, if they are there
+   * @param names only these, if they exist
    */
-  faults(names?: string[]): Promise<SnapshotFault[]>;
+  untrustedSnapshots(names?: string[]): Promise<UntrustedSnapshot[]>;
   /**
-   * The names that a layer has as committed snapshots of this client on top of `parent`, with its chainID in the label
-   * `containerd.io/snapshot.ref`; trusted or not.
+   * Returns the names of a layer's committed snapshots in this client on top of `parent`, with its chainID in the label
+   * `containerd.io/snapshot.ref`; trusted or untrusted.
    */
   namesOf(layer: LayerIdentity, parent: string): Promise<string[]>;
-  /** ids of contents below `name`, itself included if it is committed, that are not trusted, highest first */
+  /** Returns the IDs of untrusted contents from `name` down, highest first. `name` itself counts if it is committed. */
   untrusted(name: string): Promise<string[]>;
   /**
-   * Frees layers of this client that no active snapshot or view needs and no label `containerd.io/gc.root` keeps, the
-   * longest unused first. What a process found or extracted and has not yet used stays, until that closes the store.
+   * Frees the layers of this client that no active snapshot or view needs and no label `containerd.io/gc.root` keeps, the
+   * longest unused first. A layer that a process found or extracted stays until that process closes the store.
    */
   gc(policy?: GarbagePolicy): Promise<GarbageResult>;
   df(): Promise<StoreFilesystem>;
 }
 
-/** When a committed snapshot is trusted: see docs/store.md. */
+/** Decides when a committed snapshot is trusted: see docs/store.md. */
 export type Durability = 'boot' | 'sync' | 'none';
 
 export interface StoreOptions {
-  /** directory of the store; made, with mode 0700, if it is not there */
+  /** directory of the store; created with mode 0700 if it is missing */
   root: string;
-  /** whose names: `layerhook` for the CLI; up to 64 letters, digits and `_ . -` */
+  /** owner of the names, `layerhook` for the CLI; up to 64 letters, digits and `_ . -` */
   client?: string | undefined;
   /** default `boot` */
   durability?: Durability | undefined;
   /**
-   * Refuse to prepare, view and mount what is on top of a layer that is not trusted (SNAPSHOT_BROKEN): for who does not
-   * look at `untrusted`. What cannot be mounted is always refused.
+   * True: refuse to prepare, view and mount on top of an untrusted layer (SNAPSHOT_BROKEN), for callers that do not check
+   * `untrusted`. A layer with missing content is always refused.
    */
   requireTrust?: boolean | undefined;
 }

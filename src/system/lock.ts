@@ -1,9 +1,16 @@
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { type ByteString, fromText, showBytes } from './bytes.js';
 import { E, SystemError } from './errno.js';
+import { AT_FDCWD } from './files.js';
 import { libcFunction, result } from './libc.js';
+import { isNamed } from './stat.js';
 
 const operations = { shared: 1, exclusive: 2, unlock: 8 } as const;
 const nonBlocking = 4;
+const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 
 const libcFlock = libcFunction<[fd: number, operation: number]>('flock', 'int', ['int', 'int']);
 
@@ -28,5 +35,121 @@ export function flock(
     const cause = new SystemError(-done, 'flock', `fd ${fd}`);
     const expected = 'the file system must support locks (flock)';
     throw new LayerhookError('SYSTEM', { what: 'flock', reason: cause.code, expected }, cause);
+  }
+}
+
+/**
+ * Locks an open file or directory exclusively, and checks that its name still leads to it: between open and lock, the
+ * previous holder may have removed it.
+ *
+ * @param directory an open directory, or AT_FDCWD
+ * @returns false if another process has the lock, or the name leads to another file or nothing; close `fd` in both cases
+ * @throws LayerhookError SYSTEM
+ */
+export function tryLockNamed(fd: number, directory: number, name: ByteString): boolean {
+  if (!flock(fd, 'exclusive')) return false;
+  try {
+    return isNamed(directory, name, fd);
+  } catch (error) {
+    throw fsError(error, `locking ${showBytes(name)}`);
+  }
+}
+
+export interface LockWait {
+  /** aborts the wait */
+  signal?: AbortSignal | undefined;
+  /** longest pause between two attempts, in ms; default 10 */
+  longestPause?: number;
+}
+
+/**
+ * Waits for the lock of an open file or directory. Polls, so that the event loop and signals stay alive.
+ *
+ * @param what name of the file, for the error
+ * @throws LayerhookError ABORTED, SYSTEM
+ */
+export async function waitForLock(
+  fd: number,
+  operation: 'shared' | 'exclusive',
+  what: string,
+  options?: LockWait,
+): Promise<void> {
+  await poll(() => flock(fd, operation) || undefined, what, options);
+}
+
+/** Releases a lock that otherwise ends with the process. A second call does nothing. */
+export type Unlock = () => void;
+
+/**
+ * Waits for the lock of a lock file, which is created for the lock and removed with it.
+ *
+ * @throws LayerhookError ABORTED, NO_SPACE, SYSTEM
+ */
+export function lockFile(path: string, signal: AbortSignal): Promise<Unlock> {
+  return poll(() => tryLockFile(path), path, { signal });
+}
+
+/** As {@link lockFile}, without waiting: undefined if another process has the lock, or is just releasing it. */
+export function tryLockFile(path: string): Unlock | undefined {
+  const fd = open(path);
+  try {
+    if (tryLockNamed(fd, AT_FDCWD, fromText(path))) return once(() => release(path, fd));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  closeSync(fd);
+  return undefined;
+}
+
+/** Creates and locks a new file, whose name begins with `prefix`. @throws LayerhookError NO_SPACE, SYSTEM */
+export function lockNewFile(prefix: string): Unlock {
+  for (;;) {
+    const unlock = tryLockFile(prefix + Math.random().toString(36).slice(2));
+    // Before it is locked, another process may remove the file as the leftover of a dead process.
+    if (unlock !== undefined) return unlock;
+  }
+}
+
+/** Removes the file while it is locked: waiting processes notice that it is missing, and create a new one. */
+function release(path: string, fd: number): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw fsError(error, `removing ${path}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  } catch (error) {
+    throw fsError(error, `locking ${path}`);
+  }
+}
+
+/** Ignores later calls: after the first, the descriptor may belong to another file. */
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
+}
+
+/** Repeats `attempt` until it returns a value. */
+async function poll<T>(
+  attempt: () => T | undefined,
+  what: string,
+  { signal, longestPause = 10 }: LockWait = {},
+): Promise<T> {
+  for (let pause = 1; ; pause = Math.min(pause * 2, longestPause)) {
+    if (signal?.aborted) throw new LayerhookError('ABORTED', { what: `waiting for ${what}` }, signal.reason);
+    const got = attempt();
+    if (got !== undefined) return got;
+    await sleep(pause * (0.5 + Math.random()));
   }
 }

@@ -5,7 +5,7 @@ import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, tryOpenat } from './files.js';
 import { readDirectory } from './readdir.js';
 import { tryRemoveTreeAt } from './remove.js';
-import { StatBuffer, statAt, statFd } from './stat.js';
+import { isNamed, StatBuffer, statFd } from './stat.js';
 
 /**
  * An open directory, its open parent and its name there. If other users may write to the parent, they can replace the name
@@ -59,10 +59,7 @@ export function othersMayRename(fd: number): boolean {
 
 /** True if the name still refers to the open directory. */
 export function isInPlace({ parent, name, fd }: NamedDirectory): boolean {
-  const [named, opened] = [new StatBuffer(), new StatBuffer()];
-  if (!statAt(parent, name, named)) return false;
-  statFd(fd, opened);
-  return named.ino === opened.ino && named.devMajor === opened.devMajor && named.devMinor === opened.devMinor;
+  return isNamed(parent, name, fd);
 }
 
 /** Returns the names in an open directory. @throws SystemError */

@@ -137,3 +137,12 @@ export function statFd(fd: number, out: StatBuffer, path: ByteString = `fd ${fd}
   const done = result(statx(fd, cString(''), AT_EMPTY_PATH, STATX_BASIC_STATS, out.bytes));
   if (done < 0) throw new SystemError(-done, 'statx', path);
 }
+
+/** True if a name in an open directory leads to the open file `fd`. @throws SystemError */
+export function isNamed(directory: number, name: ByteString, fd: number): boolean {
+  const [named, opened] = [new StatBuffer(), new StatBuffer()];
+  if (!statAt(directory, name, named)) return false;
+  statFd(fd, opened, name);
+  const isSameDevice = named.devMajor === opened.devMajor && named.devMinor === opened.devMinor;
+  return isSameDevice && named.ino === opened.ino && named.type === opened.type;
+}

@@ -8,7 +8,7 @@ import { check } from './libc.js';
 import { flock } from './lock.js';
 import { readDirectory } from './readdir.js';
 import { tryRemoveTreeAt } from './remove.js';
-import { StatBuffer, statAt, statFd } from './stat.js';
+import { isNamed, StatBuffer, statAt, statFd } from './stat.js';
 
 /** A file or directory with a name that others cannot guess. It stays locked until `fd` is closed. */
 export interface Temporary {
@@ -38,7 +38,7 @@ export function createTemporary(
     const name = `${prefixOf(final)}${randomBytes(8).toString('hex')}.tmp`;
     const fd = type === 'file' ? createFile(directory, name, mode) : createDirectory(directory, name);
     // a sweep of another process may have removed it first
-    if (lock(fd) !== 'taken' && isStill(directory, name, fd)) return { directory, name, fd };
+    if (lock(fd) !== 'taken' && isNamed(directory, name, fd)) return { directory, name, fd };
     close(fd);
   }
   throw new SystemError(E.EBUSY, 'openat', final);
@@ -158,12 +158,6 @@ function createDirectory(directory: number, name: ByteString): number {
   close(fd);
   // the owner of the parent has replaced the new directory
   throw new SystemError(E.EACCES, 'openat', name);
-}
-
-function isStill(directory: number, name: ByteString, fd: number): boolean {
-  const [named, open] = [new StatBuffer(), new StatBuffer()];
-  statFd(fd, open, name);
-  return statAt(directory, name, named) && named.ino === open.ino && named.type === open.type;
 }
 
 /** Locks a file. `none`: the filesystem does not support locks. */

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import type { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromBuffer } from '../system/bytes.js';
 
-/** The bytes of a regular file. A FIFO in its place must not block the start of a container. */
+/** Returns the bytes of a regular file. A FIFO in its place must not block the start of a container. */
 export function readBytes(file: string | Buffer): ByteString {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -14,9 +14,9 @@ export function readBytes(file: string | Buffer): ByteString {
 }
 
 /**
- * What a JSON text says. Strings have one char a byte: see {@link utf8}.
+ * Parses JSON. Strings in the result have one char per byte; {@link utf8} decodes them.
  *
- * @throws what `fail` makes of the reason
+ * @throws the error that `fail` creates from the reason
  */
 export function parseJson(text: ByteString, fail: (reason: string) => LayerhookError): unknown {
   try {
@@ -29,17 +29,17 @@ export function parseJson(text: ByteString, fail: (reason: string) => LayerhookE
   }
 }
 
-/** The text of a string that {@link parseJson} gave. */
+/** Decodes a string from {@link parseJson}. */
 export function utf8(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** As V8 words it, without the document that it quotes and the position that we give as a line. */
+/** Returns V8's message without its quote of the document and without the position, which we give as a line. */
 function reasonOf(message: string): string {
   return message.replace(/,? (in JSON )?at position .*|, "[\s\S]*" is not valid JSON$/, '').trim();
 }
 
-/** Why a file could not be read or written, in words. */
+/** Returns in words why a file could not be read or written. */
 export function readFailure(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'it does not exist';

@@ -1,14 +1,14 @@
 import type { ByteString } from '../system/bytes.js';
 
 /**
- * Where the parts of a JSON document stand in its text, so that it can be changed without being written anew: what
- * is not touched stays byte for byte, also numbers that JavaScript cannot hold. RFC 8259.
+ * A range of chars in the text of a JSON document. Edits replace such ranges, so the rest of the document stays the
+ * same byte for byte, including numbers that JavaScript cannot represent. RFC 8259.
  *
- * The text must be valid JSON already. It is a {@link ByteString}: what JSON is made of is ASCII.
+ * The text must be valid JSON. It is a {@link ByteString}, which suffices because all JSON syntax is ASCII.
  */
 export interface Span {
   start: number;
-  /** behind its last char */
+  /** index after the last char */
   end: number;
 }
 
@@ -17,18 +17,18 @@ export interface Member {
   value: Span;
 }
 
-/** A change of a text: what stands in `start` to `end` becomes `by`. */
+/** A change of a text: `by` replaces the chars from `start` to `end`. */
 export interface Edit extends Span {
   by: ByteString;
 }
 
-/** The value that begins at or behind `at`, without the white space around it. */
+/** Finds the value that begins at or after `at`, without the white space around it. */
 export function valueAt(text: ByteString, at = 0): Span {
   const start = skipSpace(text, at);
   return { start, end: skipValue(text, start) };
 }
 
-/** The members of an object, in their order; keys may be there twice. */
+/** Returns the members of an object in order; keys may repeat. */
 export function members(text: ByteString, object: Span): Member[] {
   return list(text, object, (at) => {
     const end = skipString(text, at);
@@ -37,7 +37,7 @@ export function members(text: ByteString, object: Span): Member[] {
   });
 }
 
-/** The elements of an array. */
+/** Returns the elements of an array in order. */
 export function elements(text: ByteString, array: Span): Span[] {
   return list(text, array, (at) => {
     const value = valueAt(text, at);
@@ -53,12 +53,12 @@ export function isArrayAt(text: ByteString, { start }: Span): boolean {
   return text[start] === '[';
 }
 
-/** What stands in a span. */
+/** Returns the text of a span. */
 export function slice(text: ByteString, { start, end }: Span): ByteString {
   return text.slice(start, end);
 }
 
-/** How to put `items` into an object or array, before what it has or after. */
+/** Returns the edit that adds `items` at the start or end of an object or array. */
 export function insertion(
   text: ByteString,
   container: Span,
@@ -75,7 +75,7 @@ export function insertion(
   return { start: at, end: at, by: isEmpty ? joined : `,${joined}` };
 }
 
-/** The text with all edits made; they do not overlap. */
+/** Returns the text after all edits, which must not overlap. */
 export function applyEdits(text: ByteString, edits: readonly Edit[]): ByteString {
   let result = text;
   for (const { start, end, by } of [...edits].sort((a, b) => b.start - a.start)) {
@@ -84,7 +84,7 @@ export function applyEdits(text: ByteString, edits: readonly Edit[]): ByteString
   return result;
 }
 
-/** The place of the last char in a container that is not white space: its last item's, or its opening bracket's. */
+/** Finds the last char before the closing bracket that is not white space: the end of the last item, or the opening bracket. */
 function lastChar(text: ByteString, { end }: Span): number {
   let at = end - 2;
   while (isSpace(text[at])) at--;
@@ -97,7 +97,7 @@ function list<T>(text: ByteString, { start, end }: Span, read: (at: number) => [
   while (at < end - 1) {
     const [item, itemEnd] = read(at);
     items.push(item);
-    // behind the comma, or the closing bracket
+    // after the comma or the closing bracket
     at = skipSpace(text, skipSpace(text, itemEnd) + 1);
   }
   return items;

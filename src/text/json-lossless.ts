@@ -1,12 +1,11 @@
 /**
- * JSON for documents that we rewrite: what Go's `json.Encoder` writes, and no number loses a digit.
+ * JSON for documents that we rewrite: the output is that of Go's `json.Encoder`, and numbers keep every digit.
  *
- * Fields keep their order, with the exception of keys that are array indexes (`"8080"`), which JavaScript puts
- * first. A number that a double cannot hold as written (9007199254740993, 1.0, 1e400) is read as a
- * {@link JsonNumber} and written as it was.
+ * Fields keep their order, except keys that are array indexes (`"8080"`), which JavaScript puts first. A number that
+ * would change as a double (9007199254740993, 1.0, 1e400) is read as a {@link JsonNumber} and written unchanged.
  */
 
-/** A number that a JavaScript number would change; `source` is its literal. */
+/** A number that would change as a JavaScript number; `source` is its literal. */
 export class JsonNumber {
   constructor(readonly source: string) {}
 }
@@ -45,8 +44,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 }
 
 /**
- * The bytes of a document: compact, in the order of its fields, with `<`, `>`, `&`, U+2028 and U+2029 escaped
- * and a newline at the end.
+ * Encodes a document: compact, fields in order, `<`, `>`, `&`, U+2028 and U+2029 escaped, and a newline at the end.
  */
 export function encodeJson(document: unknown): Buffer {
   const mark = `\u0000${Math.random()}:`;
@@ -64,7 +62,7 @@ export function encodeJson(document: unknown): Buffer {
   return Buffer.from(`${text.replace(ESCAPED, escapeChar)}\n`);
 }
 
-/** A JSON document as it stands, without the whitespace between its tokens, escaped as {@link encodeJson} does. */
+/** Removes the white space between the tokens of a JSON document, and escapes the chars that {@link encodeJson} escapes. */
 export function compactJson(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     .toString('utf8')

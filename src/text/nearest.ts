@@ -1,6 +1,6 @@
 /**
- * The one of `known` that somebody who wrote `given` will have meant: it ends with it, or differs in at most
- * two letters or a third of them; undefined if none does.
+ * Returns the known name that was probably meant by `given`: one that ends like it, or that differs in at most two
+ * letters or a third of them. Returns undefined if none is that close.
  */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   const ending = sharingEnd(given, known);
@@ -12,7 +12,7 @@ export function nearest(given: string, known: readonly string[]): string | undef
   return best !== undefined && best.distance <= Math.max(2, best.name.length / 3) ? best.name : undefined;
 }
 
-/** ` (did you mean X?)`, also of several that end alike, or nothing. */
+/** Returns ` (did you mean X?)`, with all candidates that end like `given`, or '' if no name is close. */
 export function didYouMean(given: string, known: readonly string[]): string {
   const ending = sharingEnd(given, known);
   const meant = ending.length > 0 ? ending.join(' or ') : nearest(given, known);
@@ -23,7 +23,7 @@ function sharingEnd(given: string, known: readonly string[]): string[] {
   return known.filter((name) => given !== '' && (name.endsWith(`.${given}`) || given.endsWith(`.${name}`)));
 }
 
-/** Levenshtein: how many letters to insert, remove or replace. */
+/** Levenshtein distance: how many letters must be inserted, removed or replaced. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

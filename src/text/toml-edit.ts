@@ -2,28 +2,15 @@ import { createRequire } from 'node:module';
 import { isDeepStrictEqual } from 'node:util';
 import type toml from '@iarna/toml';
 import { isObject } from './is-object.js';
+import { type KeyPath, readStatements, type Statement } from './toml-positions.js';
 
 /** The values of a TOML document. */
 export type TomlTable = { [key: string]: unknown };
-type KeyPath = readonly string[];
-
-/** One line of a document, or several that are one value. */
-interface Statement {
-  start: number;
-  /** behind its newline */
-  end: number;
-  /** the table that a header opens, or that a value is in */
-  table: KeyPath;
-  /** the keys of a value below its table; undefined for a header */
-  keys: KeyPath | undefined;
-  isArrayTable: boolean;
-  /** where the value stands */
-  value: { start: number; end: number };
-}
+type TablePath = readonly string[];
 
 const parser = () => createRequire(import.meta.url)('@iarna/toml') as typeof toml;
 
-/** @throws what `fail` makes of the reason */
+/** @throws the error that `fail` returns for the reason */
 export function parseToml(text: string, fail: (reason: string) => Error): TomlTable {
   try {
     return parser().parse(text);
@@ -35,14 +22,14 @@ export function parseToml(text: string, fail: (reason: string) => Error): TomlTa
   }
 }
 
-/** The table at `path`, or undefined if there is none. */
-export function tableAt(values: unknown, path: KeyPath): TomlTable | undefined {
+/** Returns the table at `path`; undefined if it is missing. */
+export function tableAt(values: unknown, path: TablePath): TomlTable | undefined {
   const found = path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), values);
   return isObject(found) ? found : undefined;
 }
 
-/** A copy of `values` with something else at `path`; undefined takes away what is there. */
-export function withValue(values: TomlTable, path: KeyPath, value: unknown): TomlTable {
+/** Returns a copy of `values` with `value` at `path`; undefined removes the value. */
+export function withValue(values: TomlTable, path: TablePath, value: unknown): TomlTable {
   const [key, ...rest] = path as [string, ...string[]];
   const inner = rest.length === 0 ? value : withValue(tableAt(values, [key]) ?? {}, rest, value);
   const others = Object.entries(values).filter(([name]) => name !== key);
@@ -51,33 +38,33 @@ export function withValue(values: TomlTable, path: KeyPath, value: unknown): Tom
   return Object.fromEntries(Object.entries(values).map(([name, old]) => [name, name === key ? inner : old]));
 }
 
-/** Whether two documents say the same; tables without anything in them do not count. */
+/** True if two documents have the same values. Empty tables are ignored. */
 export function sameToml(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(prune(a), prune(b));
 }
 
-/** Values that were parsed, without marks of the parser; JSON's only. */
+/** Returns parsed values without the parser's symbols. The values must be those of JSON. */
 export function plain(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
-/** A value as it is written. */
+/** Formats a value. */
 export function formatValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   const whole = parser().stringify({ x: value } as toml.JsonMap);
   return whole.slice(whole.indexOf('=') + 1).trim();
 }
 
-/** Tables as they are written, with `path` as the header of the outermost. */
-export function formatTable(path: KeyPath, table: TomlTable): string {
+/** Formats a table and its inner tables, with `path` as the header of the outermost. */
+export function formatTable(path: TablePath, table: TomlTable): string {
   const inner = formatInner(path, table);
   const values = formatValues(table);
   const header = `[${path.map(formatKey).join('.')}]\n`;
   return (values !== '' || inner.length === 0 ? [header + values, ...inner] : inner).join('\n');
 }
 
-/** One of an array of tables, as it is written. */
-export function formatArrayTable(path: KeyPath, table: TomlTable): string {
+/** Formats an element of an array of tables. */
+export function formatArrayTable(path: TablePath, table: TomlTable): string {
   const header = `[[${path.map(formatKey).join('.')}]]\n`;
   return [header + formatValues(table), ...formatInner(path, table)].join('\n');
 }
@@ -88,7 +75,7 @@ function formatValues(table: TomlTable): string {
   return lines.map(([key, value]) => `  ${formatKey(key)} = ${formatValue(value)}\n`).join('');
 }
 
-function formatInner(path: KeyPath, table: TomlTable): string[] {
+function formatInner(path: TablePath, table: TomlTable): string[] {
   return Object.entries(table).flatMap(([key, value]) => {
     if (isObject(value)) return [formatTable([...path, key], value)];
     if (isTableArray(value)) return value.map((each) => formatArrayTable([...path, key], each));
@@ -96,12 +83,12 @@ function formatInner(path: KeyPath, table: TomlTable): string[] {
   });
 }
 
-/** A whole document, without comments. */
+/** Formats a whole document. */
 export function formatDocument(values: TomlTable): string {
   return parser().stringify(values as toml.JsonMap);
 }
 
-/** Tables of both, at every depth; where both have a value, that of `over`. */
+/** Merges two tables at every depth. If both have a value, the one of `over` counts. */
 export function mergeTables(under: TomlTable, over: TomlTable): TomlTable {
   const merged = Object.entries(over).map(([key, value]) => {
     const below = under[key];
@@ -114,18 +101,18 @@ export function mergeTables(under: TomlTable, over: TomlTable): TomlTable {
 export const dropInHeading =
   '# Written by `layerhook ctk … configure --drop-in`; unconfigure removes it.\n\n';
 
-/** The text with tables after all that is there. */
+/** Returns the text with tables appended. */
 export function append(text: string, added: string): string {
   if (text === '' || added === '') return text + added;
   return `${text}${text.endsWith('\n') ? '' : '\n'}\n${added}`;
 }
 
 /**
- * The text with a value set: in the place of the old one, or as the first line of its table, or, where the text has
- * no header of that table, in a new table at the end.
+ * Returns the text with a value set: it replaces the old value, or else becomes the first line of its table, or of a
+ * new table at the end if the text lacks a header of the table.
  */
-export function setValue(text: string, table: KeyPath, key: string, value: unknown): string {
-  const all = statements(text);
+export function setValue(text: string, table: TablePath, key: string, value: unknown): string {
+  const all = readStatements(text);
   const old = all.find(
     ({ table: at, keys }) => keys !== undefined && same([...at, ...keys], [...table, key]),
   );
@@ -133,141 +120,53 @@ export function setValue(text: string, table: KeyPath, key: string, value: unkno
   if (old) return text.slice(0, old.value.start) + formatValue(value) + text.slice(old.value.end);
   if (table.length === 0) {
     const first = all[0]?.start ?? 0;
-    // in front of the first statement, behind comments at the top
+    // before the first statement, after comments at the top
     return `${text.slice(0, first)}${line}${text.slice(first)}`;
   }
-  const header = all.find(({ table: at, keys, isArrayTable }) => !keys && !isArrayTable && same(at, table));
+  const header = all.find(({ table: at, keys }) => !keys && same(at, table));
   if (header === undefined) return append(text, formatTable(table, { [key]: value }));
   const indent = /^[ \t]*/.exec(text.slice(header.start))?.[0] ?? '';
   const head = text.slice(0, header.end);
   return `${head}${head.endsWith('\n') ? '' : '\n'}${indent}${indent === '' ? '' : '  '}${line}${text.slice(header.end)}`;
 }
 
-/** The text without a value, and the line that it stood in. */
-export function removeValue(text: string, table: KeyPath, key: string): string {
+/** Returns the text without a value and its line. */
+export function removeValue(text: string, table: TablePath, key: string): string {
   const path = [...table, key];
-  const found = statements(text).find(
+  const found = readStatements(text).find(
     ({ table: at, keys }) => keys !== undefined && same([...at, ...keys], path),
   );
   return found === undefined ? text : text.slice(0, found.start) + text.slice(found.end);
 }
 
-/** The text without a table and those below it. */
-export function removeTable(text: string, path: KeyPath): string {
+/** Returns the text without a table and its inner tables. */
+export function removeTable(text: string, path: TablePath): string {
   return removeStatements(
     text,
-    statements(text).filter(({ table, keys }) => startsWith([...table, ...(keys ?? [])], path)),
+    readStatements(text).filter(({ table, keys }) => startsWith([...table, ...(keys ?? [])], path)),
   );
 }
 
-/** The text without some of an array of tables. @param isGone is asked for each, by its number */
-export function removeArrayTables(text: string, path: KeyPath, isGone: (at: number) => boolean): string {
-  let at = -1;
-  const gone = statements(text).filter(({ table, keys, isArrayTable }) => {
-    if (!startsWith(table, path)) return false;
-    if (keys === undefined && isArrayTable && same(table, path)) at++;
-    return isGone(at);
+/** Returns the text without those elements of an array of tables for whose indexes `isGone` returns true. */
+export function removeArrayTables(text: string, path: TablePath, isGone: (at: number) => boolean): string {
+  const gone = readStatements(text).filter(({ table }) => {
+    const at = table[path.length];
+    return startsWith(table, path) && typeof at === 'number' && isGone(at);
   });
   return removeStatements(text, gone);
 }
 
 function removeStatements(text: string, gone: readonly Statement[]): string {
   return gone.reduceRight((rest, { start, end }) => {
-    // with the empty line before a header
+    // remove the empty line before a header too
     const isHeader = /^[ \t]*\[/.test(rest.slice(start, end));
     const from = isHeader && rest.slice(0, start).endsWith('\n\n') ? start - 1 : start;
     return rest.slice(0, from) + rest.slice(end);
   }, text);
 }
 
-/** Headers and values in their order. The text must be valid TOML. */
-function statements(text: string): Statement[] {
-  const found: Statement[] = [];
-  let table: KeyPath = [];
-  for (let at = 0; at < text.length; ) {
-    const lineStart = at;
-    at = skip(text, at, /[ \t]*/y);
-    if (text[at] === '#' || text[at] === '\n' || text[at] === '\r') {
-      at = lineEnd(text, at);
-      continue;
-    }
-    if (at >= text.length) break;
-    const brackets = skip(text, at, /\[{0,2}/y) - at;
-    const keys = readKeys(text, at + brackets);
-    if (brackets > 0) {
-      table = keys.path;
-      const end = lineEnd(text, keys.end);
-      found.push({
-        start: lineStart,
-        end,
-        table,
-        keys: undefined,
-        isArrayTable: brackets === 2,
-        value: { start: end, end },
-      });
-      at = end;
-      continue;
-    }
-    const start = skip(text, keys.end + 1, /[ \t]*/y);
-    const valueEnd = skipValue(text, start);
-    at = lineEnd(text, valueEnd);
-    found.push({
-      start: lineStart,
-      end: at,
-      table,
-      keys: keys.path,
-      isArrayTable: false,
-      value: { start, end: valueEnd },
-    });
-  }
-  return found;
-}
-
-function readKeys(text: string, start: number): { path: string[]; end: number } {
-  const key = /[ \t]*("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*(\.?)/y;
-  const path: string[] = [];
-  key.lastIndex = start;
-  for (let match = key.exec(text); match !== null; match = key.exec(text)) {
-    path.push(unquote(match[1] as string));
-    start = key.lastIndex;
-    if (match[2] === '') break;
-  }
-  return { path, end: start };
-}
-
-function skipValue(text: string, start: number): number {
-  const token =
-    /"""[\s\S]*?"{3,5}|'''[\s\S]*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[[\]{}]|[^"'#[\]{}\n]+|\n/y;
-  let depth = 0;
-  token.lastIndex = start;
-  let end = start;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const [part] = match;
-    if (depth === 0 && (part === '\n' || part.startsWith('#'))) break;
-    if (part === '[' || part === '{') depth++;
-    if (part === ']' || part === '}') depth--;
-    end = token.lastIndex;
-  }
-  return start + text.slice(start, end).trimEnd().length;
-}
-
-function skip(text: string, at: number, pattern: RegExp): number {
-  pattern.lastIndex = at;
-  return at + (pattern.exec(text)?.[0].length ?? 0);
-}
-
-function lineEnd(text: string, at: number): number {
-  const newline = text.indexOf('\n', at);
-  return newline === -1 ? text.length : newline + 1;
-}
-
 function formatKey(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key);
-}
-
-function unquote(key: string): string {
-  if (key.startsWith("'")) return key.slice(1, -1);
-  return key.startsWith('"') ? (JSON.parse(key) as string) : key;
 }
 
 function same(a: KeyPath, b: KeyPath): boolean {

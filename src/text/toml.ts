@@ -1,26 +1,26 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
-import { findLines, type KeyPath } from './toml-lines.js';
+import { findLines, type KeyPath } from './toml-positions.js';
 import { findDistrust } from './trust.js';
 
-/** A TOML file as read: its values, and how to complain about one of them. */
+/** A parsed TOML file: its values, and functions that report errors at the right line. */
 export interface TomlFile {
   /** absolute path */
   file: string;
   values: Record<string, unknown>;
   lineOf: (path: KeyPath) => number;
-  /** CONFIG_INVALID at the line of `path` */
+  /** creates a CONFIG_INVALID error at the line of `path` */
   invalid: (path: KeyPath, reason: string, expected: string, cause?: unknown) => LayerhookError;
 }
 
-/** More than anyone writes by hand. */
+/** Larger than any file written by hand. */
 const maxBytes = 1024 * 1024;
 
 /**
- * Reads a TOML file that only root or this user can write, or with `trust: false` any.
+ * Reads a TOML file. Only root and this user may have write access to it, unless `trust` is false.
  *
  * @param file absolute path
- * @throws CONFIG_UNREADABLE; CONFIG_INVALID with line for a syntax error, or a file that others may write
+ * @throws CONFIG_UNREADABLE; CONFIG_INVALID (with the line) for a syntax error or a file that others may write
  */
 export async function readToml(file: string, { trust = true } = {}): Promise<TomlFile> {
   const source = readSource(file, trust);
@@ -70,7 +70,7 @@ function readSmall(file: string): string {
   const fd = openSync(file, 'r');
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error('it is no file');
+    if (!stat.isFile()) throw new Error('it is not a regular file');
     if (stat.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
   } finally {

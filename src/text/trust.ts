@@ -1,18 +1,18 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
-/** What lets others change a file, and how it would be right. */
+/** Why other users can change a file, and what would be right instead. */
 export interface Distrust {
   reason: string;
   expected: string;
 }
 
 /**
- * Whether only root and this user can change what `path` leads to: the file, each directory above it, and each
- * symlink on the way. What others may write, they could make this user run.
+ * Checks that only root and this user can change what `path` leads to: the file, each directory above it and each
+ * symlink on the way. Other users with write access could make this user run their code.
  *
  * @param path absolute, existing
- * @returns undefined, or what is wrong and how it would be right
+ * @returns undefined if it is safe; otherwise the problem and the remedy
  */
 export function findDistrust(path: string): Distrust | undefined {
   let links = 0;
@@ -39,11 +39,11 @@ function check(path: string): Distrust | undefined {
 }
 
 /**
- * Checks that only root and this user may write a file. Replacing it takes a right to the directory above, which is not
- * looked at.
+ * Checks that only root and this user may write a file. Does not check the directory above it, whose permissions
+ * decide if another user can replace the file.
  *
  * @param stat of `path`
- * @returns undefined, or what is wrong and how it would be right
+ * @returns undefined if it is safe; otherwise the problem and the remedy
  */
 export function distrustOf(path: string, stat: Stats): Distrust | undefined {
   if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) {
@@ -56,7 +56,7 @@ export function distrustOf(path: string, stat: Stats): Distrust | undefined {
   return { reason: `others may write ${path}`, expected: `only its owner may: chmod go-w ${path}` };
 }
 
-/** In a sticky directory, such as /tmp, others cannot replace what is not theirs. */
+/** In a sticky directory, such as /tmp, users can replace only their own files. */
 function othersMayWrite(stat: Stats): boolean {
   const isSticky = stat.isDirectory() && (stat.mode & 0o1000) !== 0;
   return (stat.mode & 0o022) !== 0 && !isSticky;

@@ -85,15 +85,18 @@ test('an address that cannot be one', async (t) => {
   ];
   const long = `./${'x'.repeat(110)}`;
   await refuseAll(t, dir, [
-    [serve('none/socket'), /cannot serve at none\/socket: there is no directory none/],
-    [serve('file'), /cannot serve at file: it is there and is no socket/],
-    [serve('directory'), /cannot serve at directory: it is there and is no socket/],
+    [serve('none/socket'), /cannot serve at none\/socket: the directory none is missing/],
+    [serve('file'), /cannot serve at file: it exists and is not a socket/],
+    [serve('directory'), /cannot serve at directory: it exists and is not a socket/],
     [serve('file/socket'), /file cannot be used as a directory: it is not a directory/],
-    [serve(long), /cannot serve at \S+: it has more than 107 bytes/],
-    [serve('a\nb/c'), /cannot serve at a\\nb\/c: there is no directory a\\nb;/],
+    [serve(long), /cannot serve at \S+: it is longer than 107 bytes/],
+    [serve('a\nb/c'), /cannot serve at a\\nb\/c: the directory a\\nb is missing;/],
     [serve('socket', '--metrics', './socket'), /--metrics and --address are the same socket/],
-    [serve('socket', '--metrics', 'none/socket'), /cannot serve at none\/socket: there is no directory none/],
-    [serve('socket', '--metrics', long), /it has more than 107 bytes/],
+    [
+      serve('socket', '--metrics', 'none/socket'),
+      /cannot serve at none\/socket: the directory none is missing/,
+    ],
+    [serve('socket', '--metrics', long), /it is longer than 107 bytes/],
     [serve('socket', '--client', 'a b'), /client of a store cannot be used/],
   ]);
 });

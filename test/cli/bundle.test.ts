@@ -54,7 +54,7 @@ test('--all takes every bundle of the store that has to be mounted, or unmounted
   const { dir, layerhook, bundle, image, store } = place(t);
   t.like(bundle('mount', '--all'), {
     status: 0,
-    stderr: `layerhook: there is no layer store at ${store}\nlayerhook: 0 of 0 bundles of the store are unmounted\n`,
+    stderr: `layerhook: layer store not found at ${store}\nlayerhook: 0 of 0 bundles of the store are unmounted\n`,
   });
   const [one, two, bad, gone] = ['1', '2', 'bad', 'gone'].map((name) => join(dir, name)) as string[];
   for (const path of [one!, two!, bad!, gone!]) {
@@ -94,11 +94,11 @@ test('--all takes every bundle of the store that has to be mounted, or unmounted
 test('a command without a bundle says what it lacks', (t) => {
   const { bundle } = place(t);
   for (const command of ['mount', 'umount', 'rm'])
-    t.regex(bundle(command).stderr, new RegExp(`name a bundle; see layerhook bundle ${command} --help`));
-  t.regex(bundle('rm', '').stderr, /name a bundle/);
+    t.regex(bundle(command).stderr, new RegExp(`missing BUNDLE; see layerhook bundle ${command} --help`));
+  t.regex(bundle('rm', '').stderr, /missing BUNDLE/);
   t.regex(
     bundle('mount', '--all', 'x').stderr,
-    /name bundles, or give --all; see layerhook bundle mount --help/,
+    /give either bundles or --all; see layerhook bundle mount --help/,
   );
   t.regex(bundle('ls', 'x').stderr, /positional/);
 });
@@ -134,6 +134,6 @@ test('ls shows what the store has of bundles: mounted, unmounted and missing', a
   t.regex(lines[2]!, /^mounted {4}v1@[0-9a-f]{12} {2}10\d\.\d kB +\/\S+\/plain$/);
   const gone = join(dir, 'gone');
   t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: removed ${gone}\n` });
-  t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: there was no bundle at ${gone}\n` });
+  t.like(bundle('rm', '--force', gone), { status: 0, stderr: `layerhook: no bundle found at ${gone}\n` });
   t.is(JSON.parse(bundle('ls', '--json').stdout).length, 2);
 });

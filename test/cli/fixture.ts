@@ -60,7 +60,7 @@ const read = defineCommand({
   usage: '',
   description: 'Reads for long, and leaves nothing behind.',
   options: {},
-  endsAtOnce: true,
+  endsImmediately: true,
   async run(_, __, { print }) {
     print('reading');
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);

@@ -5,6 +5,7 @@ import { chainIDs } from '../../src/image/chain.js';
 import { privateDir, script, write } from '../config/helpers.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
 import { runFile } from './run.js';
 
 const hooks = (...args: string[]) => runFile(mainFile, ['hooks', ...args]);
@@ -104,7 +105,7 @@ test('hooks run: fields of --context count, and what is missing is named', (t) =
   t.like(run('--context', file, point).json, { handled: true, result: { archived: '/a' } });
   t.deepEqual(context(), { point, ...fields });
   const strange = write(dir, 'strange.json', JSON.stringify({ ...fields, colour: 'red' }));
-  t.regex(run('--context', strange, point).stderr, /has no colour in its context/);
+  t.regex(run('--context', strange, point).stderr, /unknown in the context of .*: colour/);
 });
 
 test('hooks run: a layer that containerd would want', (t) => {
@@ -132,8 +133,43 @@ test('hooks run says what it lacks', (t) => {
   t.regex(run('unpack.ociv1.bundle.assemble').stderr, /needs --image/);
   t.regex(
     run('try-skip').stderr,
-    /no lifecycle point \(did you mean unpack\.ociv1\.layer\.try-skip or snapshot\.ociv1\.layer\.try-skip\?\)/,
+    /unknown lifecycle point try-skip \(did you mean unpack\.ociv1\.layer\.try-skip or snapshot\.ociv1\.layer\.try-skip\?\)/,
   );
   const layer = run('--image', image.reference, '--layer', '2', 'unpack.ociv1.layer.try-skip');
   t.regex(layer.stderr, /the image has 2 layers/);
 });
+
+for (const [point, name] of [
+  ['unpack.ociv1.layer.post-extract', 'writeMtree'],
+  ['repack.ociv1.layer.refresh-bundle', 'unpackLayer'],
+] as const) {
+  test(`hooks run: at ${point} a program is called, and a module has a working ${name}`, (t) => {
+    if (!requires(t, 'root')) return;
+    const { dir, image, run, context } = setup(t, point, '');
+    const bundle = join(dir, 'bundle');
+    const { status } = runFile(mainFile, ['unpack', '--image', image.reference, bundle]);
+    t.is(status, 0);
+    const args = ['--bundle', bundle, '--image', image.reference, point];
+    const byProgram = run(...args);
+    t.is(byProgram.status, 0, byProgram.stderr);
+    t.like(context(), { point, bundle, rootfs: join(bundle, 'rootfs') });
+
+    const calls = {
+      writeMtree: `JSON.stringify(await context.writeMtree(${JSON.stringify(join(dir, 'result'))}))`,
+      unpackLayer: 'JSON.stringify(await context.unpackLayer({ keepDirlinks: false }) ?? null)',
+    };
+    const text = `import { writeFileSync } from 'node:fs';
+      export default { '${point}': async (context) => writeFileSync(${JSON.stringify(join(dir, 'returned'))}, ${calls[name]}),
+        'unpack.ociv1.layer.try-skip': ({ index }) => { writeFileSync(${JSON.stringify(join(dir, 'skip'))}, String(index)); return { skip: false }; } };`;
+    write(dir, 'module.mjs', text);
+    const file = write(dir, 'module.toml', '[[hook]]\nmodule = "./module.mjs"\n');
+    const byModule = hooks('run', '--hooks', file, ...args);
+    t.is(byModule.status, 0, byModule.stderr);
+    const returned = JSON.parse(readFileSync(join(dir, 'returned'), 'utf8'));
+    if (name === 'writeMtree') {
+      t.true(returned.inodes >= 3 && returned.size > 0, JSON.stringify(returned));
+      t.regex(readFileSync(join(dir, 'result'), 'utf8'), /sha256digest/);
+    } else
+      t.is(readFileSync(join(dir, 'skip'), 'utf8'), '1', 'the highest layer passes the points of unpack');
+  });
+}

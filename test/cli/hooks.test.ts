@@ -18,7 +18,7 @@ test('hooks check shows what each hook would be called with', (t) => {
   t.is(stderr, '');
   t.is(status, 0);
   const lines = stdout.split('\n');
-  t.is(lines[0], `${file} is good: 1 hook, driver copy, mtree as the driver says, store the default`);
+  t.is(lines[0], `${file} is valid: 1 hook, driver copy, mtree (decided by the driver), store (default)`);
   for (const expected of [
     `hooks.toml:1 exec ${program}`,
     '  timeout     9 s',

@@ -74,10 +74,10 @@ const wrong: [string[], RegExp][] = [
   [['echo', '--image', 'a', '--uid-map', '1', 'x'], /malformed id map 1/],
   [['echo', '--image', 'a', '--uid-map', '0:4294967296:1', 'x'], /malformed id map/],
   [['echo', '--image', 'a', '--no-history', '--history.author', 'x', 'x'], /may not be specified together/],
-  [['echo', '--image', 'a', '--history.created', 'yesterday', 'x'], /yesterday is no time/],
-  [['--log', 'loud', 'echo'], /--log loud is none of debug/],
+  [['echo', '--image', 'a', '--history.created', 'yesterday', 'x'], /yesterday is malformed/],
+  [['--log', 'loud', 'echo'], /invalid --log loud: expected debug/],
   [['--log', 'info', '--verbose', 'echo'], /mutually exclusive/],
-  [['--log-format', 'xml', 'echo'], /--log-format xml is none of/],
+  [['--log-format', 'xml', 'echo'], /invalid --log-format xml: expected text/],
   [['--cpu-profile', 'f', 'echo'], /not supported/],
 ];
 for (const [args, message] of wrong) {

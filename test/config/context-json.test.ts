@@ -32,8 +32,8 @@ test('names that are not UTF-8 go as base64', (t) => {
   const context = {
     ...layerContext('/r'),
     target: '/t',
-    format: 'overlay' as const,
-    independent: true,
+    into: 'directory' as const,
+    whiteouts: 'overlay' as const,
     applied: {
       digest: 'd',
       diffID: 'i',

@@ -36,9 +36,9 @@ test('config --set changes single settings, also by the names of container-hooks
   }
   const text = read(file);
   for (const [set, reason] of [
-    ['oder=after', /oder is no setting \(did you mean order\?\)/],
+    ['oder=after', /unknown setting oder \(did you mean order\?\)/],
     ['order=first', /order is "first"; order is "before" or "after"/],
-    ['order', /--set order has no value/],
+    ['order', /--set order: missing value/],
   ] as const) {
     const { status, stderr } = await config(set);
     t.is(status, 1);
@@ -60,7 +60,7 @@ test('install writes a program that works with any PATH, and does not replace an
   writeFileSync(join(other, 'bin/layerhook-runtime'), '#!/bin/sh\n');
   const { status, stderr } = await layerhook(['ctk', 'install', '--prefix', other]);
   t.is(status, 1);
-  t.regex(stderr, /there is another program of that name/);
+  t.regex(stderr, /another program has this name/);
 });
 
 test('--dry-run prints what would be written, and writes nothing', async (t) => {
@@ -97,8 +97,8 @@ test('status says what is configured and what is broken', async (t) => {
 
 test('wrong options are errors', async (t) => {
   for (const [args, reason] of [
-    [['--runtime', 'rkt'], /--runtime rkt is none of docker, containerd, crio/],
-    [['--name', 'a b'], /--name a b is no name/],
+    [['--runtime', 'rkt'], /invalid --runtime rkt: expected docker, containerd, crio/],
+    [['--name', 'a b'], /invalid name of a runtime: --name a b/],
     [['--path', 'bin/x'], /--path bin\/x is not absolute/],
   ] as const) {
     const file = join(tmpdir(t), 'config');

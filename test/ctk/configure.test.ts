@@ -177,7 +177,7 @@ test('containerd: the shim of version 1 gets its own option', (t) => {
 test('containerd: an unknown version is refused', (t) => {
   const file = write(t, 'version = 9\n');
   t.throws(() => planConfigure({ engine: 'containerd', file, name, path, isDefault: false, dropIn: false }), {
-    message: /its version 9 is none of 1, 2, 3, 4/,
+    message: /its version is 9, but only 1, 2, 3, 4 are supported/,
   });
 });
 
@@ -272,7 +272,7 @@ test('CRI-O: a drop-in copies what other files of crio.conf.d say', (t) => {
 test('docker has no drop-in files', (t) => {
   const file = write(t, '{}');
   t.throws(() => planConfigure({ engine: 'docker', file, name, path, isDefault: false, dropIn: true }), {
-    message: /docker reads no drop-in files/,
+    message: /docker does not read drop-in files/,
   });
 });
 

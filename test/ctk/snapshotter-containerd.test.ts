@@ -82,7 +82,7 @@ test('where nothing is served, status says so, and unconfigure warns', async (t)
   await succeed(t, ctk('configure', '--address', address));
   const status = await ctk('status');
   t.is(status.status, 1);
-  t.true(status.stdout.includes(`daemon        there is no socket ${address}\n`), status.stdout);
+  t.true(status.stdout.includes(`daemon        socket not found: ${address}\n`), status.stdout);
   const { stderr, status: ended } = await ctk('unconfigure');
   t.is(ended, 0);
   t.true(stderr.includes('images and containers that are left in layerhook cannot be run or removed'));

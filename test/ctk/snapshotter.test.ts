@@ -221,7 +221,7 @@ test('a file that takes the place of what would be written is named', (t) => {
   writeFileSync(join(file, '../conf.d/zzzz.toml'), `version = 2\n${other}`);
   for (const dropIn of [false, true]) {
     t.throws(() => planSnapshotter(file, everything, dropIn), {
-      message: /a file that is read after it takes the place of what would be written/,
+      message: /a file that the engine reads later would override the addition/,
     });
     applyChanges(planSnapshotter(file, asked, dropIn));
     applyChanges(planRemoveSnapshotter(file, name));
@@ -230,9 +230,9 @@ test('a file that takes the place of what would be written is named', (t) => {
 
 test('what cannot be changed stays as it is', (t) => {
   for (const [text, reason] of [
-    ['version = 9\n', /its version 9 is none of 1, 2, 3, 4/],
+    ['version = 9\n', /its version is 9, but only 1, 2, 3, 4 are supported/],
     ['version = 2\nproxy_plugins = { x = { type = "snapshot" } }\n', /its layout does not allow it/],
-    ['version = 2\n[proxy_plugins.layerhook]\ntype = "content"\n', /is of type content: choose another/],
+    ['version = 2\n[proxy_plugins.layerhook]\ntype = "content"\n', /is of type content: give another/],
     ['version = 3\n[', /is not TOML/],
     [
       "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.stored]\n  x = 1\n",
@@ -247,7 +247,7 @@ test('what cannot be changed stays as it is', (t) => {
 
 test('wrong options are errors', async (t) => {
   for (const [args, reason] of [
-    [['--name', 'overlayfs'], /--name overlayfs is no name of a proxy snapshotter/],
+    [['--name', 'overlayfs'], /invalid name of a proxy snapshotter: --name overlayfs/],
     [['--address', 'run/x'], /--address run\/x is not absolute/],
     [['--store', 'x'], /--store x is not absolute/],
   ] as const) {

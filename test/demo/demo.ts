@@ -71,7 +71,12 @@ async function makeImage(): Promise<void> {
 async function unpackIt(): Promise<void> {
   heading('Unpacked, with a hook on every lifecycle point');
   const { entries, bytes } = await timed('unpack', () =>
-    unpack({ image: `${layout}:base`, bundle, map, hooks: tracingHooks(line, ['/bin/sh', '-c', script]) }),
+    unpack({
+      image: `${layout}:base`,
+      bundle,
+      map,
+      hooks: [{ name: 'tracing', hooks: tracingHooks(line, ['/bin/sh', '-c', script]) }],
+    }),
   );
   row('bundle', `${entries} entries, ${showBytes(bytes)}; the layer's digest and diffID are verified`);
 }
@@ -104,7 +109,12 @@ function changeIt(): void {
 async function repackIt(): Promise<void> {
   heading('Repacked: the new layer has just that');
   const { layer, changes } = await timed('repack, refresh the bundle', () =>
-    repack({ image: `${layout}:changed`, bundle, refreshBundle: true, hooks: tracingHooks(line) }),
+    repack({
+      image: `${layout}:changed`,
+      bundle,
+      refreshBundle: true,
+      hooks: [{ name: 'tracing', hooks: tracingHooks(line) }],
+    }),
   );
   if (layer === null) throw new Error('repack found no change');
   row('layer', `${layer.digest.slice(0, 19)}… ${layer.size} bytes, of ${changes} changed paths`);

@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLayerhookError, removeBundle, repack, unpack } from 'layerhook';
-import { openStore } from 'layerhook/snapshot';
+import { openStore } from 'layerhook/store';
 import { heading, line, row, showBytes, timed } from './show.js';
 
 /**

@@ -49,8 +49,8 @@ async function setup(t: ExecutionContext<unknown>) {
   const postContext = (rootfs: string, index: number) => ({
     ...context(rootfs, index),
     target: rootfs,
-    format: 'plain' as const,
-    independent: false,
+    into: 'rootfs' as const,
+    whiteouts: null,
     applied: {
       digest: '',
       diffID: '',
@@ -58,7 +58,7 @@ async function setup(t: ExecutionContext<unknown>) {
       entries: 0,
       unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
     },
-    writeManifest: async () => ({ size: 0, inodes: 0 }),
+    writeMtree: async () => ({ size: 0, inodes: 0 }),
   });
   /** Unpacks as the engine does with the copy driver: skips a layer, or extracts it into rootfs. */
   const unpack = async (rootfs: string): Promise<string[]> => {
@@ -161,7 +161,7 @@ test('layer-cache.sh: what cannot be kept is left to others', async (t) => {
   const rootless = { uidMappings: [], gidMappings: [], rootless: true };
   t.like(await dispatcher.first(skip, { ...context(rootfs, 0), map: rootless }), { handled: false });
   await dispatcher.every(post, { ...postContext(rootfs, 0), map: rootless });
-  await dispatcher.every(post, { ...postContext(rootfs, 0), independent: true });
+  await dispatcher.every(post, { ...postContext(rootfs, 0), into: 'directory', whiteouts: 'overlay' });
   await dispatcher.every(post, { ...postContext(rootfs, 0), target: dir });
   t.deepEqual(existsSync(cache) ? readdirSync(cache) : [], []);
   const strange = { chainID: 'sha256:../../x' as const, chainIDs: ['sha256:../../x' as const] };

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileS
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { upperdirChanges } from '../../drivers/overlay/upperdir.js';
+import { upperdirChanges } from '../../src/overlay/changes/upperdir-changes.js';
 import { signalOnOpen } from '../helpers/at-work.js';
 import { layerhook, run, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
@@ -77,9 +77,9 @@ for (const signal of signals) {
   }
 
   test.serial(`${signal} ends archive_overlay while it copies, and there is no archive`, async (t) => {
-    if (!requires(t, 'root')) return;
+    if (!requires(t, 'root', 'strace')) return;
     const box = stopped(t, (at) => writeFileSync(at('a'), ''));
-    execFileSync('sh', ['-c', 'head -c 1000000000 /dev/zero > "$0"', join(box.merged, 'big')]);
+    execFileSync('sh', ['-c', 'head -c 64000000 /dev/zero > "$0"', join(box.merged, 'big')]);
     const archive = { 'mount-point': '/data', 'archive-to': join(box.out, 'copy') };
     const success = join(box.out, 'ok');
     const annotations = annotationsOf({ a: { ...archive, success } });
@@ -87,7 +87,9 @@ for (const signal of signals) {
     const config = { ociVersion: '1.0.2', annotations, mounts };
     writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(config));
     writeFileSync(join(box.bundle, 'state.json'), box.state);
-    const hook = ['-c', 'exec "$0" "$1" --state-dir "$2" < "$3"', process.execPath, script];
+    // 61 writes of 50 ms each; -D: the signal goes to the hook, not to strace
+    const slow = 'strace -D -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=50000';
+    const hook = ['-c', `exec ${slow} "$0" "$1" --state-dir "$2" < "$3"`, process.execPath, script];
     const started = (pid: number) => signalOnOpen(pid, 'big', signal);
     const args = [...hook, join(tmpdir(t), 'state'), join(box.bundle, 'state.json')];
     const { status, stdout, stderr } = await run('sh', args, { started });

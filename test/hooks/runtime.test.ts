@@ -79,7 +79,7 @@ test('a config.json that is a symlink stays one', async (t) => {
 
 for (const [title, hooks, reason] of [
   ['a broken hooks file', '{"poststop": [', /cannot use the hooks of .*hooks\.json: it is not JSON/],
-  ['a hook without path', { poststop: [{}] }, /poststop\[0\] has no path/],
+  ['a hook without path', { poststop: [{}] }, /poststop\[0\] lacks a path/],
 ] as const) {
   test(`${title} fails the container, on stderr and in the log of the engine`, async (t) => {
     const { dir, bundle, flags, configFile } = setUp(t, hooks);
@@ -118,7 +118,10 @@ test('a missing runtime fails every command', async (t) => {
   for (const runtime of ['no-such-runtime', '/nonexistent/runc', '/etc/passwd', '/']) {
     const { status, stderr } = await run(launcher, [...flags(runtime), 'state', 'id']);
     t.is(status, 1);
-    t.regex(stderr, /^layerhook-runtime: no OCI runtime found: .* (is not on PATH|is no program) /);
+    t.regex(
+      stderr,
+      /^layerhook-runtime: no OCI runtime found: .* (is not on PATH|is not an executable file) /,
+    );
   }
 });
 
@@ -204,7 +207,7 @@ test('on-error = "pass-through" starts the container without broken hooks, and l
   t.deepEqual(readFileSync(configFile), before);
   const line = JSON.parse(readFileSync(log, 'utf8')) as Record<string, string>;
   t.is(line.level, 'warning');
-  t.regex(line.msg!, /cannot use the hooks of .*: it is not JSON.*; create goes on without these hooks/);
+  t.regex(line.msg!, /cannot use the hooks of .*: it is not JSON.*; create continues without these hooks/);
 });
 
 for (const [text, reason] of [
@@ -262,5 +265,5 @@ test('no configuration at all: the container starts, with a warning', async (t) 
   t.deepEqual(readFileSync(configFile), before);
   const line = JSON.parse(readFileSync(log, 'utf8')) as Record<string, string>;
   t.is(line.level, 'warning');
-  t.is(line.msg, 'no runtime.toml, and no hooks: create goes on without');
+  t.is(line.msg, 'no runtime.toml and no hooks: create continues without hooks');
 });

@@ -51,11 +51,11 @@ test('what is no layout is said to be none', (t) => {
   t.throws(() => openLayout(dir), { code: 'LAYOUT_INVALID', message: /no file oci-layout/ });
   writeFileSync(join(dir, 'oci-layout'), '{"imageLayoutVersion":"2.0.0"}');
   t.throws(() => openLayout(dir), { code: 'LAYOUT_INVALID', message: /imageLayoutVersion is "2.0.0"/ });
-  t.throws(() => openLayout(join(dir, 'oci-layout')), { code: 'LAYOUT_INVALID', message: /no directory/ });
+  t.throws(() => openLayout(join(dir, 'oci-layout')), { code: 'LAYOUT_INVALID', message: /not a directory/ });
   writeFileSync(join(dir, 'oci-layout'), 'null');
   t.throws(() => openLayout(dir), { code: 'LAYOUT_INVALID' });
   writeFileSync(join(dir, 'oci-layout'), '{');
-  t.throws(() => openLayout(dir), { code: 'LAYOUT_INVALID', message: /no JSON/ });
+  t.throws(() => openLayout(dir), { code: 'LAYOUT_INVALID', message: /not JSON/ });
   writeFileSync(join(dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   t.throws(() => openLayout(dir), { code: 'LAYOUT_INVALID', message: /no directory blobs/ });
   mkdirSync(join(dir, 'blobs'));

@@ -65,8 +65,8 @@ test('our own options go before the command, in any order and spelling, and are 
 });
 
 test('an option of ours without a value is an error', (t) => {
-  t.throws(() => read('--runtime-path= create id'), { message: '--runtime-path has no value' });
-  t.throws(() => readArguments(['--hook-config-path']), { message: '--hook-config-path has no value' });
+  t.throws(() => read('--runtime-path= create id'), { message: '--runtime-path needs a value' });
+  t.throws(() => readArguments(['--hook-config-path']), { message: '--hook-config-path needs a value' });
 });
 
 test('what looks like our option behind the command belongs to the container', (t) => {

@@ -39,15 +39,15 @@ for (const text of ['{}', '{"hooks": null}', '{"hooks": {"prestart": null}}', '{
 for (const [text, reason] of [
   ['', /it is empty/],
   ['{"prestart": [', /it is not JSON/],
-  ['[]', /no JSON object/],
-  ['{"hooks": []}', /its hooks is no object/],
-  ['{"prestart": {}}', /prestart is no list/],
-  ['{"prestart": ["/a"]}', /prestart\[0\] is no object/],
-  ['{"prestart": [{"path": "/a"}, {"args": []}]}', /prestart\[1\] has no path/],
-  ['{"prestart": [{"path": "/a", "args": "x"}]}', /has args that are no list of strings/],
-  ['{"prestart": [{"path": "/a", "env": [1]}]}', /has an env that is no list of strings/],
-  ['{"prestart": [{"path": "/a", "timeout": 0}]}', /has a timeout/],
-  ['{"hooks": {"prestrat": [{"path": "/a"}]}}', /prestrat is no kind of hook \(did you mean prestart\?\)/],
+  ['[]', /not a JSON object/],
+  ['{"hooks": []}', /its hooks is not an object/],
+  ['{"prestart": {}}', /prestart is not a list/],
+  ['{"prestart": ["/a"]}', /prestart\[0\] is not an object/],
+  ['{"prestart": [{"path": "/a"}, {"args": []}]}', /prestart\[1\] lacks a path/],
+  ['{"prestart": [{"path": "/a", "args": "x"}]}', /has invalid args: expected a list of strings/],
+  ['{"prestart": [{"path": "/a", "env": [1]}]}', /has an invalid env: expected a list of strings/],
+  ['{"prestart": [{"path": "/a", "timeout": 0}]}', /has an invalid timeout: expected/],
+  ['{"hooks": {"prestrat": [{"path": "/a"}]}}', /unknown kind of hook prestrat \(did you mean prestart\?\)/],
 ] as const) {
   test(`a broken file of hooks: ${text || '(empty)'}`, (t) => {
     const error = t.throws(() => read(t, text));
@@ -79,14 +79,14 @@ test('files of a directory come in the order of their names in lower case, a lat
 for (const [part, reason] of [
   [{ version: '0.1.0' }, /version is "0\.1\.0"/],
   [{ version: undefined }, /version is missing/],
-  [{ hook: {} }, /its hook has no path/],
+  [{ hook: {} }, /its hook lacks a path/],
   [{ hook: { path: '/nonexistent/hook' } }, /\/nonexistent\/hook does not exist/],
-  [{ stages: undefined }, /it has no stages/],
-  [{ stages: ['poststopp'] }, /"poststopp" is no kind of hook/],
-  [{ when: undefined }, /it has no when/],
-  [{ when: { command: ['x'] } }, /"command", which is no condition/],
-  [{ when: { commands: ['('] } }, /no regular expression/],
-  [{ when: { always: 'yes' } }, /neither true nor false/],
+  [{ stages: undefined }, /it lacks stages/],
+  [{ stages: ['poststopp'] }, /"poststopp" is unknown/],
+  [{ when: undefined }, /it lacks when/],
+  [{ when: { command: ['x'] } }, /unknown condition "command"/],
+  [{ when: { commands: ['('] } }, /malformed regular expression/],
+  [{ when: { always: 'yes' } }, /is not a boolean/],
 ] as const) {
   test(`a broken hook of a directory: ${Object.keys(part)} ${JSON.stringify(part)}`, (t) => {
     const directory = join(tmpdir(t), 'hooks.d');

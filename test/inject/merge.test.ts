@@ -107,11 +107,11 @@ test('the annotation is replaced, not doubled', (t) => {
 for (const [text, reason] of [
   ['', /it is empty/],
   ['{"a": }', /it is not JSON/],
-  ['[]', /no JSON object/],
-  ['{"hooks": []}', /its hooks is no object/],
-  ['{"hooks": {"poststop": {}}}', /hooks\.poststop is no list/],
+  ['[]', /not a JSON object/],
+  ['{"hooks": []}', /its hooks is not an object/],
+  ['{"hooks": {"poststop": {}}}', /hooks\.poststop is not a list/],
   ['{"hooks": {}, "hooks": {}}', /it has hooks twice/],
-  ['{"annotations": "x"}', /its annotations is no object/],
+  ['{"annotations": "x"}', /its annotations is not an object/],
 ] as const) {
   test(`refused: ${text || 'an empty file'}`, (t) => {
     const error = t.throws(() => add(text, everyKind));

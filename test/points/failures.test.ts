@@ -67,11 +67,25 @@ test('a result that the point does not take is an error that says what was expec
   await bad(skip, { skip: true, extra: 1 }, /unknown key extra/);
   await bad(skip, [], /expected an object \{skip\}/);
   await bad(skip, {}, /skip: expected true or false, got nothing/);
-  await bad(pre, { target: 'tree' }, /target: expected an absolute path, got "tree"/);
-  await bad(pre, { target: '/a/../b' }, /target: expected an absolute path/);
-  await bad(pre, { format: 'aufs', target: '/t' }, /format: expected "plain" or "overlay", got "aufs"/);
-  await bad(pre, { independent: true }, /needs a target/);
-  await bad(pre, { format: 'overlay' }, /needs a target/);
+  for (const wrong of [undefined, [], {}, { target: '/t' }, { into: 'tar' }, { into: 'toString' }])
+    await bad(pre, wrong, /expected an object with into: "rootfs" or "directory", got /);
+  await bad(
+    pre,
+    { into: 'rootfs', target: 'tree' },
+    /into: "rootfs": target: expected an absolute path, got "tree"/,
+  );
+  await bad(pre, { into: 'rootfs', target: '/a/../b' }, /target: expected an absolute path/);
+  await bad(pre, { into: 'rootfs', whiteouts: 'overlay' }, /into: "rootfs": unknown key whiteouts/);
+  await bad(pre, { into: 'rootfs', mtree: true }, /into: "rootfs": unknown key mtree/);
+  const own = { into: 'directory', target: '/t', whiteouts: 'overlay' };
+  await bad(pre, { ...own, whiteouts: 'oci' }, /whiteouts: expected "overlay": .*, got "oci"/);
+  await bad(pre, { ...own, whiteouts: undefined }, /into: "directory": whiteouts: expected .*, got nothing/);
+  await bad(
+    pre,
+    { ...own, target: undefined },
+    /into: "directory": target: expected an absolute path, got nothing/,
+  );
+  await bad(pre, { ...own, format: 'overlay' }, /into: "directory": unknown key format/);
   await bad('unpack.ociv1.bundle.assemble', true, /expected nothing, got true/);
   await bad(config, undefined, /expected the whole spec.*got nothing/);
   await bad(config, { hostname: 'x' }, /ociVersion/);
@@ -79,7 +93,7 @@ test('a result that the point does not take is an error that says what was expec
 });
 
 test('a good pre-extract result passes as it is', async (t) => {
-  const result = { target: '/store/1', format: 'overlay', independent: true } as const;
+  const result = { into: 'directory', target: '/store/1', whiteouts: 'overlay' } as const;
   const outcome = await setup({ [pre]: () => result }).dispatcher.first(pre, layer());
   t.deepEqual(outcome, { handled: true, by: 'mine', result });
 });

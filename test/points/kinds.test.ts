@@ -20,8 +20,8 @@ function postContext() {
   return {
     ...layerContext('/srv/bundle/rootfs'),
     target: '/srv/bundle/rootfs',
-    format: 'plain' as const,
-    independent: false,
+    into: 'rootfs' as const,
+    whiteouts: null,
     applied: {
       digest: '',
       diffID: '',
@@ -29,7 +29,7 @@ function postContext() {
       entries: 0,
       unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
     },
-    writeManifest: async () => ({ size: 0, inodes: 0 }),
+    writeMtree: async () => ({ size: 0, inodes: 0 }),
   };
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../../src/snapshotter/index.js';
 import { openStore } from '../../src/store/index.js';
 import { openStoreAt } from '../../src/store/open.js';
-import type { Info, SnapshotFault, Snapshotter, Store } from '../../src/store/types.js';
+import type { Info, Snapshotter, Store, UntrustedSnapshot } from '../../src/store/types.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, extractFile, layer } from '../store/helpers.js';
 
@@ -38,13 +38,13 @@ async function serve(
   t: ExecutionContext,
   root: string,
   options: Partial<ServeOptions> = {},
-): Promise<{ containerd: Snapshotter; service: SnapshotService; reported: SnapshotFault[] }> {
-  const reported: SnapshotFault[] = [];
+): Promise<{ containerd: Snapshotter; service: SnapshotService; reported: UntrustedSnapshot[] }> {
+  const reported: UntrustedSnapshot[] = [];
   const address = join(dirname(root), `socket-${Math.random()}`);
   const service = await serveSnapshotter({
     root,
     address,
-    broken: (fault) => reported.push(fault),
+    untrusted: (snapshot) => reported.push(snapshot),
     ...options,
   });
   const containerd = connectSnapshotter(address);
@@ -80,10 +80,10 @@ test('what is broken is reported at the start, labelled, refused with what to do
   const { containerd, service, reported } = await serve(t, root);
   t.deepEqual(
     reported.map(({ name, why }) => [name, why]),
-    [['ns/1/a', 'its directory is gone']],
+    [['ns/1/a', 'its directory is missing']],
   );
-  t.is(await service.broken(), 1);
-  t.is((await containerd.stat('ns/1/a')).labels[BROKEN], 'its directory is gone');
+  t.is(await service.untrusted(), 1);
+  t.is((await containerd.stat('ns/1/a')).labels[BROKEN], 'its directory is missing');
   t.deepEqual((await containerd.stat('ns/2/b')).labels, {});
   t.is((await walk(containerd)).length, 3);
   t.deepEqual(
@@ -92,7 +92,7 @@ test('what is broken is reported at the start, labelled, refused with what to do
   );
   const refused = {
     code: 'SNAPSHOT_PRECONDITION',
-    message: /snapshot ns\/1\/a .* is gone; .* remove it and pull it/,
+    message: /snapshot ns\/1\/a .* is missing; .* remove the image and pull it/,
   };
   await t.throwsAsync(containerd.prepare('ns/4/container', 'ns/2/b'), refused);
   await t.throwsAsync(containerd.view('ns/4/container', 'ns/1/a'), refused);
@@ -102,7 +102,7 @@ test('what is broken is reported at the start, labelled, refused with what to do
   await containerd.cleanup();
   t.is((await walk(containerd, `labels."${BROKEN}"`)).length, 0);
   t.is(reported.length, 1);
-  t.is(await service.broken(), 0);
+  t.is(await service.untrusted(), 0);
 });
 
 test('what breaks while it is served is reported when it is wanted, once', async (t) => {
@@ -117,7 +117,7 @@ test('what breaks while it is served is reported when it is wanted, once', async
     reported.map(({ name }) => name),
     ['ns/1/a'],
   );
-  t.is((await containerd.stat('ns/1/a')).labels[BROKEN], 'its directory is gone');
+  t.is((await containerd.stat('ns/1/a')).labels[BROKEN], 'its directory is missing');
 });
 
 test('the label is never kept', async (t) => {
@@ -172,7 +172,10 @@ test('what was committed and not flushed before the machine went down is refused
     reported.map(({ name }) => name),
     ['ns/1/a', 'ns/2/b', 'ns/3/whole'],
   );
-  const refused = { code: 'SNAPSHOT_PRECONDITION', message: /not yet on disk when the machine went down/ };
+  const refused = {
+    code: 'SNAPSHOT_PRECONDITION',
+    message: /not yet flushed to disk when the machine stopped/,
+  };
   await t.throwsAsync(containerd.prepare('ns/4/x', 'ns/2/b'), refused);
   t.true((await store.list()).every(({ damaged }) => damaged === undefined));
 });

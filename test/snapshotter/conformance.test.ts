@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import test from 'ava';
+import { mountAll, unmountAll } from '../../src/overlay/index.js';
 import { connectSnapshotter, type SnapshotService, serveSnapshotter } from '../../src/snapshotter/index.js';
-import { mountAll, unmountAll } from '../../src/store/index.js';
 import { snapshotterSuite } from '../../src/testing/index.js';
 import { scratchDirectories, testSuite } from '../helpers/conformance.js';
 

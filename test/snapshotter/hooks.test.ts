@@ -101,9 +101,9 @@ test('a layer that a hook has put there takes the place of a broken one, whoever
   await extraction!.commit({ parent: '', dependencies: [] });
   await served.store.prepare('bundle', a.chainID);
   rmSync(join(extraction!.target, '..'), { recursive: true });
-  t.is((await served.store.faults()).length, 1);
+  t.is((await served.store.untrustedSnapshots()).length, 1);
   await t.throwsAsync(prepare(served, a), exists);
-  t.deepEqual(await served.store.faults(), []);
+  t.deepEqual(await served.store.untrustedSnapshots(), []);
   const [below] = await served.store.lowerdirs(a.chainID);
   t.deepEqual(readdirSync(below!), ['file']);
 });
@@ -117,7 +117,7 @@ test('on top of a broken layer no hook is asked', async (t) => {
   const name = `ns/1/${a.chainID}`;
   const [view] = await served.containerd.view('view', name);
   rmSync(join(view!.source, '..'), { recursive: true });
-  const message = /cannot be used: its directory is gone/;
+  const message = /cannot be used: its directory is missing/;
   await t.throwsAsync(prepare(served, b, name, { number: 2 }), { message });
 });
 
@@ -154,7 +154,7 @@ test('a hook that fails ends the prepare; with on-failure "continue" the next be
   };
   const served = await serve(t, failing);
   const message =
-    /hook function failed at snapshot.*try-skip for layer sha256:[0-9a-f]+: the share is not there/;
+    /hook tests failed at snapshot.*try-skip for layer sha256:[0-9a-f]+: the share is not there/;
   await t.throwsAsync(prepare(served, a), { message });
   await isEmpty(t, served);
 
@@ -197,12 +197,12 @@ test('a hook with an invalid result, or that takes too long, has failed', async 
 test('what cannot be a layer is refused, and nothing outside is touched', async (t) => {
   const outside = tmpdir(t);
   writeFileSync(join(outside, 'precious'), 'x');
-  const isNone = /it is no directory/;
+  const isNone = /it is not a directory/;
   const bad: [what: string, spoil: (target: string) => void, reason: RegExp][] = [
     ['gone', () => {}, isNone],
     ['a symlink', (target) => symlinkSync(outside, target), isNone],
     ['a file', (target) => writeFileSync(target, ''), isNone],
-    ['as in a tar', (target) => write(target, '.wh.x'), /\.wh\.x is no whiteout of overlayfs/],
+    ['as in a tar', (target) => write(target, '.wh.x'), /\.wh\.x is a whiteout in the form of tars/],
   ];
   for (const [what, spoil, reason] of bad) {
     const served = await serve(t, ({ target }) => {
@@ -227,7 +227,7 @@ test('a mount that a hook leaves is taken away, and what is mounted stays', asyn
       execFileSync('mount', ['--bind', outside, target]);
       return { skip };
     });
-    if (skip) await t.throwsAsync(prepare(served, a), { message: /is mounted, which will not last/ });
+    if (skip) await t.throwsAsync(prepare(served, a), { message: /is mounted in it/ });
     else {
       await prepare(served, a);
       await served.containerd.remove(`ns/1/extract-1 ${a.chainID}`);

@@ -57,7 +57,7 @@ test('metrics count calls by method and status, and say what the store takes; he
   t.regex(closed.stderr, /the snapshotter is unhealthy, according to .*metrics: /);
   await stop();
   t.regex((await health()).stderr, /ENOENT/);
-  t.regex((await health('--timeout', 'soon')).stderr, /--timeout soon is no number of seconds/);
+  t.regex((await health('--timeout', 'soon')).stderr, /invalid --timeout soon: expected a number of seconds/);
   await t.throwsAsync(get(socketPath, '/healthz'));
 });
 

@@ -42,7 +42,10 @@ export async function serve(
   const options = { root, address, parallelUnpack, stagedLayers };
   const served = Array.isArray(hooks)
     ? await service.serveSnapshotter({ ...options, ...snapshotHooks(hooks, silentLogger) })
-    : await serveSnapshotter({ ...options, hooks: typeof hooks === 'function' ? { [POINT]: hooks } : hooks });
+    : await serveSnapshotter({
+        ...options,
+        hooks: [{ name: 'tests', hooks: typeof hooks === 'function' ? { [POINT]: hooks } : hooks }],
+      });
   const containerd = connectSnapshotter(address);
   const store = await openStore({ root });
   let closing: Promise<void> | undefined;

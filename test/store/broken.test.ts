@@ -9,7 +9,7 @@ import { commitFile, extractFile, layer, nothingBelow, storeAt, walkAll } from '
 
 /** What may have happened to the directory of a snapshot, whose `fs` is given. */
 const breaks: Record<string, (fs: string) => void> = {
-  'is gone': (fs) => rmSync(dirname(fs), { recursive: true }),
+  'is missing': (fs) => rmSync(dirname(fs), { recursive: true }),
   'is a file': (fs) => {
     rmSync(dirname(fs), { recursive: true });
     writeFileSync(dirname(fs), '');
@@ -43,7 +43,7 @@ for (const [what, spoil] of Object.entries(breaks)) {
     await t.throwsAsync(store.mounts('view'), refused);
     await t.throwsAsync(store.stat('more'), { code: 'SNAPSHOT_NOT_FOUND' });
     t.deepEqual(
-      (await store.faults()).map(({ name }) => name),
+      (await store.untrustedSnapshots()).map(({ name }) => name),
       ['a'],
     );
     t.is((await store.list()).filter(({ missing }) => missing !== undefined).length, 1);
@@ -62,7 +62,7 @@ for (const [what, spoil] of Object.entries(breaks)) {
     spoil(await store.directory(layer('a').chainID));
     t.false(await store.find(layer('a'), '', nothingBelow));
     await extractFile(store, layer('a'));
-    t.deepEqual(await store.faults(), []);
+    t.deepEqual(await store.untrustedSnapshots(), []);
     const [mount] = await store.mounts('active');
     t.true(mount!.options.join().includes(await store.directory(layer('a').chainID)));
   });
@@ -84,7 +84,7 @@ for (const [what, spoil] of Object.entries(breaks)) {
     spoil(fs);
     const after = await storeAt(t, root, { boot: 'boot 2' });
     t.deepEqual(
-      (await after.faults()).map(({ name }) => name),
+      (await after.untrustedSnapshots()).map(({ name }) => name),
       ['a', 'b'],
       'unproven',
     );
@@ -97,7 +97,7 @@ for (const [what, spoil] of Object.entries(breaks)) {
     const mounts = await store.mounts('view');
     spoil(await store.directory('view'));
     t.deepEqual(await store.mounts('view'), mounts);
-    t.deepEqual(await store.faults(), []);
+    t.deepEqual(await store.untrustedSnapshots(), []);
   });
 }
 
@@ -126,7 +126,7 @@ test('with requireTrust, what is damaged or unproven is refused too', async (t) 
   await t.throwsAsync(strict.mounts('active'), { message: /^snapshot a .*: it is damaged: 2 files differ$/ });
   await store.mounts('active');
   const after = await storeAt(t, root, { requireTrust: true, boot: 'boot 2' });
-  const unproven = { message: /^snapshot b .* not yet on disk when the machine went down$/ };
+  const unproven = { message: /^snapshot b .* not yet flushed to disk when the machine stopped$/ };
   await t.throwsAsync(after.prepare('more', 'b'), unproven);
   for (const content of await store.list()) await after.markVerified(content.id);
   await after.prepare('more', 'b');

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { mountAll, openStore, unmountAll } from '../../src/store/index.js';
+import { mountAll, unmountAll } from '../../src/overlay/index.js';
+import { openStore } from '../../src/store/index.js';
 import { snapshotterSuite } from '../../src/testing/index.js';
 import { scratchDirectories, testSuite } from '../helpers/conformance.js';
 

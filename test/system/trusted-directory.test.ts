@@ -22,8 +22,8 @@ import {
   type TrustOptions,
   writeFileAt,
 } from '../../src/system/index.js';
-import { sh } from '../drivers/overlay/mounted.js';
 import { requires } from '../helpers/requires.js';
+import { sh } from '../overlay/mounted.js';
 
 /** Where only root may write. */
 function setup(t: ExecutionContext<unknown>) {

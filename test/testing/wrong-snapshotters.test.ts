@@ -1,7 +1,8 @@
 /** Every Snapshotter here is wrong in one way: the suite must say so in the cases about it, and in no others. */
 import { join } from 'node:path';
 import test from 'ava';
-import { mountAll, openStore, type Snapshotter, unmountAll } from '../../src/store/index.js';
+import { mountAll, unmountAll } from '../../src/overlay/index.js';
+import { openStore, type Snapshotter } from '../../src/store/index.js';
 import { type SnapshotterHarness, snapshotterSuite } from '../../src/testing/index.js';
 import { scratchDirectories } from '../helpers/conformance.js';
 import { requires } from '../helpers/requires.js';

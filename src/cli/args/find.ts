@@ -1,11 +1,11 @@
 import type { CommandEntry, CommandGroup, CommandTable, Persona } from '../command.js';
 
 export interface Found {
-  /** canonical words of the command, such as `raw mtree-validate` */
+  /** words of the command without aliases, such as `raw mtree-validate` */
   path: string[];
-  /** arguments behind it */
+  /** arguments after the command */
   rest: readonly string[];
-  /** asked for as `help COMMAND` */
+  /** True for `help COMMAND`. */
   help: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface FoundCommand extends Found {
   entry: CommandEntry;
 }
 
-/** Words that name no command, but a table of them: the whole one, or one such as `raw`. */
+/** Words that name a table of commands: the root table, or a group such as `raw`. */
 export interface FoundGroup extends Found {
   kind: 'group';
   table: CommandTable;
@@ -23,7 +23,7 @@ export interface FoundGroup extends Found {
 
 export type Finding = FoundCommand | FoundGroup | (Found & { kind: 'unknown' });
 
-/** Finds the command that `words` begin with, by name or alias; `help` may stand before any of them. */
+/** Finds the command that `words` begin with, by name or alias. `help` may come before any of the words. */
 export function find(words: readonly string[], root: CommandTable, persona: Persona): Finding {
   const path: string[] = [];
   let rest = words;
@@ -47,7 +47,7 @@ export function find(words: readonly string[], root: CommandTable, persona: Pers
   }
 }
 
-/** The rows of a table that this persona has. */
+/** Returns the rows of a table that exist under this name of the program. */
 export function visible(table: CommandTable, persona: Persona): [string, CommandEntry | CommandGroup][] {
   return Object.entries(table).filter(([, entry]) => (entry.persona ?? persona) === persona);
 }

@@ -1,15 +1,16 @@
 import { LayerhookError } from '../../errors/index.js';
 import { parsePlatform } from '../../image/platform.js';
 import type { Platform } from '../../image/types.js';
+import { type Compression, compressions } from '../../layer/compression/registry.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
 import type { OptionSpecs, OptionValues } from '../command.js';
 import { parseBytes } from './parse-quantity.js';
 import { usageError } from './usage.js';
 
-/** Options that several commands share, and what they mean. */
+/** Options that several commands share, and functions that read their values. */
 
 export const imageFlag = {
-  image: { value: 'PATH[:TAG]', required: true, describe: 'image layout and tag in it (default: latest)' },
+  image: { value: 'PATH[:TAG]', required: true, describe: 'image layout, and a tag in it (default: latest)' },
 } as const satisfies OptionSpecs;
 
 export const layoutFlag = {
@@ -20,7 +21,7 @@ export const platformFlag = {
   platform: {
     value: 'OS/ARCH[/VARIANT]',
     extension: true,
-    describe: "which image of an index (default: the only one, else this machine's platform)",
+    describe: "platform of the image in an index (default: the only one, else this machine's)",
   },
 } as const satisfies OptionSpecs;
 
@@ -31,7 +32,7 @@ export const tagFlag = {
 export const compressFlag = {
   compress: {
     value: 'ALGORITHM',
-    describe: 'compression of new layer blobs: auto (as the last layer), gzip, zstd or none (default: auto)',
+    describe: `compression of new layers: auto (same as the last layer), ${compressions.slice(0, -1).join(', ')} or ${compressions.at(-1)} (default: auto)`,
   },
 } as const satisfies OptionSpecs;
 
@@ -39,7 +40,7 @@ export const holesFlag = {
   'max-holes': {
     value: 'SIZE',
     extension: true,
-    describe: 'bytes of holes in sparse files that may be read as zeros (default: 64GiB)',
+    describe: 'limit for the holes of sparse files, which are read as zeros (default: 64GiB)',
   },
 } as const satisfies OptionSpecs;
 
@@ -47,17 +48,17 @@ export const storeFlag = {
   store: {
     value: 'DIR',
     extension: true,
-    describe: 'directory where drivers keep layers (default: $LAYERHOOK_STORE, or that of hooks.toml)',
+    describe: 'directory of the layer store (default: $LAYERHOOK_STORE, else the one in hooks.toml)',
   },
 } as const satisfies OptionSpecs;
 
-/** Of commands on an existing bundle. */
+/** For commands on an existing bundle. */
 export const bundleDriverFlag = {
   driver: {
     value: 'NAME',
     extension: true,
     describe:
-      'storage driver, shipped or a module (default: that of the bundle, if shipped or in hooks.toml)',
+      'storage driver: a name or a module (default: the one of the bundle, if shipped or in hooks.toml)',
   },
 } as const satisfies OptionSpecs;
 
@@ -65,14 +66,14 @@ export const mapFlags = {
   'uid-map': {
     value: 'CONTAINER:HOST:SIZE',
     many: true,
-    describe: 'range of user ids in the image and on this host',
+    describe: 'mapping of user IDs from the image to this host',
   },
   'gid-map': {
     value: 'CONTAINER:HOST:SIZE',
     many: true,
-    describe: 'range of group ids in the image and on this host',
+    describe: 'mapping of group IDs from the image to this host',
   },
-  rootless: { describe: 'work without privileges: no owners, no devices' },
+  rootless: { describe: 'work without privileges: set no owners, create no devices' },
 } as const satisfies OptionSpecs;
 
 export const historyFlags = {
@@ -80,22 +81,26 @@ export const historyFlags = {
   'history.author': {
     value: 'NAME',
     mayBeEmpty: true,
-    describe: 'who made the layer (default: the author of the image)',
+    describe: 'author of the layer (default: the author of the image)',
   },
-  'history.comment': { value: 'TEXT', mayBeEmpty: true, describe: 'a comment on the layer' },
-  'history.created': { value: 'TIME', describe: 'when it was made, as in RFC 3339 (default: now)' },
-  'history.created_by': { value: 'TEXT', mayBeEmpty: true, describe: 'what made the layer' },
+  'history.comment': { value: 'TEXT', mayBeEmpty: true, describe: 'comment on the layer' },
+  'history.created': { value: 'TIME', describe: 'creation time of the layer, in RFC 3339 (default: now)' },
+  'history.created_by': {
+    value: 'TEXT',
+    mayBeEmpty: true,
+    describe: 'command that created the layer (default: this command)',
+  },
 } as const satisfies OptionSpecs;
 
 /**
- * The directory given with --layout. A colon would end it in `--image`, so it may have none, as in umoci.
+ * Returns the directory given with --layout. As in umoci, a colon is an error: `--image` could not name such a layout.
  *
  * @throws LayerhookError USAGE
  */
 export function readLayout(options: OptionValues<typeof layoutFlag>, command: string): string {
   const { layout } = options;
   if (!/[:\0]/.test(layout)) return layout;
-  throw usageError(`--layout ${JSON.stringify(layout)} has a colon or NUL in it`, command);
+  throw usageError(`--layout ${JSON.stringify(layout)} contains a colon or NUL`, command);
 }
 
 /** @throws LayerhookError PLATFORM_INVALID */
@@ -103,24 +108,24 @@ export function readPlatform({ platform }: OptionValues<typeof platformFlag>): {
   return platform === undefined ? {} : { platform: parsePlatform(platform) };
 }
 
-const compressions = ['auto', 'gzip', 'zstd', 'none'] as const;
-
 /** @throws LayerhookError COMPRESSION_UNKNOWN */
-export function readCompress(options: OptionValues<typeof compressFlag>): (typeof compressions)[number] {
+export function readCompress(options: OptionValues<typeof compressFlag>): 'auto' | Compression {
   const value = options.compress ?? 'auto';
+  if (value === 'auto') return value;
   const found = compressions.find((name) => name === value);
-  if (found === undefined) throw new LayerhookError('COMPRESSION_UNKNOWN', { value });
+  const choices = ['auto', ...compressions].join(', ');
+  if (found === undefined) throw new LayerhookError('COMPRESSION_UNKNOWN', { value, choices });
   return found;
 }
 
-/** Undefined if the flag is not given. @throws LayerhookError USAGE */
+/** Returns bytes, or undefined without --max-holes. @throws LayerhookError USAGE */
 export function readMaxHoles(options: OptionValues<typeof holesFlag>, command: string): number | undefined {
   const size = options['max-holes'];
   return size === undefined ? undefined : parseBytes(size, '--max-holes', command);
 }
 
 /**
- * Id maps as umoci has them: with --rootless, a missing map means that the container's root is the caller.
+ * Returns the ID maps. As in umoci, the default with --rootless maps the container's root to the calling user.
  *
  * @throws LayerhookError ID_MAP_INVALID
  */
@@ -155,9 +160,9 @@ export interface HistoryValues {
 }
 
 /**
- * The history entry asked for; false for none.
+ * Returns the values of the history entry, or false with --no-history.
  *
- * @throws LayerhookError USAGE when --no-history comes with one of the others, or the time is no RFC 3339 time
+ * @throws LayerhookError USAGE if --no-history comes with a --history option, or the time is not RFC 3339
  */
 export function readHistory(
   options: OptionValues<typeof historyFlags>,
@@ -173,7 +178,7 @@ export function readHistory(
   }
   const created = options['history.created'];
   if (created !== undefined && !isTime(created)) {
-    const reason = `--history.created ${created} is no time such as 2026-01-31T12:00:00Z`;
+    const reason = `--history.created ${created} is malformed; write a time such as 2026-01-31T12:00:00Z`;
     throw usageError(reason, command);
   }
   const history: HistoryValues = {};
@@ -188,14 +193,14 @@ function isTime(text: string): boolean {
 }
 
 /**
- * SOURCE_DATE_EPOCH, seconds since the epoch; undefined when it is not set.
+ * Returns SOURCE_DATE_EPOCH, seconds since the epoch; undefined if it is not set.
  *
- * @throws LayerhookError USAGE when it is no whole number
+ * @throws LayerhookError USAGE unless it is a whole number
  */
 export function readSourceDateEpoch(command: string): number | undefined {
   const value = process.env.SOURCE_DATE_EPOCH;
   if (value === undefined || value === '') return undefined;
   const seconds = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
   if (Number.isSafeInteger(seconds)) return seconds;
-  throw usageError(`SOURCE_DATE_EPOCH=${value} is no number of seconds`, command);
+  throw usageError(`SOURCE_DATE_EPOCH=${value} is not a whole number of seconds`, command);
 }

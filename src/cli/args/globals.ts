@@ -3,29 +3,29 @@ import { isTerminal } from '../output/streams.js';
 import type { Settings } from '../settings.js';
 import { usageError } from './usage.js';
 
-/** Options that stand before the command, or behind it where it has none of that name. */
+/** Options that may come before the command, and after a command that has no option of that name. */
 export const globalOptions = {
   verbose: { describe: 'short for --log=info' },
-  quiet: { alias: ['q'], extension: true, describe: 'errors only, and no progress' },
+  quiet: { alias: ['q'], extension: true, describe: 'log errors only, and show no progress' },
   log: {
     value: 'LEVEL',
-    describe: 'least level that is logged: debug, info, warn, error, fatal (default: warn)',
+    describe: 'lowest level to log: debug, info, warn, error or fatal (default: warn)',
   },
   'log-format': {
     value: 'FORMAT',
     extension: true,
-    describe: 'text, or json: one object a line (default: text)',
+    describe: 'format of the log: text, or json with one object per line (default: text)',
   },
-  debug: { extension: true, describe: 'log at debug level, and show where errors come from' },
+  debug: { extension: true, describe: 'log at debug level, and show the stacks of errors' },
   hooks: {
     value: 'FILE',
     extension: true,
-    describe: 'hooks.toml to use instead of the one that is looked up',
+    describe: 'hooks.toml to use (default: $LAYERHOOK_HOOKS, else the one of the user or of /etc/layerhook)',
   },
   color: {
     value: 'WHEN',
     extension: true,
-    describe: 'auto, always or never; auto heeds NO_COLOR and asks for a terminal (default: auto)',
+    describe: 'colors: auto (on a terminal, unless NO_COLOR is set), always or never (default: auto)',
   },
   'cpu-profile': { value: 'FILE', hidden: true, describe: 'not supported' },
   help: { alias: ['h'], describe: 'show help' },
@@ -37,7 +37,7 @@ export function readSettings(options: OptionValues<typeof globalOptions>, person
   const { verbose, quiet, debug, log } = options;
   const fail = (reason: string) => usageError(reason, persona);
   if (options['cpu-profile'] !== undefined) {
-    throw fail('--cpu-profile is not supported; run it with NODE_OPTIONS=--cpu-prof instead');
+    throw fail('--cpu-profile is not supported; set NODE_OPTIONS=--cpu-prof instead');
   }
   if (verbose && log !== undefined) throw fail('--log=* and --verbose are mutually exclusive');
   if (quiet && (verbose || debug)) throw fail('--quiet and --verbose or --debug are mutually exclusive');
@@ -64,11 +64,11 @@ function oneOf<const T extends string>(
   fail: (reason: string) => Error,
 ): T {
   const found = allowed.find((word) => word === value.toLowerCase());
-  if (found === undefined) throw fail(`--${name} ${value} is none of ${allowed.join(', ')}`);
+  if (found === undefined) throw fail(`invalid --${name} ${value}: expected ${allowed.join(', ')}`);
   return found;
 }
 
-/** https://no-color.org: NO_COLOR counts when it is not empty. */
+/** True if output is colored. https://no-color.org: NO_COLOR counts unless it is empty. */
 function wantsColor(when: 'auto' | 'always' | 'never'): boolean {
   if (when !== 'auto') return when === 'always';
   const { NO_COLOR, TERM } = process.env;

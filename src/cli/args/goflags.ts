@@ -1,20 +1,20 @@
 import type { OptionSpec, OptionSpecs } from '../command.js';
 import { usageError } from './usage.js';
 
-/** What Go's strconv.ParseBool takes, which umoci's scripts may rely on. */
+/** The words that Go's strconv.ParseBool accepts: scripts written for umoci may use them. */
 const booleans = new Map([
   ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((word) => [word, true] as const),
   ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((word) => [word, false] as const),
 ]);
 
 /**
- * Arguments in the spelling of Go's flag package, rewritten to what parseArgs understands:
- * `-image X` to `--image X`, aliases to the option's own name, `--switch=false` to nothing.
+ * Rewrites arguments in the spelling of Go's flag package to the spelling that parseArgs understands:
+ * `-image X` to `--image X`, an alias to the option's own name, `--switch=false` to nothing.
  *
- * @param options the options known at this place
- * @param operands `stop` ends at the first operand, as options before a command do; `pass` goes on behind it
- * @returns the rewritten arguments, and those not looked at
- * @throws LayerhookError USAGE for a switch with a value that is no boolean
+ * @param options the options that may come before the operands
+ * @param operands `stop` ends at the first operand, for options before a command; `pass` rewrites the options after operands too
+ * @returns the rewritten arguments, and the unchanged rest
+ * @throws LayerhookError USAGE for a switch with a value that is not a boolean
  */
 export function normalizeFlags(
   args: readonly string[],

@@ -17,15 +17,15 @@ const byteUnits: Readonly<Record<string, number>> = {
 const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
 /**
- * Reads an amount of bytes: `1500`, `10GB` (decimal), `1.5GiB` (binary).
+ * Reads a number of bytes: `1500`, `10GB` (decimal), `1.5GiB` (binary).
  *
- * @param flag what the text was given to
+ * @param flag name of the option, for the error
  * @throws LayerhookError USAGE
  */
 export function parseBytes(text: string, flag: string, command: string): number {
   const bytes = amountIn(text, byteUnits);
   if (bytes !== undefined) return Math.round(bytes);
-  throw usageError(`${flag} ${text} is no size; write 500MB, 10GB or 1.5GiB`, command);
+  throw usageError(`invalid size ${flag} ${text}; write 500MB, 10GB or 1.5GiB`, command);
 }
 
 /**
@@ -37,7 +37,7 @@ export function parseBytes(text: string, flag: string, command: string): number 
 export function parseDuration(text: string, flag: string, command: string): number {
   const seconds = amountIn(text, secondsOf);
   if (seconds !== undefined) return Math.round(seconds * 1000);
-  throw usageError(`${flag} ${text} is no time span; write 90s, 30m, 12h, 7d or 2w`, command);
+  throw usageError(`invalid time span ${flag} ${text}; write 90s, 30m, 12h, 7d or 2w`, command);
 }
 
 function amountIn(text: string, units: Readonly<Record<string, number>>): number | undefined {

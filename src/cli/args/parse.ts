@@ -11,7 +11,7 @@ export interface Parsed<O extends OptionSpecs> {
 /**
  * Parses arguments that normalizeFlags has rewritten.
  *
- * @param command name shown in errors, such as `layerhook raw mtree-validate`
+ * @param command name for errors, such as `layerhook raw mtree-validate`
  * @throws LayerhookError USAGE
  */
 export function parseArguments<O extends OptionSpecs>(
@@ -20,7 +20,7 @@ export function parseArguments<O extends OptionSpecs>(
   command: string,
   persona: Persona,
 ): Parsed<O> {
-  // strict would report in words of its own, and refuse values that look like options
+  // strict mode would throw errors in other words, and refuse values that look like options
   const { tokens } = parseArgs({
     args: [...args],
     options: Object.fromEntries(Object.entries(options).map(([name, spec]) => [name, parserOption(spec)])),
@@ -69,7 +69,7 @@ function flagsOf(name: string, spec: OptionSpec): string {
   return `${short === undefined ? '' : `-${short}, `}--${name} <${spec.value}>`;
 }
 
-/** @param given the argument that the option is in, perhaps behind other short ones */
+/** @param given the argument with the option, which may follow other short options in it */
 function unknownOption(
   given: string,
   { name }: { name: string },

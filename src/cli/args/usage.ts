@@ -1,6 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 
-/** What is wrong with a command line; `command` is the one whose --help tells more. */
+/** Returns the error for a wrong command line. The hint refers to the --help of `command`. */
 export function usageError(reason: string, command: string): LayerhookError {
   return new LayerhookError('USAGE', { reason, command });
 }

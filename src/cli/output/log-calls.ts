@@ -2,7 +2,7 @@ import { isLayerhookError } from '../../errors/index.js';
 import type { Answered } from '../../snapshotter/index.js';
 import type { Logger } from '../../system/logger.js';
 
-/** Logs the calls that a server has answered: those that went wrong without the caller's doing as warnings. */
+/** Logs the calls that a server has answered. Failures that the caller did not cause are warnings. */
 export function callLogger(log: Logger): (call: Answered) => void {
   return ({ method, name, took, error }) => {
     const fields = { name, ms: Math.round(took) };

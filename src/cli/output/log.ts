@@ -6,14 +6,14 @@ import { painter } from './paint.js';
 
 export type LogFields = Record<string, unknown>;
 
-/** Writes one line of the log, whatever its level. */
+/** Writes one line of the log, without a check of the level. */
 export type LogLine = (level: LogLevel, message: string, fields?: LogFields) => void;
 
 const order: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 
 /**
- * The library's logger for the command line: lines on stderr from `settings.level` up, as text in the
- * manner of the persona or as one JSON object a line. What `DEBUG=layerhook:*` asks for goes there as well.
+ * Creates the library's logger for the command line. It writes lines from `settings.level` up to stderr, as text in the
+ * style of the persona, or as one JSON object per line. `DEBUG=layerhook:*` adds its own lines.
  */
 export async function createLogger(
   settings: Settings,
@@ -31,7 +31,7 @@ export async function createLogger(
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Writer of single lines, which errors use too. */
+/** Creates the writer of single lines. Errors use it too. */
 export function logLine(
   settings: Pick<Settings, 'format' | 'color'>,
   persona: Persona,
@@ -54,7 +54,7 @@ const formatText: Format = (level, message, fields, color) => {
   return `${paint(level === 'error' || level === 'fatal' ? 'red' : 'bold', 'layerhook:')} ${name}${message}${fieldText(fields)}`;
 };
 
-/** As apex/log's cli handler writes it, which umoci uses: tools may look for it. */
+/** The format of apex/log's cli handler, which umoci uses: tools may parse it. */
 const formatApex: Format = (level, message, fields, color) => {
   const paint = painter(color);
   const severe = level === 'error' || level === 'fatal';

@@ -10,10 +10,10 @@ const codes = {
 
 export type Style = keyof typeof codes;
 
-/** Puts text in a style. */
+/** Returns text in a style. */
 export type Painter = (style: Style, text: string) => string;
 
-/** Colours text, or leaves it as it is. */
+/** Returns a painter that colors text, or returns it unchanged. */
 export function painter(color: boolean): Painter {
   return (style, text) => {
     const [on, off] = codes[style];

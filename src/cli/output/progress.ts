@@ -3,7 +3,7 @@ import { type Painter, painter } from './paint.js';
 import { fit, formatBytes, formatCount, shortDigest } from './quantities.js';
 import type { Screen } from './screen.js';
 
-/** One layer as far as it is. `size` and `blobBytes` are compressed bytes, which say how much is left. */
+/** The progress of one layer. `size` and `blobBytes` count compressed bytes; their ratio is the share that is done. */
 interface LayerState {
   digest: string;
   size: number;
@@ -18,12 +18,12 @@ interface State {
   phase: string;
 }
 
-/** How often the terminal is redrawn at most, in ms. */
+/** Shortest time between two redraws of the terminal, in ms. */
 const interval = 100;
-/** Layers shown at once; the total stands for the others. */
+/** Largest number of bars of single layers. The total line covers the other layers. */
 const shownLayers = 8;
 
-/** Shows progress events at the bottom of a terminal: a bar for each layer at work, and one for all of them. */
+/** Shows progress events at the bottom of a terminal: a bar for each active layer, and one for the total. */
 export function createProgress(screen: Screen, color: boolean, columns: () => number) {
   const state: State = { layers: [], phase: '' };
   let timer: NodeJS.Timeout | undefined;
@@ -38,7 +38,7 @@ export function createProgress(screen: Screen, color: boolean, columns: () => nu
       update(state, event);
       timer ??= setTimeout(draw, Math.max(0, drawn + interval - performance.now())).unref();
     },
-    /** Removes the bars; nothing is drawn after it. */
+    /** Removes the bars and stops drawing. */
     stop(): void {
       clearTimeout(timer);
       screen.stay([]);
@@ -46,7 +46,7 @@ export function createProgress(screen: Screen, color: boolean, columns: () => nu
   };
 }
 
-/** The lines that show how far it is, none wider than `width`. */
+/** Returns the lines of the bars. Each is at most `width` wide. */
 export function renderProgress({ layers, phase }: State, width: number, paint: Painter): string[] {
   if (layers.length === 0) return phase ? [fit(`${phase} …`, width - 1)] : [];
   const active = layers.filter(({ state }) => state === 'active');
@@ -88,7 +88,7 @@ function totalLine(layers: readonly LayerState[], phase: string): BarLine {
 
 const nameWidth = 28;
 
-/** `name [####    ] 45%  12.3 MB  1,234 files`: what does not fit goes, the numbers first, then the bar. */
+/** Returns `name [####    ] 45%  12.3 MB  1,234 files`. If the width is too small, drops the numbers, then also the bar. */
 function lineText({ name, share, numbers }: BarLine, width: number, paint: Painter): string {
   const room = width - 1;
   const percent = `${Math.floor(Math.min(1, share) * 100)}%`.padStart(4);

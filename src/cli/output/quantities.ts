@@ -1,4 +1,4 @@
-/** Bytes for a human, in decimal units: `999 B`, `12.3 MB`. */
+/** Formats bytes for people, in decimal units: `999 B`, `12.3 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ['kB', 'MB', 'GB', 'TB'];
   if (bytes < 1000) return `${bytes} B`;
@@ -12,17 +12,17 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${unit}`;
 }
 
-/** `1234567` as `1,234,567`. */
+/** Formats `1234567` as `1,234,567`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** The first 12 digits of a digest, as container tools show it. */
+/** Returns the first 12 hex digits of a digest, the short form of container tools. */
 export function shortDigest(digest: string): string {
   return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
 }
 
-/** Cut to a width; for text without wide characters. */
+/** Cuts text to a width. The text must not have wide characters. */
 export function fit(text: string, width: number): string {
   if (text.length <= width) return text;
   return width < 1 ? '' : `${text.slice(0, width - 1)}…`;

@@ -7,13 +7,13 @@ import type { Persona } from '../command.js';
 import type { Settings } from '../settings.js';
 import { logLine } from './log.js';
 
-/** Verbs that umoci has too: in hints they are shown under the name we were called by. */
+/** Commands that umoci has too. Called as `umoci`, the program shows hints with that name. */
 const umociVerbs =
   /\blayerhook (?=(?:config|gc|init|insert|list|ls|new|raw|remove|repack|rm|stat|tag|unpack)\b)/g;
 
 /**
- * Tells about the error that ends a run: what, where and what would be right, in one line. Stacks and
- * causes are shown only with --debug.
+ * Reports the error that ends a command in one line: what failed, where, and what would be right. Only --debug shows
+ * stacks and causes.
  *
  * @returns the exit status
  */
@@ -38,7 +38,7 @@ export function report(
   return known.exitStatus;
 }
 
-/** Errors of the operating system get a row of the table; what is left is a mistake of ours. */
+/** Converts errors of the operating system to an entry of the error table. Any other error is a bug of layerhook. */
 export function toLayerhookError(error: unknown): LayerhookError {
   if (isLayerhookError(error)) return error;
   if (isSystemError(error)) return fsError(error, callOf(error));
@@ -46,7 +46,7 @@ export function toLayerhookError(error: unknown): LayerhookError {
   return new LayerhookError('INTERNAL', { reason: reason.split('\n', 1)[0]! }, error);
 }
 
-/** What was called on which path. */
+/** Returns the system call and its path. */
 function callOf(error: NodeJS.ErrnoException): string {
   const path = error instanceof SystemError ? showBytes(error.path) : error.path;
   return [error.syscall, path].filter(Boolean).join(' ') || 'system call';

@@ -1,14 +1,14 @@
-/** A stream to which lines are written while some lines stay at its bottom. */
+/** An output stream with lines that stay at its bottom. */
 export interface Screen {
-  /** Writes text that ends with a newline, above the lines that stay. */
+  /** Writes text, which must end with a newline, above the bottom lines. */
   write(text: string): void;
-  /** Takes the lines that stay out of the way while something else writes to the same terminal. */
+  /** Erases the bottom lines, calls `write`, which may write to the same terminal, and draws them again. */
   aside(write: () => void): void;
-  /** Replaces the lines that stay; none removes them. */
+  /** Replaces the bottom lines. An empty list removes them. */
   stay(lines: readonly string[]): void;
 }
 
-/** The lines that stay need a terminal: elsewhere `stay` must not be called. */
+/** Creates a screen. Only a terminal can have bottom lines: do not call `stay` otherwise. */
 export function createScreen(stream: { write(text: string): unknown }): Screen {
   let shown: readonly string[] = [];
   const erase = () => (shown.length === 0 ? '' : `\u001b[${shown.length}A\r\u001b[J`);

@@ -1,13 +1,13 @@
 import { fstatSync, statSync } from 'node:fs';
 
-/** What is written to either stream makes it, which takes node milliseconds: most commands print nothing. */
+/** The streams are created by the first write, since that takes node milliseconds and most commands print nothing. */
 export const output = { write: (text: string | Uint8Array): unknown => stream('stdout').write(text) };
 export const errorOutput = { write: (text: string | Uint8Array): unknown => stream('stderr').write(text) };
 
-/** Whether standard error is a terminal. */
+/** True if standard error is a terminal. */
 export function isTerminal(): boolean {
   const { rdev } = fstatSync(2);
-  // of what is no device, or swallows all, nothing needs to be made to know it
+  // for a file, a pipe or /dev/null the answer is known without creating process.stderr
   return (
     rdev !== 0 &&
     rdev !== statSync('/dev/null', { throwIfNoEntry: false })?.rdev &&
@@ -15,21 +15,21 @@ export function isTerminal(): boolean {
   );
 }
 
-/** Whether nothing waits for a slow reader of either stream. */
+/** True if neither stream has output that waits for a slow reader. */
 export function isAllWritten(): boolean {
-  return [...made].every((name) => process[name].writableLength === 0);
+  return [...created].every((name) => process[name].writableLength === 0);
 }
 
-const made = new Set<'stdout' | 'stderr'>();
+const created = new Set<'stdout' | 'stderr'>();
 
 function stream(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];
-  if (!made.has(name)) stream.on('error', quietBrokenPipe);
-  made.add(name);
+  if (!created.has(name)) stream.on('error', ignoreBrokenPipe);
+  created.add(name);
   return stream;
 }
 
-/** A reader that has gone away (`layerhook ls | head -1`), or a terminal (EIO), is no error of ours. */
-function quietBrokenPipe(this: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+/** Ignores errors of a reader that has closed its pipe (`layerhook ls | head -1`) and of a closed terminal (EIO). */
+function ignoreBrokenPipe(this: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && !(error.code === 'EIO' && this.isTTY)) throw error;
 }

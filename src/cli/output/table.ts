@@ -1,4 +1,4 @@
-/** Lines of columns side by side, each as wide as it has to be; the last one ends its line. Text without wide characters. */
+/** Formats rows as lines with aligned columns. The cells must not have wide characters. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) =>

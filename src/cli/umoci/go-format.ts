@@ -1,9 +1,9 @@
-/** Text as Go programs, umoci among them, show it. */
+/** Formats of Go programs such as umoci. */
 
 /**
- * `text`, quoted only if it has something that a reader could miss or a terminal act on.
+ * Returns `text`, quoted if it contains characters that a reader could miss or that a terminal interprets.
  *
- * @param precise also quotes white space and the empty text
+ * @param precise True to quote white space and the empty text too.
  */
 export function quoteIfOdd(text: string, precise: boolean): string {
   const quoted = quote(text);
@@ -11,12 +11,12 @@ export function quoteIfOdd(text: string, precise: boolean): string {
   return isOdd ? quoted : text;
 }
 
-/** A string literal of Go: strconv.Quote. */
+/** Formats a string literal of Go, as strconv.Quote does. */
 export function quote(text: string): string {
   return `"${[...text].map(quoteChar).join('')}"`;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
+const escapes: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',
   '\u0007': '\\a',
@@ -29,7 +29,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 function quoteChar(char: string): string {
-  const short = ESCAPES[char];
+  const short = escapes[char];
   if (short !== undefined) return short;
   if (/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(char)) return char;
   const code = char.codePointAt(0)!;
@@ -38,7 +38,7 @@ function quoteChar(char: string): string {
   return code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
 }
 
-/** Bytes in decimal units with four digits, as Docker's go-units: `134B`, `29.51MB`. */
+/** Formats bytes in decimal units with four digits, as Docker's go-units does: `134B`, `29.51MB`. */
 export function humanSize(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let value = bytes;
@@ -47,7 +47,7 @@ export function humanSize(bytes: number): string {
   return `${Number(value.toPrecision(4))}${units[at]}`;
 }
 
-/** Rows in columns padded with spaces to at least four places: text/tabwriter with the settings of umoci. */
+/** Formats rows in columns of at least four places, as Go's text/tabwriter does with umoci's settings. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const count = Math.max(...rows.map((row) => row.length)) - 1;
   const widths = Array.from({ length: count }, (_, at) =>
@@ -58,7 +58,7 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** The keys and values of a map, by key, as Go writes maps. */
+/** Returns the entries of a map sorted by the bytes of their keys, the order in which Go writes maps. */
 export function sortedEntries<T>(map: Readonly<Record<string, T>>): [string, T][] {
   return Object.entries(map).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }

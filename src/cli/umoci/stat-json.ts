@@ -4,7 +4,7 @@ import type { Descriptor } from '../../image/types.js';
 import { compactJson, encodeJson } from '../../text/json-lossless.js';
 import { sortedEntries } from './go-format.js';
 
-/** What `umoci stat --json` prints, without the newline: one line of JSON, the documents with all their fields. */
+/** Returns the output of `umoci stat --json` without the newline: one line of JSON with all fields of the documents. */
 export function statJson({ manifest, config, history }: ImageStat): string {
   const parts = [`"manifest":${documentJson(manifest)}`];
   if (config) parts.push(`"config":${documentJson(config)}`);

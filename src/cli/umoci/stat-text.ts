@@ -4,7 +4,7 @@ import type { Descriptor, ExecutionConfig, ImageConfig, Manifest, Platform } fro
 import { hexDump } from '../output/hex-dump.js';
 import { alignColumns, humanSize, quote, quoteIfOdd, sortedEntries } from './go-format.js';
 
-/** What `umoci stat` prints, without the last newline. */
+/** Returns the output of `umoci stat`, without the last newline. */
 export function statText(stat: ImageStat): string {
   const lines = [
     '== MANIFEST ==',

@@ -1,4 +1,4 @@
-/** Commands of umoci that we do not have yet: asked for, they get an answer of their own. */
+/** Commands of umoci that are not supported yet. They have an error message of their own. */
 export const umociOnly: ReadonlySet<string> = new Set([
   'config',
   'raw add-layer',

@@ -1,43 +1,51 @@
-import { tmpdir } from 'node:os';
 import { LayerhookError } from '../../errors/index.js';
-import type { ArchiveResult, PoststopContext } from '../../points/points.js';
-import { closeOperation, openOperation } from '../operation.js';
+import { createDispatcher } from '../../points/dispatch.js';
+import type { ArchiveMethod, ArchiveResult, PoststopContext } from '../../points/points.js';
+import { silentLogger } from '../../system/logger.js';
+import { linkedController } from '../linked-controller.js';
+import { configOf, operatorHooks } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
+
+const point = 'runtime.ociv1.container.poststop-archive';
 
 type Optional = 'containerPaths' | 'identity';
 
 /**
- * What is to be archived: the context of the point, without what the engine puts in. Without `containerPaths` symlinks
- * on the way to the destination are followed nowhere; without `identity` nothing is noted.
+ * What to archive: the context of the point, without the fields that the engine adds. Without `containerPaths`, symlinks on
+ * the way to the destination are not followed; without `identity`, nothing is recorded.
  */
 export type ArchiveRequest = Omit<PoststopContext, 'signal' | 'log' | Optional> &
   Partial<Pick<PoststopContext, Optional>>;
 
 /**
- * Archives the upperdir of a container that has stopped: asks the hooks at `runtime.ociv1.container.poststop-archive`,
- * those of hooks.toml first, the overlay driver last.
+ * Archives the upperdir of a stopped container. The operator's hooks at `runtime.ociv1.container.poststop-archive` come
+ * first; if they decline, layerhook archives it by the method that the request names.
  *
  * @throws LayerhookError ARCHIVE_DESTINATION, ARCHIVE_UPPERDIR, NO_SPACE, FILE_CHANGED, SYSTEM, those of images for the
- *   method `oci`, HOOK_FAILED and its like
+ *   method `oci`, HOOK_FAILED and similar
  */
 export async function archiveUpperdir(
   request: ArchiveRequest,
   options: Pick<OperationOptions, 'hooks' | 'hooksFile' | 'signal' | 'log'> = {},
 ): Promise<ArchiveResult> {
-  // no store is used, and that of root cannot be looked at in a user namespace
-  const operation = await openOperation({ ...options, driver: 'overlay', store: tmpdir() });
-  try {
-    const point = 'runtime.ociv1.container.poststop-archive';
-    const outcome = await operation.dispatcher.first(point, {
-      containerPaths: ['/'],
-      identity: '',
-      ...request,
-    });
-    if (outcome.handled) return outcome.result;
-    const { destination: path, method } = request;
-    const expected = 'use one of copy, tar, tar.gz, tar.zst, oci';
-    throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `unknown method ${method}`, expected });
-  } finally {
-    await closeOperation(operation);
-  }
+  const { log = silentLogger } = options;
+  const own = { owner: 'layerhook', hooks: { [point]: archiveByMethod }, ownErrors: true };
+  const sources = [...operatorHooks(options, await configOf(options.hooksFile)), own];
+  const { signal } = linkedController(options.signal);
+  const context = { containerPaths: ['/'], identity: '', ...request };
+  const outcome = await createDispatcher(sources, { log, signal }).first(point, context);
+  if (outcome.handled) return outcome.result;
+  throw unknownMethod(request);
+}
+
+async function archiveByMethod(context: PoststopContext): Promise<ArchiveResult> {
+  const { archiveMethods } = await import('./methods.js');
+  if (!Object.hasOwn(archiveMethods, context.method)) throw unknownMethod(context);
+  return archiveMethods[context.method](context);
+}
+
+/** For callers without types. */
+function unknownMethod({ destination: path, method }: { destination: string; method: ArchiveMethod }) {
+  const expected = 'use one of copy, tar, tar.gz, tar.zst, oci';
+  return new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `unknown method ${method}`, expected });
 }

@@ -30,7 +30,7 @@ const layerhookVersion = 1;
 const MAX_BYTES = 4 << 20;
 
 /** Path of the mtree manifest in a bundle, named as umoci does by the digest of the image manifest. */
-export function manifestPath(bundle: string, digest: string): string {
+export function mtreePath(bundle: string, digest: string): string {
   return join(bundle, `${digest.replace(':', '_')}.mtree`);
 }
 

@@ -12,7 +12,7 @@ import { StatBuffer } from '../../system/stat.js';
 import { inTurns, type Steps } from '../../system/steps.js';
 
 /** Compares single files of a rootfs with the mtree manifest of a bundle, as umoci would. */
-export interface ManifestCheck {
+export interface MtreeCheck {
   /**
    * Those files that are not as the manifest says, content and extended attributes included: umoci's keywords.
    *
@@ -29,13 +29,13 @@ export interface ManifestCheck {
  * @param mtreeFile its path
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
-export async function openManifestCheck(rootfs: string, mtreeFile: string): Promise<ManifestCheck> {
+export async function openMtreeCheck(rootfs: string, mtreeFile: string): Promise<MtreeCheck> {
   const { compare, Entry, Manifest, toKeywords, umociKeywords } = await import('mtree-ts');
-  const manifest = await readManifest(mtreeFile);
+  const manifest = await readMtree(mtreeFile);
   const reader = new RootfsReader(rootfs);
   const stat = new StatBuffer();
   return {
-    changed: (paths, signal) => guardManifest(mtreeFile, () => inTurns(changed(paths), signal)),
+    changed: (paths, signal) => guardMtree(mtreeFile, () => inTurns(changed(paths), signal)),
     close: () => reader.close(),
   };
 
@@ -65,9 +65,9 @@ export async function openManifestCheck(rootfs: string, mtreeFile: string): Prom
 }
 
 /** Reads a manifest of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
-export async function readManifest(file: string): Promise<Manifest> {
+export async function readMtree(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
-  const manifest = await guardManifest(file, () => parse(readManifestBytes(file)));
+  const manifest = await guardMtree(file, () => parse(readMtreeBytes(file)));
   if (manifest.get('.') !== undefined) return manifest;
   throw new LayerhookError('MTREE_INVALID', {
     file,
@@ -76,7 +76,7 @@ export async function readManifest(file: string): Promise<Manifest> {
   });
 }
 
-function readManifestBytes(file: string): Buffer {
+function readMtreeBytes(file: string): Buffer {
   const bytes = readRegularFile(file);
   if (bytes !== undefined) return bytes;
   const expected = 'unpack the image again into a new bundle';
@@ -84,7 +84,7 @@ function readManifestBytes(file: string): Buffer {
 }
 
 /** Runs what uses a manifest: entries are parsed when first looked at, so any use may find it malformed. */
-export async function guardManifest<T>(file: string, use: () => T | Promise<T>): Promise<T> {
+export async function guardMtree<T>(file: string, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {

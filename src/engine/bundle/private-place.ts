@@ -4,7 +4,7 @@ import { errorCode, fsError } from '../../errors/fs-error.js';
 import { fromText } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_REMOVEDIR, close, unlinkat } from '../../system/files.js';
-import { flock } from '../../system/lock.js';
+import { tryLockNamed } from '../../system/lock.js';
 import {
   isInPlace,
   isOurs,
@@ -137,7 +137,7 @@ function removeWhole(place: NamedDirectory): void {
 /** Locks an open directory, or closes it: null if another process has locked it, or if it has lost its name. */
 function lock(parent: number, name: string, fd: number): NamedDirectory | null {
   const place = { parent, name, fd };
-  if (flock(fd, 'exclusive', { wait: false }) && isInPlace(place)) return place;
+  if (tryLockNamed(fd, parent, name)) return place;
   close(fd);
   return null;
 }

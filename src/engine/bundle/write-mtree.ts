@@ -1,6 +1,8 @@
 import { type BigIntStats, closeSync, fsyncSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Header } from 'mtree-ts';
+import { UsageCounter } from '../../layer/count-usage.js';
 import { holeBudget, takeHoles } from '../../layer/holes.js';
+import type { Usage } from '../../layer/types.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { createFile } from '../../system/regular-file.js';
 import { inTurns } from '../../system/steps.js';
@@ -10,30 +12,36 @@ import { inTurns } from '../../system/steps.js';
  *
  * @param file path of the manifest; it appears whole or not at all
  * @param options `maxHoles`: bytes of holes that may be hashed; default 64 GiB
+ * @returns what the rootfs takes on disk, itself included
  * @throws MtreeError UNREADABLE; LayerhookError ABORTED, LIMIT_EXCEEDED
  */
-export async function walkManifest(
+export async function writeMtree(
   rootfs: string,
   file: string,
   header: Header,
   { signal, maxHoles }: { signal?: AbortSignal | undefined; maxHoles?: number | undefined } = {},
-): Promise<void> {
+): Promise<Usage> {
   const { createSteps, umociKeywords } = await import('mtree-ts');
   const { readXattrs } = await import('../../system/xattr.js');
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
+  const counter = new UsageCounter();
   const temporary = `${file}.tmp`;
   const fd = createFile(temporary, 0o644);
   try {
     const holes = holeBudget(maxHoles);
-    const exclude = (path: ByteString, stats: BigIntStats) => {
+    const visit = (path: ByteString, stats: BigIntStats) => {
+      const { ino } = stats;
+      const isDirectory = stats.isDirectory();
+      counter.add({ ino, isDirectory, nlink: Number(stats.nlink), blocks: Number(stats.blocks) });
       if (stats.isFile()) takeHoles(holes, Number(stats.size - stats.blocks * 512n), showBytes(path));
       return false;
     };
     const write = (chunk: Buffer) => writeSync(fd, chunk);
-    const options = { keywords: umociKeywords, header, xattrs, exclude };
+    const options = { keywords: umociKeywords, header, xattrs, exclude: visit };
     await inTurns(createSteps(rootfs, write, options), signal);
     fsyncSync(fd);
     renameSync(temporary, file);
+    return counter.usage;
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import type { Change } from '../../layer/types.js';
 import type { DeltaContext, ImageContext } from '../../points/points.js';
-import { manifestPath } from '../bundle/metadata.js';
+import { mtreePath } from '../bundle/metadata.js';
 import type { Operation } from '../operation.js';
 import { filterChanges } from './filter-changes.js';
 
@@ -18,14 +18,14 @@ export async function listChanges(
   { maskPaths, refresh }: Pick<DeltaContext, 'maskPaths' | 'refresh'>,
 ): Promise<Change[]> {
   operation.onProgress({ type: 'phase', name: 'delta' });
-  const file = manifestPath(image.bundle, image.manifestDescriptor.digest);
+  const file = mtreePath(image.bundle, image.manifestDescriptor.digest);
   const context: DeltaContext = { ...image, mtree: existsSync(file) ? file : null, maskPaths, refresh };
   const answer = await operation.dispatcher.first('repack.ociv1.layer.delta-list', context);
-  const changes = answer.handled ? (answer.result as Change[]) : await compareWithManifest(context);
+  const changes = answer.handled ? (answer.result as Change[]) : await compareWithMtree(context);
   return filterChanges(changes, maskPaths);
 }
 
-async function compareWithManifest({ bundle, rootfs, mtree, signal }: DeltaContext): Promise<Change[]> {
+async function compareWithMtree({ bundle, rootfs, mtree, signal }: DeltaContext): Promise<Change[]> {
   if (!mtree)
     throw new LayerhookError('DELTA_UNAVAILABLE', {
       path: bundle,

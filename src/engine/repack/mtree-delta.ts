@@ -4,7 +4,7 @@ import type { Change, ChangeKind } from '../../layer/types.js';
 import { showBytes } from '../../system/bytes.js';
 import { inTurns } from '../../system/steps.js';
 import { readXattrs } from '../../system/xattr.js';
-import { guardManifest, readManifest } from '../bundle/mtree-check.js';
+import { guardMtree, readMtree } from '../bundle/mtree-check.js';
 
 /**
  * What changed in a rootfs since its mtree manifest was written, found by reading every file: what umoci calls a
@@ -22,10 +22,10 @@ export async function mtreeDelta({
   signal?: AbortSignal;
 }): Promise<Change[]> {
   const { checkSteps, umociKeywords } = await import('mtree-ts');
-  const manifest = await readManifest(mtreeFile);
+  const mtree = await readMtree(mtreeFile);
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
   const options = { keywords: umociKeywords, strict: true, xattrs };
-  const deltas = await guardManifest(mtreeFile, () => inTurns(checkSteps(rootfs, manifest, options), signal));
+  const deltas = await guardMtree(mtreeFile, () => inTurns(checkSteps(rootfs, mtree, options), signal));
   return deltas.map((delta) => ({ path: delta.path, kind: kindOf(rootfs, delta) }));
 }
 

@@ -22,7 +22,7 @@ export class PackedEntries {
  *
  * @throws MtreeError for a malformed manifest
  */
-export function refreshManifest(old: Manifest, changes: readonly Change[], packed: PackedEntries): Buffer {
+export function refreshMtree(old: Manifest, changes: readonly Change[], packed: PackedEntries): Buffer {
   const gone = new Set<ByteString>();
   for (const { path, kind } of changes) if (kind === 'delete') gone.add(path);
   // what was below it went with the directory that was there

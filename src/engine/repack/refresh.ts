@@ -8,7 +8,7 @@ import type { Change } from '../../layer/types.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { writeFileAtomic } from '../../system/write-file.js';
-import { type BundleMeta, manifestPath, writeBundleMeta } from '../bundle/metadata.js';
+import { type BundleMeta, mtreePath, writeBundleMeta } from '../bundle/metadata.js';
 import { linkedController } from '../linked-controller.js';
 import type { Operation } from '../operation.js';
 import type { PackedEntries } from './refresh-mtree.js';
@@ -34,12 +34,12 @@ export async function refreshBundle(
   const { dispatcher } = operation;
   const after = imageContext(before, layout, image);
   const { bundle } = before;
-  const oldFile = manifestPath(bundle, before.manifestDescriptor.digest);
-  const newFile = manifestPath(bundle, after.manifestDescriptor.digest);
+  const oldFile = mtreePath(bundle, before.manifestDescriptor.digest);
+  const newFile = mtreePath(bundle, after.manifestDescriptor.digest);
   if (packed && existsSync(oldFile)) {
-    const { readManifest } = await import('../bundle/mtree-check.js');
-    const { refreshManifest } = await import('./refresh-mtree.js');
-    writeFileAtomic(newFile, refreshManifest(await readManifest(oldFile), changes, packed));
+    const { readMtree } = await import('../bundle/mtree-check.js');
+    const { refreshMtree } = await import('./refresh-mtree.js');
+    writeFileAtomic(newFile, refreshMtree(await readMtree(oldFile), changes, packed));
   }
   const chainID = chainIDs(after.config.rootfs.diff_ids).at(-1);
   await dispatcher.first('repack.ociv1.layer.refresh-bundle', {
@@ -53,7 +53,7 @@ export async function refreshBundle(
 }
 
 /** Takes the highest layer of an image through the points of unpack. */
-async function unpackTopLayer(
+export async function unpackTopLayer(
   { dispatcher, stop, maxHoles, log, onProgress, onlyDriver }: Operation,
   context: ImageContext,
   { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
@@ -68,7 +68,7 @@ async function unpackTopLayer(
     context: layerContexts(context, layout, keepDirlinks).at(-1)!,
     source: layerSources(layout, image).at(-1)!,
   };
-  const rest = { map: context.map, keepDirlinks, manifest: false, onProgress, onlyDriver, stop: own };
+  const rest = { map: context.map, keepDirlinks, mtree: false, onProgress, onlyDriver, stop: own };
   try {
     await extractLayers({ layers: [layer], dispatcher, threads, ...rest });
   } finally {

@@ -11,7 +11,7 @@ import type { Change, Compression } from '../../layer/types.js';
 import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
-import { type BundleMeta, manifestPath, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
+import { type BundleMeta, mtreePath, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
 import { listChanges } from './changes.js';
@@ -93,7 +93,7 @@ async function repackInto(
   const masked = masks(image, options);
   const { refreshBundle = false } = options;
   const changes = await listChanges(operation, context, { maskPaths: masked, refresh: refreshBundle });
-  const packed = refreshBundle && hasManifest(context) ? await rememberPacked() : null;
+  const packed = refreshBundle && hasMtree(context) ? await rememberPacked() : null;
   const layer =
     changes.length === 0
       ? null
@@ -114,8 +114,8 @@ async function repackInto(
   };
 }
 
-function hasManifest({ bundle, manifestDescriptor }: ImageContext): boolean {
-  return existsSync(manifestPath(bundle, manifestDescriptor.digest));
+function hasMtree({ bundle, manifestDescriptor }: ImageContext): boolean {
+  return existsSync(mtreePath(bundle, manifestDescriptor.digest));
 }
 
 async function rememberPacked(): Promise<PackedEntries> {

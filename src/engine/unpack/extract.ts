@@ -1,8 +1,15 @@
 import type { Header } from 'mtree-ts';
-import type { LayerSource, MapOptions } from '../../layer/types.js';
+import type { LayerSource, MapOptions, Unsettled, Usage } from '../../layer/types.js';
 import type { LayerUnpacker } from '../../layer/unpacker.js';
+import { extractedContext } from '../../points/contexts.js';
 import type { Dispatcher } from '../../points/dispatch.js';
-import type { LayerContext, PointName, PreExtractResult } from '../../points/points.js';
+import type {
+  IntoDirectory,
+  IntoRootfs,
+  LayerContext,
+  PointName,
+  PreExtractResult,
+} from '../../points/points.js';
 import type { ProgressEvent } from '../progress.js';
 import { InFlight } from './in-flight.js';
 import type { ExtractionThreads } from './threads.js';
@@ -14,8 +21,8 @@ export interface Extraction {
   threads: ExtractionThreads;
   map: MapOptions;
   keepDirlinks: boolean;
-  /** whether to keep what a manifest of the rootfs needs */
-  manifest: boolean;
+  /** true: keep what an mtree manifest of the rootfs needs */
+  mtree: boolean;
   onlyDriver(point: PointName): boolean;
   onProgress(event: ProgressEvent): void;
   /** aborted with the first failure, so that the layers beside it stop too; the threads have its signal */
@@ -37,15 +44,14 @@ const LAYERS_AHEAD = 8;
 /**
  * Takes every layer, lowest first, through try-skip, pre-extract, extraction and post-extract.
  *
- * Layers that a hook calls independent are extracted side by side, and post-extract still comes in layer order;
- * any other layer waits until all below it are complete. It returns only when nothing writes any more, also
- * when it fails.
+ * Layers that go into a directory of their own are extracted in parallel, and post-extract still comes in layer order;
+ * any other layer waits until all below it are complete. Nothing writes when the promise settles, also if it rejects.
  */
 export async function extractLayers(extraction: Extraction): Promise<ExtractionResult> {
   const result: ExtractionResult = { skipped: 0, bytes: 0, entries: 0, plain: true };
   await announce(extraction);
   const extracting = new InFlight(LAYERS_AHEAD);
-  const headerOf = manifestHeaders();
+  const headerOf = mtreeHeaders();
   let below: Promise<void> = Promise.resolve();
   const fail = (error: unknown) => extraction.stop.abort(error);
   try {
@@ -59,13 +65,13 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
       }
       const unpacker = await extraction.threads.unpacker();
       const plan = await planOf(extraction, layer.context);
-      if (!plan.independent) await below;
-      if (plan.independent || plan.format !== 'plain' || plan.target !== layer.context.rootfs)
-        result.plain = false;
+      const onTop = plan.into === 'rootfs';
+      if (onTop) await below;
+      if (!onTop || plan.target !== layer.context.rootfs) result.plain = false;
       const applying = extracting.add(apply(extraction, unpacker, layer, plan, result));
       below = finish(extraction, unpacker, { layer, plan, applying, below, result, headerOf });
       below.catch(fail);
-      if (!plan.independent) await below;
+      if (onTop) await below;
     }
     await below;
     return result;
@@ -76,7 +82,7 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
   }
 }
 
-type Plan = Required<PreExtractResult>;
+type Plan = Required<IntoRootfs> | Required<IntoDirectory>;
 type Layer = Extraction['layers'][number];
 type Applying = ReturnType<LayerUnpacker['apply']>;
 
@@ -102,42 +108,39 @@ async function skip({ dispatcher, onProgress }: Extraction, context: LayerContex
 
 async function planOf({ dispatcher }: Extraction, context: LayerContext): Promise<Plan> {
   const answer = await dispatcher.first('unpack.ociv1.layer.pre-extract', context);
-  const chosen = answer.handled ? answer.result : {};
-  return {
-    ...{
-      target: context.rootfs,
-      format: 'plain',
-      overlayXattr: 'trusted',
-      independent: false,
-      digests: false,
-    },
-    ...chosen,
-  };
+  const chosen: PreExtractResult = answer.handled ? answer.result : { into: 'rootfs' };
+  return chosen.into === 'rootfs'
+    ? { target: context.rootfs, ...chosen }
+    : { overlayXattr: 'trusted', mtree: false, ...chosen };
 }
 
 function apply(
-  { map, keepDirlinks, manifest, onProgress }: Extraction,
+  { map, keepDirlinks, mtree, onProgress }: Extraction,
   unpacker: LayerUnpacker,
   { context, source }: Layer,
-  { target, format, overlayXattr, independent, digests }: Plan,
-  result: ExtractionResult,
+  plan: Plan,
+  { plain, skipped }: ExtractionResult,
 ): Applying {
-  return unpacker.apply(source, target, {
-    ...{ map, keepDirlinks, format, overlayXattr },
-    alone: independent,
-    manifest: digests || (manifest && result.plain),
-    track: trackOf({ target, independent, digests }, result),
+  const own =
+    plan.into === 'directory'
+      ? {
+          ...{ format: plan.whiteouts, overlayXattr: plan.overlayXattr, alone: true, manifest: plan.mtree },
+          track: plan.mtree ? plan.target : null,
+        }
+      : {
+          ...{ format: 'plain' as const, overlayXattr: 'trusted' as const, manifest: mtree && plain },
+          // layers that were skipped have changed the directory without the extractor's knowledge
+          track: trackOf(plan.target, skipped),
+        };
+  return unpacker.apply(source, plan.target, {
+    ...{ map, keepDirlinks, ...own },
     onProgress: (progress) => onProgress({ type: 'layer-progress', index: context.index, ...progress }),
   });
 }
 
-/** Layers that were skipped have changed the directory behind the extractor's back. */
-function trackOf(
-  { target, independent, digests }: Pick<Plan, 'target' | 'independent' | 'digests'>,
-  { skipped }: ExtractionResult,
-): string | null {
-  if (!independent) return `${target} ${skipped}`;
-  return digests ? target : null;
+/** The key of layers that are applied to one directory on top of each other, after `skipped` layers were skipped. */
+export function trackOf(target: string, skipped = 0): string {
+  return `${target} ${skipped}`;
 }
 
 /** What comes after a layer is extracted, once all below it are complete. */
@@ -150,7 +153,7 @@ async function finish(
     applying: Applying;
     below: Promise<void>;
     result: ExtractionResult;
-    headerOf: ManifestHeaders;
+    headerOf: MtreeHeaders;
   },
 ): Promise<void> {
   const { plan, result } = given;
@@ -159,25 +162,35 @@ async function finish(
   if (applied.status === 'rejected') throw applied.reason;
   if (lower.status === 'rejected') throw lower.reason;
   const { bytes, entries } = applied.value;
-  const { target, format, independent } = plan;
-  await dispatcher.every('unpack.ociv1.layer.post-extract', {
-    ...context,
-    ...{ target, format, independent, applied: applied.value },
-    writeManifest: async (file, { untouched = false } = {}) =>
-      unpacker.writeSettledManifest(target, target, file, {
-        header: await given.headerOf(target),
-        untouched: untouched && onlyDriver('unpack.ociv1.layer.post-extract'),
-      }),
-  });
+  const { target } = plan;
+  const writeMtree = async (file: string): Promise<Usage> =>
+    unpacker.writeSettledManifest(target, target, file, {
+      header: await given.headerOf(target),
+      untouched: isRootAlone(applied.value.unsettled) && onlyDriver(postExtract),
+    });
+  await dispatcher.every(postExtract, extractedContext(context, plan, applied.value, writeMtree));
   result.bytes += bytes;
   result.entries += entries;
   onProgress({ type: 'layer-done', index: context.index, bytes, entries });
 }
 
-type ManifestHeaders = (tree: string) => Promise<Header>;
+const postExtract = 'unpack.ociv1.layer.post-extract';
 
-/** Headers of one unpack's manifests: who makes them, and when, is asked once. */
-function manifestHeaders(): ManifestHeaders {
+/** True if fixing up the layer changes no file: nothing but its root directory depends on the layers below. */
+function isRootAlone({
+  implicitDirectories,
+  hidingDirectories,
+  whiteouts,
+  lowerHardlinks,
+}: Unsettled): boolean {
+  const others = [...hidingDirectories, ...whiteouts, ...lowerHardlinks];
+  return others.length === 0 && implicitDirectories.every((path) => path === '.');
+}
+
+type MtreeHeaders = (tree: string) => Promise<Header>;
+
+/** Headers of one unpack's mtree manifests: user, machine and time are looked up once. */
+function mtreeHeaders(): MtreeHeaders {
   let header: Header | undefined;
   return async (tree) => {
     header ??= (await import('mtree-ts/write')).currentHeader(tree);

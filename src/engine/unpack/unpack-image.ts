@@ -8,10 +8,10 @@ import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
 import { checkpoint } from '../../system/steps.js';
 import { writeFileAtomic } from '../../system/write-file.js';
-import { manifestPath, writeBundleMeta } from '../bundle/metadata.js';
+import { mtreePath, writeBundleMeta } from '../bundle/metadata.js';
 import type { OpenedImage } from '../open-image.js';
 import { type Operation, unmapped } from '../operation.js';
-import { type Extraction, type ExtractionResult, extractLayers } from './extract.js';
+import { type Extraction, type ExtractionResult, extractLayers, trackOf } from './extract.js';
 import type { UnpackOptions, UnpackResult } from './options.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
@@ -72,28 +72,28 @@ async function fill(
   options: UnpackOptions,
 ): Promise<ExtractionResult> {
   const { dispatcher, driver, config, onProgress, onlyDriver, stop } = operation;
-  const manifest = (options.mtree ?? config?.mtree ?? driver.mtree ?? 'always') === 'always';
+  const mtree = (options.mtree ?? config?.mtree ?? driver.mtree ?? 'always') === 'always';
   const extracted = await extractLayers({
     layers,
     dispatcher,
     threads,
     map: context.map,
     keepDirlinks: options.keepDirlinks ?? false,
-    manifest,
+    mtree,
     onlyDriver,
     onProgress,
     stop,
   });
   const seen = layers.length > 0 && extracted.plain && rootfsPoints.every(onlyDriver);
-  // their end takes a while; whoever called waits for it
-  if (!(manifest && seen)) void threads.close();
+  // the threads take a while to end; the caller waits for that
+  if (!(mtree && seen)) void threads.close();
   onProgress({ type: 'phase', name: 'assemble' });
   const assemble = async () => {
     await dispatcher.first('unpack.ociv1.bundle.assemble', context);
     await writeConfig(operation, staging, context);
   };
-  const file = manifestPath(staging.path, context.manifestDescriptor.digest);
-  if (!manifest) {
+  const file = mtreePath(staging.path, context.manifestDescriptor.digest);
+  if (!mtree) {
     await assemble();
     return extracted;
   }
@@ -102,12 +102,12 @@ async function fill(
   if (seen) {
     // in its thread, while the driver does its part in this one
     const unpacker = await threads.unpacker();
-    await bothDone(unpacker.writeManifest(`${context.rootfs} 0`, context.rootfs, file, header), assemble());
+    await bothDone(unpacker.writeManifest(trackOf(context.rootfs), context.rootfs, file, header), assemble());
   } else {
     await assemble();
-    onProgress({ type: 'phase', name: 'manifest' });
-    const { walkManifest } = await import('../bundle/write-mtree.js');
-    await walkManifest(context.rootfs, file, header, { signal: stop.signal, maxHoles: operation.maxHoles });
+    onProgress({ type: 'phase', name: 'mtree' });
+    const { writeMtree } = await import('../bundle/write-mtree.js');
+    await writeMtree(context.rootfs, file, header, { signal: stop.signal, maxHoles: operation.maxHoles });
   }
   return extracted;
 }

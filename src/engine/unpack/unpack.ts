@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { errorCode } from '../../errors/fs-error.js';
 import { linkedController } from '../linked-controller.js';
 import type { Operation } from '../operation.js';
 import type { UnpackOptions, UnpackResult } from './options.js';
@@ -22,9 +24,10 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const onWarning = (message: string) => operation.log.warn(message);
   const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles: options.maxHoles });
   try {
-    // threads take as long to start as the rest takes to load: both at once, if it is known that they are needed
-    if (!operation.dispatcher.handles(SKIP)) threads.startEarly();
-    else if (hasNoLayer(operation)) threads.startEarly(image.image.manifest.layers);
+    // threads take as long to start as the rest takes to load: both in parallel, if threads are needed for certain
+    const { dispatcher, onlyDriver } = operation;
+    if (!dispatcher.handles(trySkip)) threads.startEarly();
+    else if (onlyDriver(trySkip) && isEmptyStore(operation)) threads.startEarly(image.image.manifest.layers);
     const { unpackImage } = await import('./unpack-image.js');
     return await unpackImage(options, image, operation, threads);
   } finally {
@@ -32,9 +35,16 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   }
 }
 
-const SKIP = 'unpack.ociv1.layer.try-skip';
+const trySkip = 'unpack.ociv1.layer.try-skip';
 
-/** Whether nobody can have the first layer. */
-function hasNoLayer({ driver, onlyDriver }: Operation): boolean {
-  return onlyDriver(SKIP) && driver.hasNoLayer?.() === true;
+/** True if the driver's store is empty, so that the driver cannot have a layer. */
+function isEmptyStore({ driverChoice }: Operation): boolean {
+  const { store } = driverChoice.options;
+  if (typeof store !== 'string') return false;
+  try {
+    return readdirSync(store).length === 0;
+  } catch (error) {
+    // the driver reports other failures
+    return errorCode(error) === 'ENOENT';
+  }
 }

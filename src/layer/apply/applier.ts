@@ -22,28 +22,28 @@ const METADATA = '.wh..wh.';
 const PATH_MAX = 4096;
 
 export interface ApplyLayerOptions extends ApplyOptions {
-  /** of the layer's blob; only for errors */
+  /** digest of the layer's blob, for errors */
   digest: string;
-  /** keep digests of all content in the tree, for a manifest */
+  /** keep digests of all content in the tree, for an mtree manifest */
   digests: boolean;
-  /** how many holes may be hashed for that; default: as many as for an operation */
+  /** how many bytes of holes may be hashed for the digests; default: the limit of one operation */
   holes?: HoleBudget;
-  /** told of what is not as the layer says, once a layer for each kind of it */
+  /** called where the result differs from the layer, once per layer for each kind of difference */
   warn: (message: string) => void;
-  /** called after each entry with the number of those done */
+  /** called after each entry with the number of entries applied */
   onEntry?: (entries: number) => void;
 }
 
 /**
  * Applies a layer to a directory, synchronously: image-spec layer.md, "Applying Changesets".
  *
- * The directory is private to this process. Names are resolved inside of it, whatever they and the symlinks on
- * the way say: nothing outside is ever opened or changed.
+ * The directory must be private to this process. Names and symlinks on the way are resolved inside the directory:
+ * nothing outside is ever opened or changed.
  *
- * @param path the directory; in plain format it holds the layers below, in overlay format nothing
- * @param tree what this applier put there before; it is brought up to date
- * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, NO_SPACE, SYSTEM, and what the reader throws. What the directory
- *   holds then is undefined.
+ * @param path the directory; in plain format it holds the layers below, in overlay format it is empty
+ * @param tree what this applier put there before; updated by this call
+ * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, NO_SPACE, SYSTEM, and the errors of the reader. The content of the
+ *   directory is undefined after an error.
  */
 export function applyLayer(
   reader: TarReader,
@@ -88,7 +88,9 @@ class LayerApplier {
       onReplaced: (dir) => this.#overlay?.replaceLower(dir),
     });
     this.#overlay =
-      options.format === 'overlay' ? new OverlayWhiteouts(target, this.#resolver, this.#maker, xattrs) : null;
+      options.format === 'overlay'
+        ? new OverlayWhiteouts(target, this.#resolver, this.#maker, options.overlayXattr)
+        : null;
     this.#whiteouts = this.#overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
     this.#hardlinks = new Hardlinks(target, this.#resolver, this.#maker);
   }
@@ -148,16 +150,16 @@ class LayerApplier {
     }
   }
 
-  /** CVE-2021-29136: the root may be described, but not replaced. */
+  /** CVE-2021-29136: an entry may change the root's metadata, but not replace the root. */
   #root(entry: TarEntry): void {
     if (entry.type !== 'directory') throw new BadEntry('the root can only be a directory');
     this.#maker.describe(this.#target.tree.root, entry);
   }
 
-  /** @returns false if the path is that of an ordinary file after all */
+  /** @returns false if the path is that of an ordinary file */
   #whiteout(dirPath: ByteString, base: ByteString): boolean {
     const parents = dirPath.split('/');
-    // aufs kept its own records under such names, and Docker put them into layers
+    // aufs kept internal files under such names, and Docker put them into layers
     if (parents.some((part) => part.startsWith(METADATA))) return true;
     if (parents.some((part) => part.startsWith(WHITEOUT))) throw new BadEntry('is below a whiteout');
     if (!base.startsWith(WHITEOUT)) return false;
@@ -168,11 +170,11 @@ class LayerApplier {
 
   #hiddenName(base: ByteString): ByteString {
     const name = base.slice(WHITEOUT.length);
-    if (name === '' || name === '.' || name === '..') throw new BadEntry('is a whiteout of no name');
+    if (name === '' || name === '.' || name === '..') throw new BadEntry('is a whiteout without a name');
     return name;
   }
 
-  /** With keepDirlinks, a symlink to a directory stays where the layer has a directory. */
+  /** True if `keepDirlinks` is set and the path is a symlink to a directory, which then stays. */
   #isKeptLink(path: ByteString): boolean {
     if (!this.#options.keepDirlinks) return false;
     const { dir } = this.#resolver.find(parentOf(path), { own: true });
@@ -183,7 +185,7 @@ class LayerApplier {
 
   #refuseWhiteoutDevice({ type, devMajor, devMinor }: TarEntry): void {
     if (this.#options.format !== 'overlay' || type !== 'char' || devMajor !== 0 || devMinor !== 0) return;
-    throw new BadEntry('is a device 0:0, which overlayfs takes for a whiteout');
+    throw new BadEntry('is a device 0:0, which overlayfs would read as a whiteout');
   }
 
   #finishHardlinks(): Unsettled['lowerHardlinks'] {
@@ -191,7 +193,7 @@ class LayerApplier {
     const [first] = missing;
     if (first === undefined) return [];
     if (this.#options.format === 'plain') {
-      const error = new BadEntry(`is a hardlink to ${showBytes(first.to)}, which is not there`);
+      const error = new BadEntry(`is a hardlink to ${showBytes(first.to)}, which does not exist`);
       throw entryError(error, this.#options.digest, first.entry);
     }
     return missing.map(({ dir, name, to }) => ({ path: dir.pathOf(name), target: to }));

@@ -1,9 +1,9 @@
 import type { ApplyRequest, Reply, Requested } from './messages.js';
 import { LayerServer } from './serve.js';
 
-/** Applies layers in the caller's thread, which does nothing else meanwhile: for those that take less than a thread's start. */
+/** Applies layers inline, blocking the caller's thread: for layers that take less time than starting a thread. */
 export class ApplyHere {
-  /** a request is answered before anybody can ask */
+  /** always 0: each request is answered before `request` returns */
   readonly load = 0;
   readonly #server: LayerServer;
 

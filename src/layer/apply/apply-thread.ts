@@ -13,11 +13,11 @@ export class ApplyThread {
   readonly #worker = startThread(applyThreadFile, {
     what: 'applying layers',
     onEnd: (reason) => this.#failAll(reason),
-    // libc opens and closes what node would otherwise keep account of
+    // libc opens and closes file descriptors that node does not know
     trackUnmanagedFds: false,
   });
   readonly #pending = new Map<number, Pending>();
-  /** settles when the thread has loaded what it needs, or ended */
+  /** settles when the thread has loaded its modules, or has ended */
   readonly #loaded: Promise<unknown>;
   #last: Promise<unknown> = Promise.resolve();
   readonly #onWarning: (warning: string) => void;
@@ -36,7 +36,7 @@ export class ApplyThread {
     this.#worker.on('message', (message: ApplyMessage) => this.#settle(message));
   }
 
-  /** How many requests it has not answered yet. */
+  /** Number of unanswered requests. */
   get load(): number {
     return this.#pending.size;
   }
@@ -52,21 +52,21 @@ export class ApplyThread {
     return answer;
   }
 
-  /** Ends the thread once it has answered what it was asked; to stop it sooner, fail the rings that it reads. */
+  /** Ends the thread after it has answered all requests. To stop it sooner, fail the rings that it reads. */
   async close(): Promise<void> {
     await this.#last;
     clearTimeout(this.#deadline);
     await this.#end();
   }
 
-  /** Ends the thread if it does not answer within so many milliseconds; what it was asked then fails. */
+  /** Ends the thread if it does not answer all requests within this time; unanswered requests fail. */
   endWithin(milliseconds: number): void {
     if (this.load === 0) return;
     this.#deadline = setTimeout(() => void this.#end(), milliseconds);
   }
 
   async #end(): Promise<void> {
-    // koffi takes the whole process down if its thread is ended while it declares functions
+    // koffi crashes the whole process if its thread ends while it declares functions
     await this.#loaded;
     await this.#worker.terminate();
   }
@@ -84,7 +84,7 @@ export class ApplyThread {
     else pending?.resolve(message.reply);
   }
 
-  /** The thread has ended: it answers neither what it was asked nor what it will be asked. */
+  /** The thread has ended: fails all unanswered and all later requests. */
   #failAll(reason: unknown): void {
     this.#failure ??= { reason };
     for (const { reject } of this.#pending.values()) reject(this.#failure.reason);

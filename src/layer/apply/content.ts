@@ -9,13 +9,13 @@ import type { DigestPool } from './tree.js';
 
 const zeros = Buffer.alloc(64 * 1024);
 
-/** Writes the content of regular files, and keeps its SHA-256 if a manifest is wanted. */
+/** Writes the content of regular files, and keeps its SHA-256 digests if an mtree manifest is wanted. */
 export class ContentWriter {
   readonly #digests: DigestPool;
   readonly #wanted: boolean;
   readonly #holes: HoleBudget;
 
-  /** @param holes how many may be hashed */
+  /** @param holes how many bytes of holes may be hashed */
   constructor(digests: DigestPool, wanted: boolean, holes: HoleBudget) {
     this.#digests = digests;
     this.#wanted = wanted;
@@ -23,10 +23,10 @@ export class ContentWriter {
   }
 
   /**
-   * Writes what the reader has of the current entry into an empty file; holes stay holes.
+   * Writes the content of the reader's current entry to an empty file; holes stay holes.
    *
-   * @returns index of the digest, -1 if none is wanted
-   * @throws LayerhookError LIMIT_EXCEEDED if too many holes are to be hashed
+   * @returns index of the digest, -1 if no digest is wanted
+   * @throws LayerhookError LIMIT_EXCEEDED if too many holes would be hashed
    */
   write(fd: number, { name, size }: Pick<TarEntry, 'name' | 'size'>, reader: TarReader): number {
     if (this.#wanted) takeHoles(this.#holes, reader.holes, showBytes(name));
@@ -37,7 +37,7 @@ export class ContentWriter {
     return this.#wanted ? this.#digests.add(hash('sha256', first, 'binary')) : -1;
   }
 
-  /** Index of the digest of no content. */
+  /** Returns the index of the digest of empty content, -1 if no digest is wanted. */
   empty(): number {
     return this.#wanted ? this.#digests.add(hash('sha256', '', 'binary')) : -1;
   }

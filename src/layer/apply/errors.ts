@@ -2,12 +2,12 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { errnoName, SystemError } from '../../system/errno.js';
 
-/** An entry that a layer must not have; the applier knows which one it is. */
+/** An invalid entry of a layer. The applier adds the layer and the name to the message. */
 export class BadEntry extends Error {
   override readonly name = 'BadEntry';
 }
 
-/** What a failed entry is told as. */
+/** Converts the failure of an entry to a typed error that names the layer and the entry. */
 export function entryError(error: unknown, digest: string, name: ByteString): unknown {
   if (error instanceof LayerhookError || !(error instanceof Error)) return error;
   const shown = showBytes(name);
@@ -16,7 +16,8 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
   if (error instanceof BadEntry) return malformed(error.message);
   const code = codeOf(error);
   const attribute = error instanceof SystemError && error.syscall.startsWith('setxattr');
-  if (attribute && code === 'EINVAL') return malformed(`${error.syscall}: not a value that it can have`);
+  if (attribute && code === 'EINVAL')
+    return malformed(`${error.syscall}: the attribute cannot have this value`);
   const reason = namesAtFault[code];
   if (reason !== undefined) return malformed(reason);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new LayerhookError('NO_SPACE', { path: shown }, error);
@@ -31,11 +32,11 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
   );
 }
 
-/** What only a strange name or number can lead to. */
+/** Error codes that only an odd name or number in the entry can cause. */
 const namesAtFault: Readonly<Record<string, string>> = {
-  EINVAL: 'its name, link or device number is none that Linux can hold',
+  EINVAL: 'Linux cannot represent its name, link target or device number',
   ENAMETOOLONG: 'its name is too long',
-  EFBIG: 'it is larger than a file can be here',
+  EFBIG: 'it is larger than the largest file of this filesystem',
   ELOOP: 'its name leads through too many symlinks',
 };
 
@@ -47,7 +48,7 @@ const refused =
 const hints: Readonly<Record<string, string>> = {
   EPERM: refused,
   EACCES: refused,
-  EROFS: 'unpack to a filesystem that can be written',
+  EROFS: 'unpack to a writable filesystem',
 };
 
 function codeOf(error: Error): string {

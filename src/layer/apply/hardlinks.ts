@@ -16,14 +16,14 @@ interface Link {
   dir: DirectoryNode;
   name: ByteString;
   node: FileNode;
-  /** cleaned path of what it links to */
+  /** cleaned path of its target */
   to: ByteString;
 }
 
 /**
- * Hardlinks of a layer. A target that is not there yet may come later in the tar; one that is there may be
- * the lower layer's, and the layer's own come later: then the link goes to that one, as it does when
- * the layer is applied without those below it.
+ * The hardlinks of a layer. A missing target may come later in the tar. An existing target may belong to a lower layer
+ * while the layer's own file of that name comes later in the tar. The link then goes to the later file, as it does when
+ * the layer is applied without its lower layers.
  */
 export class Hardlinks {
   readonly #target: Target;
@@ -40,9 +40,9 @@ export class Hardlinks {
   }
 
   /**
-   * Links `name` to what the entry names, now or at the layer's end.
+   * Links `name` to `linkname`, now or at the layer's end.
    *
-   * @throws BadEntry if that is a directory, or the link itself; SystemError
+   * @throws BadEntry if the target is a directory or the link itself; SystemError
    */
   add(dir: DirectoryNode, name: ByteString, entry: ByteString, linkname: ByteString): void {
     const to = lexicalPath(linkname);
@@ -61,7 +61,7 @@ export class Hardlinks {
     this.#lowerNodes.add(node);
   }
 
-  /** Makes the links that wait. @returns those whose target is not there */
+  /** Makes the waiting links. @returns the links whose target is missing */
   finish(): Link[] {
     for (const link of this.#toLower) this.#relink(link);
     let waiting = this.#waiting.filter(isCurrent);
@@ -80,7 +80,7 @@ export class Hardlinks {
     return true;
   }
 
-  /** A link to what was the lower layer's at the time, if the layer has made its own since. */
+  /** Makes a link again that went to a lower layer's file, if the layer has since made its own target. */
   #relink(link: Link): void {
     if (!isCurrent(link)) return;
     this.#target.nextEntry();
@@ -89,13 +89,13 @@ export class Hardlinks {
     this.#tryAgain(link);
   }
 
-  /** Makes the link. @returns what it now shares the file with, `null` if that is not known; undefined: no target */
+  /** Makes the link. @returns the node of its target, null if the target has no node, undefined if the target is missing */
   #link({ dir, name, to }: Omit<Link, 'node'>): FileNode | null | undefined {
     const { dir: toDir, name: toName, node } = this.#find(to);
     if (toDir === null) return undefined;
     const replaced = dir.children.get(name);
     if (replaced instanceof DirectoryNode && toDir.isBelow(replaced)) {
-      throw new BadEntry('is a hardlink to what it replaces');
+      throw new BadEntry('is a hardlink to a file in the directory that it replaces');
     }
     let missing = false;
     this.#maker.create(dir, name, (parent) => {
@@ -128,13 +128,13 @@ export class Hardlinks {
     throw new BadEntry('is a hardlink to itself');
   }
 
-  /** Whether it is the current layer's, and no link to a lower one's. */
+  /** True if the current layer made the file, and it is not a link to a lower layer's file. */
   #isOwn(node: Node | null): boolean {
     return node instanceof FileNode && node.layer === this.#target.tree.layer && !this.#lowerNodes.has(node);
   }
 }
 
-/** Whether nothing has taken the link's place since. */
+/** True if nothing has replaced the link since it was added. */
 function isCurrent({ dir, name, node }: Link): boolean {
   return dir.children.get(name) === node && dir.attached;
 }

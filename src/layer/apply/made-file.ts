@@ -1,19 +1,19 @@
 import { S } from '../../system/files.js';
 
-/** bytes that file systems give out at a time, as far as small files go; and how stat(2) counts them */
+/** Bytes of the units in which filesystems allocate small files, and of the blocks that stat(2) counts. */
 const UNIT = 4096;
 const BLOCK = 512;
-/** bytes of a file of which it is not taken for granted how much of the disk it takes */
+/** Bytes of a file above which its allocated size is not predictable. */
 const LARGE = 64 * 1024;
-/** seconds that every file system keeps, old ones have 32 bits for them */
+/** Times below this, in seconds, fit the 32 bits of old filesystems. */
 const MAX_TIME = 2 ** 31;
 
-/** What a regular file was made as, in the words of a StatBuffer: one that need not be looked at again. */
+/** The stat of a regular file as predicted from its entry, with the fields of a StatBuffer. It saves a call of stat(2). */
 export class MadeFile {
   readonly type = S.IFREG;
   readonly isDirectory = false;
   readonly nlink = 1;
-  /** of no account: only files with several names are told apart by it */
+  /** does not matter: only files with several names are identified by it */
   readonly ino = 0n;
   readonly size: number;
   readonly mode: number;
@@ -29,7 +29,7 @@ export class MadeFile {
     this.mtimeSec = mtimeSec;
   }
 
-  /** @returns null for a file of which stat(2) may say something else than what was asked for */
+  /** @returns null if the result of stat(2) is not predictable */
   static of(
     { size, mode, mtime }: { size: number; mode: number; mtime: { sec: number } },
     owner: { uid: number; gid: number },

@@ -16,20 +16,20 @@ import { DirectoryNode, type FileNode } from './tree.js';
 import type { Warn, Xattrs } from './xattrs.js';
 
 const NEW_FILE = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-/** what keeps others out until a file is what it is to be */
+/** Keeps other users out of a file until it is complete. */
 const OWN_FILE = 0o600;
 const DEFAULT_ACL = 'system.posix_acl_default';
 const specialTypes = { fifo: S.IFIFO, char: S.IFCHR, block: S.IFBLK } as const;
 
 /**
- * To set `user.` attributes takes permission to write, which only root has whatever the mode: others set them
- * before the mode. After it is better: an access list and the mode change each other; acl(5).
+ * Root sets xattrs after the mode, because an access list and the mode change each other; acl(5). Other users set them
+ * before the mode, because `user.` xattrs need write permission, which the final mode may not give.
  */
 const ownUid = process.geteuid?.();
 const asRoot = ownUid === 0;
 const ownGid = process.getegid?.();
 
-/** What a directory is that nothing in the layer describes. */
+/** Owner and mode of a directory without an entry. */
 const implicitDirectory = { name: '', uid: 0, gid: 0, mode: 0o755 };
 
 export interface MakerOptions {
@@ -38,29 +38,29 @@ export interface MakerOptions {
   warn: Warn;
   /** keep the digest of all content */
   digests: boolean;
-  /** how many holes may be hashed for that */
+  /** how many bytes of holes may be hashed for the digests */
   holes: HoleBudget;
-  /** called when something was removed that a path may have led through */
+  /** called before a removal, after which paths may lead elsewhere */
   onRemoved: () => void;
-  /** called for a directory in the place of what the same layer had made there */
+  /** called for a new directory that replaces a file of the same layer */
   onReplaced: (dir: DirectoryNode) => void;
 }
 
 /**
- * Makes what entries describe, in a directory that is known to be one. What is there already is unlinked, never
- * opened or followed. Then owner, mode, extended attributes, time, in this order: a change of owner takes setuid bits
- * and capabilities away.
+ * Creates the files of entries in directories that are known to be directories. An existing file is unlinked, never
+ * opened or followed. Every type gets its owner first, next its mode, xattrs and times: a change of owner clears setuid
+ * bits, setgid bits and capabilities.
  */
 export class Maker {
   readonly #target: Target;
   readonly #owners: Owners;
   readonly #content: ContentWriter;
   readonly #given: MakerOptions;
-  /** what this process makes belongs to it; undefined: not known yet */
+  /** true if new files belong to this process; undefined: not known yet */
   #isOwner: boolean | undefined;
-  /** modes, and whether a file that is made with one has it: masks and mount options may say otherwise */
+  /** for each mode, true if a file created with it has it: masks and mount options may change it */
   readonly #madeWith = new Map<number, boolean>();
-  /** directories that no entry described when they were made, those above first */
+  /** directories without an entry at their creation, parents first */
   readonly implicit: DirectoryNode[] = [];
 
   constructor(target: Target, given: MakerOptions) {
@@ -70,7 +70,7 @@ export class Maker {
     this.#content = new ContentWriter(target.tree.digests, given.digests, given.holes);
   }
 
-  /** Makes a regular file with the content that `reader` is at; none: an empty file. */
+  /** Creates a regular file with the content of the reader's current entry; without a reader, an empty file. */
   file(dir: DirectoryNode, name: ByteString, entry: TarEntry, reader: TarReader | null): void {
     const asItIs = this.#mayHaveModeAtOnce(dir, entry);
     const mode = asItIs ? entry.mode : OWN_FILE;
@@ -91,13 +91,13 @@ export class Maker {
     }
   }
 
-  /** Whether a file can be made with its mode, since nothing that is done to it then changes that. */
+  /** True if a file can be created with its final mode, because no later step changes the mode. */
   #mayHaveModeAtOnce({ defaultAcl }: DirectoryNode, entry: TarEntry): boolean {
     if (entry.mode > 0o777 || defaultAcl || this.#given.xattrs.needed(entry)) return false;
     return this.#madeWith.get(entry.mode) !== false;
   }
 
-  /** Whether a file that was made with its mode has it. Asked once a layer for each mode. */
+  /** True if a file that was created with its mode has it. Checked once per layer for each mode. */
   #hasMode(fd: number, { name, mode }: TarEntry): boolean {
     const known = this.#madeWith.get(mode);
     if (known !== undefined) return known;
@@ -107,16 +107,16 @@ export class Maker {
     return stat.mode === mode;
   }
 
-  /** Keeps of a file that was just made what a manifest needs. */
+  /** Keeps the facts about a new file that an mtree manifest needs. */
   #remember(node: FileNode, fd: number, entry: TarEntry, dir: DirectoryNode): void {
     const plain = !dir.defaultAcl && !this.#given.xattrs.needed(entry);
-    // asked here, of an open file, and not by its path for the manifest
+    // checking the open file here is cheaper than checking its path for the mtree manifest later
     node.bare = plain ? this.#isBareIn(dir, fd) : !hasXattrs(fd);
     if (!node.bare || !plain || !asRoot || !this.#owners.settable) return;
     node.made = MadeFile.of(entry, { uid: this.#owners.uid(entry), gid: this.#owners.gid(entry) });
   }
 
-  /** What security modules attach to a new file goes by the directory: the first one shows it. */
+  /** True if new files in the directory have no xattrs. Security modules decide by directory, so the first file shows it. */
   #isBareIn(dir: DirectoryNode, fd: number): boolean {
     if (dir.asked !== this.#target.tree.layer) {
       dir.asked = this.#target.tree.layer;
@@ -130,26 +130,34 @@ export class Maker {
     this.setLink(dir, name, entry);
   }
 
-  /** Owner, attributes and time of a symlink. */
+  /** Sets owner, xattrs and times of a symlink. */
   setLink(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
+    this.#setUnopened(dir, name, entry, null);
+  }
+
+  /** Sets the metadata of a new file that cannot be opened. @param mode null for a symlink, which has no mode */
+  #setUnopened(dir: DirectoryNode, name: ByteString, entry: TarEntry, mode: number | null): void {
     const parent = this.#target.fd(dir);
     if (this.#owners.settable) fchownat(parent, name, this.#owners.uid(entry), this.#owners.gid(entry));
+    if (mode !== null) fchmodat(parent, name, mode);
     this.#setXattrs(pathIn(parent, name), entry, true);
     utimensat(parent, name, entry.mtime.sec, entry.mtime.nsec, entry.mtime.sec, entry.mtime.nsec);
     this.#target.addFile(dir, name);
   }
 
-  /** Makes a device or fifo; an empty file where a device may not be made. */
+  /** Creates a device or FIFO; an empty file if creating a device is not permitted. */
   special(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    if (this.#makeNode(dir, name, entry)) this.#setNode(dir, name, entry);
-    else {
+    if (this.#makeNode(dir, name, entry)) {
+      if (dir.defaultAcl) this.#given.xattrs.clear(pathIn(this.#target.fd(dir), name), entry.name);
+      this.#setUnopened(dir, name, entry, entry.mode);
+    } else {
       const shown = showBytes(entry.name);
-      this.#given.warn('device', `${shown}: devices need privileges, an empty file takes its place`);
+      this.#given.warn('device', `${shown}: devices need privileges, so an empty file takes its place`);
       this.file(dir, name, entry, null);
     }
   }
 
-  /** @returns false if that needs privileges that we lack */
+  /** @returns false if this process lacks the privileges */
   #makeNode(dir: DirectoryNode, name: ByteString, entry: TarEntry): boolean {
     if (entry.type !== 'fifo' && this.#given.options.map.rootless) return false;
     const type = specialTypes[entry.type as keyof typeof specialTypes];
@@ -163,21 +171,12 @@ export class Maker {
     }
   }
 
-  #setNode(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    if (dir.defaultAcl) this.#given.xattrs.clear(pathIn(this.#target.fd(dir), name), entry.name);
-    if (this.#owners.settable) {
-      fchownat(this.#target.fd(dir), name, this.#owners.uid(entry), this.#owners.gid(entry));
-    }
-    fchmodat(this.#target.fd(dir), name, entry.mode);
-    this.setLink(dir, name, entry);
-  }
-
-  /** Makes a directory, or changes the one that is there, to what the entry says. */
+  /** Creates a directory, or changes an existing one to match the entry. */
   directory(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
     this.describe(this.#makeDirectory(dir, name), entry);
   }
 
-  /** Changes a directory to what its entry says. */
+  /** Changes the metadata of a directory to match the entry. */
   describe(dir: DirectoryNode, entry: TarEntry): void {
     const { tree } = this.#target;
     const { xattrs } = this.#given;
@@ -195,14 +194,14 @@ export class Maker {
     tree.markUpper(dir);
   }
 
-  /** Makes a directory that no entry describes, in the place of whatever is no directory. */
+  /** Creates a directory without an entry, replacing any other type of file. */
   implicitDirectory(dir: DirectoryNode, name: ByteString): DirectoryNode {
     const made = this.#makeDirectory(dir, name);
     this.makeImplicit(made);
     return made;
   }
 
-  /** Makes a directory what those are that no entry describes: 0755, root's, without attributes, of 1970. */
+  /** Gives a directory the metadata of directories without an entry: 0755, 0:0, no xattrs, times of 1970. */
   makeImplicit(dir: DirectoryNode): void {
     const fd = this.#target.fd(dir);
     const { tree } = this.#target;
@@ -217,8 +216,8 @@ export class Maker {
   }
 
   /**
-   * Runs `make` on the open directory until it succeeds: what is in the way is removed, and if the directory's
-   * owner has no access to it, its mode is changed until the end of the layer.
+   * Runs `make` on the open directory until it succeeds. An existing file is removed. If the directory's owner lacks
+   * access to the directory, its mode is changed until the end of the layer.
    *
    * @param make returns 0 or more, or a negative errno
    * @returns what `make` returned
@@ -236,7 +235,7 @@ export class Maker {
     }
   }
 
-  /** Removes what is there, with all below it. @returns false if there was nothing */
+  /** Removes a file or a whole tree. @returns false if the name did not exist */
   remove(dir: DirectoryNode, name: ByteString): boolean {
     this.#given.onRemoved();
     return remove(this.#target, dir, name);
@@ -252,7 +251,7 @@ export class Maker {
       const made = tryMkdirat(parent, name, 0o700);
       if (made !== -E.EEXIST) return made;
       found = this.#target.openIn(dir, name);
-      // only what is known to be no directory is removed
+      // remove it only if it is certainly not a directory
       return found === -E.ENOTDIR || found === -E.ELOOP ? made : found;
     });
     if (found >= 0) return this.#target.adopt(dir, name, found);
@@ -272,8 +271,8 @@ export class Maker {
   }
 
   /**
-   * Sets the owner of a file that was just made, unless it has it: its group is that of this process, or of the directory
-   * (one with the setgid bit, or any with the mount option `grpid`).
+   * Sets the owner of a new file unless the file has it already. A new file gets the group of this process, or that of
+   * the directory (if it has the setgid bit, or with the mount option `grpid`).
    */
   #giveTo(fd: number, entry: TarEntry, dir: DirectoryNode): void {
     if (!this.#owners.settable) return;
@@ -284,7 +283,7 @@ export class Maker {
     }
   }
 
-  /** Whether what this process makes is its own: a server or a mount option may say otherwise. Asked once a layer. */
+  /** True if new files belong to this process; a server or a mount option may change that. Checked once per layer. */
   #ownsNew(fd: number, { name }: TarEntry): boolean {
     if (this.#isOwner === undefined) {
       const { stat } = this.#target;

@@ -23,14 +23,14 @@ const asRoot = process.geteuid?.() === 0;
 const PATH_MAX = 4096;
 
 /**
- * Writes umoci's mtree manifest of a directory from what is known of it since it was extracted. What may have changed since
- * then is looked at once more: directories for what is in them, files for their sizes, links and attributes, and no content
- * but that of files which nothing is known of.
+ * Writes umoci's mtree manifest of a directory from what the extraction recorded about it. Where files may have changed
+ * since, directories are listed again and files are checked again for size, link and xattrs. Content is read only for
+ * files without a recorded digest.
  *
- * @param request `file` appears whole or not at all
- * @param tree lists all that was in the directory then
- * @returns what all of it takes
- * @throws LayerhookError NO_SPACE; SYSTEM, also if what the tree lists is not there and nothing has changed
+ * @param request `file` appears complete or not at all
+ * @param tree lists the directory's content after extraction
+ * @returns disk usage of the directory
+ * @throws LayerhookError NO_SPACE; SYSTEM, also if a listed file is missing although nothing should have changed
  */
 export function writeTreeManifest(
   { target, file, header, since, ends }: Omit<ManifestRequest, 'track'>,
@@ -78,7 +78,7 @@ class TreeWalk {
     this.#since = since;
   }
 
-  /** Walks the directory `target`. The image chooses the depth, so the stack is not the thread's. */
+  /** Walks the directory `target`. It does not recurse, because the image chooses the depth. */
   run(target: ByteString, root: DirectoryNode): void {
     const way = new Descent(AT_FDCWD);
     const levels: Level[] = [];
@@ -93,7 +93,7 @@ class TreeWalk {
         }
       }
     } finally {
-      // where it failed, modes that were changed on the way are still to be restored
+      // after a failure, modes that were changed on the way must still be restored
       while (levels.length > 0) leave(way, levels);
       way.close();
     }
@@ -149,7 +149,7 @@ class TreeWalk {
     this.#counter.add(this.#stat);
   }
 
-  /** A hardlink to a file whose content this applier did not write has no digest yet. */
+  /** Returns the content's digest. It is not recorded for a hardlink to a file that this applier did not write. */
   #digest(dirfd: number, name: ByteString, node: FileNode): string {
     return node.digest >= 0 ? this.#tree.digests.hex(node.digest) : hashFile(dirfd, name);
   }
@@ -159,9 +159,9 @@ class TreeWalk {
 interface Level {
   name: ByteString;
   path: ByteString;
-  /** directories in it that are still to be visited, the last one first */
+  /** directories in it that must still be visited, the last one first */
   todo: [ByteString, DirectoryNode][];
-  /** -1: its mode was not changed */
+  /** its original mode; -1 if the mode was not changed */
   restoreMode: number;
 }
 
@@ -171,12 +171,12 @@ interface OpenDirectory {
   path: ByteString;
 }
 
-/** The path itself is twice as fast as that through /proc, where it is short enough. */
+/** Returns a path for xattr calls. The plain path is twice as fast as the one through /proc, but may be too long. */
 function xattrPath({ fd, path }: OpenDirectory, name: ByteString): ByteString {
   return path.length + name.length < PATH_MAX - 1 ? `${path}/${name}` : pathIn(fd, name);
 }
 
-/** Runs `action`; where its mode keeps us out of a file of ours, with the mode changed meanwhile. */
+/** Runs `action`. If the mode of our file denies us access, the mode is changed for the duration. */
 function withAccess<T>(dirfd: number, name: ByteString, mode: number, needed: number, action: () => T): T {
   if (!widen(dirfd, name, mode, needed)) return action();
   try {
@@ -186,14 +186,14 @@ function withAccess<T>(dirfd: number, name: ByteString, mode: number, needed: nu
   }
 }
 
-/** Gives us access to a file of ours. @returns true if its mode was changed for that */
+/** Gives us access to our own file. @returns true if its mode was changed */
 function widen(dirfd: number, name: ByteString, mode: number, needed: number): boolean {
   if (asRoot || (mode & needed) === needed) return false;
   fchmodat(dirfd, name, mode | needed);
   return true;
 }
 
-/** Goes back up from a directory, and restores its mode. */
+/** Leaves a directory and restores its mode. */
 function leave(way: Descent, levels: Level[]): void {
   const { name, restoreMode } = levels.pop()!;
   const left = way.leave();
@@ -201,12 +201,12 @@ function leave(way: Descent, levels: Level[]): void {
   if (restoreMode >= 0) fchmodat(way.fd, name, restoreMode);
 }
 
-/** What a directory has in it as far as the tree knows. */
+/** Lists a directory from the tree, sorted by name. */
 function sorted({ children }: DirectoryNode): [ByteString, Node][] {
   return [...children].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** What a directory has in it now; nodes that nothing is known of for what the tree does not list as what it is. */
+/** Lists a directory from disk, sorted by name. Files that the tree does not know get empty nodes. */
 function listed(node: DirectoryNode, fd: number): [ByteString, Node][] {
   const stat = new StatBuffer();
   const found = readDirectory(fd).map(({ name, type }): [ByteString, Node] => {
@@ -235,6 +235,6 @@ function manifestError(error: unknown, file: string): unknown {
   if (!(error instanceof Error && 'code' in error)) return error;
   const what = `manifest: ${error instanceof SystemError ? showBytes(error.path) : file}`;
   if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return fsError(error, what);
-  const expected = 'nothing else may change the rootfs while it is unpacked';
+  const expected = 'no other process may change the rootfs while it is unpacked';
   return new LayerhookError('SYSTEM', { what, reason: String(error.code), expected }, error);
 }

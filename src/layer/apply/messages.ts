@@ -3,30 +3,30 @@ import type { TransferredError } from '../../errors/transfer.js';
 import type { HoleBudget } from '../holes.js';
 import type { ApplyOptions, LayerSource, Unsettled, Usage } from '../types.js';
 
-/** To the apply worker. Requests are worked off one after the other, blocking the thread. */
+/** A message to the apply worker, which handles one request after the other and blocks its thread meanwhile. */
 export type ApplyRequest = LayerRequest | ({ id: number; type: 'manifest' } & ManifestRequest);
 
 export interface LayerRequest {
   id: number;
   type: 'apply';
-  /** the layer's tar, or where a small layer is, which the thread reads itself */
+  /** a ring with the layer's tar, or the source of a small layer, which the thread reads itself */
   from: SharedArrayBuffer | LayerSource;
   digest: string;
   target: string;
   options: ApplyOptions;
-  /** key of what is known of the target from layer to layer; null: nothing is kept */
+  /** key of the tree that is kept for the target from layer to layer; null: it is not kept */
   track: string | null;
-  /** keep digests of content, for a manifest */
+  /** keep digests of content, for an mtree manifest */
   digests: boolean;
-  /** how many holes may be hashed for that, in all requests together */
+  /** how many bytes of holes may be hashed for the digests, in all requests together */
   holes: HoleBudget;
-  /** where the number of entries done is counted: one Int32 */
+  /** one Int32: the number of entries applied */
   entries: SharedArrayBuffer;
 }
 
 /**
- * What is to be believed of a directory since layers were applied to it: that all in it is as it was made, that all is there
- * and nothing else, or nothing.
+ * What may have happened to a directory since layers were applied to it: nothing (`untouched`); metadata may have changed
+ * but no file was added or removed (`kept`); anything (`changed`).
  */
 export type SinceApplied = 'untouched' | 'kept' | 'changed';
 
@@ -36,7 +36,7 @@ export interface ManifestRequest {
   file: string;
   header: Header;
   since: SinceApplied;
-  /** the track ends with this, and the manifest is flushed to the disk by whoever flushes the directory */
+  /** this is the last request of the track; the caller flushes the mtree manifest together with the directory */
   ends: boolean;
 }
 
@@ -47,15 +47,15 @@ export interface ApplyReply {
   unsettled: Unsettled;
 }
 
-/** A request as it is made. */
+/** A request before it gets its id. */
 export type Requested<R> = R extends unknown ? Omit<R, 'id'> : never;
 
-/** null: the small layer cannot be read as a whole, and nothing was done. */
+/** The reply to a request. null: the small layer cannot be read as a whole, and nothing was done. */
 export type Reply<R extends Pick<ApplyRequest, 'type'>> = R extends { type: 'apply' }
   ? ApplyReply | null
   : Usage;
 
-/** From the apply worker: that it is loaded, then warnings as they come and one answer for each request. */
+/** A message from the apply worker: first `loaded`, then warnings as they come and one answer per request. */
 export type ApplyMessage =
   | { loaded: true }
   | { warning: string }

@@ -1,43 +1,40 @@
 import type { ByteString } from '../../system/bytes.js';
-import { E } from '../../system/errno.js';
-import { close, O, S, tryMknodat, tryOpenat } from '../../system/files.js';
+import { announceWhiteouts, madeMarkedFile, markOpaque, tryMakeWhiteout } from '../overlay-marks.js';
+import type { OverlayXattr } from '../types.js';
 import type { Maker } from './make.js';
 import { componentsReversed, parentOf } from './paths.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
 import { DirectoryNode, type Node } from './tree.js';
 import type { Whiteouts } from './whiteouts.js';
-import type { Xattrs } from './xattrs.js';
 
 interface Hidden {
   dirPath: ByteString;
-  /** null: everything */
+  /** null: everything in the directory */
   name: ByteString | null;
   depth: number;
 }
 
 /**
- * Whiteouts as overlayfs reads them, in a directory that holds nothing but the layer: Linux
- * Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories". They are made after all entries, those
- * of the directories above first, since only then it is known what the layer itself has in their place.
+ * Whiteouts in the form that overlayfs reads, for a directory that holds only this layer: Linux
+ * Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories". They are made after all entries, highest
+ * directories first, because only the complete layer shows which of its own files take their places.
  */
 export class OverlayWhiteouts implements Whiteouts {
   readonly #target: Target;
   readonly #resolver: Resolver;
   readonly #maker: Maker;
-  readonly #xattrs: Xattrs;
+  readonly #xattr: OverlayXattr;
   readonly #hidden: Hidden[] = [];
   readonly #made = new Set<Node>();
-  /** paths of the whiteouts that were made */
+  /** paths of the created whiteouts */
   readonly paths: ByteString[] = [];
-  /** whether devices 0:0 may be made, as far as is known */
-  #devices = true;
 
-  constructor(target: Target, resolver: Resolver, maker: Maker, xattrs: Xattrs) {
+  constructor(target: Target, resolver: Resolver, maker: Maker, xattr: OverlayXattr) {
     this.#target = target;
     this.#resolver = resolver;
     this.#maker = maker;
-    this.#xattrs = xattrs;
+    this.#xattr = xattr;
   }
 
   hide(dirPath: ByteString, name: ByteString): void {
@@ -54,7 +51,7 @@ export class OverlayWhiteouts implements Whiteouts {
     for (const { dirPath, name } of this.#hidden) {
       this.#target.nextEntry();
       const found = this.#resolver.find(dirPath, { own: false });
-      // the layer has something else there: the directory below is gone as a whole
+      // the layer replaces the whole directory by another file
       if (found.replaced) continue;
       if (isBelowOpaque(found.dir ?? this.#lowestExisting(dirPath))) continue;
       const dir = found.dir ?? this.#resolver.make(dirPath);
@@ -63,7 +60,7 @@ export class OverlayWhiteouts implements Whiteouts {
     }
   }
 
-  /** Those of the directories (those above first) that hold nothing but whiteouts, and others of them. */
+  /** Returns the directories that hold only whiteouts or other such directories. @param dirs parents first */
   onlyHiding(dirs: DirectoryNode[]): Set<Node> {
     const hiding = new Set<Node>();
     for (const dir of dirs.toReversed()) {
@@ -73,7 +70,7 @@ export class OverlayWhiteouts implements Whiteouts {
     return hiding;
   }
 
-  /** Makes a directory another one than those of the same path in the layers below. */
+  /** Marks a directory as new: it does not merge with directories of the same path in the layers below. */
   replaceLower(dir: DirectoryNode): void {
     dir.replaces = true;
     this.#makeOpaque(dir);
@@ -88,7 +85,7 @@ export class OverlayWhiteouts implements Whiteouts {
 
   #makeOpaque(dir: DirectoryNode): void {
     if (dir.opaque) return;
-    this.#xattrs.mark(this.#target.fd(dir), 'opaque', 'y');
+    markOpaque(this.#target.fd(dir), this.#xattr);
     dir.opaque = true;
   }
 
@@ -96,38 +93,21 @@ export class OverlayWhiteouts implements Whiteouts {
     const node = dir.children.get(name);
     if (node instanceof DirectoryNode) this.replaceLower(node);
     else if (node === undefined) {
-      if (this.#devices) this.#makeDevice(dir, name);
-      if (!this.#devices) this.#makeMarked(dir, name);
+      this.#makeWhiteout(dir, name);
       this.#made.add(this.#target.addFile(dir, name));
       this.paths.push(dir.pathOf(name));
     }
   }
 
-  #makeDevice(dir: DirectoryNode, name: ByteString): void {
-    this.#maker.create(dir, name, (parent) => {
-      const done = tryMknodat(parent, name, S.IFCHR, 0, 0);
-      // a kernel before 5.8 lets only the host's root make them
-      this.#devices = done !== -E.EPERM;
-      return this.#devices ? done : 0;
-    });
-  }
-
-  /** The other form, since Linux 6.7: an empty file, in a directory and a layer that say there are such. */
-  #makeMarked(dir: DirectoryNode, name: ByteString): void {
-    const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-    const fd = this.#maker.create(dir, name, (parent) => tryOpenat(parent, name, flags, 0o600));
-    try {
-      this.#xattrs.mark(fd, 'whiteout', 'y');
-    } finally {
-      close(fd);
-    }
-    for (const marked of [dir, this.#target.tree.root]) {
-      if (!marked.opaque) this.#xattrs.mark(this.#target.fd(marked), 'opaque', 'x');
-    }
+  #makeWhiteout(dir: DirectoryNode, name: ByteString): void {
+    const done = this.#maker.create(dir, name, (parent) => tryMakeWhiteout(parent, name, this.#xattr));
+    if (done !== madeMarkedFile) return;
+    const { root } = this.#target.tree;
+    announceWhiteouts([this.#target.fd(dir), this.#target.fd(root)], this.#xattr);
   }
 }
 
-/** Whether nothing of the layers below shows in the directory. */
+/** True if the directory or one above it is opaque, so that it shows nothing of the layers below. */
 export function isBelowOpaque(dir: DirectoryNode): boolean {
   for (let at: DirectoryNode | null = dir; at !== null; at = at.parent) if (at.opaque) return true;
   return false;

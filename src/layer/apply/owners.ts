@@ -2,15 +2,15 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import type { IdRange, MapOptions, TarEntry } from '../types.js';
 
-/** 2^32-1 means "as it is" to chown(2), so that it can be nobody's id. */
+/** The largest valid id: 2^32-1 means "unchanged" to chown(2). */
 const MAX_ID = 0xfffffffe;
-/** In `user.rootlesscontainers`: this id is as it is on disk. */
+/** In `user.rootlesscontainers`, means that the id on disk is right. */
 const UNSET = 0xffffffff;
 
 /**
- * The id on disk of an id in a layer.
+ * Maps an id in a layer to the id on disk.
  *
- * @param path only for the error
+ * @param path for the error
  * @throws LayerhookError ID_UNMAPPED
  */
 export function hostID(id: number, ranges: IdRange[], kind: 'uid' | 'gid', path: ByteString): number {
@@ -23,7 +23,7 @@ export function hostID(id: number, ranges: IdRange[], kind: 'uid' | 'gid', path:
   throw new LayerhookError('ID_UNMAPPED', { path: showBytes(path), kind, id });
 }
 
-/** Owners of what a layer holds, on disk. */
+/** Maps owners in a layer to owners on disk. */
 export class Owners {
   readonly #map: MapOptions;
 
@@ -31,7 +31,7 @@ export class Owners {
     this.#map = map;
   }
 
-  /** whether owners are set at all */
+  /** true if this process can set owners */
   get settable(): boolean {
     return !this.#map.rootless;
   }
@@ -46,8 +46,9 @@ export class Owners {
 }
 
 /**
- * The value of `user.rootlesscontainers` for an owner that cannot be set, or undefined for root, which needs none:
- * a protobuf message with two varints, field 1 the uid, field 2 the gid. rootlesscontainers.rs, "Resource".
+ * Encodes the value of `user.rootlesscontainers` for an owner that cannot be set; undefined for root, the default
+ * owner. The value is a protobuf message with two varints, field 1 the uid, field 2 the gid; rootlesscontainers.rs,
+ * "Resource".
  */
 export function rootlessOwner(uid: number, gid: number): Buffer | undefined {
   if (uid === 0 && gid === 0) return undefined;

@@ -5,9 +5,9 @@ import type { Target } from './target.js';
 import type { DirectoryNode } from './tree.js';
 
 /**
- * Removes whatever is in `dir` under this name, with all below it; symlinks are removed, not followed.
+ * Removes the file or tree `name` in `dir`. Symlinks are removed, not followed.
  *
- * @returns false if there was nothing
+ * @returns false if the name did not exist
  * @throws SystemError
  */
 export function remove(target: Target, dir: DirectoryNode, name: ByteString): boolean {

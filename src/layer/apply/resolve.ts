@@ -5,45 +5,45 @@ import { componentsReversed } from './paths.js';
 import type { Target } from './target.js';
 import { DirectoryNode, FileNode } from './tree.js';
 
-/** As many as path_resolution(7) allows. */
+/** The limit of path_resolution(7). */
 const MAX_SYMLINKS = 40;
-/** PATH_MAX leaves room for no more. */
+/** The deepest directory whose path fits PATH_MAX. */
 const MAX_DEPTH = 2048;
 
-/** Where a path that need not exist leads to. */
+/** The result of looking up a path, which need not exist. */
 export interface Lookup {
-  /** null: there is no such directory */
+  /** null: the directory does not exist */
   dir: DirectoryNode | null;
   /** a symlink was followed */
   followed: boolean;
-  /** what the current layer made is in the way: a symlink that was not followed, or another non-directory */
+  /** a file of the current layer is in the way: a symlink that was not followed, or another non-directory */
   replaced: boolean;
 }
 
 /**
- * Finds directories by their paths in the root. Symlinks are followed as if the target were `/`; each component is
- * opened by itself, without following anything.
+ * Finds directories by their paths in the root. It resolves symlinks itself, as if the root were `/`, and opens each
+ * component separately without following symlinks.
  */
 export class Resolver {
   readonly #target: Target;
   readonly #makeImplicit: (dir: DirectoryNode, name: ByteString) => DirectoryNode;
-  /** what paths led to, since the last removal: only a removal can make a path lead elsewhere */
+  /** results since the last removal; only a removal can make a path lead elsewhere */
   readonly #cache = new Map<ByteString, DirectoryNode>();
 
-  /** @param makeImplicit makes a directory that no entry is there for, in the place of whatever is no directory */
+  /** @param makeImplicit creates a directory without an entry, replacing any other type of file */
   constructor(target: Target, makeImplicit: (dir: DirectoryNode, name: ByteString) => DirectoryNode) {
     this.#target = target;
     this.#makeImplicit = makeImplicit;
   }
 
-  /** To be called when anything was removed or replaced. */
+  /** Forgets cached results. Must be called when anything is removed or replaced. */
   invalidate(): void {
     this.#cache.clear();
   }
 
   /**
-   * The directory of this path; missing ones are made, also those that a symlink leads to, and what is no
-   * directory is replaced by one.
+   * Returns the directory at a path. Creates missing directories, including those that symlinks lead to, and replaces
+   * other types of files by directories.
    *
    * @param path cleaned; '' is the root
    * @throws SystemError; ELOOP, ENAMETOOLONG
@@ -71,9 +71,9 @@ export class Resolver {
   }
 
   /**
-   * The directory of this path, if there is one; nothing is changed.
+   * Finds the directory at a path without changing anything.
    *
-   * @param own follow symlinks that the current layer made
+   * @param own true: follow symlinks that the current layer made
    */
   find(path: ByteString, { own }: { own: boolean }): Lookup {
     const cached = own ? this.#cache.get(path) : undefined;
@@ -99,7 +99,7 @@ export class Resolver {
     return node instanceof FileNode && node.layer === this.#target.tree.layer;
   }
 
-  /** What a component is: a directory, the target of a symlink, or (null) neither. */
+  /** Looks up one component: a directory, the target of a symlink, or null for anything else. */
   #step(dir: DirectoryNode, name: ByteString): DirectoryNode | ByteString | null {
     if (name === '..') return dir.parent ?? dir;
     const { tree } = this.#target;

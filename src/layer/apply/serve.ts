@@ -6,13 +6,13 @@ import { writeTreeManifest } from './manifest.js';
 import type { ApplyReply, ApplyRequest, LayerRequest } from './messages.js';
 import { Tree } from './tree.js';
 
-/** Applies layers with blocking calls, and keeps what is known of their targets from request to request. */
+/** Applies layers with blocking calls, and keeps the trees of their targets between requests. */
 export class LayerServer {
   readonly #trees = new Map<string, Tree>();
   readonly #warn: (warning: string) => void;
   readonly #hasOwnThread: boolean;
 
-  /** @param hasOwnThread false: nothing else of the program goes on meanwhile, so that nothing may take long */
+  /** @param hasOwnThread false: runs inline and blocks the whole program, so it refuses work that may take long */
   constructor(warn: (warning: string) => void, { hasOwnThread }: { hasOwnThread: boolean }) {
     this.#warn = warn;
     this.#hasOwnThread = hasOwnThread;
@@ -42,7 +42,7 @@ export class LayerServer {
   #applyWhole(request: LayerRequest, source: LayerSource): ApplyReply | null {
     let tar = readWholeLayer(source);
     if (tar === null) return null;
-    // their holes may take long to hash, and signals are heard by this thread alone
+    // hashing holes may take long, and this thread must react to signals
     if (!this.#hasOwnThread && mayHaveSparseFiles(tar)) return null;
     const read = () => {
       const piece = tar;
@@ -65,7 +65,7 @@ export class LayerServer {
     });
   }
 
-  /** What earlier layers put there matters for a manifest only. */
+  /** Returns the tree of the track, or a new one. What earlier layers made matters for mtree manifests only. */
   #treeOf({ track, digests }: LayerRequest): Tree {
     const tree = (track !== null && this.#trees.get(track)) || new Tree();
     if (track !== null && digests) this.#trees.set(track, tree);

@@ -6,18 +6,18 @@ import { StatBuffer, statAt, statFd } from '../../system/stat.js';
 import { getXattr, isUnsupported } from '../../system/xattr.js';
 import { DirectoryNode, FileNode, type Tree } from './tree.js';
 
-/** Directories that are kept open from entry to entry. */
+/** How many directories may stay open between entries. */
 const OPEN_DIRECTORIES = 200;
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /**
- * The directory that a layer is applied to. Everything below it is reached by one component from the open
- * directory above it, never by a path and never through a symlink.
+ * The directory that a layer is applied to. Each file is reached from its open parent directory by a single name, never
+ * by a path and never through a symlink.
  */
 export class Target {
   readonly tree: Tree;
   readonly #path: string;
-  /** open directories, those opened first first */
+  /** open directories in the order of opening */
   #open: DirectoryNode[] = [];
   #entry = 0;
   #touched: DirectoryNode[] = [];
@@ -34,13 +34,13 @@ export class Target {
     root.defaultAcl = hasDefaultAcl(root.fd);
   }
 
-  /** Tells that one entry is done and the next begins: directories may be closed. */
+  /** Begins the next entry: directories of earlier entries may be closed. */
   nextEntry(): void {
     this.#entry++;
     if (this.#open.length > OPEN_DIRECTORIES) this.#closeSome();
   }
 
-  /** The open file descriptor of a directory, valid until the next entry. @throws SystemError */
+  /** Returns an open file descriptor of a directory, valid until the next entry. @throws SystemError */
   fd(dir: DirectoryNode): number {
     dir.used = this.#entry;
     if (dir.fd >= 0) return dir.fd;
@@ -51,7 +51,7 @@ export class Target {
   }
 
   /**
-   * Opens a directory that is in `parent`, whatever its mode; not through a symlink.
+   * Opens the directory `name` in `parent`, not through a symlink. A mode that denies access is changed.
    *
    * @returns the file descriptor, or a negative errno
    */
@@ -69,7 +69,7 @@ export class Target {
     return widened;
   }
 
-  /** The node of a directory that was found on disk, with its file descriptor. */
+  /** Returns the node of a directory that was found on disk, and takes over its file descriptor. */
   adopt(parent: DirectoryNode, name: ByteString, fd: number): DirectoryNode {
     const dir = this.#childOf(parent, name);
     if (dir.fd >= 0) close(fd);
@@ -79,7 +79,7 @@ export class Target {
     return dir;
   }
 
-  /** The node of a directory that the current layer has just made, opened. @throws SystemError */
+  /** Returns the node of a directory that the current layer has just made, and opens it. @throws SystemError */
   addDirectory(parent: DirectoryNode, name: ByteString): DirectoryNode {
     parent.children.delete(name);
     const dir = this.#childOf(parent, name);
@@ -91,7 +91,7 @@ export class Target {
     return dir;
   }
 
-  /** Notes that the current layer put something that is no directory there. */
+  /** Records a new file of the current layer, of any type but directory. */
   addFile(parent: DirectoryNode, name: ByteString, digest = -1): FileNode {
     const node = new FileNode(this.tree.layer, digest);
     parent.children.set(name, node);
@@ -99,7 +99,7 @@ export class Target {
     return node;
   }
 
-  /** Takes what is known of a path away, with all below it. */
+  /** Forgets a node and all nodes below it. */
   forget(parent: DirectoryNode, name: ByteString): void {
     const node = parent.children.get(name);
     parent.children.delete(name);
@@ -111,7 +111,7 @@ export class Target {
     });
   }
 
-  /** To be called before anything in the directory changes: its time will be what it is now. */
+  /** Records the directory's time, which is restored at the layer's end. Must be called before a change in the directory. */
   touch(dir: DirectoryNode): void {
     if (dir.touched === this.tree.layer) return;
     statFd(this.fd(dir), this.stat, dir.path);
@@ -119,7 +119,7 @@ export class Target {
     this.setTime(dir, this.stat.mtimeSec, this.stat.mtimeNsec);
   }
 
-  /** The time that the directory is to have at the end of the layer. */
+  /** Sets the time that the directory gets at the end of the layer. */
   setTime(dir: DirectoryNode, sec: number, nsec: number): void {
     dir.mtimeSec = sec;
     dir.mtimeNsec = nsec;
@@ -128,16 +128,16 @@ export class Target {
     this.#touched.push(dir);
   }
 
-  /** The mode that the directory is to have at the end of the layer, if it has another one until then. */
+  /** Changes the directory's mode immediately, and drops a mode that was going to be restored. */
   setMode(dir: DirectoryNode, mode: number): void {
     fchmod(this.fd(dir), mode, dir.path);
     dir.restoreMode = -1;
   }
 
   /**
-   * Gives a directory's owner access to it, until the end of the layer.
+   * Gives a directory's owner access to it until the end of the layer.
    *
-   * @returns false if it has access already: that is not what is wrong
+   * @returns false if the owner had access already, so the mode was not the problem
    */
   widen(dir: DirectoryNode): boolean {
     statFd(this.fd(dir), this.stat, dir.path);
@@ -148,7 +148,7 @@ export class Target {
     return true;
   }
 
-  /** Gives all directories that were touched their times and modes. @throws SystemError */
+  /** Restores the times and modes of all changed directories. @throws SystemError */
   restore(): void {
     for (const dir of this.#touched) {
       if (!dir.attached) continue;
@@ -156,7 +156,7 @@ export class Target {
       if (dir.parent === null) futimens(this.fd(dir), 0, UTIME_OMIT, dir.mtimeSec, dir.mtimeNsec, '');
       else utimensat(this.fd(dir.parent), dir.name, 0, UTIME_OMIT, dir.mtimeSec, dir.mtimeNsec);
     }
-    // deepest first: those above must be open to us until then
+    // deepest first, because directories above must stay accessible
     for (const dir of this.#widened.sort((a, b) => b.depth - a.depth)) {
       this.nextEntry();
       if (dir.attached && dir.restoreMode >= 0) this.setMode(dir, dir.restoreMode);
@@ -171,7 +171,7 @@ export class Target {
     this.#open = [];
   }
 
-  /** For messages: where a path of the layer is on disk. */
+  /** Returns the location on disk of a path in the layer, for messages. */
   show(path: ByteString): ByteString {
     return `${fromText(this.#path)}/${path}`;
   }
@@ -194,11 +194,11 @@ export class Target {
     dir.fd = fd;
     dir.used = this.#entry;
     this.#open.push(dir);
-    // far above what one entry needs at a time, unless it goes down very deep
+    // a single entry opens this many directories only if its path is very deep
     if (this.#open.length > 2 * OPEN_DIRECTORIES) this.#closeSome();
   }
 
-  /** Closes the older half, but for those that this entry has asked for. */
+  /** Closes the older half, except directories that the current entry uses. */
   #closeSome(): void {
     const half = this.#open.length >> 1;
     this.#open = this.#open.filter((dir, i) => {
@@ -214,7 +214,7 @@ function closeDirectory(dir: DirectoryNode): void {
   dir.fd = -1;
 }
 
-/** Whether what is made in a directory gets an access list from it; acl(5). */
+/** True if new files in the directory inherit an access list; acl(5). */
 function hasDefaultAcl(fd: number): boolean {
   try {
     return getXattr(fd, 'system.posix_acl_default') !== undefined;

@@ -1,15 +1,15 @@
 import type { ByteString } from '../../system/bytes.js';
 import type { MadeFile } from './made-file.js';
 
-/** What an applier knows of a path: anything but a directory. */
+/** What an applier knows about a file of any type but directory. */
 export class FileNode {
   /** number of the layer that made it */
   layer: number;
-  /** index of its content's digest in the tree's pool; -1: not known, or it has no content */
+  /** index of its content's digest in the tree's pool; -1: unknown, or it has no content */
   digest: number;
-  /** known to have no extended attributes */
+  /** true if it certainly has no xattrs */
   bare = false;
-  /** what it was made as; null: to be looked at, such as one with several names */
+  /** its predicted stat; null: unknown, for example because it has several names */
   made: MadeFile | null = null;
 
   constructor(layer: number, digest: number) {
@@ -18,39 +18,39 @@ export class FileNode {
   }
 }
 
-/** What an applier knows of a directory. Numbers of layers: 0 is none of this applier's. */
+/** What an applier knows about a directory. Layers are numbered from 1; 0 means that no layer of this applier did it. */
 export class DirectoryNode {
   readonly parent: DirectoryNode | null;
   readonly name: ByteString;
   readonly depth: number;
   readonly children = new Map<ByteString, Node>();
-  /** the layer during which it was last seen to be a directory on disk */
+  /** the last layer during which it was known to be a directory on disk */
   seen = 0;
-  /** the last layer that made it, by an entry or because something below it was to be made */
+  /** the last layer that created it, by an entry or as an implicit parent */
   made = 0;
   /** the last layer that had an entry for it */
   listed = 0;
-  /** the last layer that made or listed it or anything below it */
+  /** the last layer that created or listed it or anything below it */
   upper = 0;
-  /** the last layer that changed it, or what is in it; `mtime` is what its time is set to at that layer's end */
+  /** the last layer that changed it or its content; it gets the time `mtime` at that layer's end */
   touched = 0;
   mtimeSec = 0;
   mtimeNsec = 0;
-  /** mode to be restored at the layer's end; -1: none */
+  /** mode to restore at the layer's end; -1: no change */
   restoreMode = -1;
-  /** nothing of the layers below shows in it (overlay format) */
+  /** it shows nothing of the layers below (overlay format) */
   opaque = false;
-  /** the directory of the layers below is another one (overlay format): its metadata is not this one's */
+  /** it replaces the directory of the layers below instead of merging with it (overlay format): no metadata is shared */
   replaces = false;
-  /** what is made in it inherits access lists */
+  /** new files in it inherit access lists */
   defaultAcl = false;
-  /** its group; -1: not known yet */
+  /** its group; -1: unknown */
   gid = -1;
-  /** the last layer that has put a file into it which shows what files in it are: `bareFiles` */
+  /** the last layer that determined `bareFiles` */
   asked = 0;
-  /** files that are made in it have no extended attributes of themselves */
+  /** new files in it have no xattrs */
   bareFiles = false;
-  /** open file descriptor, -1: none; and the entry that last needed it */
+  /** open file descriptor, or -1; `used` is the last entry that needed it */
   fd = -1;
   used = 0;
 
@@ -67,12 +67,12 @@ export class DirectoryNode {
     return path;
   }
 
-  /** Path of something in this directory. */
+  /** Returns the path of a name in this directory. */
   pathOf(name: ByteString): ByteString {
     return this.parent === null ? name : `${this.path}/${name}`;
   }
 
-  /** Whether it still is where it was. */
+  /** True if it is still reachable from the root at its path. */
   get attached(): boolean {
     for (let dir: DirectoryNode = this; dir.parent !== null; dir = dir.parent) {
       if (dir.parent.children.get(dir.name) !== dir) return false;
@@ -89,8 +89,8 @@ export class DirectoryNode {
 export type Node = FileNode | DirectoryNode;
 
 /**
- * What one applier has put into one directory. It says which paths are of the current layer, and
- * for a manifest it is kept from layer to layer, with the digests of all content.
+ * Everything that an applier has put into a directory. It shows which paths belong to the current layer. For an mtree
+ * manifest it is kept from layer to layer, with the digests of all content.
  */
 export class Tree {
   readonly root = new DirectoryNode(null, '');
@@ -98,13 +98,13 @@ export class Tree {
   layer = 0;
   readonly digests = new DigestPool();
 
-  /** Notes that the current layer made or listed `dir`, or something in it. */
+  /** Records that the current layer created or listed `dir` or something in it. */
   markUpper(dir: DirectoryNode): void {
     for (let at: DirectoryNode | null = dir; at !== null && at.upper !== this.layer; at = at.parent)
       at.upper = this.layer;
   }
 
-  /** Whether the current layer made or listed the node, or anything below it. */
+  /** True if the current layer created or listed the node or anything below it. */
   isUpper(node: Node): boolean {
     return (node instanceof DirectoryNode ? node.upper : node.layer) === this.layer;
   }
@@ -112,12 +112,12 @@ export class Tree {
 
 const DIGEST_BYTES = 32;
 
-/** SHA-256 digests, 32 bytes each: hundreds of thousands of them are kept. */
+/** SHA-256 digests at 32 bytes each, since hundreds of thousands may be kept. */
 export class DigestPool {
   #bytes = Buffer.alloc(64 * DIGEST_BYTES);
   #count = 0;
 
-  /** @param digest one byte a character: node makes that in half the time of a buffer */
+  /** @param digest one char per byte: node creates such a string in half the time of a buffer */
   add(digest: ByteString): number {
     const at = this.#count * DIGEST_BYTES;
     if (at === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], at * 2);

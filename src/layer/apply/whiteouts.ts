@@ -7,39 +7,39 @@ import type { Target } from './target.js';
 import { DirectoryNode } from './tree.js';
 
 /**
- * What hides the layers below, in either format: image-spec layer.md, "Whiteouts" and "Opaque Whiteout". It never
- * hides anything of its own layer, whatever the order of the entries.
+ * Hides files of the layers below, in either format: image-spec layer.md, "Whiteouts" and "Opaque Whiteout". It never
+ * hides files of its own layer; the order of the entries does not matter.
  */
 export interface Whiteouts {
-  /** The layers below have no `name` in this directory. Paths are cleaned; '' is the root. */
+  /** Hides `name` of the layers below in this directory. Paths are cleaned; '' is the root. */
   hide(dirPath: ByteString, name: ByteString): void;
-  /** The layers below have nothing in this directory. */
+  /** Hides everything of the layers below in this directory. */
   hideAll(dirPath: ByteString): void;
-  /** To be called once, after the last entry. */
+  /** Must be called once, after the last entry. */
   finish(): void;
 }
 
 interface Waiting {
   dirPath: ByteString;
-  /** null: everything */
+  /** null: everything in the directory */
   name: ByteString | null;
 }
 
 /** A directory that is being emptied. */
 interface Emptied {
   dir: DirectoryNode;
-  /** still to be hidden, the first one last */
+  /** names that must still be hidden, the first one last */
   names: DirectoryEntry[];
 }
 
-/** Whiteouts in a directory that holds the layers below: what they hide is removed. */
+/** Whiteouts in a directory that holds the layers below: hidden files are removed. */
 export class PlainWhiteouts implements Whiteouts {
   readonly #target: Target;
   readonly #resolver: Resolver;
   readonly #maker: Maker;
   /**
-   * Those whose directory is reached through a symlink of a lower layer. The layer may still put a directory in
-   * the symlink's place; then they are not about what the symlink led to.
+   * Whiteouts whose directory is reached through a symlink of a lower layer. They wait, because the layer may still
+   * replace the symlink by a directory; in that case they must not affect the symlink's target.
    */
   readonly #waiting: Waiting[] = [];
 
@@ -77,7 +77,7 @@ export class PlainWhiteouts implements Whiteouts {
     const begin = (node: DirectoryNode | null) => node && levels.push(this.#begin(node));
     if (name === null) begin(dir);
     else begin(this.#hide(dir, name));
-    // an image chooses how deep it goes
+    // no recursion, because the image chooses the depth
     for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
       const entry = level.names.pop();
       if (entry !== undefined) begin(this.#hide(level.dir, entry.name));
@@ -88,7 +88,7 @@ export class PlainWhiteouts implements Whiteouts {
     }
   }
 
-  /** Hides a name. @returns a directory of this layer, in which the layers below may have something to hide */
+  /** Hides a name. @returns a directory of this layer whose content from the layers below must be hidden too */
   #hide(dir: DirectoryNode, name: ByteString): DirectoryNode | null {
     const { tree } = this.#target;
     const node = dir.children.get(name);
@@ -97,13 +97,13 @@ export class PlainWhiteouts implements Whiteouts {
     return null;
   }
 
-  /** A directory of which everything in the layers below is removed. */
+  /** Begins to hide everything of the layers below in a directory. */
   #begin(dir: DirectoryNode): Emptied {
     const names = dir.made === this.#target.tree.layer ? [] : this.#list(dir).reverse();
     return { dir, names };
   }
 
-  /** A directory that is here only for what the layer has below it is a new one, of which no entry says anything. */
+  /** A directory that stays only because the layer has files below it is a new one without an entry of its own. */
   #finish(dir: DirectoryNode): void {
     const { layer } = this.#target.tree;
     if (dir.made !== layer && dir.listed !== layer) this.#maker.makeImplicit(dir);

@@ -3,7 +3,7 @@ import { transferError } from '../../errors/transfer.js';
 import type { ApplyMessage, ApplyRequest } from './messages.js';
 import { LayerServer } from './serve.js';
 
-/** Thread of an ApplyThread. */
+/** Entry point of an ApplyThread's thread. */
 const port = parentPort!;
 const server = new LayerServer((warning) => post({ warning }), { hasOwnThread: true });
 

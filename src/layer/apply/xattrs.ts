@@ -2,46 +2,46 @@ import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { isInUserNamespace } from '../../system/user-namespace.js';
 import { getXattr, isUnsupported, listXattrs, removeXattr, trySetXattr } from '../../system/xattr.js';
-import type { ApplyOptions, TarEntry } from '../types.js';
+import { isHostXattr } from '../host-xattrs.js';
+import { escapeXattr, isMark } from '../overlay-marks.js';
+import type { ApplyOptions, OverlayXattr, TarEntry } from '../types.js';
 import { rootlessOwner } from './owners.js';
 
-/** Of the host, never from or into an image. */
-const HOST_ONLY: ReadonlySet<ByteString> = new Set(['security.selinux', 'system.nfs4_acl']);
 const ROOTLESS = 'user.rootlesscontainers';
 
-/** Told once for each `kind`, however many entries it is true of. */
+/** Reports a warning; later warnings of the same `kind` are dropped. */
 export type Warn = (kind: string, message: string) => void;
 
-/** Extended attributes of entries: under which names they are stored, and what happens if they cannot be. */
+/** Sets the xattrs of entries: translates their names, and warns or fails if one cannot be set. */
 export class Xattrs {
   readonly #rootless: boolean;
-  /** without privileges over the host: refusals are normal */
+  /** true without privileges on the host: refusals are normal */
   readonly #unprivileged: boolean;
-  /** what overlayfs would act on, '' where nothing does */
-  readonly #acting: ByteString;
+  /** the namespace that overlayfs acts on; null for a plain directory */
+  readonly #acting: OverlayXattr | null;
   readonly #warn: Warn;
 
   constructor({ map, format, overlayXattr }: ApplyOptions, warn: Warn) {
     this.#rootless = map.rootless;
     this.#unprivileged = map.rootless || isInUserNamespace();
-    this.#acting = format === 'overlay' ? `${overlayXattr}.overlay.` : '';
+    this.#acting = format === 'overlay' ? overlayXattr : null;
     this.#warn = warn;
   }
 
-  /** Whether devices may be refused, and are replaced by empty files. */
+  /** True if devices may be refused; empty files replace them. */
   get unprivileged(): boolean {
     return this.#unprivileged;
   }
 
-  /** Whether there is anything to set, for entries that were just made. */
+  /** True if a new file of this entry needs any xattr. */
   needed(entry: TarEntry): boolean {
     return entry.xattrs.size > 0 || (this.#rootless && (entry.uid !== 0 || entry.gid !== 0));
   }
 
   /**
-   * Sets an entry's attributes on a file that has none.
+   * Sets an entry's xattrs on a file without xattrs.
    *
-   * @param file open file descriptor, or a path for what cannot be opened
+   * @param file open file descriptor, or a path for files that cannot be opened
    * @throws SystemError
    */
   set(file: number | ByteString, entry: TarEntry): void {
@@ -52,11 +52,11 @@ export class Xattrs {
     if (owner !== undefined) this.#setOne(file, ROOTLESS, owner, entry);
   }
 
-  /** Takes all attributes away but those of the host, and those that make it what it is to overlayfs. */
+  /** Removes all xattrs except those of the host and those that overlayfs interprets. */
   clear(file: number | ByteString, path: ByteString): void {
     try {
       for (const name of listXattrs(file)) {
-        if (!HOST_ONLY.has(name) && !this.#isActing(name)) removeXattr(file, name);
+        if (!isHostXattr(name) && !this.#isActing(name)) removeXattr(file, name);
       }
     } catch (error) {
       if (!isUnsupported(error)) throw error;
@@ -64,32 +64,22 @@ export class Xattrs {
     }
   }
 
-  /** An attribute in the namespace of overlayfs, such as one that marks a directory opaque. @throws SystemError */
-  mark(file: number, name: string, value: string): void {
-    const done = trySetXattr(file, `${this.#acting}${name}`, Buffer.from(value));
-    if (done < 0) throw new SystemError(-done, 'setxattr', `${this.#acting}${name}`);
-  }
-
   #isActing(name: ByteString): boolean {
-    return (
-      this.#acting !== '' && name.startsWith(this.#acting) && !name.startsWith(`${this.#acting}overlay.`)
-    );
+    return this.#acting !== null && isMark(name, this.#acting);
   }
 
-  /** overlayfs(5), "Nesting": `overlay.overlay.x` is what a mount shows as `overlay.x`. */
   #onDisk(name: ByteString): ByteString {
-    if (this.#acting === '' || !name.startsWith(this.#acting)) return name;
-    return `${this.#acting}overlay.${name.slice(this.#acting.length)}`;
+    return this.#acting === null ? name : escapeXattr(name, this.#acting);
   }
 
   #isForbidden(file: number | ByteString, name: ByteString, value: Buffer, entry: TarEntry): boolean {
     if (name === ROOTLESS) {
-      this.#warn(ROOTLESS, `${showBytes(entry.name)}: the layer itself has ${ROOTLESS}`);
+      this.#warn(ROOTLESS, `${showBytes(entry.name)}: the layer itself sets ${ROOTLESS}`);
       return this.#rootless;
     }
-    if (!HOST_ONLY.has(name)) return false;
+    if (!isHostXattr(name)) return false;
     if (!this.#has(file, name, value)) {
-      this.#warn(name, `${showBytes(entry.name)}: ${name} is not set: it is the host's`);
+      this.#warn(name, `${showBytes(entry.name)}: ${name} is not set, because it belongs to the host`);
     }
     return true;
   }
@@ -113,6 +103,6 @@ export class Xattrs {
   }
 
   #warnUnsupported(path: ByteString): void {
-    this.#warn('ENOTSUP', `${showBytes(path)}: the filesystem does not take extended attributes`);
+    this.#warn('ENOTSUP', `${showBytes(path)}: the filesystem does not support extended attributes`);
   }
 }

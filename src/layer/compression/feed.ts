@@ -1,16 +1,16 @@
 import type { Transform } from 'node:stream';
 
-/** Size of the pieces that decompressors give; one call into libuv's pool makes one of them. */
+/** Bytes of the pieces that decompressors produce, each in one call into libuv's pool. */
 export const PIECE = 1 << 20;
 
-/** A decompressor of node:zlib; what it gives comes by its 'data' events. */
+/** A decompressor of node:zlib; its output arrives in 'data' events. */
 export type ZlibStream = Transform & { readonly bytesWritten: number };
 
 /**
- * Feeds a chunk, of at least one byte, to a stream that decompresses one deflate stream or zstd frame.
+ * Writes a chunk, of at least one byte, to a stream that decompresses one deflate stream or zstd frame.
  *
- * @returns what lies behind the end of that, maybe all of the chunk; undefined if the end has not come, which may
- *   also mean that it coincides with the chunk's
+ * @returns the bytes after the end of that stream or frame, maybe the whole chunk; undefined if it has not ended, or ends
+ *   exactly with the chunk
  * @throws zlib's error if the chunk is malformed
  */
 export function feed(stream: ZlibStream, chunk: Buffer): Promise<Buffer | undefined> {

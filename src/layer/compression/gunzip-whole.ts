@@ -1,14 +1,14 @@
 import { crc32, type InflateRaw, inflateRawSync } from 'node:zlib';
 import { gzipHeaderLength } from './gzip-header.js';
 
-/** CRC and length; RFC 1952, section 2.3.1 */
+/** Bytes of the CRC and length at the end; RFC 1952, section 2.3.1. */
 const TRAILER = 8;
 
 /**
- * Decompresses a gzip file of one member at once, in a fraction of a stream's time where it is small.
+ * Decompresses a gzip file with a single member in one call. For small files this takes a fraction of a stream's time.
  *
- * @param limit bytes that it may decompress to
- * @returns null for any other: of more members, larger, followed by something, or corrupt
+ * @param limit largest size of the result in bytes
+ * @returns null if the file has several members, is larger, has data after its end, or is corrupt
  */
 export function gunzipWhole(data: Buffer, limit: number): Buffer | null {
   const header = gzipHeaderLength(data);
@@ -22,7 +22,7 @@ export function gunzipWhole(data: Buffer, limit: number): Buffer | null {
 }
 
 function inflate(data: Buffer, length: number): { content: Buffer; taken: number } | null {
-  // one byte more than there is: zlib sees the end in one call
+  // with room for one more byte, zlib finds the end in the same call
   const options = { info: true, maxOutputLength: length + 1, chunkSize: Math.max(length + 1, 64) };
   try {
     const { buffer, engine } = inflateRawSync(data, options) as unknown as {
@@ -31,7 +31,7 @@ function inflate(data: Buffer, length: number): { content: Buffer; taken: number
     };
     return { content: buffer, taken: engine.bytesWritten };
   } catch {
-    // the stream says what is wrong with it
+    // the stream will report what is wrong
     return null;
   }
 }

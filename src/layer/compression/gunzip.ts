@@ -5,30 +5,30 @@ import { feed, PIECE } from './feed.js';
 import { beginsMember, gzipHeaderLength } from './gzip-header.js';
 
 const TRAILER = 8;
-/** A header holds a file's name at most; more is an attempt to make us collect memory. */
+/** Limit in bytes of a header, which normally holds a file name at most. A hostile one would fill our memory. */
 const MAX_HEADER = 128 * 1024;
 const SMALL_MEMBER = 64 * 1024;
 
 /**
- * Decompresses gzip: any number of members (as eStargz and pigz make them), each checked against its CRC and length.
- * What follows the last member and begins no other is ignored, as gzip(1) does; node's own stream gives up the
- * last piece of content in that case.
+ * Decompresses gzip with any number of members (eStargz and pigz write several), and checks the CRC and length of each.
+ * Trailing data that does not begin another member is ignored, as in gzip(1); node's own stream loses the last piece of
+ * content in that case.
  *
- * Errors with COMPRESSION_CORRUPT. Inflating runs in libuv's pool, the checksum on this thread.
+ * Fails with COMPRESSION_CORRUPT. Inflating runs in libuv's pool, the checksum on this thread.
  */
 export class Gunzip extends Transform {
   readonly #digest: string;
   #state: 'header' | 'body' | 'trailer' | 'garbage' = 'header';
   #members = 0;
-  /** the beginning of a header or trailer that the last chunk ended in */
+  /** incomplete header or trailer from the end of the last chunk */
   #held: Buffer = Buffer.alloc(0);
   #inflate: InflateRaw | undefined;
   #crc = 0;
   #length = 0;
-  /** what came out and is not in the checksum yet */
+  /** output that is not in the checksum yet */
   readonly #unsummed: Buffer[] = [];
 
-  /** @param digest what errors call the layer */
+  /** @param digest digest of the layer, for errors */
   constructor(digest: string) {
     super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * PIECE });
     this.#digest = digest;
@@ -95,8 +95,8 @@ export class Gunzip extends Transform {
   }
 
   /**
-   * Inflates a whole member at once if it is a small one among many: a stream for each costs more than the work.
-   * Undefined if it is none, or not all here.
+   * Inflates a whole member in one call if it is one of many small ones: creating a stream for each would cost more than
+   * the inflating. Returns undefined if the member is larger, incomplete or corrupt.
    */
   #inflateSmall(chunk: Buffer): Buffer | undefined {
     if (this.#members === 0 || this.#inflate !== undefined) return undefined;
@@ -109,12 +109,12 @@ export class Gunzip extends Transform {
       this.#state = 'trailer';
       return chunk.subarray(engine.bytesWritten);
     } catch {
-      // whatever is wrong with it shows again when it goes through the stream
+      // the stream will report what is wrong
       return undefined;
     }
   }
 
-  /** Feeds the member's stream; returns what lies behind its end. */
+  /** Feeds the member's stream. Returns the bytes after its end. */
   async #inflateSome(chunk: Buffer): Promise<Buffer> {
     this.#inflate ??= this.#startMember();
     const inflate = this.#inflate;
@@ -131,13 +131,13 @@ export class Gunzip extends Transform {
   #startMember(): InflateRaw {
     const inflate = createInflateRaw({ chunkSize: PIECE });
     inflate.on('data', (piece: Buffer) => this.#emit(piece));
-    // feed() listens during a write; an error between two writes shows at the next
+    // feed() listens during a write; an error between two writes is reported by the next one
     inflate.on('error', () => {});
     return inflate;
   }
 
   #emit(piece: Buffer): void {
-    // not now: the call for the next piece must be in the pool before this thread sets to work on this one
+    // later, because the pool must have its next piece before this thread starts to work on this one
     if (this.#unsummed.push(piece) === 1) setImmediate(() => this.#sum());
     this.#length += piece.length;
     this.push(piece);

@@ -1,4 +1,4 @@
-/** What a member begins with: RFC 1952, section 2.3. */
+/** The first bytes of a member; RFC 1952, section 2.3. */
 const MAGIC = [0x1f, 0x8b, 0x08];
 
 const HCRC = 2;
@@ -7,15 +7,15 @@ const NAME = 8;
 const COMMENT = 16;
 const RESERVED = 0xe0;
 
-/** Whether `data` begins a gzip member, as far as it goes. */
+/** True if `data` begins like a gzip member. It may be shorter than the magic bytes. */
 export function beginsMember(data: Uint8Array): boolean {
   return MAGIC.every((byte, i) => i >= data.length || data[i] === byte);
 }
 
 /**
- * The length of the gzip header that `data` begins with.
+ * Returns the length of the gzip header at the start of `data`.
  *
- * @returns bytes; 'short' if more are needed to tell; 'bad' if it is no header
+ * @returns bytes; 'short' if the header is incomplete; 'bad' if it is malformed
  */
 export function gzipHeaderLength(data: Uint8Array): number | 'short' | 'bad' {
   if (!beginsMember(data)) return 'bad';

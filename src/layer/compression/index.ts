@@ -1,3 +1,3 @@
-export { type CompressorOptions, createCompressor } from './compress.js';
-export { createDecompressor } from './decompress.js';
-export { compressionOfMediaType, detectCompression, HEAD_BYTES } from './detect.js';
+export { compressionOfMediaType, detectCompression, findCompression } from './detect.js';
+export { algorithmOf, compressions } from './registry.js';
+export { createCompressor, createDecompressor } from './streams.js';

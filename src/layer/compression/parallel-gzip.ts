@@ -1,28 +1,22 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { constants, crc32, deflateRaw } from 'node:zlib';
-
-export interface ParallelGzipOptions {
-  /** 1 to 9; default 4, whose output is about as large as umoci's */
-  level?: number;
-  /** blocks compressed at once; default: the threads of libuv's pool */
-  concurrency?: number;
-}
+import type { WriterOptions } from './algorithm.js';
 
 const BLOCK = 1 << 20;
-/** How far back deflate can refer; RFC 1951, section 2. */
+/** How many bytes back deflate can refer; RFC 1951, section 2. */
 const WINDOW = 32 * 1024;
 /** No name, no time, unknown system: the same content gives the same bytes; RFC 1952, section 2.3. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 
 /**
- * Compresses to one gzip member, in blocks of 1 MiB side by side in libuv's pool. Each block may refer back to
- * the one before, so the result is hardly larger than one written in one go. The bytes depend on the content and
- * the level alone, not on the concurrency or on how the content was cut into chunks.
+ * Compresses to one gzip member, in blocks of 1 MiB in parallel in libuv's pool. Each block may refer to the previous one,
+ * so the result is hardly larger than that of a single block. The bytes depend only on the content and the level, not on
+ * the concurrency or the sizes of the chunks.
  */
 export class ParallelGzip extends Transform {
   readonly #level: number;
   readonly #concurrency: number;
-  /** compressed blocks to come, in order */
+  /** blocks that are being compressed, in order */
   readonly #jobs: Promise<Buffer>[] = [];
   #block: Buffer = Buffer.allocUnsafeSlow(BLOCK);
   #filled = 0;
@@ -30,7 +24,7 @@ export class ParallelGzip extends Transform {
   #crc = 0;
   #length = 0;
 
-  constructor({ level = 4, concurrency = poolThreads() }: ParallelGzipOptions = {}) {
+  constructor({ level, concurrency = poolThreads() }: WriterOptions) {
     super({ writableHighWaterMark: BLOCK });
     this.#level = level;
     this.#concurrency = concurrency;
@@ -70,7 +64,7 @@ export class ParallelGzip extends Transform {
   #start(finishFlush: number): void {
     const block = this.#block.subarray(0, this.#filled);
     const job = compress(block, this.#level, finishFlush, this.#dictionary);
-    // its error shows when it is awaited, which may be after others have failed
+    // its error is reported when it is awaited, which may never happen if another job fails first
     job.catch(() => {});
     this.#jobs.push(job);
     this.#dictionary = block.subarray(-WINDOW);
@@ -79,7 +73,7 @@ export class ParallelGzip extends Transform {
   }
 }
 
-/** Threads of libuv's pool: 4, unless the environment says otherwise. */
+/** Returns the number of threads in libuv's pool: 4, unless the environment sets another. */
 function poolThreads(): number {
   return Number(process.env.UV_THREADPOOL_SIZE) || 4;
 }

@@ -5,7 +5,7 @@ import { PIECE } from './feed.js';
 
 const none = Buffer.alloc(0);
 
-/** Drives a context of libzstd as a stream; calls run beside this thread. */
+/** A stream over a context of libzstd, whose calls run in other threads. */
 abstract class LibraryStream extends Transform {
   readonly #context: ZstdContext;
   #running: Promise<unknown> = Promise.resolve();
@@ -21,7 +21,7 @@ abstract class LibraryStream extends Transform {
     done(error);
   }
 
-  /** Takes in all of `input`, giving out what comes of it; at the end, all that is still inside. */
+  /** Processes all of `input` and emits the output. @param end also emits everything that libzstd still holds */
   protected async run(input: Buffer, end: boolean): Promise<void> {
     for (let rest = input; ; ) {
       if (this.#output.length === 0) this.#output = Buffer.allocUnsafeSlow(PIECE);
@@ -34,7 +34,7 @@ abstract class LibraryStream extends Transform {
       this.#output = output.subarray(produced);
       this.afterStep(consumed, pending);
       rest = rest.subarray(consumed);
-      // a full output may mean that there is more where it came from
+      // if the output buffer is full, there may be more output
       const drained = produced < output.length && !(end && pending > 0);
       if (rest.length === 0 && drained) return;
     }
@@ -43,7 +43,7 @@ abstract class LibraryStream extends Transform {
   protected abstract afterStep(consumed: number, pending: number): void;
 }
 
-/** Decompresses zstd by libzstd. */
+/** Decompresses zstd with libzstd. */
 export class LibraryUnzstd extends LibraryStream {
   readonly #digest: string;
   #inFrame = false;
@@ -77,7 +77,7 @@ export class LibraryUnzstd extends LibraryStream {
   }
 }
 
-/** Compresses by libzstd, to one frame. */
+/** Compresses with libzstd to one frame. */
 export class LibraryZstd extends LibraryStream {
   constructor(zstd: Libzstd, level: number) {
     super(zstd.compressor(level));

@@ -2,7 +2,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { LayerhookError } from '../../errors/index.js';
 import { feed, PIECE, type ZlibStream } from './feed.js';
 
-/** zstd of node:zlib, which has it since 22.15; the types we build with are those of node 20. */
+/** zstd in node:zlib, available since node 22.15; we compile with the types of node 20, which lack it. */
 export interface NodeZstd {
   createZstdDecompress(options: { chunkSize: number }): Transform & { readonly bytesWritten: number };
   createZstdCompress(options: { params: Record<number, number> }): Transform;
@@ -14,7 +14,7 @@ export interface NodeZstd {
 
 const SMALL_FRAME = 64 * 1024;
 
-/** Decompresses zstd by node:zlib, whose stream silently stops after the first frame: one stream a frame. */
+/** Decompresses zstd with node:zlib. Uses one stream per frame, because node's stream silently stops after one frame. */
 export class NodeUnzstd extends Transform {
   readonly #zstd: NodeZstd;
   readonly #digest: string;
@@ -55,7 +55,10 @@ export class NodeUnzstd extends Transform {
     }
   }
 
-  /** Decompresses a whole frame at once if it is a small one among many; undefined if it is none, or not all here. */
+  /**
+   * Decompresses a whole frame in one call if it is one of many small ones. Returns undefined if the frame is larger,
+   * incomplete or corrupt.
+   */
   #decompressSmall(chunk: Buffer): Buffer | undefined {
     if (this.#frames === 0 || this.#frame !== undefined) return undefined;
     try {
@@ -67,7 +70,7 @@ export class NodeUnzstd extends Transform {
       this.push(buffer);
       return chunk.subarray(engine.bytesWritten);
     } catch {
-      // whatever is wrong with it shows again when it goes through the stream
+      // the stream will report what is wrong
       return undefined;
     }
   }
@@ -86,7 +89,7 @@ export class NodeUnzstd extends Transform {
   #startFrame(): ZlibStream {
     const frame = this.#zstd.createZstdDecompress({ chunkSize: PIECE });
     frame.on('data', (piece: Buffer) => this.push(piece));
-    // feed() listens during a write; an error between two writes shows at the next
+    // feed() listens during a write; an error between two writes is reported by the next one
     frame.on('error', () => {});
     return frame;
   }
@@ -98,8 +101,8 @@ export class NodeUnzstd extends Transform {
 }
 
 /**
- * Compresses by a stream of node:zlib, whose bytes depend on whether the end of the input comes with the last
- * chunk or after it: here it always comes after it.
+ * Compresses with a stream of node:zlib. The bytes depend on whether the end of the input comes with the last chunk or
+ * after it; here it always comes after it, so that the same content gives the same bytes.
  */
 export class NodeZstdCompress extends Transform {
   readonly #stream: Transform;

@@ -7,10 +7,10 @@ import { copyStat, statWords } from '../walk/index.js';
 const chunkSize = 256 * 1024;
 
 /**
- * The content of an open file, as many bytes as `stat` says.
+ * Yields the content of an open file, up to the size in `stat`.
  *
- * @param stat of the file, taken since it was opened; read before the first bytes are
- * @throws LayerhookError FILE_CHANGED, at its end, if the file has changed since then
+ * @param stat of the file, taken after it was opened; copied before the first bytes are read
+ * @throws LayerhookError FILE_CHANGED, at its end, if the file has changed since `stat`
  */
 export function* readContent(fd: number, path: ByteString, stat: StatBuffer): Generator<Buffer> {
   const before = rowOf(stat);

@@ -2,30 +2,31 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
 import type { StatBuffer } from '../../system/stat.js';
+import { isHostXattr } from '../host-xattrs.js';
 import type { MapOptions, TarEntry, Time } from '../types.js';
 import { layerOwner, rootlessXattr } from './owner.js';
 import { type RootfsReader, typeOf } from './rootfs.js';
 import { deviceFits } from './tar-writer.js';
-import { isHostXattr, portableXattr, xattrProblem } from './xattrs.js';
+import { portableXattr, xattrProblem } from './xattrs.js';
 
-/** How what is on disk becomes what is in a layer. */
+/** How files on disk become entries of a layer. */
 export interface EntryOptions {
   map: MapOptions;
-  /** seconds since the epoch: later times become this one; reproducible-builds.org, SOURCE_DATE_EPOCH */
+  /** seconds since the epoch; replaces all later times; reproducible-builds.org, SOURCE_DATE_EPOCH */
   sourceDateEpoch?: number | undefined;
-  /** keep the fractions of times in PAX headers. By default they are cut off, as umoci does: some readers stumble */
+  /** keep fractions of seconds, in PAX headers. Default: false, as in umoci, because some readers fail on them */
   subsecond?: boolean | undefined;
-  /** whose all files are instead of their own */
+  /** owner of all entries; without a uid or gid, files keep their own */
   owner?: { uid?: number | undefined; gid?: number | undefined } | undefined;
-  /** the name in the tar of an extended attribute, null to leave it out; default: as it is */
+  /** maps the name of an xattr to its name in the tar, null to leave it out; default: unchanged */
   xattrName?: ((name: ByteString) => ByteString | null) | undefined;
   log?: Logger | undefined;
 }
 
 /**
- * The tar entry of a file in the rootfs.
+ * Creates the tar entry of a file in the rootfs.
  *
- * @param xattrs as on disk
+ * @param xattrs from disk
  * @throws LayerhookError FILE_CHANGED, ID_UNMAPPED, LAYER_PATH for a device whose number no tar can hold, SYSTEM
  */
 export function readEntry(
@@ -98,6 +99,6 @@ function layerXattrs(
 function unfitDevice(path: ByteString, { rdevMajor, rdevMinor }: StatBuffer): LayerhookError {
   return new LayerhookError('LAYER_PATH', {
     path: showBytes(path),
-    reason: `no tar has room for its device number ${rdevMajor}:${rdevMinor}`,
+    reason: `tar headers cannot hold its device number ${rdevMajor}:${rdevMinor}`,
   });
 }

@@ -11,23 +11,25 @@ export interface GenerateOptions extends PackOptions {
   /** path of the root filesystem */
   rootfs: string;
   changes: readonly Change[];
-  /** whether another name of a changed hardlinked file may be added to the layer; default: all are */
+  /** returns true if another name of a changed hardlinked file may be added to the layer; default: always */
   mayAdd?: ((path: ByteString) => boolean) | undefined;
-  /** paths at which the rootfs has a whiteout of an overlay: as if nothing were there */
+  /** paths at which the rootfs has a whiteout of an overlay; treated as missing */
   hidden?: ReadonlySet<ByteString> | undefined;
-  /** what stands before all names in the tar, such as `./`; default: nothing */
+  /** prefix of all names in the tar, such as `./`; default: '' */
   prefix?: string | undefined;
 }
 
 /**
- * The tar of a diff layer: what must be applied to get from the state before `changes` to that of the rootfs;
- * image-spec layer.md. Whiteouts come first, then the entries, each sorted bytewise; the same input gives the same bytes.
+ * Generates the tar of a diff layer, which turns the state before `changes` into the current state of the rootfs;
+ * image-spec layer.md. Whiteouts come first and entries after them, each sorted bytewise. The same input gives the same
+ * bytes.
  *
- * Directories above changed paths are in it, and all names of a hardlinked file if one has changed: those after
- * the first are links to it. What is read never lies outside the rootfs. Sockets are left out with a warning.
+ * The tar has entries for the directories above changed paths. If one name of a hardlinked file has changed, it has
+ * all names, and those after the first are hardlinks to it. Nothing outside the rootfs is read. Sockets are left out
+ * with a warning.
  *
- * It fails, in the middle of the tar, with LayerhookError FILE_CHANGED if the rootfs is changed while it is read;
- * LAYER_PATH for what a layer cannot hold; ID_UNMAPPED; ABORTED; SYSTEM.
+ * Fails in the middle of the tar with LayerhookError FILE_CHANGED if the rootfs changes while it is read, LAYER_PATH if
+ * a layer cannot represent a file, ID_UNMAPPED, ABORTED, SYSTEM.
  */
 export async function* generateLayer(options: GenerateOptions): AsyncGenerator<Buffer> {
   const { rootfs, changes, mayAdd = () => true, hidden, prefix = '', signal } = options;

@@ -7,11 +7,11 @@ import { cleanPath } from './paths.js';
 import type { RootfsReader } from './rootfs.js';
 
 /**
- * The changes, and with each changed name of a hardlinked file all its other names: left out, they would be other
- * files after the layer is applied. Only if some are missing the rootfs is walked.
+ * Adds to the changes all other names of changed hardlinked files. Without them, the other names would be separate
+ * files after the layer is applied. Walks the rootfs only if names are missing.
  *
  * @param root path of the rootfs
- * @param mayAdd whether a name may be added
+ * @param mayAdd returns true if a name may be added
  */
 export function* withAllNames(
   root: string,
@@ -39,12 +39,12 @@ export function* withAllNames(
   return [...changes, ...added];
 }
 
-/** Whether a file may have more than one name. */
+/** True if a file may have more than one name. */
 export function hasOtherNames(stat: StatBuffer): boolean {
   return stat.nlink > 1 && !stat.isDirectory;
 }
 
-/** Tells one inode from all others. */
+/** Returns a key that identifies an inode on this host. */
 export function inodeOf(stat: StatBuffer): string {
   return `${stat.devMajor}:${stat.devMinor}:${stat.inoHigh}:${stat.inoLow}`;
 }

@@ -10,20 +10,20 @@ import { opaqueName, planLayer, refuseWhiteoutName, whiteoutName } from './plan.
 import { RootfsReader } from './rootfs.js';
 
 export interface InsertOptions extends PackOptions {
-  /** path of a file or directory on this host, not followed if it is a symlink; null: `target` is to be deleted */
+  /** path of a file or directory on this host; a symlink is not followed. null: delete `target` */
   source: string | null;
   /** path in the image */
   target: ByteString;
-  /** of a directory, nothing that lower layers have in it shows; of a file, nothing does anyhow */
+  /** for a directory: hide everything that lower layers have in it. A file replaces the lower one anyway */
   opaque?: boolean | undefined;
 }
 
 /**
- * The tar of a layer that puts `source` at `target`, with all that is in it; umoci-insert(1).
+ * Generates the tar of a layer that puts `source` and everything in it at `target`; umoci-insert(1).
  *
- * Directories above `target` are not in it, since what they are like lower layers say.
+ * It has no entries for directories above `target`, because lower layers describe them.
  *
- * It fails with LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, ABORTED, SYSTEM.
+ * Fails with LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, ABORTED, SYSTEM.
  */
 export async function* generateInsertLayer(options: InsertOptions): AsyncGenerator<Buffer> {
   const target = cleanTarget(options.target);
@@ -50,7 +50,7 @@ export async function* generateInsertLayer(options: InsertOptions): AsyncGenerat
   }
 }
 
-/** What there is to insert, as paths below a directory, and what they are called below a target. */
+/** The files to insert, as paths below a directory, and their names below a target. */
 interface Source {
   reader: RootfsReader;
   isDirectory: boolean;

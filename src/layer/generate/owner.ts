@@ -2,10 +2,10 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import type { IdRange, MapOptions } from '../types.js';
 
-/** The attribute in which unprivileged tools keep an owner they cannot set; rootlesscontainers.rs, "Resource". */
+/** The xattr in which unprivileged tools store owners that they cannot set; rootlesscontainers.rs, "Resource". */
 export const rootlessXattr = 'user.rootlesscontainers';
 
-/** In that attribute: this id is as it is on disk. */
+/** In that xattr, means that the id on disk is right. */
 const unset = 0xffffffff;
 
 interface Owner {
@@ -14,11 +14,11 @@ interface Owner {
 }
 
 /**
- * The owner that a file on disk has in a layer.
+ * Returns the owner in the layer of a file on disk.
  *
- * Without privileges all files are the user's own: they are root's, or whose `user.rootlesscontainers` says.
+ * Without privileges all files belong to the user. They get the owner from `user.rootlesscontainers`, by default root.
  *
- * @param rootless value of that attribute of the file, if it has one
+ * @param rootless the file's value of that xattr, if it has one
  * @throws LayerhookError ID_UNMAPPED
  */
 export function layerOwner(path: ByteString, disk: Owner, map: MapOptions, rootless?: Buffer): Owner {
@@ -39,7 +39,7 @@ function containerID(id: number, ranges: IdRange[], path: ByteString, kind: stri
   return range.containerID + (id - range.hostID);
 }
 
-/** A protobuf message with two varints: field 1 is the uid, field 2 the gid. Other fields are skipped. */
+/** Decodes a protobuf message with two varints: field 1 is the uid, field 2 the gid. Skips other fields. */
 function decodeOwner(message: Buffer): Owner {
   const fields = [0, 0, 0];
   let offset = 0;

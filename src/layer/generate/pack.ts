@@ -1,11 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
-import { close, S } from '../../system/files.js';
+import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
 import { StatBuffer } from '../../system/stat.js';
 import { Pace, throwIfAborted } from '../../system/steps.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
+import { isWhiteoutDevice } from '../overlay-marks.js';
 import type { TarEntry } from '../types.js';
 import { readContent } from './content.js';
 import { type EntryOptions, readEntry } from './entry.js';
@@ -15,30 +16,30 @@ import type { RootfsReader } from './rootfs.js';
 import { type TarWriter, tarWriter } from './tar-writer.js';
 
 export interface PackOptions extends EntryOptions {
-  /** called for each entry when it is in the tar, and for sockets, which are left out; not for whiteouts */
+  /** called after each entry is in the tar, and for the sockets that are left out; not for whiteouts */
   onPacked?: ((packed: PackedFile) => void) | undefined;
-  /** how many holes may be written out as zeros; default: as many as for an operation */
+  /** how many bytes of holes may be written as zeros; default: the limit of one operation */
   holes?: HoleBudget | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** A file as it was when it was put into a layer. */
+/** The state of a file when it was put into a layer. */
 export interface PackedFile {
   path: ByteString;
   /** valid during the call only */
   stat: StatBuffer;
   /** target of a symlink */
   link?: ByteString;
-  /** extended attributes as on disk */
+  /** xattrs on disk */
   xattrs: ReadonlyMap<ByteString, Buffer>;
-  /** of a regular file's content, in hexadecimal */
+  /** digest of a regular file's content, in hexadecimal */
   sha256?: string;
 }
 
 /**
- * Gives the bytes of a tar while `write` writes its entries, no faster than they are taken.
+ * Yields the bytes of a tar while `write` writes its entries. `write` waits for the consumer.
  *
- * An error of `write` comes out in the middle of the bytes; when nobody takes them any more, `write` is stopped.
+ * An error of `write` is thrown in the middle of the bytes. If the consumer stops early, so does `write`.
  */
 export async function* tarOf(write: (writer: TarWriter) => Promise<void>): AsyncGenerator<Buffer> {
   const writer = tarWriter();
@@ -49,7 +50,7 @@ export async function* tarOf(write: (writer: TarWriter) => Promise<void>): Async
       throw error;
     },
   );
-  // whoever reads the stream learns of it there
+  // the consumer of the stream gets this error from the stream
   writing.catch(() => {});
   try {
     for await (const chunk of writer.stream) yield chunk as Buffer;
@@ -61,9 +62,9 @@ export async function* tarOf(write: (writer: TarWriter) => Promise<void>): Async
 }
 
 /**
- * Writes what a plan says: whiteouts, then files as they are on disk now.
+ * Writes the entries of a plan: whiteouts first, next the files in their current state.
  *
- * @param nameOf the name in the layer of a path
+ * @param nameOf maps a path to its name in the layer
  */
 export async function writePlan(
   reader: RootfsReader,
@@ -86,12 +87,12 @@ function leaveOut(
   path: ByteString,
   { log = silentLogger, onPacked }: PackOptions,
 ): void {
-  log.warn('left out a socket, which no layer can hold', { path: showBytes(path) });
+  log.warn('left out a socket, which a layer cannot hold', { path: showBytes(path) });
   const stat = new StatBuffer();
   if (reader.stat(path, stat)) onPacked?.({ path, stat, xattrs: new Map() });
 }
 
-/** Packs one file after the other, and remembers the names of hardlinked ones. */
+/** Packs one file after the other, and remembers the names of hardlinked files. */
 class Packer {
   readonly #reader: RootfsReader;
   readonly #writer: TarWriter;
@@ -133,7 +134,8 @@ class Packer {
   async #packFile(path: ByteString, fd: number | null): Promise<void> {
     const { onPacked } = this.#options;
     const stat = this.#stat;
-    const inode = hasOtherNames(stat) && !isWhiteout(stat) ? inodeOf(stat) : undefined;
+    // overlayfs gives all of its whiteouts one inode, but each is a file by itself
+    const inode = hasOtherNames(stat) && !isWhiteoutDevice(stat) ? inodeOf(stat) : undefined;
     const first = inode === undefined ? undefined : this.#firstNames.get(inode);
     const xattrs = this.#reader.xattrs(path);
     const read = readEntry(this.#reader, path, stat, xattrs, this.#options);
@@ -160,7 +162,7 @@ class Packer {
     onPacked?.({ path, stat, xattrs, ...link, ...(sha256 !== undefined && { sha256 }) });
   }
 
-  /** Content as it is read; whoever takes it may do so without a turn of the event loop. */
+  /** Yields and hashes the chunks. It gives up its turn of the event loop regularly, because the consumer may never do so. */
   async *#hashed(chunks: Iterable<Buffer>, hash: Hash | undefined): AsyncGenerator<Buffer> {
     for (const chunk of chunks) {
       hash?.update(chunk);
@@ -170,12 +172,7 @@ class Packer {
   }
 }
 
-/** overlayfs gives all of its whiteouts one inode, but each is a file by itself; overlayfs.rst, "whiteouts". */
-function isWhiteout(stat: StatBuffer): boolean {
-  return stat.type === S.IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
-}
-
-/** A whiteout or opaque marker as umoci and docker write them: empty, root's, without rights, of 1970. */
+/** Creates the entry of a whiteout or opaque marker as umoci and docker do: an empty file with mode 0, owner 0:0 and time 0. */
 export function whiteoutEntry(name: ByteString): TarEntry {
   return {
     ...{ name, type: 'file', size: 0, mode: 0, uid: 0, gid: 0, uname: '', gname: '', linkname: '' },

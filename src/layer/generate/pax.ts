@@ -1,6 +1,6 @@
 import { type ByteString, toBuffer } from '../../system/bytes.js';
 
-/** One record of a PAX extended header. The value may be any bytes. */
+/** One record of a PAX extended header. The value may hold any bytes. */
 export interface PaxRecord {
   key: ByteString;
   value: ByteString | Buffer;
@@ -10,10 +10,11 @@ const block = 512;
 const commentOverhead = ' comment=\n'.length;
 
 /**
- * The body of a PAX extended header, filled up to whole 512-byte blocks.
+ * Encodes the body of a PAX extended header, filled up to whole 512-byte blocks.
  *
- * The filling is a `comment` record, which every reader ignores, where other writers leave zeros after the
- * body: so the body can follow the header that tar-stream writes, which pads at once. POSIX pax, "pax Extended Header".
+ * A `comment` record, which every reader ignores, does the filling; other writers put zeros after the body instead.
+ * Those are impossible here, because tar-stream writes the padding together with the header. POSIX pax, "pax Extended
+ * Header".
  */
 export function encodePax(records: PaxRecord[]): Buffer {
   const parts = records.map(encodeRecord);
@@ -23,7 +24,7 @@ export function encodePax(records: PaxRecord[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A comment record of exactly `size` bytes, or of a block more where it would not fit. */
+/** Creates a comment record of exactly `size` bytes, or one block more if it does not fit. */
 function comment(size: number): Buffer {
   for (let length = size; ; length += block) {
     const filling = length - commentOverhead - String(length).length;

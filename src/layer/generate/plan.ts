@@ -3,16 +3,16 @@ import { type ByteString, showBytes } from '../../system/bytes.js';
 import type { Change, EntryType } from '../types.js';
 import { ancestors, baseName, cleanPath, parentPath } from './paths.js';
 
-/** What a rootfs has at a path, without following links; null: nothing, or something above it is no directory. */
+/** Returns the type of the file at a path, without following links; null if the file or a directory above it is missing. */
 export type Lookup = (path: ByteString) => Exclude<EntryType, 'hardlink'> | 'socket' | null;
 
-/** What a diff layer consists of. Both lists are sorted bytewise; paths are relative to the rootfs. */
+/** The content of a diff layer. The lists are sorted bytewise; paths are relative to the rootfs. */
 export interface LayerPlan {
-  /** names of whiteouts and opaque markers, as in the tar */
+  /** names in the tar of whiteouts and opaque markers */
   whiteouts: ByteString[];
   /** paths that get an entry; `.` is the rootfs itself */
   entries: ByteString[];
-  /** sockets, which no tar can hold */
+  /** paths of sockets, which a tar cannot hold */
   sockets: ByteString[];
 }
 
@@ -20,15 +20,15 @@ const prefix = '.wh.';
 const opaqueMarker = '.wh..wh..opq';
 
 /**
- * Settles what a diff layer must hold so that applying it gives `changes`; image-spec layer.md, "Whiteouts".
+ * Decides what a diff layer must hold so that applying it makes `changes`; image-spec layer.md, "Whiteouts".
  *
- * - a whiteout stands for the highest path that is gone, and there is none below what is no longer a directory:
- *   that is one entry, which replaces the directory with all that was in it
- * - directories above a changed path are entries too, as docker has it: a reader that applies the layer by itself
- *   learns their owner and mode
- * - a socket that replaces something becomes a whiteout, since no tar can hold it
+ * - Only the highest deleted path gets a whiteout. Paths below a former directory get no whiteouts: the entry of the file
+ *   that replaced the directory is enough.
+ * - Directories above a changed path get entries too, as in docker: a program that extracts the layer on its own needs
+ *   their owner and mode.
+ * - A socket that replaces another file becomes a whiteout, because a tar cannot hold it.
  *
- * @throws LayerhookError FILE_CHANGED if the rootfs is no longer as `changes` says; LAYER_PATH for names a layer cannot have
+ * @throws LayerhookError FILE_CHANGED if the rootfs no longer matches `changes`; LAYER_PATH for names a layer cannot have
  */
 export function planLayer(changes: Iterable<Change>, lookup: Lookup): LayerPlan {
   const gone = new Set<ByteString>();
@@ -40,7 +40,7 @@ export function planLayer(changes: Iterable<Change>, lookup: Lookup): LayerPlan 
     if (change.kind === 'delete') planDelete(path);
     else planEntry(path, change);
   }
-  // up to where another path has been: a deep path has thousands of directories above it
+  // stop at directories that are already known: a deep path has thousands of directories above it
   const above = new Set<ByteString>(['.']);
   for (const path of [...gone, ...present]) {
     for (let parent = parentPath(path); !above.has(parent); parent = parentPath(parent)) above.add(parent);
@@ -57,7 +57,7 @@ export function planLayer(changes: Iterable<Change>, lookup: Lookup): LayerPlan 
 
   function planDelete(path: ByteString): void {
     if (path === '.')
-      throw new LayerhookError('LAYER_PATH', { path: '/', reason: 'the rootfs itself is gone' });
+      throw new LayerhookError('LAYER_PATH', { path: '/', reason: 'the rootfs itself cannot be deleted' });
     for (const step of [...ancestors(path), path]) {
       const type = lookup(step);
       if (type === null) {
@@ -84,7 +84,7 @@ export function planLayer(changes: Iterable<Change>, lookup: Lookup): LayerPlan 
   }
 }
 
-/** Sorted bytewise, the rootfs itself first. */
+/** Sorts paths bytewise, the rootfs itself first. */
 export function sortPaths(paths: Iterable<ByteString>): ByteString[] {
   const sorted = [...paths].sort();
   const root = sorted.indexOf('.');
@@ -92,19 +92,19 @@ export function sortPaths(paths: Iterable<ByteString>): ByteString[] {
   return sorted;
 }
 
-/** The name of the whiteout that hides `path`. */
+/** Returns the name of the whiteout that hides `path`. */
 export function whiteoutName(path: ByteString): ByteString {
   refuseWhiteoutName(path);
   const parent = parentPath(path);
   return `${parent === '.' ? '' : `${parent}/`}${prefix}${baseName(path)}`;
 }
 
-/** The name of the marker that hides all that lower layers have in the directory `path`. */
+/** Returns the name of the marker that hides everything that lower layers have in the directory `path`. */
 export function opaqueName(path: ByteString): ByteString {
   return path === '.' ? opaqueMarker : `${path}/${opaqueMarker}`;
 }
 
-/** A file of such a name would delete another one when the layer is applied. */
+/** Refuses names of whiteouts: a file with such a name would delete another file when the layer is applied. */
 export function refuseWhiteoutName(path: ByteString): void {
   if (!baseName(path).startsWith(prefix)) return;
   throw new LayerhookError('LAYER_PATH', {

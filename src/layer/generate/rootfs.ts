@@ -22,14 +22,14 @@ const types = new Map<number, FoundType>([
 ]);
 
 /**
- * Reads files of a root filesystem that others may be changing. Every component of a path is opened by itself and
- * never through a symlink, so nothing outside the rootfs is ever read. Paths in order of a sorted list are quickest.
+ * Reads files of a rootfs that other processes may be changing. Every component of a path is opened separately and never
+ * through a symlink, so nothing outside the rootfs is read. Reading paths in sorted order is fastest.
  */
 export class RootfsReader {
   readonly #path: string;
   readonly #stat = new StatBuffer();
   readonly #root: number;
-  /** the way to the directory of the last path that was asked for, and the paths on it, the rootfs first */
+  /** open directories down to that of the last path, and in `#paths` their paths, the rootfs first */
   readonly #way: Descent;
   readonly #paths: ByteString[] = ['.'];
 
@@ -45,12 +45,12 @@ export class RootfsReader {
     close(this.#root);
   }
 
-  /** What is there; null for nothing, also where something above it is no directory. @throws LayerhookError SYSTEM */
+  /** Returns the type of a file; null if it or a directory above it is missing. @throws LayerhookError SYSTEM */
   lookup(path: ByteString): FoundType | null {
     return this.stat(path, this.#stat) ? typeOf(this.#stat) : null;
   }
 
-  /** Fills `out`; false if there is nothing. @throws LayerhookError SYSTEM */
+  /** Fills `out`. Returns false if the file is missing. @throws LayerhookError SYSTEM */
   stat(path: ByteString, out: StatBuffer): boolean {
     return this.#guard(path, () => {
       const dirfd = this.#directory(path === '.' ? '.' : parentPath(path));
@@ -61,17 +61,17 @@ export class RootfsReader {
     });
   }
 
-  /** Target of a symlink. @throws LayerhookError FILE_CHANGED, SYSTEM */
+  /** Returns the target of a symlink. @throws LayerhookError FILE_CHANGED, SYSTEM */
   readlink(path: ByteString): ByteString {
     return this.#guard(path, () => readlinkat(this.#parent(path), baseName(path)));
   }
 
-  /** All extended attributes; none where the filesystem has none. @throws LayerhookError FILE_CHANGED, SYSTEM */
+  /** Returns all xattrs; an empty map if the filesystem does not support them. @throws LayerhookError FILE_CHANGED, SYSTEM */
   xattrs(path: ByteString): Map<ByteString, Buffer> {
     return this.#guard(path, () => readXattrs(pathIn(this.#parent(path), baseName(path))));
   }
 
-  /** Opens a regular file to read it; never a device or fifo. @throws LayerhookError FILE_CHANGED, SYSTEM */
+  /** Opens a regular file for reading, never a device or FIFO. @throws LayerhookError FILE_CHANGED, SYSTEM */
   openFile(path: ByteString, stat: StatBuffer): number {
     return this.#guard(path, () => {
       const fd = openat(this.#parent(path), baseName(path), O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
@@ -88,7 +88,7 @@ export class RootfsReader {
     return fd;
   }
 
-  /** The directory, open; null if it is none. */
+  /** Opens a directory; null if it is missing or not a directory. */
   #directory(path: ByteString): number | null {
     const [way, paths] = [this.#way, this.#paths];
     while (!isInside(path, paths.at(-1)!)) {
@@ -123,7 +123,7 @@ export class RootfsReader {
   }
 }
 
-/** The type of a file as a layer has it. */
+/** Returns the type of a file in terms of a layer. */
 export function typeOf(stat: StatBuffer): FoundType {
   return types.get(stat.type) ?? 'file';
 }

@@ -5,16 +5,16 @@ import { encodePax, type PaxRecord } from './pax.js';
 
 /** Writes entries to a tar, one after the other. */
 export interface TarWriter {
-  /** the tar's bytes; to be read while entries are written, which waits for the reader */
+  /** the tar's bytes; must be read while entries are written, because writing waits for the reader */
   readonly stream: Pack;
-  /** Writes one entry; `content` gives exactly `entry.size` bytes. */
+  /** Writes one entry; `content` must give exactly `entry.size` bytes. */
   write(entry: TarEntry, content?: Content): Promise<void>;
   end(): void;
 }
 
 type Content = AsyncIterable<Buffer> | Iterable<Buffer>;
 
-/** What tar-stream can put into a ustar header; POSIX pax, "ustar Interchange Format". */
+/** The largest values that tar-stream can put into a ustar header; POSIX pax, "ustar Interchange Format". */
 const limits = {
   name: 100,
   prefix: 155,
@@ -34,12 +34,12 @@ const typeNames: Record<EntryType, NonNullable<Header['type']>> = {
   fifo: 'fifo',
 };
 
-/** So that tar-stream keeps a mode of 0, which it takes for none: it cuts off the type bits. */
+/** Type bits added to the mode, which tar-stream cuts off again: it would replace a mode of 0 by its default. */
 const regularFile = 0o100000;
 
 /**
- * A writer of tars in the ustar format, with a PAX header before the entries that need one: names that are long
- * or not ASCII, numbers out of range, extended attributes. The same entries give the same bytes.
+ * Creates a writer of tars in the ustar format. Entries with long or non-ASCII names, numbers out of range or xattrs get a
+ * PAX header. The same entries give the same bytes.
  */
 export function tarWriter(): TarWriter {
   const stream = tarPack();
@@ -54,7 +54,7 @@ export function tarWriter(): TarWriter {
   };
 }
 
-/** Whether a device number can be stored at all: no PAX keyword for them is in wide use. */
+/** True if a tar can hold the device number: no PAX keyword for device numbers is in wide use. */
 export function deviceFits(major: number, minor: number): boolean {
   return major <= limits.device && minor <= limits.device;
 }
@@ -86,15 +86,15 @@ async function writeEntry(stream: Pack, entry: TarEntry, content: Content): Prom
 
 function openEntry(stream: Pack, header: Header) {
   const { promise: done, resolve, reject } = deferred();
-  // it may fail while the content is still being read, before anyone awaits it
+  // it may fail while the content is still being read, before `done` is awaited
   done.catch(() => {});
   const sink = stream.entry(header, (error) => (error ? reject(error) : resolve()));
-  // the callback tells it too
+  // the callback reports the error too
   sink.on('error', () => {});
   let wake: () => void = () => {};
   sink.on('drain', () => wake());
   sink.on('close', () => wake());
-  /** resolves when more can be written, or never will be: `done` tells which */
+  /** resolves when the sink accepts more bytes, or has failed; `done` shows which */
   const drained = () =>
     new Promise<void>((go) => {
       wake = go;
@@ -135,7 +135,7 @@ function paxRecords(entry: TarEntry): PaxRecord[] {
   return records;
 }
 
-/** The fields that fit; those that do not are in the PAX header, and here only stand-ins. */
+/** Creates the ustar header. Values that do not fit are in the PAX header, and here replaced by placeholders. */
 function ustarHeader(entry: TarEntry): Header {
   const name = tarName(entry);
   return {
@@ -154,12 +154,12 @@ function ustarHeader(entry: TarEntry): Header {
   };
 }
 
-/** Whether readers that take names in PAX headers for UTF-8, as POSIX has it, must be told otherwise. */
+/** True if a name is not UTF-8, which readers expect in PAX headers (POSIX) unless `hdrcharset` says otherwise. */
 function needsBinary(name: ByteString): boolean {
   return toText(name) === undefined;
 }
 
-/** With the slash that tells a directory. */
+/** Returns the name in the header, with the slash that marks a directory. */
 function tarName(entry: TarEntry): ByteString {
   return entry.type === 'directory' ? `${entry.name}/` : entry.name;
 }
@@ -168,7 +168,7 @@ function fitsTime({ sec, nsec }: TarEntry['mtime']): boolean {
   return nsec === 0 && sec >= 0 && sec <= limits.time;
 }
 
-/** Seconds with a fraction; a time before the epoch counts its nanoseconds upwards, its notation does not. */
+/** Formats seconds with a fraction. Nanoseconds before the epoch count upwards from `sec`, but PAX writes a negative number. */
 function paxTime({ sec, nsec }: TarEntry['mtime']): string {
   if (nsec === 0) return String(sec);
   const negative = sec < 0;
@@ -181,7 +181,7 @@ function fitsLink(linkname: ByteString): boolean {
   return isAscii(linkname) && linkname.length <= limits.name;
 }
 
-/** Whether tar-stream can split the name at a slash into the prefix and name fields, neither empty. */
+/** True if tar-stream can store the name: it splits long names at a slash into prefix and name, neither empty. */
 function fitsName(name: ByteString): boolean {
   if (!isAscii(name)) return false;
   if (name.length <= limits.name) return true;
@@ -194,6 +194,6 @@ function standIn(name: ByteString): string {
 }
 
 function isAscii(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for ASCII
   return /^[\u0001-\u007f]*$/.test(text);
 }

@@ -12,12 +12,12 @@ export interface TreeOptions extends PackOptions {
 }
 
 /**
- * The tar of a directory as it is, with all that is in it, under names `./…`: whatever names or devices mean to an
- * overlay or in a layer, they are only files here. Hardlinks are links to the first name. No symlink is followed.
+ * Generates the tar of a directory and everything in it, with names `./…`. Whiteouts, opaque markers and overlay xattrs
+ * have no special meaning here. The later names of a hardlinked file are links to the first. Symlinks are not followed.
  * Sockets are left out with a warning.
  *
- * It fails, in the middle of the tar, with LayerhookError FILE_CHANGED if the directory is changed while it is read;
- * LAYER_PATH for a device whose number no tar can hold; ABORTED; SYSTEM.
+ * Fails in the middle of the tar with LayerhookError FILE_CHANGED if the directory changes while it is read, LAYER_PATH
+ * for a device number that does not fit a tar, ABORTED, SYSTEM.
  */
 export async function* generateTree(options: TreeOptions): AsyncGenerator<Buffer> {
   const reader = new RootfsReader(options.root);

@@ -11,11 +11,11 @@ interface WriteOptions {
 }
 
 /**
- * Compresses a tar into a new file, and flushes it to its disk. If the tar fails, no file is left.
+ * Compresses a tar to a new file and flushes it to disk. If the tar fails, no file is left.
  *
- * @param file path at which nothing is yet
- * @returns bytes of the file
- * @throws LayerhookError ABORTED, COMPRESSION_UNAVAILABLE, NO_SPACE, SYSTEM, and what the tar throws
+ * @param file path of the new file, which must not exist
+ * @returns size of the file in bytes
+ * @throws LayerhookError ABORTED, COMPRESSION_UNAVAILABLE, NO_SPACE, SYSTEM, and the errors of `tar`
  */
 export async function writeTarFile(
   file: string,
@@ -35,7 +35,7 @@ export async function writeTarFile(
 }
 
 /**
- * As {@link writeTarFile}, into an empty file that the caller has open, and closes.
+ * Writes as {@link writeTarFile} does, to an empty file that the caller has opened and will close.
  *
  * @param fd open for writing
  * @param path of the file, for errors
@@ -59,7 +59,7 @@ export async function writeTar(
   }
 }
 
-/** Synchronous, as all of this program's files are: a write that is under way when the file is closed would hit another. */
+/** Creates a stream with synchronous writes: an asynchronous one could hit another file after `fd` is closed and reused. */
 function sinkOf(fd: number, what: string): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {

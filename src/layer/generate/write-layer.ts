@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { LayerhookError } from '../../errors/index.js';
 import type { Layout } from '../../image/layout.js';
-import { MEDIA_TYPE_LAYER, ociMediaType } from '../../image/media-types.js';
+import { MEDIA_TYPE_LAYER } from '../../image/media-types.js';
 import type { Descriptor, Digest, Manifest } from '../../image/types.js';
 import type { Compression } from '../types.js';
 
-/** A layer that is in a layout, but in no image yet. */
+/** A layer in a layout that does not belong to an image yet. */
 export interface WrittenLayer {
   descriptor: Descriptor;
   diffID: Digest;
@@ -14,15 +14,13 @@ export interface WrittenLayer {
   uncompressedSize: number;
 }
 
-/** What umoci 0.6 writes where it differs from the blob's size. */
+/** umoci 0.6 writes this annotation if the uncompressed size differs from the blob's size. */
 const sizeAnnotation = 'ci.umo.uncompressed_blob_size';
 
-const suffixes: Record<Compression, string> = { gzip: '+gzip', zstd: '+zstd', none: '' };
-
 /**
- * Compresses a tar into a blob of a layout. If the tar fails, no blob is left.
+ * Compresses a tar to a blob of a layout. If the tar fails, no blob is left.
  *
- * @throws LayerhookError ABORTED, COMPRESSION_UNAVAILABLE, NO_SPACE, SYSTEM, and what the tar throws
+ * @throws LayerhookError ABORTED, COMPRESSION_UNAVAILABLE, NO_SPACE, SYSTEM, and the errors of `tar`
  */
 export async function writeLayer(
   layout: Layout,
@@ -30,7 +28,7 @@ export async function writeLayer(
   compression: Compression,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<WrittenLayer> {
-  const { createCompressor } = await import('../compression/index.js');
+  const { algorithmOf, createCompressor } = await import('../compression/index.js');
   const hash = createHash('sha256');
   let size = 0;
   async function* counted() {
@@ -49,11 +47,12 @@ export async function writeLayer(
   const blob = await pipeline(counted, await createCompressor(compression), store, {
     ...(signal && { signal }),
   }).catch((error: unknown) => {
-    // when the blob cannot be written, the pipeline tells only that its other ends were cut off
+    // if writing the blob fails, the pipeline reports only that its other streams were closed too early
     throw failure(cause instanceof LayerhookError ? cause : error, signal);
   });
   const annotations = blob.size !== size && { annotations: { [sizeAnnotation]: String(size) } };
-  const mediaType = MEDIA_TYPE_LAYER + suffixes[compression];
+  const { suffix } = algorithmOf(compression);
+  const mediaType = suffix === '' ? MEDIA_TYPE_LAYER : `${MEDIA_TYPE_LAYER}+${suffix}`;
   return {
     descriptor: { mediaType, ...blob, ...annotations },
     diffID: `sha256:${hash.digest('hex')}`,
@@ -62,28 +61,20 @@ export async function writeLayer(
 }
 
 /**
- * What a new layer is compressed with. `auto` is what the newest layer is compressed with that can be written here,
- * never `none`; gzip if there is no such layer. umoci-repack(1), `--compress`.
+ * Returns the compression of a new layer. `auto` means that of the newest layer whose compression is available here,
+ * never `none`, and gzip if no layer has one; umoci-repack(1), `--compress`.
  */
 export async function chooseCompression(
   choice: Compression | 'auto',
   manifest: Pick<Manifest, 'layers'>,
 ): Promise<Compression> {
   if (choice !== 'auto') return choice;
+  const { algorithmOf, findCompression } = await import('../compression/index.js');
   for (const { mediaType } of manifest.layers.toReversed()) {
-    const oci = ociMediaType(mediaType);
-    if (oci.endsWith('+gzip')) return 'gzip';
-    if (oci.endsWith('+zstd') && (await canWriteZstd())) return 'zstd';
+    const found = findCompression(mediaType);
+    if (found !== undefined && found !== 'none' && (await algorithmOf(found).isAvailable())) return found;
   }
   return 'gzip';
-}
-
-async function canWriteZstd(): Promise<boolean> {
-  const { findZstd } = await import('../compression/zstd.js');
-  return findZstd().then(
-    () => true,
-    () => false,
-  );
 }
 
 function failure(error: unknown, signal: AbortSignal | undefined): unknown {

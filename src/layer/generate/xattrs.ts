@@ -1,29 +1,21 @@
 import type { ByteString } from '../../system/bytes.js';
 
-/** Of the host, not of the image: SELinux labels and NFSv4 access lists; umoci leaves the same out. */
-const hostOnly = new Set(['security.selinux', 'system.nfs4_acl']);
-
 const capability = 'security.capability';
 const revisionMask = 0xff000000;
 const revision2 = 0x02000000;
 const revision3 = 0x03000000;
 const revision2Size = 20;
 
-/** Why an attribute cannot be in a layer, or undefined if it can. */
+/** Returns why a layer cannot hold an xattr, or undefined if it can. */
 export function xattrProblem(name: ByteString, value: Buffer): string | undefined {
-  if (value.length === 0) return 'it is empty, which PAX readers take for none';
+  if (value.length === 0) return 'it is empty, and PAX readers drop empty values';
   if (name.includes('=')) return 'its name has a =, which ends a PAX keyword';
   return undefined;
 }
 
-/** Whether an attribute belongs to the host alone. */
-export function isHostXattr(name: ByteString): boolean {
-  return hostOnly.has(name);
-}
-
 /**
- * The value for a layer. File capabilities set in a user namespace name that namespace's root by its id on
- * this host; in the image they are root's. capabilities(7), "File capability extended attribute versioning".
+ * Returns the value of an xattr for a layer. File capabilities set in a user namespace hold the id on this host of that
+ * namespace's root; in the image they belong to root. capabilities(7), "File capability extended attribute versioning".
  */
 export function portableXattr(name: ByteString, value: Buffer): Buffer {
   if (name !== capability || value.length <= revision2Size) return value;

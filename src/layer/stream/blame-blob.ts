@@ -6,10 +6,10 @@ import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import type { LayerSource } from '../types.js';
 
 /**
- * What to say of a layer that could not be applied: a corrupt blob shows first as a malformed tar or an impossible
- * entry, before its digest is known. If that is so, the digest is what is wrong.
+ * Finds the real cause of a failure to apply a layer. A corrupt blob may first show as a malformed tar or an impossible
+ * entry, before its digest is known; this function computes the digest.
  *
- * @returns BLOB_DIGEST with the error as cause, or the error
+ * @returns BLOB_DIGEST with the error as cause if the digest is wrong, otherwise the error
  */
 export async function blameBlob(error: unknown, source: LayerSource, signal: AbortSignal): Promise<unknown> {
   if (!isLayerhookError(error, 'TAR_INVALID') && !isLayerhookError(error, 'LAYER_ENTRY')) return error;

@@ -2,15 +2,15 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import type { LayerSource } from '../types.js';
 
-/** Reads a layer's blob piece by piece, and no byte more or less than its descriptor says. */
+/** Reads a layer's blob piece by piece: exactly as many bytes as its descriptor says. */
 export class BlobFile {
   readonly #source: LayerSource;
   readonly #fd: number | undefined;
   #at = 0;
 
   /**
-   * @throws LayerhookError BLOB_NOT_FOUND: no such file, or not one that can be read
-   * @throws LayerhookError BLOB_SIZE: it has another size than the descriptor's
+   * @throws LayerhookError BLOB_NOT_FOUND: the file is missing or unreadable
+   * @throws LayerhookError BLOB_SIZE: its size differs from the descriptor's
    */
   constructor(source: LayerSource) {
     this.#source = source;
@@ -28,7 +28,7 @@ export class BlobFile {
   }
 
   /**
-   * Fills `buffer` as far as there are bytes. Returns how many; 0 at the end.
+   * Fills `buffer` as far as possible. Returns the number of bytes; 0 at the end.
    *
    * @throws LayerhookError BLOB_SIZE: the file became shorter
    */
@@ -60,7 +60,7 @@ export class BlobFile {
   }
 }
 
-/** Opens the file; a fifo that someone put there does not hang us. */
+/** Opens the file. A FIFO in its place does not block. */
 function openBlob({ path, digest }: LayerSource): number {
   let fd: number;
   try {
@@ -70,5 +70,5 @@ function openBlob({ path, digest }: LayerSource): number {
   }
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
-  throw new LayerhookError('BLOB_NOT_FOUND', { digest, path }, new Error('it is no regular file'));
+  throw new LayerhookError('BLOB_NOT_FOUND', { digest, path }, new Error('it is not a regular file'));
 }

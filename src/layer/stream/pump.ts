@@ -1,29 +1,28 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Transform } from 'node:stream';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
-import { createDecompressor } from '../compression/decompress.js';
-import { detectCompression } from '../compression/detect.js';
+import { createDecompressor, detectCompression } from '../compression/index.js';
 import type { LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 import type { SourceSummary } from './messages.js';
 import type { RingWriter } from './ring.js';
 
-/** Bytes of the blob given to the decompressor at once. */
+/** Bytes of the blob in one write to the decompressor. */
 const PIECE = 384 * 1024;
-/** Pieces that the decompressor holds, so that it has the next one at hand when it is done with one. */
+/** Pieces queued in the decompressor, so that it never waits for the next one. */
 const IN_FLIGHT = 3;
-/** Bytes that came out which this thread takes at a time: between two it sees that libuv's pool is done, and gives it more. */
+/** Bytes of output handled at a time. Between two steps this thread can give libuv's pool more work. */
 const STEP = 128 * 1024;
-/** Bytes that came out and may wait for that. */
+/** Bytes of output that may wait to be handled. */
 const WAITING = 2 << 20;
 
 /**
- * Reads, hashes and decompresses a blob into a ring, hashes what comes out, and ends the ring when both hashes
- * are what they must be: a reader that has seen the end has seen a verified layer. The compression is what the
- * blob's first bytes show: images are about whose media type says otherwise.
+ * Reads, hashes and decompresses a blob into a ring, and hashes the tar. It ends the ring only if both digests are right,
+ * so a reader that sees the end has read a verified layer. The blob's first bytes decide the compression, because some
+ * images have layers with a wrong media type.
  *
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, DIFF_ID, DIGEST_INVALID, COMPRESSION_CORRUPT,
- *   COMPRESSION_UNAVAILABLE; the ring's own error if it failed meanwhile, ABORTED if the reader closed it
+ *   COMPRESSION_UNAVAILABLE; the ring's own error if the ring failed meanwhile; ABORTED if the reader closed it
  */
 export async function pumpSource(source: LayerSource, writer: RingWriter): Promise<SourceSummary> {
   const pump = new Pump(source, writer);
@@ -78,7 +77,7 @@ class Pump {
     return { bytes: this.#bytes, blobBytes: this.#blobBytes, digest, diffID };
   }
 
-  /** A blob that does not decompress: is it the one that was asked for at all? */
+  /** Explains why a blob does not decompress: BLOB_DIGEST if its digest is wrong, otherwise the error. */
   explain(error: LayerhookError): LayerhookError {
     const { digest, path } = this.#source;
     const buffer = Buffer.allocUnsafeSlow(PIECE);
@@ -91,7 +90,7 @@ class Pump {
     this.#blob.close();
   }
 
-  /** The next piece of the blob, hashed; empty at its end. */
+  /** Reads and hashes the next piece of the blob; empty at its end. */
   #read(buffer: Buffer): Buffer {
     const piece = buffer.subarray(0, this.#blob.read(buffer));
     this.#blobHash.update(piece);
@@ -110,7 +109,7 @@ class Pump {
     );
   }
 
-  /** Runs the blob through a decompressor: while libuv's pool makes the next piece, this thread takes the last. */
+  /** Runs the blob through a decompressor. While libuv's pool makes the next piece, this thread handles the previous one. */
   #decode(decoder: Transform, first: Buffer, firstBuffer: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiting = new Waiting();
@@ -147,7 +146,7 @@ class Pump {
         else if (ended) resolve();
       };
       decoder.on('data', (piece: Buffer) => {
-        // not now: the call for the next piece must be in the pool before this thread sets to work on this one
+        // later, because the pool must have its next piece before this thread starts to work on this one
         if (waiting.bytes === 0) setImmediate(takeSome);
         waiting.push(piece);
         takeUntil(WAITING);
@@ -163,7 +162,7 @@ class Pump {
   }
 }
 
-/** Pieces of a stream, given back in steps. */
+/** A queue of pieces of a stream, taken out in steps. */
 class Waiting {
   readonly #pieces: Buffer[] = [];
   bytes = 0;
@@ -173,7 +172,7 @@ class Waiting {
     this.bytes += piece.length;
   }
 
-  /** The next bytes, `most` at most; there are some. */
+  /** Removes and returns the next bytes, at most `most`. The queue must not be empty. */
   shift(most: number): Buffer {
     const first = this.#pieces[0]!;
     if (first.length <= most) this.#pieces.shift();

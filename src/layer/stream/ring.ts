@@ -2,12 +2,11 @@ import { receiveError, type TransferredError, transferError } from '../../errors
 import type { ByteSource } from '../types.js';
 
 /**
- * A pipe between two threads over one SharedArrayBuffer: a few slots, filled by one writer and read by one reader,
- * each of which blocks its thread while it waits for the other. What is read is not copied.
+ * A pipe between two threads over one SharedArrayBuffer: a few slots, filled by one writer and read by one reader. Each
+ * side blocks its thread while it waits for the other. Reading does not copy.
  *
- * It carries bytes, then an end or an error. Whichever side goes away first, the other does not hang:
- * a writer that fails, or is told that it never will go on ({@link failRing}), wakes the reader; a reader that
- * closes wakes the writer.
+ * It carries bytes, and after them an end or an error. If one side stops first, the other does not hang: failing the ring
+ * ({@link failRing}) wakes both sides, and a reader that closes wakes the writer.
  */
 
 const SLOT_BYTES = 512 * 1024;
@@ -16,10 +15,10 @@ const ERROR_BYTES = 16 * 1024;
 
 /** Fields of the control words. */
 const HEAD = 0; // slots written
-const TAIL = 1; // slots given back
+const TAIL = 1; // slots released by the reader
 const STATE = 2;
-const CLOSED = 3; // 1: the reader reads no more
-const READER_TURN = 4; // raised whenever there is something new for the reader to see
+const CLOSED = 3; // 1: the reader has closed
+const READER_TURN = 4; // incremented at each change that matters to the reader
 const WRITER_TURN = 5;
 const ERROR_LENGTH = 6;
 const LENGTHS = 8; // bytes in each slot
@@ -28,28 +27,28 @@ const CONTROL_WORDS = LENGTHS + SLOTS;
 const OPEN = 0;
 const ENDED = 1;
 const FAILED = 2;
-const FAILING = 3; // someone is writing the error down
+const FAILING = 3; // a thread is storing the error
 
 const COUNTERS_AT = 64;
 const ERROR_AT = COUNTERS_AT + 16;
 const SLOTS_AT = 4096 * Math.ceil((ERROR_AT + ERROR_BYTES) / 4096);
 
-/** Memory for a ring; 3 MiB. */
+/** Allocates a ring of 3 MiB. */
 export function createRing(): SharedArrayBuffer {
   return new SharedArrayBuffer(SLOTS_AT + SLOTS * SLOT_BYTES);
 }
 
-/** The two running totals that a ring carries beside its bytes: of the blob read, and of what came out of it. */
+/** Returns the progress stored in a ring: bytes read of the blob, and bytes of the tar. */
 export function ringCounters(ring: SharedArrayBuffer): { blobBytes: number; bytes: number } {
   const [blobBytes, bytes] = new Float64Array(ring, COUNTERS_AT, 2);
   return { blobBytes: blobBytes!, bytes: bytes! };
 }
 
-/** Ends the ring with an error, from any thread, unless it has ended already; the reader gets it after the bytes. */
+/** Ends the ring with an error unless it has ended. Any thread may call it. The reader gets the error after the bytes. */
 export function failRing(ring: SharedArrayBuffer, error: unknown): void {
   const control = controlOf(ring);
   const place = new Uint8Array(ring, ERROR_AT, ERROR_BYTES);
-  // before the state changes: a thread that ends while it is FAILING, out of memory, would leave the others waiting
+  // encode before changing the state: a thread that dies in state FAILING (out of memory) would leave the others waiting
   const text = encodeError(error);
   if (Atomics.compareExchange(control, STATE, OPEN, FAILING) !== OPEN) return;
   place.set(text);
@@ -73,9 +72,9 @@ export class RingWriter {
   }
 
   /**
-   * Copies bytes into the ring, blocking the thread while it is full.
+   * Copies bytes into the ring, blocking the thread while the ring is full.
    *
-   * @returns false if nobody wants them any more: the reader has closed, or the ring has failed
+   * @returns false if the bytes are not needed because the reader has closed or the ring has failed
    */
   write(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length; ) {
@@ -90,29 +89,29 @@ export class RingWriter {
     return this.wanted;
   }
 
-  /** Whether there still is a reader for what is written. */
+  /** True while the reader still needs bytes. */
   get wanted(): boolean {
     return Atomics.load(this.#control, CLOSED) === 0 && Atomics.load(this.#control, STATE) === OPEN;
   }
 
-  /** The error that the ring failed with, if it did. */
+  /** The error of a failed ring, otherwise undefined. */
   get failure(): Error | undefined {
     return Atomics.load(this.#control, STATE) === FAILED ? readError(this.#ring, this.#control) : undefined;
   }
 
-  /** Tells how far the blob is read and how much came out of it, for {@link ringCounters}. */
+  /** Stores the progress for {@link ringCounters}: bytes read of the blob, and bytes of the tar. */
   count(blobBytes: number, bytes: number): void {
     this.#counters[0] = blobBytes;
     this.#counters[1] = bytes;
   }
 
-  /** No more bytes: the reader gets null after those in the ring. */
+  /** Ends the ring: the reader gets null after the bytes in the ring. */
   end(): void {
     this.#publish();
     if (Atomics.compareExchange(this.#control, STATE, OPEN, ENDED) === OPEN) wake(this.#control, READER_TURN);
   }
 
-  /** No more bytes, for a reason: the reader gets the error after those in the ring. */
+  /** Ends the ring with an error, which the reader gets after the bytes in the ring. */
   fail(error: unknown): void {
     this.#publish();
     failRing(this.#ring, error);
@@ -128,7 +127,7 @@ export class RingWriter {
     wake(this.#control, READER_TURN);
   }
 
-  /** Waits for a free slot; undefined if it will not be wanted. */
+  /** Waits for a free slot; undefined if the reader needs no more bytes. */
   #nextSlot(): Uint8Array | undefined {
     const control = this.#control;
     for (;;) {
@@ -154,16 +153,17 @@ export class RingReader implements ByteSource {
   }
 
   /**
-   * The next bytes, in place, valid until the next call; null at the end. Blocks the thread until there are some.
+   * Returns the next bytes as a view that is valid until the next call; null at the end. Blocks the thread while the ring
+   * is empty.
    *
-   * @throws the error that the writer, or {@link failRing}, ended the ring with
+   * @throws the error of a failed ring
    */
   read(): Buffer | null {
     this.#release();
     const control = this.#control;
     for (;;) {
       const turn = Atomics.load(control, READER_TURN);
-      // the state first: what was written before the end must be seen with it
+      // read the state before the head: bytes written before the end must not be missed
       const state = Atomics.load(control, STATE);
       const tail = control[TAIL]!;
       if (Atomics.load(control, HEAD) !== tail) {
@@ -177,7 +177,7 @@ export class RingReader implements ByteSource {
     }
   }
 
-  /** No more will be read: a writer that waits, or writes, is told. Harmless after the end. */
+  /** Stops reading, and wakes a waiting writer, whose writes then return false. Harmless after the end. */
   close(): void {
     this.#release();
     Atomics.store(this.#control, CLOSED, 1);
@@ -196,7 +196,7 @@ function controlOf(ring: SharedArrayBuffer): Int32Array {
   return new Int32Array(ring, 0, CONTROL_WORDS);
 }
 
-/** Raises the word that a side waits on, so that a wait which begins just now does not miss it. */
+/** Increments the word that a side waits on, so that a wait that begins at the same moment does not miss the change. */
 function wake(control: Int32Array, turn: typeof READER_TURN | typeof WRITER_TURN): void {
   Atomics.add(control, turn, 1);
   Atomics.notify(control, turn);
@@ -207,7 +207,7 @@ function readError(ring: SharedArrayBuffer, control: Int32Array): Error {
   return receiveError(JSON.parse(text) as TransferredError);
 }
 
-/** The error as JSON that fits; without its causes if it must be. */
+/** Encodes an error as JSON; drops its causes if it would be too long. */
 function encodeError(error: unknown): Buffer {
   const whole = transferError(error);
   const text = Buffer.from(JSON.stringify(whole));

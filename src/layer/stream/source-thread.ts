@@ -9,28 +9,28 @@ import type { ClosedMessage, OpenMessage, SourceSummary } from './messages.js';
 import { createRing, failRing, ringCounters } from './ring.js';
 
 /** Milliseconds that open sources have to end before the thread is ended. */
-const GRACE = 2000;
+const grace = 2000;
 
-/** A layer on its way from its blob to a reader. */
+/** A layer that is being read. */
 export interface OpenSource {
-  /** for a RingReader in another thread: the layer's tar, whose end means that both digests were right */
+  /** the layer's tar, for a RingReader in another thread; it ends only if both digests are right */
   ring: SharedArrayBuffer;
   /**
-   * Settles when the blob has been read, decompressed and verified, or that failed; the reader gets the same error.
-   * It never settles while the reader neither reads nor closes: the ring is bounded.
+   * Settles when the blob has been read, decompressed and verified, or has failed; the reader gets the same error. It
+   * waits for the reader, because the ring is bounded: the reader must read to the end or close.
    */
   done: Promise<SourceSummary>;
-  /** how far it is, in bytes of the blob and of the tar */
+  /** returns the progress in bytes of the blob and of the tar */
   progress(): { blobBytes: number; bytes: number };
-  /** gives up: reader and `done` get `reason`, or ABORTED */
+  /** stops reading: the reader and `done` get `reason`, or ABORTED */
   abort(reason?: unknown): void;
 }
 
 /**
  * A thread that reads, verifies and decompresses layers for readers in other threads.
  *
- * Sources are worked off in the order they were opened. Each has a ring of 3 MiB, so a source is decompressed ahead
- * of its reader by no more than that, and the next one begins when the one before is in its ring as a whole.
+ * It handles sources in the order of opening. Each has a ring of 3 MiB, so the thread is at most 3 MiB ahead of the
+ * reader. It begins the next source when the previous one is completely in its ring.
  */
 export class SourceThread {
   readonly #worker = startThread(sourceThreadFile, {
@@ -49,7 +49,7 @@ export class SourceThread {
   constructor() {
     // checked here: the thread itself starts without koffi
     requireThreadPool();
-    // an idle thread keeps no process alive
+    // an idle thread must not keep the process alive
     this.#worker.unref();
     this.#worker.on('message', (message: ClosedMessage) => this.#settle(message));
   }
@@ -86,7 +86,7 @@ export class SourceThread {
     for (const { ring } of this.#open.values()) {
       failRing(ring, new LayerhookError('ABORTED', { what: 'reading layers' }));
     }
-    await Promise.race([Promise.allSettled(this.#done.values()), sleep(GRACE, undefined, { ref: false })]);
+    await Promise.race([Promise.allSettled(this.#done.values()), sleep(grace, undefined, { ref: false })]);
     await this.#worker.terminate();
   }
 
@@ -94,14 +94,14 @@ export class SourceThread {
     const pending = this.#open.get(message.id);
     if (pending === undefined) return;
     this.#open.delete(message.id);
-    // while it is being ended, the process must live to see that
+    // while the thread is being terminated, the process must stay alive until it has ended
     if (this.#open.size === 0 && !this.#closing) this.#worker.unref();
     pending.unlisten();
     if ('summary' in message) pending.resolve(message.summary);
     else pending.reject(receiveError(message.error));
   }
 
-  /** The thread has ended, so nothing will come of what is open. */
+  /** The thread has ended: fails all open sources. */
   #failAll(reason: unknown): void {
     this.#failure ??= { reason };
     for (const { ring, reject, unlisten } of this.#open.values()) {

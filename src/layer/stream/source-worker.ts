@@ -4,7 +4,7 @@ import type { ClosedMessage, OpenMessage } from './messages.js';
 import { pumpSource } from './pump.js';
 import { RingWriter } from './ring.js';
 
-/** Thread of a SourceThread: works off one source after the other. */
+/** Entry point of a SourceThread's thread, which reads one source after the other. */
 const port = parentPort!;
 let last: Promise<void> = Promise.resolve();
 

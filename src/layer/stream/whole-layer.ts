@@ -1,32 +1,38 @@
 import { hash } from 'node:crypto';
 import { detectCompression } from '../compression/detect.js';
 import { gunzipWhole } from '../compression/gunzip-whole.js';
-import type { LayerSource } from '../types.js';
+import type { Compression, LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 
-/** bytes of a blob */
+/** Bytes of a small blob. */
 const SMALL = 1 << 20;
-/** bytes of its tar: what a thread may hold of one at once */
+/** Bytes of a tar that a thread may hold in memory. */
 const LARGEST_TAR = 8 << 20;
 
-/** Whether a layer may be worth to be read as a whole. */
+/** Decompressors that work in one call. Layers of other compressions are read as a stream. */
+const readers: Partial<Record<Compression, (blob: Buffer) => Buffer | null>> = {
+  gzip: (blob) => gunzipWhole(blob, LARGEST_TAR),
+  none: (blob) => blob,
+};
+
+/** True if a layer is small enough to be read as a whole. */
 export function isSmall({ size }: Pick<LayerSource, 'size'>): boolean {
   return size <= SMALL;
 }
 
 /**
- * The tar of a small layer, read, verified (both digests) and decompressed with blocking calls.
+ * Reads, verifies (both digests) and decompresses a small layer with blocking calls.
  *
- * @returns null if that is not possible, for whatever reason: it is to be read as a stream, which can do more, or says
- *   what is wrong with it
+ * @returns the tar; null if that is not possible. The caller must then read it as a stream, which supports more layers
+ *   and reports what is wrong with a bad one.
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE
  */
 export function readWholeLayer(source: LayerSource): Buffer | null {
   if (!isSmall(source)) return null;
   const blob = readBlob(source);
   const compression = detectCompression(blob);
-  if (compression === 'zstd' || !matches(blob, source.digest)) return null;
-  const tar = compression === 'gzip' ? gunzipWhole(blob, LARGEST_TAR) : blob;
+  if (!matches(blob, source.digest)) return null;
+  const tar = readers[compression]?.(blob) ?? null;
   return tar !== null && matches(tar, source.diffID) ? tar : null;
 }
 

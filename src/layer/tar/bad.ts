@@ -1,2 +1,2 @@
-/** Why a tar is malformed; the reader turns it into TAR_INVALID, adding which layer and where. */
+/** The reason why a tar is malformed. The reader converts it to TAR_INVALID, and adds layer and offset. */
 export class BadTar extends Error {}

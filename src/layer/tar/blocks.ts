@@ -4,7 +4,7 @@ export const BLOCK = 512;
 
 const nothing = Buffer.alloc(0);
 
-/** Cuts a source's chunks, of any size, into tar blocks and pieces of content, without copying where it can. */
+/** Splits a source's chunks, of any size, into tar blocks and pieces of content, if possible without copying. */
 export class BlockReader {
   readonly #source: ByteSource;
   readonly #joined = Buffer.alloc(BLOCK);
@@ -13,7 +13,7 @@ export class BlockReader {
   /** offset of the chunk's first byte in the stream */
   #base = 0;
 
-  /** The block that {@link readBlock} read: `block[blockAt]` and on; valid until the next call of any method. */
+  /** The block of the last {@link readBlock} begins at `block[blockAt]`; valid until the next call of any method. */
   block: Buffer = nothing;
   blockAt = 0;
 
@@ -26,7 +26,7 @@ export class BlockReader {
     return this.#base + this.#pos;
   }
 
-  /** Reads a block. Returns the bytes it has: 512, or fewer at the end of the stream. */
+  /** Reads a block. Returns its size: 512 bytes, or fewer at the end of the stream. */
   readBlock(): number {
     if (this.#chunk.length - this.#pos >= BLOCK) {
       this.block = this.#chunk;
@@ -39,7 +39,7 @@ export class BlockReader {
     return this.#fill(this.#joined);
   }
 
-  /** Up to `max` of the next bytes, at least one, as a view valid until the next call; null at the end. */
+  /** Returns 1 to `max` of the next bytes as a view that is valid until the next call; null at the end. */
   read(max: number): Buffer | null {
     if (!this.#more()) return null;
     const chunk = this.#chunk;
@@ -49,13 +49,13 @@ export class BlockReader {
     return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
   }
 
-  /** A copy of exactly the next `length` bytes, or undefined if the stream ends before. */
+  /** Returns a copy of the next `length` bytes, or undefined if the stream has fewer. */
   take(length: number): Buffer | undefined {
     const taken = Buffer.allocUnsafe(length);
     return this.#fill(taken) === length ? taken : undefined;
   }
 
-  /** Passes over `length` bytes. Returns how many there were. */
+  /** Skips `length` bytes. Returns how many the stream had. */
   skip(length: number): number {
     let left = length;
     while (left > 0 && this.#more()) {
@@ -66,7 +66,7 @@ export class BlockReader {
     return length - left;
   }
 
-  /** Reads all that is left, so that whoever hashes the stream sees its end. */
+  /** Reads the rest of the stream, because its digest covers all bytes. */
   drain(): void {
     this.skip(Number.POSITIVE_INFINITY);
   }
@@ -81,7 +81,7 @@ export class BlockReader {
     return filled;
   }
 
-  /** Whether there is an unread byte; fetches the next chunk if need be. */
+  /** True if there is an unread byte; fetches the next chunk if necessary. */
   #more(): boolean {
     while (this.#pos === this.#chunk.length) {
       const chunk = this.#source.read();

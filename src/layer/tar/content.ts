@@ -2,21 +2,21 @@ import { BadTar } from './bad.js';
 import { BLOCK, type BlockReader } from './blocks.js';
 import type { SparseFile } from './sparse.js';
 
-/** The content of the entry at hand, and where in the file its bytes go. */
+/** The content of the current entry, and the offsets of its bytes in the file. */
 export class Content {
   readonly #blocks: BlockReader;
-  /** stored bytes not yet read, and the zeros after them up to a whole block */
+  /** unread stored bytes, and in `#padding` the zeros that complete their last block */
   #left = 0;
   #padding = 0;
   #map: readonly number[] | undefined;
-  /** index of the current stretch in the map, and how far into it the next byte is */
+  /** index in the map of the current stretch, and in `#inStretch` the position of the next byte in it */
   #stretch = 0;
   #inStretch = 0;
 
-  /** bytes of the file that are holes: the tar has nothing of them */
+  /** bytes of holes in the file, which the tar does not store */
   holes = 0;
 
-  /** where in the file the bytes go that read() gave last */
+  /** offset in the file of the bytes from the last read() */
   offset = 0;
   #nextOffset = 0;
 
@@ -24,7 +24,7 @@ export class Content {
     this.#blocks = blocks;
   }
 
-  /** Begins the content of an entry whose header has just been read. */
+  /** Begins the content of an entry, directly after its header. */
   start(stored: number, sparse: SparseFile | undefined): void {
     this.#left = stored - (sparse?.mapBytes ?? 0);
     this.#padding = padding(stored);
@@ -35,7 +35,7 @@ export class Content {
     this.#nextOffset = 0;
   }
 
-  /** The next bytes, as a view; null at the end of the content. */
+  /** Returns the next bytes as a view; null at the end of the content. */
   read(): Buffer | null {
     if (this.#left === 0) return null;
     const max = this.#map === undefined ? this.#left : this.#seek(this.#map);
@@ -48,22 +48,22 @@ export class Content {
     return piece;
   }
 
-  /** Passes over what has not been read. */
+  /** Skips the unread content. */
   finish(): void {
     if (this.#blocks.skip(this.#left) < this.#left) throw new BadTar('the tar ends inside an entry');
     this.#left = 0;
-    // the last entry's padding may be missing, as the trailer may
+    // the padding of the last entry may be missing, like the trailer
     this.#blocks.skip(this.#padding);
     this.#padding = 0;
   }
 
-  /** Gives up what has not been read, for whoever reads the rest of the stream as such. */
+  /** Forgets the unread content, so that the caller can read the rest of the stream directly. */
   abandon(): void {
     this.#left = 0;
     this.#padding = 0;
   }
 
-  /** Moves on to the stretch of data that the next byte is in; returns the bytes it has left. */
+  /** Moves to the stretch of data with the next byte. Returns the number of bytes left in it. */
   #seek(map: readonly number[]): number {
     while (this.#inStretch === map[this.#stretch + 1]!) {
       this.#stretch += 2;
@@ -74,7 +74,7 @@ export class Content {
   }
 }
 
-/** Zeros behind `size` bytes, up to a whole block. */
+/** Returns the number of zeros that complete the last block of `size` bytes. */
 export function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }

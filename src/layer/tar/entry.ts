@@ -5,7 +5,7 @@ import type { TarHeader } from './header.js';
 import { parseDecimal, parseTime } from './numbers.js';
 import { noRecords, type PaxRecords } from './pax.js';
 
-/** What stands before an entry's own header and changes it. */
+/** Extended headers before an entry's own header, which override its fields. */
 export interface EntryPrelude {
   pax: PaxRecords;
   global: PaxRecords;
@@ -13,7 +13,7 @@ export interface EntryPrelude {
   longLink: ByteString;
 }
 
-/** 2^32-1 is what chown(2) takes for "leave it": as an owner it would silently be root. */
+/** The largest valid id. 2^32-1 means "unchanged" to chown(2): such an owner would silently become root. */
 const MAX_ID = 0xfffffffe;
 
 const typeByFlag: Partial<Record<string, EntryType>> = {
@@ -25,38 +25,38 @@ const typeByFlag: Partial<Record<string, EntryType>> = {
   '4': 'block',
   '5': 'directory',
   '6': 'fifo',
-  // contiguous file, an ordinary one to all systems of today
+  // a contiguous file, which today's systems treat as an ordinary one
   '7': 'file',
   S: 'file',
 };
 
-/** The type of an entry, or undefined if its flag is none that a layer can hold. */
+/** Returns the type of an entry, or undefined if a layer cannot hold entries with this flag. */
 export function entryType(flag: number, name: ByteString): EntryType | undefined {
-  // the seventh edition had no type for directories
+  // the V7 format had no type for directories
   if (flag === 0 && name.endsWith('/')) return 'directory';
   return typeByFlag[String.fromCharCode(flag)];
 }
 
-/** The name that the entry goes by. */
+/** Returns the effective name of the entry. */
 export function entryName(header: TarHeader, { longName, pax }: EntryPrelude): ByteString {
   return longOf('name', longName, pax.values.get('path')) || header.name;
 }
 
 /**
- * Bytes of content that follow the header. Only files have some: the header of a link or directory may give a
- * size all the same, as some writers do, and it means nothing. A PAX size there would mean something to some readers.
+ * Returns the bytes of content after the header. Only files have content. Some writers put a size into the headers of
+ * links or directories; it means nothing. A PAX size of such an entry is refused, because readers disagree about it.
  */
 export function storedSize(header: TarHeader, type: EntryType, { pax }: EntryPrelude): number {
   const record = pax.values.get('size');
   const size = record ? parseDecimal(record) : header.size;
-  if (!Number.isSafeInteger(size)) throw new BadTar('size is no number, or too large');
+  if (!Number.isSafeInteger(size)) throw new BadTar('size is malformed or too large');
   if (size < 0) throw new BadTar(`size is negative (${size})`);
   if (type === 'file') return size;
   if (record && size > 0) throw new BadTar(`a ${type} has a PAX size of ${size}`);
   return 0;
 }
 
-/** Puts an entry together from its header and what stood before it. */
+/** Creates an entry from its header and the extended headers before it. */
 export function makeEntry(header: TarHeader, type: EntryType, size: number, prelude: EntryPrelude): TarEntry {
   const { pax, global, longLink } = prelude;
   const value = (key: string) => pax.values.get(key) ?? global.values.get(key);
@@ -78,32 +78,32 @@ export function makeEntry(header: TarHeader, type: EntryType, size: number, prel
   };
 }
 
-/** GNU's long name or PAX's. Of two that differ, some readers take the one, some the other. */
+/** Returns GNU's or PAX's long name. Refuses two that differ, because readers disagree about which one counts. */
 function longOf(what: string, gnu: ByteString, pax: ByteString = ''): ByteString {
   if (gnu !== '' && pax !== '' && gnu !== pax) throw new BadTar(`an entry has two long ${what}s`);
   return gnu || pax;
 }
 
 function number(field: string, value: number): number {
-  if (!Number.isSafeInteger(value)) throw new BadTar(`${field} is no number, or too large`);
+  if (!Number.isSafeInteger(value)) throw new BadTar(`${field} is malformed or too large`);
   return value;
 }
 
 function id(field: string, record: string | undefined, inHeader: number): number {
   const value = number(field, record ? parseDecimal(record) : inHeader);
-  if (value < 0 || value > MAX_ID) throw new BadTar(`${field} ${value} is no valid owner`);
+  if (value < 0 || value > MAX_ID) throw new BadTar(`${field} ${value} is not a valid owner`);
   return value;
 }
 
 function time(record: string | undefined, inHeader: number): Time {
   if (!record) return { sec: number('mtime', inHeader), nsec: 0 };
   const parsed = parseTime(record);
-  if (parsed === undefined) throw new BadTar('PAX mtime is no time');
+  if (parsed === undefined) throw new BadTar('PAX mtime is malformed');
   return parsed;
 }
 
 function device(field: string, value: number): number {
   if (number(field, value) < 0 || value > 0xffffffff)
-    throw new BadTar(`${field} ${value} is no device number`);
+    throw new BadTar(`${field} ${value} is not a valid device number`);
   return value;
 }

@@ -2,13 +2,13 @@ import type { ByteString } from '../../system/bytes.js';
 import { BLOCK } from './blocks.js';
 import { parseField, parseOctal } from './numbers.js';
 
-/** Which variant of the format a header block is in; POSIX pax headers are ustar with PAX records before them. */
+/** The format variant of a header block. POSIX pax entries have ustar headers, with PAX records before them. */
 export type HeaderFormat = 'v7' | 'ustar' | 'star' | 'gnu';
 
-/** A header block as it stands. Numbers may be NaN (malformed), negative or infinite (base-256). */
+/** The fields of a header block, unchecked. Numbers may be NaN (malformed), negative or infinite (base-256). */
 export interface TarHeader {
   format: HeaderFormat;
-  /** the byte itself */
+  /** the byte of the type field */
   typeflag: number;
   name: ByteString;
   linkname: ByteString;
@@ -23,7 +23,7 @@ export interface TarHeader {
   devMinor: number;
 }
 
-/** Where the fields are; POSIX.1-2017 pax, "ustar Interchange Format", and tar(5) for GNU and star. */
+/** Offsets of the fields; POSIX.1-2017 pax, "ustar Interchange Format", and tar(5) for GNU and star. */
 const NAME = 0;
 const MODE = 100;
 const UID = 108;
@@ -45,14 +45,14 @@ const STAR_TRAILER = 508;
 const CHAR_DEVICE = 0x33;
 const BLOCK_DEVICE = 0x34;
 
-/** Sum of all bytes of the block: 0 for a block of zeros. */
+/** Returns the sum of all bytes of the block, which is 0 only for a block of zeros. */
 export function sumBlock(block: Buffer, at: number): number {
   let sum = 0;
   for (let i = at; i < at + BLOCK; i += 4) sum += block[i]! + block[i + 1]! + block[i + 2]! + block[i + 3]!;
   return sum;
 }
 
-/** Whether the header's checksum is right, over unsigned bytes, or over signed ones as some old tars have it. */
+/** True if the header's checksum is right, over unsigned bytes, or over signed bytes as in some old tars. */
 export function checksumMatches(block: Buffer, at: number, sum: number): boolean {
   const expected = parseOctal(block, at + CHECKSUM, 8);
   let unsigned = sum + 8 * 0x20;
@@ -60,7 +60,7 @@ export function checksumMatches(block: Buffer, at: number, sum: number): boolean
   return unsigned === expected || unsigned - 256 * countHighBytes(block, at) === expected;
 }
 
-/** Reads a header whose checksum is right into `header`, which is used again for every entry. */
+/** Reads a header with a correct checksum into `header`, an object that is reused for every entry. */
 export function readHeader(block: Buffer, at: number, header: TarHeader): void {
   const format = detectFormat(block, at);
   header.format = format;
@@ -105,7 +105,7 @@ function countHighBytes(block: Buffer, at: number): number {
   return count;
 }
 
-/** `ustar\0` is POSIX (and star, by its trailer), `ustar  \0` is GNU, all else is the seventh edition's. */
+/** Detects the format: `ustar\0` is POSIX (or star, by its trailer), `ustar  \0` is GNU, everything else is V7. */
 function detectFormat(block: Buffer, at: number): HeaderFormat {
   const magic = block.readUInt32BE(at + MAGIC);
   if (magic !== 0x75737461 || block[at + MAGIC + 4] !== 0x72) return 'v7';
@@ -122,8 +122,8 @@ function readName(block: Buffer, at: number, format: HeaderFormat): ByteString {
 }
 
 /**
- * GNU headers have no prefix: atime and ctime stand there. Go before 1.8 wrote one nevertheless, and layers
- * made by it are still about: what cannot be times but is ASCII is taken for a prefix, as today's Go does.
+ * True if a GNU header has a name prefix in the place of atime and ctime. Go before 1.8 wrote such headers, and layers
+ * with them still exist. Fields that are ASCII but not times are read as a prefix, as current Go does.
  */
 function isMisplacedPrefix(block: Buffer, at: number): boolean {
   const times = [PREFIX, GNU_CTIME].map((field) =>
@@ -133,7 +133,7 @@ function isMisplacedPrefix(block: Buffer, at: number): boolean {
   return !/[^\0-\x7f]/.test(readString(block, at + PREFIX, 155));
 }
 
-/** The bytes up to the first NUL. */
+/** Reads the bytes up to the first NUL. */
 function readString(block: Buffer, at: number, max: number): ByteString {
   let end = at;
   const limit = at + max;
@@ -141,7 +141,7 @@ function readString(block: Buffer, at: number, max: number): ByteString {
   return end === at ? '' : block.toString('latin1', at, end);
 }
 
-/** As readString, for a field that is nearly always the one of the entry before. */
+/** Reads as readString does; faster for a field that nearly always equals that of the previous entry. */
 function readAgain(block: Buffer, at: number, max: number, before: ByteString): ByteString {
   const length = before.length;
   for (let i = 0; i < length; i++)

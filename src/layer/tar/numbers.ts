@@ -1,7 +1,7 @@
 /**
- * Numbers of a tar header, read byte by byte: this runs a dozen times an entry.
+ * Numbers of a tar header, parsed byte by byte for speed: this runs a dozen times per entry.
  *
- * All three return NaN for what is no number, so that the caller can name the field.
+ * The parsers return NaN for a malformed number, so that the caller can name the field in its error.
  */
 
 const SPACE = 0x20;
@@ -9,15 +9,15 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 
 /**
- * A numeric field of a header: octal digits, or GNU's base-256 two's complement if the first byte's top bit is set.
+ * Parses a numeric field of a header: octal digits, or GNU's base-256 two's complement if the first byte's top bit is set.
  *
- * @returns the number; ±Infinity when it is beyond what a double holds exactly
+ * @returns the number; ±Infinity if a double cannot hold it exactly
  */
 export function parseField(buffer: Buffer, at: number, length: number): number {
   return buffer[at]! & 0x80 ? parseBase256(buffer, at, length) : parseOctal(buffer, at, length);
 }
 
-/** Octal digits, padded by spaces and NULs on both sides; what follows a NUL is not looked at. Empty is 0. */
+/** Parses octal digits, padded by spaces and NULs on both sides; ignores bytes after a NUL. An empty field is 0. */
 export function parseOctal(buffer: Buffer, at: number, length: number): number {
   const end = at + length;
   let i = at;
@@ -32,7 +32,7 @@ export function parseOctal(buffer: Buffer, at: number, length: number): number {
   return i === end || buffer[i] === 0 ? value : Number.NaN;
 }
 
-/** A decimal of a PAX record: digits only, with a leading minus if negative. */
+/** Parses the decimal number of a PAX record: digits only, with a leading minus if negative. */
 export function parseDecimal(text: string): number {
   const start = text.charCodeAt(0) === MINUS ? 1 : 0;
   if (text.length === start) return Number.NaN;
@@ -47,8 +47,8 @@ export function parseDecimal(text: string): number {
 }
 
 /**
- * A PAX time: seconds with an optional fraction, maybe negative. Digits beyond the nanosecond are dropped
- * (towards zero), never rounded: what was recorded is not later than what is restored.
+ * Parses a PAX time: seconds with an optional fraction, maybe negative. Digits after the nanoseconds are cut off (towards
+ * zero), never rounded.
  */
 export function parseTime(text: string): { sec: number; nsec: number } | undefined {
   const dot = text.indexOf('.');

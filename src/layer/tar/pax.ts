@@ -1,20 +1,20 @@
 import type { ByteString } from '../../system/bytes.js';
 import { BadTar } from './bad.js';
 
-/** The records of a PAX extended header that matter to a layer; POSIX.1-2017 pax, "pax Extended Header". */
+/** The records of a PAX extended header that matter for a layer; POSIX.1-2017 pax, "pax Extended Header". */
 export interface PaxRecords {
-  /** by keyword, values as bytes; an empty one takes back what a global header said */
+  /** values by keyword, as bytes; an empty value cancels that of a global header */
   values: Map<string, ByteString>;
-  /** by the attribute's full name, as binary; an empty value is an empty attribute */
+  /** xattrs by full name, as bytes; an empty value is an empty xattr */
   xattrs: Map<ByteString, Buffer>;
   /** GNU sparse 0.0 and 0.1: offset, length, offset, length, ... */
   sparseMap: ByteString[];
 }
 
-/** What an entry may take from a global header. */
+/** Keywords that a global header may set. */
 const shareable = new Set(['mtime', 'uid', 'gid', 'uname', 'gname']);
 
-/** What must not come from a global header: some readers would follow it, others (Go's among them) not. */
+/** Keywords that a global header must not set, because some readers would apply them and others (Go's) would not. */
 const perEntry = /^(path|linkpath|size|GNU\.sparse\..*)$/;
 
 const known = /^(path|linkpath|size|mtime|uid|gid|uname|gname|GNU\.sparse\..*)$/;
@@ -25,7 +25,7 @@ const LIBARCHIVE = 'LIBARCHIVE.xattr.';
 export const noRecords: PaxRecords = { values: new Map(), xattrs: new Map(), sparseMap: [] };
 
 /**
- * Parses the content of a PAX header. Values are bytes: an xattr is not text, and a name need not be UTF-8.
+ * Parses the content of a PAX header. Values are bytes, because xattrs are binary and names need not be UTF-8.
  *
  * @throws BadTar if a record is malformed, or a name or keyword holds a NUL (CVE-2026-59875)
  */
@@ -35,7 +35,7 @@ export function parsePax(data: Buffer): PaxRecords {
   return records;
 }
 
-/** The global records with those of another global header laid over them. */
+/** Merges the records of another global header into the global records. */
 export function mergeGlobal(global: PaxRecords, next: PaxRecords): PaxRecords {
   const values = new Map(global.values);
   for (const [key, value] of next.values) {
@@ -47,7 +47,7 @@ export function mergeGlobal(global: PaxRecords, next: PaxRecords): PaxRecords {
   return { ...noRecords, values };
 }
 
-/** Reads `LENGTH KEYWORD=VALUE\n` at `at`; returns where the next record starts. */
+/** Parses `LENGTH KEYWORD=VALUE\n` at `at`. Returns the offset of the next record. */
 function parseRecord(data: Buffer, at: number, records: PaxRecords): number {
   let start = at;
   let length = 0;
@@ -79,7 +79,7 @@ function store(records: PaxRecords, key: ByteString, value: Buffer): void {
   }
 }
 
-/** libarchive's names are URL-encoded and its values base64. It writes SCHILY records beside them, which win. */
+/** Stores libarchive's form of an xattr: URL-encoded name, base64 value. It writes SCHILY records too, which win. */
 function storeLibarchive(records: PaxRecords, encoded: ByteString, value: Buffer): void {
   const name = xattrName(
     encoded.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
@@ -92,7 +92,7 @@ function xattrName(name: ByteString): ByteString {
   return name;
 }
 
-/** GNU sparse 0.0 repeats a pair of keywords, one after the other, for each stretch of data. */
+/** Stores a record of GNU sparse 0.0, which repeats a pair of keywords in turn for each stretch of data. */
 function storeSparse(records: PaxRecords, key: string, value: Buffer): void {
   const expected = records.sparseMap.length % 2 === 0 ? 'GNU.sparse.offset' : 'GNU.sparse.numbytes';
   if (key !== expected) throw new BadTar('GNU.sparse.offset and GNU.sparse.numbytes do not alternate');

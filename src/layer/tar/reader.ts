@@ -10,16 +10,16 @@ import { mergeGlobal, noRecords, parsePax } from './pax.js';
 import { checkMap, readOldMap, readPaxMap, type SparseFile } from './sparse.js';
 
 export interface TarReaderOptions {
-  /** what errors call the layer; its digest */
+  /** digest of the layer, for errors */
   digest?: string;
   limits?: Partial<TarLimits>;
 }
 
-/** What a hostile tar may cost. */
+/** Limits on the cost of a hostile tar. */
 export interface TarLimits {
-  /** bytes of one PAX header or GNU long name; default 1 MiB, as Go's and containerd's readers have it */
+  /** bytes of one PAX header or GNU long name; default 1 MiB, as in Go's and containerd's readers */
   metaBytes: number;
-  /** entries of the whole tar; default none */
+  /** entries of the whole tar; default unlimited */
   entries: number;
 }
 
@@ -30,15 +30,15 @@ const GNU_LONG_LINK = 0x4b;
 const GNU_SPARSE = 0x53;
 
 /**
- * Reads a tar entry by entry, synchronously, from a source that blocks: POSIX ustar and pax, GNU, star and the
- * seventh edition's format, as GNU tar, libarchive and Go's archive/tar write them.
+ * Reads a tar entry by entry, synchronously, from a blocking source: POSIX ustar and pax, GNU, star and V7, as written by
+ * GNU tar, libarchive and Go's archive/tar.
  *
- * Call {@link next}, then {@link readData} until it returns null (or not at all), and so on; {@link drain} at the end.
- * Entries are what the tar says: names are not cleaned, and need not be inside the root.
+ * Call {@link next} for each entry, {@link readData} until it returns null (or not at all), and {@link drain} at the end.
+ * Entries are given as the tar has them: names are not cleaned, and may lead outside the root.
  *
- * Where other readers disagree on what an archive means, it is refused, or read as Go's archive/tar does, which
- * all engines use: links, directories and devices have no content whatever their size says; a size of PAX is
- * for the next file only, never for the header of another PAX header (CVE-2025-62518, CVE-2026-53655).
+ * If other readers disagree about an archive, it is refused, or read as Go's archive/tar does, which all engines use.
+ * Links, directories and devices have no content even if their header has a size. A PAX size applies to the next file
+ * only, never to the header of another PAX header (CVE-2025-62518, CVE-2026-53655).
  */
 export class TarReader {
   readonly #blocks: BlockReader;
@@ -49,7 +49,7 @@ export class TarReader {
   readonly #prelude: EntryPrelude = { pax: noRecords, global: noRecords, longName: '', longLink: '' };
   #entries = 0;
   #state: 'open' | 'ended' | LayerhookError = 'open';
-  /** offset of the header block that is being read */
+  /** offset of the current header block */
   #headerAt = 0;
   constructor(source: ByteSource, { digest = '(tar)', limits = {} }: TarReaderOptions = {}) {
     this.#blocks = new BlockReader(source);
@@ -58,12 +58,12 @@ export class TarReader {
     this.#limits = { metaBytes: 1 << 20, entries: Number.POSITIVE_INFINITY, ...limits };
   }
 
-  /** Where in the file the bytes go that readData gave last: holes are passed over. */
+  /** Offset in the file of the bytes from the last readData, which skips holes. */
   get dataOffset(): number {
     return this.#content.offset;
   }
 
-  /** Bytes of the current entry's content that are holes of a sparse file. */
+  /** Bytes of holes in the current entry, if it is a sparse file. */
   get holes(): number {
     return this.#content.holes;
   }
@@ -74,7 +74,7 @@ export class TarReader {
   }
 
   /**
-   * The next entry, or null after the last one; content not read of the one before is passed over.
+   * Returns the next entry, or null after the last one. Skips unread content of the previous entry.
    *
    * @throws LayerhookError TAR_INVALID: malformed, or cut off inside an entry
    * @throws LayerhookError LAYER_ENTRY: an entry of a type that a layer cannot hold
@@ -93,8 +93,8 @@ export class TarReader {
   }
 
   /**
-   * The next piece of the current entry's content, to be written at {@link dataOffset}; null at its end.
-   * The piece is valid until the next call of any method.
+   * Returns the next piece of the current entry's content; null at its end. The piece belongs at {@link dataOffset} in
+   * the file, and is valid until the next call of any method.
    *
    * @throws LayerhookError TAR_INVALID: the tar ends inside the entry
    */
@@ -107,7 +107,7 @@ export class TarReader {
     }
   }
 
-  /** Reads the source to its end: data after the last entry is legal, and part of the layer's digests. */
+  /** Reads the source to its end, because data after the last entry is legal and part of the layer's digests. */
   drain(): void {
     this.#content.abandon();
     if (this.#state === 'open') this.#state = 'ended';
@@ -132,7 +132,7 @@ export class TarReader {
     return failure;
   }
 
-  /** Reads headers up to that of an entry proper; null at the end of the archive. */
+  /** Reads extended headers and the entry's own header; null at the end of the archive. */
   #readEntry(): TarEntry | null {
     const prelude = this.#prelude;
     prelude.pax = noRecords;
@@ -154,7 +154,7 @@ export class TarReader {
     }
   }
 
-  /** Reads a header block. False at the end: no block left, or two of zeros. */
+  /** Reads a header block. Returns false at the end: no more blocks, or two blocks of zeros. */
   #readHeader(): boolean {
     const blocks = this.#blocks;
     this.#headerAt = blocks.position;
@@ -169,7 +169,7 @@ export class TarReader {
     return true;
   }
 
-  /** One block of zeros alone ends nothing: GNU tar and Go read different entries after it. */
+  /** Refuses a single block of zeros: GNU tar and Go would read different entries after it. */
   #secondZeroBlock(): false {
     const blocks = this.#blocks;
     const got = blocks.readBlock();
@@ -179,7 +179,7 @@ export class TarReader {
     return false;
   }
 
-  /** The content of a header that describes the next entry; its size is its own, never one of PAX. */
+  /** Reads the content of an extended header. Its size is that of its own header, never a PAX size. */
   #readMeta(what: string): Buffer {
     const { size } = this.#header;
     if (!Number.isSafeInteger(size) || size < 0) throw new BadTar(`${what} has no valid size`);
@@ -228,12 +228,12 @@ export class TarReader {
 
   #unknownType(name: ByteString): LayerhookError {
     const flag = JSON.stringify(String.fromCharCode(this.#header.typeflag));
-    const reason = `type ${flag} is none that a layer can hold`;
+    const reason = `a layer cannot hold entries of type ${flag}`;
     return new LayerhookError('LAYER_ENTRY', { digest: this.#digest, name: showBytes(name), reason });
   }
 }
 
-/** Whether something has been said about an entry whose header is yet to come. */
+/** True if an extended header was read, so that the entry's own header must follow. */
 function hasBegun({ pax, longName, longLink }: EntryPrelude): boolean {
   return pax !== noRecords || longName !== '' || longLink !== '';
 }

@@ -4,19 +4,19 @@ import { BLOCK, type BlockReader } from './blocks.js';
 import { parseDecimal, parseField } from './numbers.js';
 import type { PaxRecords } from './pax.js';
 
-/** Where the stored bytes of a sparse file go; all else is holes. GNU tar manual, "Storing Sparse Files". */
+/** Where the stored bytes of a sparse file belong; the rest is holes. GNU tar manual, "Storing Sparse Files". */
 export interface SparseFile {
-  /** bytes with the holes */
+  /** size of the file in bytes, including holes */
   size: number;
   /** offset, length, offset, length, ...; ascending, no overlap */
   map: number[];
-  /** the name that the header's stand-in replaces */
+  /** the real name; the header has a placeholder */
   name?: ByteString;
-  /** bytes of content that the map itself took */
+  /** bytes of stored content that the map itself takes */
   mapBytes: number;
 }
 
-/** Stretches of data in one file: what a hostile map may cost in memory. */
+/** Limit on the stretches of data in one file, because a hostile map costs memory. */
 const MAX_STRETCHES = 65_536;
 
 const TYPEFLAG = 156;
@@ -26,7 +26,7 @@ const OLD_EXTENDED = 482;
 const OLD_REAL_SIZE = 483;
 const EXTENSION_EXTENDED = 504;
 
-/** The map of an old GNU header (type S), whose further blocks stand between header and content. */
+/** Reads the map of an old GNU header (type S), which continues in extra blocks between header and content. */
 export function readOldMap(blocks: BlockReader): SparseFile {
   const size = parseField(blocks.block, blocks.blockAt + OLD_REAL_SIZE, 12);
   const map: number[] = [];
@@ -45,7 +45,7 @@ export function readOldMap(blocks: BlockReader): SparseFile {
   }
 }
 
-/** The map that PAX records give, in GNU's versions 0.0 and 0.1, or point to, in 1.0; undefined if they do not. */
+/** Reads the map from PAX records (GNU sparse 0.0 and 0.1) or from the content (1.0); undefined if the file is not sparse. */
 export function readPaxMap(pax: PaxRecords, blocks: BlockReader, stored: number): SparseFile | undefined {
   const version = sparseVersion(pax);
   if (version === undefined) return undefined;
@@ -59,7 +59,7 @@ export function readPaxMap(pax: PaxRecords, blocks: BlockReader, stored: number)
   return { size, map, mapBytes: blocks.position - start, ...(name ? { name } : {}) };
 }
 
-/** Throws BadTar unless the map lies inside the file, in order, and accounts for all `stored` bytes. */
+/** Throws BadTar unless the map is in order, lies inside the file, and covers all `stored` bytes. */
 export function checkMap({ map, size }: SparseFile, stored: number): void {
   if (!(size >= 0 && Number.isSafeInteger(size))) throw new BadTar('a sparse file has no valid size');
   let end = 0;
@@ -94,30 +94,30 @@ function readMapRecord({ values, sparseMap }: PaxRecords): number[] {
   return map;
 }
 
-/** Version 1.0 puts the map in front of the content: a count and the numbers, a line each, padded to a block. */
+/** Reads the map of version 1.0 before the content: a count and the numbers, one per line, padded to a block. */
 function readMapBefore(blocks: BlockReader, stored: number): number[] {
   const lines = new Lines(blocks, stored);
   const count = lines.next();
-  if (!(count >= 0)) throw new BadTar('a sparse map holds what is no number');
+  if (!(count >= 0)) throw new BadTar('a sparse map holds a malformed number');
   const map: number[] = [];
   for (let i = 0; i < count; i++) push(map, lines.next(), lines.next());
   return map;
 }
 
 function push(map: number[], offset: number, length: number): void {
-  if (Number.isNaN(offset) || Number.isNaN(length)) throw new BadTar('a sparse map holds what is no number');
+  if (Number.isNaN(offset) || Number.isNaN(length)) throw new BadTar('a sparse map holds a malformed number');
   if (map.length >= 2 * MAX_STRETCHES) throw new BadTar(`a sparse map has over ${MAX_STRETCHES} stretches`);
   map.push(offset, length);
 }
 
-/** Whether a whole tar may hold sparse files, in any of the formats. Finds all that do, and a few more. */
+/** True if a tar may hold sparse files of any format. Never misses one, but may be true for a tar without them. */
 export function mayHaveSparseFiles(tar: Buffer): boolean {
   if (tar.includes('GNU.sparse.', 0, 'latin1')) return true;
   for (let at = TYPEFLAG; at < tar.length; at += BLOCK) if (tar[at] === OLD_SPARSE) return true;
   return false;
 }
 
-/** Numbers, one a line, in blocks of which at most `left` bytes belong to the file. */
+/** Reads numbers, one per line, from the blocks at the start of a file's content; `left` bytes of content remain. */
 class Lines {
   #at = BLOCK;
 
@@ -131,7 +131,7 @@ class Lines {
     for (;;) {
       const char = this.#byte();
       if (char === 0x0a) return parseDecimal(digits);
-      if (digits.length > 20) throw new BadTar('a sparse map holds what is no number');
+      if (digits.length > 20) throw new BadTar('a sparse map holds a malformed number');
       digits += String.fromCharCode(char);
     }
   }

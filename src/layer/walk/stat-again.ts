@@ -15,18 +15,18 @@ import {
 import { cannotRead, namesIn } from './walk.js';
 
 /**
- * As {@link statTree}, of a tree that is known from before: a directory whose stat is the same has the same names in
- * it, and is not read again. That takes a third off.
+ * Does the same as {@link statTree} for a tree with an earlier table. A directory with the same stat still has the same
+ * names, so it is not read again. This takes a third less time.
  *
- * @param before what stat said then
- * @param isSure whether a directory, by its row in `before`, cannot have changed since then without a trace
+ * @param before the earlier table
+ * @param isSure returns true if the directory in this row of `before` cannot have changed without a change of its stat
  * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED
  */
 export function statTreeAgain(root: string, before: StatTable, isSure: (row: number) => boolean): StatTable {
   return atOnce(statTreeAgainSteps(root, before, isSure));
 }
 
-/** As {@link statTreeAgain}, in steps: see inTurns. */
+/** Does the same as {@link statTreeAgain} in steps: see inTurns. */
 export function* statTreeAgainSteps(
   root: string,
   before: StatTable,
@@ -38,7 +38,7 @@ export function* statTreeAgainSteps(
     return yield* new Again(fd, before, isSure).run();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    // deeper than a path from the root can be long
+    // a path from the root would be longer than PATH_MAX
     if (error.code === 'ENAMETOOLONG') return yield* statTreeSteps(root);
     throw cannotRead(root, error.path, error);
   } finally {
@@ -46,7 +46,7 @@ export function* statTreeAgainSteps(
   }
 }
 
-/** A directory whose files are being visited. `row` is the file's in the old table, where it is known. */
+/** A directory whose files are being visited. `row` is the row of the file in the old table, if known. */
 interface Level {
   next(): { path: ByteString; row?: number } | undefined;
 }
@@ -86,7 +86,7 @@ class Again {
     return this.#table.finish();
   }
 
-  /** What was in a directory before. */
+  /** The files in a directory according to the old table. */
   #known(directory: number, prefix: ByteString): Level {
     const paths = this.#paths;
     let row = directory + 1;
@@ -100,7 +100,7 @@ class Again {
     };
   }
 
-  /** What is in a directory now. */
+  /** The files in a directory on disk. */
   #read(directory: ByteString, prefix: ByteString): Level {
     const names = this.#namesIn(directory);
     let at = 0;
@@ -123,7 +123,7 @@ class Again {
     }
   }
 
-  /** Adds a file to the table. @returns whether there is one and it is a directory */
+  /** Adds a file to the table. @returns true if it exists and is a directory */
   #add(path: ByteString): boolean {
     if (!statAt(this.#root, path, this.#stat)) return false;
     this.#table.add(path, this.#stat);
@@ -134,7 +134,7 @@ class Again {
     return this.#table.lastIs(this.#words, row) && this.#isSure(row);
   }
 
-  /** @returns the row after all that was in the file of this one */
+  /** @returns the row after the file in this row and everything below it */
   #skip(row: number): number {
     const wasDirectory = (this.#words[row * statWords + statWord.mode]! & S.IFMT) === S.IFDIR;
     if (!wasDirectory) return row + 1;
@@ -145,7 +145,7 @@ class Again {
     return next;
   }
 
-  /** The row of a path before, or -1. */
+  /** Returns the row of a path in the old table, or -1. */
   #find(path: ByteString): number {
     const paths = this.#paths;
     let low = 0;

@@ -4,16 +4,16 @@ import { atOnce, type Steps } from '../../system/steps.js';
 import { walkSteps } from './walk.js';
 
 /**
- * What stat says of all files of a tree, in the order of a walk: compact, and quick to compare.
+ * The stat of all files of a tree in the order of a walk, in a compact form that compares fast.
  *
- * The facts of file `paths[row]` are `statWords` 32-bit words of `words`, beginning at `row * statWords`.
+ * The row of file `paths[row]` has `statWords` 32-bit words, which begin at `words[row * statWords]`.
  */
 export interface StatTable {
   paths: ByteString[];
   words: Uint32Array;
 }
 
-/** Where a fact begins in a row; two words are the low and the high half of a number. */
+/** Index of each field in a row. A field of two words has the low half first. */
 export const statWord = {
   nlink: 0,
   uid: 1,
@@ -35,10 +35,10 @@ export const statWord = {
 /** Words in a row of a StatTable. */
 export const statWords = 18;
 
-/** Memory that is not used is never touched; growing is what costs. */
+/** Generous, because unused memory is never touched while growing a table costs time. */
 const initialRows = 16_384;
 
-/** Where those words are in the kernel's struct statx: first, end; statx(2). */
+/** Word ranges (first, end) of these fields in the kernel's struct statx; statx(2). */
 const kernelRanges = [
   [4, 12],
   [24, 27],
@@ -47,7 +47,7 @@ const kernelRanges = [
 ] as const;
 
 /**
- * Walks a tree and keeps what stat says of each file; the order is that of `walk`.
+ * Walks a tree and records the stat of each file, in the order of `walk`.
  *
  * @throws LayerhookError SYSTEM, LIMIT_EXCEEDED
  */
@@ -55,7 +55,7 @@ export function statTree(root: string): StatTable {
   return atOnce(statTreeSteps(root));
 }
 
-/** As {@link statTree}, in steps: see inTurns. */
+/** Does the same as {@link statTree} in steps: see inTurns. */
 export function* statTreeSteps(root: string): Steps<StatTable> {
   const table = new TableBuilder();
   yield* walkSteps(root, (path, stat) => {
@@ -77,7 +77,7 @@ export class TableBuilder {
     this.#paths.push(path);
   }
 
-  /** Whether the row that was added last is the same as a row of another table. */
+  /** True if the last added row equals a row of another table. */
   lastIs(words: Uint32Array, row: number): boolean {
     const last = this.#end - statWords;
     for (let i = 0; i < statWords; i++)
@@ -90,14 +90,14 @@ export class TableBuilder {
   }
 }
 
-/** Copies what a row holds out of `stat`. */
+/** Copies the fields of a row from `stat` to `words` at `offset`. */
 export function copyStat(stat: StatBuffer, words: Uint32Array, offset: number): void {
   let at = offset;
   for (const range of rangesOf(stat)) {
     words.set(range, at);
     at += range.length;
   }
-  // the kernel leaves the half above the mode undefined
+  // the kernel leaves the upper half of the mode's word undefined
   words[offset + statWord.mode]! &= 0xffff;
 }
 
@@ -113,7 +113,7 @@ function rangesOf(stat: StatBuffer): Uint32Array[] {
 }
 
 /**
- * Compares paths by their place in a walk: -1, 0 or 1.
+ * Compares paths by their order in a walk. Returns -1, 0 or 1.
  */
 export function comparePaths(a: ByteString, b: ByteString): number {
   if (a === b) return 0;

@@ -9,21 +9,21 @@ import { StatBuffer, statAt, statFd } from '../../system/stat.js';
 import { atOnce, filesPerStep, type Steps } from '../../system/steps.js';
 
 /**
- * Called for each file of a tree, a directory before what is in it. The arguments are valid only during the call.
+ * Called for each file of a tree, directories before their content. The arguments are valid only during the call.
  *
  * @param path relative to the root; `.` for the root itself
- * @param stat what it is; a symlink is not followed
- * @param dirfd the open directory it is in, for `*at` calls on `name`; for the root the root itself
+ * @param stat of the file; a symlink is not followed
+ * @param dirfd its open parent directory, for `*at` calls with `name`; for the root, the root itself
  * @param name last component of the path; `.` for the root
- * @returns false: do not visit what is in this directory
+ * @returns false: do not visit the content of this directory
  */
 export type Visit = (path: ByteString, stat: StatBuffer, dirfd: number, name: ByteString) => boolean | void;
 
-/** Directories below one another whose paths are kept: unpack makes no deeper ones. */
+/** Limit on the depth of directories whose paths are kept. unpack makes no deeper ones. */
 const maxDepth = 2048;
 
 export interface WalkOptions {
-  /** Goes deeper than 2048 directories: only for visitors that keep no path, since those may take gigabytes. */
+  /** True: goes deeper than 2048 directories. Only for visitors that keep no paths, which may take gigabytes. */
   anyDepth?: boolean;
 }
 
@@ -35,10 +35,10 @@ interface Level {
 }
 
 /**
- * Visits a whole tree in a fixed order: the names in a directory sorted bytewise, what is in a directory right after
- * the directory itself. No link is followed; what vanishes while it runs is as if never there.
+ * Visits a whole tree in a fixed order: the names in a directory sorted bytewise, the content of a directory directly
+ * after the directory. Symlinks are not followed. Files that vanish meanwhile are skipped.
  *
- * Calls are synchronous: 25,000 files take about 0.1 s. The depth costs neither stack nor descriptors.
+ * The calls are synchronous: 25,000 files take about 0.1 s. Deep trees need neither stack nor file descriptors.
  *
  * @param root path of a directory, or of a symlink to one
  * @throws LayerhookError SYSTEM; LIMIT_EXCEEDED for directories deeper than 2048
@@ -47,7 +47,7 @@ export function walk(root: string, visit: Visit, options: WalkOptions = {}): voi
   atOnce(walkSteps(root, visit, options));
 }
 
-/** As {@link walk}, in steps: see inTurns. */
+/** Does the same as {@link walk} in steps: see inTurns. */
 export function* walkSteps(root: string, visit: Visit, options: WalkOptions = {}): Steps<void> {
   let visited = 0;
   const stat = new StatBuffer();
@@ -86,7 +86,7 @@ export function* walkSteps(root: string, visit: Visit, options: WalkOptions = {}
     }
   }
 
-  /** Returns true if it is a directory whose content is to be visited. */
+  /** Returns true if the file is a directory whose content must be visited. */
   function visitOne(dirfd: number, name: ByteString): boolean {
     if (!statAt(dirfd, name, stat)) return false;
     const { isDirectory } = stat;
@@ -99,7 +99,7 @@ export function* walkSteps(root: string, visit: Visit, options: WalkOptions = {}
 }
 
 /**
- * Refuses a tree too deep for its paths to be kept. A container can make one of any depth with mkdir and chdir.
+ * Refuses a tree that is too deep to keep its paths. A container can make one of any depth with mkdir and chdir.
  *
  * @param root path of the tree, for the error
  * @param depth directories between the root and a file
@@ -110,14 +110,14 @@ export function requireDepth(root: string, depth: number): void {
   throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${root}`, limit: maxDepth });
 }
 
-/** Names in an open directory, sorted bytewise. */
+/** Returns the names in an open directory, sorted bytewise. */
 export function namesIn(fd: number): ByteString[] {
   const names: ByteString[] = [];
   for (const { name } of readDirectory(fd)) names.push(name);
   return names.sort();
 }
 
-/** What a tree that cannot be read ends with. */
+/** Creates the error for an unreadable file of a tree. */
 export function cannotRead(root: string, path: ByteString, cause: SystemError): LayerhookError {
   const file = path === fromText(root) ? root : `${root}/${showBytes(path)}`;
   return new LayerhookError(

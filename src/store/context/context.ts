@@ -8,19 +8,19 @@ import type { Directories } from './directories.js';
 import type { Lease } from './lease.js';
 import type { TreeWork } from './tree-work.js';
 
-/** What every operation on a store is given. */
+/** The parts of an open store that its operations use. */
 export interface Context {
   db: Database;
   directories: Directories;
   trees: TreeWork;
   client: string;
   durability: Durability;
-  /** id of the boot that this is */
+  /** ID of the current boot */
   boot: string;
   lease: Lease;
-  /** options of every overlay */
+  /** mount options of every overlay */
   overlayFlags: string[];
-  /** whether what is not trusted is not to be mounted */
+  /** True if mounts of untrusted content are refused. */
   requireTrust: boolean;
 }
 
@@ -34,21 +34,24 @@ export function requireName(reader: Reader, client: string, name: string): NameR
 /** @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION */
 export function requireCommitted(reader: Reader, client: string, name: string): void {
   if (requireName(reader, client, name).kind === 'committed') return;
-  throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason: 'it is no committed snapshot' });
+  throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason: 'it is not a committed snapshot' });
 }
 
-/** A snapshot by its name. */
+/** A snapshot with its name. */
 export interface Named extends NameRecord {
   name: string;
 }
 
-/** A snapshot and all below it, highest first. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_BROKEN */
+/** Returns a snapshot and all its ancestors, highest first. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_BROKEN */
 export function chainOf(reader: Reader, client: string, name: string): Named[] {
   const chain: Named[] = [];
   for (let at = name; at !== ''; ) {
     const record = chain.length === 0 ? requireName(reader, client, at) : getName(reader, client, at);
     if (record === undefined) {
-      throw new LayerhookError('SNAPSHOT_BROKEN', { name: at, reason: 'the metadata does not have it' });
+      throw new LayerhookError('SNAPSHOT_BROKEN', {
+        name: at,
+        reason: 'its record in the metadata is missing',
+      });
     }
     chain.push({ ...record, name: at });
     at = record.parent;
@@ -56,19 +59,22 @@ export function chainOf(reader: Reader, client: string, name: string): Named[] {
   return chain;
 }
 
-/** Whether a committed content is whole: what was written under another boot is, once it was flushed. */
+/**
+ * True if a committed content is trusted by its record: not marked damaged, and written under this boot or flushed to
+ * disk since.
+ */
 export function isTrusted({ boot, durability }: Context, content: ContentRecord): boolean {
   if (content.damaged !== undefined) return false;
   return durability === 'none' || content.flushed || content.boot === boot;
 }
 
-/** Whether a committed content is trusted, and there. */
+/** True if a committed content is trusted and its directory exists. */
 export function isUsable(context: Context, reader: Reader, content: string): boolean {
   const record = findContent(reader, content);
   return record !== undefined && isTrusted(context, record) && context.directories.exists(content);
 }
 
-/** Labels as they are kept: containerd's metadata has none that are empty. */
+/** Returns the labels to store: without the empty ones, as in containerd's metadata. */
 export function keptLabels(labels: Readonly<Record<string, string>> = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
 }

@@ -12,12 +12,12 @@ import { removeTree } from '../../system/remove.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { databaseOf, snapshotsOf } from '../exists.js';
 import { copyRootAttributes } from './root-attributes.js';
-import { type TreeWork, treeWorkHere } from './tree-work.js';
+import { inlineTreeWork, type TreeWork } from './tree-work.js';
 
-/** prefix of a directory that is being made; only who writes the metadata makes them */
-const TEMPORARY = 'new-';
+/** prefix of a directory that is being created, always inside a write transaction */
+const temporaryPrefix = 'new-';
 
-/** The files of a store: `metadata/`, `snapshots/ID/{fs,work}`, `removed/`, `locks/`. */
+/** The directories of a store: `metadata/`, `snapshots/ID/{fs,work}`, `removed/`, `locks/`. */
 export class Directories {
   readonly root: string;
   readonly database: string;
@@ -27,7 +27,7 @@ export class Directories {
   readonly #locks: string;
   readonly #trees: TreeWork;
 
-  constructor(root: string, trees = treeWorkHere) {
+  constructor(root: string, trees = inlineTreeWork) {
     this.root = root;
     this.#trees = trees;
     this.#metadata = join(root, 'metadata');
@@ -37,7 +37,7 @@ export class Directories {
     this.#locks = join(root, 'locks');
   }
 
-  /** Makes what is not there. @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM */
+  /** Creates the missing directories. @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM */
   make(): void {
     for (const path of [this.root, this.#snapshots, this.#removed, this.#locks]) {
       makeDirectory(path, 0o700);
@@ -46,7 +46,7 @@ export class Directories {
       inStore(`preparing ${this.#metadata}`, () => overwriteInPlace(this.#metadata));
   }
 
-  /** the directory of a content's own files */
+  /** Returns the directory with a content's own files. */
   fs(content: string): string {
     return `${this.#snapshots}/${content}/fs`;
   }
@@ -55,12 +55,12 @@ export class Directories {
     return `${this.#snapshots}/${content}/work`;
   }
 
-  /** the directory that is all of a content */
+  /** Returns the directory that holds everything of a content. */
   of(content: string): string {
     return `${this.#snapshots}/${content}`;
   }
 
-  /** a manifest by which a layer can be verified, if its extractor wrote one */
+  /** Returns the path of the mtree manifest that verifies a layer. The file exists only if the layer's extractor wrote it. */
   manifest(content: string): string {
     return join(this.#snapshots, content, 'manifest.mtree');
   }
@@ -70,18 +70,18 @@ export class Directories {
   }
 
   /**
-   * Makes the directory of a content, whole or not at all. To be called inside a write transaction, so that nobody
-   * takes what is half made for a leftover.
+   * Creates the directory of a content atomically. Call it inside a write transaction, so that a concurrent cleanup does
+   * not mistake the unfinished directory for a leftover.
    *
-   * @param parent content below it, whose root's attributes it gets
+   * @param parent content below it; the new root directory gets the attributes of the parent's
    */
   create(content: string, parent: string | undefined): void {
     inStore(`making ${this.of(content)}`, () => {
-      const temporary = mkdtempSync(join(this.#snapshots, TEMPORARY));
+      const temporary = mkdtempSync(join(this.#snapshots, temporaryPrefix));
       try {
         const fs = join(temporary, 'fs');
         mkdirSync(fs);
-        // the umask took its part
+        // mkdir applied the umask
         fchmodat(AT_FDCWD, fromText(fs), 0o755);
         if (parent !== undefined) copyRootAttributes(fromText(this.fs(parent)), fromText(fs));
         mkdirSync(join(temporary, 'work'), { mode: 0o711 });
@@ -93,53 +93,53 @@ export class Directories {
     });
   }
 
-  /** Takes the directory of a content out of the way; {@link eraseAll} removes it for good. */
+  /** Moves the directory of a content to `removed/`, where {@link eraseAll} deletes it. */
   discard(content: string): string | undefined {
     return inStore(`removing ${this.of(content)}`, () => this.#moveAway(content));
   }
 
-  /** Removes the directories of contents that nobody knows any more. */
+  /** Removes the directories of contents that have no record any longer. */
   remove(contents: string[]): void {
     const paths = contents.map((content) => this.discard(content));
     this.#trees.erase(paths.filter((path) => path !== undefined));
   }
 
-  /** Removes what has been discarded, by whomever. */
+  /** Deletes everything that any process has discarded. */
   async eraseAll(): Promise<void> {
     const names = inStore(`emptying ${this.#removed}`, () => readdirSync(this.#removed));
     await this.#trees.eraseAll(names.map((name) => join(this.#removed, name)));
   }
 
-  /** Names in `snapshots/`: contents, and what is half made. */
+  /** Returns the names in `snapshots/`: contents and unfinished directories. */
   list(): string[] {
     return inStore(`reading ${this.#snapshots}`, () => readdirSync(this.#snapshots));
   }
 
-  /** Names of contents in `snapshots/`, of foreign ones too, without what is half made. */
+  /** Returns the names in `snapshots/` without unfinished directories: contents of all clients. */
   contents(): string[] {
-    return this.list().filter((name) => !name.startsWith(TEMPORARY));
+    return this.list().filter((name) => !name.startsWith(temporaryPrefix));
   }
 
-  /** Names in `locks/`. */
+  /** Returns the names in `locks/`. */
   locks(): string[] {
     return inStore(`reading ${this.#locks}`, () => readdirSync(this.#locks));
   }
 
   exists(content: string): boolean {
-    return this.fault(content) === undefined;
+    return this.whyMissing(content) === undefined;
   }
 
-  /** What is wrong with a content's directory; undefined if it is there. */
-  fault(content: string): string | undefined {
+  /** Returns why a content's directory cannot be used; undefined if it exists. */
+  whyMissing(content: string): string | undefined {
     try {
-      if (!statAt(AT_FDCWD, fromText(this.fs(content)), stat)) return 'its directory is gone';
-      return stat.isDirectory ? undefined : 'its directory is something else';
+      if (!statAt(AT_FDCWD, fromText(this.fs(content)), stat)) return 'its directory is missing';
+      return stat.isDirectory ? undefined : 'its directory is another type of file';
     } catch (error) {
       return `its directory cannot be read: ${errorCode(error)}`;
     }
   }
 
-  /** Makes the work directory of an active snapshot that has lost it. */
+  /** Creates the missing work directory of an active snapshot. */
   restoreWork(content: string): void {
     const work = this.work(content);
     inStore(`making ${work}`, () => {
@@ -149,20 +149,20 @@ export class Directories {
     });
   }
 
-  /** Notes that a content was used now; false if its directory is not there. */
+  /** Records that a content is used now. @returns false if its directory is missing */
   touch(content: string): boolean {
     try {
       utimensat(AT_FDCWD, fromText(this.of(content)), 0, UTIME_OMIT, 0, UTIME_NOW);
       return this.exists(content);
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return false;
-      // a store that may only be read is used all the same
+      // a read-only store can still be used
       if (isErrno(error, 'EROFS', 'EACCES', 'EPERM')) return this.exists(content);
       throw fsError(error, `using ${this.of(content)}`);
     }
   }
 
-  /** When a content was last used, ms since the epoch; 0 if its directory is not there. */
+  /** Returns when a content was last used, in ms since the epoch; 0 if its directory is missing. */
   lastUsed(content: string): number {
     const path = fromText(this.of(content));
     const found = inStore(`reading ${this.of(content)}`, () => statAt(AT_FDCWD, path, stat));
@@ -174,7 +174,7 @@ export class Directories {
       renameSync(temporary, this.of(content));
     } catch (error) {
       if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error;
-      // left by a transaction that a power loss has undone, with the number that is now ours
+      // A power loss undid the transaction that created this directory, so its number was given out again.
       this.#moveAway(content);
       renameSync(temporary, this.of(content));
     }
@@ -182,7 +182,7 @@ export class Directories {
 
   #moveAway(content: string): string | undefined {
     for (;;) {
-      // a name by itself, not one in a new directory: a full disk may have room for no more
+      // a random name instead of a new directory: a full disk may have no room for one
       const place = join(this.#removed, `${content}-${Math.random().toString(36).slice(2)}`);
       try {
         renameSync(this.of(content), place);
@@ -195,20 +195,20 @@ export class Directories {
   }
 }
 
-/** As nanoseconds of a time: now; utimensat(2). */
+/** Value of nanoseconds that means the current time; utimensat(2). */
 const UTIME_NOW = 0x3fffffff;
 const stat = new StatBuffer();
 
 /**
- * On a full btrfs nothing could be removed from a database that is never overwritten in place, and writing to memory that
- * is mapped to its lock file would kill the process (SIGBUS).
+ * Disables copy-on-write for the metadata on btrfs. With it, a full btrfs could not even delete from the database, and a
+ * write to the memory mapping of its lock file would kill the process (SIGBUS).
  */
 function overwriteInPlace(directory: string): void {
   const path = fromText(directory);
   if (filesystemOf(path).type === 'btrfs') disableCopyOnWrite(path);
 }
 
-/** Runs file calls; what they throw is said of `what`. */
+/** Runs file calls and reports their errors as errors of `what`. */
 function inStore<T>(what: string, action: () => T): T {
   try {
     return action();

@@ -5,7 +5,7 @@ import { flock } from '../../system/lock.js';
 import { removeTree } from '../../system/remove.js';
 
 /**
- * Removes a tree that nobody uses any more, if no other process is about it.
+ * Removes an unused tree, unless another process is removing it.
  *
  * @throws SystemError
  */

@@ -1,41 +1,41 @@
 import type { LayerRecord } from '../metadata/record-types.js';
 import type { LayerIdentity } from '../types.js';
 
-/** By which containerd tells a snapshotter, and we tell containerd, which layer a snapshot is: its chainID. */
-export const REF_LABEL = 'containerd.io/snapshot.ref';
+/** The chainID of the layer in a snapshot. containerd and the snapshotter tell each other the layer with this label. */
+export const refLabel = 'containerd.io/snapshot.ref';
 /** diffID of a layer that layerhook extracted. */
-export const DIFF_ID_LABEL = 'layerhook/diff-id';
-/** diffID of a layer that containerd extracted; since its version 2.3. */
-const CONTAINERD_DIFF_ID_LABEL = 'containerd.io/snapshot/diff-id';
-/** chainID of the layer below one that containerd extracts; since its version 2.3. */
-export const PARENT_LABEL = 'containerd.io/snapshot/parent-chain-id';
-/** How containerd maps owners: `CONTAINER:HOST:SIZE`, several separated by commas. */
-export const UID_MAPPING_LABEL = 'containerd.io/snapshot/uidmapping';
-export const GID_MAPPING_LABEL = 'containerd.io/snapshot/gidmapping';
-/** Of a snapshot whose owners containerd has mapped: it is not the layer as others know it. */
-export const MAPPING_LABELS = [UID_MAPPING_LABEL, GID_MAPPING_LABEL];
+export const diffIDLabel = 'layerhook/diff-id';
+/** diffID of a layer that containerd 2.3 or later extracted. */
+const containerdDiffIDLabel = 'containerd.io/snapshot/diff-id';
+/** chainID of the layer below the one that containerd 2.3 or later extracts. */
+export const parentLabel = 'containerd.io/snapshot/parent-chain-id';
+/** The ID mappings that containerd uses: `CONTAINER:HOST:SIZE`, several separated by commas. */
+export const uidMappingLabel = 'containerd.io/snapshot/uidmapping';
+export const gidMappingLabel = 'containerd.io/snapshot/gidmapping';
+/** A snapshot with one of these labels has mapped owners: it cannot be shared as the layer. */
+export const mappingLabels = [uidMappingLabel, gidMappingLabel];
 
-/** The labels of a committed snapshot that is a layer. */
+/** Returns the labels of a committed snapshot that is a layer. */
 export function labelsOfLayer({ chainID, diffID }: LayerIdentity): Record<string, string> {
-  return { [REF_LABEL]: chainID, [DIFF_ID_LABEL]: diffID };
+  return { [refLabel]: chainID, [diffIDLabel]: diffID };
 }
 
 /**
- * The layer that a snapshot is, as the labels with which it is committed say; undefined if they do not.
+ * Returns the layer that the labels of a commit name; undefined if they name none.
  *
- * @param parent of the snapshot: where there is none, the chainID is the diffID; image-spec config.md, "Layer ChainID"
+ * @param parent of the snapshot. Without a parent the chainID equals the diffID; image-spec config.md, "Layer ChainID"
  */
 export function layerOfLabels(
   labels: Readonly<Record<string, string>> = {},
   parent: string,
 ): LayerRecord | undefined {
-  const chainID = labels[REF_LABEL];
-  if (!chainID || MAPPING_LABELS.some((label) => label in labels)) return undefined;
+  const chainID = labels[refLabel];
+  if (!chainID || mappingLabels.some((label) => label in labels)) return undefined;
   const diffID = diffIDOf(labels) || (parent === '' ? chainID : '');
   return { diffID, map: '', chainIDs: [chainID], dependencies: null };
 }
 
-/** What labels say of a layer's diffID; '' if nothing. */
+/** Returns the diffID of a layer from its labels, or ''. */
 export function diffIDOf(labels: Readonly<Record<string, string>>): string {
-  return labels[DIFF_ID_LABEL] ?? labels[CONTAINERD_DIFF_ID_LABEL] ?? '';
+  return labels[diffIDLabel] ?? labels[containerdDiffIDLabel] ?? '';
 }

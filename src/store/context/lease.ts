@@ -1,19 +1,19 @@
 import { closeSync, constants, lstatSync, openSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fsError } from '../../errors/fs-error.js';
-import { flock } from '../../system/lock.js';
-import { lockNewFile, tryLockFile, type Unlock } from '../lock.js';
+import { flock, lockNewFile, tryLockFile, type Unlock, waitForLock } from '../../system/lock.js';
 import type { Directories } from './directories.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-/** what the names of leases begin with */
-export const LEASE = 'lease-';
-/** file that is locked shared to use layers, exclusively to free them */
-const USE = 'use';
+/** prefix of the names of leases */
+export const leaseName = 'lease-';
+/** name of the file that is locked shared while layers are looked up, and exclusively while they are freed */
+const useLock = 'use';
+/** ms; both uses are short, and a long pause would favour the many that share the lock */
+const longestPause = 1;
 
 /**
- * What one open store may use without that a garbage collection takes it away: what it has touched since it has a lease.
- * A lease is a locked file in `locks/`, made with the first use; it ends with its process.
+ * Protects the layers that one open store uses from garbage collection: a layer used since the lease began stays.
+ * A lease is a locked file in `locks/`. It is created with the first use and ends with its process.
  */
 export class Lease {
   readonly #directories: Directories;
@@ -26,11 +26,11 @@ export class Lease {
     this.#client = client;
   }
 
-  /** Runs `touch`, which notes the use of what it finds, while nothing is freed. */
+  /** Runs `touch`, which records the use of the layers it finds, while no garbage collection frees layers. */
   async use<T>(touch: () => T): Promise<T> {
     this.#own ??= lockNewFile(this.#directories.lock(leasePrefix(this.#client)));
     this.#fd ??= openUse(this.#directories);
-    while (!flock(this.#fd, 'shared')) await sleep(1);
+    await waitForLock(this.#fd, 'shared', useLock, { longestPause });
     try {
       return touch();
     } finally {
@@ -45,28 +45,28 @@ export class Lease {
   }
 }
 
-/** Where the leases of one client are. */
+/** The directories and the client that a set of leases belongs to. */
 interface LeasePlace {
   directories: Directories;
   client: string;
 }
 
 /**
- * Runs `free` while nobody finds anything.
+ * Runs `free` while no process looks up layers.
  *
- * @param free is given since when (ms since the epoch) used layers must stay, because a lease of this client is as old
+ * @param free gets the start of the oldest lease of this client, in ms since the epoch: layers used since then must stay
  */
 export async function whileUnused<T>(context: LeasePlace, free: (since: number) => T): Promise<T> {
   const fd = openUse(context.directories);
   try {
-    while (!flock(fd, 'exclusive')) await sleep(1 + Math.random());
+    await waitForLock(fd, 'exclusive', useLock, { longestPause });
     return free(oldestLease(context));
   } finally {
     closeSync(fd);
   }
 }
 
-/** Since when the oldest lease of this client lives, Infinity if there is none; those of dead processes are removed. */
+/** Returns when the oldest lease of this client began, or Infinity without leases. Removes the leases of dead processes. */
 function oldestLease({ directories, client }: LeasePlace): number {
   let oldest = Number.POSITIVE_INFINITY;
   for (const name of directories.locks().filter((name) => name.startsWith(leasePrefix(client)))) {
@@ -78,17 +78,17 @@ function oldestLease({ directories, client }: LeasePlace): number {
   return oldest;
 }
 
-/** ms since the epoch; Infinity for a lease that has just ended */
+/** Returns the start of a lease in ms since the epoch; Infinity if it has just ended. */
 function birthOf(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
 }
 
 function leasePrefix(client: string): string {
-  return `${LEASE}${client}~`;
+  return `${leaseName}${client}~`;
 }
 
 function openUse(directories: Directories): number {
-  const path = directories.lock(USE);
+  const path = directories.lock(useLock);
   try {
     return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { LayerIdentity } from '../types.js';
 
-/** The name that a layer has as a committed snapshot of a client of ours. */
+/** Returns the name that layerhook gives a layer's committed snapshot. */
 export function nameOf({ chainID, map }: LayerIdentity): string {
   return map === '' ? chainID : `${chainID}+${map}`;
 }

@@ -1,3 +1,4 @@
+import { isMark } from '../../layer/overlay-marks.js';
 import { fchmodat, fchownat, utimensat } from '../../system/attributes.js';
 import type { ByteString } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
@@ -8,8 +9,8 @@ import { readXattrs, trySetXattr } from '../../system/xattr.js';
 const source = new StatBuffer();
 
 /**
- * Gives a new upper directory the mode, owner, extended attributes and times of the directory below it: an overlay
- * shows the root directory as its highest layer has it.
+ * Gives a new upperdir the mode, owner, extended attributes and times of the directory below it, because an overlay
+ * shows the root directory of its highest layer.
  *
  * @throws SystemError
  */
@@ -26,12 +27,12 @@ export function copyRootAttributes(from: ByteString, to: ByteString): void {
   utimensat(AT_FDCWD, to, source.mtimeSec, source.mtimeNsec, source.mtimeSec, source.mtimeNsec);
 }
 
-/** What overlayfs says of one of its layers, true only of that; an escaped one is an attribute of the image. */
+/** True for an attribute that overlayfs keeps about one layer only. An escaped attribute belongs to the image. */
 function isPrivate(name: string): boolean {
-  return /^(trusted|user)\.overlay\.(?!overlay\.)/.test(name);
+  return isMark(name, 'trusted') || isMark(name, 'user');
 }
 
-/** Labels that the machine's policy gives, and may refuse. */
+/** True for a security label: the policy of the machine assigns these and may refuse a copy. */
 function isLabel(name: string): boolean {
   return name.startsWith('security.') && name !== 'security.capability';
 }

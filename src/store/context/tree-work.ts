@@ -2,26 +2,26 @@ import { fsError } from '../../errors/fs-error.js';
 import type { Usage } from '../types.js';
 import { erase } from './erase.js';
 
-/** What a store does with whole trees, which takes the longer the larger they are. */
+/** The operations of a store that walk whole trees, so that their time grows with the tree. */
 export interface TreeWork {
-  /** a commit does not wait until its tree is measured: the next sync notes what it takes */
+  /** True if a commit does not wait for the measurement of its tree: the next sync records the usage. */
   readonly measuresLater: boolean;
-  /** What a tree takes. @throws LayerhookError SYSTEM */
+  /** Returns the usage of a tree. @throws LayerhookError SYSTEM */
   measure(path: string): Promise<Usage>;
-  /** As {@link measure}, of several; null for what is not there. @throws LayerhookError SYSTEM */
+  /** As {@link measure}, of several trees; null for a missing tree. @throws LayerhookError SYSTEM */
   measureAll(paths: string[]): Promise<(Usage | null)[]>;
-  /** As {@link measure}, for what is to be a layer. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
+  /** As {@link measure}, and checks that the tree can be a layer. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
   measureLayer(path: string): Promise<Usage>;
-  /** Deletes trees that nobody knows any more, now or soon. @throws LayerhookError SYSTEM, if now */
+  /** Deletes unused trees, now or in the background. @throws LayerhookError SYSTEM, if now */
   erase(paths: string[]): void;
-  /** As {@link erase}, done when they are gone. @throws LayerhookError SYSTEM */
+  /** As {@link erase}; resolves when the trees are deleted. @throws LayerhookError SYSTEM */
   eraseAll(paths: string[]): Promise<void>;
-  /** Ends it; what is not done is left. */
+  /** Stops the work; unfinished trees stay. */
   close(): Promise<void>;
 }
 
-/** By the thread that wants it, which waits: a command has nothing else to do. */
-export const treeWorkHere: TreeWork = {
+/** Does the work inline: a command has nothing else to do meanwhile. */
+export const inlineTreeWork: TreeWork = {
   measuresLater: false,
   async measure(path) {
     const { usageOf } = await import('./usage.js');
@@ -40,7 +40,7 @@ export const treeWorkHere: TreeWork = {
   close: async () => {},
 };
 
-/** Deletes a tree, unless another process does. @throws LayerhookError SYSTEM */
+/** Deletes a tree, unless another process is deleting it. @throws LayerhookError SYSTEM */
 export function eraseTree(path: string): void {
   try {
     erase(path);

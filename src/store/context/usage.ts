@@ -6,7 +6,7 @@ import { showBytes } from '../../system/bytes.js';
 import type { Usage } from '../types.js';
 
 /**
- * What the tree at `root` takes, itself included; a file with several names is counted once.
+ * Returns the usage of the tree at `root`, including `root` itself. A file with several names counts once.
  *
  * @throws LayerhookError SYSTEM
  */
@@ -16,27 +16,27 @@ export function usageOf(root: string): Usage {
   return counter.usage;
 }
 
-/** As {@link usageOf}, null if there is nothing. */
+/** As {@link usageOf}; null if `root` is missing. */
 export function usageIfThere(root: string): Usage | null {
   try {
     return usageOf(root);
   } catch (error) {
-    // removed meanwhile, or lost
+    // another process removed it, or the directory is damaged
     if (!existsSync(root)) return null;
     throw error;
   }
 }
 
 /**
- * As {@link usageOf}, for what is to be a layer.
+ * As {@link usageOf}, for a tree that will become a layer.
  *
- * @throws LayerhookError SNAPSHOT_ARGUMENT if it has whiteouts as tars have them; SYSTEM
+ * @throws LayerhookError SNAPSHOT_ARGUMENT if it contains whiteouts in the form of tars (`.wh.`); SYSTEM
  */
 export function usageOfLayer(root: string): Usage {
   const counter = new UsageCounter();
   walk(root, (path, stat, _, name) => {
     if (name.startsWith('.wh.')) {
-      const reason = `${showBytes(path)} is no whiteout of overlayfs`;
+      const reason = `${showBytes(path)} is a whiteout in the form of tars, not of overlayfs`;
       throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `the layer in ${root}`, reason });
     }
     counter.add(stat);

@@ -5,7 +5,7 @@ import { compilePattern } from './pattern.js';
 type Matches = (info: Info) => boolean;
 
 /**
- * What a list of filters in containerd's syntax lets through: what one of them matches, or all if there are none.
+ * Compiles filters in containerd's syntax to a function that is true if one of them matches, or if the list is empty.
  * Fields are `name`, `parent`, `kind` and `labels.NAME`.
  *
  * @throws LayerhookError SNAPSHOT_ARGUMENT
@@ -16,7 +16,7 @@ export function compileFilters(filters: string[]): Matches {
 }
 
 /**
- * The one parent that all has that filters let through; '' if they let through what has none, or another.
+ * Returns the parent that all matching snapshots share; '' if matching snapshots may have different parents or no parent.
  *
  * @throws LayerhookError SNAPSHOT_ARGUMENT
  */
@@ -37,7 +37,7 @@ function compile(filter: string, { path, operator, value }: Selector): Matches {
     case '==':
       return (info) => fieldOf(info, path) === value;
     case '!=':
-      // what is not there is not equal, but to nothing
+      // a missing field equals only the empty value
       return (info) => (fieldOf(info, path) ?? '') !== value;
     case '~=': {
       const pattern = compilePattern(filter, value);
@@ -46,7 +46,7 @@ function compile(filter: string, { path, operator, value }: Selector): Matches {
   }
 }
 
-/** The field that a path names, undefined if there is none. */
+/** Returns the field that a path names; undefined if it is missing. */
 function fieldOf(info: Info, [field, ...rest]: string[]): string | undefined {
   switch (field) {
     case 'name':

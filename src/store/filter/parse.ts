@@ -2,7 +2,7 @@ import { badFilter } from './error.js';
 import { unquote } from './quote.js';
 import { Scanner } from './scan.js';
 
-/** One condition of a filter; `?` asks only whether the field is there. */
+/** One condition of a filter; `?` checks only that the field exists. */
 export interface Selector {
   path: string[];
   operator: '?' | '==' | '!=' | '~=';
@@ -10,16 +10,16 @@ export interface Selector {
 }
 
 /**
- * Parses one filter: selectors joined by commas, all of which must match; none in an empty text. The grammar is that of
- * containerd's package `filters`:
+ * Parses one filter: selectors joined by commas, which must all match. An empty text has no selectors. The grammar is
+ * that of containerd's package `filters`:
  *
  *     selector  := fieldpath (operator value)?
  *     fieldpath := field ('.' field)*
  *     field     := quoted | [A-Za-z0-9_]+
  *     operator  := '==' | '!=' | '~='
- *     value     := quoted | what has no comma, quote or space
+ *     value     := quoted | text without comma, quote or space
  *
- * Quoted is as in Go, between `"`; the value of `~=` also between `/` or `|`.
+ * `quoted` is a Go string between `"`; the value of `~=` may also stand between `/` or `|`.
  *
  * @throws LayerhookError SNAPSHOT_ARGUMENT
  */

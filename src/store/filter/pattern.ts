@@ -1,6 +1,6 @@
 import { badFilter } from './error.js';
 
-/** What Go's regular expressions write in another way than JavaScript's. */
+/** Syntax of Go's regular expressions, and the same in JavaScript. */
 const translations: [from: RegExp, to: string][] = [
   [/\(\?P</g, '(?<'],
   [/\\A/g, '^'],
@@ -16,9 +16,9 @@ const translations: [from: RegExp, to: string][] = [
 ];
 
 /**
- * Compiles the value of `~=`, a regular expression of Go, which matches anywhere in a field.
+ * Compiles the value of `~=`: a Go regular expression that matches anywhere in a field.
  *
- * @throws LayerhookError SNAPSHOT_ARGUMENT, where containerd would let nothing match
+ * @throws LayerhookError SNAPSHOT_ARGUMENT for an invalid expression, with which containerd would match nothing
  */
 export function compilePattern(filter: string, value: string): RegExp {
   const [whole, flags = ''] = /^\(\?([ims]+)\)/.exec(value) ?? [''];
@@ -26,6 +26,6 @@ export function compilePattern(filter: string, value: string): RegExp {
   try {
     return new RegExp(source, [...new Set(flags)].join(''));
   } catch {
-    throw badFilter(filter, Math.max(filter.indexOf(value), 0), 'this is no regular expression');
+    throw badFilter(filter, Math.max(filter.indexOf(value), 0), 'the regular expression is invalid');
   }
 }

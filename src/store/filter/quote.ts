@@ -10,13 +10,13 @@ const simple: Readonly<Record<string, string>> = {
   v: '\v',
   '\\': '\\',
 };
-/** octal, byte, and code point escapes; or any other */
+/** octal, byte and code point escapes, or any other escape */
 const escapes = /\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]))/g;
 
 /**
- * The text that is quoted as in Go's string literals, between whatever quote it begins with.
+ * Returns the text of a quoted token with the escapes of Go's string literals. The first character is the quote.
  *
- * @param position where it is in `filter`
+ * @param position of the token in `filter`
  * @throws LayerhookError SNAPSHOT_ARGUMENT
  */
 export function unquote(filter: string, quoted: string, position: number): string {
@@ -27,7 +27,7 @@ export function unquote(filter: string, quoted: string, position: number): strin
   let from = 0;
   for (const match of content.matchAll(escapes)) {
     const value = escaped(match, quote);
-    if (value === undefined) throw badFilter(filter, position + 1 + match.index, 'no such escape');
+    if (value === undefined) throw badFilter(filter, position + 1 + match.index, 'unknown escape');
     bytes.push(Buffer.from(content.slice(from, match.index)), value);
     from = match.index + match[0].length;
   }
@@ -35,7 +35,7 @@ export function unquote(filter: string, quoted: string, position: number): strin
   return Buffer.concat(bytes).toString('utf8');
 }
 
-/** Bytes of an escape: several `\x` may make one character. */
+/** Returns the bytes of an escape; several `\x` escapes may form one character. */
 function escaped([, octal, byte, short, long, other]: RegExpMatchArray, quote: string): Buffer | undefined {
   const single = octal === undefined ? byte && Number.parseInt(byte, 16) : Number.parseInt(octal, 8);
   if (typeof single === 'number') return single > 255 ? undefined : Buffer.from([single]);

@@ -3,7 +3,7 @@ import { badFilter } from './error.js';
 export interface Token {
   kind: 'field' | 'value' | 'quoted' | 'operator' | 'separator' | 'end';
   text: string;
-  /** where it begins */
+  /** index of its first character */
   position: number;
 }
 
@@ -13,10 +13,10 @@ const patterns = {
   value: /(?:(?!,)[\p{L}\p{M}\p{N}\p{P}\p{S}])+/uy,
   field: /[A-Za-z0-9_]+/y,
 } as const;
-/** from a quote to the same one, not behind a backslash, on one line */
+/** from a quote to the next one of the same kind that does not follow a backslash, on one line */
 const quoted = /(["/|])(?:\\[^\n]|(?!\1)[^\\\n])*\1/y;
 
-/** Takes a filter apart. Spaces before a token do not count; after an operator there is a value, else a field. */
+/** Splits a filter into tokens. Spaces before a token are skipped; an operator is followed by a value, anything else by a field. */
 export class Scanner {
   readonly #text: string;
   #at = 0;
@@ -34,7 +34,7 @@ export class Scanner {
     return this.#at >= this.#text.length;
   }
 
-  /** the next character, also if it is a space */
+  /** Returns the next character, even if it is a space. */
   peek(): string {
     return this.#text.charAt(this.#at);
   }
@@ -62,7 +62,7 @@ export class Scanner {
     return pattern.test(this.#text);
   }
 
-  #token(kind: Token['kind'], pattern: RegExp, otherwise = 'this character cannot be here'): Token {
+  #token(kind: Token['kind'], pattern: RegExp, otherwise = 'unexpected character'): Token {
     const position = this.#at;
     if (!this.#matches(pattern)) throw badFilter(this.#text, position, otherwise);
     this.#at = pattern.lastIndex;

@@ -1,13 +1,13 @@
 import { LayerhookError } from '../../errors/index.js';
 import { preciseNow } from '../../system/clock.js';
 import { type Context, keptLabels, requireCommitted, requireText } from '../context/context.js';
-import { labelsOfLayer, REF_LABEL } from '../context/labels.js';
+import { labelsOfLayer, refLabel } from '../context/labels.js';
 import { contentsOfChain, getContent, getName, putName, usersOf } from '../metadata/records.js';
 import { replaceUnusable } from '../snapshots/supersede.js';
 import type { AdoptOptions, LayerIdentity } from '../types.js';
 import { sharedContent } from './find.js';
 
-/** As Store's `adopt`. @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM */
+/** Implements Store's `adopt`. @throws LayerhookError SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM */
 export function adoptLayer(
   context: Context,
   name: string,
@@ -20,7 +20,7 @@ export function adoptLayer(
   const freed = db.write((writer) => {
     const content = sharedContent(context, writer, layer, undefined);
     if (content === undefined) return undefined;
-    // the chainID of the lowest is its diffID; image-spec config.md, "Layer ChainID"
+    // the chainID of the lowest layer is its diffID; image-spec config.md, "Layer ChainID"
     if (options.onlyLowest && getContent(writer, content).layer?.diffID !== layer.chainID) return undefined;
     if (getName(writer, client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     if (parent !== '') requireCommitted(writer, client, parent);
@@ -33,7 +33,7 @@ export function adoptLayer(
   return freed !== undefined;
 }
 
-/** As Store's `namesOf`. @throws LayerhookError SYSTEM */
+/** Implements Store's `namesOf`. @throws LayerhookError SYSTEM */
 export function namesOfLayer({ db, client }: Context, layer: LayerIdentity, parent: string): string[] {
   const { chainID, map } = layer;
   return db.read((reader) => {
@@ -42,7 +42,7 @@ export function namesOfLayer({ db, client }: Context, layer: LayerIdentity, pare
     return own.filter((name) => {
       const record = getName(reader, client, name);
       if (record?.kind !== 'committed' || record.parent !== parent) return false;
-      return record.labels[REF_LABEL] === chainID;
+      return record.labels[refLabel] === chainID;
     });
   });
 }

@@ -1,17 +1,17 @@
 import { LayerhookError } from '../../errors/index.js';
+import { lockFile } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { nameOf } from '../context/name.js';
-import { lockFile } from '../lock.js';
 import type { LayerExtraction, LayerIdentity } from '../types.js';
 import { Extraction } from './extraction.js';
 import { findLayer } from './find.js';
 
-/** what the names of locks of layers begin with */
-export const LAYER_LOCK = 'layer-';
+/** prefix of the names of layer locks */
+export const layerLock = 'layer-';
 
 /**
- * As LayerStore's `extract`. Who wants several layers asks for them from the lowest up, so that no two processes wait
- * for each other.
+ * Implements LayerStore's `extract`. A caller that needs several layers must extract them from the lowest up, so that two
+ * processes never wait for each other.
  *
  * @throws LayerhookError ABORTED, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
  */
@@ -34,10 +34,10 @@ export async function extractLayer(
   }
 }
 
-/** The lock of a layer by its name, whichever client wants it. @throws LayerhookError SNAPSHOT_ARGUMENT */
+/** Returns the path of a layer's lock, which all clients share. @throws LayerhookError SNAPSHOT_ARGUMENT */
 export function lockPath({ directories }: Context, name: string): string {
-  const file = LAYER_LOCK + encodeURIComponent(name);
+  const file = layerLock + encodeURIComponent(name);
   if (file.length <= 255) return directories.lock(file);
-  const reason = 'the name of its map is too long';
+  const reason = 'the name of its ID mapping is too long';
   throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `layer ${name.slice(0, 80)}`, reason });
 }

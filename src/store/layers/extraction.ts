@@ -1,10 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isLayerhookError } from '../../errors/index.js';
 import { unmountTree } from '../../overlay/mount.js';
+import type { Unlock } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { labelsOfLayer } from '../context/labels.js';
 import { nameOf } from '../context/name.js';
-import type { Unlock } from '../lock.js';
 import type { LayerRecord } from '../metadata/record-types.js';
 import { getName } from '../metadata/records.js';
 import type { Writer } from '../metadata/transaction.js';
@@ -15,12 +15,12 @@ import { supersede } from '../snapshots/supersede.js';
 import type { LayerExtraction, LayerIdentity, Usage } from '../types.js';
 import { ownContent } from './find.js';
 
-/** Keys of the snapshots that layers are extracted into, before the layer's name. */
-export const EXTRACTION_PREFIX = 'extract ';
+/** Prefix of the keys of snapshots that layers are extracted into; the layer's name follows. */
+export const extractionPrefix = 'extract ';
 
 type CommitOptions = Parameters<LayerExtraction['commit']>[0];
 
-/** A layer that this process extracts: see LayerExtraction. It has the layer's lock until it is committed or discarded. */
+/** A layer that this process extracts: see LayerExtraction. It holds the layer's lock until it is committed or discarded. */
 export class Extraction implements LayerExtraction {
   readonly key: string;
   readonly target: string;
@@ -34,7 +34,7 @@ export class Extraction implements LayerExtraction {
     this.#context = context;
     this.#layer = layer;
     this.#unlock = unlock;
-    this.key = EXTRACTION_PREFIX + nameOf(layer);
+    this.key = extractionPrefix + nameOf(layer);
     const content = this.#create();
     this.target = context.directories.fs(content);
     this.manifest = context.directories.manifest(content);
@@ -46,7 +46,7 @@ export class Extraction implements LayerExtraction {
       return create();
     } catch (error) {
       if (!isLayerhookError(error, 'SNAPSHOT_EXISTS')) throw error;
-      // whoever has left it had the lock that is now ours
+      // This process holds the layer's lock, so the process that left the snapshot is dead.
       removeIfThere(this.#context, this.key);
       return create();
     }
@@ -57,7 +57,7 @@ export class Extraction implements LayerExtraction {
       await this.#commit(options);
       this.#end();
     } catch (error) {
-      // a store that is full may not even be able to forget it: cleanup does
+      // On a full disk even the removal may fail: cleanup removes it later.
       await this.discard().catch(() => this.#end());
       throw error;
     }
@@ -79,7 +79,7 @@ export class Extraction implements LayerExtraction {
     const usage = options.usage ?? (await measureActive(this.#context, this.key));
     await flushIfSync(this.#context);
     const freed = db.write((writer) => {
-      // a client that knows no lock, such as containerd, may have been quicker
+      // a client that does not take the lock, such as containerd, may have committed the layer meanwhile
       const own = ownContent(this.#context, writer, this.#layer);
       if (own !== undefined && directories.exists(own)) return undefined;
       return supersede(this.#context, writer, this.#layer, () => this.#name(writer, usage, options));
@@ -97,7 +97,7 @@ export class Extraction implements LayerExtraction {
 }
 
 /**
- * Removes what was being extracted, if it is there, and nothing that is mounted in it.
+ * Removes the snapshot of an unfinished extraction, if it exists, but nothing that is mounted in it.
  *
  * @throws LayerhookError NO_SPACE, SYSTEM, UNMOUNT_FAILED
  */
@@ -106,12 +106,12 @@ export async function removeExtraction(context: Context, key: string): Promise<v
   const content = db.read((reader) => getName(reader, client, key)?.content);
   if (content === undefined) return;
   const path = directories.of(content);
-  // an unfinished hook's, which a removal would stop at
+  // a hook that did not finish may have left mounts, at which a removal would stop
   if (existsSync(path)) await unmountTree(realpathSync(path));
   removeSnapshot(context, key);
 }
 
-/** Removes an active snapshot, if it is there. @throws LayerhookError NO_SPACE, SYSTEM */
+/** Removes an active snapshot, if it exists. @throws LayerhookError NO_SPACE, SYSTEM */
 export function removeIfThere(context: Context, key: string): void {
   const there = context.db.read((reader) => getName(reader, context.client, key) !== undefined);
   if (there) removeSnapshot(context, key);

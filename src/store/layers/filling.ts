@@ -4,33 +4,33 @@ import { LayerhookError } from '../../errors/index.js';
 import { fromText, showBytes } from '../../system/bytes.js';
 import { mountsBelow } from '../../system/mountinfo.js';
 import { type Context, chainOf, type Named, requireCommitted } from '../context/context.js';
-import { requireWhole } from '../context/faults.js';
 import { labelsOfLayer } from '../context/labels.js';
 import { nameOf } from '../context/name.js';
 import { copyRootAttributes } from '../context/root-attributes.js';
+import { requireMountable } from '../context/untrusted.js';
 import { getName } from '../metadata/records.js';
 import type { Reader } from '../metadata/transaction.js';
 import { commitActive, flushIfSync } from '../snapshots/commit.js';
 import { createContent } from '../snapshots/create.js';
 import { replaceUnusable } from '../snapshots/supersede.js';
 import type { LayerFilling, LayerIdentity, SnapshotOptions, Usage } from '../types.js';
-import { EXTRACTION_PREFIX, removeExtraction } from './extraction.js';
+import { extractionPrefix, removeExtraction } from './extraction.js';
 
-/** A layer that someone else than an extractor puts into the store: see LayerFilling. Who makes it has the layer's lock. */
+/** A layer that a hook or program provides instead of extracting it: see LayerFilling. The caller holds the layer's lock. */
 export class Filling implements LayerFilling {
   readonly #context: Context;
   readonly #layer: LayerIdentity;
   readonly #parent: string;
   readonly #key: string;
   #target = '';
-  /** what it takes, once it was checked */
+  /** usage of the layer, known after the check */
   #usage: Usage | undefined;
 
   constructor(context: Context, layer: LayerIdentity, parent: string) {
     this.#context = context;
     this.#layer = layer;
     this.#parent = parent;
-    this.#key = EXTRACTION_PREFIX + nameOf(layer);
+    this.#key = extractionPrefix + nameOf(layer);
   }
 
   async fresh(): Promise<string> {
@@ -38,7 +38,7 @@ export class Filling implements LayerFilling {
     this.#usage = undefined;
     const { db, directories } = this.#context;
     const [below] = this.#parent === '' ? [] : db.read((reader) => this.#wholeChain(reader));
-    // not on top of the parent: what a killed process leaves must keep nobody from removing that
+    // Not on top of the parent: the leftover of a killed process must not keep other processes from removing the parent.
     const [content] = createContent(this.#context, 'active', this.#key, '');
     this.#target = directories.fs(content);
     if (below !== undefined) copyRootAttributes(directories.fs(below.content), this.#target);
@@ -47,13 +47,15 @@ export class Filling implements LayerFilling {
 
   async check(): Promise<void> {
     const target = this.#target;
-    if (!lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) throw this.#bad('it is no directory');
+    if (!lstatSync(target, { throwIfNoEntry: false })?.isDirectory())
+      throw this.#bad('it is not a directory');
     const [mounted] = mountsBelow(fromText(realpathSync(join(target, '..'))));
-    if (mounted) throw this.#bad(`${showBytes(mounted.mountPoint)} is mounted, which will not last`);
+    if (mounted)
+      throw this.#bad(`${showBytes(mounted.mountPoint)} is mounted in it: a mount is not part of a layer`);
     this.#usage = await this.#context.trees.measureLayer(target);
   }
 
-  /** Makes it the committed snapshot `name`, on top of the parent. */
+  /** Commits the layer as snapshot `name` on top of the parent. */
   async commit(name: string, { labels }: SnapshotOptions): Promise<void> {
     const { db, client, directories } = this.#context;
     if (this.#usage === undefined) await this.check();
@@ -74,14 +76,14 @@ export class Filling implements LayerFilling {
     directories.remove(freed);
   }
 
-  /** Removes what was not committed, whatever it is by now. */
+  /** Removes the directory, unless it was committed. */
   async discard(): Promise<void> {
     await removeExtraction(this.#context, this.#key);
   }
 
   #wholeChain(reader: Reader): Named[] {
     const chain = chainOf(reader, this.#context.client, this.#parent);
-    requireWhole(this.#context, reader, chain);
+    requireMountable(this.#context, reader, chain);
     return chain;
   }
 

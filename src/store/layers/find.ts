@@ -5,13 +5,13 @@ import { contentsOfChain, contentsOfDiff, getContent, getName } from '../metadat
 import type { Reader } from '../metadata/transaction.js';
 import type { LayerIdentity } from '../types.js';
 
-/** What a path of a layer takes from the layers below, on top of which it is wanted. */
+/** Returns the value that a path of a layer takes from the wanted lower layers. */
 export type DependencyAt = (path: string) => string;
 
 /**
- * As LayerStore's `find`.
+ * Implements LayerStore's `find`.
  *
- * @param dependencyAt none: only a layer on top of the same chain will do
+ * @param dependencyAt if undefined, only a layer on top of the same chain matches
  * @throws LayerhookError NO_SPACE, SYSTEM, and what `dependencyAt` throws
  */
 export async function findLayer(
@@ -29,14 +29,14 @@ export async function findLayer(
   return lease.use(() => touched(shared) && shareContent(context, layer, parent, shared));
 }
 
-/** The content that the layer's name has for this client, if it can be used. */
+/** Returns the content of the layer's name in this client, if it is trusted. */
 export function ownContent(context: Context, reader: Reader, layer: LayerIdentity): string | undefined {
   const record = getName(reader, context.client, nameOf(layer));
   if (record?.kind !== 'committed') return undefined;
   return isTrusted(context, getContent(reader, record.content)) ? record.content : undefined;
 }
 
-/** A content that is the layer, whoever has it. */
+/** Returns a usable content of the layer from any client. */
 export function sharedContent(
   context: Context,
   reader: Reader,
@@ -51,7 +51,7 @@ export function sharedContent(
   );
 }
 
-/** Whether what a layer took from below is the same on top of other layers. */
+/** True if everything that a layer took from its lower layers is the same on top of the wanted layers. */
 function holds({ layer }: ContentRecord, dependencyAt: DependencyAt): boolean {
   const dependencies = layer?.dependencies;
   return dependencies?.every(({ path, value }) => dependencyAt(path) === value) ?? false;

@@ -9,9 +9,9 @@ import { supersede } from '../snapshots/supersede.js';
 import type { LayerIdentity } from '../types.js';
 
 /**
- * Gives a content its name as a layer of this client.
+ * Gives a content the name of its layer in this client.
  *
- * @returns false if the content, or the parent, has gone meanwhile
+ * @returns false if the content or the parent was removed meanwhile
  * @throws LayerhookError NO_SPACE, SYSTEM
  */
 export function shareContent(
@@ -34,7 +34,7 @@ export function shareContent(
   return freed !== undefined;
 }
 
-/** Makes the layer's name, and notes the chain that the content has been found to be the top of. */
+/** Creates the layer's name, and records the chain whose top layer this content is. */
 function pointTo(
   { client }: Context,
   writer: Writer,

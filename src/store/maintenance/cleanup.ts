@@ -1,11 +1,11 @@
+import { tryLockFile } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
-import { LEASE } from '../context/lease.js';
-import { LAYER_LOCK, lockPath } from '../layers/extract.js';
-import { EXTRACTION_PREFIX, removeExtraction } from '../layers/extraction.js';
-import { tryLockFile } from '../lock.js';
+import { leaseName } from '../context/lease.js';
+import { layerLock, lockPath } from '../layers/extract.js';
+import { extractionPrefix, removeExtraction } from '../layers/extraction.js';
 import { contents, names, retired, unretire } from '../metadata/records.js';
 
-/** As Snapshotter's `cleanup`. @throws LayerhookError NO_SPACE, SYSTEM */
+/** Implements Snapshotter's `cleanup`. @throws LayerhookError NO_SPACE, SYSTEM */
 export async function cleanUp(context: Context): Promise<void> {
   await removeDeadExtractions(context);
   removeUnusedLocks(context);
@@ -13,12 +13,12 @@ export async function cleanUp(context: Context): Promise<void> {
   await context.directories.eraseAll();
 }
 
-/** Removes the snapshots of extractions, of any client, whose process has died. */
+/** Removes the snapshots of extractions whose process has died, for all clients. */
 async function removeDeadExtractions(context: Context): Promise<void> {
   const owners = context.db.read((reader) => [...names(reader)].map(([owner]) => owner));
   for (const { client, name } of owners) {
-    if (!name.startsWith(EXTRACTION_PREFIX)) continue;
-    const unlock = tryLockFile(lockPath(context, name.slice(EXTRACTION_PREFIX.length)));
+    if (!name.startsWith(extractionPrefix)) continue;
+    const unlock = tryLockFile(lockPath(context, name.slice(extractionPrefix.length)));
     if (unlock === undefined) continue;
     try {
       await removeExtraction({ ...context, client }, name);
@@ -28,16 +28,16 @@ async function removeDeadExtractions(context: Context): Promise<void> {
   }
 }
 
-/** Removes the lock files that processes which died have left. */
+/** Removes the lock files of dead processes. */
 function removeUnusedLocks({ directories }: Context): void {
   for (const name of directories.locks()) {
-    if (name.startsWith(LAYER_LOCK) || name.startsWith(LEASE)) tryLockFile(directories.lock(name))?.();
+    if (name.startsWith(layerLock) || name.startsWith(leaseName)) tryLockFile(directories.lock(name))?.();
   }
 }
 
-/** Discards directories that no content has. */
+/** Discards directories without a content record. */
 function discardLeftovers({ db, directories, boot }: Context): void {
-  // inside a transaction, so that nobody is making what looks like a leftover
+  // inside a transaction, so that no other process is creating a directory that looks like a leftover
   db.writeToFree((writer) => {
     for (const [content, of] of retired(writer)) if (of !== boot) unretire(writer, content);
     const needed = new Set([...contents(writer)].map(([content]) => content));

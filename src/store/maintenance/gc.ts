@@ -5,12 +5,12 @@ import type { Reader, Writer } from '../metadata/transaction.js';
 import { removeName } from '../snapshots/remove.js';
 import type { GarbagePolicy, GarbageResult } from '../types.js';
 
-/** What keeps a snapshot, and what is below it: containerd's label for what its garbage collection begins at. */
-export const ROOT_LABEL = 'containerd.io/gc.root';
+/** A snapshot with this label stays, with its ancestors: containerd's label for the roots of garbage collection. */
+export const rootLabel = 'containerd.io/gc.root';
 
 type Removed = GarbageResult['removed'][number];
 
-/** As Store's `gc`. @throws LayerhookError NO_SPACE, SYSTEM */
+/** Implements Store's `gc`. @throws LayerhookError NO_SPACE, SYSTEM */
 export async function collectGarbage(context: Context, policy: GarbagePolicy = {}): Promise<GarbageResult> {
   const { db, directories } = context;
   const removed = await whileUnused(context, (since) => {
@@ -31,9 +31,9 @@ function remove(context: Context, writer: Writer, selected: Removed[]): Removed[
 }
 
 /**
- * The layers of this client that may go, in the order in which they do.
+ * Returns the layers of this client to free, in this order.
  *
- * @param before ms since the epoch: what was used since then stays
+ * @param before ms since the epoch: layers used since then stay
  */
 function selectGarbage(context: Context, reader: Reader, before: number, keepBytes: number): Removed[] {
   const selected: Removed[] = [];
@@ -59,9 +59,9 @@ interface Layer {
   bytes: number;
   lastUsed: number;
   isRoot: boolean;
-  /** number of snapshots on top of it that have not gone */
+  /** number of remaining snapshots directly on top of it */
   above: number;
-  /** shared by the layers that are the same content: number of names that it has left, of all clients */
+  /** shared by all names of the same content: number of remaining names, of all clients */
   content: { names: number };
 }
 
@@ -78,7 +78,7 @@ function layersOf({ client, directories }: Context, reader: Reader): Map<string,
       id,
       bytes: getContent(reader, id).usage?.size ?? 0,
       lastUsed: directories.lastUsed(id),
-      isRoot: ROOT_LABEL in labels,
+      isRoot: rootLabel in labels,
       above: children(reader, client, name).length,
       content,
     });

@@ -7,7 +7,7 @@ import type { Reader } from '../metadata/transaction.js';
 import type { ContentInfo, StoreFilesystem } from '../types.js';
 import { isUnmeasured, measureContents } from './measure.js';
 
-/** As Store's `list`. @throws LayerhookError SYSTEM */
+/** Implements Store's `list`. @throws LayerhookError SYSTEM */
 export async function listContents(context: Context, only?: string[]): Promise<ContentInfo[]> {
   const { infos, unmeasured } = context.db.read((reader) => {
     const all = only === undefined ? [...contents(reader)] : contentsCalled(reader, only);
@@ -33,7 +33,7 @@ function contentsCalled(reader: Reader, ids: string[]): [string, ContentRecord][
 function infoOfContent(context: Context, reader: Reader, id: string, record: ContentRecord): ContentInfo {
   const { directories } = context;
   const { layer, usage, created, flushed, damaged } = record;
-  const missing = directories.fault(id);
+  const missing = directories.whyMissing(id);
   return {
     id,
     names: usersOf(reader, id).flatMap((of) => {
@@ -53,7 +53,7 @@ function infoOfContent(context: Context, reader: Reader, id: string, record: Con
   };
 }
 
-/** As Store's `df`. @throws LayerhookError SYSTEM */
+/** Implements Store's `df`. @throws LayerhookError SYSTEM */
 export function spaceOf({ db, directories: { root } }: Context): StoreFilesystem {
   const records = db.read((reader) => [...contents(reader)].map(([, record]) => record));
   const { size, free } = filesystemOf(fromText(root));

@@ -2,12 +2,12 @@ import type { Context } from '../context/context.js';
 import type { ContentRecord } from '../metadata/record-types.js';
 import type { Usage } from '../types.js';
 
-/** Whether a content was committed by who did not wait until it was measured. */
+/** True if a content was committed without waiting for its measurement. */
 export function isUnmeasured({ usage }: ContentRecord): boolean {
   return usage === null;
 }
 
-/** What contents take, without those whose directories are gone. @throws LayerhookError SYSTEM */
+/** Returns the usage of contents; contents with a missing directory are left out. @throws LayerhookError SYSTEM */
 export async function measureContents(
   { trees, directories }: Context,
   contents: string[],

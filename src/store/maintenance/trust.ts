@@ -5,7 +5,7 @@ import { contents, findContent, putContent } from '../metadata/records.js';
 import { flush } from '../snapshots/commit.js';
 import { isUnmeasured, measureContents } from './measure.js';
 
-/** As Store's `sync`. @throws LayerhookError NO_SPACE, SYSTEM */
+/** Implements Store's `sync`. @throws LayerhookError NO_SPACE, SYSTEM */
 export async function syncStore(context: Context): Promise<void> {
   const { db, directories } = context;
   const all = db.read((reader) => [...contents(reader)]);
@@ -26,20 +26,20 @@ export async function syncStore(context: Context): Promise<void> {
   });
 }
 
-/** Whether a content was committed under this boot, and may be only in memory. */
+/** True if a content was committed under this boot and may exist only in memory. */
 function isUnflushed({ boot }: Context, record: ContentRecord): boolean {
   return record.usage !== undefined && !record.flushed && record.boot === boot;
 }
 
-/** As Store's `markDamaged`. @throws LayerhookError SNAPSHOT_NOT_FOUND, NO_SPACE, SYSTEM */
+/** Implements Store's `markDamaged`. @throws LayerhookError SNAPSHOT_NOT_FOUND, NO_SPACE, SYSTEM */
 export function markDamaged(context: Context, id: string, why: string): void {
   change(context, id, (record) => ({ ...record, damaged: why }));
 }
 
-/** As Store's `markVerified`. @throws LayerhookError SNAPSHOT_NOT_FOUND, NO_SPACE, SYSTEM */
+/** Implements Store's `markVerified`. @throws LayerhookError SNAPSHOT_NOT_FOUND, NO_SPACE, SYSTEM */
 export function markVerified(context: Context, id: string): void {
   change(context, id, ({ damaged: _, ...record }) => {
-    // what was written under this boot may have been read from memory
+    // Content of this boot may have been read from memory, so it does not count as flushed.
     return record.boot === context.boot ? record : { ...record, boot: context.boot, flushed: true };
   });
 }
@@ -52,7 +52,7 @@ function change(context: Context, id: string, changed: (record: ContentRecord) =
   });
 }
 
-/** As Store's `untrusted`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SYSTEM */
+/** Implements Store's `untrusted`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SYSTEM */
 export function untrustedBelow(context: Context, name: string): string[] {
   const { db, client } = context;
   return db.read((reader) => {

@@ -2,17 +2,18 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errorCode } from '../../errors/fs-error.js';
 
 /**
- * Why a file cannot be used as an LMDB database, which would end the process (SIGSEGV, SIGBUS) if it were opened: another
- * file, garbage, a file cut off. What is looked at are the two meta pages, and each page of the trees that the newer one
- * leads to: that it is in the file, and where it says it is. Content is not; nobody may write meanwhile.
+ * Checks that a file can be opened as an LMDB database. Opening a truncated file, garbage or another type of file would
+ * kill the process (SIGSEGV, SIGBUS). Reads the two meta pages and every page of the trees below the newer one: each
+ * page must be inside the file and carry its own number. The content of pages is not checked. No process may write
+ * meanwhile.
  *
- * The format is that of `mdb.c` of lmdb's package, version 2, as a 64-bit machine of little end has it.
+ * The format is version 2 of `mdb.c` in lmdb's package, on a 64-bit little-endian machine.
  *
- * @returns undefined for a file that can be opened, and for one that is empty or not there: it is made then
- * @throws as node:fs
+ * @returns why the file cannot be opened; undefined for a usable file, and for an empty or missing one, which LMDB creates
+ * @throws errors of node:fs
  */
-export function whyNoDatabase(path: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) return `${path} is no file`;
+export function whyInvalidDatabase(path: string): string | undefined {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) return `${path} is not a regular file`;
   let fd: number;
   try {
     fd = openSync(path, 'r+');
@@ -29,42 +30,47 @@ export function whyNoDatabase(path: string): string | undefined {
   }
 }
 
-/** As {@link whyNoDatabase}, of LMDB's lock file: it is not opened, since closing it gives up this process's locks on it. */
-export function whyNoLock(path: string): string | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === false ? `${path} is no file` : undefined;
+/**
+ * As {@link whyInvalidDatabase}, for LMDB's lock file. The file is not opened, because closing it would release this
+ * process's locks on it.
+ */
+export function whyInvalidLock(path: string): string | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === false
+    ? `${path} is not a regular file`
+    : undefined;
 }
 
-const PAGE_HEADER = 24;
-const BRANCH = 1;
-const LEAF = 2;
-const META = 8;
-const MAGIC = 0xbeefc0de;
-const VERSION = 2;
-/** offset of an MDB_meta's two MDB_db, and of fields in one */
-const TREES = [48, 96];
-const DEPTH = 6;
-const ROOT = 40;
-const META_BYTES = 168;
-const LAST_TRANSACTION = 152;
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
-/** of a tree whose pages have two keys at least, and of which there is one a page of a file */
-const DEEPEST = 32;
+const pageHeader = 24;
+const branchPage = 1;
+const leafPage = 2;
+const metaPage = 8;
+const magicNumber = 0xbeefc0de;
+const formatVersion = 2;
+/** offsets of the two MDB_db in an MDB_meta, and of fields in an MDB_db */
+const treeOffsets = [48, 96];
+const depthOffset = 6;
+const rootOffset = 40;
+const metaBytes = 168;
+const transactionOffset = 152;
+const noPage = 0xffff_ffff_ffff_ffffn;
+/** depth that no tree exceeds: each branch page has two keys or more, and page numbers fit the file */
+const maxDepth = 32;
 
 function checkPages(fd: number, size: number): string | undefined {
-  const first = read(fd, 0, META_BYTES);
-  const pageSize = first.readUInt32LE(TREES[0]!);
+  const first = read(fd, 0, metaBytes);
+  const pageSize = first.readUInt32LE(treeOffsets[0]!);
   const isPlausible = isMeta(first) && pageSize >= 512 && pageSize <= 65536;
-  const second = isPlausible ? read(fd, pageSize, META_BYTES) : first;
-  if (!isPlausible || !isMeta(second)) return 'is no LMDB database of this version';
-  const isSecond = second.readBigUInt64LE(LAST_TRANSACTION) > first.readBigUInt64LE(LAST_TRANSACTION);
+  const second = isPlausible ? read(fd, pageSize, metaBytes) : first;
+  if (!isPlausible || !isMeta(second)) return 'is not an LMDB database of this version';
+  const isSecond = second.readBigUInt64LE(transactionOffset) > first.readBigUInt64LE(transactionOffset);
   const newest = isSecond ? second : first;
   const pages: Pages = { fd, pageSize, count: BigInt(Math.floor(size / pageSize)) };
-  for (const tree of TREES) {
-    const depth = newest.readUInt16LE(tree + DEPTH);
-    const root = newest.readBigUInt64LE(tree + ROOT);
-    if (root === NO_PAGE) continue;
-    const broken = depth > DEEPEST ? root : brokenPage(pages, root, depth);
-    if (broken !== undefined) return `is cut off or damaged (page ${broken} of ${pages.count})`;
+  for (const tree of treeOffsets) {
+    const depth = newest.readUInt16LE(tree + depthOffset);
+    const root = newest.readBigUInt64LE(tree + rootOffset);
+    if (root === noPage) continue;
+    const damaged = depth > maxDepth ? root : damagedPage(pages, root, depth);
+    if (damaged !== undefined) return `is truncated or damaged (page ${damaged} of ${pages.count})`;
   }
   return undefined;
 }
@@ -75,29 +81,26 @@ interface Pages {
   count: bigint;
 }
 
-/** The first page of a tree that is not in the file, or is another one. */
-function brokenPage(pages: Pages, page: bigint, depth: number): bigint | undefined {
+/** Returns the first page of a tree that is outside the file or carries another number. */
+function damagedPage(pages: Pages, page: bigint, depth: number): bigint | undefined {
   if (page >= pages.count) return page;
   const isLeaf = depth <= 1;
-  const bytes = read(pages.fd, Number(page) * pages.pageSize, isLeaf ? PAGE_HEADER : pages.pageSize);
-  const kind = bytes.readUInt16LE(18) & (BRANCH | LEAF);
-  if (bytes.readBigUInt64LE(0) !== page || kind !== (isLeaf ? LEAF : BRANCH)) return page;
+  const bytes = read(pages.fd, Number(page) * pages.pageSize, isLeaf ? pageHeader : pages.pageSize);
+  const kind = bytes.readUInt16LE(18) & (branchPage | leafPage);
+  if (bytes.readBigUInt64LE(0) !== page || kind !== (isLeaf ? leafPage : branchPage)) return page;
   if (isLeaf) return undefined;
-  for (const child of children(bytes) ?? [NO_PAGE]) {
-    const broken = brokenPage(pages, child, depth - 1);
-    if (broken !== undefined) return broken === NO_PAGE ? page : broken;
+  for (const child of children(bytes) ?? [noPage]) {
+    const damaged = damagedPage(pages, child, depth - 1);
+    if (damaged !== undefined) return damaged === noPage ? page : damaged;
   }
   return undefined;
 }
 
-/** The pages that a branch page leads to; undefined if it is damaged. */
+/** Returns the children of a branch page; undefined if the page is damaged. */
 function children(page: Buffer): bigint[] | undefined {
   const count = page.readUInt16LE(20) >> 1;
-  if (PAGE_HEADER + count * 2 > page.length) return undefined;
-  const nodes = Array.from(
-    { length: count },
-    (_, at) => PAGE_HEADER + page.readUInt16LE(PAGE_HEADER + at * 2),
-  );
+  if (pageHeader + count * 2 > page.length) return undefined;
+  const nodes = Array.from({ length: count }, (_, at) => pageHeader + page.readUInt16LE(pageHeader + at * 2));
   if (nodes.some((node) => node + 8 > page.length)) return undefined;
   return nodes.map((node) => BigInt(page.readUInt32LE(node)) | (BigInt(page.readUInt16LE(node + 4)) << 32n));
 }
@@ -105,11 +108,13 @@ function children(page: Buffer): bigint[] | undefined {
 function isMeta(page: Buffer): boolean {
   const { [18]: flags = 0 } = page;
   return (
-    (flags & META) !== 0 && page.readUInt32LE(24) === MAGIC && (page.readUInt32LE(28) & 0xffff) === VERSION
+    (flags & metaPage) !== 0 &&
+    page.readUInt32LE(24) === magicNumber &&
+    (page.readUInt32LE(28) & 0xffff) === formatVersion
   );
 }
 
-/** Bytes of the file; zeros where there are none. */
+/** Reads bytes of the file; zeros after its end. */
 function read(fd: number, offset: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   readSync(fd, bytes, 0, length, offset);

@@ -7,11 +7,11 @@ import { RowCache } from './row-cache.js';
 import type { Reader, Writer } from './transaction.js';
 
 /**
- * The metadata of a store: LMDB, for many processes at once.
+ * The metadata of a store: an LMDB database that many processes use at the same time.
  *
- * A transaction is synchronous and sees one state throughout. A write is on disk before it is seen, in an order that
- * leaves a whole database whenever the machine stops; only the very last one may then be undone (MDB_NOMETASYNC). A
- * process that dies inside a transaction undoes it and blocks no other.
+ * A transaction is synchronous and sees one state throughout. A write is on disk before other processes see it, in an order
+ * that keeps the database consistent whenever the machine stops; only the very last write may be undone (MDB_NOMETASYNC).
+ * The death of a process undoes its transaction and blocks no other process.
  */
 export class Database {
   readonly #environment: Environment;
@@ -39,7 +39,7 @@ export class Database {
   /** @throws LayerhookError SYSTEM, and what `action` throws */
   read<T>(action: (reader: Reader) => T): T {
     try {
-      // what others have committed since is to be seen
+      // a new snapshot of the database, with everything that other processes have committed
       this.#db.resetReadTxn();
       return action(this.#view);
     } catch (error) {
@@ -48,7 +48,7 @@ export class Database {
   }
 
   /**
-   * Runs `action` while no other process or thread writes. If it throws, nothing is changed.
+   * Runs `action` while no other process or thread writes. If `action` throws, nothing changes.
    *
    * @throws LayerhookError NO_SPACE, SYSTEM, and what `action` throws
    */
@@ -57,7 +57,7 @@ export class Database {
     return this.writeToFree(action);
   }
 
-  /** As {@link write}, for what frees space afterwards: a full disk does not keep it from doing so. */
+  /** As {@link write}, for an action that frees space: it works on a full disk too. */
   writeToFree<T>(action: (writer: Writer) => T): T {
     try {
       return this.#environment.locked(() => this.#db.transactionSync(() => this.#act(action)) as T);
@@ -70,7 +70,7 @@ export class Database {
     return this.#rows.during(this.#db.getWriteTxnId(), () => action(this.#cached));
   }
 
-  /** Ends the use of it; a second call does nothing. */
+  /** Closes the database; a second call does nothing. */
   close(): void {
     if (this.#isOpen) this.#environment.close();
     this.#isOpen = false;
@@ -95,7 +95,7 @@ function* entries(db: Lmdb, prefix: Buffer): Generator<[Buffer, unknown]> {
   for (const { key, value } of db.getRange({ start: prefix, end })) yield [key, parse(value)];
 }
 
-/** One value that a disk has spoiled keeps nobody from the others. */
+/** Returns null for a damaged value, so that the other values stay readable. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -108,11 +108,11 @@ function pathOf(error: unknown): string | undefined {
   return error instanceof Error && 'path' in error ? String(error.path) : undefined;
 }
 
-/** What LMDB threw, as ours: it has errno values in `code`, and its own codes below zero. */
+/** Converts an error of LMDB: its `code` is an errno value, or negative for LMDB's own errors. */
 function databaseError(error: unknown, path: string): Error {
   if (error instanceof LayerhookError) return error;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  // where the disk was full after half a page, LMDB says EIO
+  // LMDB reports EIO if the disk was full in the middle of a page
   const isSpace = code === E.ENOSPC || code === E.EDQUOT || (code === E.EIO && isFull(path));
   if (isSpace) return new LayerhookError('NO_SPACE', { path }, error);
   if (typeof code === 'string') return fsError(error, `opening ${pathOf(error) ?? path}`);

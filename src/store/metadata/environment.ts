@@ -3,22 +3,22 @@ import { dirname } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { LayerhookError } from '../../errors/index.js';
 import { flock } from '../../system/lock.js';
-import { whyNoDatabase, whyNoLock } from './check-file.js';
+import { whyInvalidDatabase, whyInvalidLock } from './check-file.js';
 import { reserveToOpen } from './reserve.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-/** Room in the address space for the metadata, in bytes; the file is as large as what is in it. */
-const MAP_SIZE = 2 ** 30;
+/** Address space reserved for the metadata, in bytes; the file itself grows with its content. */
+const mapSize = 2 ** 30;
 
 export type Lmdb = RootDatabase<string, Buffer>;
 
 /**
- * An LMDB file as this process has it open: once, however many use it. Opened twice in a process, LMDB closes its lock file
- * once too often, which gives up the process's fcntl locks on it (fcntl_locking(2)), and the next process to come makes new
- * mutexes under the feet of those that work.
+ * An LMDB file that is open in this process. A process opens each file only once: if it opened the file twice, the first
+ * close of LMDB's lock file would release the process's fcntl locks on it (fcntl_locking(2)), and the next process would
+ * replace mutexes that are still in use.
  *
- * A lock of ours (flock) is held while it is opened, closed and written: LMDB destroys its mutexes when the last process
- * closes it, also if the next one is already waiting to open it.
+ * An flock is held while the file is opened, closed or written: LMDB destroys its mutexes when the last process closes the
+ * file, even if another process is waiting to open it.
  */
 export class Environment {
   readonly db: Lmdb;
@@ -37,7 +37,7 @@ export class Environment {
     }
   }
 
-  /** The file at `path`, whose directory is there. @throws what node:fs and LMDB throw */
+  /** Opens the file at `path`, whose directory must exist. @throws errors of node:fs and LMDB */
   static open(path: string): Environment {
     const { dev, ino } = statSync(dirname(path), { bigint: true });
     const key = `${dev} ${ino}`;
@@ -61,12 +61,12 @@ export class Environment {
     }
   }
 
-  /** To be called once by each who has opened it. */
+  /** Ends one use of the file; call it once for each `open`. */
   close(): void {
     this.#users -= 1;
     if (this.#users > 0) return;
     environments.delete(this.#key);
-    // it is synchronous: nothing is ever written in the background
+    // synchronous, because LMDB never writes in the background here
     this.locked(() => void this.db.close());
     closeSync(this.#lock);
   }
@@ -74,9 +74,9 @@ export class Environment {
 
 const environments = new Map<string, Environment>();
 
-/** @throws LayerhookError STORE_INVALID and NO_SPACE for what would end the process; what node:fs and LMDB throw */
+/** @throws LayerhookError STORE_INVALID or NO_SPACE if opening would kill the process; errors of node:fs and LMDB */
 function openChecked(path: string): Lmdb {
-  const reason = whyNoLock(`${path}-lock`) ?? whyNoDatabase(path);
+  const reason = whyInvalidLock(`${path}-lock`) ?? whyInvalidDatabase(path);
   if (reason === undefined) {
     reserveToOpen(path);
     return openLmdb(path);
@@ -89,7 +89,7 @@ function openLmdb(path: string): Lmdb {
     path,
     noSubdir: true,
     permissionsMode: 0o600,
-    mapSize: MAP_SIZE,
+    mapSize,
     maxReaders: 1024,
     encoding: 'string',
     keyEncoding: 'binary',

@@ -1,53 +1,53 @@
 import { LayerhookError } from '../../errors/index.js';
 
-/** LMDB's limit with pages of 4096 bytes, less a margin for what we put around names. */
-const MAX_KEY_BYTES = 1900;
+/** LMDB's limit with pages of 4096 bytes, less a margin for the other parts of a key. */
+const maxKeyBytes = 1900;
 
-/** What the metadata holds, by the first byte of its keys. */
+/** The tables of the metadata; the first byte of a key names its table. */
 export type Table = 'name' | 'child' | 'content' | 'use' | 'chain' | 'diff' | 'retired' | 'sequence';
 
 const tables: Readonly<Record<Table, string>> = {
   /** client, name → NameRecord */
   name: 'n',
-  /** client, parent, child: the names that have a parent */
+  /** client, parent, child: finds the children of a name */
   child: 'p',
   /** content → ContentRecord */
   content: 'c',
-  /** content, client, name: who points to a content */
+  /** content, client, name: finds the names of a content */
   use: 'u',
-  /** chainID, map, content: layers on top of all below them */
+  /** chainID, map, content: finds layers by their chain */
   chain: 'x',
-  /** diffID, map, content: layers by what is in them */
+  /** diffID, map, content: finds layers by their own content */
   diff: 'd',
-  /** content → boot id: replaced, but mounts may still need its directory */
+  /** content → boot ID: replaced, but mounts of that boot may still need its directory */
   retired: 'r',
-  /** the number that the last content has got */
+  /** number of the newest content */
   sequence: 's',
 };
 
-const SEPARATOR = '\0';
+const separator = '\0';
 
 /**
- * The key of a row. Keys sort as the bytes of their parts do.
+ * Returns the key of a row. Keys sort in the byte order of their parts.
  *
- * @throws LayerhookError SNAPSHOT_ARGUMENT for a part that has a NUL, or parts that are too long together
+ * @throws LayerhookError SNAPSHOT_ARGUMENT if a part contains a NUL, or the key is too long
  */
 export function rowKey(table: Table, ...parts: string[]): Buffer {
-  const bad = parts.find((part) => part.includes(SEPARATOR));
-  if (bad !== undefined) throw badName(bad, 'it has a NUL');
-  const key = Buffer.from([tables[table], ...parts].join(SEPARATOR), 'utf8');
-  if (key.length > MAX_KEY_BYTES) throw badName(parts.join(' '), `it is longer than ${MAX_KEY_BYTES} bytes`);
+  const bad = parts.find((part) => part.includes(separator));
+  if (bad !== undefined) throw badName(bad, 'it contains a NUL');
+  const key = Buffer.from([tables[table], ...parts].join(separator), 'utf8');
+  if (key.length > maxKeyBytes) throw badName(parts.join(' '), `it is longer than ${maxKeyBytes} bytes`);
   return key;
 }
 
-/** What the keys of all rows of a table with these first parts begin with. */
+/** Returns the common prefix of the keys of a table whose first parts are these. */
 export function rowsPrefix(table: Table, ...parts: string[]): Buffer {
   return rowKey(table, ...parts, '');
 }
 
-/** The parts that {@link rowKey} was given, without the table. */
+/** Returns the parts of a key, without the table: the inverse of {@link rowKey}. */
 export function partsOf(key: Buffer): string[] {
-  return key.toString('utf8').split(SEPARATOR).slice(1);
+  return key.toString('utf8').split(separator).slice(1);
 }
 
 function badName(name: string, reason: string): LayerhookError {

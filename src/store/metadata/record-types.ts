@@ -1,4 +1,5 @@
-import type { Kind, LayerDependency, Usage } from '../types.js';
+import type { LowerDependency } from '../../overlay/fix-up/fix-up.js';
+import type { Kind, Usage } from '../types.js';
 
 /** A snapshot of one client. */
 export interface NameRecord {
@@ -11,36 +12,36 @@ export interface NameRecord {
   /** ms since the epoch */
   created: number;
   updated: number;
-  /** its record was lost: what is not told by others is made up */
+  /** true: the stored record is damaged, so this one was restored from other rows and defaults */
   lost?: true;
 }
 
-/** What a layer's content is known by. */
+/** Identifies the layer in a content. */
 export interface LayerRecord {
-  /** '' where a client did not say */
+  /** '' if the client did not name it */
   diffID: string;
   map: string;
-  /** every chain that it has been found to be the top of */
+  /** every chain whose top layer it is known to be */
   chainIDs: string[];
-  /** what it took from below; null: not known, so that it holds for its chains only */
-  dependencies: LayerDependency[] | null;
+  /** what it took from its lower layers; null: unknown, so the content is only valid for its chains */
+  dependencies: LowerDependency[] | null;
 }
 
-/** A directory, which one name or many point to. */
+/** A content: a directory that one or more names point to. */
 export interface ContentRecord {
   created: number;
-  /** boot id of when it was last written */
+  /** ID of the boot that last wrote it */
   boot: string;
-  /** known to be on disk */
+  /** True if it is known to be on disk. */
   flushed: boolean;
-  /** of a committed one; null: not measured yet */
+  /** present if it is committed; null: not measured yet */
   usage?: Usage | null;
   layer?: LayerRecord;
-  /** why it is not to be trusted */
+  /** why it is damaged */
   damaged?: string;
 }
 
-/** A name with the client whose it is. */
+/** A name and its client. */
 export interface Owner {
   client: string;
   name: string;

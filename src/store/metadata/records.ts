@@ -1,6 +1,6 @@
 import { partsOf, rowKey, rowsPrefix } from './keys.js';
 import type { ContentRecord, NameRecord, Owner } from './record-types.js';
-import { contentRecord, layerRowsOf, nameRecord, UNKNOWN } from './restore.js';
+import { contentRecord, layerRowsOf, nameRecord, unknownContent } from './restore.js';
 import type { Reader, Writer } from './transaction.js';
 
 export function getName(reader: Reader, client: string, name: string): NameRecord | undefined {
@@ -8,7 +8,7 @@ export function getName(reader: Reader, client: string, name: string): NameRecor
   return value === undefined ? undefined : nameRecord(reader, { client, name }, value);
 }
 
-/** Makes or replaces a name, with the rows that lead to it. */
+/** Creates or replaces a name, with the rows that find it. */
 export function putName(writer: Writer, client: string, name: string, record: NameRecord): void {
   deleteName(writer, client, name);
   writer.put(rowKey('name', client, name), record);
@@ -24,7 +24,7 @@ export function deleteName(writer: Writer, client: string, name: string): void {
   if (record.parent !== '') writer.delete(rowKey('child', client, record.parent, name));
 }
 
-/** The names of a client, or of all. */
+/** Yields the names of a client, or of all clients. */
 export function* names(reader: Reader, client?: string): Generator<[Owner, NameRecord]> {
   const prefix = client === undefined ? rowsPrefix('name') : rowsPrefix('name', client);
   for (const [key, value] of reader.range(prefix)) {
@@ -38,7 +38,7 @@ export function children(reader: Reader, client: string, parent: string): string
   return [...reader.range(rowsPrefix('child', client, parent))].map(([key]) => partsOf(key)[2]!);
 }
 
-/** Who points to a content. */
+/** Returns the names that point to a content. */
 export function usersOf(reader: Reader, content: string): Owner[] {
   return [...reader.range(rowsPrefix('use', content))].map(([key]) => {
     const [, client, name] = partsOf(key);
@@ -46,9 +46,9 @@ export function usersOf(reader: Reader, content: string): Owner[] {
   });
 }
 
-/** What is known of a content that has a name; damaged if nothing is. */
+/** Returns the record of a content that has a name; a damaged record if it is missing. */
 export function getContent(reader: Reader, content: string): ContentRecord {
-  return findContent(reader, content) ?? UNKNOWN;
+  return findContent(reader, content) ?? unknownContent;
 }
 
 export function findContent(reader: Reader, content: string): ContentRecord | undefined {
@@ -56,7 +56,7 @@ export function findContent(reader: Reader, content: string): ContentRecord | un
   return value === undefined ? undefined : contentRecord(value);
 }
 
-/** Makes or replaces a content, with the rows by which its layer is found. */
+/** Creates or replaces a content, with the rows that find its layer. */
 export function putContent(writer: Writer, content: string, record: ContentRecord): void {
   writer.put(rowKey('content', content), record);
   for (const key of layerRows(content, record)) writer.put(key, 0);
@@ -65,7 +65,7 @@ export function putContent(writer: Writer, content: string, record: ContentRecor
 export function deleteContent(writer: Writer, content: string): void {
   const record = getContent(writer, content);
   writer.delete(rowKey('content', content));
-  const rows = record === UNKNOWN ? layerRowsOf(writer, content) : layerRows(content, record);
+  const rows = record === unknownContent ? layerRowsOf(writer, content) : layerRows(content, record);
   for (const key of rows) writer.delete(key);
 }
 
@@ -75,17 +75,17 @@ export function* contents(reader: Reader): Generator<[content: string, ContentRe
   }
 }
 
-/** Contents that are the layer with this chainID. */
+/** Returns the contents of the layer with this chainID. */
 export function contentsOfChain(reader: Reader, chainID: string, map: string): string[] {
   return [...reader.range(rowsPrefix('chain', chainID, map))].map(([key]) => partsOf(key)[2]!);
 }
 
-/** Contents that are the layer with this diffID, on top of whatever. */
+/** Returns the contents of the layer with this diffID, on top of any lower layers. */
 export function contentsOfDiff(reader: Reader, diffID: string, map: string): string[] {
   return [...reader.range(rowsPrefix('diff', diffID, map))].map(([key]) => partsOf(key)[2]!);
 }
 
-/** Notes that the directory of a content without names must stay for the mounts of this boot. */
+/** Records that the directory of a content without names must stay for the mounts of this boot. */
 export function retire(writer: Writer, content: string, boot: string): void {
   writer.put(rowKey('retired', content), boot);
 }
@@ -94,12 +94,12 @@ export function unretire(writer: Writer, content: string): void {
   writer.delete(rowKey('retired', content));
 }
 
-/** What has been retired, and under which boot. */
+/** Returns the retired contents, each with the boot that retired it. */
 export function retired(reader: Reader): [content: string, boot: unknown][] {
   return [...reader.range(rowsPrefix('retired'))].map(([key, boot]) => [partsOf(key)[0]!, boot]);
 }
 
-/** A number that no content has had. */
+/** Returns a new content number, never used before. */
 export function nextContent(writer: Writer): string {
   const last = writer.get(rowKey('sequence')) ?? highestContent(writer);
   const number = Number(last) + 1;

@@ -4,31 +4,31 @@ import type { ContentRecord, NameRecord, Owner } from './record-types.js';
 import type { Reader } from './transaction.js';
 
 /**
- * What stands for records that a disk has spoiled, so that one keeps nobody from the others: it is seen, and can be
- * removed, but not used.
+ * Replacements for damaged records, so that one damaged record does not block the others: its snapshot is visible and can
+ * be removed, but not used.
  */
 
-const LOST = 'its record in the metadata is lost';
+const damagedRecord = 'its record in the metadata is damaged';
 
-/** The content of a name that is not told: it has no directory. */
-const NONE = 'none';
+/** The content of a name whose content is unknown: a number without a directory. */
+const noContent = 'none';
 
-/** Of a content of which nothing is known. */
-export const UNKNOWN: Readonly<ContentRecord> = {
+/** The record of a content whose own record is missing or damaged. */
+export const unknownContent: Readonly<ContentRecord> = {
   created: 0,
   boot: '',
   flushed: false,
   usage: { size: 0, inodes: 0 },
-  damaged: LOST,
+  damaged: damagedRecord,
 };
 
-/** A value as the record of a content that it should be. */
+/** Returns a stored value as the record of a content, or the replacement for a damaged one. */
 export function contentRecord(value: unknown): ContentRecord {
   const is = isObject(value) && typeof value.created === 'number' && typeof value.boot === 'string';
-  return is ? (value as unknown as ContentRecord) : UNKNOWN;
+  return is ? (value as unknown as ContentRecord) : unknownContent;
 }
 
-/** A value as the record of a name that it should be; else what the rows beside it say. */
+/** Returns a stored value as the record of a name; a damaged one is restored from other rows. */
 export function nameRecord(reader: Reader, owner: Owner, value: unknown): NameRecord {
   return isNameRecord(value) ? value : restored(reader, owner);
 }
@@ -37,7 +37,7 @@ function isNameRecord(value: unknown): value is NameRecord {
   if (!isObject(value) || !isObject(value.labels)) return false;
   const { kind, content, parent } = value;
   const isKind = kind === 'committed' || kind === 'active' || kind === 'view';
-  // a directory is called so, and will be removed
+  // the content becomes the name of a directory that may be removed: accept only numbers
   return isKind && typeof parent === 'string' && typeof content === 'string' && /^\d+$/.test(content);
 }
 
@@ -47,7 +47,7 @@ function restored(reader: Reader, { client, name }: Owner): NameRecord {
   return {
     kind: 'committed',
     parent: above[0]?.[1] ?? '',
-    content: uses[0]?.[0] ?? NONE,
+    content: uses[0]?.[0] ?? noContent,
     labels: {},
     created: 0,
     updated: 0,
@@ -55,7 +55,7 @@ function restored(reader: Reader, { client, name }: Owner): NameRecord {
   };
 }
 
-/** The rows by which a layer is found, of a content whose own record does not tell. */
+/** Returns the rows that find the layer of a content whose own record is damaged. */
 export function layerRowsOf(reader: Reader, content: string): Buffer[] {
   const tables = [rowsPrefix('chain'), rowsPrefix('diff')];
   return tables.flatMap((prefix) =>

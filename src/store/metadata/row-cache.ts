@@ -1,20 +1,20 @@
 import type { Reader, Writer } from './transaction.js';
 
-/** rows that are kept; when there are more, it begins anew */
-const LIMIT = 20_000;
+/** number of rows to keep; above it, the cache is cleared */
+const rowLimit = 20_000;
 
 /**
- * Rows that write transactions have read, for the next ones: who puts a snapshot on top of a hundred layers reads all their
- * rows each time. They hold while nobody else writes, as the numbers of transactions tell. What it gives must not be changed.
+ * Caches the rows that write transactions read: a snapshot on top of a hundred layers reads all their rows each time. The
+ * rows are valid while no other process writes, which the transaction numbers show. Callers must not change the values.
  */
 export class RowCache {
   readonly #rows = new Map<string, unknown>();
-  /** number of the last transaction that the rows show */
+  /** number of the last transaction whose result the rows reflect */
   #last = Number.NaN;
   #puts = 0;
   #deletes = 0;
 
-  /** A view of what `writer` writes, for {@link during}. */
+  /** Returns a writer that reads through the cache, for use inside {@link during}. */
   viewOf(writer: Writer): Writer {
     return {
       get: (key) => this.#get(writer, key),
@@ -33,17 +33,17 @@ export class RowCache {
   }
 
   /**
-   * Runs what is done in a transaction.
+   * Runs the action of a transaction.
    *
-   * @param number of the transaction, which is one more than that of the last that has changed something
+   * @param number of the transaction: one more than the number of the last transaction that changed something
    */
   during<T>(number: number, action: () => T): T {
-    if (number !== this.#last + 1 || this.#rows.size > LIMIT) this.#rows.clear();
+    if (number !== this.#last + 1 || this.#rows.size > rowLimit) this.#rows.clear();
     this.#last = Number.NaN;
     this.#puts = this.#deletes = 0;
     const result = action();
     if (this.#puts > 0) this.#last = number;
-    // deletes of what is not there change nothing
+    // deletes alone may have changed nothing, which leaves the next number unknown: the cache starts over
     else if (this.#deletes === 0) this.#last = number - 1;
     return result;
   }

@@ -1,8 +1,8 @@
-/** A transaction's view of the metadata: sorted bytes, each with a JSON value; null for one that cannot be read. */
+/** A transaction's view of the metadata: keys in byte order, each with a JSON value; null for a damaged value. */
 export interface Reader {
-  /** undefined if there is none */
+  /** Returns the value of a key; undefined if the key is missing. */
   get(key: Buffer): unknown;
-  /** keys that begin with `prefix`, sorted, with their values; what it goes over must not be changed meanwhile */
+  /** Yields the keys that begin with `prefix`, sorted, with their values. The caller must not change them meanwhile. */
   range(prefix: Buffer): Iterable<[key: Buffer, value: unknown]>;
 }
 

@@ -12,7 +12,7 @@ import type { CommitOptions, Usage } from '../types.js';
 import { replaceUnusable } from './supersede.js';
 
 /**
- * Makes an active snapshot a committed one.
+ * Turns an active snapshot into a committed one.
  *
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_PRECONDITION, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
  */
@@ -36,24 +36,24 @@ export async function commitSnapshot(
 }
 
 /**
- * What an active snapshot takes, as its commit is to note it.
+ * Returns the usage of an active snapshot for its commit; null if it is measured later.
  *
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM
  */
 export async function measureActive(context: Context, key: string): Promise<Usage | null> {
   const { db, directories, trees } = context;
   const { content } = db.read((reader) => requireActive(reader, context, key));
-  const reason = directories.fault(content);
+  const reason = directories.whyMissing(content);
   if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
   return trees.measuresLater ? null : trees.measure(directories.fs(content));
 }
 
-/** With durability `sync`, what is about to be committed is on disk then. */
+/** With durability `sync`, flushes the store so that the next commit is already on disk. */
 export async function flushIfSync({ directories, durability }: Context): Promise<void> {
   if (durability === 'sync') await flush(directories.root);
 }
 
-/** Writes the filesystem of a store to its disk. @throws LayerhookError SYSTEM, NO_SPACE */
+/** Flushes the filesystem of a store to disk. @throws LayerhookError SYSTEM, NO_SPACE */
 export async function flush(root: string): Promise<void> {
   try {
     await syncFilesystem(fromText(root));
@@ -62,14 +62,14 @@ export async function flush(root: string): Promise<void> {
   }
 }
 
-/** What {@link commitActive} is to note of the content. */
+/** What {@link commitActive} records about the content. */
 export interface CommitDetails extends CommitOptions {
-  /** null: not known yet */
+  /** null: not measured yet */
   usage: Usage | null;
   layer: LayerRecord | undefined;
 }
 
-/** Replaces the active snapshot `key` by the committed one `name`, which must be free; within a transaction. */
+/** Replaces the active snapshot `key` with the committed snapshot `name`, which must be free; inside a transaction. */
 export function commitActive(
   context: Context,
   writer: Writer,
@@ -111,7 +111,7 @@ function requireActive(reader: Reader, { client }: Pick<Context, 'client'>, key:
   });
 }
 
-/** The parent that a committed snapshot gets: the one it was prepared on, or else the one that is named now. */
+/** Returns the parent of a new committed snapshot: the one it was prepared on, or else the one named at commit. */
 function parentOf(reader: Reader, client: string, key: string, prepared: string, named: string): string {
   if (prepared !== '' && named !== '' && prepared !== named) {
     const reason = `it was prepared on ${prepared}`;

@@ -8,14 +8,14 @@ import {
   requireName,
   requireText,
 } from '../context/context.js';
-import { requireWhole } from '../context/faults.js';
+import { requireMountable } from '../context/untrusted.js';
 import { getName, nextContent, putContent, putName } from '../metadata/records.js';
 import type { Writer } from '../metadata/transaction.js';
 import type { Mount, SnapshotOptions } from '../types.js';
 import { mountsOf } from './mounts.js';
 
 /**
- * Makes an active snapshot or a view.
+ * Creates an active snapshot or a view.
  *
  * @param parent name of a committed snapshot, or ''
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS, SNAPSHOT_ARGUMENT, SNAPSHOT_BROKEN, NO_SPACE, SYSTEM
@@ -33,7 +33,7 @@ export function createSnapshot(
 /**
  * As {@link createSnapshot}.
  *
- * @returns the content of the snapshot, and those below, highest first
+ * @returns the content of the snapshot, followed by the contents below it, highest first
  */
 export function createContent(
   context: Context,
@@ -46,7 +46,7 @@ export function createContent(
   return context.db.write((writer) => {
     const below = parent === '' ? [] : parentChain(writer, context.client, parent);
     if (getName(writer, context.client, key)) throw new LayerhookError('SNAPSHOT_EXISTS', { name: key });
-    requireWhole(context, writer, below);
+    requireMountable(context, writer, below);
     const content = addSnapshot(context, writer, kind, key, parent, options);
     const lower = below.map((snapshot) => snapshot.content);
     context.directories.create(content, lower[0]);

@@ -6,13 +6,13 @@ import { putName } from '../metadata/records.js';
 import { PreciseDate } from '../precise-date.js';
 import type { Info } from '../types.js';
 
-/** A snapshot as its client sees it. */
+/** Returns a snapshot as its client sees it. */
 export function infoOf(name: string, { kind, parent, labels, created, updated }: NameRecord): Info {
   return { kind, name, parent, labels, created: new PreciseDate(created), updated: new PreciseDate(updated) };
 }
 
 /**
- * As Snapshotter's `update`.
+ * Implements Snapshotter's `update`.
  *
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_ARGUMENT, NO_SPACE, SYSTEM
  */

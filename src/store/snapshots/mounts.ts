@@ -4,16 +4,16 @@ import { overlayOptions } from '../../overlay/mount-options.js';
 import type { OverlayDirs } from '../../system/overlay-options.js';
 import { isInUserNamespace } from '../../system/user-namespace.js';
 import { type Context, chainOf, type Named } from '../context/context.js';
-import { requireWhole } from '../context/faults.js';
+import { requireMountable } from '../context/untrusted.js';
 import type { Kind, Mount } from '../types.js';
 
-/** As Snapshotter's `mounts`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM */
+/** Implements Snapshotter's `mounts`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM */
 export function mountsOfSnapshot(context: Context, key: string): Mount[] {
   const { db, client } = context;
   const chain = db.read((reader) => {
     const chain = chainOf(reader, client, key);
     requireMounts(chain[0]!);
-    requireWhole(context, reader, chain);
+    requireMountable(context, reader, chain);
     return chain;
   });
   const { kind } = chain[0]!;
@@ -37,7 +37,7 @@ function restore({ db, directories }: Context, [own, parent]: string[]): void {
 }
 
 /**
- * The mounts by which a snapshot is seen, as containerd's overlay snapshotter gives them.
+ * Returns the mounts of a snapshot, in the form of containerd's overlay snapshotter.
  *
  * @param chain contents, the snapshot's own first
  */
@@ -62,11 +62,11 @@ function overlay(dirs: OverlayDirs, flags: string[]): Mount {
   return { type: 'overlay', source: 'overlay', target: '', options };
 }
 
-/** What every overlay of a store is mounted with, on this kernel and for this user. */
+/** Returns the mount options that every overlay of a store needs on this kernel and for this user. */
 export function neededOverlayFlags(): string[] {
   return [
     ...(isInUserNamespace() ? ['userxattr'] : []),
-    // where the kernel's default may be on, lowerdirs could not be shared by overlays
+    // With index=on, which may be the kernel's default, several overlays could not share a lowerdir.
     ...(existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : []),
   ];
 }

@@ -4,22 +4,22 @@ import { children, deleteContent, deleteName, getName, usersOf } from '../metada
 import type { Reader, Writer } from '../metadata/transaction.js';
 
 /**
- * Removes a snapshot; its content too, if no other name points to it.
+ * Removes a snapshot, and its content if no other name points to it.
  *
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM
  */
 export function removeSnapshot(context: Context, name: string): void {
   const freed = context.db.writeToFree((writer) => removeName(context, writer, name));
-  // nobody knows it any more: if this process dies here, cleanup does the rest
+  // The content has no record now: if this process dies here, cleanup removes the directory.
   if (freed !== undefined) context.directories.remove([freed]);
 }
 
-/** Removes a name within a transaction. @returns content whose last name it was */
+/** Removes a name inside a transaction. @returns the content, if this was its last name */
 export function removeName({ client }: Context, writer: Writer, name: string): string | undefined {
   const { content } = requireName(writer, client, name);
   const [child] = children(writer, client, name);
   if (child !== undefined) {
-    const reason = `it cannot be removed, as it is the parent of snapshot ${child}`;
+    const reason = `it cannot be removed because it is the parent of snapshot ${child}`;
     throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason });
   }
   deleteName(writer, client, name);
@@ -28,7 +28,7 @@ export function removeName({ client }: Context, writer: Writer, name: string): s
   return content;
 }
 
-/** Whether an active snapshot or a view, which may be mounted, is on top of a content. */
+/** True if an active snapshot or a view, which may be mounted, uses a content. */
 export function mayBeMounted(reader: Reader, content: string): boolean {
   return usersOf(reader, content).some(({ client, name }) => hasMounted(reader, client, name));
 }

@@ -17,12 +17,12 @@ import type { LayerIdentity } from '../types.js';
 import { mayBeMounted } from './remove.js';
 
 /**
- * Gives a layer's name to a content, and lets that take the place of all contents of the layer that cannot be used: what
- * is on top of them, whoever's it is, is on top of the new one then.
+ * Gives a layer's name to a content, and replaces all unusable contents of the layer with it: snapshots of all clients on
+ * top of them stand on the new content afterwards.
  *
- * @param name makes the name, which is free then, and tells the content
- * @returns contents whose directories are to be discarded after the transaction
- * @throws LayerhookError SNAPSHOT_EXISTS if the name is that of something else than a layer
+ * @param name creates the name, which is free when it is called, and returns the content
+ * @returns contents whose directories the caller must discard after the transaction
+ * @throws LayerhookError SNAPSHOT_EXISTS if the name belongs to an active snapshot or a view
  */
 export function supersede(
   context: Context,
@@ -35,7 +35,7 @@ export function supersede(
   return replaceAll(context, writer, mounted, name());
 }
 
-/** Lets a content take the place of all contents that are the same layer, unmapped, and cannot be used, as {@link supersede}. */
+/** Replaces all unusable contents of the same layer, without ID mapping, with a content; see {@link supersede}. */
 export function replaceUnusable(
   context: Context,
   writer: Writer,
@@ -62,14 +62,14 @@ function replaceAll(
     replace(writer, old, content);
     if (usersOf(writer, old).length > 0) continue;
     deleteContent(writer, old);
-    // what may be mounted under this boot stays until the next
+    // a directory that may be mounted stays until the next boot
     if (isMounted) retire(writer, old, context.boot);
     else free.push(old);
   }
   return free;
 }
 
-/** Contents that are the layer, or have its name, and cannot be used. */
+/** Returns the unusable contents that are the layer or have its name. */
 function unusable(context: Context, reader: Reader, layer: LayerIdentity): string[] {
   const own = getName(reader, context.client, nameOf(layer));
   const all = new Set(contentsOfChain(reader, layer.chainID, layer.map));
@@ -80,7 +80,7 @@ function unusable(context: Context, reader: Reader, layer: LayerIdentity): strin
   return [...all].filter((content) => !isUsable(context, reader, content));
 }
 
-/** Lets all names that point to `old` point to `content`, if it is the same on top of every chain that they have. */
+/** Points all names of `old` to `content`, if `content` is the same on top of every chain of `old`. */
 function replace(writer: Writer, old: string, content: string): void {
   const is = getContent(writer, content);
   const chainIDs = getContent(writer, old).layer?.chainIDs;

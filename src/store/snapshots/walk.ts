@@ -5,10 +5,10 @@ import type { Reader } from '../metadata/transaction.js';
 import type { Info } from '../types.js';
 import { infoOf } from './info.js';
 
-/** As Snapshotter's `walk`: the snapshots that there were when it began. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
+/** Implements Snapshotter's `walk` with the snapshots that exist when it begins. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
 export function walkSnapshots({ db, client }: Context, filters: string[]): Info[] {
   const matches = compileFilters(filters);
-  // containerd asks so for each layer that is there
+  // containerd filters by parent once for each existing layer
   const parent = parentOf(filters);
   return db.read((reader) => {
     const all = parent === '' ? every(reader, client) : childrenOf(reader, client, parent);

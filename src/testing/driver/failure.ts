@@ -74,7 +74,7 @@ const cases: FailureCase[] = [
     rule,
     source: 'docs/hook-protocol.md, "When a hook fails"; bundle.ociv1.remove removes the incomplete bundle',
     code: 'HOOK_FAILED',
-    unpack: () => ({ hooks: failing }),
+    unpack: () => ({ hooks: [{ name: 'conformance', hooks: failing }] }),
   },
   {
     name: 'an abort after the first layer',

@@ -223,12 +223,17 @@ export const sharingCases = [
     async (workshop) => {
       const seen: string[] = [];
       const { bundle } = await workshop.unpack(workshop.image(richLayers()), {
-        hooks: {
-          'unpack.ociv1.bundle.config': ({ rootfs, spec }) => {
-            seen.push(readFileSync(join(rootfs, 'etc/passwd'), 'utf8'));
-            return { ...spec, hostname: 'hooked' };
+        hooks: [
+          {
+            name: 'conformance',
+            hooks: {
+              'unpack.ociv1.bundle.config': ({ rootfs, spec }) => {
+                seen.push(readFileSync(join(rootfs, 'etc/passwd'), 'utf8'));
+                return { ...spec, hostname: 'hooked' };
+              },
+            },
           },
-        },
+        ],
       });
       expect(seen.join() === 'root:x:0:0', `bundle.config found in etc/passwd: ${seen.join()}`);
       const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));

@@ -5,9 +5,9 @@ import type { ConformanceCase } from '../case.js';
 export interface SnapshotterHarness {
   /** Opens the Snapshotter with the same snapshots each time, also while it is open. The cases close it. */
   open(): Promise<Snapshotter>;
-  /** Mounts the mounts of a Snapshotter at a directory, as `mountAll` of `layerhook/snapshot` does. */
+  /** Mounts the mounts of a Snapshotter at a directory, as `mountAll` of `layerhook/overlay` does. */
   mount(mounts: Mount[], target: string): Promise<unknown>;
-  /** Removes all mounts at a directory, as `unmountAll` of `layerhook/snapshot` does. */
+  /** Removes all mounts at a directory, as `unmountAll` of `layerhook/overlay` does. */
   unmount(target: string): Promise<unknown>;
   /** Creates an empty directory. The caller of the suite removes it later. */
   scratch(): string | Promise<string>;

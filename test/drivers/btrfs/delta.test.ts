@@ -285,8 +285,7 @@ test('content is compared in steps', async (t) => {
   closeSync(fd);
   utimesSync(pair.at('big'), 1, 1);
   const stop = new AbortController();
-  const flush = () => flushFilesystem(pair.rootfs);
-  const comparing = compareWithBase(pair.rootfs, baseOf(pair.rootfs, [pair.lower])!, flush, stop.signal);
+  const comparing = pair.delta(stop.signal);
   await setTimeout(100);
   stop.abort();
   await t.throwsAsync(comparing, { code: 'ABORTED' });

@@ -168,9 +168,10 @@ test('a hook that extracts a layer elsewhere has the bundle made without the sto
   const bundles = onBtrfs(mountpoint);
   const image = buildImage(t, layers);
   const hooks = {
-    'unpack.ociv1.layer.pre-extract': ({ index }: { index: number }) => (index === 0 ? {} : declined),
+    'unpack.ociv1.layer.pre-extract': ({ index }: { index: number }) =>
+      index === 0 ? { into: 'rootfs' as const } : declined,
   };
-  await bundles.unpack(image.reference, 'hooked', { hooks });
+  await bundles.unpack(image.reference, 'hooked', { hooks: [{ name: 'tests', hooks }] });
   t.deepEqual(kept(bundles.store), []);
   await bundles.unpack(image.reference, 'plain');
   t.deepEqual(diffTrees(bundles.tree('hooked'), bundles.tree('plain')), []);
@@ -183,7 +184,7 @@ test('a store or a bundle that is not on one btrfs with the other is refused, wi
   const image = buildImage(t, layers);
   const cases: [store: string, bundle: string, message: RegExp][] = [
     [elsewhere, mountpoint, /cannot use store .*: it is on tmpfs, not on btrfs/],
-    [mountpoint, elsewhere, /cannot use bundle .*: it is on tmpfs, the store .* on a btrfs/],
+    [mountpoint, elsewhere, /cannot use bundle .*: it is on tmpfs, not on the btrfs of the store /],
     [mountpoint, second, /cannot use bundle .*: it is on another btrfs/],
   ];
   for (const [store, place, message] of cases) {

@@ -14,7 +14,7 @@ export interface Pair {
   rootfs: string;
   at(name: string): string;
   /** what btrfs says was touched, and of that what has changed */
-  delta(): Promise<Change[]>;
+  delta(signal?: AbortSignal): Promise<Change[]>;
   /** the same found by a process that may not ask btrfs */
   deltaByStat(): Change[];
 }
@@ -32,7 +32,7 @@ export function makePair(mountpoint: string, fill: (root: string) => void): Pair
     lower,
     rootfs,
     at: (name) => join(rootfs, name),
-    delta: () => compareWithBase(rootfs, baseOf(rootfs, [lower])!, () => store.flush(rootfs)),
+    delta: (signal) => compareWithBase(rootfs, baseOf(rootfs, [lower])!, () => store.flush(rootfs), signal),
     deltaByStat: () => withoutAdmin(rootfs, lower),
   };
 }

@@ -11,8 +11,8 @@ import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
 import { dir, file, hardlink, symlink } from '../../layer/apply/harness.js';
+import { sh } from '../../overlay/mounted.js';
 import { type Bundles, overlayBundles } from './bundles.js';
-import { sh } from './mounted.js';
 
 const base = [
   dir('.', { mtime: 1_000_000_000 }),
@@ -132,7 +132,7 @@ test('what a hook leaves out, and what is deleted there, stays in the bundle', a
   const bundles = await unpacked(t);
   sh(bundles.rootfs(), changed);
   const hooks = { 'repack.ociv1.layer.delta-list': () => [{ path: 'etc/a', kind: 'modify' as const }] };
-  await bundles.repack('new', undefined, { refreshBundle: true, hooks });
+  await bundles.repack('new', undefined, { refreshBundle: true, hooks: [{ name: 'tests', hooks }] });
   // a changed file is packed under all its names
   t.deepEqual(namesIn(bundles.layout, 'new'), ['etc', 'etc/a', 'link', 'link/hard']);
   t.false(existsSync(join(bundles.rootfs(), 'etc/b')));

@@ -104,10 +104,10 @@ test('where no overlay can be mounted, a bundle is a plain directory, with a not
   const [note, ...lines] = run(t, `LH_PATH=/no/such\n${unpack}${life}`);
   t.regex(
     note!,
-    /no overlay can be mounted, .* plain directory: only root .*fuse-overlayfs is not installed/,
+    /overlays cannot be mounted, .* plain directory: only root .*fuse-overlayfs is not installed/,
   );
   t.deepEqual(
-    lines.filter((line) => !line.includes('no overlay can be mounted')),
+    lines.filter((line) => !line.includes('overlays cannot be mounted')),
     seen.filter((line) => line !== 'store'),
   );
 });

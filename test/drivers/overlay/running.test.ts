@@ -89,7 +89,9 @@ test('a refresh that nothing comes after but another, without changes, is brough
       throw new Error('killed');
     },
   };
-  await t.throwsAsync(bundles.repack('killed', undefined, { refreshBundle: true, hooks }));
+  await t.throwsAsync(
+    bundles.repack('killed', undefined, { refreshBundle: true, hooks: [{ name: 'tests', hooks }] }),
+  );
   t.like(await bundles.repack('next', undefined, { refreshBundle: true }), { changes: 0 });
   t.is(readFileSync(join(bundles.rootfs(), 'b'), 'utf8'), 'changed');
   t.like(await bundles.repack('again'), { changes: 0 });

@@ -80,7 +80,7 @@ test('an image layout is no place for a bundle; by force both live there', async
   t.is(status, 0);
   t.regex(
     stderr,
-    /warning: directory .* stays, with files that layerhook did not make: blobs, index.json, oci-layout\n/,
+    /warning: kept directory .* with files that layerhook did not create: blobs, index.json, oci-layout\n/,
   );
   t.deepEqual(readdirSync(layout).sort(), before);
 });
@@ -154,7 +154,8 @@ for (const isMounted of [false, true]) {
       ],
     ];
     for (const [code, hooks] of failing) {
-      const options = { image, bundle, hooks, hooksFile: null, force: true, mtree: 'never' } as const;
+      const sets = [{ name: 'tests', hooks }];
+      const options = { image, bundle, hooks: sets, hooksFile: null, force: true, mtree: 'never' } as const;
       await t.throwsAsync(unpack(options), { code });
       t.deepEqual(withoutTimes(treeOf(bundle)), withoutTimes(before), code);
       t.deepEqual(mountsBelow(fromText(dir)), []);
@@ -219,7 +220,7 @@ test('bundle rm of the working directory, and of a mount point', async (t) => {
   writeFileSync(join(disk, 'notes'), 'mine');
   const { status, stderr } = await layerhook(['bundle', 'rm', disk]);
   t.is(status, 0);
-  t.regex(stderr, /did not make: notes\n/);
+  t.regex(stderr, /did not create: notes\n/);
   t.deepEqual(readdirSync(disk), ['notes']);
 });
 
@@ -244,7 +245,9 @@ test('a symlink to a bundle is refused before a hook is called', async (t) => {
   const link = join(dir, 'link');
   symlinkSync(bundle, link);
   const hooks = { 'bundle.ociv1.remove': () => t.fail('called') };
-  await t.throwsAsync(removeBundle({ bundle: link, hooks, hooksFile: null }), { code: 'DIRECTORY_INVALID' });
+  await t.throwsAsync(removeBundle({ bundle: link, hooks: [{ name: 'tests', hooks }], hooksFile: null }), {
+    code: 'DIRECTORY_INVALID',
+  });
   t.true(existsSync(join(bundle, 'umoci.json')));
 });
 

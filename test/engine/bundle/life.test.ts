@@ -135,7 +135,7 @@ test('force removes a bundle whose driver is gone, and calls the hooks that are 
   const { dir, bundle, content } = await unpacked(t);
   let called = 0;
   const hooks = { 'bundle.ociv1.remove': () => void called++ };
-  const gone = { bundle, driver: './test-driver.js', hooks, ...config };
+  const gone = { bundle, driver: './test-driver.js', hooks: [{ name: 'tests', hooks }], ...config };
   const error = await t.throwsAsync(removeBundle(gone));
   t.true(isLayerhookError(error, 'DRIVER_NOT_FOUND'), String(error));
   const warnings: string[] = [];
@@ -152,11 +152,11 @@ test('force removes a bundle whose driver nobody names, and calls the hooks that
   const { dir, bundle, content } = await unpacked(t);
   let called = 0;
   const hooks = { 'bundle.ociv1.remove': () => void called++ };
-  const error = await t.throwsAsync(removeBundle({ bundle, hooks, ...config }));
+  const error = await t.throwsAsync(removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], ...config }));
   t.true(isLayerhookError(error, 'BUNDLE_DRIVER'), String(error));
   t.regex(error!.message, /cannot use the driver \.\/test-driver\.js of bundle .*: neither/);
   t.is(called, 0);
-  await removeBundle({ bundle, hooks, force: true, ...config });
+  await removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], force: true, ...config });
   t.is(called, 1);
   t.deepEqual(readdirSync(join(dir, 'bundles')), []);
   t.deepEqual(readdirSync(content), ['file']);

@@ -2,7 +2,7 @@
 import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { manifestPath, readBundleMeta } from '../../../src/engine/bundle/metadata.js';
+import { mtreePath, readBundleMeta } from '../../../src/engine/bundle/metadata.js';
 import { repack } from '../../../src/engine/repack/repack.js';
 import { unmountTree } from '../../../src/overlay/mount.js';
 import { layerhook, refused, run, succeed } from '../../helpers/cli.js';
@@ -82,7 +82,7 @@ for (const kind of kinds) {
   test(`the mtree manifest is a ${kind}`, async (t) => {
     if (!requires(t, 'root')) return;
     const { bundle, repackArgs } = await unpacked(t, 'copy');
-    const file = manifestPath(bundle, readBundleMeta(bundle).from.at(-1)!.digest);
+    const file = mtreePath(bundle, readBundleMeta(bundle).from.at(-1)!.digest);
     const check = replace(t, file, kind);
     rmSync(join(bundle, 'layerhook.index'));
     // a symlink that leads nowhere is as good as no manifest

@@ -28,7 +28,7 @@ const range = { containerID: 0, hostID: 1, size: 1 };
 const damages: [name: string, change: object, reason: RegExp][] = [
   ['umoci.json', { umoci_version: '1' }, /umoci\.json has version 1, not 2/],
   ['umoci.json', walk(), /names no image manifest/],
-  ['umoci.json', walk(7), /a descriptor of umoci\.json is malformed: it is no JSON object/],
+  ['umoci.json', walk(7), /a descriptor of umoci\.json is malformed: it is not a JSON object/],
   ['umoci.json', walk({ digest: 'x' }), /a descriptor of umoci\.json is malformed: its mediaType/],
   ['umoci.json', walk({ digest: 'x', mediaType: 'a', size: 1 }), /malformed digest x/],
   ['umoci.json', maps(7), /id maps that are none/],

@@ -104,9 +104,12 @@ for (const isMounted of [false, true]) {
         throw new Error('no');
       },
     };
-    await t.throwsAsync(unpack({ image, bundle, hooks, hooksFile: null, mtree: 'never' }), {
-      code: 'HOOK_FAILED',
-    });
+    await t.throwsAsync(
+      unpack({ image, bundle, hooks: [{ name: 'tests', hooks }], hooksFile: null, mtree: 'never' }),
+      {
+        code: 'HOOK_FAILED',
+      },
+    );
     const [impostor] = readdirSync(shared).filter((name) => name.startsWith('.bundle.layerhook-'));
     t.truthy(impostor, 'it stays');
     t.deepEqual(readdirSync(join(shared, impostor!, 'rootfs')), ['theirs']);

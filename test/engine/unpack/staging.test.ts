@@ -57,7 +57,7 @@ test('a mount at rootfs comes along when the bundle gets its name', async (t) =>
   if (!requires(t, 'root')) return;
   const { dir, image, hooks } = place(t);
   const bundle = join(dir, 'bundle');
-  await unpack({ image, bundle, hooks, ...options });
+  await unpack({ image, bundle, hooks: [{ name: 'tests', hooks }], ...options });
   isWhole(t, dir, bundle);
 });
 
@@ -70,7 +70,7 @@ for (const shared of [false, true]) {
     const empty = join(dir, 'empty');
     mkdirSync(empty, { mode: 0o750 });
     const { ino } = statSync(empty);
-    await unpack({ image, bundle: empty, hooks, ...options });
+    await unpack({ image, bundle: empty, hooks: [{ name: 'tests', hooks }], ...options });
     isWhole(t, dir, empty);
     t.like(statSync(empty), { ino, mode: 0o040750 }, 'it is the directory that was there');
     t.is(statSync(join(empty, 'rootfs')).mode & 0o7777, 0o755);
@@ -84,7 +84,7 @@ test('a mount at rootfs comes along into a mount point with a file of someone el
   mkdirSync(bundle);
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', bundle]);
   writeFileSync(join(bundle, 'notes'), 'mine');
-  await unpack({ image, bundle, hooks, force: true, ...options });
+  await unpack({ image, bundle, hooks: [{ name: 'tests', hooks }], force: true, ...options });
   isWhole(t, dir, bundle, ['notes']);
 });
 
@@ -98,7 +98,7 @@ test('what a killed unpack left mounted is taken away by the next one, and not e
   writeFileSync(join(kept, 'file'), 'kept');
   mountBind(fromText(kept), fromText(join(dead, 'rootfs')));
   const bundle = join(dir, 'bundle');
-  await unpack({ image, bundle, hooks, ...options });
+  await unpack({ image, bundle, hooks: [{ name: 'tests', hooks }], ...options });
   isWhole(t, dir, bundle);
   t.deepEqual(readdirSync(dir).sort(), ['bundle', 'kept', 'layer', 'upper', 'work']);
   t.deepEqual(readdirSync(kept), ['file']);
@@ -112,7 +112,12 @@ test('what a failed unpack mounted is taken away, also if no hook does', async (
   };
   const bundle = join(dir, 'bundle');
   const error = await t.throwsAsync(
-    unpack({ image, bundle, hooks: { ...hooks, 'unpack.ociv1.bundle.config': fail }, ...options }),
+    unpack({
+      image,
+      bundle,
+      hooks: [{ name: 'tests', hooks: { ...hooks, 'unpack.ociv1.bundle.config': fail } }],
+      ...options,
+    }),
   );
   t.true(isLayerhookError(error, 'HOOK_FAILED'), String(error));
   t.deepEqual(mountsBelow(fromText(dir)), []);

@@ -9,6 +9,7 @@ import {
   type ProgressEvent,
   unpack,
 } from '../../../src/index.js';
+import type { Logger } from '../../../src/system/logger.js';
 import { buildImage, type RawLayer } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
@@ -45,7 +46,7 @@ test('every point is called in order, with the layer and the chain below it', as
     },
     'unpack.ociv1.layer.pre-extract': (context) => {
       note('unpack.ociv1.layer.pre-extract')(context);
-      return {};
+      return { into: 'rootfs' as const };
     },
     'unpack.ociv1.layer.post-extract': note('unpack.ociv1.layer.post-extract'),
     'unpack.ociv1.bundle.assemble': note('unpack.ociv1.bundle.assemble'),
@@ -54,7 +55,7 @@ test('every point is called in order, with the layer and the chain below it', as
       return { ...spec, hostname: 'hooked' };
     },
   };
-  await unpack({ image: image.reference, bundle, hooksFile: null, hooks });
+  await unpack({ image: image.reference, bundle, hooksFile: null, hooks: [{ name: 'tests', hooks }] });
   t.deepEqual(calls, [
     ...['try-skip 0', 'pre-extract 0', 'post-extract 0', 'try-skip 1', 'pre-extract 1', 'post-extract 1'],
     ...['assemble', 'config'],
@@ -67,7 +68,7 @@ test('every point is called in order, with the layer and the chain below it', as
   t.deepEqual(readdirSync(join(bundle, 'rootfs/etc')), ['b']);
 });
 
-test('independent layers run side by side, and post-extract still comes in layer order', async (t) => {
+test('layers with a directory of their own are extracted in parallel, and post-extract still comes in layer order', async (t) => {
   if (!requires(t, 'root')) return;
   const { dir, bundle } = place(t);
   const many = Array.from(
@@ -81,21 +82,57 @@ test('independent layers run side by side, and post-extract still comes in layer
   const order: number[] = [];
   await unpack({
     ...{ image: image.reference, bundle, hooksFile: null, mtree: 'never' },
-    hooks: {
-      'unpack.ociv1.layer.pre-extract': ({ index }) => {
-        const target = join(dir, `layer${index}`);
-        mkdirSync(target);
-        return { target, format: 'overlay', independent: true };
+    hooks: [
+      {
+        name: 'tests',
+        hooks: {
+          'unpack.ociv1.layer.pre-extract': ({ index }) => {
+            const target = join(dir, `layer${index}`);
+            mkdirSync(target);
+            return { into: 'directory', target, whiteouts: 'overlay' };
+          },
+          'unpack.ociv1.layer.post-extract': ({ index, target, applied }) => {
+            order.push(index);
+            t.is(applied.entries, 1);
+            t.true(existsSync(join(target, `f${index}`)));
+          },
+        },
       },
-      'unpack.ociv1.layer.post-extract': ({ index, target, applied }) => {
-        order.push(index);
-        t.is(applied.entries, 1);
-        t.true(existsSync(join(target, `f${index}`)));
-      },
-    },
+    ],
   });
   t.deepEqual(order, [0, 1, 2, 3, 4, 5]);
   t.deepEqual(readdirSync(join(bundle, 'rootfs')), []);
+});
+
+test('hook sets are called in order, each with its own policy, and errors name them', async (t) => {
+  if (!requires(t, 'root')) return;
+  const { bundle } = place(t);
+  const image = buildImage(t, layers).reference;
+  const point = 'unpack.ociv1.layer.post-extract';
+  const called: string[] = [];
+  const note = (name: string) => () => void called.push(name);
+  const boom = () => {
+    throw new Error('boom');
+  };
+  const warnings: string[] = [];
+  const log: Logger = { debug() {}, info() {}, warn: (message) => warnings.push(message), error() {} };
+  await unpack({
+    ...{ image, bundle, hooksFile: null, log },
+    hooks: [
+      { name: 'one', hooks: { [point]: note('one') } },
+      { name: 'lenient', hooks: { [point]: boom }, onFailure: 'continue' },
+      { name: 'three', hooks: { [point]: note('three') } },
+    ],
+  });
+  t.deepEqual(called.slice(0, 2), ['one', 'three']);
+  t.true(
+    warnings.some((message) => /hook lenient .*boom/.test(message)),
+    warnings.join(),
+  );
+  const slow = { name: 'slow', hooks: { [point]: () => new Promise<void>(() => {}) }, timeout: 0.05 };
+  const error = await t.throwsAsync(unpack({ image, bundle: `${bundle}2`, hooksFile: null, hooks: [slow] }));
+  t.true(isLayerhookError(error, 'HOOK_TIMEOUT'), String(error));
+  t.regex(error!.message, /slow/);
 });
 
 test('a failing hook leaves no bundle and no litter, and what it made is taken down', async (t) => {
@@ -113,17 +150,17 @@ test('a failing hook leaves no bundle and no litter, and what it made is taken d
     const error = await t.throwsAsync(
       unpack({
         ...{ image: buildImage(t, layers).reference, bundle, hooksFile: null },
-        hooks: { [point]: fail, 'bundle.ociv1.remove': () => void removed++ },
+        hooks: [{ name: 'tests', hooks: { [point]: fail, 'bundle.ociv1.remove': () => void removed++ } }],
       }),
     );
     t.true(isLayerhookError(error, 'HOOK_FAILED'), String(error));
-    t.regex(error!.message, new RegExp(`function.*${point.replaceAll('.', '\\.')}`));
+    t.regex(error!.message, new RegExp(`tests.*${point.replaceAll('.', '\\.')}`));
     t.is(removed, 1);
     t.deepEqual(readdirSync(dir), []);
   }
 });
 
-test('one failing layer stops the independent ones beside it, and its error is the one thrown', async (t) => {
+test('one failing layer stops those beside it, and its error is the one thrown', async (t) => {
   if (!requires(t, 'root')) return;
   const { dir, bundle } = place(t);
   const image = buildImage(t, [
@@ -134,13 +171,18 @@ test('one failing layer stops the independent ones beside it, and its error is t
   const error = await t.throwsAsync(
     unpack({
       ...{ image: image.reference, bundle, hooksFile: null },
-      hooks: {
-        'unpack.ociv1.layer.pre-extract': ({ index, rootfs }) => {
-          const target = join(rootfs, `l${index}`);
-          mkdirSync(target);
-          return { target, independent: true };
+      hooks: [
+        {
+          name: 'tests',
+          hooks: {
+            'unpack.ociv1.layer.pre-extract': ({ index, rootfs }) => {
+              const target = join(rootfs, `l${index}`);
+              mkdirSync(target);
+              return { into: 'directory', target, whiteouts: 'overlay' };
+            },
+          },
         },
-      },
+      ],
     }),
   );
   t.true(isLayerhookError(error, 'LAYER_ENTRY'), String(error));
@@ -154,12 +196,17 @@ test('an aborted unpack fails with ABORTED and leaves nothing', async (t) => {
   const controller = new AbortController();
   const started = unpack({
     ...{ image: image.reference, bundle, hooksFile: null, signal: controller.signal },
-    hooks: {
-      'unpack.ociv1.layer.pre-extract': () => {
-        setImmediate(() => controller.abort());
-        return {};
+    hooks: [
+      {
+        name: 'tests',
+        hooks: {
+          'unpack.ociv1.layer.pre-extract': () => {
+            setImmediate(() => controller.abort());
+            return { into: 'rootfs' as const };
+          },
+        },
       },
-    },
+    ],
   });
   const error = await t.throwsAsync(started);
   t.true(isLayerhookError(error, 'ABORTED'), String(error));
@@ -197,23 +244,33 @@ test('what a killed unpack left is removed by the next one; a live one is left a
   let live: string[] = [];
   await unpack({
     ...{ image, bundle, hooksFile: null },
-    hooks: {
-      'unpack.ociv1.bundle.assemble': async ({ rootfs }) => {
-        await t.throwsAsync(
-          unpack({
-            image,
-            bundle,
-            hooksFile: null,
-            hooks: {
-              'unpack.ociv1.bundle.config': () => {
-                throw new Error('stop');
-              },
-            },
-          }),
-        );
-        live = readdirSync(join(rootfs, 'etc'));
+    hooks: [
+      {
+        name: 'tests',
+        hooks: {
+          'unpack.ociv1.bundle.assemble': async ({ rootfs }) => {
+            await t.throwsAsync(
+              unpack({
+                image,
+                bundle,
+                hooksFile: null,
+                hooks: [
+                  {
+                    name: 'inner',
+                    hooks: {
+                      'unpack.ociv1.bundle.config': () => {
+                        throw new Error('stop');
+                      },
+                    },
+                  },
+                ],
+              }),
+            );
+            live = readdirSync(join(rootfs, 'etc'));
+          },
+        },
       },
-    },
+    ],
   });
   t.deepEqual(live, ['b']);
   t.deepEqual(readdirSync(dir), ['bundle']);

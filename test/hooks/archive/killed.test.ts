@@ -3,8 +3,8 @@ import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { ContainerRecord } from '../../../hooks/archive/records.js';
-import { sh } from '../../drivers/overlay/mounted.js';
 import { requires } from '../../helpers/requires.js';
+import { sh } from '../../overlay/mounted.js';
 import { type Stopped, statuses, stopped } from './setup.js';
 
 /** Calls that change something, under the names that old and new versions of node use. */

@@ -17,9 +17,9 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { sh } from '../../drivers/overlay/mounted.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
+import { sh } from '../../overlay/mounted.js';
 import { type Stopped, statuses, stopped } from './setup.js';
 
 const other = 65534;

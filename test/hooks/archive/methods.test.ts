@@ -12,11 +12,11 @@ import {
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { unpack } from '../../../src/index.js';
-import { sh } from '../../drivers/overlay/mounted.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
+import { sh } from '../../overlay/mounted.js';
 import { type Stopped, stopped } from './setup.js';
 
 /** What the image has at /data. */

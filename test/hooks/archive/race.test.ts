@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { sh } from '../../drivers/overlay/mounted.js';
 import { requires } from '../../helpers/requires.js';
+import { sh } from '../../overlay/mounted.js';
 import { stopped } from './setup.js';
 
 const system = resolve('dist/src/system/index.js');

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { ContainerRecord } from '../../../hooks/archive/records.js';
-import { type Mounted, type MountedOptions, mounted } from '../../drivers/overlay/mounted.js';
 import { tmpdir } from '../../helpers/tmp.js';
+import { type Mounted, type MountedOptions, mounted } from '../../overlay/mounted.js';
 
 export const script = resolve('dist/hooks/archive-overlay.js');
 export const prefix = 'com.launchplatform.oci-hooks.archive-overlay';

@@ -68,9 +68,9 @@ test('hardlinks to directories, to the root and to nothing are errors', (t) => {
     ['d', /directory/],
     ['/', /root/],
     ['..', /root/],
-    ['none', /not there/],
-    ['none/below', /not there/],
-    ['f/below', /not there/],
+    ['none', /does not exist/],
+    ['none/below', /does not exist/],
+    ['f/below', /does not exist/],
     ['h', /itself/],
   ] as const) {
     t.throws(() => apply(t, [[...base, hardlink('h', link)]]), { code: 'LAYER_ENTRY', message }, link);

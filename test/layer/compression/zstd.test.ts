@@ -21,7 +21,7 @@ const skippable = Buffer.concat([
 ]);
 
 const compress = async (bytes: Uint8Array, zstd: Zstd, chunk?: number) =>
-  through(await zstdCompress({}, zstd), bytes, chunk);
+  through(await zstdCompress({ level: 3 }, zstd), bytes, chunk);
 const decompress = async (bytes: Uint8Array, zstd: Zstd, chunk?: number) =>
   through(await unzstd('x', zstd), bytes, chunk);
 

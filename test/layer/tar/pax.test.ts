@@ -209,7 +209,7 @@ test('malformed records are refused', (t) => {
     ['6 =ab\n', 'a PAX record has no keyword'],
     ['6 a=b\n\0\0', 'a PAX record has no length'],
     ['99999999999999999999 a=b\n', 'a PAX record is longer than its header'],
-    ['13 mtime=now\n', 'PAX mtime is no time'],
+    ['13 mtime=now\n', 'PAX mtime is malformed'],
   ];
   for (const [content, reason] of refused) {
     t.is(reasonOf([{ name: 'p', type: 'pax', content }, { name: 'f' }]), reason, content);

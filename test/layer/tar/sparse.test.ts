@@ -161,16 +161,16 @@ test('maps that lie are refused', (t) => {
   t.is(pax({ ...two, 'GNU.sparse.map': '3,9007199254740992,1000,4' }), malformed, 'overflow');
   t.is(pax({ ...two, 'GNU.sparse.map': '3,5,1000,3' }), 'a sparse map has 8 bytes of data, the tar 9');
   t.is(pax({ ...two, 'GNU.sparse.map': '3,5,1000' }), 'GNU.sparse.numblocks does not match the sparse map');
-  t.is(pax({ ...two, 'GNU.sparse.map': '3,5,x,4' }), 'a sparse map holds what is no number');
+  t.is(pax({ ...two, 'GNU.sparse.map': '3,5,x,4' }), 'a sparse map holds a malformed number');
   t.is(
     pax({ ...two, 'GNU.sparse.map': '3,5,1000,4', 'GNU.sparse.realsize': '-1' }),
     'a sparse file has no valid size',
   );
   t.is(pax({ 'GNU.sparse.minor': '7' }), 'GNU sparse version 0.7 is unknown');
   t.is(reasonOf(paxSparse(version1, '3\n1\n')), 'a sparse map is cut off');
-  t.is(reasonOf(paxSparse(version1, 'x'.repeat(512))), 'a sparse map holds what is no number');
-  t.is(reasonOf(paxSparse(version1, '\n'.repeat(512))), 'a sparse map holds what is no number');
-  t.is(reasonOf(paxSparse(version1, '-1\n'.padEnd(512, '\0'))), 'a sparse map holds what is no number');
+  t.is(reasonOf(paxSparse(version1, 'x'.repeat(512))), 'a sparse map holds a malformed number');
+  t.is(reasonOf(paxSparse(version1, '\n'.repeat(512))), 'a sparse map holds a malformed number');
+  t.is(reasonOf(paxSparse(version1, '-1\n'.padEnd(512, '\0'))), 'a sparse map holds a malformed number');
   t.is(reasonOf({ ...oldSparse([3, 5], 100), format: 'pax' }), 'type S is a sparse file only in GNU headers');
   t.is(
     reasonOf({ name: 'd/', type: 'dir', pax: { ...two, 'GNU.sparse.map': '0,0,1,0' } }),

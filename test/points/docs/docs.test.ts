@@ -13,7 +13,7 @@ const block = (language: string) =>
   new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(document)?.[1] as string;
 
 test('docs/hook-protocol.md has the tables of the code', (t) => {
-  t.is(document, withPoints(document), 'run: node dist/test/engine/points/docs.js');
+  t.is(document, withPoints(document), 'run: node dist/test/points/docs/docs.js');
 });
 
 test('the links of docs/hook-protocol.md lead somewhere', (t) => {

@@ -1,13 +1,13 @@
-/** Rewrites the tables and the sample context of docs/hook-protocol.md: `node dist/test/engine/points/docs.js`. */
+/** Rewrites the tables and the sample context of docs/hook-protocol.md: `node dist/test/points/docs/docs.js`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { encodeContext } from '../../../src/config/context-json.js';
 import { sampleContext } from '../../../src/config/sample.js';
-import { contextGroups, type Field } from '../../../src/points/fields.js';
+import { contextGroups, type Field, type ResultField } from '../../../src/points/fields.js';
 import { type PointRow, pointNames, pointRow } from '../../../src/points/table.js';
 import { typeWords } from '../../../src/points/words.js';
 
-const begin = '<!-- from src/engine/point-table.ts: node dist/test/engine/points/docs.js -->';
+const begin = '<!-- from src/points/table.ts: node dist/test/points/docs/docs.js -->';
 const end = '<!-- end -->';
 
 /** The document with its sample context and what stands between the two marks made anew. */
@@ -62,16 +62,32 @@ function pointSection(name: string, row: PointRow): string[] {
 function resultSection(result: PointRow['result']): string[] {
   if (result.form === 'none') return ['Result: nothing.'];
   if (result.form === 'whole') return [`Result: ${result.says}.`];
-  const fields = Object.entries(result.fields).map(([name, field]) => [
-    `\`${name}\``,
-    field.type,
-    field.required ? 'yes' : 'no',
-    field.says,
-  ]);
+  if (result.form === 'union') {
+    const forms = Object.entries(result.forms);
+    return [
+      `Result: an object in one of these forms, which \`${result.by}\` names:`,
+      ...forms.flatMap(([name, { says, fields }]) => [
+        `\`${result.by}: "${name}"\`: ${says}.`,
+        resultTable(fields),
+      ]),
+    ];
+  }
   return [
     result.form === 'stream' ? 'Result: a stream, each with:' : 'Result: an object with:',
-    rows(['Key', 'Type', 'Required', 'What'], fields),
+    resultTable(result.fields),
   ];
+}
+
+function resultTable(fields: Readonly<Record<string, ResultField>>): string {
+  return rows(
+    ['Key', 'Type', 'Required', 'What'],
+    Object.entries(fields).map(([name, { type, required, says }]) => [
+      `\`${name}\``,
+      type,
+      required ? 'yes' : 'no',
+      says,
+    ]),
+  );
 }
 
 function fieldTable(fields: Readonly<Record<string, Field>>): string {

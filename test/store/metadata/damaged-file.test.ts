@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { whyNoDatabase } from '../../../src/store/metadata/check-file.js';
+import { whyInvalidDatabase } from '../../../src/store/metadata/check-file.js';
 import { layerhook, refused } from '../../helpers/cli.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { commitFile, storeAt } from '../helpers.js';
@@ -25,16 +25,24 @@ function filesBelow(directory: string): string[] {
 }
 
 const damages: [what: string, damage: (database: string) => void, reason: RegExp][] = [
-  ['garbage', (file) => writeFileSync(file, Buffer.alloc(statSync(file).size, 'x')), /is no LMDB database/],
-  ['half of it', (file) => truncateSync(file, statSync(file).size / 2), /is (cut off or damaged|no LMDB)/],
-  ['a few bytes', (file) => truncateSync(file, 100), /is no LMDB database/],
+  [
+    'garbage',
+    (file) => writeFileSync(file, Buffer.alloc(statSync(file).size, 'x')),
+    /is not an LMDB database/,
+  ],
+  [
+    'half of it',
+    (file) => truncateSync(file, statSync(file).size / 2),
+    /is (truncated or damaged|not an LMDB)/,
+  ],
+  ['a few bytes', (file) => truncateSync(file, 100), /is not an LMDB database/],
   ['nothing', (file) => truncateSync(file, 0), /it has snapshots, and \S+ is empty or missing/],
   ['no file', (file) => rmSync(file), /it has snapshots, and \S+ is empty or missing/],
-  ['a directory', (file) => [rmSync(file), mkdirSync(file)], /store\.mdb is no file/],
+  ['a directory', (file) => [rmSync(file), mkdirSync(file)], /store\.mdb is not a regular file/],
   [
     'a directory for a lock',
     (file) => [rmSync(`${file}-lock`), mkdirSync(`${file}-lock`)],
-    /-lock is no file/,
+    /-lock is not a regular file/,
   ],
 ];
 for (const [what, damage, reason] of damages) {
@@ -54,18 +62,22 @@ for (const [what, damage, reason] of damages) {
 
 test('a database of many pages: cut off anywhere, or with a page of another', async (t) => {
   const { database } = await closedStore(t, 60);
-  t.is(whyNoDatabase(database), undefined);
+  t.is(whyInvalidDatabase(database), undefined);
   const whole = readFileSync(database);
   const used = lastPage(whole);
   t.true(used > 8);
   for (let pages = 1; pages <= used; pages++) {
     writeFileSync(database, whole.subarray(0, pages * PAGE));
-    t.regex(String(whyNoDatabase(database)), /is cut off|is no LMDB database/, `${pages} of ${used} pages`);
+    t.regex(
+      String(whyInvalidDatabase(database)),
+      /is truncated|is not an LMDB database/,
+      `${pages} of ${used} pages`,
+    );
   }
   const swapped = Buffer.from(whole);
   whole.copy(swapped, used * PAGE, 2 * PAGE, 3 * PAGE);
   writeFileSync(database, swapped);
-  t.regex(String(whyNoDatabase(database)), /is cut off or damaged/);
+  t.regex(String(whyInvalidDatabase(database)), /is truncated or damaged/);
 });
 
 test('other directories that have snapshots are not taken for stores', async (t) => {

@@ -58,7 +58,7 @@ for (const value of spoiled) {
     const id = idOf(root, await store.directory(layer('a').chainID));
     spoil(root, value, 'content', id);
     const listed = (await store.list()).find((content) => content.id === id);
-    t.like(listed, { trusted: false, damaged: 'its record in the metadata is lost' });
+    t.like(listed, { trusted: false, damaged: 'its record in the metadata is damaged' });
     t.deepEqual(
       (await store.list()).filter(({ trusted }) => !trusted).map((content) => content.id),
       [id],

@@ -3,27 +3,27 @@ import { isLayerhookError } from '../../../errors/index.js';
 import { usageError } from '../../args/usage.js';
 import type { CommandContext } from '../../command.js';
 
-/** The bundles of a command line: those that it names, or all of a store that are in one state. */
+/** The bundles that a command line chooses: by name, or all bundles of a store that are in one state. */
 export interface BundleChoice {
   bundles: readonly string[];
-  /** `--all`, and the state of those it means */
+  /** set by `--all`: the bundles of this store in this state */
   all?: { state: BundleEntry['state']; store: string | undefined } | undefined;
 }
 
 /**
- * Does something for each of the bundles of a command line. With several, one that fails does not keep it from the others.
+ * Calls `work` for each chosen bundle. With several bundles, a failure is logged and the other bundles follow.
  *
  * @returns the exit status
- * @throws LayerhookError USAGE without a bundle; ABORTED; what `work` throws for a lone bundle
+ * @throws LayerhookError USAGE without a bundle; ABORTED; the error of `work` if only one bundle was chosen
  */
 export async function eachBundle(
   { bundles, all }: BundleChoice,
   { command, context }: { command: string; context: CommandContext },
   work: (bundle: string) => Promise<void>,
 ): Promise<number> {
-  if (all && bundles.length > 0) throw usageError('name bundles, or give --all', command);
+  if (all && bundles.length > 0) throw usageError('give either bundles or --all', command);
   const chosen = all ? await allIn(all, context) : bundles;
-  if (!all && (bundles.length === 0 || bundles.includes(''))) throw usageError('name a bundle', command);
+  if (!all && (bundles.length === 0 || bundles.includes(''))) throw usageError('missing BUNDLE', command);
   let status = 0;
   for (const bundle of chosen) {
     try {

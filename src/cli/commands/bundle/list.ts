@@ -7,9 +7,10 @@ import { withStore } from '../store/shared.js';
 
 export default defineCommand({
   usage: '[--json]',
-  description: `Lists the bundles that the layer store knows: whether they are mounted, the image that
-they were unpacked from, what their changes take on disk, and where they are. Of a
-missing one only the changes are left: bundle rm --force removes them.`,
+  description: `List the bundles of the layer store: their state (mounted, unmounted,
+missing), the image that they were unpacked from, the disk usage of their
+changes, and their directory. The directory of a missing bundle is gone and
+only its changes are left: bundle rm --force removes them.`,
   arguments: [],
   options: {
     ...storeFlag,

@@ -4,14 +4,14 @@ import { eachBundle } from './each-bundle.js';
 
 export default defineCommand({
   usage: 'BUNDLE... | --all',
-  description: `Makes the rootfs of bundles usable again: mounts it as unpack did, with all changes.
-After a reboot it is not mounted any more. One that is mounted stays as it is, and
-bundles of the copy driver have nothing to mount. Where one cannot be mounted, the
-others are, and the exit status is 1.`,
+  description: `Mount the rootfs of bundles with all its changes, for instance after a
+reboot. A mounted bundle stays mounted. Bundles of the copy driver have
+nothing to mount. If one bundle fails, the others are still mounted, and the
+exit status is 1.`,
   options: {
-    all: { describe: 'every bundle that bundle ls shows as unmounted' },
+    all: { describe: 'mount every bundle that bundle ls shows as unmounted' },
     claim: {
-      describe: 'the bundle was moved or restored: the changes kept for its old directory are its own now',
+      describe: 'use the changes of the former directory of the bundle, which was moved or restored',
     },
     ...bundleDriverFlag,
     ...storeFlag,

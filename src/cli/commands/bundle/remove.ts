@@ -4,15 +4,16 @@ import { eachBundle } from './each-bundle.js';
 
 export default defineCommand({
   usage: '[--force] BUNDLE...',
-  description: `Removes bundles, with all that was changed in them: mounts, directory, and what a layer
-store keeps for them. Layers stay in the store for other bundles; store gc frees those
-that nobody uses. A bundle that a container runs in, or in which something else is
-mounted, stays as it is. Other files in its directory stay too, and are listed.`,
+  description: `Remove bundles with all their changes: mounts, directory, and their data in
+the layer store. Layers stay in the store for other bundles; store gc
+removes unused ones. It is an error if a container runs in the bundle, or if
+something else is mounted in it. Files in the directory that layerhook did
+not create are kept and listed.`,
   options: {
     force: {
       alias: ['f'],
       describe:
-        'go on if the driver, its store or a hook fails; if the directory is gone, remove what is left of it',
+        'continue if the driver, its store or a hook fails; if the directory is gone, remove its changes',
     },
     ...bundleDriverFlag,
     ...storeFlag,
@@ -24,8 +25,8 @@ mounted, stays as it is. Other files in its directory stay too, and are listed.`
     return eachBundle({ bundles }, { command: 'layerhook bundle rm', context }, async (bundle) => {
       const { removed, left } = await removeBundle({ bundle, force, driver, store, hooksFile, log, signal });
       if (left.length > 0)
-        log.warn(`directory ${bundle} stays, with files that layerhook did not make: ${listed(left)}`);
-      log.info(removed ? `removed ${bundle}` : `there was no bundle at ${bundle}`);
+        log.warn(`kept directory ${bundle} with files that layerhook did not create: ${listed(left)}`);
+      log.info(removed ? `removed ${bundle}` : `no bundle found at ${bundle}`);
     });
   },
 });

@@ -4,11 +4,12 @@ import { eachBundle } from './each-bundle.js';
 
 export default defineCommand({
   usage: 'BUNDLE... | --all',
-  description: `Takes the mounts of bundles away. Nothing is lost: bundle mount brings them back. A
-bundle that a container runs in, or in which something else is mounted, stays as it is;
-the others are unmounted, and the exit status is 1.`,
+  description: `Unmount the rootfs of bundles. Changes are kept: bundle mount mounts it
+again. If a container runs in a bundle, or something else is mounted in it,
+the bundle stays mounted, the others are still unmounted, and the exit
+status is 1.`,
   options: {
-    all: { describe: 'every bundle that bundle ls shows as mounted' },
+    all: { describe: 'unmount every bundle that bundle ls shows as mounted' },
     ...bundleDriverFlag,
     ...storeFlag,
   },

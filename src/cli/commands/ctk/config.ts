@@ -4,22 +4,22 @@ import { dryRunFlag, finish } from './shared.js';
 
 export default defineCommand({
   usage: '',
-  description: `Writes the settings of layerhook-runtime, docs/runtime.md, if there are none, and an
-empty file of hooks beside them. --set changes single ones; the names that
-container-hooks-ctk has for them are understood.`,
+  description: `Write the settings of layerhook-runtime, docs/runtime.md, with an empty file
+of hooks beside them. Existing settings are kept; --set changes one of them.
+The names that container-hooks-ctk uses for settings work too.`,
   arguments: [],
   options: {
-    'config-file': { value: 'FILE', describe: 'the settings (default: /etc/layerhook/runtime.toml)' },
+    'config-file': { value: 'FILE', describe: 'file of the settings (default: /etc/layerhook/runtime.toml)' },
     set: {
       value: 'KEY=VALUE',
       many: true,
-      describe: 'a setting; the parts of a list are separated by commas',
+      describe: 'setting to change; commas separate the items of a list',
     },
     ...dryRunFlag,
   },
   async run(_, { 'config-file': file, set, 'dry-run': isDryRun }, { print, log }) {
     const { planSettings } = await import('../../../ctk/settings.js');
     const changes = planSettings(file === undefined ? undefined : resolve(file), set);
-    finish(changes, { isDryRun, hint: 'containers started from now on get it' }, { print, log });
+    finish(changes, { isDryRun, hint: 'containers that start from now on use it' }, { print, log });
   },
 });

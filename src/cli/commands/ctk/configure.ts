@@ -8,17 +8,18 @@ const defaultPath = '/usr/local/bin/layerhook-runtime';
 
 export default defineCommand({
   usage: '',
-  description: `Adds layerhook-runtime to the configuration of docker, containerd (versions 1 to 4)
-or CRI-O. With containerd and CRI-O it is a copy of runc's entry, or else of the
-default runtime's, with our program. All other settings stay, with their comments
-and layout; doing it twice changes nothing. What was there before is remembered
-in FILE.layerhook-ctk, for unconfigure. The engine must be restarted afterwards.`,
+  description: `Add layerhook-runtime to the configuration of docker, containerd (versions 1
+to 4) or CRI-O. For containerd and CRI-O the new entry is a copy of runc's
+entry, or else of the default runtime's, with another program. All other
+settings stay, with their comments and layout. Running the command twice
+changes nothing. The former text is kept in FILE.layerhook-ctk for
+unconfigure. Restart the engine afterwards.`,
   arguments: [],
   options: {
     ...engineFlags,
     path: { value: 'PROGRAM', describe: `absolute path of layerhook-runtime (default: ${defaultPath})` },
-    'set-as-default': { alias: ['default'], describe: 'make it the default runtime' },
-    'drop-in': { describe: 'write a file of its own beside the configuration (containerd, crio)' },
+    'set-as-default': { alias: ['default'], describe: 'make layerhook-runtime the default runtime' },
+    'drop-in': { describe: 'write a drop-in file beside the configuration (containerd, crio)' },
     ...dryRunFlag,
   },
   async run(_, options, { print, log }) {
@@ -32,8 +33,8 @@ in FILE.layerhook-ctk, for unconfigure. The engine must be restarted afterwards.
     const target = readEngine(options, command);
     const { planConfigure } = await import('../../../ctk/configure.js');
     const { isProgram } = await import('../../../ctk/status.js');
-    if (!isProgram(path)) log.warn(`${path} is not there yet: layerhook ctk install puts it there`);
+    if (!isProgram(path)) log.warn(`${path} does not exist yet: layerhook ctk install creates it`);
     const changes = planConfigure({ ...target, path, isDefault, dropIn });
-    finish(changes, { isDryRun, hint: `restart ${target.engine} to have it read` }, { print, log });
+    finish(changes, { isDryRun, hint: `restart ${target.engine} to apply it` }, { print, log });
   },
 });

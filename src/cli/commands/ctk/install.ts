@@ -5,15 +5,15 @@ import { dryRunFlag, finish } from './shared.js';
 
 export default defineCommand({
   usage: '',
-  description: `Puts layerhook-runtime into PREFIX/bin, with the absolute paths of this node and this
-package, so that engines can call it whatever their PATH. Run it again when one of
-them has moved.`,
+  description: `Write layerhook-runtime to PREFIX/bin. It contains the absolute paths of
+this node and this package, so that engines with any PATH can call it. Run
+the command again after either has moved.`,
   arguments: [],
   options: {
-    prefix: { value: 'DIR', describe: 'where to (default: /usr/local)' },
+    prefix: { value: 'DIR', describe: 'directory to install to (default: /usr/local)' },
     'config-file': {
       value: 'FILE',
-      describe: 'settings that it reads (default: /etc/layerhook/runtime.toml)',
+      describe: 'settings that layerhook-runtime reads (default: /etc/layerhook/runtime.toml)',
     },
     ...dryRunFlag,
   },
@@ -31,7 +31,7 @@ them has moved.`,
     const changes = change.before === change.after ? [] : [change];
     finish(
       changes,
-      { isDryRun, hint: 'layerhook ctk runtime configure makes it known to an engine' },
+      { isDryRun, hint: 'layerhook ctk runtime configure adds it to an engine' },
       { print, log },
     );
     if (!isDryRun) chmodSync(change.file, 0o755);

@@ -5,11 +5,14 @@ import type { EngineName } from '../../../ctk/types.js';
 import { usageError } from '../../args/usage.js';
 import type { CommandContext, OptionSpecs, OptionValues } from '../../command.js';
 
-/** Options of `ctk` commands, and what they do with changes of files. */
+/** Options that several `ctk` commands share, and the output of their changes. */
 
 export const engineFlags = {
-  runtime: { value: 'ENGINE', describe: 'docker, containerd or crio (default: docker)' },
-  'config-file': { value: 'FILE', describe: "the engine's configuration (default: where the engine has it)" },
+  runtime: { value: 'ENGINE', describe: 'engine: docker, containerd or crio (default: docker)' },
+  'config-file': {
+    value: 'FILE',
+    describe: "configuration of the engine (default: the engine's own default)",
+  },
   name: { value: 'NAME', describe: 'name of the runtime in the engine (default: layerhook)' },
 } as const satisfies OptionSpecs;
 
@@ -17,12 +20,12 @@ export const snapshotterFlags = {
   'config-file': {
     value: 'FILE',
     alias: ['config'],
-    describe: "containerd's configuration (default: where it has it)",
+    describe: 'configuration of containerd (default: /etc/containerd/config.toml)',
   },
   name: { value: 'NAME', describe: 'name of the snapshotter in containerd (default: layerhook)' },
 } as const satisfies OptionSpecs;
 
-/** Snapshotters that containerd has itself. */
+/** Names of containerd's built-in snapshotters. */
 const builtIn = [
   'aufs',
   'blockfile',
@@ -37,7 +40,7 @@ const builtIn = [
 ];
 
 export const dryRunFlag = {
-  'dry-run': { describe: 'print what would be written, and write nothing' },
+  'dry-run': { describe: 'print the files that would be written, and write nothing' },
 } as const satisfies OptionSpecs;
 
 /** @throws LayerhookError USAGE */
@@ -45,8 +48,8 @@ export function readEngine(options: OptionValues<typeof engineFlags>, command: s
   const { runtime = 'docker', 'config-file': file, name = 'layerhook' } = options;
   const engine = engineNames.find((each): each is EngineName => each === runtime);
   if (engine === undefined)
-    throw usageError(`--runtime ${runtime} is none of ${engineNames.join(', ')}`, command);
-  if (!isName(name)) throw usageError(`--name ${name} is no name of a runtime`, command);
+    throw usageError(`invalid --runtime ${runtime}: expected ${engineNames.join(', ')}`, command);
+  if (!isName(name)) throw usageError(`invalid name of a runtime: --name ${name}`, command);
   return { engine, file: file === undefined ? undefined : resolve(file), name };
 }
 
@@ -54,7 +57,7 @@ export function readEngine(options: OptionValues<typeof engineFlags>, command: s
 export async function readSnapshotter(options: OptionValues<typeof snapshotterFlags>, command: string) {
   const { 'config-file': given, name = 'layerhook' } = options;
   if (!isName(name) || builtIn.includes(name)) {
-    throw usageError(`--name ${name} is no name of a proxy snapshotter`, command);
+    throw usageError(`invalid name of a proxy snapshotter: --name ${name}`, command);
   }
   const { containerd } = await import('../../../ctk/containerd.js');
   return { file: given === undefined ? containerd.file : resolve(given), name };
@@ -65,9 +68,9 @@ export function isName(name: string): boolean {
 }
 
 /**
- * Writes files, or with `--dry-run` prints them.
+ * Writes the changed files, or with `--dry-run` prints them.
  *
- * @param hint what to do when something was written
+ * @param hint what the user should do next, logged if a file was written
  */
 export function finish(
   changes: readonly FileChange[],

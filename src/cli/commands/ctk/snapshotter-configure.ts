@@ -9,27 +9,28 @@ const defaultStore = '/var/lib/layerhook';
 
 export default defineCommand({
   usage: '',
-  description: `Adds layerhook's store to the configuration of containerd (versions 1 to 4) as a
-proxy snapshotter, where "layerhook snapshotter serve" answers. All other settings
-stay, with their comments and layout; doing it twice changes nothing. What was there
-before is remembered in FILE.layerhook-ctk, for unconfigure. containerd must be
-restarted afterwards. docs/snapshotter.md says what each option is good for.`,
+  description: `Add the layer store to the configuration of containerd (versions 1 to 4) as
+a proxy snapshotter, which "layerhook snapshotter serve" serves. All other
+settings stay, with their comments and layout. Running the command twice
+changes nothing. The former text is kept in FILE.layerhook-ctk for
+unconfigure. Restart containerd afterwards. docs/snapshotter.md explains
+when to use each option.`,
   arguments: [],
   options: {
     ...snapshotterFlags,
-    address: { value: 'SOCKET', describe: `where it is served (default: ${defaultAddress})` },
-    store: { value: 'DIR', describe: `the store that is served (default: ${defaultStore})` },
-    'cri-default': { describe: 'images and containers of Kubernetes go there' },
+    address: { value: 'SOCKET', describe: `socket of the snapshotter (default: ${defaultAddress})` },
+    store: { value: 'DIR', describe: `directory of the layer store (default: ${defaultStore})` },
+    'cri-default': { describe: 'use the snapshotter for images and containers of Kubernetes' },
     'runtime-handler': {
       value: 'NAME',
-      describe: 'add a copy of runc of that name whose containers go there: for a RuntimeClass (1.7)',
+      describe: 'add a copy of runc with this name that uses the snapshotter, for a RuntimeClass (1.7)',
     },
     'parallel-unpack': {
-      describe: 'containerd 2.2 unpacks layers side by side; serve it with the same option',
+      describe: 'let containerd 2.2 unpack layers in parallel; serve needs the same option',
     },
-    'image-labels': { describe: 'containerd says which image and blob each snapshot is of: for hooks' },
-    'remap-ids': { describe: 'containerd 2 maps owners by id-mapped mounts; needs Linux 5.19' },
-    'drop-in': { describe: 'write a file of its own beside the configuration' },
+    'image-labels': { describe: 'let containerd label each snapshot with its image and blob, for hooks' },
+    'remap-ids': { describe: 'let containerd 2 map owners with ID-mapped mounts (Linux 5.19)' },
+    'drop-in': { describe: 'write a drop-in file beside the configuration' },
     ...dryRunFlag,
   },
   async run(_, options, { print, log }) {
@@ -42,7 +43,8 @@ restarted afterwards. docs/snapshotter.md says what each option is good for.`,
     }
     const { file, name } = await readSnapshotter(options, command);
     const { 'runtime-handler': handler = name } = options;
-    if (!isName(handler)) throw usageError(`--runtime-handler ${handler} is no name of a runtime`, command);
+    if (!isName(handler))
+      throw usageError(`invalid name of a runtime: --runtime-handler ${handler}`, command);
     const { planSnapshotter } = await import('../../../ctk/snapshotter.js');
     const added = {
       name,
@@ -55,7 +57,7 @@ restarted afterwards. docs/snapshotter.md says what each option is good for.`,
       imageLabels: options['image-labels'],
     };
     const changes = planSnapshotter(file, added, options['drop-in']);
-    const hint = `restart containerd to have it read, when ${address} is served`;
+    const hint = `restart containerd to apply it, after the start of layerhook snapshotter serve --address ${address}`;
     finish(changes, { isDryRun, hint }, { print, log });
   },
 });

@@ -4,8 +4,8 @@ import { readSnapshotter, snapshotterFlags } from './shared.js';
 
 export default defineCommand({
   usage: '',
-  description: `Shows whether containerd's configuration has the snapshotter, and whether that
-answers. The exit status is 1 if something is broken.`,
+  description: `Show whether containerd's configuration has the snapshotter, and whether the
+snapshotter answers. The exit status is 1 if something is broken.`,
   arguments: [],
   options: { ...snapshotterFlags, json: { describe: 'print JSON' } },
   async run(_, options, { print }) {

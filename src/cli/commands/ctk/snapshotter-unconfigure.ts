@@ -3,14 +3,15 @@ import { dryRunFlag, finish, readSnapshotter, snapshotterFlags } from './shared.
 
 export default defineCommand({
   usage: '',
-  description: `Takes the snapshotter out of containerd's configuration again, and gives the former
-snapshotter of the CRI back. If nobody has changed the file since, it becomes what it
-was, byte for byte; else only what is ours goes. While containerd has images or
-containers in it, it is refused: containerd could neither run nor remove them.`,
+  description: `Remove the snapshotter from containerd's configuration, and restore the
+former snapshotter of the CRI. If the file has not changed since configure,
+it becomes what it was, byte for byte; otherwise only the added settings are
+removed. It is an error if containerd has images or containers in the
+snapshotter: containerd could then neither run nor remove them.`,
   arguments: [],
   options: {
     ...snapshotterFlags,
-    force: { describe: 'also while images or containers are in it' },
+    force: { describe: 'continue even if images or containers are in the snapshotter' },
     ...dryRunFlag,
   },
   async run(_, options, { print, log }) {
@@ -20,9 +21,9 @@ containers in it, it is refused: containerd could neither run nor remove them.`,
     const changes = planRemoveSnapshotter(file, name);
     const unknown = options.force || options['dry-run'] ? undefined : await assertUnused(file, name);
     if (unknown !== undefined) {
-      log.warn(`${unknown}: images and containers that are left in ${name} cannot be run or removed`);
+      log.warn(`${unknown}: containerd cannot run or remove images and containers that are left in ${name}`);
     }
-    const hint = 'restart containerd to have it read';
+    const hint = 'restart containerd to apply it';
     finish(changes, { isDryRun: options['dry-run'], hint }, { print, log });
   },
 });

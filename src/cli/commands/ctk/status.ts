@@ -5,12 +5,13 @@ import { engineFlags, readEngine } from './shared.js';
 
 export default defineCommand({
   usage: '',
-  description: `Shows which engines have layerhook-runtime, and whether it would find its settings,
-hooks and low-level runtime. The exit status is 1 if something is broken.`,
+  description: `Show which engines are configured with layerhook-runtime, and whether it
+would find its settings, hooks and low-level runtime. The exit status is 1
+if something is broken.`,
   arguments: [],
   options: {
     ...engineFlags,
-    runtime: { value: 'ENGINE', describe: 'docker, containerd or crio (default: all of them)' },
+    runtime: { value: 'ENGINE', describe: 'engine: docker, containerd or crio (default: all)' },
     settings: {
       value: 'FILE',
       describe: 'settings of layerhook-runtime (default: /etc/layerhook/runtime.toml)',
@@ -46,7 +47,7 @@ function engineLine({
   const details = {
     missing: `no ${file}`,
     plain: `not in ${file}`,
-    configured: `${path}${isInstalled ? '' : ' (which is not there)'}, in ${file}`,
+    configured: `${path}${isInstalled ? '' : ' (missing)'}, in ${file}`,
     broken: `${file}: ${problem}`,
   } as const;
   const isDefault = defaultRuntime === undefined ? '' : `; default runtime: ${defaultRuntime}`;

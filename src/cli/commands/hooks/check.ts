@@ -5,17 +5,18 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '[FILE]',
-  description: `Checks a hooks.toml, by default the one that would be used: keys, points, programs,
-modules, the driver, and that nobody else may write any of them. Prints what each hook would be
-called with; the context is a sample. The exit status is 1 if the file is not good.`,
+  description: `Check a hooks.toml, by default the one that commands would use: its keys,
+points, programs, modules and driver, and that other users cannot write to
+any of these files. Print the calls that each hook would get, with a sample
+context. The exit status is 1 if the file has an error.`,
   options: {
     json: { describe: 'print JSON' },
   },
   async run(args, options, { print, hooksFile }) {
     const { loadHooks } = await import('../../../config/load.js');
-    if (args.length > 1) throw usageError('more than one FILE', 'layerhook hooks check');
+    if (args.length > 1) throw usageError('expected one FILE', 'layerhook hooks check');
     const config = await loadHooks({ file: args[0] ?? hooksFile, env: process.env });
-    if (config === null) throw usageError('there is no hooks.toml; name a FILE', 'layerhook hooks check');
+    if (config === null) throw usageError('hooks.toml not found; give a FILE', 'layerhook hooks check');
     const { loadDriver } = await import('../../../engine/driver.js');
     await loadDriver(summary(config).driver);
     const calls = await Promise.all(config.entries.map(describeHook));
@@ -71,7 +72,7 @@ function headline(config: LoadedConfig): string {
   const { file, driver, mtree, store } = summary(config);
   const count = config.entries.length;
   const hooks = count === 1 ? '1 hook' : `${count} hooks`;
-  return `${file} is good: ${hooks}, driver ${driver.name}, mtree ${mtree ?? 'as the driver says'}, store ${store ?? 'the default'}`;
+  return `${file} is valid: ${hooks}, driver ${driver.name}, mtree ${mtree ?? '(decided by the driver)'}, store ${store ?? '(default)'}`;
 }
 
 function hookLines({ hook, timeout, onFailure, module, options, calls }: HookDescription): string[] {

@@ -1,13 +1,22 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type BundleMeta, manifestPath, readBundleMeta } from '../../../engine/bundle/metadata.js';
+import { type BundleMeta, mtreePath, readBundleMeta } from '../../../engine/bundle/metadata.js';
+import type { OpenedImage } from '../../../engine/open-image.js';
 import { type Operation, unmapped } from '../../../engine/operation.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
 import { openLayout } from '../../../image/layout.js';
 import { parseImageReference } from '../../../image/references.js';
 import { loadImage, resolveReference } from '../../../image/resolve.js';
-import { type ContextBase, imageContext, layerContexts } from '../../../points/contexts.js';
+import {
+  appliedNothing,
+  type ContextBase,
+  type FieldName,
+  type FieldValue,
+  fieldsFor,
+  imageContext,
+  layerContexts,
+} from '../../../points/contexts.js';
 import type { ImageContext, LayerContext, PointName } from '../../../points/points.js';
 import { pointRow } from '../../../points/table.js';
 import { generateSpec } from '../../../spec/generate.js';
@@ -15,15 +24,15 @@ import { readRegularFile } from '../../../system/regular-file.js';
 import { usageError } from '../../args/usage.js';
 import { snapshotByHand } from './hand-snapshot.js';
 
-/** What `hooks run` was given to make a context of. */
+/** The options of `hooks run` that a context is made from. */
 export interface HandOptions {
-  /** path of a bundle, or undefined for an empty rootfs that goes away again */
+  /** path of a bundle, or undefined for a temporary empty rootfs */
   bundle?: string | undefined;
   /** `LAYOUT[:TAG]` */
   image?: string | undefined;
   /** index of a layer, or undefined for the lowest */
   layer?: string | undefined;
-  /** path of a JSON file with fields that count instead of what would be found */
+  /** path of a JSON file whose fields replace those of the bundle and the image */
   context?: string | undefined;
 }
 
@@ -32,62 +41,61 @@ type Fields = Record<string, unknown>;
 const command = 'layerhook hooks run';
 
 /**
- * The context that a point would have for a bundle and an image.
+ * Returns the context that a point would have for a bundle and an image.
  *
- * @param meta what {@link metaByHand} found
- * @returns the context, and what removes the rootfs that was made for it
- * @throws LayerhookError USAGE if something that the point needs was not given; what reading bundle and image throws
+ * @param meta the result of {@link metaByHand}
+ * @returns the context, and a function that removes the temporary rootfs
+ * @throws LayerhookError USAGE if an option that the point needs is missing; the errors of reading bundle and image
  */
 export function contextByHand(
   point: PointName,
   options: HandOptions,
   meta: BundleMeta | undefined,
-  { log, stop }: Operation,
+  operation: Operation,
 ): { context: Fields; dispose: () => void } {
   const given = readContext(options.context);
   const needed = Object.keys(pointRow(point).context);
-  const scope = { log, signal: stop.signal };
+  const scope = { log: operation.log, signal: operation.stop.signal };
   if (!needed.includes('bundle')) return withoutBundle(point, options, { ...scope, ...given });
   const { bundle, dispose } = bundleOf(point, options.bundle);
   try {
     const base = { ...scope, bundle, rootfs: join(bundle, 'rootfs'), map: meta?.map ?? unmapped };
-    const fields = needed.includes('manifest') ? withImage(point, base, meta, options) : base;
-    const own = needed.includes('claim') ? { claim: false } : {};
-    return { context: complete(point, { ...fields, ...own, ...given }), dispose };
+    const fields = needed.includes('manifest') ? withImage(point, base, meta, options, operation) : base;
+    const context = fieldsFor(point, { claim: false, ...fields });
+    return { context: complete(point, { ...context, ...given }), dispose };
   } catch (error) {
     dispose();
     throw error;
   }
 }
 
-/** The context of a point that knows of no bundle. */
+/** The context of a point that has no bundle. */
 function withoutBundle(
   point: PointName,
   { image, layer }: HandOptions,
   given: Fields,
 ): { context: Fields; dispose: () => void } {
-  if (!point.startsWith('snapshot.') || image === undefined)
+  if (pointRow(point).stage !== 'snapshot' || image === undefined)
     return { context: complete(point, given), dispose() {} };
   const { fields, dispose } = snapshotByHand(image, Number(layer ?? 0));
   try {
-    const own = Object.keys(pointRow(point).context).map((name) => [name, fields[name]]);
-    return { context: complete(point, { ...Object.fromEntries(own), ...given }), dispose };
+    return { context: complete(point, { ...fieldsFor(point, fields), ...given }), dispose };
   } catch (error) {
     dispose();
     throw error;
   }
 }
 
-/** What a bundle says of itself; at points of unpack it need not say anything yet. */
+/** Reads the metadata of the bundle, which it may not have yet at points of unpack. */
 export function metaByHand(point: PointName, { bundle }: HandOptions): BundleMeta | undefined {
   if (bundle === undefined) return undefined;
-  if (point.startsWith('unpack.') && !existsSync(join(bundle, 'umoci.json'))) return undefined;
+  if (pointRow(point).stage === 'unpack' && !existsSync(join(bundle, 'umoci.json'))) return undefined;
   return readBundleMeta(bundle);
 }
 
 function bundleOf(point: PointName, bundle: string | undefined): { bundle: string; dispose: () => void } {
   if (bundle !== undefined) return { bundle: resolve(bundle), dispose() {} };
-  if (!point.startsWith('unpack.')) throw usageError(`${point} needs --bundle`, command);
+  if (pointRow(point).stage !== 'unpack') throw usageError(`${point} needs --bundle`, command);
   const made = mkdtempSync(join(tmpdir(), 'layerhook-run-'));
   mkdirSync(join(made, 'rootfs'), { mode: 0o755 });
   return { bundle: made, dispose: () => rmSync(made, { recursive: true, force: true }) };
@@ -98,6 +106,7 @@ function withImage(
   base: ContextBase,
   meta: BundleMeta | undefined,
   { image: reference, layer }: HandOptions,
+  operation: Operation,
 ): Fields {
   if (reference === undefined) throw usageError(`${point} needs --image`, command);
   const { path, tag } = parseImageReference(reference);
@@ -111,34 +120,48 @@ function withImage(
   if (needsLayer && chosen === undefined) {
     throw usageError(`--layer ${layer ?? 0}: the image has ${layers.length} layers, counted from 0`, command);
   }
-  return { ...(needsLayer ? chosen : context), ...ownFields(point, context, chosen) };
+  const own = ownFields(context, { layout, image }, chosen, operation);
+  const values = Object.entries(own)
+    .filter(([name]) => name in pointRow(point).context)
+    .map(([name, make]) => [name, make()]);
+  return { ...(needsLayer ? chosen : context), ...Object.fromEntries(values) };
 }
 
-/** The fields that only one point has, as far as bundle and image tell. */
-function ownFields(point: PointName, context: ImageContext, layer: LayerContext | undefined): Fields {
+/** Makes the fields that only some points have, as far as bundle and image tell. Only what a point needs is made. */
+function ownFields(
+  context: ImageContext,
+  opened: OpenedImage,
+  layer: LayerContext | undefined,
+  operation: Operation,
+): { [F in FieldName]?: () => FieldValue<F> } {
   const { bundle, rootfs, config, manifestDescriptor } = context;
-  switch (point) {
-    case 'unpack.ociv1.layer.post-extract': {
-      const unsettled = { implicitDirectories: [], lowerHardlinks: [] };
-      const { diffID, descriptor } = layer ?? {};
-      const applied = { digest: descriptor?.digest, diffID, bytes: 0, entries: 0, unsettled };
-      return { target: rootfs, format: 'plain', independent: false, applied };
-    }
-    case 'unpack.ociv1.bundle.config': {
+  return {
+    into: () => 'rootfs',
+    target: () => rootfs,
+    whiteouts: () => null,
+    applied: () => appliedNothing(layer!),
+    writeMtree: () => async (file) => {
+      const { recordLayer } = await import('../../../engine/verify-layer.js');
+      return recordLayer(rootfs, file);
+    },
+    spec: () => {
       const file = join(bundle, 'config.json');
       const spec = readRegularFile(file);
-      return { spec: spec ? parseJson(file, spec) : generateSpec(context, context) };
-    }
-    case 'repack.ociv1.layer.delta-list': {
-      const manifest = manifestPath(bundle, manifestDescriptor.digest);
-      const maskPaths = Object.keys(config.config?.Volumes ?? {});
-      return { mtree: existsSync(manifest) ? manifest : null, maskPaths, refresh: false };
-    }
-    case 'repack.ociv1.layer.refresh-bundle':
-      return { changes: [], layer: null };
-    default:
-      return {};
-  }
+      return spec ? parseJson(file, spec) : { ...generateSpec(context, context) };
+    },
+    mtree: () => {
+      const file = mtreePath(bundle, manifestDescriptor.digest);
+      return existsSync(file) ? file : null;
+    },
+    maskPaths: () => Object.keys(config.config?.Volumes ?? {}),
+    refresh: () => false,
+    changes: () => [],
+    layer: () => null,
+    unpackLayer: () => async (options) => {
+      const { unpackTopLayer } = await import('../../../engine/repack/refresh.js');
+      await unpackTopLayer(operation, context, { ...opened, ...options });
+    },
+  };
 }
 
 function readContext(file: string | undefined): Fields {
@@ -172,6 +195,7 @@ function complete(point: PointName, context: Fields): Fields {
   const missing = Object.keys(row).filter((name) => context[name] === undefined);
   if (missing.length > 0) throw usageError(`${point} needs ${missing.join(', ')} in --context`, command);
   const unknown = Object.keys(context).filter((name) => !(name in row));
-  if (unknown.length > 0) throw usageError(`${point} has no ${unknown.join(', ')} in its context`, command);
+  if (unknown.length > 0)
+    throw usageError(`unknown in the context of ${point}: ${unknown.join(', ')}`, command);
   return context;
 }

@@ -5,15 +5,14 @@ import { chainIDs } from '../../../image/chain.js';
 import { openLayout } from '../../../image/layout.js';
 import { parseImageReference } from '../../../image/references.js';
 import { resolveReference } from '../../../image/resolve.js';
-import { REF_LABEL } from '../../../store/context/labels.js';
+import { refLabel } from '../../../store/context/labels.js';
 import { usageError } from '../../args/usage.js';
 
 /**
- * What a `snapshot.` point would be called with for a layer of an image, with an empty directory that goes away again in the
- * place of the layer.
+ * Returns the context of a `snapshot.` point for a layer of an image. A temporary empty directory stands for the layer.
  *
  * @param reference `LAYOUT[:TAG]`
- * @throws LayerhookError USAGE if there is no such layer; what reading the image throws
+ * @throws LayerhookError USAGE if the image lacks the layer; the errors of reading the image
  */
 export function snapshotByHand(
   reference: string,
@@ -35,7 +34,7 @@ export function snapshotByHand(
     client: 'containerd',
     key: `by-hand/1/extract-1 ${chainID}`,
     parent: index === 0 ? '' : `by-hand/0/${chain[index - 1]}`,
-    labels: { [REF_LABEL]: chainID },
+    labels: { [refLabel]: chainID },
     lowerdirs: [],
     overlayXattr: 'trusted',
     target: directory,

@@ -7,7 +7,7 @@ import { packageFile } from '../../../places.js';
 import { makeDirectory } from '../../../system/make-directory.js';
 import { writeFileAtomic } from '../../../system/write-file.js';
 
-/** The one that podman and CRI-O both look into by default; oci-hooks(5), crio.conf(5). */
+/** The directory that both podman and CRI-O read by default; oci-hooks(5), crio.conf(5). */
 const defaultDirectory = '/usr/share/containers/oci/hooks.d';
 const fileName = 'layerhook-archive-overlay.json';
 const script = 'dist/hooks/archive-overlay.js';
@@ -17,7 +17,7 @@ export function knownHook(name: string): boolean {
   return name === 'archive-overlay';
 }
 
-/** The options of `hooks install` that are the hook's own, as its arguments; files by absolute paths. */
+/** Returns the hook's arguments for those options of `hooks install` that are meant for the hook. Paths become absolute. */
 export function hookFlags(options: Readonly<Record<string, string | boolean | undefined>>): string[] {
   const value = (name: string, edit = (text: string) => text) =>
     typeof options[name] === 'string' ? [`--${name}`, edit(options[name])] : [];
@@ -29,7 +29,7 @@ export function hookFlags(options: Readonly<Record<string, string | boolean | un
   ];
 }
 
-/** The file for a hooks directory, and what is to be in it; oci-hooks(5). */
+/** Returns the path and the content of the file for a hooks directory; oci-hooks(5). */
 export function hookFile(
   directory = defaultDirectory,
   flags: string[] = [],
@@ -47,10 +47,10 @@ export function hookFile(
 }
 
 /**
- * Writes the file, whole or not at all.
+ * Writes the file atomically.
  *
- * @returns false if it is there already
- * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM, USAGE if the file is somebody else's
+ * @returns false if the file has this content already
+ * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM, USAGE if another program wrote the file
  */
 export function installHook(path: string, content: string): boolean {
   const found = readIfThere(path);
@@ -61,7 +61,7 @@ export function installHook(path: string, content: string): boolean {
   return true;
 }
 
-/** Removes the file. @returns whether it was there @throws LayerhookError as {@link installHook} */
+/** Removes the file. @returns true if the file existed @throws LayerhookError as {@link installHook} */
 export function uninstallHook(path: string, { dryRun }: { dryRun: boolean }): boolean {
   const found = readIfThere(path);
   if (found === null) return false;
@@ -77,7 +77,7 @@ export function uninstallHook(path: string, { dryRun }: { dryRun: boolean }): bo
 
 function requireOurs(path: string, content: string): void {
   if (content.includes(script)) return;
-  const reason = `${path} is there, and hooks install did not write it; remove it, or choose another --hooks-dir`;
+  const reason = `hooks install did not write the existing ${path}; remove the file, or give another --hooks-dir`;
   throw new LayerhookError('USAGE', { reason, command: 'layerhook hooks install' });
 }
 

@@ -3,11 +3,12 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '',
-  description: `Shows the lifecycle points in the order in which they come, and who is asked at each:
-the hooks of hooks.toml in the order of the file, then the driver.`,
+  description: `List the lifecycle points in the order in which they come, and the hooks at
+each in the order of their calls: the hooks of hooks.toml in the order of
+the file, then the driver.`,
   arguments: [],
   options: {
-    driver: { value: 'NAME', describe: 'driver to show (default: that of hooks.toml, else copy)' },
+    driver: { value: 'NAME', describe: 'driver to show (default: the one in hooks.toml, else copy)' },
     json: { describe: 'print JSON' },
   },
   async run(_, { driver, json }, { print, hooksFile, log, signal }) {

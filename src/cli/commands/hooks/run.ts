@@ -7,23 +7,24 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '[--bundle BUNDLE] [--image PATH[:TAG]] POINT',
-  description: `Calls the hooks of one point by hand, with the context that it would have for this
-bundle and image, and prints the result as JSON. What hooks do is done for real;
-nothing else of an unpack or repack is.
+  description: `Call the hooks of one lifecycle point by hand, with the context that the
+point would have for this bundle and image, and print the result as JSON.
+The hooks do their real work, but nothing else of an unpack or repack
+happens.
 
-Points of unpack need an image. Without a bundle they get an empty rootfs, which is
-removed afterwards; points of snapshots need an image too, and get an empty directory.
-Points of repack need both, those of bundles a bundle. Fields that neither of them has
-come from --context.`,
+Unpack points need --image; without --bundle they get a temporary empty
+rootfs. Snapshot points need --image, and get a temporary empty directory.
+Repack points need --image and --bundle. Bundle points need --bundle. Other
+fields come from --context.`,
   arguments: ['point'],
   options: {
-    bundle: { value: 'BUNDLE', describe: 'the bundle' },
-    image: { value: 'PATH[:TAG]', describe: 'image layout and tag in it (default: latest)' },
-    layer: { value: 'NUMBER', describe: 'which layer, 0 is the lowest (default: 0)' },
-    context: { value: 'FILE', describe: 'JSON object with fields that count instead' },
+    bundle: { value: 'BUNDLE', describe: 'bundle for the context' },
+    image: { value: 'PATH[:TAG]', describe: 'image layout, and a tag in it (default: latest)' },
+    layer: { value: 'NUMBER', describe: 'number of the layer; 0 is the lowest (default: 0)' },
+    context: { value: 'FILE', describe: 'JSON object whose fields replace those of the context' },
     driver: {
       value: 'NAME',
-      describe: 'driver to ask last (default: that of the bundle or hooks.toml, else copy)',
+      describe: 'driver, called last (default: the one of the bundle or hooks.toml, else copy)',
     },
   },
   async run([name = ''], options, { print, hooksFile, log, signal }) {
@@ -31,21 +32,25 @@ come from --context.`,
     if (!isPoint(name)) {
       const { didYouMean } = await import('../../../text/nearest.js');
       const meant = didYouMean(name, pointNames);
-      throw usageError(`${name} is no lifecycle point${meant}`, 'layerhook hooks list');
+      throw usageError(`unknown lifecycle point ${name}${meant}`, 'layerhook hooks list');
     }
-    const { openOperation } = await import('../../../engine/operation.js');
+    const { closeOperation, openOperation } = await import('../../../engine/operation.js');
     const { contextByHand, metaByHand } = await import('./hand-context.js');
     const meta = metaByHand(name, options);
     const operation = await openOperation(
       { driver: options.driver, hooksFile, log, signal },
       meta && { recorded: { bundle: resolve(options.bundle!), ...meta } },
     );
-    const { context, dispose } = contextByHand(name, options, meta, operation);
     try {
-      if (!operation.dispatcher.handles(name)) log.warn(`nobody has a hook at ${name}`);
-      print(JSON.stringify(await call(operation.dispatcher, name, context), null, 2));
+      const { context, dispose } = contextByHand(name, options, meta, operation);
+      try {
+        if (!operation.dispatcher.handles(name)) log.warn(`no hook and no driver handles ${name}`);
+        print(JSON.stringify(await call(operation.dispatcher, name, context), null, 2));
+      } finally {
+        dispose();
+      }
     } finally {
-      dispose();
+      await closeOperation(operation);
     }
   },
 });
@@ -53,7 +58,8 @@ come from --context.`,
 async function call(dispatcher: Dispatcher, point: PointName, context: object): Promise<unknown> {
   const { pointRow } = await import('../../../points/table.js');
   const { encodeName } = await import('../../../points/words.js');
-  switch (pointRow(point).kind) {
+  const { kind, result: expected } = pointRow(point);
+  switch (kind) {
     case 'every':
       await dispatcher.every(point as 'bundle.ociv1.remove', context as never);
       return { point };
@@ -67,10 +73,10 @@ async function call(dispatcher: Dispatcher, point: PointName, context: object): 
       if (!outcome.handled)
         return { point, handled: false, ...(outcome.fallback && { fallback: outcome.fallback }) };
       const { by, result } = outcome;
-      const isDelta = point === 'repack.ociv1.layer.delta-list';
-      const shown = isDelta
-        ? result.map(({ path, kind }: Change) => ({ ...encodeName('path', path), kind }))
-        : result;
+      const shown =
+        expected.form === 'stream'
+          ? result.map(({ path, kind }: Change) => ({ ...encodeName('path', path), kind }))
+          : result;
       return { point, handled: true, by, result: shown };
     }
   }

@@ -4,8 +4,8 @@ import { formatBytes } from '../../output/quantities.js';
 
 export default defineCommand({
   usage: '--layout PATH',
-  description: `Removes every blob that no tag leads to, and what writers that died left behind.
-Blobs that a command still at work has just written are spared.`,
+  description: `Remove every blob that no tag refers to, and the leftovers of killed
+commands. Blobs that a running command has just written are spared.`,
   arguments: [],
   options: layoutFlag,
   async run(_, options, { log, signal }) {

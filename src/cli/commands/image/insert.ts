@@ -20,16 +20,17 @@ const command = 'layerhook insert';
 
 export default defineCommand({
   usage: '--image PATH[:TAG] ([--opaque] SOURCE TARGET | --whiteout TARGET)',
-  description: `Puts a layer on top of an image that holds the file or directory SOURCE of this
-host as TARGET. What the image has in a directory TARGET stays, unless --opaque is
-given; then only what is inserted is there. With --whiteout nothing is inserted:
-the layer deletes TARGET.
+  description: `Add a layer to an image that has the file or directory SOURCE of this host
+at TARGET. A directory TARGET of the image is merged with SOURCE; with
+--opaque, SOURCE replaces it. With --whiteout the layer deletes TARGET
+instead.
 
-The layers below are not changed: this is no way to take a secret out of an image.`,
+The lower layers do not change: do not use this to remove a secret from an
+image.`,
   options: {
     ...imageFlag,
     ...tagFlag,
-    opaque: { describe: 'hide what the image has in the directory TARGET' },
+    opaque: { describe: 'hide the content that the image has in the directory TARGET' },
     whiteout: { describe: 'delete TARGET' },
     ...historyFlags,
     ...compressFlag,

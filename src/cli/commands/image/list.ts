@@ -3,7 +3,7 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '--layout PATH',
-  description: 'Prints the tags of a layout, one a line, in the order of its index.json.',
+  description: 'Print the tags of a layout, one per line, in the order of its index.json.',
   arguments: [],
   options: layoutFlag,
   async run(_, options, { print }) {

@@ -3,9 +3,9 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '--image PATH:TAG',
-  description: `Makes an image without layers in an existing layout and gives it a tag, which is
-taken from the image that has it. The image is for the platform of this machine,
-made now or at SOURCE_DATE_EPOCH.`,
+  description: `Create an image without layers in an existing layout, with the tag TAG. An
+image that had this tag loses it. The platform is that of this machine; the
+creation time is now, or SOURCE_DATE_EPOCH.`,
   arguments: [],
   options: imageFlag,
   async run(_, options, { log, signal }) {

@@ -9,19 +9,20 @@ const command = 'layerhook raw mtree-validate';
 
 export default defineCommand({
   usage: '--manifest FILE --path DIRECTORY',
-  description: `Checks a directory against an mtree(5) manifest, by default for the keywords that
-the manifest uses, and prints a line for each difference. The exit status is 1 if
-there is any. A bundle's manifest is the sha256_*.mtree beside its rootfs.`,
+  description: `Compare a directory with an mtree(5) manifest, by default for the keywords
+that the manifest uses, and print a line for each difference. The exit
+status is 1 if there is a difference. The mtree manifest of a bundle is
+sha256_*.mtree beside its rootfs.`,
   arguments: [],
   options: {
-    manifest: { value: 'FILE', alias: ['f', 'file'], required: true, describe: 'the manifest' },
-    path: { value: 'DIRECTORY', alias: ['p'], required: true, describe: 'the directory' },
-    rootless: { describe: 'taken for the sake of umoci; it changes nothing' },
-    'add-keywords': { value: 'LIST', alias: ['K'], describe: 'check these keywords as well (a,b,c)' },
+    manifest: { value: 'FILE', alias: ['f', 'file'], required: true, describe: 'mtree manifest' },
+    path: { value: 'DIRECTORY', alias: ['p'], required: true, describe: 'directory to check' },
+    rootless: { describe: 'accepted for compatibility with umoci, without effect' },
+    'add-keywords': { value: 'LIST', alias: ['K'], describe: 'check these keywords too (a,b,c)' },
     'use-keywords': { value: 'LIST', alias: ['k'], describe: 'check these keywords only' },
     'umoci-keywords': { describe: 'check the keywords that unpack writes' },
   },
-  endsAtOnce: true,
+  endsImmediately: true,
   async run(_, options, { log, print }) {
     const mtree = await import('mtree-ts');
     const manifest = guard(options.manifest, () => mtree.parse(readManifest(options.manifest)));
@@ -51,7 +52,7 @@ function readManifest(file: string): Buffer {
   }
 }
 
-/** Turns errors of mtree-ts, which knows nothing of layerhook, into ours. */
+/** Converts errors of mtree-ts, a package of its own, into LayerhookErrors. */
 function guard<T>(file: string, action: () => T): T {
   try {
     return action();
@@ -74,7 +75,7 @@ function guard<T>(file: string, action: () => T): T {
   }
 }
 
-/** Attributes are read by path: a file system without them has none. */
+/** Returns a function that reads the xattrs of a path. On a filesystem without xattrs it returns an empty map. */
 async function xattrReader(): Promise<NonNullable<CheckOptions['xattrs']>> {
   const { getXattr, isUnsupported, listXattrs } = await import('../../../system/xattr.js');
   return (path) => {

@@ -3,8 +3,8 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '--image PATH[:TAG]',
-  description: `Removes a tag from a layout. The blobs of its image stay until gc removes those that
-no other tag leads to.`,
+  description: `Remove a tag from a layout. The blobs of the image stay until gc removes
+those that no other tag refers to.`,
   arguments: [],
   options: imageFlag,
   async run(_, options, { log, signal }) {
@@ -14,7 +14,7 @@ no other tag leads to.`,
     const layout = openLayout(path, { signal });
     try {
       if (await removeTag(layout, tag)) log.info(`removed tag: ${tag}`);
-      else log.warn(`there was no tag ${tag} to remove`);
+      else log.warn(`tag not found: ${tag}`);
     } finally {
       await layout.close();
     }

@@ -18,18 +18,18 @@ const command = 'layerhook repack';
 
 export default defineCommand({
   usage: '--image PATH[:NEW-TAG] BUNDLE',
-  description: `Makes a layer of what has changed in BUNDLE since it was unpacked, puts it on top
-of the image it was unpacked from, and tags the result NEW-TAG (latest by
-default). PATH is the layout that the bundle came from. Id maps are those of the
-unpacking. When nothing has changed there is a history entry but no layer.
+  description: `Create a layer of the changes in BUNDLE since unpack, add it to the image
+that BUNDLE was unpacked from, and tag the result NEW-TAG (default: latest).
+PATH is the layout that the bundle was unpacked from. The ID maps are those
+of unpack. Without changes, the image gets a history entry but no layer.
 
-SOURCE_DATE_EPOCH, if set, is the time of the history entry, and no file in the
-layer is newer than it.`,
+SOURCE_DATE_EPOCH, if set, is the time of the history entry. Newer files in
+the layer get this time too.`,
   arguments: ['bundle'],
   options: {
-    'mask-path': { value: 'PATH', many: true, describe: 'a path in the image whose changes do not count' },
-    'no-mask-volumes': { describe: 'let changes in the volumes of the image count' },
-    'refresh-bundle': { describe: 'make the bundle one of the new image, so that it can be repacked again' },
+    'mask-path': { value: 'PATH', many: true, describe: 'path in the image whose changes are ignored' },
+    'no-mask-volumes': { describe: 'include changes in the volumes of the image' },
+    'refresh-bundle': { describe: 'record the new image in the bundle, so that it can be repacked again' },
     ...historyFlags,
     ...compressFlag,
     ...holesFlag,
@@ -74,7 +74,7 @@ layer is newer than it.`,
   },
 });
 
-/** Lets the new layer reach the disk after this command has ended. */
+/** Starts to flush the new layer to the disk in the background. */
 async function syncStoreOf(
   bundle: string,
   options: Pick<OperationOptions, 'driver' | 'store'> & Pick<CommandContext, 'hooksFile'>,

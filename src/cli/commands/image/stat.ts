@@ -3,13 +3,13 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '[--json] --image PATH[:TAG]',
-  description: `Shows the manifest, config and history of an image. The table is for people and may
-change; use --json in scripts.`,
+  description: `Show the manifest, config and history of an image. The text is for people
+and may change; use --json in scripts.`,
   arguments: [],
   options: {
     ...imageFlag,
     ...platformFlag,
-    json: { describe: 'print one line of JSON, with the manifest and config as they are in the layout' },
+    json: { describe: 'print one line of JSON with the unchanged manifest and config' },
   },
   async run(_, options, { print }) {
     const platform = readPlatform(options);

@@ -3,8 +3,7 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '--image PATH[:TAG] NEW-TAG',
-  description: `Gives an image another tag in the same layout. If another image has NEW-TAG, it
-loses it.`,
+  description: 'Add a tag to an image in its layout. An image that had NEW-TAG loses it.',
   arguments: ['new-tag'],
   options: imageFlag,
   async run([newTag], options, { log, signal }) {

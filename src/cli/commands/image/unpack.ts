@@ -15,38 +15,39 @@ const command = 'layerhook unpack';
 
 export default defineCommand({
   usage: '--image PATH[:TAG] BUNDLE',
-  description: `Unpacks the image TAG (latest by default) of the layout at PATH into the directory
-BUNDLE, which must be new or empty: a rootfs, a config.json made from the image's
-config for an OCI runtime, and what repack needs to find changes.
+  description: `Unpack the image TAG (default: latest) of the layout at PATH into the
+directory BUNDLE, which must be new or empty. The bundle consists of a
+rootfs, a config.json for an OCI runtime, generated from the image's config,
+and the metadata that repack needs.
 
-The bundle appears whole or not at all: every blob and layer is verified.`,
+Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
   arguments: ['bundle'],
   options: {
-    'keep-dirlinks': { describe: 'keep a symlink to a directory where a layer has a directory in its place' },
+    'keep-dirlinks': { describe: 'keep a symlink to a directory if a layer has a directory at its path' },
     ...mapFlags,
     ...imageFlag,
     ...platformFlag,
     force: {
       extension: true,
-      describe: 'unpack into a directory that has other files; bundle rm leaves them',
+      describe: 'unpack into a directory with other files; bundle rm keeps those files',
     },
     driver: {
       value: 'NAME',
       extension: true,
-      describe: 'storage driver, shipped or a module (default: that of hooks.toml, or copy)',
+      describe: 'storage driver: a name or a module (default: the one in hooks.toml, else copy)',
     },
     ...storeFlag,
     ...holesFlag,
     mtree: {
       value: 'WHEN',
       extension: true,
-      describe: 'always, or never: without a manifest only the driver can tell changes (default: always)',
+      describe: 'when to write an mtree manifest for repack: always or never (default: the driver decides)',
     },
   },
   async run([bundle], options, { signal, log, onProgress, hooksFile }) {
     const { mtree } = options;
     if (mtree !== undefined && mtree !== 'always' && mtree !== 'never') {
-      throw usageError(`--mtree ${mtree} is neither always nor never`, command);
+      throw usageError(`invalid --mtree ${mtree}: expected always or never`, command);
     }
     const { unpack } = await import('../../../engine/unpack/unpack.js');
     const result = await unpack({

@@ -11,29 +11,29 @@ const command = 'layerhook snapshotter serve';
 
 export default defineCommand({
   usage: '--address SOCKET',
-  description: `Serves the layer store to containerd as a proxy snapshotter, until SIGTERM, SIGINT or SIGHUP.
-What layerhook has unpacked, containerd need not unpack again, and the reverse.
-Hooks of hooks.toml are asked for layers that the store has not, and told of those
-that containerd has extracted. hooks.toml is read at the start.
-docs/snapshotter.md says what to write into containerd's config.toml.`,
+  description: `Serve the layer store to containerd as a proxy snapshotter, until SIGTERM,
+SIGINT or SIGHUP. layerhook and containerd share the layers that either has
+unpacked. Hooks of hooks.toml may supply layers that the store lacks, and
+run after containerd has extracted a layer. hooks.toml is read only at the
+start. docs/snapshotter.md has the settings for containerd's config.toml.`,
   arguments: [],
   options: {
     address: { value: 'SOCKET', required: true, describe: 'path of the unix socket to listen on' },
     store: { ...storeFlag.store, alias: ['root'] },
     client: {
       value: 'NAME',
-      describe: 'whose snapshots these are in the store: one name a containerd (default: containerd)',
+      describe: 'owner of the snapshots in the store; each containerd needs its own (default: containerd)',
     },
     metrics: {
       value: 'SOCKET',
-      describe: 'path of a unix socket for /metrics (Prometheus) and /healthz, by HTTP',
+      describe: 'path of a unix socket that serves /metrics (Prometheus) and /healthz over HTTP',
     },
     'parallel-unpack': {
-      describe: 'containerd is configured with capabilities = ["rebase"] for this snapshotter',
+      describe: 'support parallel unpack; needs capabilities = ["rebase"] in containerd\'s configuration',
     },
     'staged-layers': {
       describe:
-        'with --parallel-unpack: it is containerd 2.4 or later, which skips layers that are there; older ones fail then',
+        'with --parallel-unpack: report layers in the store to containerd 2.4 or later (older ones fail)',
     },
   },
   async run(_, options, context) {
@@ -57,16 +57,17 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
         metrics.record(call);
         logCall(call);
       },
-      broken: ({ name, why }) => context.log.warn('broken snapshot', { name, why }),
+      untrusted: ({ name, why }) => context.log.warn('untrusted snapshot', { name, why }),
       verify: async (content) => {
         const { verifyLayer } = await import('../../../engine/verify-layer.js');
-        context.log.info('verifying what may have been lost with the power', {
+        context.log.info('verifying a layer that a power loss may have damaged', {
           directory: content.directory,
         });
         return (await verifyLayer(content))?.length ?? null;
       },
-      flushFailed: (error) => context.log.warn(`the store was not written to its disk: ${String(error)}`),
-      eraseFailed: (error) => context.log.warn(`files of a removed snapshot are left: ${String(error)}`),
+      flushFailed: (error) => context.log.warn(`cannot flush the store to its disk: ${String(error)}`),
+      eraseFailed: (error) =>
+        context.log.warn(`cannot remove all files of a removed snapshot: ${String(error)}`),
     });
     try {
       const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service));
@@ -80,10 +81,9 @@ docs/snapshotter.md says what to write into containerd's config.toml.`,
   },
 });
 
-/** Who is asked for layers, and told of them; nothing that does so is loaded where nobody is. */
+/** Returns the calls of the hooks at snapshot points. Without such hooks, the code that calls them is not loaded. */
 async function hooksOf(config: LoadedConfig | null, log: Logger): Promise<LayerHookOptions> {
-  const points = config?.sources.flatMap(({ hooks }) => Object.keys(hooks)) ?? [];
-  if (config === null || !points.some((point) => point.startsWith('snapshot.'))) return {};
+  if (config === null) return {};
   const { snapshotHooks } = await import('../../../engine/snapshot-hooks.js');
   return snapshotHooks(config.sources, log);
 }
@@ -95,7 +95,7 @@ async function untilSignal({ signal, log }: CommandContext): Promise<void> {
   await tellManager('STOPPING=1');
 }
 
-/** sd_notify(3): a unit of Type=notify is started when we say so. */
+/** Notifies systemd, sd_notify(3): a unit of Type=notify counts as started after READY=1. */
 async function tellManager(state: string): Promise<void> {
   const { NOTIFY_SOCKET } = process.env;
   if (!NOTIFY_SOCKET) return;

@@ -6,7 +6,8 @@ import { withStore } from './shared.js';
 
 export default defineCommand({
   usage: '[--json]',
-  description: 'Shows where the layer store is or would be, what it takes, and what its filesystem has left.',
+  description: `Show where the layer store is or would be, its disk usage, and the free
+space of its filesystem.`,
   arguments: [],
   options: {
     ...storeFlag,

@@ -8,9 +8,9 @@ import { withStore } from './shared.js';
 
 export default defineCommand({
   usage: '[--json]',
-  description: `Shows what bundles take on disk: their own changes, and the layers below, each of
-which is there once however many bundles share it. The last lines are the layers that
-no bundle needs, and all together.`,
+  description: `Show the disk usage of bundles: their own changes, and the layers that they
+share with other bundles. A shared layer is stored once. The last two lines
+are the layers that no bundle needs, and the total.`,
   arguments: [],
   options: {
     ...storeFlag,

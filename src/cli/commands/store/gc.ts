@@ -11,18 +11,18 @@ const nothing = { removed: [], bytes: 0, missing: [] };
 
 export default defineCommand({
   usage: '[--keep SIZE] [--unused-for TIME]',
-  description: `Frees the layers that no bundle needs and no label holds (containerd.io/gc.root), the one
-that was used longest ago first, and what commands that died left behind. Layers that
-a command still at work has found or made are spared.`,
+  description: `Remove the layers that no bundle needs and no label (containerd.io/gc.root)
+protects, the least recently used first, and the leftovers of killed
+commands. Layers that a running command uses are spared.`,
   arguments: [],
   options: {
     ...storeFlag,
-    keep: { value: 'SIZE', describe: 'stop when the layers take no more than this, such as 10GB' },
-    'unused-for': { value: 'TIME', describe: 'free only what nobody has used for so long, such as 7d' },
+    keep: { value: 'SIZE', describe: 'size of layers to keep, such as 10GB' },
+    'unused-for': { value: 'TIME', describe: 'remove only layers unused for this long, such as 7d' },
     'missing-bundles': {
-      describe: 'remove what is left of bundles whose directory is gone, with their changes',
+      describe: 'remove the changes of bundles whose directory is gone',
     },
-    'dry-run': { describe: 'only say what would be freed' },
+    'dry-run': { describe: 'print what would be removed, and remove nothing' },
     json: { describe: 'print JSON' },
   },
   async run(_, options, context) {
@@ -37,7 +37,7 @@ a command still at work has found or made are spared.`,
       const { missingBundles } = await import('../../../engine/bundle/missing-bundles.js');
       const missing = await missingBundles(store);
       if (options['missing-bundles'] && !dryRun) for (const { key } of missing) await store.remove(key);
-      // what dead commands began keeps the layers below it
+      // first, since unfinished snapshots of killed commands keep the layers below them
       if (!dryRun) await store.cleanup();
       return { missing, ...(await store.gc(policy)) };
     };
@@ -48,8 +48,8 @@ a command still at work has found or made are spared.`,
     }
     for (const { name, bytes: size } of removed) log.info(`freed ${name}`, { size: formatBytes(size) });
     for (const { bundle, bytes: size } of missing) {
-      if (options['missing-bundles'] && !dryRun) log.info(`removed what was left of ${bundle}`);
-      else print(`${formatBytes(size)} of changes are left of ${oneLine(bundle)}, which is gone`);
+      if (options['missing-bundles'] && !dryRun) log.info(`removed the changes of missing bundle ${bundle}`);
+      else print(`missing bundle ${oneLine(bundle)} still has ${formatBytes(size)} of changes`);
     }
     print(`${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${removed.length} layers`);
   },

@@ -8,14 +8,15 @@ import { layerName, layerState, withStore } from './shared.js';
 
 export default defineCommand({
   usage: '[--json]',
-  description: `Lists the layers of the layer store, the one used last first: their chainID, the diffID
-of their tar, what they take on disk, whether they are on disk already (in memory:
-trusted until a reboot; unproven, missing, damaged: extracted again when they are
-wanted), and how many bundles and other clients use them.`,
+  description: `List the layers of the layer store, the most recently used first: chainID,
+diffID of the tar, disk usage, state, and how many bundles and which clients
+use them. The state "on disk" is final, "in memory" is trusted until a
+reboot. Layers in the other states (unproven, missing, damaged) are
+extracted again on the next use.`,
   arguments: [],
   options: {
     ...storeFlag,
-    json: { describe: 'print JSON, with everything that is known' },
+    json: { describe: 'print JSON with all fields' },
   },
   async run(_, options, context) {
     const list = async (store: Store) => {

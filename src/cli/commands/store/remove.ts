@@ -9,16 +9,17 @@ const command = 'layerhook store rm';
 
 export default defineCommand({
   usage: 'LAYER...',
-  description: `Removes layers from the store. One that a bundle or another layer is on top of stays,
-and so does what another client (a containerd) uses: for that client only.`,
+  description: `Remove layers from the store. It is an error if a bundle or another layer is
+on top of a layer. A layer that another client (a containerd) uses stays for
+that client.`,
   options: storeFlag,
   async run(wanted, options, context) {
-    if (wanted.length === 0) throw usageError('name a layer', command);
+    if (wanted.length === 0) throw usageError('missing LAYER', command);
     const remove = async (store: Store) => {
       const { storeUsage } = await import('../../../engine/store-usage.js');
       for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
         const own = layer.names.filter(({ client }) => client === store.client);
-        if (own.length === 0) throw usageError(`${layerName(layer)} is another client's`, command);
+        if (own.length === 0) throw usageError(`only another client uses ${layerName(layer)}`, command);
         for (const { name } of own) await store.remove(name);
         const kept = own.length < layer.names.length;
         context.log.info(`removed ${layerName(layer)}`, { freed: formatBytes(kept ? 0 : layer.usage!.size) });

@@ -5,15 +5,15 @@ import type { Store } from '../../../store/types.js';
 import { usageError } from '../../args/usage.js';
 import type { CommandContext } from '../../command.js';
 
-/** The name of a layer for people: its chainID's first digits, or of what has none the number of its content. */
+/** Returns the name of a layer for people: the first digits of its chainID, or else the number of its content. */
 export function layerName({ id, names, layer }: Pick<StoredLayer, 'id' | 'names' | 'layer'>): string {
   const chainID = layer?.chainIDs[0];
-  // another client's name may hold anything
+  // the name comes from another client and may hold any character
   if (chainID === undefined) return oneLine(names[0]?.name ?? id);
   return chainID.slice(chainID.indexOf(':') + 1).slice(0, 12) + (layer?.map ? `+${layer.map}` : '');
 }
 
-/** Whether it is used as it is, in a word. */
+/** Returns the state of a layer, as `store ls` shows it. */
 export function layerState({ damaged, missing, trusted, flushed }: StoredLayer): string {
   if (damaged !== undefined) return 'damaged';
   if (missing !== undefined) return 'missing';
@@ -22,8 +22,8 @@ export function layerState({ damaged, missing, trusted, flushed }: StoredLayer):
 }
 
 /**
- * Runs `use` with the store that the options name, and closes it. None is made: without one, `otherwise` is run with
- * the path where it would be, and a note is logged, for all to see if the user has named that path.
+ * Opens the chosen store, calls `use` with it and closes it. A missing store is not created: `otherwise` gets the path
+ * where the store would be. The log notes that, as a warning if --store gave the path.
  *
  * @throws LayerhookError as for opening the store
  */
@@ -36,7 +36,7 @@ export async function withStore<T>(
   const { openChosenStore } = await import('../../../engine/open-store.js');
   const { store, root } = await openChosenStore({ store: dir, hooksFile });
   if (store === null) {
-    log[dir === undefined ? 'info' : 'warn'](`there is no layer store at ${root}`);
+    log[dir === undefined ? 'info' : 'warn'](`layer store not found at ${root}`);
     return otherwise(root);
   }
   try {
@@ -46,13 +46,14 @@ export async function withStore<T>(
   }
 }
 
-/** For what was to be found in a store that is not there. @throws LayerhookError STORE_NOT_FOUND */
+/** For a command that names layers of a missing store. @throws LayerhookError STORE_NOT_FOUND */
 export function noStore(path: string): never {
   throw new LayerhookError('STORE_NOT_FOUND', { path });
 }
 
 /**
- * The layers that were named: by chainID or its first digits, with or without `sha256:`; all if none was.
+ * Returns the layers with the given names: chainIDs or their first digits, with or without `sha256:`. Without names,
+ * returns all layers.
  *
  * @throws LayerhookError USAGE
  */

@@ -4,8 +4,8 @@ import { realpathSync } from 'node:fs';
 import type { CommandContext } from '../../command.js';
 
 /**
- * Lets a `layerhook store sync` run on after this command has ended, if the store has layers that are only in memory. Nobody
- * waits for the disk so, and the layers are trusted after a power loss too.
+ * Starts `layerhook store sync` in the background if the store has layers that are only in memory. The command ends
+ * without waiting for the disk, and the layers will still be trusted after a power loss.
  *
  * @throws LayerhookError as for opening the store
  * @throws Error of node:child_process if the process cannot start
@@ -20,7 +20,7 @@ export async function syncLater(
   const contents = await store.list();
   await store.close();
   if (!contents.some(({ usage, flushed, trusted }) => usage !== undefined && trusted && !flushed)) return;
-  // by its own name: called umoci, it has no store
+  // by the program's real path: called as umoci, it has no command store
   const command = [realpathSync(process.argv[1]!), 'store', 'sync', '--store', root];
   const child = spawn(process.execPath, command, { cwd: '/', detached: true, stdio: 'ignore' });
   await once(child, 'spawn');

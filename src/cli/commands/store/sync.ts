@@ -5,8 +5,9 @@ import { withStore } from './shared.js';
 
 export default defineCommand({
   usage: '',
-  description: `Writes the filesystem of the layer store to its disk. Layers that are there now are
-trusted after a power loss too; others are extracted again when they are wanted.`,
+  description: `Flush the filesystem of the layer store to its disk. All layers in the store
+will then be trusted after a power loss. Layers that were not flushed would
+be extracted again.`,
   arguments: [],
   options: storeFlag,
   async run(_, options, context) {

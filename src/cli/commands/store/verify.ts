@@ -8,22 +8,23 @@ const command = 'layerhook store verify';
 
 export default defineCommand({
   usage: '[LAYER...]',
-  description: `Reads layers of the store, all or those named, every file of them, and compares them
-with what was written down when their tar was verified against its diffID. Prints each
-file that differs; such a layer is noted as damaged, and extracted again by the next
-unpack that wants it. The exit status is 1 then.`,
+  description: `Read every file of layers of the store, by default of all layers, and
+compare it with the record made when the layer's tar was verified against
+its diffID. Print each file that differs. A layer with differences is marked
+as damaged and extracted again by the next unpack that needs it, and the
+exit status is 1.`,
   options: {
     ...storeFlag,
-    'dry-run': { describe: 'note nothing' },
+    'dry-run': { describe: 'mark no layer as damaged or verified' },
   },
-  endsAtOnce: true,
+  endsImmediately: true,
   async run(wanted, options, context) {
     const { log, print } = context;
     const note = async (write: () => Promise<void>) => {
       if (options['dry-run']) return;
       await write().catch((error: Error) => {
         if (!isLayerhookError(error, 'NO_SPACE')) throw error;
-        log.warn(`not noted: ${error.message}`);
+        log.warn(`cannot record the result: ${error.message}`);
       });
     };
     const verify = async (store: Store) => {
@@ -40,11 +41,11 @@ unpack that wants it. The exit status is 1 then.`,
         }
         const deltas = await verifyLayer(layer);
         if (deltas === null) {
-          log.warn(`${name} cannot be verified: whoever extracted it wrote nothing down`);
+          log.warn(`cannot verify ${name}: it was stored without a record of its files`);
           continue;
         }
         if (deltas.length === 0) {
-          print(`${name}: as it was extracted`);
+          print(`${name}: unchanged`);
           await note(() => store.markVerified(layer.id));
           continue;
         }

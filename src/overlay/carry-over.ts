@@ -1,0 +1,134 @@
+import { LayerhookError } from '../errors/index.js';
+import { isMark, makeWhiteout, type OverlayFormat, xattrNames } from '../layer/overlay-marks.js';
+import type { Change } from '../layer/types.js';
+import { fchmodat, fchownat, utimensat } from '../system/attributes.js';
+import { type ByteString, fromText, showBytes } from '../system/bytes.js';
+import { SystemError } from '../system/errno.js';
+import { AT_FDCWD, linkat, mkdirat, S } from '../system/files.js';
+import { StatBuffer, statAt } from '../system/stat.js';
+import { getXattr, setXattr } from '../system/xattr.js';
+import { upperdirChanges } from './changes/upperdir-changes.js';
+import { LowerStack } from './lower-stack.js';
+import { ancestorsOf, baseOf } from './paths.js';
+
+export interface CarryPlaces {
+  /** the old upperdir, which stays unchanged */
+  upperdir: string;
+  /** the new upperdir, empty */
+  to: string;
+  /** lowerdirs of the new one, highest first */
+  lowerdirs: readonly string[];
+}
+
+/**
+ * Carries over from an old upperdir to a new one all changes that the new layers lack: paths that were masked when the
+ * highest layer was made, that a hook left out, or that were written since. Files are linked instead of copied.
+ *
+ * @param packed the changes that went into the highest layer
+ * @returns the number of changes carried over
+ * @throws LayerhookError BUNDLE_INVALID for a change that cannot be carried over, SYSTEM; SystemError
+ */
+export async function carryOver(
+  places: CarryPlaces,
+  packed: readonly Change[],
+  format: OverlayFormat,
+): Promise<number> {
+  const inLayer = withAncestors(packed);
+  const { upperdir, lowerdirs } = places;
+  const { changes } = await upperdirChanges({ upperdir, lowerdirs, format, packed: inLayer });
+  const carrier = new Carrier(places, format);
+  let count = 0;
+  for (const change of changes) if (carrier.carry(change, inLayer)) count++;
+  carrier.restoreTimes();
+  return count;
+}
+
+class Carrier {
+  readonly #from: ByteString;
+  readonly #to: ByteString;
+  readonly #lower: LowerStack;
+  readonly #format: OverlayFormat;
+  readonly #stat = new StatBuffer();
+  /** directories that were made, each with the directory whose times it gets */
+  readonly #made = new Map<ByteString, ByteString>();
+
+  constructor({ upperdir, to, lowerdirs }: CarryPlaces, format: OverlayFormat) {
+    this.#from = fromText(upperdir);
+    this.#to = fromText(to);
+    this.#format = format;
+    this.#lower = LowerStack.open(lowerdirs, format);
+  }
+
+  /** @returns false if there was nothing to carry over */
+  carry({ path, kind }: Change, inLayer: ReadonlySet<ByteString>): boolean {
+    const from = `${this.#from}/${path}`;
+    if (kind === 'delete') {
+      this.#makeParent(path);
+      makeWhiteout(this.#to, path, this.#format);
+      return true;
+    }
+    if (!statAt(AT_FDCWD, from, this.#stat)) throw elsewhere(path);
+    // a layer cannot hold sockets; the process that listens on one makes it again
+    if (this.#stat.type === S.IFSOCK && inLayer.has(path)) return false;
+    this.#makeParent(path);
+    if (this.#stat.isDirectory) this.#makeDirectory(path, from);
+    else linkat(AT_FDCWD, from, AT_FDCWD, `${this.#to}/${path}`);
+    return true;
+  }
+
+  /** Restores the times of directories, after the last file was made in them. */
+  restoreTimes(): void {
+    const top = this.#lower.top;
+    if (top !== undefined && !this.#made.has('.')) this.#made.set('.', top);
+    for (const [path, like] of this.#made) {
+      if (!statAt(AT_FDCWD, `${like}/.`, this.#stat)) continue;
+      const { mtimeSec, mtimeNsec } = this.#stat;
+      utimensat(AT_FDCWD, `${this.#to}/${path}`, mtimeSec, mtimeNsec, mtimeSec, mtimeNsec);
+    }
+  }
+
+  #makeDirectory(path: ByteString, like: ByteString): void {
+    if (path !== '.') mkdirat(AT_FDCWD, `${this.#to}/${path}`, 0o700);
+    copyAttributes(like, `${this.#to}/${path}`, this.#format);
+    this.#made.set(path, like);
+  }
+
+  /** Makes the directories above a path like those of the layers. */
+  #makeParent(path: ByteString): void {
+    let directory: LowerStack | null = this.#lower;
+    for (const above of ancestorsOf(path)) {
+      const found: ReturnType<LowerStack['find']> = directory?.find(baseOf(above)) ?? null;
+      directory = found?.directory ?? null;
+      if (this.#made.has(above)) continue;
+      if (found === null || directory === null) throw elsewhere(above);
+      this.#makeDirectory(above, found.path);
+    }
+  }
+}
+
+function copyAttributes(from: ByteString, to: ByteString, format: OverlayFormat): void {
+  const stat = new StatBuffer();
+  if (!statAt(AT_FDCWD, `${from}/.`, stat)) throw new SystemError('ENOENT', 'statx', from);
+  fchownat(AT_FDCWD, to, stat.uid, stat.gid);
+  fchmodat(AT_FDCWD, to, stat.mode);
+  for (const name of xattrNames(from)) {
+    const value = isMark(name, format) ? undefined : getXattr(from, name);
+    if (value !== undefined) setXattr(to, name, value);
+  }
+}
+
+/** Returns the paths of changes and of all directories above them: a layer holds those too. */
+function withAncestors(changes: readonly Change[]): Set<ByteString> {
+  const paths = new Set<ByteString>();
+  for (const { path } of changes) {
+    paths.add(path);
+    for (const above of ancestorsOf(path)) paths.add(above);
+  }
+  return paths;
+}
+
+/** The error for a path that the upperdir has only by reference to a layer, as other overlays make it (redirect_dir). */
+function elsewhere(path: ByteString): LayerhookError {
+  const reason = `${showBytes(path)} is missing in the layer and in the upperdir: another overlayfs renamed a directory above it`;
+  return new LayerhookError('BUNDLE_INVALID', { path: '/', reason });
+}

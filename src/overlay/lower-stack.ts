@@ -1,0 +1,181 @@
+import {
+  isWhiteout,
+  type Marks,
+  type OverlayFormat,
+  opaqueName,
+  readMarks,
+  whiteoutPrefix,
+} from '../layer/overlay-marks.js';
+import { type ByteString, fromText } from '../system/bytes.js';
+import { AT_FDCWD } from '../system/files.js';
+import { StatBuffer, statAt } from '../system/stat.js';
+import { isThere, namesAt } from './files.js';
+
+/** A directory of one layer. Layers do not change and only layerhook may write them, so paths stay valid. */
+interface LowerDirectory {
+  path: ByteString;
+  /** 0 is the highest layer */
+  layer: number;
+  markedWhiteouts: boolean;
+  /** its names, if they were read */
+  names: Set<ByteString> | null;
+}
+
+/** What the lower layers show under a name. */
+export interface LowerFile {
+  /** in the highest layer that has it, absolute */
+  path: ByteString;
+  /** that layer; 0 is the highest */
+  layer: number;
+  stat: StatBuffer;
+  /** the merged directory; null for other files */
+  directory: LowerStack | null;
+}
+
+/** What one layer has under a name. */
+interface Hit {
+  path: ByteString;
+  layer: number;
+  stat: StatBuffer;
+}
+
+/** For more names than this, reading the directory once is cheaper than one stat per name. */
+const manyNames = 8;
+
+/** A merged directory of the lower layers, seen without a mount. Symlinks are never followed. */
+export class LowerStack {
+  /** highest layer first */
+  readonly #directories: LowerDirectory[];
+  readonly #format: OverlayFormat;
+  readonly #root: LowerStack;
+
+  private constructor(directories: LowerDirectory[], format: OverlayFormat, root?: LowerStack) {
+    this.#directories = directories;
+    this.#format = format;
+    this.#root = root ?? this;
+    // a whiteout has another name than the file that it hides
+    if (format === 'fuse') this.#readAll();
+  }
+
+  /** Opens the root directory of layers. @param lowerdirs their paths, highest first @throws SystemError */
+  static open(lowerdirs: readonly string[], format: OverlayFormat): LowerStack {
+    const directories = lowerdirs.map((lowerdir, layer) => {
+      const path = fromText(lowerdir);
+      return { path, layer, markedWhiteouts: readMarks(path, format).markedWhiteouts, names: null };
+    });
+    return new LowerStack(directories, format);
+  }
+
+  /** Path of the directory whose metadata a mount shows; undefined without layers. */
+  get top(): ByteString | undefined {
+    return this.#directories[0]?.path;
+  }
+
+  /** Prepares for this number of lookups. */
+  expect(count: number): void {
+    if (count > manyNames) this.#readAll();
+  }
+
+  /** Returns the names that any layer has in this directory, hidden ones included. */
+  names(): Set<ByteString> {
+    this.#readAll();
+    const all = this.#directories.flatMap(({ names }) => [...names!]);
+    return new Set(this.#format === 'fuse' ? all.filter((name) => !name.startsWith(whiteoutPrefix)) : all);
+  }
+
+  /** Returns what a mount shows under a name, or null. @throws SystemError */
+  find(name: ByteString): LowerFile | null {
+    let first: Hit | undefined;
+    const merged: LowerDirectory[] = [];
+    for (const [hit, marks] of this.#hits(name)) {
+      first ??= hit;
+      if (!hit.stat.isDirectory) break;
+      const { path, layer } = hit;
+      merged.push({ path, layer, markedWhiteouts: marks().markedWhiteouts, names: null });
+    }
+    if (first === undefined) return null;
+    const directory = merged.length === 0 ? null : new LowerStack(merged, this.#format, this.#root);
+    return { ...first, directory };
+  }
+
+  /** Returns the path of the file that has the content of `name`, below files that hold metadata only (metacopy). */
+  findContent(name: ByteString): ByteString | null {
+    for (const [{ path, stat }, marks] of this.#hits(name)) {
+      if (stat.isDirectory) return null;
+      if (!marks().metacopy) return path;
+    }
+    return null;
+  }
+
+  /** Yields what layers have under a path, highest first, down to the layer that hides those below it. */
+  *#hits(path: ByteString): Generator<[Hit, marks: () => Marks]> {
+    let todo = this.#directories.toReversed();
+    let rest = path;
+    for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+      const { hit, stop } = this.#step(at, rest);
+      if (hit !== null) {
+        let known: Marks | undefined;
+        const marks = (): Marks => {
+          known ??= this.#marks(hit);
+          return known;
+        };
+        yield [hit, marks];
+        const { opaque, redirect, metacopy } = marks();
+        if (opaque || !(hit.stat.isDirectory || metacopy)) return;
+        if (redirect?.startsWith('/')) {
+          todo = this.#root.#below(at.layer);
+          rest = redirect.slice(1);
+        } else if (redirect !== undefined) rest = rest.slice(0, rest.lastIndexOf('/') + 1) + redirect;
+      }
+      if (stop) return;
+    }
+  }
+
+  /** Returns the directories of the layers below one, lowest first. */
+  #below(layer: number): LowerDirectory[] {
+    return this.#directories.filter((directory) => directory.layer > layer).reverse();
+  }
+
+  /** Looks up a path in one layer. `stop`: it hides the layers below. */
+  #step(from: LowerDirectory, path: ByteString): { hit: Hit | null; stop: boolean } {
+    const names = path.split('/');
+    const last = names.pop()!;
+    let directory = from;
+    let stop = false;
+    for (const name of names) {
+      const found = this.#lookup(directory, name);
+      if (found === 'nothing') return { hit: null, stop };
+      if (found === 'whiteout' || !found.stat.isDirectory) return { hit: null, stop: true };
+      const { opaque, markedWhiteouts } = this.#marks(found);
+      stop ||= opaque;
+      directory = { path: found.path, layer: found.layer, markedWhiteouts, names: null };
+    }
+    const hit = this.#lookup(directory, last);
+    if (hit === 'nothing') return { hit: null, stop };
+    return hit === 'whiteout' ? { hit: null, stop: true } : { hit, stop };
+  }
+
+  #lookup(directory: LowerDirectory, name: ByteString): Hit | 'nothing' | 'whiteout' {
+    const { names, layer } = directory;
+    const path = `${directory.path}/${name}`;
+    const stat = new StatBuffer();
+    if (names?.has(name) === false || !statAt(AT_FDCWD, path, stat)) {
+      const hidden =
+        this.#format === 'fuse' && isThere(AT_FDCWD, `${directory.path}/${whiteoutPrefix}${name}`);
+      return hidden ? 'whiteout' : 'nothing';
+    }
+    return isWhiteout(stat, directory.markedWhiteouts, path, this.#format)
+      ? 'whiteout'
+      : { path, layer, stat };
+  }
+
+  #marks({ path, stat }: Hit): Marks {
+    const marks = readMarks(path, this.#format);
+    if (this.#format !== 'fuse' || !stat.isDirectory || marks.opaque) return marks;
+    return { ...marks, opaque: isThere(AT_FDCWD, `${path}/${opaqueName}`) };
+  }
+
+  #readAll(): void {
+    for (const directory of this.#directories) directory.names ??= namesAt(directory.path);
+  }
+}
