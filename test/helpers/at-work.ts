@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
-/** Sends a signal to a process as soon as it has a file of this name open. Nothing happens if it ends before that. */
+/** Sends a signal to a process as soon as it opens a file of this name. Does nothing if the process ends earlier. */
 export async function signalOnOpen(pid: number, name: string, signal: NodeJS.Signals): Promise<void> {
   for (;;) {
     const open = openFiles(pid);
@@ -12,7 +12,7 @@ export async function signalOnOpen(pid: number, name: string, signal: NodeJS.Sig
   process.kill(pid, signal);
 }
 
-/** Paths of the files that a process has open; null if it has ended. */
+/** Returns the paths of the open files of a process; null if it has ended. */
 function openFiles(pid: number): string[] | null {
   try {
     return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 
-/** The command line's entry file, which `npm install` links to. */
+/** The entry file of the command, which `npm install` links to. */
 export const mainFile = resolve(JSON.parse(readFileSync('package.json', 'utf8')).bin.layerhook);
 
 export interface Finished {
@@ -17,11 +17,11 @@ export interface Finished {
 export interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
-  /** called as soon as the process runs, for example to send it a signal */
+  /** called when the process has started, for example to send it a signal */
   started?: (pid: number) => void | Promise<void>;
 }
 
-/** Runs a program to its end; one that hangs is killed before the test's own time is over. */
+/** Runs a program to its end. Kills it before the test times out. */
 export async function run(file: string, args: string[], options: RunOptions = {}): Promise<Finished> {
   const child = spawn(file, args, {
     cwd: options.cwd ?? '/',
@@ -41,13 +41,13 @@ export async function run(file: string, args: string[], options: RunOptions = {}
   return { status, signal, ...output };
 }
 
-/** Runs layerhook's command line to its end. No user's hooks.toml is read. */
+/** Runs the layerhook command to its end, without the user's hooks.toml. */
 export function layerhook(args: string[], options: RunOptions = {}): Promise<Finished> {
   const env = { XDG_CONFIG_HOME: '/nonexistent', ...options.env };
   return run(process.execPath, [mainFile, ...args], { ...options, env });
 }
 
-/** A run that must be refused, with one clear line on stderr: no stack, no bug of ours, nothing on stdout. */
+/** Requires that a run fails with one clear line on stderr: no stack trace, no internal error, nothing on stdout. */
 export async function refused(
   t: ExecutionContext<unknown>,
   finished: Promise<Finished>,
@@ -58,12 +58,12 @@ export async function refused(
   t.true(status !== null && status > 0, `ended with ${status}`);
   t.is(stdout, '');
   t.regex(stderr, message);
-  // what comes before the error may be warnings
+  // warnings may precede the error
   t.regex(stderr, /^(?:\w+: warning: [^\n]*\n)*layerhook: [^\n]+; [^\n]+\n$/);
   t.notRegex(stderr, /internal error|see the cause|\bat .*\.js:\d/);
 }
 
-/** Runs a program that must succeed; gives its stdout. */
+/** Runs a program that must succeed, and returns its stdout. */
 export async function succeed(t: ExecutionContext<unknown>, finished: Promise<Finished>): Promise<string> {
   const { status, signal, stdout, stderr } = await finished;
   if (status !== 0) throw new Error(`ended with ${signal ?? status}:\n${stdout}${stderr}`);

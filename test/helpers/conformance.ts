@@ -5,7 +5,7 @@ import test from 'ava';
 import type { ConformanceCase } from '../../src/testing/index.js';
 import { requires } from './requires.js';
 
-/** Makes a test of each case of a suite. */
+/** Creates a test for each case of a suite. */
 export function testSuite<Harness>(suite: readonly ConformanceCase<Harness>[], harness: Harness): void {
   for (const { name, needs, run } of suite) {
     test.serial(name, async (t) => {
@@ -16,7 +16,7 @@ export function testSuite<Harness>(suite: readonly ConformanceCase<Harness>[], h
   }
 }
 
-/** Directories for a file's tests, on tmpfs where there is one, removed when all have ended. */
+/** Returns a function that creates directories (on tmpfs if possible). They are removed after all tests of the file. */
 export function scratchDirectories(): () => string {
   const made: string[] = [];
   test.after.always(() => {

@@ -9,7 +9,7 @@ import { tmpdir } from './tmp.js';
 
 export interface ContainerdOptions {
   env?: Record<string, string>;
-  /** more of its config.toml; default: no CRI */
+  /** more lines for config.toml; default: disables the CRI */
   config?: string;
 }
 
@@ -17,16 +17,16 @@ export interface ContainerdOptions {
 export interface Containerd {
   socket: string;
   configFile: string;
-  /** calls ctr(1) with it */
+  /** runs ctr(1) against this containerd */
   ctr: (...args: string[]) => Promise<Finished>;
-  /** Ends it, and starts it again with its directories as they are. */
+  /** Stops it and starts it again with the same directories. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const withoutCri = 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n';
 
-/** A containerd of its own, with its own directories and socket, for as long as the test runs. */
+/** Starts a containerd with its own directories and socket for the duration of a test. */
 export async function startContainerd(
   t: ExecutionContext<unknown>,
   options?: ContainerdOptions,
@@ -36,7 +36,7 @@ export async function startContainerd(
   return containerd;
 }
 
-/** A containerd that has all that is its own in a directory. */
+/** Starts a containerd that keeps all its files in one directory. */
 export async function runContainerd(
   dir: string,
   { env = {}, config = withoutCri }: ContainerdOptions = {},

@@ -9,7 +9,7 @@ const descriptor = (mediaType: string, char: string): Descriptor => ({
   size: 100,
 });
 
-/** A context of the image's points, as the engine gives it for a two-layer image. */
+/** Returns a context of the image's points, as the engine creates it for an image with two layers. */
 export function imageContext(rootfs: string, more: Partial<ImageContext> = {}): ImageContext {
   const layers = [descriptor('layer.v1.tar+gzip', 'a'), descriptor('layer.v1.tar+gzip', 'b')];
   const configDescriptor = descriptor('config.v1+json', 'c');
@@ -33,7 +33,7 @@ export function imageContext(rootfs: string, more: Partial<ImageContext> = {}): 
   };
 }
 
-/** The context of one of its layers. */
+/** Returns the context of one layer. */
 export function layerContext(rootfs: string, index = 0, more: Partial<LayerContext> = {}): LayerContext {
   const image = imageContext(rootfs);
   const chainIDs = [digest('1'), digest('3')];
@@ -52,7 +52,7 @@ export function layerContext(rootfs: string, index = 0, more: Partial<LayerConte
   };
 }
 
-/** The context of delta-list. */
+/** Returns the context of delta-list. */
 export function deltaContext(rootfs: string): DeltaContext {
   return { ...imageContext(rootfs), mtree: null, maskPaths: [], refresh: false };
 }

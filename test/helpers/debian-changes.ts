@@ -1,9 +1,9 @@
 import { type RawEntry, utf8 } from './tar.js';
 
 /**
- * A layer on top of Debian with everything that a layer can do, where umoci 0.4.7 does it right too
- * (what it does wrong has tests of its own): whiteouts, an opaque directory, type changes, links, devices,
- * attributes, odd names, big owners, and changes below directories that the layer does not list.
+ * A layer on top of Debian with everything that a layer can do and that umoci 0.4.7 does correctly too (other tests cover
+ * its errors): whiteouts, an opaque directory, type changes, links, devices, attributes, odd names, large owner numbers,
+ * and changes below directories that the layer does not list.
  */
 export function changedLayer(): RawEntry[] {
   return [

@@ -12,16 +12,16 @@ import { requires } from './requires.js';
 import { tar } from './tar.js';
 import { tmpdir } from './tmp.js';
 
-/** A debootstrapped Debian 12, made once a machine. Read only: copy before changing. */
+/** A Debian 12 from debootstrap, created once on each machine. Read-only: copy it before changing it. */
 export interface Debian {
-  /** the tree as debootstrap left it */
+  /** the tree that debootstrap created */
   rootfs: string;
   /** an image layout with the tags `base` (the tree as one layer) and `changed` (a layer of changes on top) */
   layout: string;
 }
 
 const suite = 'bookworm';
-/** small: as little as the tests need, 11,000 files; full: what people who build software have, 36,000. */
+/** small: a minimal system of 11,000 files; full: a system for building software, of 36,000 files. */
 const packages = {
   small: 'ca-certificates,iputils-ping,locales,perl,python3',
   full: 'ca-certificates,git,libboost1.74-dev,locales,manpages-dev,perl,python3,tzdata,vim',
@@ -29,13 +29,13 @@ const packages = {
 type Extent = keyof typeof packages;
 const version = '1';
 
-/** The cached Debian, made now if need be; null, with the test skipped, where it cannot be. */
+/** Returns the cached Debian, which is created if missing; null if that is impossible, which skips the test. */
 export function debian(t: ExecutionContext<unknown>): Debian | null {
   if (!requires(t, 'root', 'debootstrap', 'flock', 'tar', 'gzip')) return null;
   return cachedDebian();
 }
 
-/** As {@link debian}, outside tests. Processes that ask at once wait for the first. */
+/** Does the same as {@link debian}, outside tests. Concurrent processes wait for the first. */
 export function cachedDebian(extent: Extent = 'small'): Debian {
   const cache = process.env.LAYERHOOK_TEST_CACHE ?? join(homedir(), '.cache', 'layerhook-test');
   const dir = join(cache, `debian-${suite}-${extent}-${version}`);
@@ -48,7 +48,7 @@ export function cachedDebian(extent: Extent = 'small'): Debian {
   return { rootfs: join(dir, 'rootfs'), layout: join(dir, 'layout') };
 }
 
-/** A layout of one's own, to repack into; removed when the test ends. */
+/** Copies the layout, to repack into it. The copy is removed when the test ends. */
 export function copyLayout(t: ExecutionContext<unknown>, layout: string): string {
   const copy = join(tmpdir(t), 'layout');
   cpSync(layout, copy, { recursive: true });

@@ -1,12 +1,12 @@
 import { AT_FDCWD, close, mkdirat, O, openat } from '../../src/system/files.js';
 
 /**
- * Makes a chain of directories named `d`, as a container can with mkdir and chdir: their paths may be longer than any
- * system call takes.
+ * Creates a chain of directories named `d`, as a container can with mkdir and chdir: the paths may be too long for system
+ * calls.
  *
- * @param parent directory that gets the first one
+ * @param parent directory for the first one
  * @param depth number of directories
- * @param fill called for each with its open descriptor and its depth, from 1
+ * @param fill called for each directory with its open descriptor and its depth, from 1
  */
 export function makeDeep(
   parent: string,

@@ -14,7 +14,7 @@ import { fromText } from '../../src/system/bytes.js';
 import { AT_FDCWD, mknodat, S } from '../../src/system/files.js';
 import { tmpdir } from './tmp.js';
 
-/** What a user or a container can put in the place of a file or directory that layerhook looks for. */
+/** Entries that a user or a container can put in the place of a file or directory that layerhook opens. */
 export const hostileKinds = [
   'fifo',
   'socket',
@@ -28,13 +28,13 @@ export const hostileKinds = [
 ] as const;
 export type HostileKind = (typeof hostileKinds)[number];
 
-/** Another user than root. */
+/** A user other than root. */
 export const otherUid = 65534;
 
 /**
  * Puts a hostile entry at `path`.
  *
- * @returns describes the entry, and the tree outside that a symlink leads to: both must stay as they are
+ * @returns a function that describes the entry and the target tree of a symlink; neither may change
  */
 export function putHostile(
   t: ExecutionContext<unknown>,
@@ -48,7 +48,7 @@ export function putHostile(
   return { entry: () => describe(path), outside: () => describe(outside) };
 }
 
-/** Inode, type and content of a file, or of all files of a directory; null if it is missing. */
+/** Returns inode, type and content of a file, or of all files in a directory; null if it is missing. */
 function describe(path: string): unknown {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return null;

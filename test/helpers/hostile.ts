@@ -7,20 +7,20 @@ import { buildImage, type ImageOptions, type RawLayer } from './image.js';
 import { tmpdir } from './tmp.js';
 import { diffTrees, type Tree, treeOf } from './tree.js';
 
-/** Where hostile images are unpacked: `bundles/` receives the bundle, `outside/` must stay as it is. */
+/** The place for unpacking hostile images: `bundles/` receives the bundle, `outside/` must not change. */
 export interface Arena {
   outside: string;
   bundles: string;
   bundle: string;
   /** `..` components that lead from the rootfs far above the root of the file system */
   up: string;
-  /** fails the test if anything but the bundle changed */
+  /** fails the test if files outside the bundle changed */
   assertUntouched(): void;
 }
 
 export interface Outcome extends Finished {
   arena: Arena;
-  /** the tree that was unpacked, or null when the image was refused */
+  /** the unpacked tree, or null if the image was refused */
   rootfs: Tree | null;
 }
 
@@ -51,8 +51,8 @@ export function arena(t: ExecutionContext<unknown>): Arena {
 }
 
 /**
- * Unpacks layers that try to do harm. Whether they are refused or contained, nothing outside may change, and a
- * refusal is one line and leaves no bundle.
+ * Unpacks harmful layers. They may be refused or contained, but must not change files outside. A refusal must be one line
+ * and leave no bundle.
  */
 export async function unpackHostile(
   t: ExecutionContext<unknown>,
@@ -69,7 +69,7 @@ export async function unpackHostile(
   return { ...finished, arena: place, rootfs: unpacked ? treeOf(join(place.bundle, 'rootfs')) : null };
 }
 
-/** The layers are refused with this error. */
+/** Requires that the layers are refused with this error. */
 export async function assertRefused(
   t: ExecutionContext<unknown>,
   code: ErrorCode,
@@ -81,7 +81,7 @@ export async function assertRefused(
   return outcome;
 }
 
-/** A run ended with this error: its exit status, and one line on stderr with its message. */
+/** Requires that a run ended with this error: its exit status, and one line on stderr with its message. */
 export function assertError(t: ExecutionContext<unknown>, finished: Finished, code: ErrorCode): void {
   assertOneLine(t, finished);
   const { message, exit } = errorTable[code];
@@ -90,7 +90,7 @@ export function assertError(t: ExecutionContext<unknown>, finished: Finished, co
   t.regex(finished.stderr, new RegExp(words.join('.*')), code);
 }
 
-/** A failed run: no signal, a status, one line that is no stack trace, nothing on stdout. */
+/** Requires that a run failed: with an exit status, not a signal; one line without a stack trace; nothing on stdout. */
 function assertOneLine(t: ExecutionContext<unknown>, { status, signal, stdout, stderr }: Finished): void {
   t.is(signal, null, stderr);
   t.not(status, 0);
@@ -99,7 +99,7 @@ function assertOneLine(t: ExecutionContext<unknown>, { status, signal, stdout, s
   t.is(stdout, '');
 }
 
-/** The names at the top of a tree, sorted. */
+/** Returns the sorted names at the top of a tree. */
 export function topOf(tree: Tree): string[] {
   return [...tree.keys()].filter((path) => path !== '.' && path === basename(path)).sort();
 }

@@ -7,7 +7,7 @@ import type { Digest } from '../../src/image/types.js';
 import { writeImage } from './image.js';
 import { writeLargeLayer } from './peak.js';
 
-/** Makes a layout, tag `large`, with one layer of that many GiB, in flat memory. */
+/** Creates a layout with the tag `large`, with one layer of this many GiB, using little memory. */
 export async function largeImage(layout: string, gigabytes: number): Promise<void> {
   mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
   const file = join(layout, 'layer');

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** One entry of a layer as Python's tarfile reads it. Names and attribute values are bytes (latin1). */
+/** One entry of a layer as read by Python's tarfile. Names and attribute values are bytes (latin1). */
 export interface LayerEntry {
   name: string;
   /** tar's typeflag */

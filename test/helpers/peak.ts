@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 /**
  * Runs a program that must succeed.
  *
- * @returns its peak resident memory in bytes, all of its child processes included one by one (getrusage)
+ * @returns the largest resident memory of the program or one of its child processes, in bytes (getrusage)
  */
 export function peakMemory(file: string, args: string[]): number {
   const script = [
@@ -22,7 +22,7 @@ export function writeLargeLayer(path: string, gigabytes: number): void {
   execFileSync('python3', ['-c', largeLayer, path, String(gigabytes)], { stdio: 'inherit' });
 }
 
-/** gzip members, one a mebibyte, are legal and make this fast: the mebibyte is compressed once. */
+/** A gzip member for each mebibyte is valid, and fast, since the mebibyte is compressed only once. */
 const largeLayer = `
 import gzip, io, random, sys, tarfile
 random.seed(1)

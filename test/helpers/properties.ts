@@ -1,6 +1,6 @@
 /**
- * fast-check for every property test, with one seed, so that a run says the same each time. `FC_SEED=random` explores,
- * `FC_SEED=NUMBER` repeats; a property that fails says its seed on stderr.
+ * fast-check for all property tests, with a fixed seed, so that runs are reproducible. `FC_SEED=random` tries new cases,
+ * `FC_SEED=NUMBER` repeats a run. A failing property prints its seed on stderr.
  */
 import fc, { type RunDetails } from 'fast-check';
 
@@ -10,7 +10,7 @@ fc.configureGlobal({ ...seedOf(process.env.FC_SEED), reporter: report });
 
 export default fc;
 
-/** As fast-check's parameter: none for `random`. */
+/** The seed as fast-check's parameter; empty for `random`. */
 export function seedOf(given: string | undefined): { seed?: number } {
   if (given === 'random') return {};
   const seed = Number(given || fixedSeed);
@@ -18,7 +18,7 @@ export function seedOf(given: string | undefined): { seed?: number } {
   return { seed };
 }
 
-/** Throws as fast-check itself would; ava shows a failed assertion instead of that, so the seed goes to stderr too. */
+/** Throws fast-check's error. ava shows only a failed assertion, so the seed is printed on stderr too. */
 function report(details: RunDetails<unknown>): void {
   if (!details.failed) return;
   console.error(

@@ -3,11 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
 
 /**
- * Whether everything that a test needs is here: `root`, `loop-btrfs` (a kernel that mounts a btrfs in a file), or
- * programs by name (on PATH, or absolute paths).
+ * True if all requirements of a test are met: `root`, `loop-btrfs` (the kernel can mount a btrfs in a file), or programs by
+ * name (on PATH, or absolute paths).
  *
- * If something is missing the test passes with a logged reason, which the test runner counts as skipped;
- * with LAYERHOOK_REQUIRE_PEERS=1 (as in CI) the test fails instead.
+ * If a requirement is missing, the test passes with a logged reason, which the test runner counts as skipped. With
+ * LAYERHOOK_REQUIRE_PEERS=1 (as in CI) the test fails instead.
  *
  * @example if (!requires(t, 'root', 'umoci')) return;
  */

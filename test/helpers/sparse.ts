@@ -1,6 +1,6 @@
 import type { RawEntry } from './tar.js';
 
-/** Sparse files without any data, `size` bytes long with their hole, in each format that GNU tar writes. */
+/** Sparse files that consist of one hole of `size` bytes, in all formats that GNU tar writes. */
 export const sparseFormats: Record<string, (name: string, size: number) => RawEntry> = {
   'PAX 1.0': (name, size) => ({
     name: `GNUSparseFile.0/${name}`,
@@ -35,7 +35,7 @@ export const sparseFormats: Record<string, (name: string, size: number) => RawEn
     type: 'S',
     format: 'gnu',
     patch(header) {
-      // base 256, as GNU tar writes sizes above 8 GiB
+      // base 256, which GNU tar uses for sizes above 8 GiB
       header[483] = 0x80;
       header.writeBigUInt64BE(BigInt(size), 487);
     },

@@ -2,11 +2,11 @@
 export interface TapTest {
   title: string;
   outcome: 'passed' | 'failed' | 'skipped';
-  /** why it was skipped */
+  /** the reason for skipping */
   reason: string;
 }
 
-/** What a run came to. */
+/** The result of a run. */
 export interface TapTotals {
   passed: number;
   failed: number;
@@ -14,18 +14,18 @@ export interface TapTotals {
 }
 
 /**
- * Reads the TAP that ava writes, line by line, and counts outcomes.
+ * Reads ava's TAP output line by line, and counts outcomes.
  *
- * A test that logged `SKIPPED: reason` (test/helpers/requires.ts) counts as skipped, as ava's own skip does.
- * What ava knows only in total (tests that a crashed process never reached, a run cut short) is counted as
- * failed by {@link finish}, so that nothing is lost.
+ * A test that logged `SKIPPED: reason` (test/helpers/requires.ts) counts as skipped, as does a test that ava skips. Some
+ * failures appear only in ava's totals: tests that a crashed process never reached, or an interrupted run. {@link finish}
+ * counts them as failed.
  */
 export class TapReader {
   readonly tests: TapTest[] = [];
   #ended = false;
   #failedByAva = 0;
 
-  /** Takes one line, without its newline. */
+  /** Processes one line, without its newline. */
   line(text: string): void {
     const test = /^(not )?ok \d+(?: - (.*))?$/.exec(text);
     if (test) this.#test(test[2] ?? '', test[1] !== undefined);
@@ -40,7 +40,7 @@ export class TapReader {
     }
   }
 
-  /** The totals, given how ava's process ended: 0, an exit status, or null after a signal. */
+  /** Returns the totals. @param status exit status of ava's process; null after a signal */
   finish(status: number | null): TapTotals {
     const count = (outcome: string) => this.tests.filter((test) => test.outcome === outcome).length;
     const failed = Math.max(count('failed'), this.#failedByAva);

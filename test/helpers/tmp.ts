@@ -3,7 +3,7 @@ import { tmpdir as systemTmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 
-/** A fresh directory for one test, on tmpfs where there is one, removed when the test ends. */
+/** Creates a directory for one test (on tmpfs if possible), which is removed when the test ends. */
 export function tmpdir(t: ExecutionContext<unknown>): string {
   const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : systemTmpdir(), 'layerhook-test-'));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));

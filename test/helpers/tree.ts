@@ -3,7 +3,7 @@ import type { Tree, TreeEntry } from '../../src/testing/tree.js';
 
 export { diffTrees, type Tree, type TreeEntry } from '../../src/testing/tree.js';
 
-/** Lists a tree with everything that an image layer can set, by way of Python, which shares no code with us. */
+/** Lists a tree with all properties that a layer can set. Uses Python, to be independent of layerhook's code. */
 export function treeOf(root: string): Tree {
   const text = execFileSync('python3', ['-c', script, root], { encoding: 'latin1', maxBuffer: 2 ** 30 });
   const rows = text.split('\n').filter((line) => line !== '');
