@@ -85,7 +85,7 @@ test('where nothing is served, status says so, and unconfigure warns', async (t)
   t.true(status.stdout.includes(`daemon        socket not found: ${address}\n`), status.stdout);
   const { stderr, status: ended } = await ctk('unconfigure');
   t.is(ended, 0);
-  t.true(stderr.includes('images and containers that are left in layerhook cannot be run or removed'));
+  t.true(stderr.includes('containerd cannot run or remove images and containers that are left in layerhook'));
   t.false(existsSync(file));
 });
 
