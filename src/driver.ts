@@ -14,4 +14,4 @@ export * from './system/bytes.js';
 export type { Logger } from './system/logger.js';
 export * from './system/regular-file.js';
 export { checkpoint, inTurns, type Steps } from './system/steps.js';
-export { writeFileAtomic } from './system/write-file.js';
+export { replaceFile, writeFileAtomic } from './system/write-file.js';

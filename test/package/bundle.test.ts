@@ -29,7 +29,7 @@ test('the bin is the bundle, a few files without chunks', (t) => {
     'main.cjs',
     'program.cjs',
     'runtime.cjs',
-    'snapshot/service/tree-worker.cjs',
+    'snapshotter/tree-worker.cjs',
   ]);
 });
 
