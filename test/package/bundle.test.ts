@@ -92,7 +92,7 @@ test("what a stranger's driver declines and throws is understood, though it impo
   t.notRegex(stderr, /internal error/);
 
   const debug = await unpack(failing, '--debug');
-  t.regex(debug.stderr, /at .*src\/engine\/\w+\.ts:\d+/);
+  t.regex(debug.stderr, /at .*src\/engine\/[\w/-]+\.ts:\d+/);
   t.notRegex(debug.stderr, /at .*\/bundle\/\w+\.cjs/);
 
   await succeed(t, unpack(driver('declines', 'declined')));
