@@ -50,4 +50,4 @@ export { readInRootfs } from './system/confined.js';
 export * from './system/logger.js';
 export * from './system/regular-file.js';
 export { checkpoint, inTurns, type Steps } from './system/steps.js';
-export { writeFileAtomic } from './system/write-file.js';
+export { replaceFile, writeFileAtomic } from './system/write-file.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createFile, readRegularFile, type StatTable, statWord, statWords } from 'layerhook';
+import { rmSync, writeFileSync } from 'node:fs';
+import { readRegularFile, replaceFile, type StatTable, statWord, statWords } from 'layerhook';
 
 /** The stat of every file of a rootfs at a time when the rootfs matched its image. */
 export interface StatIndex extends StatTable {
@@ -41,19 +41,8 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
     Buffer.from(words.buffer, words.byteOffset, words.byteLength),
     names,
   ];
-  const temporary = `${file}.tmp`;
-  try {
-    const fd = createFile(temporary, 0o600);
-    try {
-      writeFileSync(fd, Buffer.concat([...parts, digest(parts)]));
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  const content = Buffer.concat([...parts, digest(parts)]);
+  replaceFile(file, (fd) => writeFileSync(fd, content), { mode: 0o600, flush: false });
 }
 
 /** Maximum size in bytes; an index takes about 200 bytes per file. */

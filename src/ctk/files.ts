@@ -1,17 +1,8 @@
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
 import { makeDirectory } from '../system/make-directory.js';
-import { writeFileAtomic } from '../system/write-file.js';
+import { rewriteFile, writeFileAtomic } from '../system/write-file.js';
 import { configError } from './error.js';
 import type { OtherFile } from './types.js';
 
@@ -49,7 +40,7 @@ export function filesOf(directory: string, other?: OtherFile): { file: string; t
   return files.map((file) => ({ file, text: (file === other?.file ? other.text : readText(file)) ?? '' }));
 }
 
-/** Writes (atomically) or removes files. Mode and owner stay. Symlinks are followed: their target is written. */
+/** Writes or removes files, each atomically. Mode and owner stay; a symlink stays, and its target is written. */
 export function applyChanges(changes: readonly FileChange[]): void {
   for (const { file, after, mode = 0o644 } of changes) {
     if (after === undefined) {
@@ -59,10 +50,15 @@ export function applyChanges(changes: readonly FileChange[]): void {
     const old = statSync(file, { throwIfNoEntry: false });
     const target = old === undefined ? file : realpathSync(file);
     makeDirectory(dirname(target));
-    writeFileAtomic(target, after, old === undefined ? mode : old.mode & 0o7777);
-    if (old === undefined) continue;
-    chownSync(target, old.uid, old.gid);
-    // writeFileAtomic applies the umask
-    chmodSync(target, old.mode & 0o7777);
+    if (old === undefined) writeFileAtomic(target, after, mode);
+    else rewrite(target, after);
+  }
+}
+
+function rewrite(path: string, text: string): void {
+  try {
+    rewriteFile(path, text);
+  } catch (error) {
+    throw fsError(error, `cannot write ${path}`);
   }
 }

@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  fchmodSync,
-  fchownSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromBuffer, showBytes, toBuffer } from '../system/bytes.js';
+import { rewriteFile } from '../system/write-file.js';
 import { readBytes, readFailure } from '../text/json-bytes.js';
 
 /** A config.json. */
@@ -31,32 +22,16 @@ export function readSpecFile(file: ByteString): SpecFile {
 }
 
 /**
- * Replaces a config.json atomically: a reader sees either the old or the new text. Mode and owner stay.
+ * Replaces the text of a config.json atomically, without flushing it. Mode and owner stay.
  *
  * @throws LayerhookError RUNTIME_SPEC
  */
 export function writeSpecFile({ path }: SpecFile, text: ByteString): void {
-  const temporary = toBuffer(`${path}.layerhook-${process.pid}`);
   try {
-    const { mode, uid, gid } = statSync(toBuffer(path));
-    const fd = openSync(temporary, 'wx', 0o600);
-    try {
-      writeAll(fd, toBuffer(text));
-      // chown first, since it clears bits of the mode
-      fchownSync(fd, uid, gid);
-      fchmodSync(fd, mode & 0o7777);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, toBuffer(path));
+    rewriteFile(toBuffer(path), toBuffer(text), { flush: false });
   } catch (error) {
-    rmSync(temporary, { force: true });
     throw specError(path, `it cannot be written: ${readFailure(error)}`, error);
   }
-}
-
-function writeAll(fd: number, content: Buffer): void {
-  for (let done = 0; done < content.length; ) done += writeSync(fd, content, done);
 }
 
 function specError(file: ByteString, reason: string, cause: unknown): LayerhookError {

@@ -1,28 +1,92 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
-import { createFile } from './regular-file.js';
 
 /**
- * Writes a file atomically: a temporary file beside it, fsync, rename. The temporary file is always new, so that a symlink
- * that another user put in its place is never followed.
- *
- * @param mode permission bits of the new file, before the umask
- * @throws LayerhookError NO_SPACE, SYSTEM
+ * Atomic writes in a directory that only trusted users write to. temporary.ts has the same for directories that other
+ * users may write to: by descriptor, with locks, and with a sweep of the files that killed processes leave.
  */
-export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    const fd = createFile(temporary, mode);
-    try {
-      writeFileSync(fd, content);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+
+export interface ReplaceOptions {
+  /** permission bits of the new file, before the umask; default 0o644 */
+  mode?: number;
+  /** false: do not flush, so that a power loss may leave an incomplete file; default true */
+  flush?: boolean;
+}
+
+/**
+ * Replaces a file atomically: `write` fills a new file beside it, which is then flushed and renamed. Readers see the old
+ * file or the complete new one. The new file has a random name and is created exclusively, so that a symlink planted
+ * beforehand is not followed. If `write` fails, the new file is removed.
+ *
+ * @param write gets the descriptor of the new file; may return a promise
+ * @returns the result of `write`
+ * @throws errors of node:fs and of `write`
+ */
+export function replaceFile<T>(
+  path: string | Buffer,
+  write: (fd: number) => T,
+  { mode = 0o644, flush = true }: ReplaceOptions = {},
+): T {
+  const suffix = `.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = typeof path === 'string' ? path + suffix : Buffer.concat([path, Buffer.from(suffix)]);
+  const fd = openSync(temporary, 'wx', mode);
+  const publish = <R>(result: R): R => {
+    if (flush) fsyncSync(fd);
     renameSync(temporary, path);
-  } catch (error) {
+    closeSync(fd);
+    return result;
+  };
+  const discard = (error: unknown): never => {
+    closeSync(fd);
     rmSync(temporary, { force: true });
+    throw error;
+  };
+  try {
+    const result = write(fd);
+    if (result instanceof Promise) return result.then(publish).catch(discard) as T;
+    return publish(result);
+  } catch (error) {
+    return discard(error);
+  }
+}
+
+/** Writes a file atomically, as {@link replaceFile}. @throws LayerhookError NO_SPACE, SYSTEM */
+export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
+  try {
+    replaceFile(path, (fd) => writeFileSync(fd, content), { mode });
+  } catch (error) {
     throw fsError(error, `cannot write ${path}`);
   }
+}
+
+/**
+ * Replaces the content of an existing file, as {@link replaceFile}. Mode and owner stay.
+ *
+ * @param path of the file itself, not of a symlink to it
+ * @throws errors of node:fs
+ */
+export function rewriteFile(
+  path: string | Buffer,
+  content: string | Uint8Array,
+  options: Pick<ReplaceOptions, 'flush'> = {},
+): void {
+  const { mode, uid, gid } = statSync(path);
+  const write = (fd: number) => {
+    writeFileSync(fd, content);
+    // chown first: it clears setuid and setgid
+    fchownSync(fd, uid, gid);
+    fchmodSync(fd, mode & 0o7777);
+  };
+  replaceFile(path, write, { ...options, mode: 0o600 });
 }

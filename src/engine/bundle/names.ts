@@ -4,10 +4,10 @@
  */
 const made = [
   /^rootfs$/,
-  // what is behind the name is that of a file that was not finished
-  /^config\.json(\.\d+\.tmp|\.layerhook-\d+)?$/,
-  /^umoci\.json(\.\d+\.tmp)?$/,
-  /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})\.mtree((\.\d+)?\.tmp)?$/,
+  // the suffix marks an unfinished file of replaceFile, of umoci or of an earlier version
+  /^config\.json(\.[0-9a-f]+\.tmp|\.layerhook-\d+)?$/,
+  /^umoci\.json(\.[0-9a-f]+\.tmp)?$/,
+  /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})\.mtree((\.[0-9a-f]+)?\.tmp)?$/,
   /^layerhook\../,
 ] as const;
 

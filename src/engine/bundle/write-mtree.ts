@@ -1,16 +1,16 @@
-import { type BigIntStats, closeSync, fsyncSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { type BigIntStats, writeFileSync } from 'node:fs';
 import type { Header } from 'mtree-ts';
 import { UsageCounter } from '../../layer/count-usage.js';
 import { holeBudget, takeHoles } from '../../layer/holes.js';
 import type { Usage } from '../../layer/types.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
-import { createFile } from '../../system/regular-file.js';
 import { inTurns } from '../../system/steps.js';
+import { replaceFile } from '../../system/write-file.js';
 
 /**
  * Writes umoci's mtree manifest of a rootfs by walking it and reading every file.
  *
- * @param file path of the manifest; it appears whole or not at all
+ * @param file path of the manifest; it is replaced atomically
  * @param options `maxHoles`: bytes of holes that may be hashed; default 64 GiB
  * @returns what the rootfs takes on disk, itself included
  * @throws MtreeError UNREADABLE; LayerhookError ABORTED, LIMIT_EXCEEDED
@@ -25,27 +25,20 @@ export async function writeMtree(
   const { readXattrs } = await import('../../system/xattr.js');
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
   const counter = new UsageCounter();
-  const temporary = `${file}.tmp`;
-  const fd = createFile(temporary, 0o644);
-  try {
-    const holes = holeBudget(maxHoles);
-    const visit = (path: ByteString, stats: BigIntStats) => {
-      const { ino } = stats;
-      const isDirectory = stats.isDirectory();
-      counter.add({ ino, isDirectory, nlink: Number(stats.nlink), blocks: Number(stats.blocks) });
-      if (stats.isFile()) takeHoles(holes, Number(stats.size - stats.blocks * 512n), showBytes(path));
-      return false;
-    };
-    const write = (chunk: Buffer) => writeSync(fd, chunk);
-    const options = { keywords: umociKeywords, header, xattrs, exclude: visit };
-    await inTurns(createSteps(rootfs, write, options), signal);
-    fsyncSync(fd);
-    renameSync(temporary, file);
-    return counter.usage;
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  } finally {
-    closeSync(fd);
-  }
+  const holes = holeBudget(maxHoles);
+  const visit = (path: ByteString, stats: BigIntStats) => {
+    const { ino } = stats;
+    const isDirectory = stats.isDirectory();
+    counter.add({ ino, isDirectory, nlink: Number(stats.nlink), blocks: Number(stats.blocks) });
+    if (stats.isFile()) takeHoles(holes, Number(stats.size - stats.blocks * 512n), showBytes(path));
+    return false;
+  };
+  const options = { keywords: umociKeywords, header, xattrs, exclude: visit };
+  await replaceFile(file, async (fd) => {
+    await inTurns(
+      createSteps(rootfs, (chunk) => writeFileSync(fd, chunk), options),
+      signal,
+    );
+  });
+  return counter.usage;
 }

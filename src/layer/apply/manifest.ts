@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, readSync, renameSync, rmSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ManifestWriter, umociKeywords } from 'mtree-ts/write';
 import { fsError } from '../../errors/fs-error.js';
@@ -10,8 +10,8 @@ import { Descent } from '../../system/descent.js';
 import { isErrno, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, S, writeAll } from '../../system/files.js';
 import { DT, readDirectory } from '../../system/readdir.js';
-import { createFile } from '../../system/regular-file.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
+import { replaceFile } from '../../system/write-file.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import { UsageCounter } from '../count-usage.js';
 import { manifestValues } from '../manifest-values.js';
@@ -37,28 +37,17 @@ export function writeTreeManifest(
   tree: Tree,
 ): Usage {
   const counter = new UsageCounter();
-  const temporary = `${file}.tmp`;
+  const produce = (fd: number) => {
+    const write = (chunk: Buffer) => writeAll(fd, chunk, null);
+    const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
+    new TreeWalk(tree, writer, counter, since).run(fromText(resolve(target)), tree.root);
+    writer.end();
+  };
   try {
-    writeWhole(temporary, !ends, (write) => {
-      const writer = new ManifestWriter(write, { keywords: umociKeywords, header });
-      new TreeWalk(tree, writer, counter, since).run(fromText(resolve(target)), tree.root);
-      writer.end();
-    });
-    renameSync(temporary, file);
+    replaceFile(file, produce, { flush: !ends });
     return counter.usage;
   } catch (error) {
-    rmSync(temporary, { force: true });
     throw manifestError(error, file);
-  }
-}
-
-function writeWhole(path: string, flush: boolean, produce: (write: (chunk: Buffer) => void) => void): void {
-  const fd = createFile(path, 0o644);
-  try {
-    produce((chunk) => writeAll(fd, chunk, null));
-    if (flush) fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 
