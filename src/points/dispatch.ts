@@ -188,7 +188,7 @@ function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook
     for (const [point, run] of Object.entries(hooks)) {
       if (!isPoint(point)) throw new LayerhookError('HOOK_UNKNOWN_POINT', { point, hook: owner });
       if (run === undefined) continue;
-      if (typeof run !== 'function') throw unusable(owner, point, 'is no function');
+      if (typeof run !== 'function') throw unusable(owner, point, 'is not a function');
       if (!pointRow(point).onFailure.includes(onFailure)) {
         throw unusable(owner, point, `cannot have on-failure ${onFailure}`);
       }
