@@ -73,7 +73,7 @@ function assemble(layers: string, rootfs: string): void {
 async function listDelta(store: SubvolumeStore, { rootfs, config, map, signal, log }: DeltaContext) {
   const { base } = (await lineageOf(store, rootfs, chainIDs(config.rootfs.diff_ids), map)) ?? {};
   if (base === undefined) {
-    log.debug('the rootfs is no snapshot of a layer that is in the store');
+    log.debug('the rootfs is not a snapshot of a layer in the store');
     return declined;
   }
   const { compareWithBase } = await import('./delta.js');

@@ -41,10 +41,9 @@ interface Seen {
 /**
  * The default driver: a bundle has one plain rootfs directory.
  *
- * It writes down what stat says of each file after unpacking (`layerhook.index` in the bundle), and later reads only
- * the files of which stat says something else. What they were like then tells umoci's mtree manifest. It finds what
- * umoci finds, and device numbers and hardlinks too. Where there is no index it declines, and layerhook
- * compares with the manifest alone.
+ * It records the stat of each file after unpacking (`layerhook.index` in the bundle), and later reads only files whose stat
+ * changed; umoci's mtree manifest records what they were. It finds what umoci finds, and changed device numbers and
+ * hardlinks too. Without an index it declines, and layerhook compares with the mtree manifest.
  */
 export default function copyDriver(): Driver {
   const seen = new Slot((): { seen: Seen | undefined } => ({ seen: undefined }));
@@ -77,7 +76,7 @@ async function listDelta(context: DeltaContext, slot: SeenSlot) {
   if (tick) slot.of(context).seen = { index, now, tick, masked: maskPaths.length > 0, exposed };
   if (index === undefined) {
     if (refresh) await protectMappedPages(rootfs);
-    log.debug('there is no stat index of this image');
+    log.debug('a stat index of this image is missing');
     return declined;
   }
   const changes: Change[] = [];
@@ -138,7 +137,7 @@ async function reallyChanged(
 
 /**
  * The index of the new image is what was seen before the delta: a file that changed since then has another ctime
- * now, and is found next time. Without having seen it there is no index, and next time the manifest alone tells.
+ * now, and is found next time. If the delta did not record the rootfs, the index is removed, and the next repack compares with the mtree manifest.
  */
 function refresh(context: RefreshContext, slot: SeenSlot): void {
   const { rootfs, manifestDescriptor, changes } = context;

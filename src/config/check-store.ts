@@ -10,7 +10,7 @@ const storeKeys = ['path', 'durability'];
 const durabilities: readonly unknown[] = ['boot', 'sync', 'none'] satisfies Durability[];
 
 /**
- * `store = "DIR"`, or a table `[store]` with `path` and `durability`, either of which may be left out.
+ * `store = "DIR"`, or a table `[store]` with `path` and `durability`, both optional.
  *
  * @throws CONFIG_INVALID with line
  */

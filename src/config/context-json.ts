@@ -6,8 +6,8 @@ import { encodeJson } from '../text/json-lossless.js';
 const shapes = ['simple', 'list', 'document'] as const;
 
 /**
- * A context as exec hooks get it: one line of JSON. After `point` stand the simple values, then lists, then
- * documents, so that all before the second `{` is ours and none of it the image's.
+ * A context as exec hooks get it: one line of JSON. After `point` come the simple values, the lists, and last
+ * the documents, so that all before the second `{` is ours and none of it the image's.
  */
 export function encodeContext(point: PointName, context: object): Buffer {
   const fields = Object.entries(pointRow(point).context);

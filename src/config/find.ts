@@ -12,7 +12,7 @@ export interface FindOptions {
  * The hooks.toml to use: `file`, `$LAYERHOOK_HOOKS` (both of which must exist), then
  * `$XDG_CONFIG_HOME/layerhook/hooks.toml` (`~/.config`) and `/etc/layerhook/hooks.toml` if they exist.
  *
- * @returns an absolute path, or null if there is none
+ * @returns an absolute path, or null if no file exists
  */
 export function findHooksFile({ file, env }: FindOptions): string | null {
   const named = file ?? (env.LAYERHOOK_HOOKS || undefined);

@@ -4,7 +4,7 @@ import type { LoadedConfig } from './types.js';
 export type { LoadedConfig } from './types.js';
 
 /**
- * Finds hooks.toml, checks all of it, and loads its modules. Nothing that reads it is loaded where there is none.
+ * Finds hooks.toml, checks all of it, and loads its modules. The code that reads the file is loaded only if the file exists.
  *
  * @returns null if no file was named and none is in the places where it is looked for
  * @throws CONFIG_UNREADABLE; CONFIG_INVALID with file, line, and what would be right

@@ -35,7 +35,7 @@ async function importHooks(toml: TomlFile, path: KeyPath, { file, options }: Mod
     exported = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
     if (typeof exported === 'function') exported = await (exported as (options: unknown) => unknown)(options);
     else if (Object.keys(options).length > 0)
-      throw new Error('its default export is no function, and takes no options');
+      throw new Error('its default export is not a function, so it cannot take options');
   } catch (error) {
     const reason = `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`;
     throw toml.invalid(path, reason, 'the module must load; try it with node', error);

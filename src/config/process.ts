@@ -68,7 +68,7 @@ export async function runProcess(call: ProcessCall, options: ProcessOptions): Pr
 }
 
 async function start({ argv: [file, ...args], env, cwd }: ProcessCall) {
-  // execa takes longer to load than all else of a start: only who has exec hooks pays for it
+  // execa takes longer to load than all else of a start: it is loaded only for exec hooks
   const { execa } = await import('execa');
   const child = execa(file, args, {
     env,

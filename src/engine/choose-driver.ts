@@ -26,7 +26,7 @@ export interface OperatorChoice {
  * of hooks.toml, and a store that only root and this user can write. A bundle that others may write chooses less: a
  * shipped driver, with the operator's store.
  *
- * @param recorded undefined where there is no bundle yet
+ * @param recorded undefined if the bundle does not exist yet
  * @throws LayerhookError BUNDLE_DRIVER
  */
 export function chooseDriver(operator: OperatorChoice, recorded: RecordedDriver | undefined): DriverChoice {

@@ -42,7 +42,7 @@ export async function loadDriver(choice: DriverChoice): Promise<Driver> {
   } catch (error) {
     throw notFound(name, reasonOf(error, name), error);
   }
-  if (typeof factory !== 'function') throw notFound(name, 'its default export is no function');
+  if (typeof factory !== 'function') throw notFound(name, 'its default export is not a function');
   return (factory as DriverFactory)(options);
 }
 

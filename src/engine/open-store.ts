@@ -5,7 +5,7 @@ import type { OperationOptions } from './operation-options.js';
 /**
  * Opens the layer store that the options, the environment or hooks.toml name; see src/config/store.ts.
  *
- * @returns where it is; its store is null if there is none at that place: none is made
+ * @returns the place, and the store; the store is null if the place is empty, since this creates nothing
  * @throws LayerhookError as for reading hooks.toml, DIRECTORY_INVALID, NO_SPACE and SYSTEM
  */
 export async function openChosenStore(

@@ -9,7 +9,7 @@ import { linkedController } from './linked-controller.js';
 import type { OperationOptions } from './operation-options.js';
 import type { ProgressEvent } from './progress.js';
 
-/** An operation under way: who is asked at each lifecycle point, and how it is stopped. */
+/** A running operation: the hooks of each lifecycle point, and what stops the operation. */
 export interface Operation {
   driver: Driver;
   driverChoice: DriverChoice;
@@ -20,7 +20,7 @@ export interface Operation {
   stop: AbortController;
   maxHoles: number | undefined;
   onProgress(event: ProgressEvent): void;
-  /** whether nobody but the driver has a hook on `point` */
+  /** true if only the driver can have a hook at `point` */
   onlyDriver(point: PointName): boolean;
 }
 

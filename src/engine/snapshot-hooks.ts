@@ -6,7 +6,7 @@ const SKIP = 'snapshot.ociv1.layer.try-skip';
 const POST = 'snapshot.ociv1.layer.post-extract';
 
 /**
- * Hooks as a snapshotter calls them; nobody where there is no hook.
+ * Returns hooks as a snapshotter calls them; a point without hooks is left out.
  *
  * @throws as createDispatcher
  */
@@ -15,7 +15,7 @@ export function snapshotHooks(sources: readonly HookSource[], log: Logger): Laye
   return {
     ...(dispatcher.handles(SKIP) && { provide: (request) => provide(dispatcher, log, request) }),
     ...(dispatcher.handles(POST) && { extracted: (layer) => dispatcher.every(POST, { ...layer }) }),
-    // nobody waits for what fails then
+    // the failure comes after the answer to containerd
     hookFailed: (error) => log.warn(error instanceof Error ? error.message : String(error)),
   };
 }

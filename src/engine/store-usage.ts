@@ -1,7 +1,7 @@
 import type { ContentInfo, Info, Store } from '../store/types.js';
 import { bundleLabel } from './bundle/list.js';
 
-/** A layer in the store, and who is on top of it. */
+/** A layer in the store, and the bundles on top of it. */
 export interface StoredLayer extends ContentInfo {
   /** bundles of the store's client that need it: the paths that their snapshots are labelled with, or their keys */
   bundles: string[];

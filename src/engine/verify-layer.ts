@@ -30,7 +30,7 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
  * Reads a layer in the store, every byte of it, and compares it with the manifest that was written when its diffID was
  * verified.
  *
- * @returns how it differs, sorted by path; null if whoever extracted it wrote no manifest
+ * @returns how it differs, sorted by path; null if the layer was extracted without an mtree manifest
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
 export async function verifyLayer({ directory, manifest: file }: ContentInfo): Promise<Delta[] | null> {

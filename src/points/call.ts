@@ -13,7 +13,7 @@ export interface RegisteredHook {
   onFailure: OnFailure;
   /** seconds; 0 = without limit */
   timeout: number;
-  /** its LayerhookErrors end the operation as they are, not as the cause of a HOOK_FAILED */
+  /** true: its LayerhookErrors end the operation unchanged, and are not the cause of a HOOK_FAILED */
   ownErrors: boolean;
 }
 

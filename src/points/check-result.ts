@@ -51,7 +51,7 @@ export function checkFields(fields: Fields, value: unknown): asserts value is Re
   }
 }
 
-/** A value for a message: short, whatever it is. */
+/** Returns a short text of any value, for a message. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;

@@ -21,6 +21,6 @@ export interface ContainerdLayer {
   lowerdirs: string[];
   /** the namespace that overlayfs reads its attributes from */
   overlayXattr: OverlayXattr;
-  /** aborted when containerd does not want it any more, or the service ends */
+  /** aborted when containerd no longer wants the layer, or the service ends */
   signal: AbortSignal;
 }

@@ -72,7 +72,7 @@ function checkEntry(entry: unknown): { path: ByteString; kind: ChangeKind | unde
   return { path, kind: kind as ChangeKind | undefined };
 }
 
-/** Whether a path is in rootfs, all its parents being directories. */
+/** Returns a function that is true for paths in rootfs whose parents are all directories. */
 function existsIn(rootfs: string): (path: ByteString) => boolean {
   const root = fromText(rootfs);
   const directories = new Map<ByteString, boolean>([['', true]]);

@@ -62,8 +62,8 @@ export interface Dispatcher {
   /**
    * Asks in order until one handles it.
    *
-   * @param context a function makes one for each hook, when it is asked
-   * @param check throws if what the hook did is not what its result says: it has failed then
+   * @param context a function makes a context for each hook, right before the hook is called
+   * @param check throws if the hook did not do what its result says; the hook then counts as failed
    */
   first<P extends PointsOfKind<'first'>>(
     point: P,
@@ -78,14 +78,14 @@ export interface Dispatcher {
   handles(point: PointName): boolean;
   /** Ends what hooks keep in slots. Call it when no hook runs. */
   close(): Promise<void>;
-  /** All points in the order of the flow, with who is asked in which order. */
+  /** Returns all points in the order of the flow, with the hooks of each in the order of their calls. */
   describe(): PointDescription[];
 }
 
 /**
- * Makes a dispatcher of hooks, which are asked in the order of `sources`.
+ * Creates a dispatcher that calls hooks in the order of `sources`.
  *
- * @throws HOOK_UNKNOWN_POINT for a hook at no point; HOOK_INVALID for one that is no function or has a wrong `onFailure`
+ * @throws HOOK_UNKNOWN_POINT for a hook at no point; HOOK_INVALID for a hook that is not a function or has a wrong `onFailure`
  */
 export function createDispatcher(sources: readonly HookSource[], base: BaseContext): Dispatcher {
   const scope: CallScope = { ...base, slots: new Map() };
@@ -188,7 +188,7 @@ function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook
     for (const [point, run] of Object.entries(hooks)) {
       if (!isPoint(point)) throw new LayerhookError('HOOK_UNKNOWN_POINT', { point, hook: owner });
       if (run === undefined) continue;
-      if (typeof run !== 'function') throw unusable(owner, point, 'is no function');
+      if (typeof run !== 'function') throw unusable(owner, point, 'is not a function');
       if (!pointRow(point).onFailure.includes(onFailure)) {
         throw unusable(owner, point, `cannot have on-failure ${onFailure}`);
       }

@@ -43,7 +43,7 @@ export interface LayerContext extends ImageContext {
   chainID: Digest;
   /** chainIDs of the layers below, lowest first */
   lowerChainIDs: Digest[];
-  /** chainIDs of all layers of the image, lowest first: who has a higher one may skip this layer without work */
+  /** chainIDs of all layers of the image, lowest first: a hook that has a higher layer may skip this one without work */
   chainIDs: Digest[];
   /** path of the layer's blob in the layout */
   blob: string;
@@ -60,9 +60,9 @@ export interface PostExtractContext extends LayerContext {
   whiteouts: 'overlay' | null;
   applied: AppliedLayer;
   /**
-   * Writes umoci's mtree manifest of `target` as it is now to a file, which appears whole or not at all. Available if
-   * pre-extract asked for `mtree`. Reads only content that did not come from the layer. What the driver changed in files
-   * of the layer is recorded as it was extracted.
+   * Writes umoci's mtree manifest of the present `target` to a file, which appears whole or not at all. Available if
+   * pre-extract asked for `mtree`. Reads only content that did not come from the layer. Files that only
+   * the driver changed are recorded with the content that was extracted.
    *
    * @returns what `target` takes on disk, itself included
    */
@@ -79,18 +79,18 @@ export interface DeltaContext extends ImageContext {
   mtree: string | null;
   /** paths whose changes do not count, absolute in the rootfs */
   maskPaths: string[];
-  /** whether the bundle is to be refreshed then: whoever sees that it cannot be fails now, before anything is written */
+  /** true if the bundle will be refreshed after the repack: a hook that knows the refresh would fail must throw now */
   refresh: boolean;
 }
 
-/** The image is the new one: the bundle is to be as if it had been unpacked from it. */
+/** The image is the new one. A hook makes the bundle what unpacking the new image would have made. */
 export interface RefreshContext extends ImageContext {
   /** the changes that were packed; empty when nothing had changed */
   changes: Change[];
   /** the layer made of them, or null when nothing had changed */
   layer: { descriptor: Descriptor; diffID: Digest; chainID: Digest } | null;
   /**
-   * Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for who keeps layers.
+   * Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for drivers that keep layers.
    * `keepDirlinks`: as the layers below were unpacked.
    */
   unpackLayer(options: { keepDirlinks: boolean }): Promise<void>;
@@ -103,7 +103,7 @@ export interface MountContext extends BundleContext {
 
 export type RemoveContext = BundleContext;
 
-/** A layer of a containerd, of which no more is known than that says. */
+/** A layer as containerd describes it. */
 export interface SnapshotLayerContext extends BaseContext, ContainerdLayer {}
 
 export interface SnapshotExtractedContext extends SnapshotLayerContext {
@@ -133,7 +133,7 @@ export interface PoststopContext extends BaseContext {
   mountPoint: string;
   /** the directory that has the changes */
   upperdir: string;
-  /** highest first; empty where nobody knows them any more */
+  /** highest first; empty where they are no longer known */
   lowerdirs: string[];
   /** which overlayfs wrote the upperdir: `trusted`, `user` (mount option userxattr) or `fuse` (fuse-overlayfs) */
   overlay: OverlayFormat;
@@ -142,7 +142,7 @@ export interface PoststopContext extends BaseContext {
   method: ArchiveMethod;
   /** whiteouts in a tar: `overlay`, as they are in the upperdir, or `oci`, as they are in layers */
   whiteout: ArchiveWhiteout;
-  /** whose the files in a tar are to be: `UID`, `UID:GID`, or empty for their own */
+  /** owner of all files in a tar: `UID`, `UID:GID`, or empty to keep their own */
   owner: string;
   /**
    * directories on the host that the container could write to: in them and below, no symlink on the way to `destination`
@@ -236,7 +236,7 @@ export type PointContext<P extends PointName> = LifecyclePoints[P]['context'];
 export type PointResult<P extends PointName> = LifecyclePoints[P]['result'];
 
 /**
- * What a function hook returns to say: not mine. `first`: the next is asked; `chain`: the value stays;
+ * What a function hook returns to decline. `first`: the next hook is called; `chain`: the value stays;
  * `every`: as if it had returned.
  */
 export const declined: unique symbol = Symbol.for('layerhook.declined');
@@ -271,7 +271,7 @@ export interface HookSet {
 export interface Driver extends Pick<HookSet, 'name' | 'hooks'> {
   /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
   mtree?: 'always' | 'never';
-  /** Frees what it has open; called once, when the operation is over and no hook of it runs any more. */
+  /** Frees what the driver has open; called once, when the operation is over and none of its hooks runs. */
   close?(): Promise<void>;
 }
 

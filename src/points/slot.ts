@@ -41,7 +41,7 @@ export class Slot<T, C extends BaseContext = BaseContext> {
     this.#end = end;
   }
 
-  /** Returns the state of the operation, which is made if there is none. @throws TypeError outside of an operation */
+  /** Returns the state of the operation, and makes it at the first call. @throws TypeError outside of an operation */
   of(context: C): T {
     const slots = slotsOf(context);
     if (slots === undefined) throw new TypeError('the context of a hook was expected: it carries the slots');
@@ -52,7 +52,7 @@ export class Slot<T, C extends BaseContext = BaseContext> {
     return slots.get(this)!.value as T;
   }
 
-  /** Returns the state of the operation, or undefined if there is none. */
+  /** Returns the state of the operation, or undefined before the first call of `of`. */
   find(context: BaseContext): T | undefined {
     return slotsOf(context)?.get(this)?.value as T | undefined;
   }

@@ -70,7 +70,7 @@ export interface ResultForm {
   readonly fields: Readonly<Record<string, ResultField>>;
 }
 
-/** A row of {@link points}, whatever the point. */
+/** A row of {@link points}, for any point. */
 export interface PointRow {
   readonly stage: StageOf<PointName>;
   readonly kind: PointKind;
@@ -173,7 +173,7 @@ export const points = {
         },
         writeMtree: {
           type: 'function',
-          says: 'writes an mtree manifest of `target` as it is now to a file, if pre-extract asked for `mtree`; returns what `target` takes on disk',
+          says: 'writes an mtree manifest of the present `target` to a file, if pre-extract asked for `mtree`; returns what `target` takes on disk',
         },
       } as const satisfies Own<PostExtractContext, LayerContext>),
     },
@@ -184,7 +184,7 @@ export const points = {
     stage: 'unpack',
     kind: 'first',
     called: 'every layer is skipped or extracted',
-    says: 'Make rootfs usable, for instance by mounting it. Nobody handling it: rootfs is what was extracted.',
+    says: 'Make rootfs usable, for instance by mounting it. If no hook handles it, rootfs is what was extracted.',
     context: ofImage,
     result: { form: 'none' },
     onFailure: ['abort'],
@@ -207,7 +207,7 @@ export const points = {
     stage: 'repack',
     kind: 'first',
     called: 'repack needs the changed paths',
-    says: 'What changed in rootfs against the image? Nobody handling it: the mtree manifest is compared.',
+    says: 'What changed in rootfs against the image? If no hook handles it, rootfs is compared with the mtree manifest.',
     context: {
       ...ofImage,
       ...({
@@ -215,7 +215,7 @@ export const points = {
         maskPaths: { type: 'paths', says: 'paths in the rootfs whose changes do not count' },
         refresh: {
           type: 'boolean',
-          says: 'whether the bundle is to be refreshed then: if it cannot be, this is the time to fail',
+          says: 'true if the bundle will be refreshed after the repack: a hook that knows the refresh would fail must fail now',
         },
       } as const satisfies Own<DeltaContext, ImageContext>),
     },
@@ -248,8 +248,8 @@ export const points = {
     stage: 'bundle',
     kind: 'first',
     called:
-      'the rootfs of a bundle is to be usable: by `bundle mount` (after a reboot), before repack reads it, after a refresh',
-    says: 'Make rootfs usable as assemble did; it may be already. Nobody handling it: there is nothing to mount.',
+      'the rootfs of a bundle must become usable: by `bundle mount` (after a reboot), before repack reads it, after a refresh',
+    says: 'Make rootfs usable as assemble did; it may be usable already. If no hook handles it, nothing is mounted.',
     context: {
       ...base,
       ...bundle,
@@ -267,7 +267,7 @@ export const points = {
     stage: 'bundle',
     kind: 'first',
     called: '`bundle umount`: the bundle is to stay, without mounts',
-    says: 'Take mounts away, if there are any, and keep every change. Nobody handling it: there is nothing to unmount.',
+    says: 'Remove the mounts, if any, and keep every change. If no hook handles it, nothing is unmounted.',
     context: { ...base, ...bundle },
     result: { form: 'none' },
     onFailure: ['abort'],
@@ -333,7 +333,7 @@ export const points = {
         key: { type: 'string', says: 'the same when called again for the same stop of the container' },
         mountPoint: { type: 'path', says: 'where in the container the overlay was mounted' },
         upperdir: { type: 'path', says: 'the directory that has the changes' },
-        lowerdirs: { type: 'paths', says: 'highest first; empty where nobody knows them any more' },
+        lowerdirs: { type: 'paths', says: 'highest first; empty where they are no longer known' },
         overlay: {
           type: 'overlay format',
           says: 'the overlayfs that wrote the upperdir: the kernel, with userxattr, or fuse-overlayfs',

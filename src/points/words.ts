@@ -52,13 +52,13 @@ interface WordRow<T> {
   /** for the documentation */
   says: string;
   /**
-   * Where a field of this type stands in the JSON of an exec hook: simple values first, then lists, then
-   * documents, of which the image makes a part; `none` is not sent.
+   * Where a field of this type stands in the JSON of an exec hook: simple values come first, lists second,
+   * and documents, which hold data of the image, last; `none` is not sent.
    */
   shape: 'none' | 'simple' | 'list' | 'document';
   /** whether a result may have this value; only for words that results use */
   accepts?: (value: unknown) => boolean;
-  /** the value as JSON has it; default: as it is */
+  /** returns the value for JSON; default: unchanged */
   encode?: (value: T) => unknown;
 }
 

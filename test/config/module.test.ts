@@ -54,7 +54,7 @@ const bad: [title: string, module: string, table: string, message: RegExp][] = [
     'options for none',
     `export default {'${skip}': () => {}}`,
     '\noptions = {a = 1}',
-    /:2: .*takes no options/,
+    /:2: .*cannot take options/,
   ],
   [
     'a point it has not',

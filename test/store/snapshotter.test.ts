@@ -1,6 +1,7 @@
 import { existsSync, linkSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { isLayerhookError } from '../../src/errors/index.js';
 import { openStore } from '../../src/store/index.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, freshStore, walkAll } from './helpers.js';
@@ -130,4 +131,12 @@ test('usage counts a file with several names once, and says the same after the c
   t.deepEqual(await store.usage('b'), once);
   await store.view('view', 'b');
   t.deepEqual(await store.usage('view'), { size: 0, inodes: 0 });
+});
+
+test('a store is disposed of as it is closed', async (t) => {
+  const store = await openStore({ root: join(tmpdir(t), 'store') });
+  await t.throwsAsync(store.stat('none'), { code: 'SNAPSHOT_NOT_FOUND' });
+  await store[Symbol.asyncDispose]();
+  const error = await t.throwsAsync(store.stat('none'));
+  t.false(isLayerhookError(error, 'SNAPSHOT_NOT_FOUND'), String(error));
 });

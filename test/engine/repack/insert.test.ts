@@ -152,3 +152,15 @@ test('umoci inserts the same', async (t) => {
 function byName(entries: ReturnType<typeof entriesOf>): unknown[] {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
+
+test('the platform is text or an object, in every operation', async (t) => {
+  const { reference } = makeImage(t);
+  const options = { image: reference, source: null, target: '/etc/old' };
+  await t.throwsAsync(insertLayer({ ...options, platform: 'a/b/c/d' }), { code: 'PLATFORM_INVALID' });
+  const native = { os: 'linux', architecture: 'amd64' };
+  const [byText, byObject] = [
+    await insertLayer({ ...options, platform: 'linux/x86_64', sourceDateEpoch: 0, tag: 'text' }),
+    await insertLayer({ ...options, platform: native, sourceDateEpoch: 0, tag: 'object' }),
+  ];
+  t.is(byText.manifest.digest, byObject.manifest.digest);
+});
