@@ -26,7 +26,8 @@ test('every file that the README links is there', (t) => {
 });
 
 test('the README lists the commands of umoci that are missing, and no other', (t) => {
-  const sentence = /commands of umoci are missing, and their error says so: ([^.]*)\./.exec(readme)?.[1] ?? '';
+  const sentence =
+    /commands of umoci are missing, and their error says so: ([^.]*)\./.exec(readme)?.[1] ?? '';
   const listed = [...sentence.matchAll(/`([^`]+)`/g)].map(([, command]) => command!);
   t.deepEqual(listed.toSorted(), [...umociOnly].filter((command) => command !== 'raw config').toSorted());
   for (const command of listed) {

@@ -91,7 +91,10 @@ test('a named file that is missing, no file, or not UTF-8 is CONFIG_UNREADABLE',
     code: 'CONFIG_UNREADABLE',
     message: /not UTF-8/,
   });
-  await t.throwsAsync(loadHooks({ file: dir, env: {} }), { code: 'CONFIG_UNREADABLE', message: /not a regular file/ });
+  await t.throwsAsync(loadHooks({ file: dir, env: {} }), {
+    code: 'CONFIG_UNREADABLE',
+    message: /not a regular file/,
+  });
 });
 
 const bad: [title: string, text: string, line: number, reason: RegExp, hint: RegExp][] = [
