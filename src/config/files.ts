@@ -14,7 +14,7 @@ export function checkProgram(toml: TomlFile, path: KeyPath, program: string): vo
   if (!isAbsolute(program)) {
     throw toml.invalid(
       path,
-      `${show(program)} is no absolute path`,
+      `${show(program)} is not an absolute path`,
       'give the whole path; PATH is not searched',
     );
   }
@@ -55,7 +55,7 @@ function checkFile(toml: TomlFile, path: KeyPath, file: string): void {
     const reason = code === 'ENOENT' ? `${file} does not exist` : `${file} cannot be looked at: ${code}`;
     throw toml.invalid(path, reason, 'correct the path, or install what should be there', error);
   }
-  if (!isFile) throw toml.invalid(path, `${file} is no file`, 'give the path of a file');
+  if (!isFile) throw toml.invalid(path, `${file} is not a regular file`, 'give the path of a file');
   const distrust = findDistrust(file);
   if (distrust !== undefined) throw toml.invalid(path, distrust.reason, distrust.expected);
 }

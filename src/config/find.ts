@@ -9,8 +9,8 @@ export interface FindOptions {
 }
 
 /**
- * The hooks.toml to use: `file`, `$LAYERHOOK_HOOKS` (both of which must exist), then
- * `$XDG_CONFIG_HOME/layerhook/hooks.toml` (`~/.config`) and `/etc/layerhook/hooks.toml` if they exist.
+ * Finds the hooks.toml: `file`, else `$LAYERHOOK_HOOKS` (a file that is named so must exist), else
+ * `$XDG_CONFIG_HOME/layerhook/hooks.toml` (default `~/.config`) or `/etc/layerhook/hooks.toml` if it exists.
  *
  * @returns an absolute path, or null if no file exists
  */

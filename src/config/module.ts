@@ -50,7 +50,7 @@ function checkHooks(toml: TomlFile, path: KeyPath, file: string, hooks: Hooks): 
   const points: PointName[] = [];
   for (const [point, hook] of Object.entries(hooks)) {
     if (!isPoint(point)) {
-      const reason = `${file} has a hook at ${point}, which is no lifecycle point${didYouMean(point, pointNames)}`;
+      const reason = `${file} has a hook at ${point}, which is unknown${didYouMean(point, pointNames)}`;
       throw toml.invalid(path, reason, 'layerhook hooks list shows them all');
     }
     if (hook === undefined) continue;

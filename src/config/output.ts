@@ -62,7 +62,7 @@ function parseEntry(value: unknown, line: number): DeltaEntry {
   if ((path === undefined) === (pathBase64 === undefined)) throw fail('expected one of path and pathBase64');
   const bytes = path === undefined ? decodeBase64(pathBase64) : encodePath(path);
   if (bytes === undefined)
-    throw fail(`${show(path ?? pathBase64)} is no ${path === undefined ? 'base64' : 'text'}`);
+    throw fail(`${show(path ?? pathBase64)} is not ${path === undefined ? 'base64' : 'text'}`);
   return kind === undefined ? { path: bytes } : { path: bytes, kind: kind as ChangeKind };
 }
 

@@ -56,7 +56,7 @@ export function checkPoints(toml: TomlFile, path: KeyPath, value: unknown): Poin
     const meant = typeof name === 'string' ? didYouMean(name, pointNames) : '';
     throw toml.invalid(
       path,
-      `${show(name)} is no lifecycle point${meant}`,
+      `${show(name)} is not a lifecycle point${meant}`,
       'layerhook hooks list shows them all',
     );
   });

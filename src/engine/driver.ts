@@ -53,7 +53,7 @@ function driverUrl(name: string): string {
 function reasonOf(error: unknown, name: string): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const missing = code === 'ERR_MODULE_NOT_FOUND' && message.includes(driverUrl(name).replace('file://', ''));
-  return missing ? 'there is no such module' : message;
+  return missing ? 'the module is missing' : message;
 }
 
 function notFound(name: string, reason: string, cause?: unknown): LayerhookError {

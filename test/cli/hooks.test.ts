@@ -50,7 +50,7 @@ test('hooks check says what is wrong, in one line', (t) => {
   t.is(stdout, '');
   t.is(
     stderr,
-    `layerhook: ${file}:2: "bundle.ociv1.rmove" is no lifecycle point (did you mean bundle.ociv1.remove?); layerhook hooks list shows them all\n`,
+    `layerhook: ${file}:2: "bundle.ociv1.rmove" is not a lifecycle point (did you mean bundle.ociv1.remove?); layerhook hooks list shows them all\n`,
   );
   t.is(hooks('check', join(dir, 'missing')).status, 1);
   t.not(hooks('check', file, file).status, 0);

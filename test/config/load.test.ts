@@ -136,7 +136,7 @@ const bad: [title: string, text: string, line: number, reason: RegExp, hint: Reg
     'relative exec',
     '[[hook]]\npoint = "bundle.ociv1.remove"\nexec = ["sh"]',
     3,
-    /"sh" is no absolute path/,
+    /"sh" is not an absolute path/,
     /PATH/,
   ],
   [
@@ -146,7 +146,13 @@ const bad: [title: string, text: string, line: number, reason: RegExp, hint: Reg
     /\/no\/such does not exist/,
     /./,
   ],
-  ['exec directory', '[[hook]]\npoint = "bundle.ociv1.remove"\nexec = ["/usr"]', 3, /\/usr is no file/, /./],
+  [
+    'exec directory',
+    '[[hook]]\npoint = "bundle.ociv1.remove"\nexec = ["/usr"]',
+    3,
+    /\/usr is not a regular file/,
+    /./,
+  ],
   [
     'not executable',
     '[[hook]]\npoint = "bundle.ociv1.remove"\nexec = ["/etc/passwd"]',

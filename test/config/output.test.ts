@@ -39,7 +39,7 @@ test('NDJSON that is wrong names the line', (t) => {
   bad('null', /^line 2: expected \{path, kind\?\}, got null/);
   bad('{"path":"a","mode":1}', /^line 2: unknown key mode/);
   bad('{"path":"a","pathBase64":"YQ=="}', /^line 2: expected one of/);
-  bad('{"path":7}', /^line 2: 7 is no text/);
-  bad('{"path":"\\ud800"}', /is no text/);
-  bad('{"pathBase64":"*"}', /is no base64/);
+  bad('{"path":7}', /^line 2: 7 is not text/);
+  bad('{"path":"\\ud800"}', /is not text/);
+  bad('{"pathBase64":"*"}', /is not base64/);
 });

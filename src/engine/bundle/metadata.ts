@@ -11,30 +11,30 @@ import { writeFileAtomic } from '../../system/write-file.js';
 import { isObject } from '../../text/is-object.js';
 import { type Distrust, distrustOf } from '../../text/trust.js';
 
-/** What a bundle remembers of its making: umoci's umoci.json (version 2) and our layerhook.json. */
+/** The metadata of a bundle: umoci's umoci.json (version 2) and layerhook.json. */
 export interface BundleMeta {
-  /** from index.json to the manifest; umoci's `descriptor_walk` */
+  /** descriptors from index.json to the manifest; umoci's `descriptor_walk` */
   from: [Descriptor, ...Descriptor[]];
   map: MapOptions;
-  /** what layerhook.json says, unchecked: choose-driver.ts decides what of it counts */
+  /** the driver of layerhook.json, unchecked; choose-driver.ts decides what of it counts */
   driver: DriverChoice;
-  /** why others may have written `driver`, or null if only root and this user can have */
+  /** why another user may have written `driver`; null if only root and this user can write it */
   distrust: Distrust | null;
 }
 
-/** The default, and what a bundle made by umoci is taken for. */
+/** The default driver, also for bundles that umoci made. */
 export const copyDriver: DriverChoice = { name: 'copy', options: {} };
 
 const umociVersion = '2';
 const layerhookVersion = 1;
 const MAX_BYTES = 4 << 20;
 
-/** Path of the mtree manifest in a bundle, named as umoci does by the digest of the image manifest. */
+/** Returns the path of the mtree in a bundle. Its name is the digest of the manifest, as with umoci. */
 export function mtreePath(bundle: string, digest: string): string {
   return join(bundle, `${digest.replace(':', '_')}.mtree`);
 }
 
-/** Writes umoci.json (last: it says that the bundle is whole) and layerhook.json. */
+/** Writes layerhook.json, and then umoci.json, which marks the bundle as whole. */
 export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust'>): void {
   writeFileAtomic(
     join(bundle, 'layerhook.json'),
@@ -55,7 +55,7 @@ export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust
 /**
  * Reads a bundle's metadata.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND (no umoci.json), BUNDLE_INVALID (not understood)
+ * @throws LayerhookError BUNDLE_NOT_FOUND (no umoci.json), BUNDLE_INVALID (malformed)
  */
 export function readBundleMeta(bundle: string): BundleMeta {
   const path = resolve(bundle);
@@ -69,12 +69,12 @@ export function readBundleMeta(bundle: string): BundleMeta {
   if (!Array.isArray(walk) || walk.length === 0) throw invalid(path, 'umoci.json names no image manifest');
   for (const descriptor of walk) requireDescriptor(path, descriptor);
   const map = readMap(umoci.map_options ?? {});
-  if (map === undefined) throw invalid(path, 'umoci.json has id maps that are none');
+  if (map === undefined) throw invalid(path, 'umoci.json: malformed ID mappings');
   return { from: walk as BundleMeta['from'], map, ...readDriver(path) };
 }
 
 /**
- * Refuses a rootfs that another user has made a symlink: it may lead to any directory of the host.
+ * Refuses a rootfs that another user has replaced by a symlink, which may lead to any directory of the host.
  *
  * @param distrust as {@link readBundleMeta} gives it
  * @throws LayerhookError BUNDLE_INVALID
@@ -87,15 +87,15 @@ export function refuseLinkedRootfs(bundle: string, distrust: Distrust | null): v
   if (found) throw invalid(bundle, `rootfs is a symlink that others may have made: ${found.reason}`);
 }
 
-/** True if a directory has a bundle, or what a killed command made or removed in part. */
+/** True if a directory holds a bundle, or a part of a bundle that a killed command left. */
 export function hasBundle(bundle: string): boolean {
   return isThere(bundle, 'umoci.json') || readRemains(bundle) !== null;
 }
 
 /**
- * What layerhook.json tells of a bundle that a killed command made or removed in part: a directory without umoci.json.
+ * Reads layerhook.json of an incomplete bundle, which a killed command left: a directory without umoci.json.
  *
- * @returns null if umoci.json is there, or layerhook.json is not layerhook's
+ * @returns null if umoci.json exists, or layerhook.json is missing or malformed
  */
 export function readRemains(bundle: string): Omit<BundleMeta, 'from'> | null {
   const path = resolve(bundle);
@@ -119,7 +119,7 @@ function requireDescriptor(path: string, value: unknown): void {
   }
 }
 
-/** @returns undefined for what are no id maps: files would get owners that nobody asked for */
+/** @returns undefined for malformed ID mappings: a guess would give files wrong owners */
 function readMap(value: unknown): MapOptions | undefined {
   if (!isObject(value)) return undefined;
   const { uid_mappings, gid_mappings, rootless = false } = value;
@@ -152,7 +152,7 @@ function driverIn(path: string, own: Record<string, unknown>): DriverChoice {
   const { name, options = {} } = driver ?? {};
   if (typeof name !== 'string') throw invalid(path, 'layerhook.json names no driver');
   if (!isObject(options))
-    throw invalid(path, `layerhook.json has options of driver ${name} that are no object`);
+    throw invalid(path, `layerhook.json: the options of driver ${name} are not an object`);
   return { name, options };
 }
 
@@ -173,7 +173,7 @@ function readJson(
       error,
     );
   }
-  throw invalid(bundle, `${name} is no JSON object`);
+  throw invalid(bundle, `${name} is not a JSON object`);
 }
 
 function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void): Buffer | undefined {

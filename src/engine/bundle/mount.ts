@@ -11,8 +11,8 @@ export interface BundleOptions extends OperationOptions {
 
 export interface MountBundleOptions extends BundleOptions {
   /**
-   * the changes that a store keeps for another directory are this bundle's from now on: it was moved to another filesystem,
-   * or restored from a backup, and the other directory is gone
+   * true: this bundle takes over the changes that a store keeps for another directory. Use this after a restore or a move to
+   * another file system, when the other directory is gone.
    */
   claim?: boolean | undefined;
 }
@@ -20,13 +20,13 @@ export interface MountBundleOptions extends BundleOptions {
 export interface BundleMountResult {
   /** absolute path of the bundle */
   bundle: string;
-  /** false: nobody has anything to mount for this bundle; its rootfs is a plain directory */
+  /** false: the driver mounts nothing for this bundle; its rootfs is a plain directory */
   handled: boolean;
 }
 
 /**
- * Makes the rootfs of a bundle usable again, for instance after a reboot: `bundle.ociv1.mount` is asked of its hooks and of
- * the driver that it was unpacked with. It is no error if it is usable already.
+ * Makes the rootfs of a bundle usable again, for example after a reboot: calls the hooks at `bundle.ociv1.mount` and the driver
+ * that unpacked the bundle. A rootfs that is already usable stays unchanged.
  *
  * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_COPY, and what the hooks throw
  */
@@ -42,7 +42,7 @@ export async function mountBundle(options: MountBundleOptions): Promise<BundleMo
 }
 
 /**
- * Takes the mounts of a bundle away and keeps all that is in it: `bundle.ociv1.umount`. It is no error if there are none.
+ * Unmounts a bundle and keeps its content: calls `bundle.ociv1.umount`. A bundle without mounts stays unchanged.
  *
  * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something else is mounted
  *   below it), and what the hooks throw
@@ -58,7 +58,7 @@ export async function unmountBundle(options: BundleOptions): Promise<BundleMount
 }
 
 /**
- * Calls `work` with an operation of the bundle's driver, and the context of the points of bundles.
+ * Calls `work` with an operation of the bundle's driver, and the context that the points of bundles share.
  *
  * @param onlyDriver as for {@link openOperation}
  */

@@ -72,7 +72,7 @@ export async function readMtree(file: string): Promise<Manifest> {
   throw new LayerhookError('MTREE_INVALID', {
     file,
     line: 1,
-    reason: 'it is no manifest of a tree: it has no root',
+    reason: 'its entry for the root directory is missing',
   });
 }
 

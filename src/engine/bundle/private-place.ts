@@ -56,7 +56,7 @@ export function makePrivate(parent: string, prefix: string): NamedDirectory {
 
 /**
  * Removes what killed processes of this user left in `parent`: its directories whose names begin with `prefix` and that no
- * process has locked. Whatever else has such a name is left alone, and so is what cannot be removed.
+ * process has locked. Other files with such names stay, and so do files that cannot be removed.
  *
  * @returns how many directories were removed
  */

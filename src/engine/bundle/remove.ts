@@ -25,27 +25,27 @@ import { refuseMounts, refuseUse } from './use.js';
 
 export interface RemoveBundleOptions extends BundleOptions {
   /**
-   * go on where a hook or the driver fails or is gone; if there is no bundle, remove what a layer store still has of it, and
-   * be content if that is nothing
+   * true: continue if a hook or the driver fails or is missing. If the bundle is missing, remove what a layer store still keeps
+   * for it, if anything
    */
   force?: boolean | undefined;
 }
 
 export interface RemoveBundleResult {
-  /** absolute path of what was the bundle */
+  /** absolute path of the bundle */
   bundle: string;
-  /** false: there was nothing of it */
+  /** false: neither the bundle nor a part of it existed */
   removed: boolean;
-  /** names of files in the directory that layerhook did not make; they stay, and with them the directory */
+  /** names of files in the directory that layerhook did not make; they stay, and so does the directory */
   left: string[];
 }
 
 type Known = Omit<BundleMeta, 'from'>;
 
 /**
- * Removes a bundle: `bundle.ociv1.remove` is asked of all its hooks and of the driver that it was unpacked with, then the
- * directory loses its name at once, and is deleted. Files in it that layerhook did not make stay, and the directory with them.
- * Nothing beyond a mount point is ever deleted. What a killed removal left is removed too.
+ * Removes a bundle. All hooks at `bundle.ociv1.remove` and the driver that unpacked the bundle run first. Then the directory is
+ * renamed and deleted. Files that layerhook did not make stay, and so does their directory. Nothing beyond a mount point is ever
+ * deleted. The rest of a killed removal is removed too.
  *
  * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something is
  *   mounted in it), DIRECTORY_INVALID (a symlink), and what the hooks throw
@@ -61,7 +61,7 @@ export async function removeBundle(options: RemoveBundleOptions): Promise<Remove
     const forgotten = await forgetMissing(bundle, options);
     return { bundle, removed: swept || forgotten, left: [] };
   }
-  // a killed command left nothing else
+  // a killed command left only this
   if (swept && !hasBundle(bundle)) return { bundle, removed: true, left: listNames(bundle).sort() };
   const known = readKnown(bundle, force, log);
   const place = lockForRemoval(bundle);
@@ -99,7 +99,7 @@ function lockForRemoval(bundle: string): NamedDirectory {
   throw new LayerhookError('BUNDLE_BUSY', { path: bundle, reason, expected });
 }
 
-/** Removes what is left in the store of a bundle whose directory is gone. */
+/** Removes what the store still keeps for a bundle whose directory is gone. */
 async function forgetMissing(bundle: string, options: BundleOptions): Promise<boolean> {
   const { openChosenStore } = await import('../open-store.js');
   const { missingBundles } = await import('./missing-bundles.js');
@@ -115,13 +115,13 @@ async function forgetMissing(bundle: string, options: BundleOptions): Promise<bo
 }
 
 const noDriver: Driver = { name: 'none', hooks: {} };
-/** what a bundle is taken for that does not say */
+/** the defaults for a bundle without metadata */
 const unknown = { map: unmapped, driver: copyDriver, distrust: null };
 
 /**
- * What a bundle's files tell of it.
+ * Reads the metadata of a bundle.
  *
- * @returns with `force`, null for a bundle that cannot be understood
+ * @returns with `force`, null for a bundle with malformed metadata
  * @throws LayerhookError BUNDLE_NOT_FOUND, also with `force`: a directory without a bundle is never removed; BUNDLE_INVALID
  */
 function readKnown(bundle: string, force: boolean, log: Logger): Known | null {
@@ -151,7 +151,7 @@ async function callHooks(options: BundleOptions & { log: Logger }, known: Known 
   } catch (error) {
     goOn(error as Error);
     const isGone = isLayerhookError(error, 'DRIVER_NOT_FOUND') || isLayerhookError(error, 'BUNDLE_DRIVER');
-    // whoever has not been asked yet
+    // the hooks that have not run yet
     await (isGone ? call({ driver: noDriver }) : call({}, true)).catch(goOn);
   }
 }
@@ -161,7 +161,7 @@ async function unmountRootfs(bundle: string): Promise<void> {
   await unmountAll(join(realpathSync(bundle), 'rootfs'), { detach: true });
 }
 
-/** Removes what killed commands left beside a bundle and in it. @returns whether that was anything */
+/** Removes what killed commands left beside a bundle and in it. @returns true if it removed anything */
 async function sweepAround(bundle: string): Promise<boolean> {
   const beside = await sweep(dirname(bundle), privatePrefix(bundle));
   return beside + (await sweep(bundle, insidePrefix)) > 0;
@@ -172,9 +172,9 @@ function foreignIn({ fd }: NamedDirectory): ByteString[] {
 }
 
 /**
- * Removes what layerhook made in a bundle's directory, and the directory if that was all.
+ * Removes the files that layerhook made in a bundle's directory, and the directory if it is empty afterwards.
  *
- * @returns names of what is left
+ * @returns names of the files that stay
  */
 function removeDirectory(place: NamedDirectory, bundle: string): string[] {
   try {
@@ -187,10 +187,10 @@ function removeDirectory(place: NamedDirectory, bundle: string): string[] {
 }
 
 /**
- * Renames first: other processes see the whole bundle or none. The lock goes along, and keeps sweepers away.
+ * Renames the directory first, so that other processes see the whole bundle or none. The lock moves along and keeps sweepers away.
  *
- * @returns true if the directory is gone; false where it cannot be renamed (it is a mount point, or what it is in is not
- *   ours), and if a file appeared in it meanwhile
+ * @returns true if the directory is gone; false if it cannot be renamed (it is a mount point, or its parent belongs to
+ *   another user), and if a file appeared in it meanwhile
  */
 function removeAside(place: NamedDirectory, bundle: string): boolean {
   const { parent, name, fd } = place;
@@ -223,8 +223,8 @@ function cannotRename(error: unknown): boolean {
 }
 
 /**
- * Moves what layerhook made into a private directory inside the bundle's, and removes it there. A bundle of which a part is gone
- * is not taken for a whole one: see {@link removalOrder}.
+ * Moves the files that layerhook made into a private directory inside the bundle, and removes them there. An incomplete bundle
+ * does not look whole: see {@link removalOrder}.
  */
 function emptyInside({ fd }: NamedDirectory): void {
   const names = removalOrder(namesIn(fd).filter(isBundleName));
@@ -238,7 +238,7 @@ function emptyInside({ fd }: NamedDirectory): void {
   }
 }
 
-/** A path that leads to an open directory whatever its name is. */
+/** Returns a path to an open directory that stays valid if the directory is renamed. */
 function ownPath(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }

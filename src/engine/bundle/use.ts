@@ -5,8 +5,8 @@ import { fromText, showBytes } from '../../system/bytes.js';
 import { mountsBelow } from '../../system/mountinfo.js';
 
 /**
- * Refuses to take the mounts of a bundle away, or the bundle itself, while someone needs them: a container whose root
- * directory is its rootfs, or a mount that someone made in it.
+ * Refuses to unmount or remove a bundle that is in use: by a container whose root directory is its rootfs, or by another mount
+ * inside it.
  *
  * @throws LayerhookError BUNDLE_BUSY
  */
@@ -26,7 +26,7 @@ export function refuseMounts(bundle: string): void {
   if (mounted !== undefined) throw stillMounted(bundle, mounted);
 }
 
-/** Where something is mounted in a bundle. Not the bundle itself: it may be a file system of its own. */
+/** Returns the mount points in a bundle, without the bundle itself, which may be a mount point. */
 function mountsIn(bundle: string): string[] {
   const path = realpathSync(bundle);
   const points = mountsBelow(fromText(path)).map(({ mountPoint }) => showBytes(mountPoint));
@@ -40,8 +40,8 @@ function stillMounted(bundle: string, mountPoint: string): LayerhookError {
 }
 
 /**
- * A process that has `rootfs` as its root directory, in whatever mount namespace. Those that this user may not look at are
- * passed over.
+ * Finds a process whose root directory is `rootfs`, in any mount namespace. Processes that this user may not inspect are
+ * skipped.
  */
 function processIn(rootfs: string): { pid: number; name: string } | undefined {
   const root = statSync(rootfs, { bigint: true, throwIfNoEntry: false });
@@ -52,7 +52,7 @@ function processIn(rootfs: string): { pid: number; name: string } | undefined {
       if (dev !== root.dev || ino !== root.ino) continue;
       return { pid: Number(pid), name: readFileSync(`/proc/${pid}/comm`, 'utf8').trim() };
     } catch {
-      // ended, or someone else's
+      // it has ended, or belongs to another user
     }
   }
   return undefined;

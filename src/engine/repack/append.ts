@@ -14,7 +14,7 @@ export interface AppendLayerOptions extends ImageOptions, NewLayerOptions {
   tar: AsyncIterable<Buffer>;
   /** what the history says made the layer, unless `history` says it */
   createdBy: string;
-  /** asked before anything is written: true leaves the image as it is */
+  /** called before anything is written; true leaves the image unchanged */
   isDone?: ((image: ResolvedImage) => boolean) | undefined;
   signal?: AbortSignal | undefined;
 }

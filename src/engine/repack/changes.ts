@@ -10,7 +10,7 @@ import { filterChanges } from './filter-changes.js';
  * What changed in a bundle since it was unpacked: asked of the hooks and the driver, else found by comparing the
  * rootfs with umoci's mtree manifest. Masked paths are left out, and so is what lies below a deleted directory.
  *
- * @throws LayerhookError DELTA_UNAVAILABLE when nobody can tell and there is no manifest
+ * @throws LayerhookError DELTA_UNAVAILABLE if no hook lists the changes and the mtree is missing
  */
 export async function listChanges(
   operation: Operation,

@@ -13,7 +13,7 @@ export interface HistoryOptions {
  * The history entry of a new layer; null if none is wanted.
  *
  * @param sourceDateEpoch its time, in seconds since the epoch, unless `created` says another; default: now
- * @param defaults what it says where nothing else is asked for
+ * @param defaults values for options that the caller leaves out
  */
 export function historyEntry(
   history: HistoryOptions | false | undefined,

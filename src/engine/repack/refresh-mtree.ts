@@ -17,8 +17,8 @@ export class PackedEntries {
 }
 
 /**
- * The mtree manifest of a rootfs after its changes were packed: the old one, with what was packed as it was then.
- * What was not packed, masked or changed since, stays as it was, so that it is found the next time.
+ * Returns the mtree of a rootfs after a repack: the old mtree with the packed entries in their packed state. Entries that were
+ * masked, or that changed after packing, keep their old state, so that the next repack finds them.
  *
  * @throws MtreeError for a malformed manifest
  */

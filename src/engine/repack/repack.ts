@@ -45,7 +45,7 @@ export interface RepackResult {
 /**
  * Makes a layer of what changed in a bundle, and an image of it on top of the one that was unpacked.
  *
- * The image is tagged last: whoever looks finds the old image or the new one. The bundle is left as it is, unless
+ * The tag is written last: other processes find the old image or the new one. The bundle stays unchanged, unless
  * it is refreshed.
  *
  * @throws LayerhookError of any code in docs/errors.md

@@ -10,20 +10,20 @@ export interface ApplyLayerOptions {
   layout: string;
   descriptor: Descriptor;
   diffID: Digest;
-  /** directory that has what the layers below make; it exists, and nobody else writes there */
+  /** existing directory with the content of the lower layers; no other process may write to it */
   target: string;
   map: MapOptions;
-  /** a symlink to a directory stays when the layer has a directory in its place; default false */
+  /** true: a symlink to a directory stays when the layer has a directory of that name; default false */
   keepDirlinks?: boolean | undefined;
   signal: AbortSignal;
   log?: Logger | undefined;
 }
 
 /**
- * Applies one layer of an image on top of a directory, exactly as unpack does: for stores that take in a layer which
- * repack has just made. Blob digest and diffID are verified.
+ * Applies one layer of an image on top of a directory, exactly as unpack does. Stores use this for the layer that a repack has
+ * made. The blob digest and the diffID are verified.
  *
- * @throws LayerhookError of any code that unpack has for layers; what the target has then is not to be used
+ * @throws LayerhookError of any code that unpack has for layers; the target is then incomplete and must not be used
  */
 export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLayer> {
   const { descriptor, diffID, target, map, keepDirlinks = false, signal, log = silentLogger } = options;

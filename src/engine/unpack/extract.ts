@@ -25,7 +25,7 @@ export interface Extraction {
   mtree: boolean;
   onlyDriver(point: PointName): boolean;
   onProgress(event: ProgressEvent): void;
-  /** aborted with the first failure, so that the layers beside it stop too; the threads have its signal */
+  /** aborted with the first failure, so that parallel layers stop too; the threads use its signal */
   stop: AbortController;
 }
 
@@ -34,18 +34,18 @@ export interface ExtractionResult {
   /** uncompressed bytes and tar entries of the layers that were extracted */
   bytes: number;
   entries: number;
-  /** every layer was applied on top of the others into rootfs, by us */
+  /** true if every layer was applied to rootfs, on top of its lower layers, by the engine itself */
   plain: boolean;
 }
 
-/** Layers that may be prepared while others are being extracted: what they hold (a lock, a directory) stays little. */
+/** Layers that may be prepared while others are extracted. Each holds a lock and a directory, so the number is small. */
 const LAYERS_AHEAD = 8;
 
 /**
- * Takes every layer, lowest first, through try-skip, pre-extract, extraction and post-extract.
+ * Takes each layer, lowest first, through try-skip, pre-extract, extraction and post-extract.
  *
  * Layers that go into a directory of their own are extracted in parallel, and post-extract still comes in layer order;
- * any other layer waits until all below it are complete. Nothing writes when the promise settles, also if it rejects.
+ * any other layer waits until all below it are complete. When the promise settles, all writing has ended, also after a failure.
  */
 export async function extractLayers(extraction: Extraction): Promise<ExtractionResult> {
   const result: ExtractionResult = { skipped: 0, bytes: 0, entries: 0, plain: true };
@@ -143,7 +143,7 @@ export function trackOf(target: string, skipped = 0): string {
   return `${target} ${skipped}`;
 }
 
-/** What comes after a layer is extracted, once all below it are complete. */
+/** Calls post-extract for a layer that is extracted, once all its lower layers are complete. */
 async function finish(
   { dispatcher, onlyDriver, onProgress }: Extraction,
   unpacker: LayerUnpacker,
@@ -176,7 +176,7 @@ async function finish(
 
 const postExtract = 'unpack.ociv1.layer.post-extract';
 
-/** True if fixing up the layer changes no file: nothing but its root directory depends on the layers below. */
+/** True if fixing up the layer changes no file: only its root directory depends on the lower layers. */
 function isRootAlone({
   implicitDirectories,
   hidingDirectories,

@@ -1,4 +1,4 @@
-/** Promises that may be pending at the same time, but no more than `limit`. */
+/** A set of at most `limit` pending promises. */
 export class InFlight {
   readonly #limit: number;
   readonly #pending = new Set<Promise<void>>();
@@ -7,12 +7,12 @@ export class InFlight {
     this.#limit = limit;
   }
 
-  /** Resolves when another one may be added. */
+  /** Resolves when there is room for another promise. */
   async room(): Promise<void> {
     while (this.#pending.size >= this.#limit) await Promise.race(this.#pending);
   }
 
-  /** @returns the promise itself; whoever gets it handles its failure */
+  /** @returns the promise itself; the caller handles its failure */
   add<T>(promise: Promise<T>): Promise<T> {
     const settled: Promise<void> = promise
       .then(

@@ -4,9 +4,9 @@ import type { ImageOptions } from '../image-options.js';
 import type { OperationOptions } from '../operation-options.js';
 
 export interface UnpackOptions extends OperationOptions, ImageOptions {
-  /** path of the bundle to make: nothing, or an empty directory */
+  /** path of the new bundle: it is missing, or an empty directory */
   bundle: string;
-  /** true: the directory may have other files, as long as their names are not those of a bundle; default: false */
+  /** true: the directory may have other files, except files with names of a bundle; default false */
   force?: boolean | undefined;
   map?: MapOptions | undefined;
   keepDirlinks?: boolean | undefined;
@@ -17,7 +17,7 @@ export interface UnpackOptions extends OperationOptions, ImageOptions {
 export interface UnpackResult {
   bundle: string;
   manifest: Descriptor;
-  /** layers of the image, and how many of them a hook had already */
+  /** number of layers of the image, and of those that a hook skipped */
   layers: number;
   skipped: number;
   /** uncompressed bytes and tar entries extracted */

@@ -6,14 +6,14 @@ import { inOrder, isBundleName } from '../bundle/names.js';
 import { insidePrefix, isPrivateName, privatePrefix } from '../bundle/private-place.js';
 
 export interface OccupiedOptions {
-  /** true: files that have nothing to do with a bundle may be there; default: false */
+  /** true: the directory may have files that do not belong to a bundle; default false */
   force?: boolean | undefined;
 }
 
 /**
- * Refuses to make a bundle in a directory with other files.
+ * Refuses a directory with other files as the place of a bundle.
  *
- * @throws LayerhookError BUNDLE_EXISTS if the directory has anything of a bundle; DIRECTORY_NOT_EMPTY
+ * @throws LayerhookError BUNDLE_EXISTS if the directory has a file of a bundle; DIRECTORY_NOT_EMPTY
  */
 export function refuseOccupied(path: string, { force = false }: OccupiedOptions): void {
   const names = readdirSync(path);
@@ -24,14 +24,14 @@ export function refuseOccupied(path: string, { force = false }: OccupiedOptions)
   throw new LayerhookError('DIRECTORY_NOT_EMPTY', { path, names: listed(foreign) });
 }
 
-/** True for what an empty directory may have: `lost+found` of a filesystem, and the private directories of an unpack. */
+/** True for names that an empty directory may have: `lost+found`, and the private directories of an unpack. */
 function isOfEmpty(path: string, name: string): boolean {
   if (name !== 'lost+found' && !isPrivateName(name, insidePrefix)) return false;
   const stat = lstatSync(join(path, name), { throwIfNoEntry: false });
   return stat?.isDirectory() !== false;
 }
 
-/** The first of some names, and how many more there are. */
+/** Lists the first names, and the number of the others. */
 export function listed(names: readonly string[], most = 3): string {
   const more = names.length - most;
   const shown = names.slice(0, most).join(', ');
@@ -39,8 +39,8 @@ export function listed(names: readonly string[], most = 3): string {
 }
 
 /**
- * Gives the directory `path` the name `final`, where nothing or an empty directory is: rename(2) never overwrites a bundle
- * that appeared meanwhile. What is mounted below moves along.
+ * Renames the directory `path` to `final`, which is missing or an empty directory. rename(2) never overwrites a bundle that
+ * appeared meanwhile. Mounts below `path` move along.
  */
 export function publishAs(path: string, final: string): void {
   try {
@@ -51,8 +51,8 @@ export function publishAs(path: string, final: string): void {
 }
 
 /**
- * Moves all that is in `path`, a directory inside `final`, up into `final`; umoci.json last, for it says that all is there.
- * If that fails, all is in `path` again: nothing that was in `final` is ever replaced.
+ * Moves the content of `path`, a directory inside `final`, up into `final`. umoci.json comes last: it marks the bundle as whole.
+ * If a move fails, all moves are undone. Files of `final` are never replaced.
  *
  * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_NOT_EMPTY, MOUNT_FAILED
  */
@@ -80,7 +80,7 @@ function isAlone(path: string, directory: string): boolean {
   return readdirSync(directory).every((name) => join(directory, name) === path);
 }
 
-/** Moves an entry from one directory to another. @param aside where a directory can be made for a moment */
+/** Moves an entry to another directory. @param aside directory for a temporary directory */
 async function move(name: string, { from, to, aside }: { from: string; to: string; aside: string }) {
   const { moveMount } = await import('../../system/mount.js');
   const { fromText } = await import('../../system/bytes.js');
@@ -103,7 +103,7 @@ async function move(name: string, { from, to, aside }: { from: string; to: strin
   }
 }
 
-/** Renames, but never onto something that is there. */
+/** Renames a file, unless the new name exists. */
 async function renameNew(from: string, to: string): Promise<void> {
   const { AT_FDCWD, RENAME_NOREPLACE, renameat2 } = await import('../../system/files.js');
   const { fromText } = await import('../../system/bytes.js');
@@ -116,13 +116,13 @@ async function renameNew(from: string, to: string): Promise<void> {
         { path: dirname(to), what: to.slice(dirname(to).length + 1) },
         error,
       );
-    // the filesystem cannot look and rename in one
+    // the file system does not support RENAME_NOREPLACE
     if (errorCode(error) !== 'EINVAL') throw error;
     renameSync(from, to);
   }
 }
 
-/** Where mounts may not be moved (FUSE without root): `path` takes the place of `final`, in which it is alone. */
+/** Replaces `final` by `path`, its only entry, where mounts cannot be moved (FUSE without root). */
 function replace(path: string, final: string): void {
   const beside = mkdtempSync(join(dirname(final), privatePrefix(final)));
   renameSync(path, beside);

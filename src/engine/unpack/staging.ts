@@ -13,23 +13,23 @@ import {
 } from '../bundle/private-place.js';
 import { moveUp, type OccupiedOptions, publishAs, refuseOccupied } from './publish.js';
 
-/** A private place (mode 0700) where a bundle is built, invisible under its final name until it is whole. */
+/** A private directory (mode 0700) for a new bundle. The final name of the bundle appears when the bundle is whole. */
 export interface Staging {
-  /** where to build: becomes the bundle */
+  /** path of the directory that becomes the bundle */
   path: string;
   rootfs: string;
-  /** Gives the bundle its final name; what is mounted in it comes along. */
+  /** Gives the bundle its final name. Mounts in the bundle move along. */
   publish(): Promise<void>;
-  /** Removes all that was built, and what is still mounted there. */
+  /** Unmounts and removes all that the directory holds. */
   discard(): Promise<void>;
 }
 
 /**
- * Opens a staging directory for `bundle`: beside it, or inside it where the directory exists already (it may be a
- * mount point). Staging directories that killed processes left behind are removed; a lock tells which are alive.
+ * Opens a staging directory for `bundle`: beside it, or inside it if the directory exists (it may be a mount point). Staging
+ * directories of killed processes are removed; a lock protects those in use.
  *
- * @param bundle path of the bundle to be; it may be an empty directory
- * @param options `force`: the directory may have files that have nothing to do with a bundle
+ * @param bundle path of the new bundle; it may be an empty directory
+ * @param options `force`: the directory may have files that do not belong to a bundle
  * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_INVALID, DIRECTORY_NOT_EMPTY, NO_SPACE, SYSTEM
  */
 export async function openStaging(bundle: string, options: OccupiedOptions = {}): Promise<Staging> {

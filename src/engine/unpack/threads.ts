@@ -1,6 +1,6 @@
 import type { LayerUnpacker, UnpackerOptions } from '../../layer/unpacker.js';
 
-/** The threads that extract layers: an unpack for which every layer is there already starts none, and loads nothing of them. */
+/** The threads that extract layers. They are loaded and started lazily: an unpack that skips all layers needs none. */
 export class ExtractionThreads {
   readonly #options: UnpackerOptions;
   #unpacker: Promise<LayerUnpacker> | null = null;
@@ -9,17 +9,17 @@ export class ExtractionThreads {
     this.#options = options;
   }
 
-  /** What applies layers in them, and starts those that it needs. */
+  /** Returns the unpacker, which starts threads when it needs them. */
   async unpacker(): Promise<LayerUnpacker> {
     this.#unpacker ??= load(this.#options);
     return this.#unpacker;
   }
 
   /**
-   * Starts those that layers need, to have them when the first one is there. One that cannot start is tried again, and
-   * fails the operation, when a layer needs it.
+   * Starts the threads for some layers ahead of the first layer. A thread that cannot start is tried again when a layer needs
+   * it, and then fails the operation.
    *
-   * @param alone layers each of which gets a directory for itself; undefined: they come on top of each other
+   * @param alone layers that each get a directory of their own; undefined: the layers go on top of each other
    */
   startEarly(alone?: readonly { size: number }[]): void {
     this.unpacker()
@@ -27,9 +27,9 @@ export class ExtractionThreads {
       .catch(() => {});
   }
 
-  /** Ends them, after what they are doing has stopped. */
+  /** Ends the threads after their work has stopped. */
   async close(): Promise<void> {
-    // code that could not be loaded has started none
+    // if loading failed, no thread has started
     const unpacker = await this.#unpacker?.catch(() => null);
     await unpacker?.close();
   }

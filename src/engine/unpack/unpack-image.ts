@@ -16,7 +16,7 @@ import type { UnpackOptions, UnpackResult } from './options.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
 
-/** The work of `unpack`, once the image is found and it is known who is asked; the caller ends the threads. */
+/** Does the work of `unpack` after the image is found and the hooks are loaded. The caller ends the threads. */
 export async function unpackImage(
   options: UnpackOptions,
   { layout, image }: OpenedImage,
@@ -45,7 +45,7 @@ export async function unpackImage(
       ...result,
     };
   } catch (error) {
-    // nothing may write any more
+    // all writing must have ended
     await threads.close();
     await takeDown(operation, context);
     await staging.discard().catch((failure: Error) => {
@@ -55,7 +55,7 @@ export async function unpackImage(
   }
 }
 
-/** The root directory before any layer says what it is: as umoci makes it. */
+/** Creates the root directory with the attributes that umoci gives it before any layer. */
 function makeRootfs(rootfs: string, map: MapOptions): void {
   mkdirSync(rootfs, { mode: 0o755 });
   if (!map.rootless)
@@ -100,7 +100,7 @@ async function fill(
   const { currentHeader } = await import('mtree-ts/write');
   const header = currentHeader(join(context.bundle, 'rootfs'));
   if (seen) {
-    // in its thread, while the driver does its part in this one
+    // the manifest is written in its thread, while the driver works in this one
     const unpacker = await threads.unpacker();
     await bothDone(unpacker.writeManifest(trackOf(context.rootfs), context.rootfs, file, header), assemble());
   } else {
@@ -112,10 +112,10 @@ async function fill(
   return extracted;
 }
 
-/** Points at which a hook may change the rootfs behind the extractor's back, which then must be walked. */
+/** Points where a hook may change the rootfs without the extractor's knowledge. Such a rootfs must be walked. */
 const rootfsPoints = ['unpack.ociv1.layer.post-extract', 'unpack.ociv1.bundle.assemble'] as const;
 
-/** As Promise.all, but settles only when nothing goes on any more. */
+/** Like Promise.all, but settles only after all promises have settled. */
 async function bothDone(...promises: Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(promises)) {
     if (outcome.status === 'rejected') throw outcome.reason;
@@ -132,7 +132,7 @@ async function writeConfig(
   writeFileAtomic(join(staging.path, 'config.json'), `${JSON.stringify(changed, null, '\t')}\n`);
 }
 
-/** Lets whoever made something outside the staging directory (a mount, a snapshot) take it back. */
+/** Lets hooks and the driver undo what they made outside the staging directory: a mount, a snapshot. */
 async function takeDown({ dispatcher, log }: Operation, context: ImageContext): Promise<void> {
   const signal = new AbortController().signal;
   await dispatcher

@@ -24,7 +24,7 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const onWarning = (message: string) => operation.log.warn(message);
   const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles: options.maxHoles });
   try {
-    // threads take as long to start as the rest takes to load: both in parallel, if threads are needed for certain
+    // threads take as long to start as the rest takes to load: both run in parallel if threads are certainly needed
     const { dispatcher, onlyDriver } = operation;
     if (!dispatcher.handles(trySkip)) threads.startEarly();
     else if (onlyDriver(trySkip) && isEmptyStore(operation)) threads.startEarly(image.image.manifest.layers);
@@ -44,7 +44,7 @@ function isEmptyStore({ driverChoice }: Operation): boolean {
   try {
     return readdirSync(store).length === 0;
   } catch (error) {
-    // the driver reports other failures
+    // the driver reports all other failures
     return errorCode(error) === 'ENOENT';
   }
 }

@@ -31,16 +31,24 @@ const damages: [name: string, change: object, reason: RegExp][] = [
   ['umoci.json', walk(7), /a descriptor of umoci\.json is malformed: it is not a JSON object/],
   ['umoci.json', walk({ digest: 'x' }), /a descriptor of umoci\.json is malformed: its mediaType/],
   ['umoci.json', walk({ digest: 'x', mediaType: 'a', size: 1 }), /malformed digest x/],
-  ['umoci.json', maps(7), /id maps that are none/],
-  ['umoci.json', maps({ uid_mappings: {} }), /id maps that are none/],
-  ['umoci.json', maps({ uid_mappings: [7] }), /id maps that are none/],
-  ['umoci.json', maps({ gid_mappings: [{ ...range, hostID: '1' }] }), /id maps that are none/],
-  ['umoci.json', maps({ gid_mappings: [{ ...range, size: -1 }] }), /id maps that are none/],
-  ['umoci.json', maps({ rootless: 'no' }), /id maps that are none/],
+  ['umoci.json', maps(7), /malformed ID mappings/],
+  ['umoci.json', maps({ uid_mappings: {} }), /malformed ID mappings/],
+  ['umoci.json', maps({ uid_mappings: [7] }), /malformed ID mappings/],
+  ['umoci.json', maps({ gid_mappings: [{ ...range, hostID: '1' }] }), /malformed ID mappings/],
+  ['umoci.json', maps({ gid_mappings: [{ ...range, size: -1 }] }), /malformed ID mappings/],
+  ['umoci.json', maps({ rootless: 'no' }), /malformed ID mappings/],
   ['layerhook.json', { version: 2 }, /layerhook\.json has version 2, not 1/],
   ['layerhook.json', { driver: null }, /names no driver/],
-  ['layerhook.json', { driver: { name: 'copy', options: 7 } }, /options of driver copy that are no object/],
-  ['layerhook.json', { driver: { name: 'copy', options: [] } }, /options of driver copy that are no object/],
+  [
+    'layerhook.json',
+    { driver: { name: 'copy', options: 7 } },
+    /the options of driver copy are not an object/,
+  ],
+  [
+    'layerhook.json',
+    { driver: { name: 'copy', options: [] } },
+    /the options of driver copy are not an object/,
+  ],
 ];
 for (const [name, change, reason] of damages) {
   test(`${name} with ${JSON.stringify(change)}`, async (t) => {
