@@ -122,7 +122,7 @@ const bad: [title: string, text: string, line: number, reason: RegExp, hint: Reg
     'unknown point',
     '[[hook]]\nexec = ["/bin/sh"]\npoint = ["unpack.ociv1.layer.try-skp"]',
     3,
-    /no lifecycle point \(did you mean unpack\.ociv1\.layer\.try-skip\?\)/,
+    /is not a lifecycle point \(did you mean unpack\.ociv1\.layer\.try-skip\?\)/,
     /hooks list/,
   ],
   [
