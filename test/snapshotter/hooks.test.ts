@@ -65,7 +65,8 @@ test('a layer that a hook has put there is there, on top of those below', async 
   );
   t.true((await served.containerd.usage(above!.name)).size > 0);
   const { signal, log, ...first } = contexts[0]!;
-  t.deepEqual(first, {
+  // without the symbol under which the operation keeps its slots
+  t.deepEqual(Object.fromEntries(Object.entries(first)), {
     chainID: a.chainID as SnapshotSkipContext['chainID'],
     diffID: a.diffID as SnapshotSkipContext['diffID'],
     lowerChainIDs: [],
