@@ -16,6 +16,13 @@ export const sessionPrefix = '.umoci-';
 
 const directoryFlags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
+/** Sessions that the exit of the process closes, so that an unclosed session leaves no directory behind. */
+const openSessions = new Set<Session>();
+
+function closeAll(): void {
+  for (const session of openSessions) session.close();
+}
+
 /**
  * A writer's own directory inside a layout, for incomplete files. A lock (flock(2)), held while the writer lives,
  * protects it from every gc, including umoci's. Blobs newer than the directory may belong to its writer.
@@ -27,14 +34,13 @@ export class Session {
   readonly #name: ByteString;
   readonly #fd: number;
   #count = 0;
-  readonly #close = () => this.close();
 
   private constructor(files: LayoutFiles, name: ByteString, fd: number) {
     this.#files = files;
     this.#name = name;
     this.#fd = fd;
-    // removes the directory even if the writer does not close the session
-    process.on('exit', this.#close);
+    if (openSessions.size === 0) process.on('exit', closeAll);
+    openSessions.add(this);
   }
 
   /** Opens a session in a layout. @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM */
@@ -112,7 +118,8 @@ export class Session {
 
   /** Removes the directory and releases the lock. */
   close(): void {
-    process.off('exit', this.#close);
+    openSessions.delete(this);
+    if (openSessions.size === 0) process.off('exit', closeAll);
     removeDirectory(this.#files.fd, this.#name, this.#fd);
     close(this.#fd);
     this.#files.close();

@@ -40,7 +40,10 @@ test.serial(
     await containerd.prepare('container', whole.chainID);
     const refused = (why: RegExp) => ({ code: 'SNAPSHOT_PRECONDITION', message: why });
     await t.throwsAsync(containerd.prepare('1', lost.chainID), refused(/damaged: 1 files differ; .*pull it/));
-    await t.throwsAsync(containerd.prepare('2', 'by containerd'), refused(/not yet flushed to disk.*; .*pull it/));
+    await t.throwsAsync(
+      containerd.prepare('2', 'by containerd'),
+      refused(/not yet flushed to disk.*; .*pull it/),
+    );
     const listed = await succeed(t, layerhook(['store', 'ls', '--store', daemon.store]));
     const states = listed.match(/ (on disk|unproven|damaged) /g)!.map((state) => state.trim());
     t.deepEqual(states.sort(), ['damaged', 'on disk', 'unproven']);

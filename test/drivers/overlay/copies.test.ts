@@ -87,7 +87,7 @@ for (const [title, how] of [
     for (const name of ['one', 'two']) here.copy('b', name, how);
     for (const mounted of [false, true]) {
       if (mounted) await here.mount('b');
-      await here.isRefused('one', new RegExp(`${here.at('one')} is a copy: .* for ${here.at('b')}$`));
+      await here.isRefused('one', new RegExp(`${here.at('one')} is a copy: .* belong to ${here.at('b')}$`));
       await here.umount('one');
       await t.throwsAsync(here.mount('one', { claim: true }), isCopy);
     }
@@ -145,7 +145,7 @@ test('a bundle that is moved stays itself; what is copied to its old place does 
   await here.isRefused('b', /is a copy/);
   await here.isWhole('moved');
   t.deepEqual(await here.bundles(), [here.at('moved')]);
-  await here.isRefused('b', new RegExp(`for ${here.at('moved')}$`));
+  await here.isRefused('b', new RegExp(`belong to ${here.at('moved')}$`));
   await here.remove('b');
   here.move('moved', 'again');
   await here.isWhole('again');
@@ -179,7 +179,7 @@ test('a bundle that was moved to another filesystem is claimed, once its old dir
   t.deepEqual(await here.bundles(), [here.at('fs/b')]);
   // another copy in the place of the first
   here.move('backup', 'b');
-  await here.isRefused('b', new RegExp(`for ${here.at('fs/b')}$`));
+  await here.isRefused('b', new RegExp(`belong to ${here.at('fs/b')}$`));
   await t.throwsAsync(here.mount('b', { claim: true }), isCopy);
   await here.remove('b');
   t.deepEqual(await here.remove('fs/b'), []);
@@ -192,7 +192,7 @@ test('a backup that is restored to the same place is claimed', async (t) => {
   here.copy('b', 'backup');
   rmSync(here.at('b'), { recursive: true });
   here.copy('backup', 'b');
-  await here.isRefused('b', /is a copy: .* for the directory that it was unpacked to$/);
+  await here.isRefused('b', /is a copy: .* belong to the directory that it was unpacked to$/);
   await here.mount('b', { claim: true });
   await here.mount('b', { claim: true });
   await here.isWhole('b');
@@ -302,7 +302,7 @@ test('a bundle stays itself when its filesystem is mounted anew, and its copy in
   execFileSync('btrfs', snapshot);
   execFileSync('umount', [mountpoint]);
   execFileSync('mount', ['-o', 'loop', join(base, 'btrfs.img'), mountpoint]);
-  await here.isRefused('../before/b', new RegExp(`for ${here.at('b')}$`));
+  await here.isRefused('../before/b', new RegExp(`belong to ${here.at('b')}$`));
   await here.isWhole('b');
   await here.remove('../before/b');
   await here.isWhole('b');
