@@ -109,7 +109,7 @@ test('fuse-overlayfs: the upperdir is found by the process that serves the mount
   };
   const wrong = stop(wanted, '--mount-program', '/usr/bin/true');
   t.is(wrong.status, 1);
-  t.regex(wrong.log, /no upperdir found for \/data: .*nor served by \/usr\/bin\/true/);
+  t.regex(wrong.log, /no upperdir found for \/data: .*nor a mount served by \/usr\/bin\/true/);
   const { status, log } = stop(wanted, '--mount-program', program);
   t.is(status, 0, log);
   t.deepEqual(diffTrees(treeOf(upperdir), treeOf(join(out, 'copy'))), []);
