@@ -173,7 +173,10 @@ test('a driver that is named by path is the same from any directory', async (t) 
   t.is(JSON.parse(readFileSync(join(bundle, 'layerhook.json'), 'utf8')).driver.name, driver);
   const { status, stderr } = await run('repack', '--image', image, bundle);
   t.is(status, 1);
-  t.regex(stderr, new RegExp(`cannot use the driver ${driver} of bundle ${bundle}: .*name it with --driver.*\n$`));
+  t.regex(
+    stderr,
+    new RegExp(`cannot use the driver ${driver} of bundle ${bundle}: .*name it with --driver.*\n$`),
+  );
   t.is((await run('repack', '--driver', './driver.mjs', '--image', image, bundle)).status, 0);
   for (const command of ['mount', 'umount', 'rm']) {
     t.is((await run('bundle', command, bundle)).status, 1);
