@@ -35,12 +35,13 @@ export function nearestDirectory(path: string): string {
  * @throws LayerhookError DIRECTORY_INVALID for anything else
  */
 function isDirectory(at: string, path: string): boolean {
-  const found = look(statSync, at, path);
+  // lstat comes first: a directory that another process creates between the two calls cannot pass for a symlink
+  const name = look(lstatSync, at, path);
+  if (name === undefined) return false;
+  const found = name.isSymbolicLink() ? look(statSync, at, path) : name;
   if (found?.isDirectory()) return true;
-  if (found !== undefined) throw unfit(path, `${at === path ? 'it' : at} is not a directory`);
-  if (look(lstatSync, at, path) !== undefined)
-    throw unfit(path, `${at === path ? 'it' : at} is a symlink to a missing file`);
-  return false;
+  const what = found === undefined ? 'a symlink to a missing file' : 'not a directory';
+  throw unfit(path, `${at === path ? 'it' : at} is ${what}`);
 }
 
 function above(at: string, path: string): string {

@@ -25,7 +25,7 @@ import { flock } from '../../src/system/lock.js';
 import { DT, readDirectory } from '../../src/system/readdir.js';
 import { StatBuffer, statAt, statFd } from '../../src/system/stat.js';
 import { getXattr, listXattrs, pathIn, removeXattr, setXattr } from '../../src/system/xattr.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 test('names of any bytes are made, listed and removed', (t) => {
@@ -112,8 +112,7 @@ test('a hardlink to a symlink links the symlink', (t) => {
   t.is(readlinkSync(join(dir, 'hard')), '/nowhere');
 });
 
-test('owner and mode', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('owner and mode', (t) => {
   const dir = tmpdir(t);
   symlinkat('/etc/passwd', AT_FDCWD, join(dir, 'link'));
   fchownat(AT_FDCWD, join(dir, 'link'), 4294967294, 3000000000);
@@ -125,8 +124,7 @@ test('owner and mode', (t) => {
   t.is(lstatSync(join(dir, 'file')).mode & 0o7777, 0o6751);
 });
 
-test('device numbers of all sizes', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('device numbers of all sizes', (t) => {
   const dir = tmpdir(t);
   for (const [major, minor] of [
     [0, 0],

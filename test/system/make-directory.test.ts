@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { makeDirectory, nearestDirectory } from '../../src/system/make-directory.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 test('makes what is missing, with the mode, and says whether it did', (t) => {
@@ -40,14 +42,30 @@ test('what is in the way is named', (t) => {
   t.deepEqual(readdirSync(root).sort(), ['dangling', 'file']);
 });
 
+test('a directory that another process creates meanwhile is a directory', async (t) => {
+  const root = tmpdir(t);
+  const names = Array.from({ length: 3000 }, (_, i) => join(root, `${i}`));
+  const other = spawn('sh', [
+    '-c',
+    'echo; for i in $(seq 0 2999); do mkdir "$0/$i" 2>/dev/null; done; exit 0',
+    root,
+  ]);
+  const ended = once(other, 'exit');
+  await once(other.stdout, 'data');
+  let waited = 0;
+  for (const name of names) if (!makeDirectory(name)) waited++;
+  t.is(readdirSync(root).length, names.length);
+  t.log(`${waited} of ${names.length} were made by the other process first`);
+  t.deepEqual(await ended, [0, null]);
+});
+
 test('the nearest directory is where making begins', (t) => {
   const root = tmpdir(t);
   t.is(nearestDirectory(join(root, 'a/b')), root);
   t.is(nearestDirectory(root), root);
 });
 
-test('where the filesystem takes nothing, it ends', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('where the filesystem takes nothing, it ends', (t) => {
   t.throws(() => makeDirectory('/proc/x/y'), {
     code: 'DIRECTORY_INVALID',
     message: /: \/proc does not allow new entries$/,

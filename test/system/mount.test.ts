@@ -29,7 +29,7 @@ import { findMount, mountsBelow } from '../../src/system/mountinfo.js';
 import { mountByContext } from '../../src/system/overlay-fscontext.js';
 import { mountByOptions } from '../../src/system/overlay-legacy.js';
 import { overlayDirsOf } from '../../src/system/overlay-options.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 /** What overlay options, mountinfo and shells each escape, and bytes that are no UTF-8 when taken apart. */
@@ -75,8 +75,7 @@ function isMounted(t: ExecutionContext, { target, lowerdirs, upperdir, workdir }
 
 for (const name of ['dir', odd, 'l'.repeat(250)]) {
   for (const [api, mount] of Object.entries({ fsopen: mountByContext, mount: mountByOptions })) {
-    test(`${api} mounts layers below ${JSON.stringify(name.slice(0, 20))}`, (t) => {
-      if (!requires(t, 'root')) return;
+    rootTest(`${api} mounts layers below ${JSON.stringify(name.slice(0, 20))}`, (t) => {
       const dirs = layers(t, 3, name);
       const refusal = mount(overlayRequest(dirs), dirs.target);
       if (refusal?.unavailable) return t.log('this kernel is too old for it');
@@ -89,8 +88,7 @@ for (const name of ['dir', odd, 'l'.repeat(250)]) {
   }
 }
 
-test('a name that is not UTF-8 is mounted', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a name that is not UTF-8 is mounted', (t) => {
   const dirs = layers(t, 2);
   const path = dirs.at('\xff\xfe');
   mkdirSync(bytes(path));
@@ -98,8 +96,7 @@ test('a name that is not UTF-8 is mounted', (t) => {
   t.is(overlayDirsOf(findMount(dirs.target)!).lowerdirs[0], path);
 });
 
-test('500 layers mount, and 501 are refused with a reason', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('500 layers mount, and 501 are refused with a reason', (t) => {
   const dirs = layers(t, 501);
   const fits = { ...dirs, lowerdirs: dirs.lowerdirs.slice(0, 500) };
   mountOverlay(fits, dirs.target);
@@ -110,8 +107,7 @@ test('500 layers mount, and 501 are refused with a reason', (t) => {
   t.regex(error!.message, /501 layers|limit is 500/);
 });
 
-test('mount(2) takes 300 layers by short names, and leaves the working directory as it was', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('mount(2) takes 300 layers by short names, and leaves the working directory as it was', (t) => {
   const dirs = layers(t, 300);
   const before = readlinkSync('/proc/self/cwd');
   t.is(mountByOptions(overlayRequest(dirs), dirs.target), null);
@@ -124,8 +120,7 @@ test('mount(2) takes 300 layers by short names, and leaves the working directory
   t.regex(refusal!.log.join(), /need \d+ bytes of options, but this kernel .*accepts 4095/);
 });
 
-test('options that were not asked for are off, those that were are on', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('options that were not asked for are off, those that were are on', (t) => {
   const dirs = layers(t, 2);
   const names = (options: [string, string | null][]) =>
     options.map(([name, value]) => `${name}=${value}`).sort();
@@ -150,8 +145,7 @@ test('options that were not asked for are off, those that were are on', (t) => {
   t.throws(() => writeFileSync(`${dirs.target}/x`, ''), { code: 'EROFS' });
 });
 
-test('a mount that fails says why, and what would be right', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a mount that fails says why, and what would be right', (t) => {
   const dirs = layers(t, 2);
   const other = layers(t, 2);
   mountOverlay(dirs, dirs.target);
@@ -182,8 +176,7 @@ test('a mount that fails says why, and what would be right', (t) => {
   t.false(isMountPoint(other.target));
 });
 
-test('a directory is bound, read-only if asked, also by kernels without mount_setattr', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a directory is bound, read-only if asked, also by kernels without mount_setattr', (t) => {
   const { lowerdirs, target } = layers(t, 1);
   const [source] = lowerdirs as [string];
   mountBind(source, target);
@@ -206,8 +199,7 @@ test('a directory is bound, read-only if asked, also by kernels without mount_se
   t.regex(error!.message, /cannot mount \/no\/such at .*: \/no\/such does not exist/);
 });
 
-test('what is mounted is moved, with what is mounted in it, also on a shared mount', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what is mounted is moved, with what is mounted in it, also on a shared mount', (t) => {
   for (const propagation of ['--make-private', '--make-shared']) {
     const { at, lowerdirs, upperdir, workdir, target } = layers(t, 2);
     mountBind(at('.'), at('.'));
@@ -224,8 +216,7 @@ test('what is mounted is moved, with what is mounted in it, also on a shared mou
   }
 });
 
-test('unmounting follows no symlink, and says what keeps a mount', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('unmounting follows no symlink, and says what keeps a mount', (t) => {
   const { at, lowerdirs, target } = layers(t, 1);
   mountBind(lowerdirs[0]!, target);
   symlinkSync(target, at('link'));

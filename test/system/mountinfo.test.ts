@@ -11,7 +11,7 @@ import {
   splitLowerdirs,
   unescapeOverlayPath,
 } from '../../src/system/overlay-options.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 test('a line with optional fields, escapes and bytes', (t) => {
@@ -41,8 +41,7 @@ test('the mounts of this machine are read', (t) => {
   t.is(findMount('/proc/self'), undefined);
 });
 
-test('mounts below a directory are those in it, not those of its namesakes, the last one on top', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('mounts below a directory are those in it, not those of its namesakes, the last one on top', (t) => {
   const dir = tmpdir(t);
   const places = ['a', 'a/b', 'ab', 'a/new\nline \\ x'].map((name) => fromText(join(dir, name)));
   for (const place of places) mkdirSync(place, { recursive: true });

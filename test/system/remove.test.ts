@@ -13,7 +13,7 @@ import test from 'ava';
 import { mkdirat, symlinkat } from '../../src/system/files.js';
 import { removeTree } from '../../src/system/remove.js';
 import { makeDeep } from '../helpers/deep.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const importRemove = `import { removeTree } from ${JSON.stringify(new URL('../../src/system/remove.js', import.meta.url))};`;
@@ -72,8 +72,7 @@ test('a symlink in the place of a deep directory is removed, not followed', (t) 
   t.deepEqual(readdirSync(join(dir, 'canary')), ['file']);
 });
 
-test('what is mounted below stays', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what is mounted below stays', (t) => {
   const dir = tmpdir(t);
   mkdirSync(join(dir, 'canary'));
   writeFileSync(join(dir, 'canary/file'), '');
@@ -88,8 +87,7 @@ test('what is mounted below stays', (t) => {
   t.true(removeTree(join(dir, 'tree')));
 });
 
-test('directories of mode 0, as somebody who is not root', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('directories of mode 0, as somebody who is not root', (t) => {
   const dir = tmpdir(t);
   mkdirSync(join(dir, 'tree/closed/full'), { recursive: true });
   writeFileSync(join(dir, 'tree/closed/full/file'), '');

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import {
   createTemporary,
   flock,
@@ -22,7 +22,7 @@ import {
   type TrustOptions,
   writeFileAt,
 } from '../../src/system/index.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { sh } from '../overlay/mounted.js';
 
 /** Where only root may write. */
@@ -43,8 +43,7 @@ function opened(path: string, options: TrustOptions = {}): string {
   }
 }
 
-test('a symlink is followed only where neither others nor a container may write', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a symlink is followed only where neither others nor a container may write', (t) => {
   const dir = setup(t);
   sh(
     dir,
@@ -69,8 +68,7 @@ test('a symlink is followed only where neither others nor a container may write'
   t.is(opened(join(dir, 'volume/plain'), { untrusted }), join(dir, 'volume/plain'));
 });
 
-test('loops, files in the way and missing directories', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('loops, files in the way and missing directories', (t) => {
   const dir = setup(t);
   symlinkSync('loop', join(dir, 'loop'));
   writeFileSync(join(dir, 'file'), '');
@@ -85,8 +83,7 @@ test('loops, files in the way and missing directories', (t) => {
   t.throws(() => opened('/proc/nowhere/a', { make: 0o700 }), { code: 'ENOENT' });
 });
 
-test('temporary names differ, and a sweep removes only what no process holds', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('temporary names differ, and a sweep removes only what no process holds', (t) => {
   const dir = setup(t);
   const fd = openTrustedDirectory(dir);
   const held = createTemporary(fd, 'final', 'directory');
@@ -106,8 +103,7 @@ test('temporary names differ, and a sweep removes only what no process holds', (
   t.false(flock(openTrustedDirectory(join(dir, held.name)), 'exclusive'));
 });
 
-test('a file is replaced, not written to', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a file is replaced, not written to', (t) => {
   const dir = setup(t);
   const fd = openTrustedDirectory(dir);
   writeFileSync(join(dir, 'canary'), 'precious');
