@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { file } from '../../src/testing/entries.js';
 import { layerhook, refused } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 /** A directory with a file and a symlink that leads nowhere, and an image beside it. */
@@ -22,8 +22,7 @@ async function refuseAll(t: ExecutionContext, dir: string, cases: [string[], Reg
   t.deepEqual(readdirSync(dir).sort(), before);
 }
 
-test('below /proc nothing is made, and nothing hangs', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('below /proc nothing is made, and nothing hangs', async (t) => {
   const { dir, image } = fixture(t);
   const reason = /\/proc(\/\S+)? cannot be used as a directory: \/proc\S* does not allow new entries/;
   await refuseAll(t, dir, [

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { unmountTree } from '../../src/overlay/mount.js';
 import { openStore } from '../../src/store/index.js';
 import { buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { fixture, runFile } from './run.js';
 
@@ -22,8 +22,7 @@ function place(t: ExecutionContext, ...names: string[]) {
   return { dir, layerhook, bundle, bundles, image, store: env.LAYERHOOK_STORE };
 }
 
-test('several bundles are removed, and one that fails does not keep the others', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('several bundles are removed, and one that fails does not keep the others', (t) => {
   const { dir, bundle, bundles } = place(t, 'one', 'two');
   const [one, two] = bundles as [string, string];
   const none = join(dir, 'none');
@@ -38,8 +37,7 @@ test('several bundles are removed, and one that fails does not keep the others',
   t.is(bundle('remove', '-f', none).status, 0);
 });
 
-test('bundles of the copy driver have nothing to mount', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('bundles of the copy driver have nothing to mount', (t) => {
   const { bundle, bundles, store } = place(t, 'one');
   const [one] = bundles as [string];
   t.like(bundle('mount', one), { status: 0, stderr: `layerhook: ${one} has nothing to mount\n` });
@@ -49,47 +47,49 @@ test('bundles of the copy driver have nothing to mount', (t) => {
   t.false(existsSync(store), 'listing makes no store');
 });
 
-test('--all takes every bundle of the store that has to be mounted, or unmounted, also if one fails', (t) => {
-  if (!requires(t, 'root')) return;
-  const { dir, layerhook, bundle, image, store } = place(t);
-  t.like(bundle('mount', '--all'), {
-    status: 0,
-    stderr: `layerhook: layer store not found at ${store}\nlayerhook: 0 of 0 bundles of the store are unmounted\n`,
-  });
-  const [one, two, bad, gone] = ['1', '2', 'bad', 'gone'].map((name) => join(dir, name)) as string[];
-  for (const path of [one!, two!, bad!, gone!]) {
-    t.is(layerhook('unpack', '--driver', 'overlay', '--image', image.reference, path).status, 0);
-    writeFileSync(join(path, 'rootfs/changed'), path);
-  }
-  t.is(bundle('umount', '--all').status, 0);
-  t.deepEqual(states(), {
-    [one!]: 'unmounted',
-    [two!]: 'unmounted',
-    [bad!]: 'unmounted',
-    [gone!]: 'unmounted',
-  });
-  t.is(bundle('umount', '--all').status, 0);
-  rmSync(gone!, { recursive: true });
-  writeFileSync(join(bad!, 'layerhook.json'), '{');
+rootTest(
+  '--all takes every bundle of the store that has to be mounted, or unmounted, also if one fails',
+  (t) => {
+    const { dir, layerhook, bundle, image, store } = place(t);
+    t.like(bundle('mount', '--all'), {
+      status: 0,
+      stderr: `layerhook: layer store not found at ${store}\nlayerhook: 0 of 0 bundles of the store are unmounted\n`,
+    });
+    const [one, two, bad, gone] = ['1', '2', 'bad', 'gone'].map((name) => join(dir, name)) as string[];
+    for (const path of [one!, two!, bad!, gone!]) {
+      t.is(layerhook('unpack', '--driver', 'overlay', '--image', image.reference, path).status, 0);
+      writeFileSync(join(path, 'rootfs/changed'), path);
+    }
+    t.is(bundle('umount', '--all').status, 0);
+    t.deepEqual(states(), {
+      [one!]: 'unmounted',
+      [two!]: 'unmounted',
+      [bad!]: 'unmounted',
+      [gone!]: 'unmounted',
+    });
+    t.is(bundle('umount', '--all').status, 0);
+    rmSync(gone!, { recursive: true });
+    writeFileSync(join(bad!, 'layerhook.json'), '{');
 
-  const { status, stderr } = bundle('mount', '--all');
-  t.is(status, 1);
-  t.regex(
-    stderr,
-    new RegExp(`3 of 4 .* unmounted\n.*mounted ${one}\n.*mounted ${two}\n.*bundle ${bad} cannot be used`),
-  );
-  t.deepEqual(states(), { [one!]: 'mounted', [two!]: 'mounted', [bad!]: 'unmounted', [gone!]: 'missing' });
-  for (const path of [one!, two!]) t.is(readFileSync(join(path, 'rootfs/changed'), 'utf8'), path);
-  t.regex(
-    bundle('umount', '--all').stderr,
-    new RegExp(`^.*2 of 4 .*\n.*unmounted ${one}\n.*unmounted ${two}\n$`),
-  );
+    const { status, stderr } = bundle('mount', '--all');
+    t.is(status, 1);
+    t.regex(
+      stderr,
+      new RegExp(`3 of 4 .* unmounted\n.*mounted ${one}\n.*mounted ${two}\n.*bundle ${bad} cannot be used`),
+    );
+    t.deepEqual(states(), { [one!]: 'mounted', [two!]: 'mounted', [bad!]: 'unmounted', [gone!]: 'missing' });
+    for (const path of [one!, two!]) t.is(readFileSync(join(path, 'rootfs/changed'), 'utf8'), path);
+    t.regex(
+      bundle('umount', '--all').stderr,
+      new RegExp(`^.*2 of 4 .*\n.*unmounted ${one}\n.*unmounted ${two}\n$`),
+    );
 
-  function states() {
-    const entries: { bundle: string; state: string }[] = JSON.parse(bundle('ls', '--json').stdout);
-    return Object.fromEntries(entries.map(({ bundle, state }) => [bundle, state]));
-  }
-});
+    function states() {
+      const entries: { bundle: string; state: string }[] = JSON.parse(bundle('ls', '--json').stdout);
+      return Object.fromEntries(entries.map(({ bundle, state }) => [bundle, state]));
+    }
+  },
+);
 
 test('a command without a bundle says what it lacks', (t) => {
   const { bundle } = place(t);
@@ -103,8 +103,7 @@ test('a command without a bundle says what it lacks', (t) => {
   t.regex(bundle('ls', 'x').stderr, /positional/);
 });
 
-test('ls shows what the store has of bundles: mounted, unmounted and missing', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('ls shows what the store has of bundles: mounted, unmounted and missing', async (t) => {
   const { dir, bundle, bundles, store } = place(t, 'un: mounted', 'plain');
   const opened = await openStore({ root: store });
   for (const path of [...bundles, join(dir, 'gone')]) {

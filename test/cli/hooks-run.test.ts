@@ -5,7 +5,7 @@ import { chainIDs } from '../../src/image/chain.js';
 import { privateDir, script, write } from '../config/helpers.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { runFile } from './run.js';
 
 const hooks = (...args: string[]) => runFile(mainFile, ['hooks', ...args]);
@@ -143,8 +143,7 @@ for (const [point, name] of [
   ['unpack.ociv1.layer.post-extract', 'writeMtree'],
   ['repack.ociv1.layer.refresh-bundle', 'unpackLayer'],
 ] as const) {
-  test(`hooks run: at ${point} a program is called, and a module has a working ${name}`, (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`hooks run: at ${point} a program is called, and a module has a working ${name}`, (t) => {
     const { dir, image, run, context } = setup(t, point, '');
     const bundle = join(dir, 'bundle');
     const { status } = runFile(mainFile, ['unpack', '--image', image.reference, bundle]);

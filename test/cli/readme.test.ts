@@ -6,7 +6,7 @@ import { commands } from '../../src/cli/commands/index.js';
 import { umociOnly } from '../../src/cli/umoci/umoci-only.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { fixture, runFile } from './run.js';
 
@@ -38,8 +38,7 @@ test('the README lists the commands of umoci that are missing, and no other', (t
   }
 });
 
-test('the README’s hook in JavaScript runs', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('the README’s hook in JavaScript runs', (t) => {
   const image = buildImage(t, [[{ name: 'a', content: 'a' }]], { tag: 'changed' });
   // inside the package, so that it finds `layerhook`
   const file = join(dirname(fixture), `readme-${process.pid}.mjs`);

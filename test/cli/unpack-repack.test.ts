@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { History, ImageConfig, Manifest } from '../../src/image/types.js';
 import { mainFile } from '../helpers/cli.js';
 import { type BuiltImage, buildImage, type ImageOptions } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { runFile } from './run.js';
 
@@ -61,8 +61,7 @@ function entriesOf({ layout }: BuiltImage, manifest: Manifest): string[] {
   return execFileSync('tar', ['-taf', blob], { encoding: 'utf8' }).trim().split('\n');
 }
 
-test('unpack: silent, a bundle that only its owner enters', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('unpack: silent, a bundle that only its owner enters', (t) => {
   const { bundle, rootfs } = unpacked(t);
   t.is(lstatSync(bundle).mode & 0o777, 0o700);
   t.is(readdirSync(bundle).filter((name) => name.endsWith('.mtree')).length, 1);
@@ -70,8 +69,7 @@ test('unpack: silent, a bundle that only its owner enters', (t) => {
   t.is(lstatSync(join(rootfs, 'owned')).uid, 5);
 });
 
-test('unpack --keep-dirlinks, --mtree never, --uid-map and --gid-map', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('unpack --keep-dirlinks, --mtree never, --uid-map and --gid-map', (t) => {
   const maps = ['--uid-map', '0:1000:100', '--gid-map', '0:2000:100'];
   const { bundle, rootfs } = unpacked(t, ['--keep-dirlinks', '--mtree', 'never', ...maps]);
   t.true(lstatSync(join(rootfs, 'bin')).isSymbolicLink());
@@ -138,8 +136,7 @@ test('repack: masks, volumes, compression, refreshing', (t) => {
   t.is(repack('f').layers.length, 3);
 });
 
-test('both commands report what they did with --verbose', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('both commands report what they did with --verbose', (t) => {
   const { image, bundle, rootfs } = unpacked(t);
   writeFileSync(join(rootfs, 'new'), 'new');
   const args = ['repack', '--verbose', '--image', `${image.layout}:x`, bundle];

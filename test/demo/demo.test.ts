@@ -3,7 +3,7 @@ import { chmodSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const demo = join(dirname(fileURLToPath(import.meta.url)), 'demo.js');
@@ -53,8 +53,7 @@ test('runc runs its container', (t) => {
   t.regex(stdout, /B +var\/log\/started/);
 });
 
-test('its overlay bundles share layers', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('its overlay bundles share layers', (t) => {
   const { stdout } = run(tmpdir(t), [process.execPath, demo]);
   t.regex(stdout, /second bundle +2 of 2 layers were there already/);
   t.regex(stdout, /\/etc\/motd +has 3 lines in one bundle now, 2 in the other/);

@@ -1,11 +1,10 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
 import { type ProgressEvent, unpack } from '../../src/index.js';
 import { driverSuite } from '../../src/testing/index.js';
 import { run } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { TapReader } from '../helpers/tap.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
@@ -14,8 +13,7 @@ const [driverCode, suiteCode] = [
   ...readFileSync('docs/drivers.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g),
 ].map(([, code]) => code!);
 
-test('the driver of docs/drivers.md takes a whole image from its store the second time', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('the driver of docs/drivers.md takes a whole image from its store the second time', async (t) => {
   const dir = tmpdir(t);
   const driver = join(dir, 'reflink-driver.mjs');
   writeFileSync(driver, driverCode!);
@@ -43,8 +41,7 @@ test('the driver of docs/drivers.md takes a whole image from its store the secon
   t.deepEqual([...second!.keys()].sort(), ['.', 'b', 'c', 'etc']);
 });
 
-test('the driver of docs/drivers.md runs the suite as shown there, and fails as it says', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('the driver of docs/drivers.md runs the suite as shown there, and fails as it says', async (t) => {
   const dir = tmpdir(t);
   writeFileSync(join(dir, 'reflink-driver.mjs'), driverCode!);
   writeFileSync(join(dir, 'reflink-driver.test.mjs'), suiteCode!);

@@ -7,7 +7,7 @@ import { createDispatcher } from '../../src/points/dispatch.js';
 import type { SnapshotLayerContext } from '../../src/points/points.js';
 import { silentLogger } from '../../src/system/logger.js';
 import { load, privateDir, write } from '../config/helpers.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
 
 const SKIP = 'snapshot.ociv1.layer.try-skip';
@@ -88,8 +88,7 @@ test('layer-share.sh: what one keeps, another takes, attribute by attribute', as
   t.deepEqual(files(), [file!], 'it is kept once');
 });
 
-test('layer-share.sh: a damaged tar fails the hook, and gives way to a whole one', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('layer-share.sh: a damaged tar fails the hook, and gives way to a whole one', async (t) => {
   const { dir, share, files, keep, take } = await setup(t);
   const source = join(dir, 'source');
   write(source, 'file', 'one');
@@ -126,8 +125,7 @@ test('layer-share.sh: a share that is not there, a strange chainID, a user names
   await t.throwsAsync(take(), { message: /is not there/ });
 });
 
-test('layer-share.sh: labels that pretend to be the context do not fool it', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('layer-share.sh: labels that pretend to be the context do not fool it', async (t) => {
   const { dir, share, files, keep } = await setup(t);
   const source = join(dir, 'source');
   write(source, 'file', 'one');

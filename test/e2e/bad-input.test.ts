@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../src/errors/index.js';
 import { layerhook, succeed } from '../helpers/cli.js';
 import { arena, assertError, assertRefused } from '../helpers/hostile.js';
 import { type BuiltImage, buildImage, type ImageOptions, type RawLayer } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
@@ -81,8 +81,7 @@ for (const [reference, what] of [
   });
 }
 
-test('an existing bundle stays as it is', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('an existing bundle stays as it is', async (t) => {
   const place = arena(t);
   const image = buildImage(t, good);
   await succeed(t, layerhook(['unpack', '--image', image.reference, place.bundle]));
@@ -101,8 +100,7 @@ test('repack of a bundle that is not there', async (t) => {
   place.assertUntouched();
 });
 
-test('repack of a bundle whose umoci.json is garbage', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('repack of a bundle whose umoci.json is garbage', async (t) => {
   const place = arena(t);
   const image = buildImage(t, good);
   await succeed(t, layerhook(['unpack', '--image', image.reference, place.bundle]));
@@ -237,14 +235,12 @@ for (const [what, bytes] of [
   ['half a header', tar([{ name: 'a' }]).subarray(0, 300)],
   ['a size that is no number', tar([{ name: 'a', patch: (header) => header.write('9z', 124) }])],
 ] as const) {
-  test(`a tar that is none: ${what}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`a tar that is none: ${what}`, async (t) => {
     await assertRefused(t, 'TAR_INVALID', () => [...good, Buffer.from(bytes)]);
   });
 }
 
-test('unpack where the bundle cannot be made', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('unpack where the bundle cannot be made', async (t) => {
   const image = buildImage(t, good);
   const dir = tmpdir(t);
   writeFileSync(join(dir, 'file'), '');

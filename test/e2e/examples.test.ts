@@ -13,7 +13,7 @@ import test, { type ExecutionContext } from 'ava';
 import { repack, unpack } from '../../src/index.js';
 import { debian } from '../helpers/debian.js';
 import { buildImage, type RawLayer } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
 
@@ -63,25 +63,26 @@ destination = "/mnt/shared"
   return { dir, toml, cache };
 }
 
-test('layer-cache.sh: unpacked from its cache an image has the same tree, without reading a layer', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { dir, toml, cache } = setup(t);
-  const { reference, manifest, blob } = buildImage(t, layers);
-  const blobs = manifest.layers.map(({ digest }) => blob(digest));
-  const unpackTo = (name: string, hooksFile: string | null) =>
-    unpack({ image: reference, bundle: join(dir, name), hooksFile });
-  const tree = (name: string) => treeOf(join(dir, name, 'rootfs'));
-  await unpackTo('plain', null);
-  await unpackTo('first', toml);
-  t.is(readdirSync(cache).length, 3);
-  for (const file of blobs) renameSync(file, `${file}.away`);
-  t.like(await unpackTo('second', toml), { layers: 3, skipped: 3, bytes: 0 });
-  t.deepEqual(diffTrees(tree('plain'), tree('first')), []);
-  t.deepEqual(diffTrees(tree('plain'), tree('second')), []);
-});
+rootTest(
+  'layer-cache.sh: unpacked from its cache an image has the same tree, without reading a layer',
+  async (t) => {
+    const { dir, toml, cache } = setup(t);
+    const { reference, manifest, blob } = buildImage(t, layers);
+    const blobs = manifest.layers.map(({ digest }) => blob(digest));
+    const unpackTo = (name: string, hooksFile: string | null) =>
+      unpack({ image: reference, bundle: join(dir, name), hooksFile });
+    const tree = (name: string) => treeOf(join(dir, name, 'rootfs'));
+    await unpackTo('plain', null);
+    await unpackTo('first', toml);
+    t.is(readdirSync(cache).length, 3);
+    for (const file of blobs) renameSync(file, `${file}.away`);
+    t.like(await unpackTo('second', toml), { layers: 3, skipped: 3, bytes: 0 });
+    t.deepEqual(diffTrees(tree('plain'), tree('first')), []);
+    t.deepEqual(diffTrees(tree('plain'), tree('second')), []);
+  },
+);
 
-test('a bundle from the cache repacks as any other', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle from the cache repacks as any other', async (t) => {
   const { dir, toml } = setup(t);
   const { reference, layout } = buildImage(t, layers);
   for (const name of ['first', 'second']) {
@@ -117,8 +118,7 @@ test('layer-cache.sh: Debian, and an image on top of the same base', async (t) =
   t.deepEqual(diffTrees(third!, plain!), []);
 });
 
-test('add-mount.mjs: the bundle has the mount, and runs with nothing else changed', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('add-mount.mjs: the bundle has the mount, and runs with nothing else changed', async (t) => {
   const { dir, toml } = setup(t);
   const { reference } = buildImage(t, layers);
   await unpack({ image: reference, bundle: join(dir, 'plain'), hooksFile: null });

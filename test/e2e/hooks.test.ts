@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { layerhook, succeed } from '../helpers/cli.js';
 import { assertError } from '../helpers/hostile.js';
 import { buildImage, type RawLayer } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { treeOf } from '../helpers/tree.js';
 
@@ -103,8 +103,7 @@ test('a hook changes config.json', async (t) => {
   t.is(spec.hostname, 'hooked');
 });
 
-test('a hook lists what changed, and nothing else is packed', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a hook lists what changed, and nothing else is packed', async (t) => {
   const { dir, unpack, repack } = setting(t, `printf 'etc/new\\n'`, 'repack.ociv1.layer.delta-list');
   await succeed(t, layerhook(unpack));
   const rootfs = join(unpack.at(-1)!, 'rootfs');
@@ -124,20 +123,21 @@ for (const [what, script, code, reason, keys] of [
   ['prints without end', 'cat /dev/zero', 'HOOK_RESULT', /./],
   ['hangs', 'sleep 60', 'HOOK_TIMEOUT', /1 s/, 'timeout = 1'],
 ] as const) {
-  test(`a hook that ${what} ends unpack: the hook, the point and the layer are named, no bundle is left`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const { bundles, unpack } = setting(t, script, trySkip, keys);
-    const finished = await layerhook(unpack);
-    const last = finished.stderr.trimEnd().split('\n').at(-1)!;
-    assertError(t, { ...finished, stderr: `${last}\n` }, code);
-    t.regex(last, reason);
-    t.regex(last, /hooks\.toml:1 .*try-skip.*sha256:[0-9a-f]{64}/);
-    t.deepEqual(readdirSync(bundles), []);
-  });
+  rootTest(
+    `a hook that ${what} ends unpack: the hook, the point and the layer are named, no bundle is left`,
+    async (t) => {
+      const { bundles, unpack } = setting(t, script, trySkip, keys);
+      const finished = await layerhook(unpack);
+      const last = finished.stderr.trimEnd().split('\n').at(-1)!;
+      assertError(t, { ...finished, stderr: `${last}\n` }, code);
+      t.regex(last, reason);
+      t.regex(last, /hooks\.toml:1 .*try-skip.*sha256:[0-9a-f]{64}/);
+      t.deepEqual(readdirSync(bundles), []);
+    },
+  );
 }
 
-test('a hook that fails after extraction leaves no bundle either', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a hook that fails after extraction leaves no bundle either', async (t) => {
   for (const point of [
     'unpack.ociv1.layer.post-extract',
     'unpack.ociv1.bundle.assemble',
@@ -150,8 +150,7 @@ test('a hook that fails after extraction leaves no bundle either', async (t) => 
   }
 });
 
-test('a hook that fails at repack leaves layout and bundle as they were', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a hook that fails at repack leaves layout and bundle as they were', async (t) => {
   const { bundles, unpack, repack } = setting(t, 'exit 1', 'repack.ociv1.layer.delta-list');
   await succeed(t, layerhook(unpack));
   writeFileSync(join(bundles, 'b/rootfs/new'), 'new');
@@ -161,36 +160,39 @@ test('a hook that fails at repack leaves layout and bundle as they were', async 
   t.deepEqual([treeOf(bundles), treeOf(layout)], before);
 });
 
-test('on-failure: a delta list that fails falls back to the manifest, an every point goes on', async (t) => {
-  if (!requires(t, 'root')) return;
-  const mtree = setting(t, 'exit 1', 'repack.ociv1.layer.delta-list', 'on-failure = "mtree"');
-  await succeed(t, layerhook(mtree.unpack));
-  writeFileSync(join(mtree.bundles, 'b/rootfs/new'), 'new');
-  await succeed(t, layerhook(mtree.repack));
-  const again = join(mtree.dir, 'again');
-  await succeed(t, layerhook(['unpack', '--image', mtree.repack.at(-2)!, again]));
-  t.true(existsSync(join(again, 'rootfs/new')));
+rootTest(
+  'on-failure: a delta list that fails falls back to the manifest, an every point goes on',
+  async (t) => {
+    const mtree = setting(t, 'exit 1', 'repack.ociv1.layer.delta-list', 'on-failure = "mtree"');
+    await succeed(t, layerhook(mtree.unpack));
+    writeFileSync(join(mtree.bundles, 'b/rootfs/new'), 'new');
+    await succeed(t, layerhook(mtree.repack));
+    const again = join(mtree.dir, 'again');
+    await succeed(t, layerhook(['unpack', '--image', mtree.repack.at(-2)!, again]));
+    t.true(existsSync(join(again, 'rootfs/new')));
 
-  const goesOn = setting(t, 'exit 1', 'unpack.ociv1.layer.post-extract', 'on-failure = "continue"');
-  await succeed(t, layerhook(goesOn.unpack));
-});
+    const goesOn = setting(t, 'exit 1', 'unpack.ociv1.layer.post-extract', 'on-failure = "continue"');
+    await succeed(t, layerhook(goesOn.unpack));
+  },
+);
 
-test('a hook that is missing, or may be written by others, is found before anything is done', async (t) => {
-  if (!requires(t, 'root')) return;
-  const missing = setting(t, 'exit 0', trySkip);
-  writeFileSync(missing.toml, `[[hook]]\npoint = "${trySkip}"\nexec = ["/no/such/program"]\n`);
-  const finished = await layerhook(missing.unpack);
-  assertError(t, finished, 'CONFIG_INVALID');
-  t.regex(finished.stderr, /hooks\.toml:3: .*\/no\/such\/program/);
+rootTest(
+  'a hook that is missing, or may be written by others, is found before anything is done',
+  async (t) => {
+    const missing = setting(t, 'exit 0', trySkip);
+    writeFileSync(missing.toml, `[[hook]]\npoint = "${trySkip}"\nexec = ["/no/such/program"]\n`);
+    const finished = await layerhook(missing.unpack);
+    assertError(t, finished, 'CONFIG_INVALID');
+    t.regex(finished.stderr, /hooks\.toml:3: .*\/no\/such\/program/);
 
-  const open = setting(t, 'exit 0', trySkip);
-  chmodSync(join(open.dir, 'program'), 0o777);
-  assertError(t, await layerhook(open.unpack), 'CONFIG_INVALID');
-  t.deepEqual([...readdirSync(missing.bundles), ...readdirSync(open.bundles)], []);
-});
+    const open = setting(t, 'exit 0', trySkip);
+    chmodSync(join(open.dir, 'program'), 0o777);
+    assertError(t, await layerhook(open.unpack), 'CONFIG_INVALID');
+    t.deepEqual([...readdirSync(missing.bundles), ...readdirSync(open.bundles)], []);
+  },
+);
 
-test('Ctrl-C while a hook runs ends both', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('Ctrl-C while a hook runs ends both', async (t) => {
   const { dir, bundles, unpack } = setting(t, 'echo $$ >&3; exec sleep 60', trySkip);
   const finished = await layerhook(unpack, {
     started: (pid) => {

@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { type Finished, layerhook, succeed } from '../helpers/cli.js';
 import { assertError } from '../helpers/hostile.js';
 import { type BuiltImage, buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import type { RawEntry } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
@@ -36,8 +36,7 @@ for (const fileSystem of ['tmpfs', 'ext4'] as const) {
   });
 }
 
-test('repack onto a full disk leaves the layout as it was', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('repack onto a full disk leaves the layout as it was', async (t) => {
   const mount = smallFileSystem(t, 'tmpfs');
   const image = buildImage(t, [[{ name: 'a', content: 'a' }]]);
   execFileSync('cp', ['-a', image.layout, join(mount, 'layout')]);
@@ -54,36 +53,37 @@ test('repack onto a full disk leaves the layout as it was', async (t) => {
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test.serial(`${signal} at several moments of unpack leaves no bundle and nothing beside it`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const image = bigImage(t);
-    const dir = tmpdir(t);
-    const bundles = join(dir, 'bundles');
-    mkdirSync(bundles);
-    const unpack = ['unpack', '--image', image.reference, join(bundles, 'b')];
-    let interrupted = 0;
-    for (const wait of [0, 30, 80, 150, 250]) {
-      const working = () => readdirSync(bundles).length > 0;
-      const finished = await after(wait, signal, (started) => layerhook(unpack, { started }), working);
-      if (finished.status === 0) execFileSync('rm', ['-rf', join(bundles, 'b')]);
-      else {
-        if (/interrupted/.test(finished.stderr)) interrupted++;
-        t.true(
-          finished.signal === signal || finished.status === (signal === 'SIGINT' ? 130 : 143),
-          finished.stderr,
-        );
-        t.true(finished.stderr.split('\n').length <= 2, finished.stderr);
+  rootTest.serial(
+    `${signal} at several moments of unpack leaves no bundle and nothing beside it`,
+    async (t) => {
+      const image = bigImage(t);
+      const dir = tmpdir(t);
+      const bundles = join(dir, 'bundles');
+      mkdirSync(bundles);
+      const unpack = ['unpack', '--image', image.reference, join(bundles, 'b')];
+      let interrupted = 0;
+      for (const wait of [0, 30, 80, 150, 250]) {
+        const working = () => readdirSync(bundles).length > 0;
+        const finished = await after(wait, signal, (started) => layerhook(unpack, { started }), working);
+        if (finished.status === 0) execFileSync('rm', ['-rf', join(bundles, 'b')]);
+        else {
+          if (/interrupted/.test(finished.stderr)) interrupted++;
+          t.true(
+            finished.signal === signal || finished.status === (signal === 'SIGINT' ? 130 : 143),
+            finished.stderr,
+          );
+          t.true(finished.stderr.split('\n').length <= 2, finished.stderr);
+        }
+        t.deepEqual(readdirSync(bundles), []);
       }
-      t.deepEqual(readdirSync(bundles), []);
-    }
-    t.true(interrupted > 0, 'it was interrupted while it worked');
-  });
+      t.true(interrupted > 0, 'it was interrupted while it worked');
+    },
+  );
 }
 
-test.serial(
+rootTest.serial(
   'Ctrl-C at several moments of repack leaves the layout and the bundle as they were',
   async (t) => {
-    if (!requires(t, 'root')) return;
     const image = bigImage(t);
     const bundle = join(tmpdir(t), 'bundle');
     await succeed(t, layerhook(['unpack', '--image', image.reference, bundle]));
@@ -102,10 +102,9 @@ test.serial(
   },
 );
 
-test.serial(
+rootTest.serial(
   'after kill -9 the same command works, and no half bundle is taken for a whole one',
   async (t) => {
-    if (!requires(t, 'root')) return;
     const image = bigImage(t);
     const bundle = join(tmpdir(t), 'bundle');
     const unpack = ['unpack', '--image', image.reference, bundle];

@@ -11,7 +11,7 @@ import { upperdirChanges } from '../../src/overlay/changes/upperdir-changes.js';
 import { signalOnOpen } from '../helpers/at-work.js';
 import { layerhook, run, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { annotationsOf, script, stopped } from '../hooks/archive/setup.js';
 
@@ -98,8 +98,7 @@ for (const signal of signals) {
   });
 }
 
-test('the content of an upperdir is compared in steps', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('the content of an upperdir is compared in steps', async (t) => {
   const [upperdir, lowerdir] = [tmpdir(t), tmpdir(t)];
   for (const dir of [upperdir, lowerdir]) {
     writeFileSync(join(dir, 'big'), '');

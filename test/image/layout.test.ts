@@ -20,7 +20,7 @@ import { newImage } from '../../src/image/new.js';
 import { listTags, removeTag, setTag } from '../../src/image/references.js';
 import type { Descriptor } from '../../src/image/types.js';
 import { buildImage, put, sha256 } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const text = 'application/octet-stream';
@@ -211,8 +211,7 @@ test('embedded data stands for the blob, and is verified as one', async (t) => {
   });
 });
 
-test('what root writes belongs to the owner of the layout', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what root writes belongs to the owner of the layout', async (t) => {
   const layout = createLayout(join(tmpdir(t), 'layout'));
   execFileSync('chown', ['-R', '1234:5678', layout.path]);
   const { digest } = await layout.writeBlob(Buffer.from('x'), { algorithm: 'sha512' });

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import test from 'ava';
 import { createLayout, type Layout, openLayout } from '../../src/image/layout.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const owner = 65534;
@@ -45,8 +45,7 @@ test('a directory in the place of the temporary directory is not emptied', async
   t.deepEqual(readdirSync(join(layout.path, session)), ['canary']);
 });
 
-test("root gives a new directory of blobs to the layout's owner, and no other file", async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest("root gives a new directory of blobs to the layout's owner, and no other file", async (t) => {
   const dir = tmpdir(t);
   const canary = join(dir, 'canary');
   writeFileSync(canary, 'secret', { mode: 0o600 });

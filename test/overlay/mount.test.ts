@@ -10,7 +10,7 @@ import { fromText } from '../../src/system/bytes.js';
 import { MS, mountBind, overlayRequest } from '../../src/system/mount.js';
 import { findMount, mountsBelow } from '../../src/system/mountinfo.js';
 import { mountByOptions } from '../../src/system/overlay-legacy.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 function place(t: ExecutionContext, layers = 2) {
@@ -54,27 +54,28 @@ test("containerd's options are understood", (t) => {
 });
 
 for (const kind of ['overlay', 'view', 'bind'] as const) {
-  test(`what is mounted already (${kind}) is left as it is, and unmounted as often as one likes`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const { target, ...mounts } = place(t);
-    await mountAll([mounts[kind]], target);
-    const { id } = findMount(fromText(target))!;
-    await mountAll([mounts[kind]], target);
-    t.is(findMount(fromText(target))?.id, id);
-    t.is(mountsBelow(fromText(target)).length, 1);
-    for (const other of ['overlay', 'view', 'bind'] as const) {
-      if (other === kind) continue;
-      const error = await t.throwsAsync(mountAll([mounts[other]], target));
-      t.true(isLayerhookError(error, 'MOUNT_FAILED'), String(error));
-      t.regex(error!.message, /a mount of type \w+ is there$/);
-    }
-    t.true(await unmountAll(target));
-    t.false(await unmountAll(target));
-  });
+  rootTest(
+    `what is mounted already (${kind}) is left as it is, and unmounted as often as one likes`,
+    async (t) => {
+      const { target, ...mounts } = place(t);
+      await mountAll([mounts[kind]], target);
+      const { id } = findMount(fromText(target))!;
+      await mountAll([mounts[kind]], target);
+      t.is(findMount(fromText(target))?.id, id);
+      t.is(mountsBelow(fromText(target)).length, 1);
+      for (const other of ['overlay', 'view', 'bind'] as const) {
+        if (other === kind) continue;
+        const error = await t.throwsAsync(mountAll([mounts[other]], target));
+        t.true(isLayerhookError(error, 'MOUNT_FAILED'), String(error));
+        t.regex(error!.message, /a mount of type \w+ is there$/);
+      }
+      t.true(await unmountAll(target));
+      t.false(await unmountAll(target));
+    },
+  );
 }
 
-test('an overlay that was mounted by relative names is known again', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('an overlay that was mounted by relative names is known again', async (t) => {
   const { target, overlay, lowerdirs, upperdir, workdir } = place(t, 300);
   const request = overlayRequest({ lowerdirs: lowerdirs.map(fromText), upperdir, workdir });
   t.is(mountByOptions(request, fromText(target)), null);
@@ -82,8 +83,7 @@ test('an overlay that was mounted by relative names is known again', async (t) =
   t.is(mountsBelow(fromText(target)).length, 1);
 });
 
-test('mounts are made in order, and none is left if one fails', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('mounts are made in order, and none is left if one fails', async (t) => {
   const { target, overlay, bind, lowerdirs } = place(t);
   mkdirSync(join(lowerdirs[0]!, 'inner'));
   await mountAll([overlay, { ...bind, target: 'inner' }], target);
@@ -95,8 +95,7 @@ test('mounts are made in order, and none is left if one fails', async (t) => {
   t.deepEqual(mountsBelow(fromText(target)), []);
 });
 
-test('mounts that hide each other go together; those in them keep them', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('mounts that hide each other go together; those in them keep them', async (t) => {
   const { target, lowerdirs } = place(t);
   const [first, second] = lowerdirs as [string, string];
   mountBind(fromText(first), fromText(target));
@@ -111,8 +110,7 @@ test('mounts that hide each other go together; those in them keep them', async (
   t.deepEqual(readdirSync(target), []);
 });
 
-test('root mounts by the kernel, but not what lies on an overlay', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('root mounts by the kernel, but not what lies on an overlay', async (t) => {
   const { dir, target, overlay } = place(t);
   t.deepEqual(chooseOverlay(dir), { by: 'kernel' });
   await mountAll([overlay], target);

@@ -13,7 +13,7 @@ import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import { layerhook, mainFile, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires } from '../helpers/requires.js';
+import { requires, rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const trySkip = 'unpack.ociv1.layer.try-skip';
@@ -69,34 +69,36 @@ test('a warm unpack loads three files outside the bundle', async (t) => {
   }
 });
 
-test("what a stranger's driver declines and throws is understood, though it imports the library", async (t) => {
-  if (!requires(t, 'root')) return;
-  const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
-  const dir = tmpdir(t);
-  const driver = (name: string, hook: string) => {
-    const file = join(dir, `${name}.mjs`);
-    const library = import.meta.resolve('layerhook');
-    writeFileSync(
-      file,
-      `import { declined, LayerhookError } from ${JSON.stringify(library)};
+rootTest(
+  "what a stranger's driver declines and throws is understood, though it imports the library",
+  async (t) => {
+    const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+    const dir = tmpdir(t);
+    const driver = (name: string, hook: string) => {
+      const file = join(dir, `${name}.mjs`);
+      const library = import.meta.resolve('layerhook');
+      writeFileSync(
+        file,
+        `import { declined, LayerhookError } from ${JSON.stringify(library)};
       export default () => ({ name: '${name}', hooks: { '${trySkip}': () => ${hook} } });`,
-    );
-    return file;
-  };
-  const unpack = (file: string, ...more: string[]) =>
-    layerhook([...more, 'unpack', '--driver', file, '--image', image.reference, join(dir, 'bundle')]);
-  const failing = driver('fails', "{ throw new LayerhookError('LAYOUT_NOT_FOUND', { path: '/none' }); }");
-  const { status, stderr } = await unpack(failing);
-  t.not(status, 0);
-  t.regex(stderr, /\/none/);
-  t.notRegex(stderr, /internal error/);
+      );
+      return file;
+    };
+    const unpack = (file: string, ...more: string[]) =>
+      layerhook([...more, 'unpack', '--driver', file, '--image', image.reference, join(dir, 'bundle')]);
+    const failing = driver('fails', "{ throw new LayerhookError('LAYOUT_NOT_FOUND', { path: '/none' }); }");
+    const { status, stderr } = await unpack(failing);
+    t.not(status, 0);
+    t.regex(stderr, /\/none/);
+    t.notRegex(stderr, /internal error/);
 
-  const debug = await unpack(failing, '--debug');
-  t.regex(debug.stderr, /at .*src\/engine\/[\w/-]+\.ts:\d+/);
-  t.notRegex(debug.stderr, /at .*\/bundle\/\w+\.cjs/);
+    const debug = await unpack(failing, '--debug');
+    t.regex(debug.stderr, /at .*src\/engine\/[\w/-]+\.ts:\d+/);
+    t.notRegex(debug.stderr, /at .*\/bundle\/\w+\.cjs/);
 
-  await succeed(t, unpack(driver('declines', 'declined')));
-});
+    await succeed(t, unpack(driver('declines', 'declined')));
+  },
+);
 
 test("a hook's own lmdb works beside the one in the bundle, with its keys, values and caches", async (t) => {
   if (!requires(t, 'root', 'mount')) return;

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { connectSnapshotter, type ServeOptions, serveSnapshotter } from '../../src/snapshotter/index.js';
 import type { Snapshotter } from '../../src/store/types.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { storeAt } from '../store/helpers.js';
 
@@ -104,8 +104,7 @@ test.serial('a server that is ended leaves what is not deleted yet to a cleanup'
   t.deepEqual(removed(), []);
 });
 
-test.serial('what cannot be deleted is told, and cleanup fails until it can', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest.serial('what cannot be deleted is told, and cleanup fails until it can', async (t) => {
   let tell = (_: unknown) => {};
   const told = new Promise((resolve) => {
     tell = resolve;

@@ -22,7 +22,7 @@ import { fromText } from '../../src/system/bytes.js';
 import { preciseNow } from '../../src/system/clock.js';
 import { AT_FDCWD, mknodat, S } from '../../src/system/files.js';
 import { setXattr } from '../../src/system/xattr.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, extractFile, layer, nothingBelow } from '../store/helpers.js';
 
@@ -112,8 +112,7 @@ test('what containerd has committed with the label is found by other clients', a
   t.true(await store.find(a, '', nothingBelow));
 });
 
-test('what is there with mapped owners, and what is asked for with them, is no hit', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what is there with mapped owners, and what is asked for with them, is no hit', async (t) => {
   const { containerd, store } = await serve(t);
   await extractFile(store, a);
   const labels = {
@@ -177,44 +176,50 @@ test('parallel unpack: a staged snapshot that is removed holds nothing any more'
   t.deepEqual(await store.list(), []);
 });
 
-test('parallel unpack: a layer without its parent is extracted into an upperdir, so that whiteouts are kept', async (t) => {
-  if (!requires(t, 'root')) return;
-  const parallel = await serve(t, { parallelUnpack: true });
-  const [mount] = await parallel.containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
-  t.is(mount!.type, 'overlay');
-  t.true(mount!.options.some((option) => option.startsWith('upperdir=')));
-  t.false(mount!.options.some((option) => option.startsWith('lowerdir=')));
-  t.deepEqual(await parallel.containerd.mounts('ns/1/extract-1 a'), [mount!]);
-  const [plain] = await parallel.containerd.prepare('ns/2/a container', '');
-  t.is(plain!.type, 'bind');
-  const sequential = await serve(t);
-  const [bind] = await sequential.containerd.prepare('ns/1/extract-1 a', '', {
-    labels: { [REF]: a.chainID },
-  });
-  t.is(bind!.type, 'bind');
-});
+rootTest(
+  'parallel unpack: a layer without its parent is extracted into an upperdir, so that whiteouts are kept',
+  async (t) => {
+    const parallel = await serve(t, { parallelUnpack: true });
+    const [mount] = await parallel.containerd.prepare('ns/1/extract-1 a', '', {
+      labels: { [REF]: a.chainID },
+    });
+    t.is(mount!.type, 'overlay');
+    t.true(mount!.options.some((option) => option.startsWith('upperdir=')));
+    t.false(mount!.options.some((option) => option.startsWith('lowerdir=')));
+    t.deepEqual(await parallel.containerd.mounts('ns/1/extract-1 a'), [mount!]);
+    const [plain] = await parallel.containerd.prepare('ns/2/a container', '');
+    t.is(plain!.type, 'bind');
+    const sequential = await serve(t);
+    const [bind] = await sequential.containerd.prepare('ns/1/extract-1 a', '', {
+      labels: { [REF]: a.chainID },
+    });
+    t.is(bind!.type, 'bind');
+  },
+);
 
-test('parallel unpack before containerd 2.4: only the lowest layer is a hit, what is there besides is not kept twice', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { containerd, store, root } = await serve(t, { parallelUnpack: true });
-  const lowest = { ...a, chainID: a.diffID };
-  await extractFile(store, lowest);
-  await extractFile(store, b, lowest.chainID);
-  await t.throwsAsync(containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: lowest.chainID } }), {
-    code: 'SNAPSHOT_EXISTS',
-  });
-  const [below] = await found(containerd, lowest.chainID, '');
-  const labels = { [REF]: b.chainID };
-  const [mount] = await containerd.prepare('ns/2/extract-2 b', '', { labels });
-  t.false(mount!.options.includes('ro'));
-  t.is(readdirSync(join(root, 'snapshots')).length, 3);
-  await containerd.commit('ns/3/b', 'ns/2/extract-2 b', { labels, parent: below!.name });
-  t.is(readdirSync(join(root, 'snapshots')).length, 2);
-  const { kind, parent } = await containerd.stat('ns/3/b');
-  t.deepEqual([kind, parent], ['committed', below!.name]);
-  await t.throwsAsync(containerd.stat('ns/2/extract-2 b'), { code: 'SNAPSHOT_NOT_FOUND' });
-  t.is((await store.list()).filter(({ names }) => names.length === 2).length, 2);
-});
+rootTest(
+  'parallel unpack before containerd 2.4: only the lowest layer is a hit, what is there besides is not kept twice',
+  async (t) => {
+    const { containerd, store, root } = await serve(t, { parallelUnpack: true });
+    const lowest = { ...a, chainID: a.diffID };
+    await extractFile(store, lowest);
+    await extractFile(store, b, lowest.chainID);
+    await t.throwsAsync(containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: lowest.chainID } }), {
+      code: 'SNAPSHOT_EXISTS',
+    });
+    const [below] = await found(containerd, lowest.chainID, '');
+    const labels = { [REF]: b.chainID };
+    const [mount] = await containerd.prepare('ns/2/extract-2 b', '', { labels });
+    t.false(mount!.options.includes('ro'));
+    t.is(readdirSync(join(root, 'snapshots')).length, 3);
+    await containerd.commit('ns/3/b', 'ns/2/extract-2 b', { labels, parent: below!.name });
+    t.is(readdirSync(join(root, 'snapshots')).length, 2);
+    const { kind, parent } = await containerd.stat('ns/3/b');
+    t.deepEqual([kind, parent], ['committed', below!.name]);
+    await t.throwsAsync(containerd.stat('ns/2/extract-2 b'), { code: 'SNAPSHOT_NOT_FOUND' });
+    t.is((await store.list()).filter(({ names }) => names.length === 2).length, 2);
+  },
+);
 
 test('parallel unpack: what containerd has extracted as the lowest layer is a hit', async (t) => {
   const { containerd } = await serve(t, { parallelUnpack: true });
@@ -228,55 +233,59 @@ test('parallel unpack: what containerd has extracted as the lowest layer is a hi
   t.false(mount!.options.includes('ro'), 'not the lowest');
 });
 
-test('parallel unpack: directories that a layer does not list are at commit what they are below', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { containerd, store } = await serve(t, { parallelUnpack: true });
-  const below = await extracted(containerd, 'ns/1/extract-1 a', (fs) => {
-    chmodSync(fs, 0o711);
-    for (const name of ['both', 'both/in', 'hidden', 'opaque', 'opaque/in', 'listed', 'replaced']) {
-      mkdirSync(join(fs, name));
-      chownSync(join(fs, name), 7, 8);
-      chmodSync(join(fs, name), 0o2750);
-    }
-    utimesSync(join(fs, 'both'), 1e9, 1e9);
-  });
-  await containerd.commit('ns/2/a', 'ns/1/extract-1 a');
-  await extracted(containerd, 'ns/3/extract-2 b', (fs) => {
-    mkdirSync(join(fs, 'both/in/deep'), { recursive: true });
-    mkdirSync(join(fs, 'new'));
-    mkdirSync(join(fs, 'opaque/in'), { recursive: true });
-    setXattr(fromText(join(fs, 'opaque')), 'trusted.overlay.opaque', Buffer.from('y'));
-    mkdirSync(join(fs, 'listed'));
-    utimesSync(join(fs, 'listed'), 1e9, 1e9);
-    mknodat(AT_FDCWD, fromText(join(fs, 'hidden')), S.IFCHR);
-    writeFileSync(join(fs, 'replaced'), '');
-  });
-  await containerd.commit('ns/4/b', 'ns/3/extract-2 b', { parent: 'ns/2/a' });
-  const upper = await extracted(containerd, 'ns/5/extract-3 c', (fs) => {
-    for (const name of ['both', 'hidden', 'opaque/in', 'listed', 'replaced']) {
-      mkdirSync(join(fs, name, 'x'), { recursive: true });
-    }
-    symlinkSync('/etc', join(fs, 'link'));
-  });
-  await containerd.commit('ns/6/c', 'ns/5/extract-3 c', { parent: 'ns/4/b' });
-  t.is(lstatSync(below).mode & 0o7777, 0o711);
-  const shown = ['.', 'both', 'both/x', 'hidden', 'opaque', 'opaque/in', 'listed', 'replaced'].map((name) => {
-    const { mode, uid, gid } = lstatSync(join(upper, name));
-    return `${name} ${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
-  });
-  t.deepEqual(shown, [
-    '. 711 0:0',
-    'both 2750 7:8',
-    'both/x 755 0:0',
-    'hidden 755 0:0',
-    'opaque 2750 7:8',
-    'opaque/in 755 0:0',
-    'listed 755 0:0',
-    'replaced 755 0:0',
-  ]);
-  t.is(lstatSync(join(upper, 'both')).mtimeMs, 1e12);
-  t.is((await store.list()).length, 3);
-});
+rootTest(
+  'parallel unpack: directories that a layer does not list are at commit what they are below',
+  async (t) => {
+    const { containerd, store } = await serve(t, { parallelUnpack: true });
+    const below = await extracted(containerd, 'ns/1/extract-1 a', (fs) => {
+      chmodSync(fs, 0o711);
+      for (const name of ['both', 'both/in', 'hidden', 'opaque', 'opaque/in', 'listed', 'replaced']) {
+        mkdirSync(join(fs, name));
+        chownSync(join(fs, name), 7, 8);
+        chmodSync(join(fs, name), 0o2750);
+      }
+      utimesSync(join(fs, 'both'), 1e9, 1e9);
+    });
+    await containerd.commit('ns/2/a', 'ns/1/extract-1 a');
+    await extracted(containerd, 'ns/3/extract-2 b', (fs) => {
+      mkdirSync(join(fs, 'both/in/deep'), { recursive: true });
+      mkdirSync(join(fs, 'new'));
+      mkdirSync(join(fs, 'opaque/in'), { recursive: true });
+      setXattr(fromText(join(fs, 'opaque')), 'trusted.overlay.opaque', Buffer.from('y'));
+      mkdirSync(join(fs, 'listed'));
+      utimesSync(join(fs, 'listed'), 1e9, 1e9);
+      mknodat(AT_FDCWD, fromText(join(fs, 'hidden')), S.IFCHR);
+      writeFileSync(join(fs, 'replaced'), '');
+    });
+    await containerd.commit('ns/4/b', 'ns/3/extract-2 b', { parent: 'ns/2/a' });
+    const upper = await extracted(containerd, 'ns/5/extract-3 c', (fs) => {
+      for (const name of ['both', 'hidden', 'opaque/in', 'listed', 'replaced']) {
+        mkdirSync(join(fs, name, 'x'), { recursive: true });
+      }
+      symlinkSync('/etc', join(fs, 'link'));
+    });
+    await containerd.commit('ns/6/c', 'ns/5/extract-3 c', { parent: 'ns/4/b' });
+    t.is(lstatSync(below).mode & 0o7777, 0o711);
+    const shown = ['.', 'both', 'both/x', 'hidden', 'opaque', 'opaque/in', 'listed', 'replaced'].map(
+      (name) => {
+        const { mode, uid, gid } = lstatSync(join(upper, name));
+        return `${name} ${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
+      },
+    );
+    t.deepEqual(shown, [
+      '. 711 0:0',
+      'both 2750 7:8',
+      'both/x 755 0:0',
+      'hidden 755 0:0',
+      'opaque 2750 7:8',
+      'opaque/in 755 0:0',
+      'listed 755 0:0',
+      'replaced 755 0:0',
+    ]);
+    t.is(lstatSync(join(upper, 'both')).mtimeMs, 1e12);
+    t.is((await store.list()).length, 3);
+  },
+);
 
 test('one server a client and address', async (t) => {
   const dir = tmpdir(t);

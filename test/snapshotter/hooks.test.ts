@@ -16,7 +16,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { declined, type Hook, type SnapshotSkipContext } from '../../src/points/points.js';
 import type { LayerIdentity } from '../../src/store/types.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { nothingBelow } from '../store/helpers.js';
 import {
@@ -217,8 +217,7 @@ test('what cannot be a layer is refused, and nothing outside is touched', async 
   t.deepEqual(readdirSync(outside), ['precious']);
 });
 
-test('a mount that a hook leaves is taken away, and what is mounted stays', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a mount that a hook leaves is taken away, and what is mounted stays', async (t) => {
   const outside = tmpdir(t);
   writeFileSync(join(outside, 'precious'), 'x');
   for (const skip of [true, false]) {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Store } from '../../src/store/types.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, extractFile, layer, nothingBelow, storeAt, walkAll } from './helpers.js';
 
@@ -101,8 +101,7 @@ for (const [what, spoil] of Object.entries(breaks)) {
   });
 }
 
-test('an active snapshot that has lost its work directory gets another', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('an active snapshot that has lost its work directory gets another', async (t) => {
   const { store } = await chained(t);
   const work = join(dirname(await store.directory('active')), 'work');
   rmSync(work, { recursive: true });

@@ -16,7 +16,7 @@ import { mountAll, unmountAll } from '../../src/overlay/mount.js';
 import type { Mount, Store } from '../../src/store/types.js';
 import { fromText } from '../../src/system/bytes.js';
 import { getXattr, setXattr } from '../../src/system/xattr.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, freshStore, storeAt } from './helpers.js';
 
@@ -51,8 +51,7 @@ test('only active snapshots and views have mounts', async (t) => {
   await t.throwsAsync(store.mounts('missing'), { code: 'SNAPSHOT_NOT_FOUND' });
 });
 
-test('a view shows all layers and cannot be written, an active snapshot can', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a view shows all layers and cannot be written, an active snapshot can', async (t) => {
   const store = await freshStore(t);
   await commitFile(store, 'a');
   await store.prepare('b', 'a');
@@ -72,8 +71,7 @@ test('a view shows all layers and cannot be written, an active snapshot can', as
   });
 });
 
-test('the root directory of an image shows through: its mode, owner, attributes and time', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('the root directory of an image shows through: its mode, owner, attributes and time', async (t) => {
   const store = await freshStore(t);
   await store.prepare('a', '');
   const root = await store.directory('a');
@@ -104,8 +102,7 @@ test.serial('the store is for its owner alone, whatever the umask; what is mount
 });
 
 for (const name of ['a:b', 'a,b', 'a\\b', 'a b', 'é\n']) {
-  test(`layers of a store at ${JSON.stringify(name)} can be mounted, by mount(8) too`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`layers of a store at ${JSON.stringify(name)} can be mounted, by mount(8) too`, async (t) => {
     const store = await storeAt(t, join(tmpdir(t), name));
     await commitFile(store, 'base');
     const mounts = await store.prepare('active', 'base');
@@ -113,8 +110,7 @@ for (const name of ['a:b', 'a,b', 'a\\b', 'a b', 'é\n']) {
   });
 }
 
-test('500 layers are mounted', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('500 layers are mounted', async (t) => {
   const store = await freshStore(t);
   await chain(store, 500);
   const mounts = await store.prepare('active', '500');

@@ -1,11 +1,10 @@
 /** Every Snapshotter here is wrong in one way: the suite must say so in the cases about it, and in no others. */
 import { join } from 'node:path';
-import test from 'ava';
 import { mountAll, unmountAll } from '../../src/overlay/index.js';
 import { openStore, type Snapshotter } from '../../src/store/index.js';
 import { type SnapshotterHarness, snapshotterSuite } from '../../src/testing/index.js';
 import { scratchDirectories } from '../helpers/conformance.js';
-import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/requires.js';
 
 const scratch = scratchDirectories();
 
@@ -82,8 +81,7 @@ const snapshotters: [title: string, wrong: Wrong, fails: string[]][] = [
 ];
 
 for (const [title, wrong, fails] of snapshotters) {
-  test.serial(`the suite finds a Snapshotter that ${title}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest.serial(`the suite finds a Snapshotter that ${title}`, async (t) => {
     const root = join(scratch(), 'store');
     const harness: SnapshotterHarness = {
       open: async () => overlaid(await openStore({ root }), wrong),

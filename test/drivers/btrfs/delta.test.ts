@@ -35,17 +35,11 @@ import { fromText } from '../../../src/system/bytes.js';
 import { removeXattr, setXattr } from '../../../src/system/xattr.js';
 import fc from '../../helpers/properties.js';
 import { requires } from '../../helpers/requires.js';
+import { keepTimes } from '../../helpers/times.js';
 import { treeOf } from '../../helpers/tree.js';
 import { apply, edit, settle } from '../../layer/generate/edits.js';
 import { btrfs } from './loop.js';
 import { changesBetween, lines, makePair, type Pair } from './pair.js';
-
-/** Puts back the time of a directory, as careful tools do. */
-function keepTime(path: string, change: () => void): void {
-  const { atime, mtime } = lstatSync(path);
-  change();
-  utimesSync(path, atime, mtime);
-}
 
 /** What both ways find, which must be what there is. */
 async function assertDelta(t: ExecutionContext<unknown>, pair: Pair, expected: string[]): Promise<void> {
@@ -87,8 +81,8 @@ test('each kind of change is found, and nothing else', async (t) => {
   if (!pair) return;
   const { at, rootfs } = pair;
   await assertDelta(t, pair, []);
-  keepTime(rootfs, () => {
-    keepTime(at('content'), () => writeFileSync(at('content'), 'CONTENT'));
+  keepTimes(rootfs, () => {
+    keepTimes(at('content'), () => writeFileSync(at('content'), 'CONTENT'));
     chmodSync(at('mode'), 0o600);
     chownSync(at('owner'), 1, 2);
     rmSync(at('gone'));
@@ -125,7 +119,7 @@ test('renamed directories are gone with all below them, and there with all below
   });
   if (!pair) return;
   const { at, rootfs } = pair;
-  keepTime(rootfs, () => renameSync(at('a'), at('z')));
+  keepTimes(rootfs, () => renameSync(at('a'), at('z')));
   writeFileSync(at('z/b/c/file'), 'changed after the move');
   await assertDelta(t, pair, [
     'delete a',
@@ -146,7 +140,7 @@ test('directories that changed places are compared file by file', async (t) => {
   });
   if (!pair) return;
   const { at, rootfs } = pair;
-  keepTime(rootfs, () => {
+  keepTimes(rootfs, () => {
     renameSync(at('a'), at('c'));
     renameSync(at('b'), at('a'));
     renameSync(at('c'), at('b'));
@@ -168,11 +162,11 @@ test('hardlinks that are made, taken away or moved change all their names', asyn
   });
   if (!pair) return;
   const { at, rootfs } = pair;
-  keepTime(rootfs, () => {
+  keepTimes(rootfs, () => {
     renameSync(at('b'), at('x'));
     renameSync(at('d'), at('b'));
     renameSync(at('x'), at('d'));
-    keepTime(at('dir'), () => linkSync(at('e'), at('dir/third')));
+    keepTimes(at('dir'), () => linkSync(at('e'), at('dir/third')));
     rmSync(at('h'));
   });
   const modified = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `modify ${name}`);
@@ -203,11 +197,11 @@ test('what was only read, touched back or written the same has not changed', asy
   });
   if (!pair) return;
   const { at, rootfs } = pair;
-  keepTime(rootfs, () => {
+  keepTimes(rootfs, () => {
     readFileSync(at('read'));
     utimesSync(at('touched'), 1, 5);
     utimesSync(at('touched'), 1, 1.5);
-    keepTime(at('written'), () => writeFileSync(at('written'), 'written'));
+    keepTimes(at('written'), () => writeFileSync(at('written'), 'written'));
     rmSync(at('replaced'));
     writeFileSync(at('replaced'), 'replaced');
     utimesSync(at('replaced'), 1, 1);
@@ -221,7 +215,7 @@ test('subvolumes that were made in the rootfs are directories of it', async (t) 
   const pair = pairOn(t, (at) => mkdirSync(at('var')));
   if (!pair) return;
   const { at } = pair;
-  keepTime(at('var'), () => createSubvolume(at('var/nested')));
+  keepTimes(at('var'), () => createSubvolume(at('var/nested')));
   writeFileSync(at('var/nested/file'), '');
   mkdirSync(at('var/nested/dir'));
   await assertDelta(t, pair, ['add var/nested', 'add var/nested/dir', 'add var/nested/file']);
@@ -242,8 +236,8 @@ test('a rootfs is compared with a layer that was made after it on top of the sam
     rmSync(join(root, 'gone'));
     for (const name of ['a', '.']) utimesSync(join(root, name), 1, 2);
   }
-  keepTime(at('b'), () => writeFileSync(at('b'), 'x'));
-  keepTime(join(upper, 'c'), () => writeFileSync(join(upper, 'c'), 'y'));
+  keepTimes(at('b'), () => writeFileSync(at('b'), 'x'));
+  keepTimes(join(upper, 'c'), () => writeFileSync(join(upper, 'c'), 'y'));
   setReadOnly(upper, true);
   const base = baseOf(rootfs, [lower, upper])!;
   const flush = () => flushFilesystem(mountpoint);
@@ -262,7 +256,7 @@ test('few changes among many files are found among the inodes that btrfs names',
   if (!pair) return;
   const { at, rootfs } = pair;
   writeFileSync(at('d7/f7'), 'changed');
-  keepTime(at('d8'), () => rmSync(at('d8/f8')));
+  keepTimes(at('d8'), () => rmSync(at('d8/f8')));
   const touched = ['d7/f7', 'd8'].map((name) => statSync(at(name)).ino);
   // before anything is read, which notes the time of access in inodes
   execFileSync('sync', ['--file-system', rootfs]);

@@ -18,15 +18,9 @@ import { dirname } from 'node:path';
 import test from 'ava';
 import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { setXattr } from '../../../src/system/xattr.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
+import { keepTimes } from '../../helpers/times.js';
 import { makeBundle } from './bundle.js';
-
-/** Puts back the times of a file, as careful tools do. */
-function keepTimes(path: string, change: () => void): void {
-  const { atime, mtime } = lstatSync(path);
-  change();
-  utimesSync(path, atime, mtime);
-}
 
 test('nothing changed, nothing found', async (t) => {
   const bundle = await makeBundle(t, (at) => {
@@ -71,8 +65,7 @@ test('added, deleted and changed files are found, with their directories', async
   ]);
 });
 
-test('owners and device numbers count', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('owners and device numbers count', async (t) => {
   const bundle = await makeBundle(t, (at) => {
     writeFileSync(at('f'), '');
     execFileSync('mknod', [at('dev'), 'c', '1', '3']);
@@ -138,8 +131,7 @@ test('a changed symlink target of the same length is a change', async (t) => {
   t.deepEqual(await bundle.delta({ mtree }), ['modify l']);
 });
 
-test('extended attributes count', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('extended attributes count', async (t) => {
   const bundle = await makeBundle(t, (at) => {
     for (const name of ['added', 'changed', 'set-back']) writeFileSync(at(name), '');
     mkdirSync(at('dir'));

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { mountBundle, unmountBundle } from '../../../src/engine/bundle/mount.js';
 import { Directories } from '../../../src/store/context/directories.js';
 import { Database } from '../../../src/store/metadata/database.js';
 import { contents, putContent } from '../../../src/store/metadata/records.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { type Bundles, overlayBundles } from './bundles.js';
 
 const options = { hooksFile: null };
@@ -32,8 +32,7 @@ async function changedBundle(t: ExecutionContext): Promise<Bundles> {
   return here;
 }
 
-test('a bundle comes back after a reboot, if its layers are what they were', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle comes back after a reboot, if its layers are what they were', async (t) => {
   const here = await changedBundle(t);
   await reboot(here);
   t.false(existsSync(join(here.rootfs(), 'change')));
@@ -42,8 +41,7 @@ test('a bundle comes back after a reboot, if its layers are what they were', asy
   t.is(readFileSync(join(here.rootfs(), 'file'), 'utf8'), 'of the layer');
 });
 
-test('with a layer that was lost it does not, until the layer was extracted again', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('with a layer that was lost it does not, until the layer was extracted again', async (t) => {
   const here = await changedBundle(t);
   await reboot(here);
   const directories = new Directories(here.store);

@@ -7,7 +7,7 @@ import { layerhook, run, succeed } from '../../helpers/cli.js';
 import { debian } from '../../helpers/debian.js';
 import { assertError } from '../../helpers/hostile.js';
 import { type BuiltImage, buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import type { RawEntry } from '../../helpers/tar.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
 import { dir, file, symlink } from '../../layer/apply/harness.js';
@@ -164,25 +164,27 @@ test('a layer is shared on top of other layers if it takes the same from them', 
   t.is(await unpack('other', [base('two', 0o700), app]), 1);
 });
 
-test('layers of --keep-dirlinks can be verified: whiteouts, opaque directories, copied up files', async (t) => {
-  if (!requires(t, 'root')) return;
-  const here = place(t);
-  const image = buildImage(t, [
-    [file('real/a', 'a'), file('real/b', 'b'), file('old/x', 'x'), file('c', 'c'), symlink('l', 'real')],
-    [dir('l'), file('l/.wh.b'), file('old/.wh..wh..opq'), file('old/y', 'y'), hardlink('d', 'c')],
-  ]);
-  await succeed(t, here.unpack(image.reference, 'kept', { args: ['--keep-dirlinks'] }));
-  const verify = () => layerhook(['store', 'verify', '--store', here.store]);
-  const whole = await verify();
-  t.is(whole.status, 0, whole.stderr);
-  t.is(whole.stderr, '');
-  t.is(whole.stdout.match(/: unchanged$/gm)?.length, 2);
-  const [top] = await here.withStore((store) => store.list());
-  writeFileSync(join(top!.directory, 'new'), '');
-  const damaged = await verify();
-  t.is(damaged.status, 1);
-  t.regex(damaged.stdout, /damaged in/);
-});
+rootTest(
+  'layers of --keep-dirlinks can be verified: whiteouts, opaque directories, copied up files',
+  async (t) => {
+    const here = place(t);
+    const image = buildImage(t, [
+      [file('real/a', 'a'), file('real/b', 'b'), file('old/x', 'x'), file('c', 'c'), symlink('l', 'real')],
+      [dir('l'), file('l/.wh.b'), file('old/.wh..wh..opq'), file('old/y', 'y'), hardlink('d', 'c')],
+    ]);
+    await succeed(t, here.unpack(image.reference, 'kept', { args: ['--keep-dirlinks'] }));
+    const verify = () => layerhook(['store', 'verify', '--store', here.store]);
+    const whole = await verify();
+    t.is(whole.status, 0, whole.stderr);
+    t.is(whole.stderr, '');
+    t.is(whole.stdout.match(/: unchanged$/gm)?.length, 2);
+    const [top] = await here.withStore((store) => store.list());
+    writeFileSync(join(top!.directory, 'new'), '');
+    const damaged = await verify();
+    t.is(damaged.status, 1);
+    t.regex(damaged.stdout, /damaged in/);
+  },
+);
 
 test('--keep-dirlinks keeps what the layers below say', async (t) => {
   const layers = [

@@ -3,17 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import test from 'ava';
 import { layerhook } from '../../helpers/cli.js';
 import { arena, assertError, unpackHostile } from '../../helpers/hostile.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { tar } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
 
-test('a gzip bomb ends where the disk does, and leaves it as it was', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a gzip bomb ends where the disk does, and leaves it as it was', async (t) => {
   const mount = join(tmpdir(t), 'mount');
   mkdirSync(mount);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', mount]);
@@ -28,37 +26,35 @@ test('a gzip bomb ends where the disk does, and leaves it as it was', async (t) 
   );
 });
 
-test('a tar that says it is larger than it is fails, however much it says', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a tar that says it is larger than it is fails, however much it says', async (t) => {
   const { status } = await unpackHostile(t, () => [[{ name: 'a', content: 'x', size: 0o77777777777 }]]);
   t.not(status, 0);
 });
 
-test('a directory a thousand levels deep is made', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a directory a thousand levels deep is made', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [[{ name: `${'d/'.repeat(1000)}file` }]]);
   t.is(rootfs?.size, 1002);
 });
 
-test('a directory deeper than any path the system takes is made, or refused with nothing left', async (t) => {
-  if (!requires(t, 'root')) return;
-  const place = arena(t);
-  const image = buildImage(t, [[{ name: `${'d/'.repeat(5000)}file` }]]);
-  const finished = await layerhook(['unpack', '--image', image.reference, place.bundle]);
-  if (finished.status !== 0) t.deepEqual(readdirSync(place.bundles), []);
-  t.notRegex(finished.stderr, /RangeError|node:internal/);
-  execFileSync('rm', ['-rf', place.bundle]);
-  place.assertUntouched();
-});
+rootTest(
+  'a directory deeper than any path the system takes is made, or refused with nothing left',
+  async (t) => {
+    const place = arena(t);
+    const image = buildImage(t, [[{ name: `${'d/'.repeat(5000)}file` }]]);
+    const finished = await layerhook(['unpack', '--image', image.reference, place.bundle]);
+    if (finished.status !== 0) t.deepEqual(readdirSync(place.bundles), []);
+    t.notRegex(finished.stderr, /RangeError|node:internal/);
+    execFileSync('rm', ['-rf', place.bundle]);
+    place.assertUntouched();
+  },
+);
 
-test('a name of 256 bytes is one clear error', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a name of 256 bytes is one clear error', async (t) => {
   const { status } = await unpackHostile(t, () => [[{ name: 'n'.repeat(256) }]]);
   t.not(status, 0);
 });
 
-test('many gzip members, empty ones among them, and zeros after the end are one layer', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('many gzip members, empty ones among them, and zeros after the end are one layer', async (t) => {
   const bytes = Buffer.concat([tar([{ name: 'a', content: 'a' }]), Buffer.alloc(50_000)]);
   const { rootfs } = await unpackHostile(t, () => [bytes], {
     blob: (whole) => {

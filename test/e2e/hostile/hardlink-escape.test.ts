@@ -2,10 +2,9 @@
  * Hardlinks that lead out: CVE-2026-23745, CVE-2026-26960 (node-tar: absolute targets, targets through chains of
  * symlinks), CVE-2025-48387 (tar-fs), CVE-2021-32760 (containerd: chmod of a host file through a hardlink).
  */
-import test from 'ava';
 import { type Arena, unpackHostile } from '../../helpers/hostile.js';
 import type { RawLayer } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 
 const attacks: Record<string, (arena: Arena) => RawLayer[]> = {
   'an absolute target, then its content and mode changed': ({ outside }) => [
@@ -54,8 +53,7 @@ const attacks: Record<string, (arena: Arena) => RawLayer[]> = {
 };
 
 for (const [name, layers] of Object.entries(attacks)) {
-  test(name, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(name, async (t) => {
     const { rootfs } = await unpackHostile(t, layers);
     t.not(
       rootfs?.get('h')?.sha256,
@@ -71,8 +69,7 @@ for (const [what, linkname] of [
   ['that is a directory', 'd'],
   ['without a name', ''],
 ] as const) {
-  test(`a target ${what} is an error`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`a target ${what} is an error`, async (t) => {
     const { status } = await unpackHostile(t, () => [
       [
         { name: 'd/', type: 'dir' },
@@ -83,8 +80,7 @@ for (const [what, linkname] of [
   });
 }
 
-test('a hardlink does not change what it links to', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a hardlink does not change what it links to', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [{ name: 'f', content: 'f', mode: 0o4711, uid: 8, mtime: 99 }],
     [{ name: 'h', type: 'hardlink', linkname: 'f', mode: 0o777, uid: 0, mtime: 1 }],

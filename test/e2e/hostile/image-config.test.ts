@@ -5,11 +5,11 @@
  */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { layerhook, succeed } from '../../helpers/cli.js';
 import { assertRefused, unpackHostile } from '../../helpers/hostile.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import type { RawEntry } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
@@ -27,8 +27,7 @@ async function userOf(t: ExecutionContext, entries: () => RawEntry[], user: stri
   return spec.process.user.uid;
 }
 
-test('a manifest that says it is an index is refused', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a manifest that says it is an index is refused', async (t) => {
   await assertRefused(t, 'IMAGE_INVALID', () => [[{ name: 'a' }]], {
     edit: {
       manifest: (manifest) => {
@@ -41,8 +40,7 @@ test('a manifest that says it is an index is refused', async (t) => {
   });
 });
 
-test('a manifest that has an index inside as well is refused', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a manifest that has an index inside as well is refused', async (t) => {
   const { status } = await unpackHostile(t, () => [[{ name: 'a' }]], {
     edit: {
       manifest: (manifest) => {
@@ -57,8 +55,7 @@ test('a manifest that has an index inside as well is refused', async (t) => {
   t.not(status, 0);
 });
 
-test('a user is looked up in the image', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a user is looked up in the image', async (t) => {
   t.is(await userOf(t, () => [{ name: 'etc/passwd', content: passwd }], 'victim'), 4242);
 });
 
@@ -80,8 +77,7 @@ for (const [what, entries] of Object.entries({
     { name: 'etc/passwd', content: 'root:x:0:0::/root:/bin/sh\n' },
   ],
 })) {
-  test(`a user is not looked up in /etc/passwd that is ${what}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`a user is not looked up in /etc/passwd that is ${what}`, async (t) => {
     const place = tmpdir(t);
     writeFileSync(join(place, 'passwd'), passwd);
     const answer = await userOf(t, () => entries(place), 'victim');
@@ -89,8 +85,7 @@ for (const [what, entries] of Object.entries({
   });
 }
 
-test('labels, annotations and environment of an image reach no hook and choose none', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('labels, annotations and environment of an image reach no hook and choose none', async (t) => {
   const dir = tmpdir(t);
   const hook = join(dir, 'hook');
   writeFileSync(hook, `#!/bin/sh\n/usr/bin/env > '${dir}/env'\npwd > '${dir}/cwd'\nexit 77\n`);

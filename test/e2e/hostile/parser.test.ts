@@ -2,16 +2,14 @@
  * Headers that readers understand differently: CVE-2025-62518 and CVE-2026-53655 (a PAX size ignored, or applied
  * to the wrong header), CVE-2026-59874 (negative sizes that never end), CVE-2026-59875 (NUL in PAX values).
  */
-import test from 'ava';
 import { assertRefused, topOf, unpackHostile } from '../../helpers/hostile.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { paxRecords, type RawEntry, tar } from '../../helpers/tar.js';
 
 /** A tar inside a file's content; who misreads the size takes its entries for the outer tar's. */
 const smuggled = tar([{ name: 'smuggled', content: 'evil' }], { trailer: false });
 
-test('a PAX size overrides the header: a tar inside the content is content', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a PAX size overrides the header: a tar inside the content is content', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [{ name: 'a', content: smuggled, size: 0, pax: { size: String(smuggled.length) } }, { name: 'b' }],
   ]);
@@ -19,8 +17,7 @@ test('a PAX size overrides the header: a tar inside the content is content', asy
   t.is(rootfs?.get('a')?.size, smuggled.length);
 });
 
-test('a PAX size belongs to the next file, not to a header between', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a PAX size belongs to the next file, not to a header between', async (t) => {
   const pax = paxRecords({ size: String(smuggled.length) });
   const long = `long/${'n'.repeat(150)}`;
   const entries: RawEntry[] = [
@@ -36,8 +33,7 @@ test('a PAX size belongs to the next file, not to a header between', async (t) =
   }
 });
 
-test('PAX records do not reach the entry after the next', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('PAX records do not reach the entry after the next', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [
       { name: 'a', pax: { path: 'renamed', uid: '77', mtime: '5' }, xattrs: { 'user.x': 'x' } },
@@ -68,31 +64,27 @@ for (const [what, entries] of Object.entries({
   'a PAX header of a gigabyte': [{ name: 'x', type: 'pax', content: '', size: 2 ** 30 }],
   'a GNU name of a gigabyte': [{ name: '././@LongLink', type: 'L', content: '', size: 2 ** 30 }],
 } as Record<string, RawEntry[]>)) {
-  test(`${what} ends or is contained, in bounded time`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`${what} ends or is contained, in bounded time`, async (t) => {
     const { rootfs, status } = await unpackHostile(t, () => [entries]);
     if (status === 0) t.false(rootfs?.has('smuggled'));
     else t.pass();
   });
 }
 
-test('a link has no content, whatever its size says: as Go and GNU tar read it', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a link has no content, whatever its size says: as Go and GNU tar read it', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [{ name: 'a' }, { name: 'l', type: 'hardlink', linkname: 'a', content: smuggled }],
   ]);
   t.deepEqual(topOf(rootfs!), ['a', 'l', 'smuggled']);
 });
 
-test('an owner of 2^32-1 or more is an error, never silently root', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('an owner of 2^32-1 or more is an error, never silently root', async (t) => {
   for (const uid of ['4294967295', '4294967296', '-1']) {
     await assertRefused(t, 'TAR_INVALID', () => [[{ name: 'a', pax: { uid } }]]);
   }
 });
 
-test('PAX times are kept to the nanosecond; empty PAX values mean none', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('PAX times are kept to the nanosecond; empty PAX values mean none', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [
       { name: 'a', pax: { mtime: '1234567890.123456789' } },
@@ -103,8 +95,7 @@ test('PAX times are kept to the nanosecond; empty PAX values mean none', async (
   t.like(rootfs?.get('b'), { mtime: '9.000000000' });
 });
 
-test('a global PAX header is legal and does not leak into the tree', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a global PAX header is legal and does not leak into the tree', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [
       { name: 'pax_global_header', type: 'global', content: paxRecords({ comment: 'by git archive' }) },

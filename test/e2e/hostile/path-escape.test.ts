@@ -2,9 +2,8 @@
  * Names that lead out of the root: CVE-2021-32804 and CVE-2026-29786 (node-tar, absolute and drive-relative
  * names), CVE-2024-12905 (tar-fs), and `..` in every place. They stay in the root.
  */
-import test from 'ava';
 import { unpackHostile } from '../../helpers/hostile.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import type { RawType } from '../../helpers/tar.js';
 
 const names = [
@@ -20,8 +19,7 @@ const names = [
 
 for (const name of names) {
   for (const type of ['file', 'symlink', 'dir', 'fifo', 'char'] as RawType[]) {
-    test(`${type} named ${name}`, async (t) => {
-      if (!requires(t, 'root')) return;
+    rootTest(`${type} named ${name}`, async (t) => {
       await unpackHostile(t, ({ outside, up }) => {
         const path = name.replace('UP', up).replaceAll('OUTSIDE', outside);
         return [[{ name: path, type, linkname: '/etc/passwd', mode: 0o777, uid: 1 }]];
@@ -30,8 +28,7 @@ for (const name of names) {
   }
 }
 
-test('names of Windows are plain names', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('names of Windows are plain names', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [{ name: 'C:../../x' }, { name: 'c:\\windows\\..\\y' }, { name: '..\\..\\z' }, { name: '\\\\?\\C:\\q' }],
   ]);
@@ -39,8 +36,7 @@ test('names of Windows are plain names', async (t) => {
   t.true(rootfs?.has('..\\..\\z'));
 });
 
-test('a name may hold any byte, and ... is a name like others', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a name may hold any byte, and ... is a name like others', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [
       { name: '...' },
@@ -55,8 +51,7 @@ test('a name may hold any byte, and ... is a name like others', async (t) => {
     t.true(rootfs?.has(name), JSON.stringify(name));
 });
 
-test('names of files cannot write escapes to the terminal', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('names of files cannot write escapes to the terminal', async (t) => {
   const { status, stderr } = await unpackHostile(t, () => [
     [{ name: '\x1b[2J\x1b]0;title\x07\nfatal: fake', type: 'hardlink', linkname: 'no\x1b[31m' }],
   ]);

@@ -2,11 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { signalOnOpen } from '../../helpers/at-work.js';
 import { layerhook, refused, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { sparseFile, sparseFormats } from '../../helpers/sparse.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { stopped } from '../../hooks/archive/setup.js';
@@ -26,8 +26,7 @@ function unpacking(t: ExecutionContext<unknown>, image: string, ...options: stri
 
 for (const driver of drivers) {
   for (const [format, entry] of Object.entries(sparseFormats)) {
-    test(`${driver}: a layer with a file of 4 TiB is refused, ${format}`, async (t) => {
-      if (!requires(t, 'root')) return;
+    rootTest(`${driver}: a layer with a file of 4 TiB is refused, ${format}`, async (t) => {
       const image = buildImage(t, [[entry('var/big', 4 * TiB)]]);
       const { args, bundles } = unpacking(t, image.reference, '--driver', driver);
       await refused(t, layerhook(args), /var\/big \(4398046511104 bytes\).* --max-holes /);
@@ -35,21 +34,22 @@ for (const driver of drivers) {
     });
   }
 
-  test(`${driver}: the holes of all files and layers count together, and --max-holes says how many there may be`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const layers = ['a', 'b', 'c'].map((name) => [sparseFile(name, 100 * MiB)]);
-    const image = buildImage(t, layers);
-    const few = unpacking(t, image.reference, '--driver', driver, '--max-holes', '299MiB');
-    await refused(t, layerhook(few.args), /all files up to [abc] \(314572800 bytes\)/);
-    t.deepEqual(readdirSync(few.bundles), []);
-    const enough = unpacking(t, image.reference, '--driver', driver, '--max-holes', '300MiB');
-    await succeed(t, layerhook(enough.args));
-    t.is(statSync(join(enough.rootfs, 'c')).size, 100 * MiB);
-  });
+  rootTest(
+    `${driver}: the holes of all files and layers count together, and --max-holes says how many there may be`,
+    async (t) => {
+      const layers = ['a', 'b', 'c'].map((name) => [sparseFile(name, 100 * MiB)]);
+      const image = buildImage(t, layers);
+      const few = unpacking(t, image.reference, '--driver', driver, '--max-holes', '299MiB');
+      await refused(t, layerhook(few.args), /all files up to [abc] \(314572800 bytes\)/);
+      t.deepEqual(readdirSync(few.bundles), []);
+      const enough = unpacking(t, image.reference, '--driver', driver, '--max-holes', '300MiB');
+      await succeed(t, layerhook(enough.args));
+      t.is(statSync(join(enough.rootfs, 'c')).size, 100 * MiB);
+    },
+  );
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    test(`${driver}: ${signal} ends the hashing of a hole`, async (t) => {
-      if (!requires(t, 'root')) return;
+    rootTest(`${driver}: ${signal} ends the hashing of a hole`, async (t) => {
       const image = buildImage(t, [[sparseFile('big', 4 * TiB)]]);
       const { args, bundles } = unpacking(t, image.reference, '--driver', driver, '--max-holes', '5TiB');
       const started = (pid: number) => signalOnOpen(pid, 'big', signal);
@@ -60,8 +60,7 @@ for (const driver of drivers) {
   }
 }
 
-test('without a manifest no hole is read, and any size is right that a file can have', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('without a manifest no hole is read, and any size is right that a file can have', async (t) => {
   const image = buildImage(t, [[sparseFile('big', 4 * TiB)]]);
   const { args, rootfs } = unpacking(t, image.reference, '--mtree', 'never');
   await succeed(t, layerhook(args));
@@ -74,8 +73,7 @@ test('without a manifest no hole is read, and any size is right that a file can 
   t.deepEqual(readdirSync(onDisk.bundles), status === 0 ? ['b'] : []);
 });
 
-test('repack refuses the file of 8 TiB that a container made, and tags nothing', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('repack refuses the file of 8 TiB that a container made, and tags nothing', async (t) => {
   const image = buildImage(t, [[{ name: 'a', content: 'a' }]]);
   for (const driver of drivers) {
     const { args, rootfs } = unpacking(t, image.reference, '--driver', driver);
@@ -93,8 +91,7 @@ test('repack refuses the file of 8 TiB that a container made, and tags nothing',
   }
 });
 
-test('insert refuses a file of 8 TiB', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('insert refuses a file of 8 TiB', async (t) => {
   const image = buildImage(t, [[{ name: 'a', content: 'a' }]]);
   const dir = tmpdir(t);
   execFileSync('truncate', ['-s', '8T', join(dir, 'grown')]);
@@ -104,8 +101,7 @@ test('insert refuses a file of 8 TiB', async (t) => {
   t.is(readFileSync(join(image.layout, 'index.json'), 'utf8'), before);
 });
 
-test('an archive as a tar refuses a file of 8 TiB, one as a copy has its hole', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('an archive as a tar refuses a file of 8 TiB, one as a copy has its hole', (t) => {
   const box = stopped(t, (at) => writeFileSync(at('a'), ''));
   execFileSync('truncate', ['-s', '8T', join(box.merged, 'grown')]);
   const to = (name: string, more: Record<string, string>) => ({

@@ -3,10 +3,9 @@
  * that became a symlink), CVE-2021-37712 and CVE-2026-23950 (names that fold to the same), CVE-2024-12905,
  * CVE-2025-48387 and CVE-2025-59343 (tar-fs), CVE-2021-32760 (containerd, chmod through a link), chains of links.
  */
-import test from 'ava';
 import { type Arena, unpackHostile } from '../../helpers/hostile.js';
 import type { RawLayer } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { utf8 } from '../../helpers/tar.js';
 
 const attacks: Record<string, (arena: Arena) => RawLayer[]> = {
@@ -143,27 +142,28 @@ const attacks: Record<string, (arena: Arena) => RawLayer[]> = {
 };
 
 for (const [name, layers] of Object.entries(attacks)) {
-  test(name, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(name, async (t) => {
     await unpackHostile(t, layers);
   });
 }
 
-test('targets of links are data: kept as they are, resolved in the root when something is written below', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { rootfs } = await unpackHostile(t, () => [
-    [
-      { name: 'usr/lib/', type: 'dir' },
-      { name: 'lib', type: 'symlink', linkname: '/usr/lib' },
-      { name: 'bin', type: 'symlink', linkname: '../../usr/bin' },
-    ],
-    [
-      { name: 'lib/a', content: 'a' },
-      { name: 'bin/b', content: 'b' },
-    ],
-  ]);
-  t.is(rootfs?.get('lib')?.target, '/usr/lib');
-  t.is(rootfs?.get('bin')?.target, '../../usr/bin');
-  t.true(rootfs?.has('usr/lib/a'));
-  t.true(rootfs?.has('usr/bin/b'));
-});
+rootTest(
+  'targets of links are data: kept as they are, resolved in the root when something is written below',
+  async (t) => {
+    const { rootfs } = await unpackHostile(t, () => [
+      [
+        { name: 'usr/lib/', type: 'dir' },
+        { name: 'lib', type: 'symlink', linkname: '/usr/lib' },
+        { name: 'bin', type: 'symlink', linkname: '../../usr/bin' },
+      ],
+      [
+        { name: 'lib/a', content: 'a' },
+        { name: 'bin/b', content: 'b' },
+      ],
+    ]);
+    t.is(rootfs?.get('lib')?.target, '/usr/lib');
+    t.is(rootfs?.get('bin')?.target, '../../usr/bin');
+    t.true(rootfs?.has('usr/lib/a'));
+    t.true(rootfs?.has('usr/bin/b'));
+  },
+);

@@ -1,7 +1,6 @@
 /** Whiteouts named `.wh.`, `.wh..` and `.wh...`, with which umoci deletes the root or the whole bundle. */
-import test from 'ava';
 import { assertRefused, topOf, unpackHostile } from '../../helpers/hostile.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 
 for (const name of [
   '.wh.',
@@ -13,14 +12,12 @@ for (const name of [
   './.wh...',
   'x/../.wh...',
 ]) {
-  test(`${name} is an error`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`${name} is an error`, async (t) => {
     await assertRefused(t, 'LAYER_ENTRY', () => [[{ name: 'dir/', type: 'dir' }], [{ name }]]);
   });
 }
 
-test('names that only look like whiteouts are plain names', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('names that only look like whiteouts are plain names', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [{ name: 'x' }, { name: 'b' }],
     [{ name: '.wh' }, { name: '.whx' }, { name: 'a.wh.b' }],
@@ -28,8 +25,7 @@ test('names that only look like whiteouts are plain names', async (t) => {
   t.deepEqual(topOf(rootfs!), ['.wh', '.whx', 'a.wh.b', 'b', 'x']);
 });
 
-test('a whiteout never follows a symlink, nor leaves the root by one', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a whiteout never follows a symlink, nor leaves the root by one', async (t) => {
   const { rootfs } = await unpackHostile(t, ({ outside, up }) => [
     [
       { name: 'absolute', type: 'symlink', linkname: outside },
@@ -45,15 +41,17 @@ test('a whiteout never follows a symlink, nor leaves the root by one', async (t)
   if (rootfs) t.false(rootfs.has('absolute'));
 });
 
-test('an opaque marker below a directory that replaced a symlink clears nothing behind the link', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { rootfs } = await unpackHostile(t, () => [
-    [
-      { name: 'etc/passwd', content: 'x' },
-      { name: 'old', type: 'symlink', linkname: 'etc' },
-    ],
-    [{ name: 'old/', type: 'dir' }, { name: 'old/.wh..wh..opq' }, { name: 'old/new' }],
-  ]);
-  t.true(rootfs?.has('etc/passwd'));
-  t.is(rootfs?.get('old')?.type, 'dir');
-});
+rootTest(
+  'an opaque marker below a directory that replaced a symlink clears nothing behind the link',
+  async (t) => {
+    const { rootfs } = await unpackHostile(t, () => [
+      [
+        { name: 'etc/passwd', content: 'x' },
+        { name: 'old', type: 'symlink', linkname: 'etc' },
+      ],
+      [{ name: 'old/', type: 'dir' }, { name: 'old/.wh..wh..opq' }, { name: 'old/new' }],
+    ]);
+    t.true(rootfs?.has('etc/passwd'));
+    t.is(rootfs?.get('old')?.type, 'dir');
+  },
+);

@@ -22,7 +22,7 @@ import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { unmountTree } from '../../../src/overlay/mount.js';
 import { layerhook } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 const nobody = 65534;
@@ -52,8 +52,7 @@ async function unpacked(t: ExecutionContext, more: More = {}) {
   return { dir, image, bundle, file, commands, record, recorded };
 }
 
-test('code that a bundle names is never run', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('code that a bundle names is never run', async (t) => {
   const { dir, bundle, commands, record } = await unpacked(t);
   const module = join(dir, 'module.mjs');
   writeFileSync(module, code);
@@ -131,8 +130,7 @@ function tellingDriver(dir: string): { driver: string; hooksFile: string; told: 
   };
 }
 
-test('a driver of hooks.toml has the options of hooks.toml, whatever the bundle says', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a driver of hooks.toml has the options of hooks.toml, whatever the bundle says', async (t) => {
   const place = tmpdir(t);
   const { driver, hooksFile, told } = tellingDriver(place);
   const store = join(place, 'store');
@@ -162,8 +160,7 @@ test('a driver of hooks.toml has the options of hooks.toml, whatever the bundle 
   t.deepEqual(told(), [named, named, named, named, named]);
 });
 
-test('a driver that is named by path is the same from any directory', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a driver that is named by path is the same from any directory', async (t) => {
   const place = tmpdir(t);
   const { driver } = tellingDriver(place);
   const image = buildImage(t, [[{ name: 'a', content: 'a' }]]).reference;
@@ -231,8 +228,7 @@ test('options of a bundle that others may write do not count', async (t) => {
   await t.throwsAsync(commands.mount!(), { code: 'BUNDLE_DRIVER', message: /its store is "store"/ });
 });
 
-test('a bundle names no store that others may write, and none is made there', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle names no store that others may write, and none is made there', async (t) => {
   const { commands, record } = await unpacked(t);
   const dir = tmpdir(t);
   const theirs = join(dir, 'theirs');
@@ -255,8 +251,7 @@ test('a bundle names no store that others may write, and none is made there', as
   t.deepEqual(readdirSync(join(dir, 'open')), []);
 });
 
-test('root repacks and removes a plain bundle of another user', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('root repacks and removes a plain bundle of another user', async (t) => {
   const { dir, bundle, file, commands, record } = await unpacked(t, { store: join(tmpdir(t), 'store') });
   record('copy', { store: join(dir, 'anything'), other: 1 });
   for (const path of [bundle, file]) chownSync(path, nobody, nobody);
@@ -288,8 +283,7 @@ test('what root writes in a bundle goes through no link that another user made',
   }
 });
 
-test('a rootfs that another user made a symlink is neither packed nor mounted on', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a rootfs that another user made a symlink is neither packed nor mounted on', async (t) => {
   const { dir, bundle, commands } = await unpacked(t);
   const host = join(dir, 'host');
   renameSync(join(bundle, 'rootfs'), host);

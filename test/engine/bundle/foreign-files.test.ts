@@ -21,7 +21,7 @@ import { mountsBelow } from '../../../src/system/mountinfo.js';
 import { btrfs } from '../../drivers/btrfs/loop.js';
 import { layerhook, mainFile, refused, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { treeOf } from '../../helpers/tree.js';
 
@@ -51,26 +51,27 @@ const files: Record<string, (path: string) => void> = {
 };
 
 for (const [what, make] of Object.entries(files)) {
-  test(`unpack refuses a directory with a ${what}; with --force it stays, also after bundle rm`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const { bundle, unpackArgs } = place(t);
-    make(join(bundle, 'one\ntwo'));
-    const before = treeOf(bundle);
-    await refused(
-      t,
-      layerhook([...unpackArgs, bundle]),
-      /bundle has other files: .*--force unpacks beside these files/,
-    );
-    t.deepEqual(treeOf(bundle), before);
-    await succeed(t, layerhook([...unpackArgs, '--force', bundle]));
-    t.true(existsSync(join(bundle, 'umoci.json')));
-    await succeed(t, layerhook(['bundle', 'rm', bundle]));
-    t.deepEqual(withoutTimes(treeOf(bundle)), withoutTimes(before));
-  });
+  rootTest(
+    `unpack refuses a directory with a ${what}; with --force it stays, also after bundle rm`,
+    async (t) => {
+      const { bundle, unpackArgs } = place(t);
+      make(join(bundle, 'one\ntwo'));
+      const before = treeOf(bundle);
+      await refused(
+        t,
+        layerhook([...unpackArgs, bundle]),
+        /bundle has other files: .*--force unpacks beside these files/,
+      );
+      t.deepEqual(treeOf(bundle), before);
+      await succeed(t, layerhook([...unpackArgs, '--force', bundle]));
+      t.true(existsSync(join(bundle, 'umoci.json')));
+      await succeed(t, layerhook(['bundle', 'rm', bundle]));
+      t.deepEqual(withoutTimes(treeOf(bundle)), withoutTimes(before));
+    },
+  );
 }
 
-test('an image layout is no place for a bundle; by force both live there', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('an image layout is no place for a bundle; by force both live there', async (t) => {
   const { layout, unpackArgs } = place(t);
   const before = readdirSync(layout).sort();
   await refused(t, layerhook([...unpackArgs, layout]), /has other files: blobs, index.json, oci-layout/);
@@ -85,8 +86,7 @@ test('an image layout is no place for a bundle; by force both live there', async
   t.deepEqual(readdirSync(layout).sort(), before);
 });
 
-test('lost+found of a filesystem does not count', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('lost+found of a filesystem does not count', async (t) => {
   const { bundle, unpackArgs } = place(t);
   mkdirSync(join(bundle, 'lost+found'));
   await succeed(t, layerhook([...unpackArgs, bundle]));
@@ -102,8 +102,7 @@ const bundleNames: Record<string, string> = {
   'a mtree manifest': `sha256_${'0'.repeat(64)}.mtree`,
 };
 for (const [what, name] of Object.entries(bundleNames)) {
-  test(`a directory that has ${what} is refused, also by force`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`a directory that has ${what} is refused, also by force`, async (t) => {
     const { bundle, unpackArgs } = place(t);
     const path = join(bundle, name);
     if (name === 'rootfs') symlinkSync('missing', path);
@@ -122,8 +121,7 @@ for (const [what, name] of Object.entries(bundleNames)) {
 
 for (const isMounted of [false, true]) {
   const what = isMounted ? ', what is mounted at rootfs included' : '';
-  test(`unpack by force that fails leaves all as it was${what}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`unpack by force that fails leaves all as it was${what}`, async (t) => {
     const { dir, bundle, image } = place(t);
     mkdirSync(join(bundle, 'zz'));
     writeFileSync(join(bundle, 'zz/notes'), 'mine');
@@ -164,29 +162,31 @@ for (const isMounted of [false, true]) {
 }
 
 for (const driver of ['copy', 'overlay', 'btrfs']) {
-  test(`bundle rm of the ${driver} driver removes what was unpacked, repacked and refreshed, and no more`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const root = driver === 'btrfs' ? btrfs(t) : undefined;
-    if (root === null) return;
-    const { bundle, image, store, unpackArgs } = place(t, root);
-    rmSync(bundle, { recursive: true });
-    await succeed(t, layerhook([...unpackArgs, '--driver', driver, bundle]));
-    writeFileSync(join(bundle, 'rootfs/new'), 'new');
-    await succeed(t, layerhook(['repack', '--refresh-bundle', '--image', `${image}-2`, bundle]));
-    const made = readdirSync(bundle);
-    for (const [what, make] of Object.entries(files)) make(join(bundle, what.replaceAll(' ', '-')));
-    const kept = readdirSync(bundle)
-      .filter((name) => !made.includes(name))
-      .sort();
-    const result = await removeBundle({ bundle, hooksFile: null });
-    t.deepEqual(result, { bundle, removed: true, left: kept });
-    t.deepEqual(readdirSync(bundle).sort(), kept);
-    t.is(readFileSync(join(bundle, 'file'), 'utf8'), 'precious');
-    t.is((await layerhook(['bundle', 'ls', ...store])).stdout, 'STATE  IMAGE  CHANGES  BUNDLE\n');
-    await succeed(t, layerhook([...unpackArgs, '--driver', driver, '--force', bundle]));
-    await succeed(t, layerhook(['bundle', 'rm', bundle]));
-    t.deepEqual(readdirSync(bundle).sort(), kept);
-  });
+  rootTest(
+    `bundle rm of the ${driver} driver removes what was unpacked, repacked and refreshed, and no more`,
+    async (t) => {
+      const root = driver === 'btrfs' ? btrfs(t) : undefined;
+      if (root === null) return;
+      const { bundle, image, store, unpackArgs } = place(t, root);
+      rmSync(bundle, { recursive: true });
+      await succeed(t, layerhook([...unpackArgs, '--driver', driver, bundle]));
+      writeFileSync(join(bundle, 'rootfs/new'), 'new');
+      await succeed(t, layerhook(['repack', '--refresh-bundle', '--image', `${image}-2`, bundle]));
+      const made = readdirSync(bundle);
+      for (const [what, make] of Object.entries(files)) make(join(bundle, what.replaceAll(' ', '-')));
+      const kept = readdirSync(bundle)
+        .filter((name) => !made.includes(name))
+        .sort();
+      const result = await removeBundle({ bundle, hooksFile: null });
+      t.deepEqual(result, { bundle, removed: true, left: kept });
+      t.deepEqual(readdirSync(bundle).sort(), kept);
+      t.is(readFileSync(join(bundle, 'file'), 'utf8'), 'precious');
+      t.is((await layerhook(['bundle', 'ls', ...store])).stdout, 'STATE  IMAGE  CHANGES  BUNDLE\n');
+      await succeed(t, layerhook([...unpackArgs, '--driver', driver, '--force', bundle]));
+      await succeed(t, layerhook(['bundle', 'rm', bundle]));
+      t.deepEqual(readdirSync(bundle).sort(), kept);
+    },
+  );
 }
 
 test('a bundle that umoci unpacked loses what umoci made', async (t) => {
@@ -203,8 +203,7 @@ test('a bundle that umoci unpacked loses what umoci made', async (t) => {
   t.deepEqual(readdirSync(dir), []);
 });
 
-test('bundle rm of the working directory, and of a mount point', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('bundle rm of the working directory, and of a mount point', async (t) => {
   const { dir, bundle, unpackArgs } = place(t);
   for (const isKept of [false, true]) {
     mkdirSync(bundle, { recursive: true });
@@ -224,22 +223,27 @@ test('bundle rm of the working directory, and of a mount point', async (t) => {
   t.deepEqual(readdirSync(disk), ['notes']);
 });
 
-test('bundle rm removes nothing from a directory that has only names like those of a bundle', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { bundle } = place(t);
-  for (const name of ['rootfs', '.layerhook-abc123']) mkdirSync(join(bundle, name));
-  for (const name of ['config.json', 'layerhook.json']) writeFileSync(join(bundle, name), '{}');
-  const left = ['config.json', 'layerhook.json', 'rootfs'];
-  t.deepEqual(await removeBundle({ bundle, force: true, hooksFile: null }), { bundle, removed: true, left });
-  t.deepEqual(readdirSync(bundle).sort(), left, 'only what a killed command had left is gone');
-  for (const force of [false, true]) {
-    await t.throwsAsync(removeBundle({ bundle, force, hooksFile: null }), { code: 'BUNDLE_NOT_FOUND' });
-    t.deepEqual(readdirSync(bundle).sort(), left);
-  }
-});
+rootTest(
+  'bundle rm removes nothing from a directory that has only names like those of a bundle',
+  async (t) => {
+    const { bundle } = place(t);
+    for (const name of ['rootfs', '.layerhook-abc123']) mkdirSync(join(bundle, name));
+    for (const name of ['config.json', 'layerhook.json']) writeFileSync(join(bundle, name), '{}');
+    const left = ['config.json', 'layerhook.json', 'rootfs'];
+    t.deepEqual(await removeBundle({ bundle, force: true, hooksFile: null }), {
+      bundle,
+      removed: true,
+      left,
+    });
+    t.deepEqual(readdirSync(bundle).sort(), left, 'only what a killed command had left is gone');
+    for (const force of [false, true]) {
+      await t.throwsAsync(removeBundle({ bundle, force, hooksFile: null }), { code: 'BUNDLE_NOT_FOUND' });
+      t.deepEqual(readdirSync(bundle).sort(), left);
+    }
+  },
+);
 
-test('a symlink to a bundle is refused before a hook is called', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a symlink to a bundle is refused before a hook is called', async (t) => {
   const { dir, bundle, image } = place(t);
   await unpack({ image, bundle, hooksFile: null });
   const link = join(dir, 'link');

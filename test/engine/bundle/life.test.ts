@@ -15,7 +15,7 @@ import { silentLogger } from '../../../src/system/logger.js';
 import { isMountPoint, mountBind } from '../../../src/system/mount.js';
 import { mountsBelow } from '../../../src/system/mountinfo.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 interface Place {
@@ -65,8 +65,7 @@ async function isRefused(t: ExecutionContext, call: Promise<unknown>, reason: Re
   t.regex(error!.message, reason);
 }
 
-test('a bundle is unmounted and mounted again, each as often as one likes', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle is unmounted and mounted again, each as often as one likes', async (t) => {
   const { bundle, driver, calls } = await unpacked(t);
   const rootfs = join(bundle, 'rootfs');
   for (const _ of [1, 2]) {
@@ -81,8 +80,7 @@ test('a bundle is unmounted and mounted again, each as often as one likes', asyn
   t.deepEqual(calls, ['close', 'close', 'close', 'close']);
 });
 
-test('a bundle of the copy driver has nothing to mount, and is removed', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle of the copy driver has nothing to mount, and is removed', async (t) => {
   const dir = tmpdir(t);
   const bundle = join(dir, 'bundle');
   const image = buildImage(t, [[{ name: 'd/f', content: 'x' }]]).reference;
@@ -97,8 +95,7 @@ test('a bundle of the copy driver has nothing to mount, and is removed', async (
   t.deepEqual(await removeBundle({ bundle, force: true, ...config }), { bundle, removed: false, left: [] });
 });
 
-test('remove asks the driver, and deletes nothing that was mounted', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('remove asks the driver, and deletes nothing that was mounted', async (t) => {
   const { dir, bundle, content, driver, calls } = await unpacked(t);
   await removeBundle({ bundle, driver, ...config });
   t.deepEqual(calls, ['remove true', 'close']);
@@ -106,8 +103,7 @@ test('remove asks the driver, and deletes nothing that was mounted', async (t) =
   t.is(readFileSync(join(content, 'file'), 'utf8'), 'kept');
 });
 
-test('a bundle in which something else is mounted stays as it is, also by force', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle in which something else is mounted stays as it is, also by force', async (t) => {
   const { dir, bundle, content, driver, calls } = await unpacked(t);
   mkdirSync(join(dir, 'volume'));
   mkdirSync(join(content, 'proc'));
@@ -121,8 +117,7 @@ test('a bundle in which something else is mounted stays as it is, also by force'
   t.false(calls.includes('remove true'));
 });
 
-test('a bundle whose driver leaves its mount behind is not deleted', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle whose driver leaves its mount behind is not deleted', async (t) => {
   const { bundle, content, driver } = await unpacked(t);
   const lazy: Driver = { name: driver.name, hooks: {} };
   await isRefused(t, removeBundle({ bundle, driver: lazy, ...config }), /mounted at .*\/rootfs$/);
@@ -130,8 +125,7 @@ test('a bundle whose driver leaves its mount behind is not deleted', async (t) =
   t.deepEqual(readdirSync(content), ['file']);
 });
 
-test('force removes a bundle whose driver is gone, and calls the hooks that are there', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('force removes a bundle whose driver is gone, and calls the hooks that are there', async (t) => {
   const { dir, bundle, content } = await unpacked(t);
   let called = 0;
   const hooks = { 'bundle.ociv1.remove': () => void called++ };
@@ -147,20 +141,22 @@ test('force removes a bundle whose driver is gone, and calls the hooks that are 
   t.deepEqual(readdirSync(content), ['file']);
 });
 
-test('force removes a bundle whose driver nobody names, and calls the hooks that are there', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { dir, bundle, content } = await unpacked(t);
-  let called = 0;
-  const hooks = { 'bundle.ociv1.remove': () => void called++ };
-  const error = await t.throwsAsync(removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], ...config }));
-  t.true(isLayerhookError(error, 'BUNDLE_DRIVER'), String(error));
-  t.regex(error!.message, /cannot use the driver \.\/test-driver\.js of bundle .*: neither/);
-  t.is(called, 0);
-  await removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], force: true, ...config });
-  t.is(called, 1);
-  t.deepEqual(readdirSync(join(dir, 'bundles')), []);
-  t.deepEqual(readdirSync(content), ['file']);
-});
+rootTest(
+  'force removes a bundle whose driver nobody names, and calls the hooks that are there',
+  async (t) => {
+    const { dir, bundle, content } = await unpacked(t);
+    let called = 0;
+    const hooks = { 'bundle.ociv1.remove': () => void called++ };
+    const error = await t.throwsAsync(removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], ...config }));
+    t.true(isLayerhookError(error, 'BUNDLE_DRIVER'), String(error));
+    t.regex(error!.message, /cannot use the driver \.\/test-driver\.js of bundle .*: neither/);
+    t.is(called, 0);
+    await removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], force: true, ...config });
+    t.is(called, 1);
+    t.deepEqual(readdirSync(join(dir, 'bundles')), []);
+    t.deepEqual(readdirSync(content), ['file']);
+  },
+);
 
 test('force never removes what is no bundle', async (t) => {
   const dir = tmpdir(t);
@@ -170,8 +166,7 @@ test('force never removes what is no bundle', async (t) => {
   t.deepEqual(readdirSync(dir), ['file']);
 });
 
-test('a bundle that is a mount point is emptied', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a bundle that is a mount point is emptied', async (t) => {
   const dir = tmpdir(t);
   t.teardown(() => unmountTree(dir));
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', dir]);

@@ -1,14 +1,14 @@
 /** The files of a bundle beside its rootfs, replaced by a container or another user: nothing blocks, nothing outside is read or written. */
 import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { mtreePath, readBundleMeta } from '../../../src/engine/bundle/metadata.js';
 import { repack } from '../../../src/engine/repack/repack.js';
 import { unmountTree } from '../../../src/overlay/mount.js';
 import { layerhook, refused, run, succeed } from '../../helpers/cli.js';
 import { type HostileKind, putHostile } from '../../helpers/hostile-names.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { stopped } from '../../hooks/archive/setup.js';
 
@@ -45,8 +45,7 @@ function replace(t: ExecutionContext, path: string, kind: HostileKind): (message
 
 for (const kind of kinds) {
   for (const name of ['umoci.json', 'layerhook.json', 'layerhook.overlay']) {
-    test(`${name} is a ${kind}`, async (t) => {
-      if (!requires(t, 'root')) return;
+    rootTest(`${name} is a ${kind}`, async (t) => {
       const { bundle, repackArgs } = await unpacked(t, name === 'layerhook.overlay' ? 'overlay' : 'copy');
       const check = replace(t, join(bundle, name), kind);
       const message = new RegExp(`${name}: it is not a regular file`);
@@ -66,8 +65,7 @@ for (const kind of kinds) {
     });
   }
 
-  test(`layerhook.index and layerhook.clock are a ${kind}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`layerhook.index and layerhook.clock are a ${kind}`, async (t) => {
     const { bundle, repackArgs } = await unpacked(t, 'copy');
     const checks = ['layerhook.index', 'layerhook.clock'].map((name) => replace(t, join(bundle, name), kind));
     await succeed(t, layerhook(repackArgs));
@@ -79,8 +77,7 @@ for (const kind of kinds) {
     for (const check of checks) check('rm');
   });
 
-  test(`the mtree manifest is a ${kind}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`the mtree manifest is a ${kind}`, async (t) => {
     const { bundle, repackArgs } = await unpacked(t, 'copy');
     const file = mtreePath(bundle, readBundleMeta(bundle).from.at(-1)!.digest);
     const check = replace(t, file, kind);
@@ -94,8 +91,7 @@ for (const kind of kinds) {
     check('rm');
   });
 
-  test(`config.json is a ${kind}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`config.json is a ${kind}`, async (t) => {
     const { bundle, image } = await unpacked(t, 'copy');
     const check = replace(t, join(bundle, 'config.json'), kind);
     const hooks = join(bundle, '../hooks.toml');
@@ -110,37 +106,42 @@ for (const kind of kinds) {
 }
 
 for (const kind of ['fifo', 'symlink to a fifo'] as const) {
-  test(`config.json of a container is a ${kind}: neither the runtime wrapper nor archive_overlay waits for it`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const box = stopped(t, () => {});
-    replace(t, join(box.bundle, 'config.json'), kind);
-    const script = `import('${new URL('../../../src/inject/spec-file.js', import.meta.url)}')
+  rootTest(
+    `config.json of a container is a ${kind}: neither the runtime wrapper nor archive_overlay waits for it`,
+    async (t) => {
+      const box = stopped(t, () => {});
+      replace(t, join(box.bundle, 'config.json'), kind);
+      const script = `import('${new URL('../../../src/inject/spec-file.js', import.meta.url)}')
       .then(({ readSpecFile }) => readSpecFile(process.argv[1]))`;
-    const read = await run(process.execPath, ['-e', script, join(box.bundle, 'config.json')]);
-    t.is(read.signal, null);
-    t.regex(read.stderr, /it is not a regular file/);
-    const shell = 'echo "$2" | "$0" "$1" --state-dir "$3"';
-    const hook = new URL('../../../hooks/archive-overlay.js', import.meta.url).pathname;
-    const archived = await run('sh', ['-c', shell, process.execPath, hook, box.state, tmpdir(t)]);
-    t.is(archived.signal, null);
-    t.regex(archived.stderr + archived.stdout, /cannot be read \(it is not a regular file\)/);
-  });
+      const read = await run(process.execPath, ['-e', script, join(box.bundle, 'config.json')]);
+      t.is(read.signal, null);
+      t.regex(read.stderr, /it is not a regular file/);
+      const shell = 'echo "$2" | "$0" "$1" --state-dir "$3"';
+      const hook = new URL('../../../hooks/archive-overlay.js', import.meta.url).pathname;
+      const archived = await run('sh', ['-c', shell, process.execPath, hook, box.state, tmpdir(t)]);
+      t.is(archived.signal, null);
+      t.regex(archived.stderr + archived.stdout, /cannot be read \(it is not a regular file\)/);
+    },
+  );
 }
 
 for (const driver of ['copy', 'overlay']) {
-  test(`a repack by the ${driver} driver writes nothing through symlinks with the names of its temporary files`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const { dir, bundle, image } = await unpacked(t, driver);
-    const outside = join(dir, 'outside');
-    mkdirSync(outside);
-    const names = ['umoci.json', 'layerhook.json'].map((name) => `${name}.${process.pid}.tmp`);
-    names.push('layerhook.clock', 'layerhook.index.tmp', 'layerhook.overlay.tmp');
-    for (const name of names) {
-      writeFileSync(join(outside, name), 'precious');
-      symlinkSync(join(outside, name), join(bundle, name));
-    }
-    await repack({ image: `${image}-2`, bundle, refreshBundle: true, hooksFile: null });
-    for (const name of names) t.is(lstatSync(join(outside, name)).size, 'precious'.length, name);
-    for (const name of ['umoci.json', 'layerhook.json']) t.true(lstatSync(join(bundle, name)).isFile(), name);
-  });
+  rootTest(
+    `a repack by the ${driver} driver writes nothing through symlinks with the names of its temporary files`,
+    async (t) => {
+      const { dir, bundle, image } = await unpacked(t, driver);
+      const outside = join(dir, 'outside');
+      mkdirSync(outside);
+      const names = ['umoci.json', 'layerhook.json'].map((name) => `${name}.${process.pid}.tmp`);
+      names.push('layerhook.clock', 'layerhook.index.tmp', 'layerhook.overlay.tmp');
+      for (const name of names) {
+        writeFileSync(join(outside, name), 'precious');
+        symlinkSync(join(outside, name), join(bundle, name));
+      }
+      await repack({ image: `${image}-2`, bundle, refreshBundle: true, hooksFile: null });
+      for (const name of names) t.is(lstatSync(join(outside, name)).size, 'precious'.length, name);
+      for (const name of ['umoci.json', 'layerhook.json'])
+        t.true(lstatSync(join(bundle, name)).isFile(), name);
+    },
+  );
 }

@@ -2,13 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { readBundleMeta } from '../../../src/engine/bundle/metadata.js';
 import { repack } from '../../../src/engine/repack/repack.js';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { layerhook, refused } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 async function unpacked(t: ExecutionContext) {
@@ -51,8 +51,7 @@ const damages: [name: string, change: object, reason: RegExp][] = [
   ],
 ];
 for (const [name, change, reason] of damages) {
-  test(`${name} with ${JSON.stringify(change)}`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`${name} with ${JSON.stringify(change)}`, async (t) => {
     const { bundle, edit } = await unpacked(t);
     edit(name, (json) => ({ ...json, ...change }));
     t.throws(() => readBundleMeta(bundle), { code: 'BUNDLE_INVALID', message: reason });
@@ -60,8 +59,7 @@ for (const [name, change, reason] of damages) {
 }
 
 for (const text of ['', '{', 'null', '[]', '"x"'])
-  test(`files that have ${text || 'nothing'} in place of an object`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`files that have ${text || 'nothing'} in place of an object`, async (t) => {
     for (const name of ['umoci.json', 'layerhook.json']) {
       const { bundle } = await unpacked(t);
       writeFileSync(join(bundle, name), text);
@@ -69,8 +67,7 @@ for (const text of ['', '{', 'null', '[]', '"x"'])
     }
   });
 
-test('what is no file is not read, nor waited for', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what is no file is not read, nor waited for', async (t) => {
   for (const name of ['umoci.json', 'layerhook.json'])
     for (const make of [mkdirSync, (path: string) => execFileSync('mkfifo', [path])]) {
       const { image, bundle } = await unpacked(t);
@@ -84,8 +81,7 @@ test('what is no file is not read, nor waited for', async (t) => {
     }
 });
 
-test('a manifest without a root is not taken for one of an empty tree', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a manifest without a root is not taken for one of an empty tree', async (t) => {
   for (const text of ['', 'garbage\n']) {
     const { image, bundle } = await unpacked(t);
     const { from } = readBundleMeta(bundle);

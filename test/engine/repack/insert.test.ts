@@ -16,7 +16,7 @@ import { type InsertLayerOptions, insertLayer } from '../../../src/engine/repack
 import { openLayout } from '../../../src/image/layout.js';
 import { resolveReference } from '../../../src/image/resolve.js';
 import { type BuiltImage, buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { entriesOf, show } from '../../layer/generate/entries.js';
 
@@ -95,8 +95,7 @@ test('a whiteout deletes the target, with no history if none is wanted', async (
   t.is(config.rootfs.diff_ids.length, 2);
 });
 
-test('times follow SOURCE_DATE_EPOCH, owners the map', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('times follow SOURCE_DATE_EPOCH, owners the map', async (t) => {
   const image = makeImage(t);
   const source = sourceOf(t);
   chownSync(join(source, 'f'), 100_001, 100_002);

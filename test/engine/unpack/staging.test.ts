@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { unmountTree } from '../../../src/overlay/mount.js';
@@ -10,7 +10,7 @@ import { fromText } from '../../../src/system/bytes.js';
 import { mountBind, mountOverlay } from '../../../src/system/mount.js';
 import { findMount, mountsBelow } from '../../../src/system/mountinfo.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 /** A directory whose mounts go when the test ends, an image, and hooks that mount an overlay at rootfs. */
@@ -53,8 +53,7 @@ function isWhole(t: ExecutionContext, dir: string, bundle: string, others: strin
 
 const options = { hooksFile: null, mtree: 'never' } as const;
 
-test('a mount at rootfs comes along when the bundle gets its name', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a mount at rootfs comes along when the bundle gets its name', async (t) => {
   const { dir, image, hooks } = place(t);
   const bundle = join(dir, 'bundle');
   await unpack({ image, bundle, hooks: [{ name: 'tests', hooks }], ...options });
@@ -62,23 +61,24 @@ test('a mount at rootfs comes along when the bundle gets its name', async (t) =>
 });
 
 for (const shared of [false, true]) {
-  test(`a mount at rootfs comes along into a directory that exists, ${shared ? 'shared' : 'private'}`, async (t) => {
-    if (!requires(t, 'root')) return;
-    const { dir, image, hooks } = place(t);
-    mountBind(fromText(dir), fromText(dir));
-    execFileSync('mount', [shared ? '--make-shared' : '--make-private', dir]);
-    const empty = join(dir, 'empty');
-    mkdirSync(empty, { mode: 0o750 });
-    const { ino } = statSync(empty);
-    await unpack({ image, bundle: empty, hooks: [{ name: 'tests', hooks }], ...options });
-    isWhole(t, dir, empty);
-    t.like(statSync(empty), { ino, mode: 0o040750 }, 'it is the directory that was there');
-    t.is(statSync(join(empty, 'rootfs')).mode & 0o7777, 0o755);
-  });
+  rootTest(
+    `a mount at rootfs comes along into a directory that exists, ${shared ? 'shared' : 'private'}`,
+    async (t) => {
+      const { dir, image, hooks } = place(t);
+      mountBind(fromText(dir), fromText(dir));
+      execFileSync('mount', [shared ? '--make-shared' : '--make-private', dir]);
+      const empty = join(dir, 'empty');
+      mkdirSync(empty, { mode: 0o750 });
+      const { ino } = statSync(empty);
+      await unpack({ image, bundle: empty, hooks: [{ name: 'tests', hooks }], ...options });
+      isWhole(t, dir, empty);
+      t.like(statSync(empty), { ino, mode: 0o040750 }, 'it is the directory that was there');
+      t.is(statSync(join(empty, 'rootfs')).mode & 0o7777, 0o755);
+    },
+  );
 }
 
-test('a mount at rootfs comes along into a mount point with a file of someone else', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a mount at rootfs comes along into a mount point with a file of someone else', async (t) => {
   const { dir, image, hooks } = place(t);
   const bundle = join(dir, 'bundle');
   mkdirSync(bundle);
@@ -88,8 +88,7 @@ test('a mount at rootfs comes along into a mount point with a file of someone el
   isWhole(t, dir, bundle, ['notes']);
 });
 
-test('what a killed unpack left mounted is taken away by the next one, and not emptied', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what a killed unpack left mounted is taken away by the next one, and not emptied', async (t) => {
   const { dir, image, hooks } = place(t);
   const dead = join(dir, '.bundle.layerhook-dead01');
   mkdirSync(join(dead, 'rootfs'), { recursive: true });
@@ -104,8 +103,7 @@ test('what a killed unpack left mounted is taken away by the next one, and not e
   t.deepEqual(readdirSync(kept), ['file']);
 });
 
-test('what a failed unpack mounted is taken away, also if no hook does', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what a failed unpack mounted is taken away, also if no hook does', async (t) => {
   const { dir, image, hooks } = place(t);
   const fail = () => {
     throw new Error('no');

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import {
   type Hooks,
   isLayerhookError,
@@ -11,7 +11,7 @@ import {
 } from '../../../src/index.js';
 import type { Logger } from '../../../src/system/logger.js';
 import { buildImage, type RawLayer } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 const layers: RawLayer[] = [
@@ -29,8 +29,7 @@ function place(t: ExecutionContext): { dir: string; bundle: string } {
   return { dir, bundle: join(dir, 'bundle') };
 }
 
-test('every point is called in order, with the layer and the chain below it', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('every point is called in order, with the layer and the chain below it', async (t) => {
   const { bundle } = place(t);
   const image = buildImage(t, layers);
   const calls: string[] = [];
@@ -68,44 +67,45 @@ test('every point is called in order, with the layer and the chain below it', as
   t.deepEqual(readdirSync(join(bundle, 'rootfs/etc')), ['b']);
 });
 
-test('layers with a directory of their own are extracted in parallel, and post-extract still comes in layer order', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { dir, bundle } = place(t);
-  const many = Array.from(
-    { length: 6 },
-    (_, at): RawLayer => [
-      // the lowest takes longest
-      { name: `f${at}`, content: 'x'.repeat(at === 0 ? 8_000_000 : 10) },
-    ],
-  );
-  const image = buildImage(t, many);
-  const order: number[] = [];
-  await unpack({
-    ...{ image: image.reference, bundle, hooksFile: null, mtree: 'never' },
-    hooks: [
-      {
-        name: 'tests',
-        hooks: {
-          'unpack.ociv1.layer.pre-extract': ({ index }) => {
-            const target = join(dir, `layer${index}`);
-            mkdirSync(target);
-            return { into: 'directory', target, whiteouts: 'overlay' };
-          },
-          'unpack.ociv1.layer.post-extract': ({ index, target, applied }) => {
-            order.push(index);
-            t.is(applied.entries, 1);
-            t.true(existsSync(join(target, `f${index}`)));
+rootTest(
+  'layers with a directory of their own are extracted in parallel, and post-extract still comes in layer order',
+  async (t) => {
+    const { dir, bundle } = place(t);
+    const many = Array.from(
+      { length: 6 },
+      (_, at): RawLayer => [
+        // the lowest takes longest
+        { name: `f${at}`, content: 'x'.repeat(at === 0 ? 8_000_000 : 10) },
+      ],
+    );
+    const image = buildImage(t, many);
+    const order: number[] = [];
+    await unpack({
+      ...{ image: image.reference, bundle, hooksFile: null, mtree: 'never' },
+      hooks: [
+        {
+          name: 'tests',
+          hooks: {
+            'unpack.ociv1.layer.pre-extract': ({ index }) => {
+              const target = join(dir, `layer${index}`);
+              mkdirSync(target);
+              return { into: 'directory', target, whiteouts: 'overlay' };
+            },
+            'unpack.ociv1.layer.post-extract': ({ index, target, applied }) => {
+              order.push(index);
+              t.is(applied.entries, 1);
+              t.true(existsSync(join(target, `f${index}`)));
+            },
           },
         },
-      },
-    ],
-  });
-  t.deepEqual(order, [0, 1, 2, 3, 4, 5]);
-  t.deepEqual(readdirSync(join(bundle, 'rootfs')), []);
-});
+      ],
+    });
+    t.deepEqual(order, [0, 1, 2, 3, 4, 5]);
+    t.deepEqual(readdirSync(join(bundle, 'rootfs')), []);
+  },
+);
 
-test('hook sets are called in order, each with its own policy, and errors name them', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('hook sets are called in order, each with its own policy, and errors name them', async (t) => {
   const { bundle } = place(t);
   const image = buildImage(t, layers).reference;
   const point = 'unpack.ociv1.layer.post-extract';
@@ -135,8 +135,7 @@ test('hook sets are called in order, each with its own policy, and errors name t
   t.regex(error!.message, /slow/);
 });
 
-test('a failing hook leaves no bundle and no litter, and what it made is taken down', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a failing hook leaves no bundle and no litter, and what it made is taken down', async (t) => {
   for (const point of [
     'unpack.ociv1.layer.try-skip',
     'unpack.ociv1.layer.post-extract',
@@ -160,8 +159,7 @@ test('a failing hook leaves no bundle and no litter, and what it made is taken d
   }
 });
 
-test('one failing layer stops those beside it, and its error is the one thrown', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('one failing layer stops those beside it, and its error is the one thrown', async (t) => {
   const { dir, bundle } = place(t);
   const image = buildImage(t, [
     [{ name: 'big', content: 'x'.repeat(30_000_000) }],
@@ -189,8 +187,7 @@ test('one failing layer stops those beside it, and its error is the one thrown',
   t.deepEqual(readdirSync(dir), []);
 });
 
-test('an aborted unpack fails with ABORTED and leaves nothing', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('an aborted unpack fails with ABORTED and leaves nothing', async (t) => {
   const { dir, bundle } = place(t);
   const image = buildImage(t, [[{ name: 'big', content: 'x'.repeat(60_000_000) }]]);
   const controller = new AbortController();
@@ -213,31 +210,32 @@ test('an aborted unpack fails with ABORTED and leaves nothing', async (t) => {
   t.deepEqual(readdirSync(dir), []);
 });
 
-test('an existing bundle is refused and stays as it was; an existing empty directory becomes the bundle', async (t) => {
-  if (!requires(t, 'root')) return;
-  const { dir, bundle } = place(t);
-  const image = buildImage(t, layers).reference;
-  mkdirSync(join(bundle, 'rootfs'), { recursive: true });
-  const error = await t.throwsAsync(unpack({ image, bundle, hooksFile: null }));
-  t.true(isLayerhookError(error, 'BUNDLE_EXISTS'));
-  t.deepEqual(readdirSync(bundle), ['rootfs']);
-  const other = join(dir, 'other');
-  mkdirSync(other);
-  writeFileSync(join(other, 'notes'), 'mine');
-  const occupied = await t.throwsAsync(unpack({ image, bundle: other, hooksFile: null }));
-  t.true(isLayerhookError(occupied, 'DIRECTORY_NOT_EMPTY'), String(occupied));
-  t.deepEqual(readdirSync(other), ['notes']);
-  await unpack({ image, bundle: other, force: true, hooksFile: null });
-  t.is(readFileSync(join(other, 'notes'), 'utf8'), 'mine');
-  t.true(existsSync(join(other, 'umoci.json')));
-  t.deepEqual(
-    readdirSync(other).filter((name) => name.startsWith('.')),
-    [],
-  );
-});
+rootTest(
+  'an existing bundle is refused and stays as it was; an existing empty directory becomes the bundle',
+  async (t) => {
+    const { dir, bundle } = place(t);
+    const image = buildImage(t, layers).reference;
+    mkdirSync(join(bundle, 'rootfs'), { recursive: true });
+    const error = await t.throwsAsync(unpack({ image, bundle, hooksFile: null }));
+    t.true(isLayerhookError(error, 'BUNDLE_EXISTS'));
+    t.deepEqual(readdirSync(bundle), ['rootfs']);
+    const other = join(dir, 'other');
+    mkdirSync(other);
+    writeFileSync(join(other, 'notes'), 'mine');
+    const occupied = await t.throwsAsync(unpack({ image, bundle: other, hooksFile: null }));
+    t.true(isLayerhookError(occupied, 'DIRECTORY_NOT_EMPTY'), String(occupied));
+    t.deepEqual(readdirSync(other), ['notes']);
+    await unpack({ image, bundle: other, force: true, hooksFile: null });
+    t.is(readFileSync(join(other, 'notes'), 'utf8'), 'mine');
+    t.true(existsSync(join(other, 'umoci.json')));
+    t.deepEqual(
+      readdirSync(other).filter((name) => name.startsWith('.')),
+      [],
+    );
+  },
+);
 
-test('what a killed unpack left is removed by the next one; a live one is left alone', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('what a killed unpack left is removed by the next one; a live one is left alone', async (t) => {
   const { dir, bundle } = place(t);
   const image = buildImage(t, layers).reference;
   mkdirSync(join(dir, '.bundle.layerhook-dead01/rootfs'), { recursive: true });
@@ -276,15 +274,13 @@ test('what a killed unpack left is removed by the next one; a live one is left a
   t.deepEqual(readdirSync(dir), ['bundle']);
 });
 
-test('the bundle is for its owner only', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('the bundle is for its owner only', async (t) => {
   const { bundle } = place(t);
   await unpack({ image: buildImage(t, layers).reference, bundle, hooksFile: null });
   t.is(statSync(bundle).mode & 0o777, 0o700);
 });
 
-test('progress tells every layer from its start to its end', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('progress tells every layer from its start to its end', async (t) => {
   const { bundle } = place(t);
   const events: ProgressEvent[] = [];
   const image = buildImage(t, layers);

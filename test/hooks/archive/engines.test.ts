@@ -6,7 +6,7 @@ import { unpack } from '../../../src/index.js';
 import { fillRootfs } from '../../demo/rootfs.js';
 import { layerhook, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
 import { mounted, sh } from '../../overlay/mounted.js';
@@ -123,8 +123,7 @@ test('fuse-overlayfs: the upperdir is found by the process that serves the mount
   await isImageOf(t, layout, merged);
 });
 
-test("the options of config.json's mount say it where nothing is mounted any more", (t) => {
-  if (!requires(t, 'root')) return;
+rootTest("the options of config.json's mount say it where nothing is mounted any more", (t) => {
   const { stop, merged, upperdir, out } = stopped(t, (at) => sh(at('.'), base), {
     mount: ({ upperdir, lowerdirs }) => ({
       ...{ type: 'overlay', source: 'overlay' },

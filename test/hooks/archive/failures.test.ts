@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { sh } from '../../overlay/mounted.js';
 import { runHook, type Stopped, script, statuses, stopped } from './setup.js';
@@ -28,8 +28,7 @@ const archive = (to: string, more: Record<string, string> = {}) => ({
   ...more,
 });
 
-test('half a pair, unknown arguments and methods are warned of and ignored, the others archived', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('half a pair, unknown arguments and methods are warned of and ignored, the others archived', (t) => {
   const { stop, out } = changed(t);
   const { status, log } = stop({
     good: archive(join(out, 'good'), { colour: 'red' }),
@@ -50,8 +49,7 @@ test('half a pair, unknown arguments and methods are warned of and ignored, the 
   t.deepEqual(readdirSync(out).sort(), ['good', 'owner']);
 });
 
-test('every archive is attempted, what failed is recorded, and retry makes it', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('every archive is attempted, what failed is recorded, and retry makes it', (t) => {
   const { stop, again, out, records } = changed(t);
   const blocked = join(out, 'blocked');
   writeFileSync(blocked, 'a file, not a directory');
@@ -80,29 +78,30 @@ test('every archive is attempted, what failed is recorded, and retry makes it', 
   t.regex(again('retry', 'no-such').log, /container no-such has no recorded archive/);
 });
 
-test('called twice for one stop it does nothing, after another start it replaces its own archive', (t) => {
-  if (!requires(t, 'root')) return;
-  const { stop, again, out, merged } = changed(t);
-  const copy = join(out, 'copy');
-  const wanted = { data: archive(copy) };
-  t.is(stop(wanted).status, 0);
-  const first = lstatSync(copy).ino;
-  const { status, log } = again();
-  t.is(status, 0);
-  t.regex(log, /was made already/);
-  t.is(lstatSync(copy).ino, first);
-  // a runtime whose config.json stays the same from one start to the next
-  sh(merged, 'echo more > more');
-  t.is(again().status, 0);
-  t.deepEqual(readdirSync(copy).sort(), ['a', 'more', 'new']);
-  sh(merged, 'rm more');
-  t.is(stop(wanted).status, 0);
-  t.deepEqual(readdirSync(copy).sort(), ['a', 'new']);
-  t.deepEqual(readdirSync(out), ['copy']);
-});
+rootTest(
+  'called twice for one stop it does nothing, after another start it replaces its own archive',
+  (t) => {
+    const { stop, again, out, merged } = changed(t);
+    const copy = join(out, 'copy');
+    const wanted = { data: archive(copy) };
+    t.is(stop(wanted).status, 0);
+    const first = lstatSync(copy).ino;
+    const { status, log } = again();
+    t.is(status, 0);
+    t.regex(log, /was made already/);
+    t.is(lstatSync(copy).ino, first);
+    // a runtime whose config.json stays the same from one start to the next
+    sh(merged, 'echo more > more');
+    t.is(again().status, 0);
+    t.deepEqual(readdirSync(copy).sort(), ['a', 'more', 'new']);
+    sh(merged, 'rm more');
+    t.is(stop(wanted).status, 0);
+    t.deepEqual(readdirSync(copy).sort(), ['a', 'new']);
+    t.deepEqual(readdirSync(out), ['copy']);
+  },
+);
 
-test('a directory that is no archive of its own is never overwritten', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a directory that is no archive of its own is never overwritten', (t) => {
   const { stop, again, out } = changed(t);
   const [theirs, file] = [join(out, 'theirs'), join(out, 'file')];
   mkdirSync(theirs);
@@ -207,8 +206,7 @@ test('--version, --help, --log-level and wrong options', (t) => {
   t.is(launched.stdout, `archive_overlay version ${version}\n`);
 });
 
-test('results that cannot be recorded are a warning', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('results that cannot be recorded are a warning', (t) => {
   const { stop, out } = changed(t);
   const { status, log } = stop({ data: archive(join(out, 'copy')) }, '--state-dir', '/proc/nowhere');
   t.is(status, 0, log);

@@ -18,7 +18,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { buildImage } from '../../helpers/image.js';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { sh } from '../../overlay/mounted.js';
 import { type Stopped, statuses, stopped } from './setup.js';
 
@@ -67,8 +67,7 @@ const inTheWay: Record<string, { put: (path: string, canary: string) => void; re
 
 for (const [owner, uid, mode] of owners)
   for (const [what, { put, refused }] of Object.entries(inTheWay)) {
-    test(`${what} at the success file and at a tar, in a directory of ${owner}, leads nowhere`, (t) => {
-      if (!requires(t, 'root')) return;
+    rootTest(`${what} at the success file and at a tar, in a directory of ${owner}, leads nowhere`, (t) => {
       const { stop, out } = changed(t);
       const canary = join(out, 'canary');
       writeFileSync(canary, 'precious', { mode: 0o600 });
@@ -107,8 +106,7 @@ for (const [owner, uid, mode] of owners)
     });
   }
 
-test('a socket at the success file stays', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a socket at the success file stays', async (t) => {
   const { stop, out } = changed(t);
   const success = join(out, 'ok');
   const server = createServer();
@@ -174,8 +172,7 @@ for (const [owner, uid] of [
     t.deepEqual(readdirSync(out).sort(), ['fresh', 'ok']);
   });
 
-test('symlinks of the operator are followed, those in an archive of a container are not', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('symlinks of the operator are followed, those in an archive of a container are not', (t) => {
   const dir = trustedDirectory(t);
   for (const made of ['real', 'host']) mkdirSync(join(dir, made));
   symlinkSync('real', join(dir, 'link'));
@@ -197,8 +194,7 @@ test('symlinks of the operator are followed, those in an archive of a container 
   t.deepEqual(readdirSync(join(dir, 'host')), []);
 });
 
-test('records are neither written nor locked through symlinks', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('records are neither written nor locked through symlinks', (t) => {
   const { stop, again, out } = changed(t);
   const canary = join(out, 'canary');
   writeFileSync(canary, 'precious');
@@ -213,8 +209,7 @@ test('records are neither written nor locked through symlinks', (t) => {
   t.is(readFileSync(canary, 'utf8'), 'precious');
 });
 
-test('a state directory of another user is not used', (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('a state directory of another user is not used', (t) => {
   const { stop, out } = changed(t);
   const dir = join(out, 'state');
   for (const made of [dir, join(dir, 'containers'), join(dir, 'directories')]) {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { requires } from '../../helpers/requires.js';
+import { requires, rootTest } from '../../helpers/requires.js';
 import { sh } from '../../overlay/mounted.js';
 import { stopped } from './setup.js';
 
@@ -58,8 +58,7 @@ for (const [owner, uid] of [
   ['a container as root', 0],
   ['another user', 65534],
 ] as const)
-  test(`a parent that ${owner} exchanges for a symlink again and again leads nowhere`, async (t) => {
-    if (!requires(t, 'root')) return;
+  rootTest(`a parent that ${owner} exchanges for a symlink again and again leads nowhere`, async (t) => {
     const { volume, host, listing } = places(t, uid);
     const [real, evil] = [join(volume, 'real'), join(volume, 'evil')];
     mkdirSync(real);

@@ -1,7 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import type { RawEntry } from '../../helpers/tar.js';
 import { apply, dir } from './harness.js';
 
@@ -44,8 +43,7 @@ const parents: [string, RawEntry[]][] = [
 for (const format of ['plain', 'overlay'] as const) {
   for (const [parent, above] of parents) {
     for (const hostID of [0, 100_000]) {
-      test(`${format}: modes and owners in ${parent || 'the root'}, ids from ${hostID}`, (t) => {
-        if (!requires(t, 'root')) return;
+      rootTest(`${format}: modes and owners in ${parent || 'the root'}, ids from ${hostID}`, (t) => {
         const range = [{ containerID: 0, hostID, size: 65_536 }];
         const entries = everything(parent);
         const map = { uidMappings: range, gidMappings: range, rootless: false };

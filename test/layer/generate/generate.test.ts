@@ -18,7 +18,7 @@ import { type GenerateOptions, generateLayer, type PackedFile } from '../../../s
 import type { Change } from '../../../src/layer/types.js';
 import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { getXattr, setXattr } from '../../../src/system/xattr.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { entriesOf, show } from './entries.js';
 
@@ -75,8 +75,7 @@ test('an empty delta is a tar of nothing', async (t) => {
   t.deepEqual(tar, Buffer.alloc(1024));
 });
 
-test('modes, owners, times and types are kept', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('modes, owners, times and types are kept', async (t) => {
   const { root, at } = rootfsOf(t, ['none', 'suid', 'sticky/']);
   chmodSync(at('none'), 0);
   chownSync(at('suid'), 3_000_000_000, 70_000);
@@ -145,8 +144,7 @@ test('symlinks with several names stay linked', async (t) => {
   t.deepEqual(show(await tarOf(root, ['add a', 'add b'])), ['symlink a -> x', 'hardlink b -> a']);
 });
 
-test('attributes are kept as bytes, those of the host left out', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('attributes are kept as bytes, those of the host left out', async (t) => {
   const { root, at } = rootfsOf(t, ['f']);
   const value = Buffer.from([0, 0xff, 0x0a]);
   setXattr(fromText(at('f')), 'user.\u00e9', value);
@@ -159,8 +157,7 @@ test('attributes are kept as bytes, those of the host left out', async (t) => {
   t.deepEqual(warnings, ['left out an extended attribute: it is empty, and PAX readers drop empty values']);
 });
 
-test('file capabilities that name a namespace become those of its root', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('file capabilities that name a namespace become those of its root', async (t) => {
   const { root, at } = rootfsOf(t, ['f']);
   const v3 = Buffer.alloc(24);
   v3.writeUInt32LE(0x03000001, 0);
@@ -174,8 +171,7 @@ test('file capabilities that name a namespace become those of its root', async (
   t.deepEqual(entry!.xattrs.get('security.capability'), v2);
 });
 
-test('owners are mapped back; one outside the map is an error', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('owners are mapped back; one outside the map is an error', async (t) => {
   const { root, at } = rootfsOf(t, ['f']);
   chownSync(at('f'), 100_007, 200_001);
   const mapped = {

@@ -5,14 +5,13 @@ import test from 'ava';
 import { nextTick } from '../../../drivers/copy/clock.js';
 import { statTree, statTreeAgain } from '../../../src/layer/walk/index.js';
 import fc from '../../helpers/properties.js';
-import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { apply, edit } from '../generate/edits.js';
 
 const edits = fc.array(edit, { minLength: 10, maxLength: 40, size: 'max' });
 
-test('any edits: looking again finds what a walk finds', async (t) => {
-  if (!requires(t, 'root')) return;
+rootTest('any edits: looking again finds what a walk finds', async (t) => {
   const property = fc.asyncProperty(edits, edits, async (first, second) => {
     const root = join(tmpdir(t), 'root');
     mkdirSync(root);
