@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { file } from '../../src/testing/entries.js';
 import { layerhook, refused } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 /** A directory with a file and a symlink that leads nowhere, and an image beside it. */

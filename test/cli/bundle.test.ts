@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { unmountTree } from '../../src/overlay/mount.js';
 import { openStore } from '../../src/store/index.js';
 import { buildImage } from '../helpers/image.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { fixture, runFile } from './run.js';
 

@@ -5,7 +5,7 @@ import { chainIDs } from '../../src/image/chain.js';
 import { privateDir, script, write } from '../config/helpers.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { runFile } from './run.js';
 
 const hooks = (...args: string[]) => runFile(mainFile, ['hooks', ...args]);

@@ -6,7 +6,8 @@ import { commands } from '../../src/cli/commands/index.js';
 import { umociOnly } from '../../src/cli/umoci/umoci-only.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { fixture, runFile } from './run.js';
 

@@ -5,7 +5,8 @@ import test, { type ExecutionContext } from 'ava';
 import type { History, ImageConfig, Manifest } from '../../src/image/types.js';
 import { mainFile } from '../helpers/cli.js';
 import { type BuiltImage, buildImage, type ImageOptions } from '../helpers/image.js';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { runFile } from './run.js';
 

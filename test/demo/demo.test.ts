@@ -3,7 +3,8 @@ import { chmodSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const demo = join(dirname(fileURLToPath(import.meta.url)), 'demo.js');

@@ -4,7 +4,7 @@ import { type ProgressEvent, unpack } from '../../src/index.js';
 import { driverSuite } from '../../src/testing/index.js';
 import { run } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { TapReader } from '../helpers/tap.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';

@@ -7,7 +7,8 @@ import { createDispatcher } from '../../src/points/dispatch.js';
 import type { SnapshotLayerContext } from '../../src/points/points.js';
 import { silentLogger } from '../../src/system/logger.js';
 import { load, privateDir, write } from '../config/helpers.js';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
 
 const SKIP = 'snapshot.ociv1.layer.try-skip';

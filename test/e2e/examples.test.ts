@@ -13,7 +13,7 @@ import test, { type ExecutionContext } from 'ava';
 import { repack, unpack } from '../../src/index.js';
 import { debian } from '../helpers/debian.js';
 import { buildImage, type RawLayer } from '../helpers/image.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
 

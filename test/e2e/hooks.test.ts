@@ -5,7 +5,8 @@ import test, { type ExecutionContext } from 'ava';
 import { layerhook, succeed } from '../helpers/cli.js';
 import { assertError } from '../helpers/hostile.js';
 import { buildImage, type RawLayer } from '../helpers/image.js';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { treeOf } from '../helpers/tree.js';
 

@@ -11,7 +11,8 @@ import { upperdirChanges } from '../../src/overlay/changes/upperdir-changes.js';
 import { signalOnOpen } from '../helpers/at-work.js';
 import { layerhook, run, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { annotationsOf, script, stopped } from '../hooks/archive/setup.js';
 

@@ -1,22 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import test, { type ExecutionContext } from 'ava';
-
-type Body = (t: ExecutionContext<unknown>) => unknown;
-
-/** An ava test that needs root, and nothing else that a machine may lack; {@link requires} tells how it is skipped. */
-export function rootTest(title: string, body: Body): void {
-  test(title, asRoot(body));
-}
-
-/** Like `test.serial`, for root. */
-rootTest.serial = (title: string, body: Body): void => test.serial(title, asRoot(body));
-
-function asRoot(body: Body): (t: ExecutionContext<unknown>) => Promise<void> {
-  return async (t) => {
-    if (requires(t, 'root')) await body(t);
-  };
-}
+import type { ExecutionContext } from 'ava';
 
 /**
  * True if all requirements of a test are met: `root`, `loop-btrfs` (the kernel can mount a btrfs in a file), or programs by

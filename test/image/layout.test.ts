@@ -20,7 +20,8 @@ import { newImage } from '../../src/image/new.js';
 import { listTags, removeTag, setTag } from '../../src/image/references.js';
 import type { Descriptor } from '../../src/image/types.js';
 import { buildImage, put, sha256 } from '../helpers/image.js';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const text = 'application/octet-stream';

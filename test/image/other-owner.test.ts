@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import test from 'ava';
 import { createLayout, type Layout, openLayout } from '../../src/image/layout.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const owner = 65534;

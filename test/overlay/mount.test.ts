@@ -10,7 +10,7 @@ import { fromText } from '../../src/system/bytes.js';
 import { MS, mountBind, overlayRequest } from '../../src/system/mount.js';
 import { findMount, mountsBelow } from '../../src/system/mountinfo.js';
 import { mountByOptions } from '../../src/system/overlay-legacy.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 function place(t: ExecutionContext, layers = 2) {

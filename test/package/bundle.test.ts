@@ -13,7 +13,8 @@ import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import { layerhook, mainFile, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
-import { requires, rootTest } from '../helpers/requires.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const trySkip = 'unpack.ociv1.layer.try-skip';

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { connectSnapshotter, type ServeOptions, serveSnapshotter } from '../../src/snapshotter/index.js';
 import type { Snapshotter } from '../../src/store/types.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { storeAt } from '../store/helpers.js';
 

@@ -22,7 +22,7 @@ import { fromText } from '../../src/system/bytes.js';
 import { preciseNow } from '../../src/system/clock.js';
 import { AT_FDCWD, mknodat, S } from '../../src/system/files.js';
 import { setXattr } from '../../src/system/xattr.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, extractFile, layer, nothingBelow } from '../store/helpers.js';
 

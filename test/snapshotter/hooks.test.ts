@@ -16,7 +16,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { declined, type Hook, type SnapshotSkipContext } from '../../src/points/points.js';
 import type { LayerIdentity } from '../../src/store/types.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { nothingBelow } from '../store/helpers.js';
 import {

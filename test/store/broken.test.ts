@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Store } from '../../src/store/types.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, extractFile, layer, nothingBelow, storeAt, walkAll } from './helpers.js';
 

@@ -16,7 +16,7 @@ import { mountAll, unmountAll } from '../../src/overlay/mount.js';
 import type { Mount, Store } from '../../src/store/types.js';
 import { fromText } from '../../src/system/bytes.js';
 import { getXattr, setXattr } from '../../src/system/xattr.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, freshStore, storeAt } from './helpers.js';
 

@@ -25,7 +25,7 @@ import { flock } from '../../src/system/lock.js';
 import { DT, readDirectory } from '../../src/system/readdir.js';
 import { StatBuffer, statAt, statFd } from '../../src/system/stat.js';
 import { getXattr, listXattrs, pathIn, removeXattr, setXattr } from '../../src/system/xattr.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 test('names of any bytes are made, listed and removed', (t) => {

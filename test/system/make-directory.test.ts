@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import test from 'ava';
 import { makeDirectory, nearestDirectory } from '../../src/system/make-directory.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 test('makes what is missing, with the mode, and says whether it did', (t) => {

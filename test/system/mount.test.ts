@@ -29,7 +29,7 @@ import { findMount, mountsBelow } from '../../src/system/mountinfo.js';
 import { mountByContext } from '../../src/system/overlay-fscontext.js';
 import { mountByOptions } from '../../src/system/overlay-legacy.js';
 import { overlayDirsOf } from '../../src/system/overlay-options.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 /** What overlay options, mountinfo and shells each escape, and bytes that are no UTF-8 when taken apart. */

@@ -11,7 +11,7 @@ import {
   splitLowerdirs,
   unescapeOverlayPath,
 } from '../../src/system/overlay-options.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 test('a line with optional fields, escapes and bytes', (t) => {

@@ -13,7 +13,7 @@ import test from 'ava';
 import { mkdirat, symlinkat } from '../../src/system/files.js';
 import { removeTree } from '../../src/system/remove.js';
 import { makeDeep } from '../helpers/deep.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const importRemove = `import { removeTree } from ${JSON.stringify(new URL('../../src/system/remove.js', import.meta.url))};`;

@@ -22,7 +22,7 @@ import {
   type TrustOptions,
   writeFileAt,
 } from '../../src/system/index.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { sh } from '../overlay/mounted.js';
 
 /** Where only root may write. */

@@ -4,7 +4,7 @@ import { mountAll, unmountAll } from '../../src/overlay/index.js';
 import { openStore, type Snapshotter } from '../../src/store/index.js';
 import { type SnapshotterHarness, snapshotterSuite } from '../../src/testing/index.js';
 import { scratchDirectories } from '../helpers/conformance.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 
 const scratch = scratchDirectories();
 

@@ -18,7 +18,7 @@ import { dirname } from 'node:path';
 import test from 'ava';
 import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { setXattr } from '../../../src/system/xattr.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { keepTimes } from '../../helpers/times.js';
 import { makeBundle } from './bundle.js';
 

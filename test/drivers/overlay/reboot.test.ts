@@ -6,7 +6,7 @@ import { Directories } from '../../../src/store/context/directories.js';
 import { Database } from '../../../src/store/metadata/database.js';
 import { contents, putContent } from '../../../src/store/metadata/records.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { type Bundles, overlayBundles } from './bundles.js';
 
 const options = { hooksFile: null };

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { layerhook } from '../../helpers/cli.js';
 import { arena, assertError, unpackHostile } from '../../helpers/hostile.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tar } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';

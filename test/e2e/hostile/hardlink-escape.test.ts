@@ -4,7 +4,7 @@
  */
 import { type Arena, unpackHostile } from '../../helpers/hostile.js';
 import type { RawLayer } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 
 const attacks: Record<string, (arena: Arena) => RawLayer[]> = {
   'an absolute target, then its content and mode changed': ({ outside }) => [

@@ -9,7 +9,7 @@ import type { ExecutionContext } from 'ava';
 import { layerhook, succeed } from '../../helpers/cli.js';
 import { assertRefused, unpackHostile } from '../../helpers/hostile.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import type { RawEntry } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
 

@@ -3,7 +3,7 @@
  * to the wrong header), CVE-2026-59874 (negative sizes that never end), CVE-2026-59875 (NUL in PAX values).
  */
 import { assertRefused, topOf, unpackHostile } from '../../helpers/hostile.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { paxRecords, type RawEntry, tar } from '../../helpers/tar.js';
 
 /** A tar inside a file's content; who misreads the size takes its entries for the outer tar's. */

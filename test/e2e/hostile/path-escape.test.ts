@@ -3,7 +3,7 @@
  * names), CVE-2024-12905 (tar-fs), and `..` in every place. They stay in the root.
  */
 import { unpackHostile } from '../../helpers/hostile.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import type { RawType } from '../../helpers/tar.js';
 
 const names = [

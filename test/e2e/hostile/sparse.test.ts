@@ -6,7 +6,7 @@ import type { ExecutionContext } from 'ava';
 import { signalOnOpen } from '../../helpers/at-work.js';
 import { layerhook, refused, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { sparseFile, sparseFormats } from '../../helpers/sparse.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { stopped } from '../../hooks/archive/setup.js';

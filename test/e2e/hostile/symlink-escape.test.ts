@@ -5,7 +5,7 @@
  */
 import { type Arena, unpackHostile } from '../../helpers/hostile.js';
 import type { RawLayer } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { utf8 } from '../../helpers/tar.js';
 
 const attacks: Record<string, (arena: Arena) => RawLayer[]> = {

@@ -1,6 +1,6 @@
 /** Whiteouts named `.wh.`, `.wh..` and `.wh...`, with which umoci deletes the root or the whole bundle. */
 import { assertRefused, topOf, unpackHostile } from '../../helpers/hostile.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 
 for (const name of [
   '.wh.',

@@ -22,7 +22,8 @@ import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { unmountTree } from '../../../src/overlay/mount.js';
 import { layerhook } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires, rootTest } from '../../helpers/requires.js';
+import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 const nobody = 65534;

@@ -21,7 +21,8 @@ import { mountsBelow } from '../../../src/system/mountinfo.js';
 import { btrfs } from '../../drivers/btrfs/loop.js';
 import { layerhook, mainFile, refused, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires, rootTest } from '../../helpers/requires.js';
+import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { treeOf } from '../../helpers/tree.js';
 

@@ -15,7 +15,8 @@ import { silentLogger } from '../../../src/system/logger.js';
 import { isMountPoint, mountBind } from '../../../src/system/mount.js';
 import { mountsBelow } from '../../../src/system/mountinfo.js';
 import { buildImage } from '../../helpers/image.js';
-import { requires, rootTest } from '../../helpers/requires.js';
+import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 interface Place {

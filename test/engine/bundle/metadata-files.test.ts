@@ -8,7 +8,7 @@ import { unmountTree } from '../../../src/overlay/mount.js';
 import { layerhook, refused, run, succeed } from '../../helpers/cli.js';
 import { type HostileKind, putHostile } from '../../helpers/hostile-names.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { stopped } from '../../hooks/archive/setup.js';
 

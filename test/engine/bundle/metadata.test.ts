@@ -8,7 +8,7 @@ import { repack } from '../../../src/engine/repack/repack.js';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { layerhook, refused } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 async function unpacked(t: ExecutionContext) {

@@ -10,7 +10,7 @@ import { isMountPoint, mountBind } from '../../../src/system/mount.js';
 import { layerhook, succeed } from '../../helpers/cli.js';
 import { hostileKinds, putHostile } from '../../helpers/hostile-names.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 function place(t: ExecutionContext, mode: number): { shared: string; bundle: string; image: string } {

@@ -16,7 +16,8 @@ import { type InsertLayerOptions, insertLayer } from '../../../src/engine/repack
 import { openLayout } from '../../../src/image/layout.js';
 import { resolveReference } from '../../../src/image/resolve.js';
 import { type BuiltImage, buildImage } from '../../helpers/image.js';
-import { requires, rootTest } from '../../helpers/requires.js';
+import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { entriesOf, show } from '../../layer/generate/entries.js';
 

@@ -10,7 +10,7 @@ import { fromText } from '../../../src/system/bytes.js';
 import { mountBind, mountOverlay } from '../../../src/system/mount.js';
 import { findMount, mountsBelow } from '../../../src/system/mountinfo.js';
 import { buildImage } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 /** A directory whose mounts go when the test ends, an image, and hooks that mount an overlay at rootfs. */

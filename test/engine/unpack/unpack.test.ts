@@ -11,7 +11,7 @@ import {
 } from '../../../src/index.js';
 import type { Logger } from '../../../src/system/logger.js';
 import { buildImage, type RawLayer } from '../../helpers/image.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 const layers: RawLayer[] = [

@@ -18,7 +18,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { buildImage } from '../../helpers/image.js';
-import { requires, rootTest } from '../../helpers/requires.js';
+import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { sh } from '../../overlay/mounted.js';
 import { type Stopped, statuses, stopped } from './setup.js';
 

@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { requires, rootTest } from '../../helpers/requires.js';
+import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { sh } from '../../overlay/mounted.js';
 import { stopped } from './setup.js';
 

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import type { RawEntry } from '../../helpers/tar.js';
 import { apply, dir } from './harness.js';
 

@@ -18,7 +18,7 @@ import { type GenerateOptions, generateLayer, type PackedFile } from '../../../s
 import type { Change } from '../../../src/layer/types.js';
 import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { getXattr, setXattr } from '../../../src/system/xattr.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { entriesOf, show } from './entries.js';
 

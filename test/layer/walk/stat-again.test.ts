@@ -5,7 +5,7 @@ import test from 'ava';
 import { nextTick } from '../../../drivers/copy/clock.js';
 import { statTree, statTreeAgain } from '../../../src/layer/walk/index.js';
 import fc from '../../helpers/properties.js';
-import { rootTest } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { apply, edit } from '../generate/edits.js';
 
