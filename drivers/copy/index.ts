@@ -120,7 +120,7 @@ async function protectMappedPages(rootfs: string): Promise<void> {
   }
 }
 
-/** Of the files that may have changed those that have, by the manifest; without one, all. */
+/** Returns the suspects that differ from the mtree; all of them without an mtree. */
 async function reallyChanged(
   suspects: ByteString[],
   { rootfs, mtree, signal }: DeltaContext,

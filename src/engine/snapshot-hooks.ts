@@ -2,8 +2,8 @@ import { createDispatcher, type Dispatcher, type HookSource } from '../points/di
 import type { LayerHookOptions, LayerRequest } from '../snapshotter/index.js';
 import type { Logger } from '../system/logger.js';
 
-const SKIP = 'snapshot.ociv1.layer.try-skip';
-const POST = 'snapshot.ociv1.layer.post-extract';
+const trySkip = 'snapshot.ociv1.layer.try-skip';
+const postExtract = 'snapshot.ociv1.layer.post-extract';
 
 /**
  * Returns hooks as a snapshotter calls them; a point without hooks is left out.
@@ -13,8 +13,10 @@ const POST = 'snapshot.ociv1.layer.post-extract';
 export function snapshotHooks(sources: readonly HookSource[], log: Logger): LayerHookOptions {
   const dispatcher = createDispatcher(sources, { log, signal: new AbortController().signal });
   return {
-    ...(dispatcher.handles(SKIP) && { provide: (request) => provide(dispatcher, log, request) }),
-    ...(dispatcher.handles(POST) && { extracted: (layer) => dispatcher.every(POST, { ...layer }) }),
+    ...(dispatcher.handles(trySkip) && { provide: (request) => provide(dispatcher, log, request) }),
+    ...(dispatcher.handles(postExtract) && {
+      extracted: (layer) => dispatcher.every(postExtract, { ...layer }),
+    }),
     // the failure comes after the answer to containerd
     hookFailed: (error) => log.warn(error instanceof Error ? error.message : String(error)),
   };
@@ -27,7 +29,7 @@ async function provide(
   { fresh, check, ...layer }: LayerRequest,
 ): Promise<boolean> {
   const outcome = await dispatcher.first(
-    SKIP,
+    trySkip,
     async () => ({ ...layer, target: await fresh() }),
     async ({ skip }) => {
       if (skip) await check();

@@ -8,12 +8,12 @@ import { readXattrs } from '../system/xattr.js';
 import { guardMtree, readMtree } from './bundle/mtree-check.js';
 
 /**
- * Writes the mtree manifest with which {@link verifyLayer} verifies a layer, by reading the layer: for a layer that was not
+ * Writes the mtree with which {@link verifyLayer} verifies a layer, by reading the layer: for a layer that was not
  * extracted into its own directory, so that `writeMtree` of post-extract is not available.
  *
- * @param directory of the layer, with all that was extracted and nothing else
- * @param file where the manifest goes
- * @returns what the directory takes on disk, itself included
+ * @param directory of the layer, which holds exactly the extracted files
+ * @param file path of the mtree
+ * @returns disk usage of the directory, itself included
  * @throws LayerhookError SYSTEM, NO_SPACE; MtreeError UNREADABLE
  */
 export async function recordLayer(directory: string, file: string): Promise<Usage> {
@@ -27,10 +27,9 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
 }
 
 /**
- * Reads a layer in the store, every byte of it, and compares it with the manifest that was written when its diffID was
- * verified.
+ * Reads every byte of a layer in the store, and compares it with the mtree that was written when its diffID was verified.
  *
- * @returns how it differs, sorted by path; null if the layer was extracted without an mtree manifest
+ * @returns how it differs, sorted by path; null if the layer was extracted without an mtree
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
 export async function verifyLayer({ directory, manifest: file }: ContentInfo): Promise<Delta[] | null> {

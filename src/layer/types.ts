@@ -50,15 +50,13 @@ export interface MapOptions {
   rootless: boolean;
 }
 
-/** How whiteouts are applied: `plain` removes the hidden files, `overlay` writes whiteouts that overlayfs reads. */
-export type LayerFormat = 'plain' | 'overlay';
-
 /** Namespace of the xattrs that overlayfs interprets. */
 export type OverlayXattr = 'trusted' | 'user';
 
 export interface ApplyOptions {
   map: MapOptions;
-  format: LayerFormat;
+  /** how whiteouts are written: `overlay`, as overlayfs reads them; null: they remove the files that they hide */
+  whiteouts: 'overlay' | null;
   /** true: a symlink to a directory stays if the layer has a directory of its name (umoci's --keep-dirlinks) */
   keepDirlinks: boolean;
   /** namespace from which overlayfs reads its xattrs: `trusted`, or `user` for mounts with userxattr */

@@ -10,20 +10,20 @@ export interface UnpackerOptions {
   /** aborts all operations, which fail with the signal's reason or with ABORTED */
   signal: AbortSignal;
   onWarning?: (message: string) => void;
-  /** bytes of holes in sparse files that may be hashed for mtree manifests, in all layers; default 64 GiB */
+  /** bytes of holes in sparse files that may be hashed for mtrees, in all layers; default 64 GiB */
   maxHoles?: number | undefined;
 }
 
 export interface LayerOptions extends ApplyOptions {
-  /** true: the layer has a directory of its own. Such layers run in parallel, at most one per core */
-  alone?: boolean;
+  /** `directory`: the layer has a directory of its own. Such layers run in parallel, at most one per core */
+  into?: 'rootfs' | 'directory';
   /**
    * Layers with the same key are applied to one directory, on top of each other, by one thread that remembers what it put
    * there. null: nothing is remembered.
    */
   track: string | null;
-  /** remember digests of content, for {@link LayerUnpacker.writeManifest} */
-  manifest: boolean;
+  /** remember digests of content, for {@link LayerUnpacker.writeMtree} */
+  mtree: boolean;
   onProgress?: (progress: LayerProgress) => void;
 }
 
@@ -66,12 +66,12 @@ export class LayerUnpacker {
   /**
    * Starts threads in advance, so that they are ready for the first layer.
    *
-   * @param alone layers with directories of their own; undefined: all layers go to one directory
+   * @param independent layers with directories of their own; undefined: all layers go to one directory
    */
-  start(alone?: readonly { size: number }[]): void {
-    if (alone && this.#lanes.areFewBytes(alone)) return;
+  start(independent?: readonly { size: number }[]): void {
+    if (independent && this.#lanes.areFewBytes(independent)) return;
     const lane = this.#lanes.idlest();
-    if (!alone?.every(isSmall)) void lane.sources;
+    if (!independent?.every(isSmall)) void lane.sources;
   }
 
   /**
@@ -94,7 +94,8 @@ export class LayerUnpacker {
    */
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
-    if (!options.alone) return this.#apply(source, target, options, this.#laneFor(options.track));
+    if (options.into !== 'directory')
+      return this.#apply(source, target, options, this.#laneFor(options.track));
     const inline = await this.#lanes.inline(source.size);
     const applied = inline && (await this.#applyWhole(source, target, options, inline));
     if (applied) return applied;
@@ -153,35 +154,34 @@ export class LayerUnpacker {
   }
 
   /**
-   * Writes umoci's mtree manifest of a directory from the applied layers, without reading any content.
+   * Writes umoci's mtree of a directory from the applied layers, without reading any content.
    *
    * @param track of the layers; they must have created everything in the directory
-   * @param file path of the mtree manifest; it appears complete or not at all
+   * @param file path of the mtree; it appears complete or not at all
    */
-  async writeManifest(track: string, target: string, file: string, header: Header): Promise<void> {
-    await this.#manifest({ track, target, file, header, since: 'kept', ends: false });
+  async writeMtree(track: string, target: string, file: string, header: Header): Promise<void> {
+    await this.#writeMtree({ track, target, file, header, since: 'kept', ends: false });
   }
 
   /**
-   * Writes the mtree manifest of a directory after its last layer, and forgets the track. The mtree manifest is not flushed
-   * to disk.
+   * Writes the mtree of a directory after its last layer, and forgets the track. The file is not flushed to disk.
    *
    * @param untouched true: nothing has changed the directory since; false: it is checked for changes, which are read
    * @returns disk usage of the directory
    */
-  async writeSettledManifest(
+  async writeFinalMtree(
     track: string,
     target: string,
     file: string,
     { header, untouched }: { header: Header; untouched: boolean },
   ): Promise<Usage> {
     const since = untouched ? 'untouched' : 'changed';
-    const usage = await this.#manifest({ track, target, file, header, since, ends: true });
+    const usage = await this.#writeMtree({ track, target, file, header, since, ends: true });
     this.#laneOfTrack.delete(track);
     return usage;
   }
 
-  #manifest(request: ManifestRequest): Promise<Usage> {
+  #writeMtree(request: ManifestRequest): Promise<Usage> {
     return this.#laneFor(request.track).applier.request({ type: 'manifest', ...request });
   }
 
@@ -240,8 +240,8 @@ function applyRequest(
   { digest }: LayerSource,
   given: Pick<LayerRequest, 'from' | 'target' | 'entries' | 'holes'> & { options: LayerOptions },
 ): Omit<LayerRequest, 'id'> {
-  const { track, manifest, onProgress: _, alone: __, ...options } = given.options;
-  return { ...given, type: 'apply', digest, options, track, digests: manifest };
+  const { track, mtree, onProgress: _, into: __, ...options } = given.options;
+  return { ...given, type: 'apply', digest, options, track, digests: mtree };
 }
 
 function appliedLayer({ digest, diffID }: LayerSource, reply: ApplyReply): AppliedLayer {

@@ -16,11 +16,11 @@ export const file = (name: string, content = '', more: Partial<RawEntry> = {}): 
 
 export const options: LayerOptions = {
   map: { uidMappings: [], gidMappings: [], rootless: false },
-  format: 'plain',
+  whiteouts: null,
   keepDirlinks: false,
   overlayXattr: 'trusted',
   track: 't',
-  manifest: true,
+  mtree: true,
 };
 
 export interface Bench {

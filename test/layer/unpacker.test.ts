@@ -57,7 +57,7 @@ test('layers apart run side by side', async (t) => {
   const roots = sources.map((_, i) => target(`root${i}`));
   const applied = await Promise.all(
     sources.map((source, i) =>
-      unpacker.apply(source, roots[i]!, { ...options, track: null, format: 'overlay' }),
+      unpacker.apply(source, roots[i]!, { ...options, track: null, whiteouts: 'overlay' }),
     ),
   );
   t.true(applied.every(({ entries }) => entries === 200));
@@ -93,8 +93,8 @@ test('a layer is refused with the error of what is wrong with it', async (t) => 
   await t.throwsAsync(cut.unpacker.apply(broken, cut.target('root'), options), { code: 'TAR_INVALID' });
 });
 
-test('a small layer that is alone is refused with the same errors', async (t) => {
-  const alone: LayerOptions = { ...options, alone: true };
+test('a small independent layer is refused with the same errors', async (t) => {
+  const independent: LayerOptions = { ...options, into: 'directory' };
   const zeros = `sha256:${'0'.repeat(64)}`;
   const { unpacker, sources, target } = bench(t, [many(20, 3000)]);
   const [source] = sources as [LayerSource];
@@ -107,17 +107,17 @@ test('a small layer that is alone is refused with the same errors', async (t) =>
   ];
   for (const [code, changed] of cases) {
     const root = target(code);
-    await t.throwsAsync(unpacker.apply({ ...source, ...changed }, root, alone), { code }, code);
+    await t.throwsAsync(unpacker.apply({ ...source, ...changed }, root, independent), { code }, code);
     if (code === 'BLOB_NOT_FOUND' || code === 'BLOB_SIZE') t.deepEqual(readdirSync(root), [], code);
   }
-  t.is((await unpacker.apply(source, target('root'), alone)).entries, 20);
+  t.is((await unpacker.apply(source, target('root'), independent)).entries, 20);
   const hostile = bench(t, [[...many(20, 3000), file('.wh.')]]);
-  await t.throwsAsync(hostile.unpacker.apply(hostile.sources[0]!, hostile.target('root'), alone), {
+  await t.throwsAsync(hostile.unpacker.apply(hostile.sources[0]!, hostile.target('root'), independent), {
     code: 'LAYER_ENTRY',
   });
 });
 
-test('a small layer that is alone may be compressed or not, in one member or several', async (t) => {
+test('a small independent layer may be compressed or not, in one member or several', async (t) => {
   const members = (tar: Buffer) =>
     Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]);
   const images: ImageOptions[] = [{ compression: 'none' }, { compression: 'gzip' }, { blob: members }];
@@ -125,7 +125,7 @@ test('a small layer that is alone may be compressed or not, in one member or sev
     const { unpacker, sources, target } = bench(t, [many(20, 3000)], image);
     const { diffID, entries, bytes } = await unpacker.apply(sources[0]!, target('root'), {
       ...options,
-      alone: true,
+      into: 'directory',
     });
     t.is(diffID, sources[0]!.diffID);
     t.is(entries, 20, `${i}`);

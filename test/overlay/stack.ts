@@ -38,7 +38,7 @@ export function stack(t: ExecutionContext<unknown>, tars: RawEntry[][]): Stack {
   for (const [i, entries] of tars.entries()) {
     const directory = make(`layer${i}`);
     const lower = LowerTree.open(layers.toReversed(), 'trusted');
-    const { unsettled } = applyOne(entries, directory, new Tree(), [], { format: 'overlay' });
+    const { unsettled } = applyOne(entries, directory, new Tree(), [], { whiteouts: 'overlay' });
     dependencies.push(fixUpLayer({ directory, unsettled, lower, xattr: 'trusted', map }));
     layers.push(directory);
     applyOne(entries, plain, new Tree(), [], {});

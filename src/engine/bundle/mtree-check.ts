@@ -4,7 +4,7 @@ import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { readContent } from '../../layer/generate/content.js';
 import { RootfsReader } from '../../layer/generate/rootfs.js';
-import { manifestValues } from '../../layer/manifest-values.js';
+import { mtreeValues } from '../../layer/mtree-values.js';
 import type { ByteString } from '../../system/bytes.js';
 import { close } from '../../system/files.js';
 import { readRegularFile } from '../../system/regular-file.js';
@@ -14,7 +14,7 @@ import { inTurns, type Steps } from '../../system/steps.js';
 /** Compares single files of a rootfs with the mtree manifest of a bundle, as umoci would. */
 export interface MtreeCheck {
   /**
-   * Those files that are not as the manifest says, content and extended attributes included: umoci's keywords.
+   * Returns the files that differ from the mtree in umoci's keywords, which include content and extended attributes.
    *
    * @param paths relative to the rootfs
    * @throws LayerhookError ABORTED, FILE_CHANGED, SYSTEM
@@ -24,14 +24,14 @@ export interface MtreeCheck {
 }
 
 /**
- * Reads a bundle's manifest to look up files in it.
+ * Reads a bundle's mtree to look up files in it.
  *
- * @param mtreeFile its path
+ * @param mtreeFile path of the mtree
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
 export async function openMtreeCheck(rootfs: string, mtreeFile: string): Promise<MtreeCheck> {
   const { compare, Entry, Manifest, toKeywords, umociKeywords } = await import('mtree-ts');
-  const manifest = await readMtree(mtreeFile);
+  const mtree = await readMtree(mtreeFile);
   const reader = new RootfsReader(rootfs);
   const stat = new StatBuffer();
   return {
@@ -49,9 +49,9 @@ export async function openMtreeCheck(rootfs: string, mtreeFile: string): Promise
   }
 
   function* isUnchanged(path: ByteString): Steps<boolean> {
-    const old = manifest.get(path);
+    const old = mtree.get(path);
     if (old === undefined || !reader.stat(path, stat)) return false;
-    const values = manifestValues({
+    const values = mtreeValues({
       stat,
       xattrs: reader.xattrs(path),
       ...(yield* contentOf(reader, path, stat)),
@@ -64,11 +64,11 @@ export async function openMtreeCheck(rootfs: string, mtreeFile: string): Promise
   }
 }
 
-/** Reads a manifest of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
+/** Reads an mtree of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
 export async function readMtree(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
-  const manifest = await guardMtree(file, () => parse(readMtreeBytes(file)));
-  if (manifest.get('.') !== undefined) return manifest;
+  const mtree = await guardMtree(file, () => parse(readMtreeBytes(file)));
+  if (mtree.get('.') !== undefined) return mtree;
   throw new LayerhookError('MTREE_INVALID', {
     file,
     line: 1,
@@ -83,7 +83,7 @@ function readMtreeBytes(file: string): Buffer {
   throw new LayerhookError('SYSTEM', { what: `cannot read ${file}`, reason: 'it does not exist', expected });
 }
 
-/** Runs what uses a manifest: entries are parsed when first looked at, so any use may find it malformed. */
+/** Runs code that uses an mtree: entries are parsed when first looked at, so any use may find it malformed. */
 export async function guardMtree<T>(file: string, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();

@@ -8,9 +8,9 @@ import { inTurns } from '../../system/steps.js';
 import { replaceFile } from '../../system/write-file.js';
 
 /**
- * Writes umoci's mtree manifest of a rootfs by walking it and reading every file.
+ * Writes umoci's mtree of a rootfs by walking it and reading every file.
  *
- * @param file path of the manifest; it is replaced atomically
+ * @param file path of the mtree; it is replaced atomically
  * @param options `maxHoles`: bytes of holes that may be hashed; default 64 GiB
  * @returns what the rootfs takes on disk, itself included
  * @throws MtreeError UNREADABLE; LayerhookError ABORTED, LIMIT_EXCEEDED

@@ -7,8 +7,8 @@ import { readXattrs } from '../../system/xattr.js';
 import { guardMtree, readMtree } from '../bundle/mtree-check.js';
 
 /**
- * What changed in a rootfs since its mtree manifest was written, found by reading every file: what umoci calls a
- * change, with its keywords. Device numbers are not in its manifests, nor which file a hardlink belongs to.
+ * Returns what changed in a rootfs since its mtree was written, by reading every file and comparing umoci's keywords.
+ * They record neither device numbers nor the file that a hardlink belongs to.
  *
  * @throws LayerhookError ABORTED, MTREE_INVALID, SYSTEM
  */

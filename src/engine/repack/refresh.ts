@@ -16,7 +16,7 @@ import type { PackedEntries } from './refresh-mtree.js';
 /** What a repack has made. */
 interface Repacked {
   changes: Change[];
-  /** what was put into the layer, if the bundle has a manifest */
+  /** mtree entries of the files in the layer; null if the bundle has no mtree */
   packed: PackedEntries | null;
   layer: WrittenLayer | null;
 }

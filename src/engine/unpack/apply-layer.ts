@@ -39,9 +39,9 @@ export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLay
       ...{
         map,
         keepDirlinks,
-        format: 'plain',
+        whiteouts: null,
         overlayXattr: 'trusted',
-        manifest: false,
+        mtree: false,
         track: target,
       },
     });

@@ -21,7 +21,7 @@ export interface Extraction {
   threads: ExtractionThreads;
   map: MapOptions;
   keepDirlinks: boolean;
-  /** true: keep what an mtree manifest of the rootfs needs */
+  /** true: keep what an mtree of the rootfs needs */
   mtree: boolean;
   onlyDriver(point: PointName): boolean;
   onProgress(event: ProgressEvent): void;
@@ -39,7 +39,7 @@ export interface ExtractionResult {
 }
 
 /** Layers that may be prepared while others are extracted. Each holds a lock and a directory, so the number is small. */
-const LAYERS_AHEAD = 8;
+const layersAhead = 8;
 
 /**
  * Takes each layer, lowest first, through try-skip, pre-extract, extraction and post-extract.
@@ -50,7 +50,7 @@ const LAYERS_AHEAD = 8;
 export async function extractLayers(extraction: Extraction): Promise<ExtractionResult> {
   const result: ExtractionResult = { skipped: 0, bytes: 0, entries: 0, plain: true };
   await announce(extraction);
-  const extracting = new InFlight(LAYERS_AHEAD);
+  const extracting = new InFlight(layersAhead);
   const headerOf = mtreeHeaders();
   let below: Promise<void> = Promise.resolve();
   const fail = (error: unknown) => extraction.stop.abort(error);
@@ -124,11 +124,16 @@ function apply(
   const own =
     plan.into === 'directory'
       ? {
-          ...{ format: plan.whiteouts, overlayXattr: plan.overlayXattr, alone: true, manifest: plan.mtree },
+          ...{
+            into: plan.into,
+            whiteouts: plan.whiteouts,
+            overlayXattr: plan.overlayXattr,
+            mtree: plan.mtree,
+          },
           track: plan.mtree ? plan.target : null,
         }
       : {
-          ...{ format: 'plain' as const, overlayXattr: 'trusted' as const, manifest: mtree && plain },
+          ...{ whiteouts: null, overlayXattr: 'trusted' as const, mtree: mtree && plain },
           // layers that were skipped have changed the directory without the extractor's knowledge
           track: trackOf(plan.target, skipped),
         };
@@ -164,7 +169,7 @@ async function finish(
   const { bytes, entries } = applied.value;
   const { target } = plan;
   const writeMtree = async (file: string): Promise<Usage> =>
-    unpacker.writeSettledManifest(target, target, file, {
+    unpacker.writeFinalMtree(target, target, file, {
       header: await given.headerOf(target),
       untouched: isRootAlone(applied.value.unsettled) && onlyDriver(postExtract),
     });
@@ -189,7 +194,7 @@ function isRootAlone({
 
 type MtreeHeaders = (tree: string) => Promise<Header>;
 
-/** Headers of one unpack's mtree manifests: user, machine and time are looked up once. */
+/** Headers of one unpack's mtrees: user, machine and time are looked up once. */
 function mtreeHeaders(): MtreeHeaders {
   let header: Header | undefined;
   return async (tree) => {

@@ -19,11 +19,11 @@ export class ExtractionThreads {
    * Starts the threads for some layers ahead of the first layer. A thread that cannot start is tried again when a layer needs
    * it, and then fails the operation.
    *
-   * @param alone layers that each get a directory of their own; undefined: the layers go on top of each other
+   * @param independent layers that each get a directory of their own; undefined: the layers go on top of each other
    */
-  startEarly(alone?: readonly { size: number }[]): void {
+  startEarly(independent?: readonly { size: number }[]): void {
     this.unpacker()
-      .then((unpacker) => unpacker.start(alone))
+      .then((unpacker) => unpacker.start(independent))
       .catch(() => {});
   }
 

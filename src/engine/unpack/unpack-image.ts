@@ -102,7 +102,7 @@ async function fill(
   if (seen) {
     // the manifest is written in its thread, while the driver works in this one
     const unpacker = await threads.unpacker();
-    await bothDone(unpacker.writeManifest(trackOf(context.rootfs), context.rootfs, file, header), assemble());
+    await bothDone(unpacker.writeMtree(trackOf(context.rootfs), context.rootfs, file, header), assemble());
   } else {
     await assemble();
     onProgress({ type: 'phase', name: 'mtree' });

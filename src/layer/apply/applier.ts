@@ -39,7 +39,7 @@ export interface ApplyLayerOptions extends ApplyOptions {
  * The directory must be private to this process. Names and symlinks on the way are resolved inside the directory:
  * nothing outside is ever opened or changed.
  *
- * @param path the directory; in plain format it holds the layers below, in overlay format it is empty
+ * @param path the directory; it holds the layers below, or is empty if whiteouts are written
  * @param tree what this applier put there before; updated by this call
  * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, NO_SPACE, SYSTEM, and the errors of the reader. The content of the
  *   directory is undefined after an error.
@@ -87,7 +87,7 @@ class LayerApplier {
       onReplaced: (dir) => this.#overlay?.replaceLower(dir),
     });
     this.#overlay =
-      options.format === 'overlay'
+      options.whiteouts === 'overlay'
         ? new OverlayWhiteouts(target, this.#resolver, this.#maker, options.overlayXattr)
         : null;
     this.#whiteouts = this.#overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
@@ -182,7 +182,7 @@ class LayerApplier {
   }
 
   #refuseWhiteoutDevice({ type, devMajor, devMinor }: TarEntry): void {
-    if (this.#options.format !== 'overlay' || type !== 'char' || devMajor !== 0 || devMinor !== 0) return;
+    if (this.#options.whiteouts !== 'overlay' || type !== 'char' || devMajor !== 0 || devMinor !== 0) return;
     throw new BadEntry('is a device 0:0, which overlayfs would read as a whiteout');
   }
 
@@ -190,7 +190,7 @@ class LayerApplier {
     const missing = this.#hardlinks.finish();
     const [first] = missing;
     if (first === undefined) return [];
-    if (this.#options.format === 'plain') {
+    if (this.#options.whiteouts === null) {
       const error = new BadEntry(`is a hardlink to ${showBytes(first.to)}, which does not exist`);
       throw entryError(error, this.#options.digest, first.entry);
     }

@@ -14,7 +14,7 @@ import { StatBuffer, statAt } from '../../system/stat.js';
 import { replaceFile } from '../../system/write-file.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import { UsageCounter } from '../count-usage.js';
-import { manifestValues } from '../manifest-values.js';
+import { mtreeValues } from '../mtree-values.js';
 import type { Usage } from '../types.js';
 import type { ManifestRequest, SinceApplied } from './messages.js';
 import { DirectoryNode, FileNode, type Node, type Tree } from './tree.js';
@@ -100,7 +100,7 @@ class TreeWalk {
     const level: Level = { name, path: prefix + name, todo: [], restoreMode: isWidened ? mode : -1 };
     levels.push(level);
     const { fd } = way;
-    this.#writer.enterDirectory(name, manifestValues({ stat: this.#stat, xattrs: readXattrs(fd) }));
+    this.#writer.enterDirectory(name, mtreeValues({ stat: this.#stat, xattrs: readXattrs(fd) }));
     for (const [child, childNode] of this.#since === 'changed' ? listed(node, fd) : sorted(node)) {
       if (childNode instanceof DirectoryNode) level.todo.push([child, childNode]);
       else this.#file({ fd, path: level.path }, child, childNode);
@@ -114,7 +114,7 @@ class TreeWalk {
     } else {
       this.#counter.add(node.made);
       const sha256 = this.#tree.digests.hex(node.digest);
-      this.#writer.file(name, manifestValues({ stat: node.made, xattrs: none, sha256 }));
+      this.#writer.file(name, mtreeValues({ stat: node.made, xattrs: none, sha256 }));
     }
   }
 
@@ -124,7 +124,7 @@ class TreeWalk {
     const stat = this.#stat;
     const regular = stat.type === S.IFREG;
     const read = <T>(action: () => T) => withAccess(dirfd, name, stat.mode, 0o400, action);
-    const values = manifestValues({
+    const values = mtreeValues({
       stat,
       xattrs: regular && !node.bare ? read(() => readXattrs(xattrPath(dir, name))) : none,
       ...(stat.type === S.IFLNK && { link: readlinkat(dirfd, name) }),

@@ -38,9 +38,9 @@ export class DirectoryNode {
   mtimeNsec = 0;
   /** mode to restore at the layer's end; -1: no change */
   restoreMode = -1;
-  /** it shows nothing of the layers below (overlay format) */
+  /** it shows nothing of the layers below (whiteouts are written) */
   opaque = false;
-  /** it replaces the directory of the layers below instead of merging with it (overlay format): no metadata is shared */
+  /** it replaces the directory of the layers below instead of merging with it (whiteouts are written): no metadata is shared */
   replaces = false;
   /** new files in it inherit access lists */
   defaultAcl = false;

@@ -7,8 +7,8 @@ import type { Target } from './target.js';
 import { DirectoryNode } from './tree.js';
 
 /**
- * Hides files of the layers below, in either format: image-spec layer.md, "Whiteouts" and "Opaque Whiteout". It never
- * hides files of its own layer; the order of the entries does not matter.
+ * Hides files of the layers below, by removing them or by writing whiteouts: image-spec layer.md, "Whiteouts" and
+ * "Opaque Whiteout". It never hides files of its own layer; the order of the entries does not matter.
  */
 export interface Whiteouts {
   /** Hides `name` of the layers below in this directory. Paths are cleaned; `.` is the root. */

@@ -21,10 +21,10 @@ export class Xattrs {
   readonly #acting: OverlayXattr | null;
   readonly #warn: Warn;
 
-  constructor({ map, format, overlayXattr }: ApplyOptions, warn: Warn) {
+  constructor({ map, whiteouts, overlayXattr }: ApplyOptions, warn: Warn) {
     this.#rootless = map.rootless;
     this.#unprivileged = map.rootless || isInUserNamespace();
-    this.#acting = format === 'overlay' ? overlayXattr : null;
+    this.#acting = whiteouts === 'overlay' ? overlayXattr : null;
     this.#warn = warn;
   }
 

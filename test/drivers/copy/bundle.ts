@@ -72,7 +72,7 @@ export async function makeBundle(
     },
     manifest() {
       const file = join(dirname(rootfs), 'manifest.mtree');
-      writeManifest(rootfs, file);
+      writeMtree(rootfs, file);
       return file;
     },
   };
@@ -80,8 +80,8 @@ export async function makeBundle(
   return bundle;
 }
 
-/** umoci's manifest of a tree. */
-export function writeManifest(rootfs: string, file: string): void {
+/** Writes umoci's mtree of a tree. */
+export function writeMtree(rootfs: string, file: string): void {
   const fd = openSync(file, 'w');
   const xattrs = (path: Buffer) => {
     const name = fromBuffer(path);

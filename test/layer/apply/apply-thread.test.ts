@@ -18,7 +18,7 @@ test('a thread that has ended fails what it is asked', async (t) => {
     target: tmpdir(t),
     options: {
       map: { uidMappings: [], gidMappings: [], rootless: false },
-      format: 'plain',
+      whiteouts: null,
       overlayXattr: 'trusted',
       keepDirlinks: false,
     },

@@ -82,7 +82,7 @@ export function applyOne(
     digests: false,
     warn: (message) => warnings.push(message),
     map: { uidMappings: [], gidMappings: [], rootless: false },
-    format: 'plain',
+    whiteouts: null,
     keepDirlinks: false,
     overlayXattr: 'trusted',
     ...options,

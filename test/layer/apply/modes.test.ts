@@ -40,24 +40,27 @@ const parents: [string, RawEntry[]][] = [
   ['acl/', [dir('acl', { xattrs: { 'system.posix_acl_default': acl } })]],
 ];
 
-for (const format of ['plain', 'overlay'] as const) {
+for (const whiteouts of [null, 'overlay'] as const) {
   for (const [parent, above] of parents) {
     for (const hostID of [0, 100_000]) {
-      rootTest(`${format}: modes and owners in ${parent || 'the root'}, ids from ${hostID}`, (t) => {
-        const range = [{ containerID: 0, hostID, size: 65_536 }];
-        const entries = everything(parent);
-        const map = { uidMappings: range, gidMappings: range, rootless: false };
-        const { root } = apply(t, [[...above, ...entries]], { format, map });
-        const wrong = entries.filter(({ name, mode, uid, gid }) => {
-          const stat = lstatSync(join(root, String(name)));
-          const owner = { uid: uid! + hostID, gid: gid! + hostID };
-          return (stat.mode & 0o7777) !== mode || stat.uid !== owner.uid || stat.gid !== owner.gid;
-        });
-        t.deepEqual(
-          wrong.map(({ name }) => name),
-          [],
-        );
-      });
+      rootTest(
+        `whiteouts ${whiteouts}: modes and owners in ${parent || 'the root'}, ids from ${hostID}`,
+        (t) => {
+          const range = [{ containerID: 0, hostID, size: 65_536 }];
+          const entries = everything(parent);
+          const map = { uidMappings: range, gidMappings: range, rootless: false };
+          const { root } = apply(t, [[...above, ...entries]], { whiteouts, map });
+          const wrong = entries.filter(({ name, mode, uid, gid }) => {
+            const stat = lstatSync(join(root, String(name)));
+            const owner = { uid: uid! + hostID, gid: gid! + hostID };
+            return (stat.mode & 0o7777) !== mode || stat.uid !== owner.uid || stat.gid !== owner.gid;
+          });
+          t.deepEqual(
+            wrong.map(({ name }) => name),
+            [],
+          );
+        },
+      );
     }
   }
 }

@@ -23,7 +23,7 @@ import { treeOf } from '../../helpers/tree.js';
 import { apply, applyOne, dir, file, hardlink, symlink } from './harness.js';
 
 const overlay = (t: ExecutionContext<unknown>, layer: RawEntry[], options: Partial<ApplyLayerOptions> = {}) =>
-  apply(t, [layer], { format: 'overlay', ...options });
+  apply(t, [layer], { whiteouts: 'overlay', ...options });
 
 test.beforeEach((t) => {
   requires(t, 'root');
@@ -177,7 +177,7 @@ test('where devices 0:0 are refused, as on another overlay, whiteouts are marked
   ];
   const roots = layers.map((entries, i) => {
     const root = newDirectory(join(outer!, `layer${i}`));
-    applyOne(entries, root, new Tree(), [], { format: 'overlay' });
+    applyOne(entries, root, new Tree(), [], { whiteouts: 'overlay' });
     return root;
   });
   t.true(lstatSync(join(roots[1]!, 'c')).isFile());
@@ -206,7 +206,7 @@ function mount(t: ExecutionContext<unknown>, layers: RawEntry[][]) {
   const [merged, plain, empty] = ['merged', 'plain', 'empty'].map((name) => newDirectory(join(base, name)));
   const uppers = layers.map((entries, i) => {
     const upper = newDirectory(join(base, `upper${i}`));
-    const { unsettled } = applyOne(entries, upper, new Tree(), [], { format: 'overlay' });
+    const { unsettled } = applyOne(entries, upper, new Tree(), [], { whiteouts: 'overlay' });
     for (const path of unsettled.whiteouts) if (!exists(join(plain!, path))) removeQuietly(join(upper, path));
     for (const path of unsettled.implicitDirectories) {
       settle(join(upper, path), join(plain!, path), unsettled.hidingDirectories.includes(path));

@@ -119,7 +119,7 @@ function applyAs(t: ExecutionContext<unknown>, uid: number, layers: RawEntry[][]
     for (const file of ${JSON.stringify(files)}) {
       const pieces = [readFileSync(file)];
       applyLayer(new TarReader({ read: () => pieces.shift() ?? null }), ${JSON.stringify(root)}, tree, {
-        digest: 'sha256:0', digests: true, warn: (message) => console.log(message), format: 'plain',
+        digest: 'sha256:0', digests: true, warn: (message) => console.log(message), whiteouts: null,
         map: { uidMappings: [], gidMappings: [], rootless: ${rootless} }, keepDirlinks: false, overlayXattr: 'user',
       });
     }

@@ -25,16 +25,16 @@ sha256_*.mtree beside its rootfs.`,
   endsImmediately: true,
   async run(_, options, { log, print }) {
     const mtree = await import('mtree-ts');
-    const manifest = guard(options.manifest, () => mtree.parse(readManifest(options.manifest)));
+    const recorded = guard(options.manifest, () => mtree.parse(readMtree(options.manifest)));
     const used = options['use-keywords'];
-    const base = options['umoci-keywords'] ? mtree.umociKeywords : manifest.usedKeywords();
+    const base = options['umoci-keywords'] ? mtree.umociKeywords : recorded.usedKeywords();
     const keywords = [
       ...(used === undefined ? base : mtree.parseKeywordList(used)),
       ...mtree.parseKeywordList(options['add-keywords'] ?? ''),
     ];
     const check: CheckOptions = { keywords, strict: true };
     if (keywords.includes('xattr')) check.xattrs = await xattrReader();
-    const deltas = guard(options.manifest, () => mtree.check(options.path, manifest, check));
+    const deltas = guard(options.manifest, () => mtree.check(options.path, recorded, check));
     if (deltas.length === 0) {
       log.info('no differences found', { keywords: keywords.join(',') });
       return;
@@ -44,7 +44,7 @@ sha256_*.mtree beside its rootfs.`,
   },
 });
 
-function readManifest(file: string): Buffer {
+function readMtree(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {

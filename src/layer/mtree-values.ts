@@ -3,7 +3,7 @@ import type { ByteString } from '../system/bytes.js';
 import { S } from '../system/files.js';
 import type { StatBuffer } from '../system/stat.js';
 
-/** The facts about a file that an mtree manifest records. */
+/** The facts about a file that an mtree records. */
 export interface FileFacts {
   stat: Pick<StatBuffer, 'type' | 'uid' | 'gid' | 'mode' | 'nlink' | 'size' | 'mtimeSec'>;
   /** target of a symlink */
@@ -25,7 +25,7 @@ const types = new Map<number, EntryType>([
 ]);
 
 /** Returns the values of umoci's keywords. Like go-mtree, it includes xattrs for files and directories only. */
-export function manifestValues({ stat, link, xattrs, sha256 }: FileFacts): Values {
+export function mtreeValues({ stat, link, xattrs, sha256 }: FileFacts): Values {
   const type = types.get(stat.type) ?? 'file';
   return {
     type,

@@ -62,19 +62,19 @@ function hugeless(): RawEntry {
   return file('sparse', `2\n100000\n5\n300000\n0\n`.padEnd(512, '\0').concat('hello'), { pax });
 }
 
-test('the manifest of what was extracted is that of a fresh walk', async (t) => {
+test('the mtree of extracted layers equals the mtree of a fresh walk', async (t) => {
   const { unpacker, sources, target } = bench(t, varied);
   const root = target('root');
-  const manifest = `${root}.mtree`;
+  const mtree = `${root}.mtree`;
   const header = { user: 'root', machine: 'm', tree: root, date: 'today' };
   for (const source of sources) {
     await unpacker.apply(source, root, options);
-    await unpacker.writeManifest('t', root, manifest, header);
-    t.deepEqual(readFileSync(manifest, 'latin1').split('\n'), freshWalk(root, header));
+    await unpacker.writeMtree('t', root, mtree, header);
+    t.deepEqual(readFileSync(mtree, 'latin1').split('\n'), freshWalk(root, header));
   }
 });
 
-test('so is the manifest of what was settled: of what no file system takes as it is, too', async (t) => {
+test('the final mtree equals the mtree of a fresh walk, also for properties that the file system changes', async (t) => {
   const acl = Buffer.from('0200000001000700ffffffff04000500ffffffff20000500ffffffff', 'hex');
   const odd: RawLayer = [
     dir('setgid', { mode: 0o2755, gid: 7 }),
@@ -102,14 +102,14 @@ test('so is the manifest of what was settled: of what no file system takes as it
         writeFileSync(join(root, 'more'), 'm');
         linkSync(join(root, linked), join(root, 'another name'));
       }
-      const usage = await unpacker.writeSettledManifest('t', root, `${root}.mtree`, { header, untouched });
+      const usage = await unpacker.writeFinalMtree('t', root, `${root}.mtree`, { header, untouched });
       t.deepEqual(readFileSync(`${root}.mtree`, 'latin1').split('\n'), freshWalk(root, header));
       t.deepEqual(usage, usageOf(root));
     }
   }
 });
 
-/** Lines of a manifest for which everything was read. */
+/** Returns the lines of an mtree for which every file was read. */
 function freshWalk(root: string, header: Header): string[] {
   const chunks: Buffer[] = [];
   const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
@@ -117,25 +117,25 @@ function freshWalk(root: string, header: Header): string[] {
   return Buffer.concat(chunks).toString('latin1').split('\n');
 }
 
-test('gomtree finds no difference', async (t) => {
+test('gomtree finds no difference from the mtree', async (t) => {
   const gomtree = findGomtree(t);
   if (!gomtree) return;
   const { unpacker, sources, target } = bench(t, varied);
   const root = target('root');
   for (const source of sources) await unpacker.apply(source, root, options);
-  await unpacker.writeManifest('t', root, `${root}.mtree`, {});
+  await unpacker.writeMtree('t', root, `${root}.mtree`, {});
   t.notThrows(() => execFileSync(gomtree, ['-p', root, '-f', `${root}.mtree`]));
   writeFileSync(join(root, 'replaced'), 'changed');
   t.throws(() => execFileSync(gomtree, ['-p', root, '-f', `${root}.mtree`], { stdio: 'pipe' }));
 });
 
-test('a manifest of what was settled tells what all of it takes', async (t) => {
+test('writing the final mtree returns the disk usage of the directory', async (t) => {
   const links = [file('a', 'x'.repeat(9000)), { name: 'd/b', type: 'hardlink' as const, linkname: 'a' }];
   const { unpacker, sources, target } = bench(t, [[...links, ...many(30, 5000)]]);
   const root = target('root');
   await unpacker.apply(sources[0]!, root, options);
   writeFileSync(join(root, 'more'), 'm'.repeat(5000));
-  const usage = await unpacker.writeSettledManifest('t', root, `${root}.mtree`, {
+  const usage = await unpacker.writeFinalMtree('t', root, `${root}.mtree`, {
     header: {},
     untouched: false,
   });
@@ -143,13 +143,13 @@ test('a manifest of what was settled tells what all of it takes', async (t) => {
   t.true(usage.inodes === 1 + 1 + 1 + 30 + 1 && usage.size > 150_000, JSON.stringify(usage));
 });
 
-test('a manifest of what is not as it was extracted is an error, and there is none', async (t) => {
+test('a tree that changed since the extraction is an error, and no mtree is written', async (t) => {
   const { unpacker, sources, target } = bench(t, [many(3, 3)]);
   const root = target('root');
   await unpacker.apply(sources[0]!, root, options);
   truncateSync(join(root, 'f0'), 0);
   execFileSync('rm', [join(root, 'f1')]);
   const file = `${root}.mtree`;
-  await t.throwsAsync(unpacker.writeManifest('t', root, file, {}), { code: 'SYSTEM', message: /f1/ });
+  await t.throwsAsync(unpacker.writeMtree('t', root, file, {}), { code: 'SYSTEM', message: /f1/ });
   t.false(readdirSync(join(root, '..')).includes('root.mtree'));
 });
