@@ -1,4 +1,5 @@
 import {
+  type AppliedLayer,
   chainIDs,
   type Digest,
   type ImageContext,
@@ -22,8 +23,6 @@ export class Layers {
   readonly #chain: { diffIDs: Digest[]; chainIDs: Digest[] };
   /** by index of the layer */
   readonly #extractions = new Map<number, LayerExtraction>();
-  /** where a layer's directory is mounted on its lower layers for an extraction */
-  #mounted: string | null = null;
   /** the lower layers of the next layer to fix up, and the name of the highest */
   #lower: { name: string; tree: LowerTree | null } = { name: '', tree: null };
 
@@ -52,16 +51,9 @@ export class Layers {
   async plan(context: LayerContext): Promise<PreExtractResult | null> {
     const extraction = this.#extractions.get(context.index);
     if (extraction === undefined) return null;
-    const { xattr, keepDirlinks } = this.#variant;
     const { target } = extraction;
-    if (!keepDirlinks)
-      return { into: 'directory', target, whiteouts: 'overlay', overlayXattr: xattr, mtree: true };
-    const { mountExtraction } = await import('./mounted-extraction.js');
-    const store = await this.#store.open();
-    const lower = await this.#lowerTree(store, this.#nameBelow(store, context.index));
-    const support = this.#store.support();
-    this.#mounted = await mountExtraction(target, { lower, support, variant: this.#variant, context });
-    return { into: 'rootfs', target: this.#mounted ?? target };
+    const overlayXattr = this.#variant.xattr;
+    return { into: 'directory', target, whiteouts: 'overlay', overlayXattr, mtree: true };
   }
 
   /** Fixes up an extracted layer, and commits it. */
@@ -85,7 +77,6 @@ export class Layers {
 
   /** Discards what was not committed. */
   async discard(): Promise<void> {
-    await this.#unmount();
     for (const extraction of this.#extractions.values()) await extraction.discard();
     this.#extractions.clear();
   }
@@ -94,28 +85,18 @@ export class Layers {
     context: PostExtractContext,
     { manifest, target }: LayerExtraction,
     lower: LowerTree | null,
-  ): Promise<{ dependencies: FixUpResult['dependencies']; usage?: Usage }> {
-    const { xattr, keepDirlinks } = this.#variant;
-    if (!keepDirlinks) {
-      const { applied, map, descriptor } = context;
-      const { unsettled } = applied;
-      const { digest } = descriptor;
-      const given = { directory: target, unsettled, lower, xattr, map, digest };
-      const { dependencies } = fixUpLayer(given);
-      return { dependencies, usage: await context.writeMtree(manifest) };
+  ): Promise<{ dependencies: FixUpResult['dependencies']; usage: Usage }> {
+    const { applied, map, descriptor } = context;
+    const { xattr } = this.#variant;
+    const { digest } = descriptor;
+    const fixUp = ({ unsettled }: AppliedLayer) =>
+      fixUpLayer({ directory: target, unsettled, lower, xattr, map, digest });
+    let fixedUp = fixUp(applied);
+    if (fixedUp === null) {
+      fixUp(await context.extractAgain(lower?.directories ?? []));
+      fixedUp = { dependencies: null };
     }
-    await this.#unmount();
-    // the kernel's result on top of the lower layers, with its whiteouts and copied files
-    const { recordLayer } = await import('layerhook');
-    await recordLayer(target, manifest);
-    return { dependencies: null };
-  }
-
-  async #unmount(): Promise<void> {
-    if (this.#mounted === null) return;
-    const { unmountExtraction } = await import('./mounted-extraction.js');
-    await unmountExtraction(this.#mounted);
-    this.#mounted = null;
+    return { ...fixedUp, usage: await context.writeMtree(manifest) };
   }
 
   #layer(index: number): LayerIdentity {

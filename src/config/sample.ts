@@ -5,7 +5,7 @@ import { type FieldName, type FieldValue, fieldsFor } from '../points/contexts.j
 import type { PointName } from '../points/points.js';
 import { pointRow } from '../points/table.js';
 
-type SentField = Exclude<FieldName, 'signal' | 'log' | 'writeMtree' | 'unpackLayer'>;
+type SentField = Exclude<FieldName, 'signal' | 'log' | 'writeMtree' | 'extractAgain' | 'unpackLayer'>;
 
 const diffIDs: Digest[] = [digestOf('sample layer 0'), digestOf('sample layer 1')];
 const chain = chainIDs(diffIDs);
@@ -50,7 +50,10 @@ const fields: { [F in SentField]: FieldValue<F> } = {
     diffID: diffIDs[1] as Digest,
     bytes: 80_000_000,
     entries: 3500,
-    unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
+    unsettled: {
+      ...{ implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
+      ...{ assumedDirectories: [], assumedMissing: [], refused: null },
+    },
   },
   spec: { ociVersion: '1.2.1', process: { args: ['sh'] }, root: { path: 'rootfs' }, mounts: [] },
   mtree: '/srv/bundle/sha256_sample.mtree',

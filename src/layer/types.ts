@@ -61,6 +61,8 @@ export interface ApplyOptions {
   keepDirlinks: boolean;
   /** namespace from which overlayfs reads its xattrs: `trusted`, or `user` for mounts with userxattr */
   overlayXattr: OverlayXattr;
+  /** if whiteouts are written: directories of the layers below, highest first; default: unknown, see {@link Unsettled} */
+  lowerdirs?: readonly string[];
 }
 
 /** The location of a layer's blob, and its expected size and digests. */
@@ -89,6 +91,18 @@ export interface Unsettled {
   whiteouts: ByteString[];
   /** hardlinks whose target is not in this layer */
   lowerHardlinks: { path: ByteString; target: ByteString }[];
+  /**
+   * other paths that the extraction took for directories: the result is wrong if the layers below have a symlink there, as
+   * with `implicitDirectories`
+   */
+  assumedDirectories: ByteString[];
+  /** paths that a hardlink led to, and that the extraction took for missing: the result is wrong if the layers below have them */
+  assumedMissing: ByteString[];
+  /**
+   * an entry whose path or link leads nowhere, unless the layers below lead it elsewhere: the extraction ended there. The
+   * layer is refused unless post-extract extracts it again.
+   */
+  refused: { name: string; reason: string } | null;
 }
 
 /** Disk usage of files. */

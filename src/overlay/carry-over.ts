@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { LowerStack } from '../layer/lower/lower-stack.js';
 import { isMark, makeWhiteout, type OverlayFormat, xattrNames } from '../layer/overlay-marks.js';
 import type { Change } from '../layer/types.js';
 import { fchmodat, fchownat, utimensat } from '../system/attributes.js';
@@ -9,7 +10,6 @@ import { ancestors, baseName } from '../system/paths.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { getXattr, setXattr } from '../system/xattr.js';
 import { upperdirChanges } from './changes/upperdir-changes.js';
-import { LowerStack } from './lower-stack.js';
 
 export interface CarryPlaces {
   /** the old upperdir, which stays unchanged */

@@ -1,7 +1,7 @@
 import { chainIDs } from '../image/chain.js';
 import type { Layout } from '../image/layout.js';
 import type { Digest, ResolvedImage } from '../image/types.js';
-import type { AppliedLayer, MapOptions } from '../layer/types.js';
+import type { AppliedLayer, MapOptions, Unsettled } from '../layer/types.js';
 import type { Logger } from '../system/logger.js';
 import type {
   ImageContext,
@@ -50,12 +50,12 @@ export function extractedContext(
   layer: LayerContext,
   plan: PreExtractResult & { target: string },
   applied: AppliedLayer,
-  writeMtree: PostExtractContext['writeMtree'],
+  functions: Pick<PostExtractContext, 'writeMtree' | 'extractAgain'>,
 ): PostExtractContext {
   const { into, target } = plan;
   return {
     ...layer,
-    ...{ into, target, applied, writeMtree },
+    ...{ into, target, applied, ...functions },
     whiteouts: plan.into === 'directory' ? plan.whiteouts : null,
   };
 }
@@ -65,7 +65,10 @@ export function appliedNothing({
   descriptor,
   diffID,
 }: Pick<LayerContext, 'descriptor' | 'diffID'>): AppliedLayer {
-  const unsettled = { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] };
+  const unsettled: Unsettled = {
+    ...{ implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
+    ...{ assumedDirectories: [], assumedMissing: [], refused: null },
+  };
   return { digest: descriptor.digest, diffID, bytes: 0, entries: 0, unsettled };
 }
 

@@ -67,6 +67,14 @@ export interface PostExtractContext extends LayerContext {
    * @returns what `target` takes on disk, itself included
    */
   writeMtree(file: string): Promise<Usage>;
+  /**
+   * Empties `target` and extracts the layer again, this time on top of its lower layers. For a layer with `into: 'directory'`
+   * whose entries went to wrong places, see `unsettled`. Directories of the layer that stand for lower ones are again in
+   * `unsettled`.
+   *
+   * @param lowerdirs directories of the layers below, highest first
+   */
+  extractAgain(lowerdirs: readonly string[]): Promise<AppliedLayer>;
 }
 
 export interface ConfigContext extends ImageContext {

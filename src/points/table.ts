@@ -175,6 +175,10 @@ export const points = {
           type: 'function',
           says: 'writes an mtree manifest of the present `target` to a file, if pre-extract asked for `mtree`; returns what `target` takes on disk',
         },
+        extractAgain: {
+          type: 'function of lowerdirs',
+          says: "empties `target` and extracts the layer again on top of the directories of its lower layers, highest first; only with `into: 'directory'`; returns the new `applied`",
+        },
       } as const satisfies Own<PostExtractContext, LayerContext>),
     },
     result: { form: 'none' },

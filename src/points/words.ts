@@ -10,6 +10,7 @@ export interface TypeWords {
   AbortSignal: AbortSignal;
   Logger: Logger;
   function: (file: string) => Promise<Usage>;
+  'function of lowerdirs': (lowerdirs: readonly string[]) => Promise<AppliedLayer>;
   'function of options': (options: { keepDirlinks: boolean }) => Promise<void>;
   string: string;
   path: string;
@@ -69,6 +70,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
     shape: 'none',
   },
   function: { says: 'a function; only function and module hooks have it', shape: 'none' },
+  'function of lowerdirs': { says: 'a function; only function and module hooks have it', shape: 'none' },
   'function of options': { says: 'a function; only function and module hooks have it', shape: 'none' },
   string: { says: 'a string', shape: 'simple', accepts: (value) => typeof value === 'string' },
   path: { says: 'an absolute path', shape: 'simple', accepts: isAbsolutePath },
@@ -105,7 +107,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   manifest: { says: 'a manifest, image-spec manifest.md', shape: 'document' },
   'image config': { says: 'an image config, image-spec config.md', shape: 'document' },
   applied: {
-    says: '`{digest, diffID, bytes, entries, unsettled: {implicitDirectories, hidingDirectories, whiteouts, lowerHardlinks}}`',
+    says: '`{digest, diffID, bytes, entries, unsettled: {implicitDirectories, hidingDirectories, whiteouts, lowerHardlinks, assumedDirectories, assumedMissing, refused}}`',
     shape: 'document',
     encode: encodeApplied,
   },
@@ -132,12 +134,16 @@ export function encodeName<K extends string>(key: K, name: ByteString): Record<s
 }
 
 function encodeApplied({ unsettled, ...applied }: AppliedLayer): unknown {
+  const encode = (paths: ByteString[]) => paths.map((path) => encodeName('path', path));
   return {
     ...applied,
     unsettled: {
-      implicitDirectories: unsettled.implicitDirectories.map((path) => encodeName('path', path)),
-      hidingDirectories: unsettled.hidingDirectories.map((path) => encodeName('path', path)),
-      whiteouts: unsettled.whiteouts.map((path) => encodeName('path', path)),
+      implicitDirectories: encode(unsettled.implicitDirectories),
+      hidingDirectories: encode(unsettled.hidingDirectories),
+      whiteouts: encode(unsettled.whiteouts),
+      assumedDirectories: encode(unsettled.assumedDirectories),
+      assumedMissing: encode(unsettled.assumedMissing),
+      refused: unsettled.refused,
       lowerHardlinks: unsettled.lowerHardlinks.map(({ path, target }) => ({
         ...encodeName('path', path),
         ...encodeName('target', target),

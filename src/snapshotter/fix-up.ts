@@ -1,6 +1,6 @@
 import { fsError } from '../errors/fs-error.js';
+import { LowerStack } from '../layer/lower/lower-stack.js';
 import { readMarks } from '../layer/overlay-marks.js';
-import { LowerStack } from '../overlay/lower-stack.js';
 import { copyRootAttributes } from '../store/context/root-attributes.js';
 import { type ByteString, fromText } from '../system/bytes.js';
 import { AT_FDCWD, close, O, openat } from '../system/files.js';

@@ -2,7 +2,7 @@ import { fchmod, fchmodat } from './attributes.js';
 import { type ByteString, fromText } from './bytes.js';
 import { Descent } from './descent.js';
 import { E, SystemError } from './errno.js';
-import { AT_FDCWD, AT_REMOVEDIR, close, O, tryOpenat, tryUnlinkat } from './files.js';
+import { AT_FDCWD, AT_REMOVEDIR, close, O, openat, tryOpenat, tryUnlinkat } from './files.js';
 import { type DirectoryEntry, DT, readDirectory } from './readdir.js';
 
 /**
@@ -19,6 +19,17 @@ export function removeTree(path: string): boolean {
   const done = tryRemoveTreeAt(AT_FDCWD, fromText(path));
   if (done < 0 && done !== -E.ENOENT) throw new SystemError(-done, 'unlinkat', fromText(path));
   return done === 0;
+}
+
+/** Removes everything in a directory, as {@link removeTree} does. @throws SystemError */
+export function emptyDirectory(path: string): void {
+  const fd = openat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  try {
+    const done = tryEmptyDirectory(fd);
+    if (done < 0) throw new SystemError(-done, 'unlinkat', fromText(path));
+  } finally {
+    close(fd);
+  }
 }
 
 /** Does the same as {@link removeTree} in an open directory. Returns 0 or a negative errno. */

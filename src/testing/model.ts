@@ -18,19 +18,45 @@ interface Inode {
 
 interface Directory extends Inode {
   type: 'dir';
-  children: Map<ByteString, Inode>;
+  children: Map<ByteString, Slot>;
+  /** the last layer that listed or made it */
+  described: number;
+  /** the last layer that made it or anything below it */
+  upper: number;
 }
 
 const epoch: Time = { sec: 0, nsec: 0 };
+/** Attributes of a directory without an entry. */
+const implicit = { mode: 0o755, uid: 0, gid: 0, mtime: epoch, xattrs: new Map<ByteString, Buffer>() };
 const prefix = '.wh.';
 const opaque = '.wh..wh..opq';
 
+/** A name in a directory. */
+interface Slot {
+  /** null: a hardlink that waits for its target */
+  inode: Inode | null;
+  /** the layer that made the name; 0 for a name of lower layers */
+  layer: number;
+  /** a whiteout of the current layer hides it: only hardlinks reach it */
+  hidden: boolean;
+}
+
+/** A place in the tree: the directories from the root down. */
+type Way = Directory[];
+
+interface Waiting {
+  way: Way;
+  name: ByteString;
+  slot: Slot;
+  to: ByteString[];
+}
+
 /**
  * The rootfs of some layers, in memory: applies image-spec layer.md entry by entry, as the simple reference for drivers.
- * It expects well-formed layers and does not validate them.
  */
 export class LayerModel {
   readonly #root = newDirectory();
+  #layer = 0;
 
   /** Returns the rootfs of layers, lowest first. */
   static of(layers: (Buffer | RawEntry[])[]): LayerModel {
@@ -39,16 +65,25 @@ export class LayerModel {
     return model;
   }
 
-  /** Applies a layer: whiteouts first, entries next, and finally hardlinks to later entries. */
+  /**
+   * Applies a layer: its entries in order, then hardlinks to later entries, and last whiteouts below symlinks of lower layers.
+   *
+   * @throws Error for a layer that has no result: a hardlink without a target, a loop of symlinks above an entry
+   */
   apply(layer: LayerEntry[]): void {
-    const entries = layer.map((entry) => ({ ...entry, path: lexical(entry.name) }));
-    const whiteouts = entries.filter(({ path }) => path.at(-1)?.startsWith(prefix));
-    const added = entries.filter((entry) => !whiteouts.includes(entry));
-    const own = new Set(added.map(({ path }) => path.join('/')));
-    for (const { path } of whiteouts) this.#hide(path, own);
-    const waiting = added.filter((entry) => !this.#add(entry));
-    for (const entry of waiting)
-      if (!this.#add(entry)) throw new Error(`${entry.name} links to ${entry.linkname}, which is missing`);
+    this.#layer++;
+    const waiting: Waiting[] = [];
+    const whiteouts: ByteString[][] = [];
+    for (const entry of layer) {
+      const path = lexical(entry.name);
+      if (path.at(-1)?.startsWith(prefix)) this.#whiteout(path, whiteouts);
+      else if (path.length === 0) Object.assign(this.#root, attributes(entry));
+      else if (entry.type === 'hardlink') waiting.push(...this.#hardlink(path, lexical(entry.linkname)));
+      else this.#add(path, entry);
+    }
+    this.#finish(waiting);
+    for (const path of whiteouts) this.#whiteout(path, null);
+    removeHidden(this.#root);
   }
 
   /** Returns a listing of the rootfs. */
@@ -60,7 +95,7 @@ export class LayerModel {
       if (!isDirectory(inode)) names.set(inode, [...(names.get(inode) ?? []), path]);
       else
         for (const [name, child] of [...inode.children].sort(byName))
-          visit(path === '.' ? name : `${path}/${name}`, child);
+          visit(path === '.' ? name : `${path}/${name}`, child.inode!);
     };
     visit('.', this.#root);
     for (const group of names.values())
@@ -68,68 +103,166 @@ export class LayerModel {
     return tree;
   }
 
-  /** Hides a path of lower layers. A symlink that this layer creates does not lead to files of lower layers. */
-  #hide(path: ByteString[], own: ReadonlySet<ByteString>): void {
-    let stack: Directory[] | undefined = [this.#root];
-    for (const [at, name] of path.slice(0, -1).entries()) {
-      const there = stack.at(-1)!.children.get(name);
-      if (there?.type === 'symlink' && own.has(path.slice(0, at + 1).join('/'))) return;
-      stack = this.#enter(stack, name);
-      if (!stack) return;
-    }
-    const { children } = stack.at(-1)!;
+  #add(path: ByteString[], entry: LayerEntry): void {
+    const way = this.#make(path.slice(0, -1));
     const name = path.at(-1)!;
-    if (name === opaque) children.clear();
-    else children.delete(name.slice(prefix.length));
+    if (entry.type === 'directory') Object.assign(this.#enterNew(way, name), attributes(entry));
+    else this.#put(way, name, { ...newInode(entry), ...attributes(entry) });
   }
 
-  /** Adds an entry. @returns false for a hardlink whose target is missing so far */
-  #add(entry: LayerEntry & { path: ByteString[] }): boolean {
-    if (entry.path.length === 0) {
-      Object.assign(this.#root, attributes(entry));
-      return true;
+  /** @param later gets a whiteout below a symlink of a lower layer, which the layer may still replace; null: hides now */
+  #whiteout(path: ByteString[], later: ByteString[][] | null): void {
+    const name = path.at(-1)!;
+    const found = this.#find(path.slice(0, -1), { own: false, hidden: false });
+    if (found === null) return;
+    if (found.followed && later !== null) later.push(path);
+    else if (name === opaque) this.#hideAll(found.way.at(-1)!);
+    else this.#hide(found.way.at(-1)!.children.get(name.slice(prefix.length)));
+  }
+
+  #hide(slot: Slot | undefined): void {
+    if (slot === undefined) return;
+    const { inode } = slot;
+    const isOwn = slot.layer === this.#layer || (inode && isDirectory(inode) && inode.upper === this.#layer);
+    if (!isOwn) slot.hidden = true;
+    else if (inode && isDirectory(inode)) {
+      if (inode.described !== this.#layer) Object.assign(inode, implicit, { described: this.#layer });
+      this.#hideAll(inode);
     }
-    const target = entry.type === 'hardlink' ? this.#find(lexical(entry.linkname)) : undefined;
-    if (entry.type === 'hardlink' && !target) return false;
-    const { children } = this.#parentOf(entry.path, { make: true })!;
-    const name = entry.path.at(-1)!;
-    const there = children.get(name);
-    if (target) children.set(name, target);
-    else if (entry.type === 'directory' && there?.type === 'dir') Object.assign(there, attributes(entry));
-    else children.set(name, { ...newInode(entry), ...attributes(entry) });
+  }
+
+  #hideAll({ children }: Directory): void {
+    for (const slot of children.values()) this.#hide(slot);
+  }
+
+  /** @returns the link if it waits for a later entry */
+  #hardlink(path: ByteString[], to: ByteString[]): Waiting[] {
+    if (to.length === 0) throw new Error('a hardlink to the root');
+    const way = this.#make(path.slice(0, -1));
+    const name = path.at(-1)!;
+    if (this.#link(way, name, to)) return [];
+    const slot = this.#put(way, name, null);
+    return [{ way, name, slot, to }];
+  }
+
+  /** @returns false if the target is missing */
+  #link(way: Way, name: ByteString, to: ByteString[]): boolean {
+    const found = this.#find(to.slice(0, -1), { own: true, hidden: true });
+    if (found === null) return false;
+    const target = found.way.at(-1)!.children.get(to.at(-1)!)?.inode;
+    if (target && isDirectory(target)) throw new Error('a hardlink to a directory');
+    if (found.way.at(-1) === way.at(-1) && name === to.at(-1)) return target != null;
+    const replaced = way.at(-1)!.children.get(name)?.inode;
+    if (replaced && isDirectory(replaced) && found.way.includes(replaced))
+      throw new Error('replaces its target');
+    if (!target) return false;
+    this.#put(way, name, target);
     return true;
   }
 
-  #find(path: ByteString[]): Inode | undefined {
-    return this.#parentOf(path)?.children.get(path.at(-1)!);
-  }
-
-  /** Returns the parent directory of a path. Follows symlinks inside the root. */
-  #parentOf(path: ByteString[], { make = false } = {}): Directory | undefined {
-    return this.#enterAll([this.#root], path.slice(0, -1), make)?.at(-1);
-  }
-
-  #enterAll(from: Directory[], names: ByteString[], make: boolean): Directory[] | undefined {
-    let stack: Directory[] | undefined = from;
-    for (const name of names) stack &&= this.#enter(stack, name, make);
-    return stack;
-  }
-
-  /** Goes one component further; `stack` holds the directories from the root. With `make`, replaces files by directories. */
-  #enter(stack: Directory[], name: ByteString, make = false): Directory[] | undefined {
-    if (name === '' || name === '.') return stack;
-    if (name === '..') return stack.length > 1 ? stack.slice(0, -1) : stack;
-    const there = stack.at(-1)!.children.get(name);
-    if (there && isDirectory(there)) return [...stack, there];
-    if (there?.type === 'symlink') {
-      const from = there.target.startsWith('/') ? [this.#root] : stack;
-      return this.#enterAll(from, there.target.split('/'), make);
+  #finish(waiting: Waiting[]): void {
+    let left = waiting;
+    for (let before = -1; left.length !== before; ) {
+      before = left.length;
+      left = left.filter((link) => this.#isCurrent(link) && !this.#link(link.way, link.name, link.to));
     }
-    if (!make) return undefined;
-    const made = newDirectory();
-    stack.at(-1)!.children.set(name, made);
-    return [...stack, made];
+    if (left.length > 0) throw new Error(`${left[0]!.name} links to ${left[0]!.to}, which is missing`);
   }
+
+  #isCurrent({ way, name, slot }: Waiting): boolean {
+    const isThere = way.every((dir, i) => {
+      const above = i === 0 ? null : [...way[i - 1]!.children.values()];
+      return above === null || above.some(({ inode }) => inode === dir);
+    });
+    return isThere && way.at(-1)!.children.get(name) === slot;
+  }
+
+  #put(way: Way, name: ByteString, inode: Inode | null): Slot {
+    for (const dir of way) dir.upper = this.#layer;
+    const slot = { inode, layer: this.#layer, hidden: false };
+    way.at(-1)!.children.set(name, slot);
+    return slot;
+  }
+
+  /** Returns the directory `name`, which the layer makes or lists. */
+  #enterNew(way: Way, name: ByteString): Directory {
+    for (const dir of way) dir.upper = this.#layer;
+    const slot = way.at(-1)!.children.get(name);
+    let inode = slot?.inode;
+    if (!slot || !inode || !isDirectory(inode)) {
+      inode = newDirectory();
+      this.#put(way, name, inode);
+    } else if (slot.hidden) {
+      slot.hidden = false;
+      Object.assign(inode, implicit);
+      this.#hideAll(inode);
+    }
+    return Object.assign(inode as Directory, { described: this.#layer, upper: this.#layer });
+  }
+
+  /** Returns the way to a directory. Makes directories that are missing, also in place of other files. */
+  #make(path: ByteString[]): Way {
+    let way = [this.#root];
+    let links = 0;
+    const todo = path.toReversed();
+    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+      const next = this.#step(way, name, false);
+      if (Array.isArray(next)) way = next;
+      else if (next === null) way = [...way, this.#enterNew(way, name)];
+      else {
+        if (++links > 40) throw new Error('a loop of symlinks');
+        if (next.target.startsWith('/')) way = [this.#root];
+        todo.push(...components(next.target));
+      }
+    }
+    return way;
+  }
+
+  /** @param options `own`: follows symlinks of the layer itself; `hidden`: sees what whiteouts hide */
+  #find(
+    path: ByteString[],
+    { own, hidden }: { own: boolean; hidden: boolean },
+  ): { way: Way; followed: boolean } | null {
+    let way = [this.#root];
+    let links = 0;
+    const todo = path.toReversed();
+    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+      const next = this.#step(way, name, hidden);
+      if (Array.isArray(next)) way = next;
+      else if (next === null || (!own && next.layer === this.#layer) || ++links > 40) return null;
+      else {
+        if (next.target.startsWith('/')) way = [this.#root];
+        todo.push(...components(next.target));
+      }
+    }
+    return { way, followed: links > 0 };
+  }
+
+  /** Goes one component further: to a directory, a symlink, or nowhere. */
+  #step(way: Way, name: ByteString, hidden: boolean): Way | { target: ByteString; layer: number } | null {
+    if (name === '..') return way.length > 1 ? way.slice(0, -1) : way;
+    const slot = way.at(-1)!.children.get(name);
+    if (!slot?.inode || (slot.hidden && !hidden)) return null;
+    const { inode, layer } = slot;
+    if (isDirectory(inode)) return [...way, inode];
+    return inode.type === 'symlink' ? { target: inode.target, layer } : null;
+  }
+}
+
+/** Removes what whiteouts hide, at the end of a layer. */
+function removeHidden({ children }: Directory): void {
+  for (const [name, { inode, hidden }] of children) {
+    if (hidden) children.delete(name);
+    else if (inode && isDirectory(inode)) removeHidden(inode);
+  }
+}
+
+/** Returns the components of a symlink's target, the first one last. */
+function components(target: ByteString): ByteString[] {
+  return target
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .reverse();
 }
 
 /** Returns the components of a path; `..` is lexical, also after a symlink. */
@@ -143,10 +276,9 @@ function lexical(name: ByteString): ByteString[] {
 }
 
 function newInode(entry: LayerEntry): Inode {
-  const type = entry.type === 'directory' ? 'dir' : (entry.type as TreeEntry['type']);
   return {
-    ...newDirectory(),
-    type,
+    ...implicit,
+    type: entry.type as TreeEntry['type'],
     content: entry.content,
     target: entry.linkname,
     device: `${entry.devMajor},${entry.devMinor}`,
@@ -156,7 +288,7 @@ function newInode(entry: LayerEntry): Inode {
 /** Returns a directory without an entry of its own. */
 function newDirectory(): Directory {
   return {
-    ...{ type: 'dir', mode: 0o755, uid: 0, gid: 0, mtime: epoch, xattrs: new Map(), children: new Map() },
+    ...{ ...implicit, type: 'dir', children: new Map(), described: 0, upper: 0 },
     ...{ content: Buffer.alloc(0), target: '', device: '' },
   };
 }
@@ -180,6 +312,6 @@ function describe(inode: Inode): TreeEntry {
   };
 }
 
-function byName([a]: [ByteString, Inode], [b]: [ByteString, Inode]): number {
+function byName([a]: [ByteString, Slot], [b]: [ByteString, Slot]): number {
   return a < b ? -1 : 1;
 }

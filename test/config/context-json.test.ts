@@ -44,6 +44,9 @@ test('names that are not UTF-8 go as base64', (t) => {
         hidingDirectories: ['a\u00ff'],
         whiteouts: ['w'],
         lowerHardlinks: [{ path: 'x', target: '\u00ff' }],
+        assumedDirectories: ['d'],
+        assumedMissing: ['\u00ff'],
+        refused: { name: 'n', reason: 'r' },
       },
     },
   };
@@ -54,6 +57,9 @@ test('names that are not UTF-8 go as base64', (t) => {
       hidingDirectories: [{ pathBase64: 'Yf8=' }],
       whiteouts: [{ path: 'w' }],
       lowerHardlinks: [{ path: 'x', targetBase64: '/w==' }],
+      assumedDirectories: [{ path: 'd' }],
+      assumedMissing: [{ pathBase64: '/w==' }],
+      refused: { name: 'n', reason: 'r' },
     },
   );
   const refresh = { ...imageContext('/r'), changes: [{ path: '\u00ff', kind: 'add' as const }], layer: null };

@@ -1,3 +1,4 @@
+import { appliedNothing } from '../../src/points/contexts.js';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -51,14 +52,9 @@ async function setup(t: ExecutionContext<unknown>) {
     target: rootfs,
     into: 'rootfs' as const,
     whiteouts: null,
-    applied: {
-      digest: '',
-      diffID: '',
-      bytes: 0,
-      entries: 0,
-      unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
-    },
+    applied: appliedNothing(context(rootfs, index)),
     writeMtree: async () => ({ size: 0, inodes: 0 }),
+    extractAgain: async () => appliedNothing(context(rootfs, index)),
   });
   /** Unpacks as the engine does with the copy driver: skips a layer, or extracts it into rootfs. */
   const unpack = async (rootfs: string): Promise<string[]> => {

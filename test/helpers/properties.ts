@@ -6,7 +6,7 @@ import fc, { type RunDetails } from 'fast-check';
 
 const fixedSeed = 325;
 
-fc.configureGlobal({ ...seedOf(process.env.FC_SEED), reporter: report });
+fc.configureGlobal({ ...seedOf(process.env.FC_SEED), reporter: report, includeErrorInReport: true });
 
 export default fc;
 

@@ -1,11 +1,8 @@
 import test from 'ava';
-import { readTree } from '../../src/testing/tree.js';
-import fc from '../helpers/properties.js';
 import { requires } from '../helpers/requires.js';
 import type { RawEntry } from '../helpers/tar.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
 import { dir, file, hardlink, symlink } from '../layer/apply/harness.js';
-import { isPossible } from './possible.js';
 import { stack } from './stack.js';
 
 test.beforeEach((t) => {
@@ -120,41 +117,4 @@ for (const [name, layers] of Object.entries(cases)) {
     const { merged, plain } = stack(t, layers);
     t.deepEqual(diffTrees(treeOf(merged), treeOf(plain)), []);
   });
-}
-
-test('any layers', (t) => {
-  fc.assert(
-    fc.property(fc.array(layer(), { minLength: 2, maxLength: 4 }), (layers) => {
-      fc.pre(isPossible(t, layers));
-      const { merged, plain, remove } = stack(t, layers);
-      try {
-        const difference = diffTrees(readTree(merged), readTree(plain));
-        if (difference.length > 0) throw new Error(difference.join('\n'));
-      } finally {
-        remove();
-      }
-    }),
-    { numRuns: Number(process.env.RUNS ?? 40) },
-  );
-  t.pass();
-});
-
-/** Random layers over few names, so that they meet. */
-function layer(): fc.Arbitrary<RawEntry[]> {
-  const name = fc.constantFrom('a', 'b', 'c');
-  const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'));
-  const mtime = fc.integer({ min: 1, max: 3 });
-  const entry = fc.oneof(
-    fc
-      .tuple(path, fc.constantFrom(0o700, 0o2755), mtime, fc.boolean())
-      .map(([at, mode, time, x]) => dir(at, { mode, mtime: time, ...(x && { xattrs: { 'user.x': 'y' } }) })),
-    fc
-      .tuple(path, fc.constantFrom('', 'x', 'y'), mtime)
-      .map(([at, text, time]) => file(at, text, { mtime: time })),
-    fc.tuple(path, path, fc.boolean()).map(([at, to, root]) => symlink(at, root ? `/${to}` : to)),
-    path.map((at) => file(at.replace(/[^/]*$/, '.wh.$&'))),
-    path.map((at) => file(`${at}/.wh..wh..opq`)),
-    mtime.map((time) => dir('.', { mtime: time })),
-  );
-  return fc.array(entry, { minLength: 1, maxLength: 6 });
 }

@@ -1,10 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { Tree } from '../../src/layer/apply/tree.js';
 import { type FixUpResult, fixUpLayer } from '../../src/overlay/fix-up/fix-up.js';
 import { LowerTree } from '../../src/overlay/lower-tree.js';
+import { fromText } from '../../src/system/bytes.js';
+import { mountOverlay, unmount } from '../../src/system/mount.js';
+import { emptyDirectory } from '../../src/system/remove.js';
 import type { RawEntry } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { applyOne } from '../layer/apply/harness.js';
@@ -38,18 +40,24 @@ export function stack(t: ExecutionContext<unknown>, tars: RawEntry[][]): Stack {
   for (const [i, entries] of tars.entries()) {
     const directory = make(`layer${i}`);
     const lower = LowerTree.open(layers.toReversed(), 'trusted');
-    const { unsettled } = applyOne(entries, directory, new Tree(), [], { whiteouts: 'overlay' });
-    dependencies.push(fixUpLayer({ directory, unsettled, lower, xattr: 'trusted', map }));
+    const extract = (lowerdirs?: readonly string[]) => {
+      const given = { whiteouts: 'overlay', ...(lowerdirs && { lowerdirs }) } as const;
+      const { unsettled } = applyOne(entries, directory, new Tree(), [], given);
+      return fixUpLayer({ directory, unsettled, lower, xattr: 'trusted', map });
+    };
+    const fixedUp = extract();
+    if (fixedUp === null) {
+      emptyDirectory(directory);
+      extract(lower?.directories ?? []);
+    }
+    dependencies.push(fixedUp ?? { dependencies: null });
     layers.push(directory);
     applyOne(entries, plain, new Tree(), [], {});
   }
-  const lowerdir = [...layers.toReversed(), empty].join(':');
-  const options = `lowerdir=${lowerdir},redirect_dir=off,metacopy=off,index=off`;
-  execFileSync('mount', ['-t', 'overlay', '-o', options, 'overlay', merged]);
-  let mounted = true;
+  const lowerdirs = [...layers.toReversed(), empty].map(fromText);
+  mountOverlay({ lowerdirs, options: ['redirect_dir=off', 'metacopy=off', 'index=off'] }, fromText(merged));
   const remove = () => {
-    if (mounted) execFileSync('umount', [merged]);
-    mounted = false;
+    unmount(fromText(merged));
     rmSync(base, { recursive: true, force: true });
   };
   t.teardown(remove);

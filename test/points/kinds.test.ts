@@ -1,4 +1,5 @@
 import test from 'ava';
+import { appliedNothing } from '../../src/points/contexts.js';
 import { createDispatcher } from '../../src/points/dispatch.js';
 import { declined, type Hooks } from '../../src/points/points.js';
 import { silentLogger } from '../../src/system/logger.js';
@@ -22,14 +23,9 @@ function postContext() {
     target: '/srv/bundle/rootfs',
     into: 'rootfs' as const,
     whiteouts: null,
-    applied: {
-      digest: '',
-      diffID: '',
-      bytes: 0,
-      entries: 0,
-      unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
-    },
+    applied: appliedNothing(layerContext('/srv/bundle/rootfs')),
     writeMtree: async () => ({ size: 0, inodes: 0 }),
+    extractAgain: async () => appliedNothing(layerContext('/srv/bundle/rootfs')),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Header } from 'mtree-ts';
-import type { LayerSource, MapOptions, Unsettled, Usage } from '../../layer/types.js';
+import { LayerhookError } from '../../errors/index.js';
+import type { AppliedLayer, LayerSource, MapOptions, Unsettled, Usage } from '../../layer/types.js';
 import type { LayerUnpacker } from '../../layer/unpacker.js';
 import { extractedContext } from '../../points/contexts.js';
 import type { Dispatcher } from '../../points/dispatch.js';
@@ -10,6 +11,7 @@ import type {
   PointName,
   PreExtractResult,
 } from '../../points/points.js';
+import { emptyDirectory } from '../../system/remove.js';
 import type { ProgressEvent } from '../progress.js';
 import { InFlight } from './in-flight.js';
 import type { ExtractionThreads } from './threads.js';
@@ -120,6 +122,7 @@ function apply(
   { context, source }: Layer,
   plan: Plan,
   { plain, skipped }: ExtractionResult,
+  lowerdirs?: readonly string[],
 ): Applying {
   const own =
     plan.into === 'directory'
@@ -131,6 +134,7 @@ function apply(
             mtree: plan.mtree,
           },
           track: plan.mtree ? plan.target : null,
+          ...(lowerdirs && { lowerdirs }),
         }
       : {
           ...{ whiteouts: null, overlayXattr: 'trusted' as const, mtree: mtree && plain },
@@ -150,7 +154,7 @@ export function trackOf(target: string, skipped = 0): string {
 
 /** Calls post-extract for a layer that is extracted, once all its lower layers are complete. */
 async function finish(
-  { dispatcher, onlyDriver, onProgress }: Extraction,
+  extraction: Extraction,
   unpacker: LayerUnpacker,
   given: {
     layer: Layer;
@@ -161,6 +165,7 @@ async function finish(
     headerOf: MtreeHeaders;
   },
 ): Promise<void> {
+  const { dispatcher, onlyDriver, onProgress } = extraction;
   const { plan, result } = given;
   const { context } = given.layer;
   const [applied, lower] = await Promise.allSettled([given.applying, given.below]);
@@ -168,12 +173,26 @@ async function finish(
   if (lower.status === 'rejected') throw lower.reason;
   const { bytes, entries } = applied.value;
   const { target } = plan;
+  let isAgain = false;
+  const extractAgain = async (lowerdirs: readonly string[]): Promise<AppliedLayer> => {
+    if (plan.into !== 'directory')
+      throw new Error('only a layer in its own directory can be extracted again');
+    isAgain = true;
+    emptyDirectory(target);
+    return apply(extraction, unpacker, given.layer, plan, result, lowerdirs);
+  };
   const writeMtree = async (file: string): Promise<Usage> =>
     unpacker.writeFinalMtree(target, target, file, {
       header: await given.headerOf(target),
-      untouched: isRootAlone(applied.value.unsettled) && onlyDriver(postExtract),
+      untouched: !isAgain && isRootAlone(applied.value.unsettled) && onlyDriver(postExtract),
     });
-  await dispatcher.every(postExtract, extractedContext(context, plan, applied.value, writeMtree));
+  await dispatcher.every(
+    postExtract,
+    extractedContext(context, plan, applied.value, { writeMtree, extractAgain }),
+  );
+  const { refused } = applied.value.unsettled;
+  if (refused !== null && !isAgain)
+    throw new LayerhookError('LAYER_ENTRY', { digest: context.descriptor.digest, ...refused });
   result.bytes += bytes;
   result.entries += entries;
   onProgress({ type: 'layer-done', index: context.index, bytes, entries });

@@ -1,12 +1,13 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
-import { statAt } from '../../system/stat.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
+import { LowerStack } from '../lower/lower-stack.js';
 import type { TarReader } from '../tar/index.js';
 import type { AppliedLayer, ApplyOptions, TarEntry, Unsettled } from '../types.js';
-import { BadEntry, entryError } from './errors.js';
+import { BadEntry, BadPath, entryError, tooLong } from './errors.js';
 import { Hardlinks } from './hardlinks.js';
+import { LowerFiles } from './lower-files.js';
 import { Maker } from './make.js';
 import { isBelowOpaque, OverlayWhiteouts } from './overlay-whiteouts.js';
 import { Resolver } from './resolve.js';
@@ -39,7 +40,8 @@ export interface ApplyLayerOptions extends ApplyOptions {
  * The directory must be private to this process. Names and symlinks on the way are resolved inside the directory:
  * nothing outside is ever opened or changed.
  *
- * @param path the directory; it holds the layers below, or is empty if whiteouts are written
+ * @param path the directory; it holds the layers below, or is empty if whiteouts are written. Without `lowerdirs`, such
+ *   a layer is extracted independently: what depends on the layers below comes back as `unsettled`.
  * @param tree what this applier put there before; updated by this call
  * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, NO_SPACE, SYSTEM, and the errors of the reader. The content of the
  *   directory is undefined after an error.
@@ -53,7 +55,9 @@ export function applyLayer(
   tree.layer++;
   let target: Target | undefined;
   try {
-    target = new Target(path, tree);
+    const { lowerdirs, overlayXattr } = options;
+    const lower = lowerdirs === undefined ? null : LowerStack.open(lowerdirs, overlayXattr);
+    target = new Target(path, tree, lower);
     return new LayerApplier(target, options).apply(reader);
   } catch (error) {
     throw entryError(error, options.digest, error instanceof SystemError ? error.path : fromText(path));
@@ -70,13 +74,19 @@ class LayerApplier {
   readonly #hardlinks: Hardlinks;
   readonly #whiteouts: Whiteouts;
   readonly #overlay: OverlayWhiteouts | null;
+  /** the files of the layers below, where the target does not hold them */
+  readonly #lower: LowerFiles | null;
+  /** directories that may be symlinks in the layers below */
+  readonly #assumed = new Set<DirectoryNode>();
 
   constructor(target: Target, options: ApplyLayerOptions) {
     this.#options = options;
     this.#target = target;
     const warn = once(options.warn);
     const xattrs = new Xattrs(options, warn);
-    this.#resolver = new Resolver(target, (dir, name) => this.#maker.implicitDirectory(dir, name));
+    this.#resolver = new Resolver(target, (dir, name) =>
+      this.#assume(this.#maker.implicitDirectory(dir, name)),
+    );
     this.#maker = new Maker(target, {
       options,
       xattrs,
@@ -84,29 +94,44 @@ class LayerApplier {
       digests: options.digests,
       holes: options.holes ?? holeBudget(),
       onRemoved: () => this.#resolver.invalidate(),
-      onReplaced: (dir) => this.#overlay?.replaceLower(dir),
+      onReplaced: (dir) => this.#whiteouts.replaceLower(dir),
     });
     this.#overlay =
       options.whiteouts === 'overlay'
         ? new OverlayWhiteouts(target, this.#resolver, this.#maker, options.overlayXattr)
         : null;
     this.#whiteouts = this.#overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
-    this.#hardlinks = new Hardlinks(target, this.#resolver, this.#maker);
+    const { lowerdirs, overlayXattr, map } = options;
+    this.#lower =
+      lowerdirs === undefined
+        ? null
+        : new LowerFiles(target, this.#resolver, {
+            lowerdirs,
+            overlayXattr,
+            xattrs,
+            setsOwners: !map.rootless,
+          });
+    this.#hardlinks = new Hardlinks(target, this.#resolver, this.#maker, this.#lower);
   }
 
   apply(reader: TarReader): Pick<AppliedLayer, 'bytes' | 'entries' | 'unsettled'> {
     let entries = 0;
+    let refused: Unsettled['refused'] = null;
     for (let entry = reader.next(); entry !== null; entry = reader.next()) {
       this.#target.nextEntry();
       try {
-        this.#entry(entry, reader);
+        if (refused === null) this.#entry(entry, reader);
       } catch (error) {
-        throw entryError(error, this.#options.digest, entry.name);
+        if (!this.#isIndependent || !(error instanceof BadPath)) {
+          throw entryError(error, this.#options.digest, entry.name);
+        }
+        refused = { name: showBytes(entry.name), reason: error.message };
       }
       entries++;
       this.#options.onEntry?.(entries);
     }
     reader.drain();
+    if (refused !== null) return { bytes: reader.position, entries, unsettled: { ...noUnsettled, refused } };
     const lowerHardlinks = this.#finishHardlinks();
     this.#whiteouts.finish();
     this.#target.restore();
@@ -120,11 +145,13 @@ class LayerApplier {
   }
 
   #inRoot(path: ByteString, entry: TarEntry, reader: TarReader): void {
-    if (path.length >= PATH_MAX) throw new BadEntry('its name is too long');
+    if (path.length >= PATH_MAX) throw new BadEntry(tooLong);
     const base = baseName(path);
     if (path.includes(whiteoutPrefix) && this.#whiteout(parentOf(path), base)) return;
     if (entry.type === 'directory' && this.#isKeptLink(path)) {
-      this.#maker.setLink(this.#resolver.make(parentOf(path)), base, entry);
+      const dir = this.#resolver.make(parentOf(path));
+      this.#lower?.copyUp(dir, base);
+      this.#maker.setLink(dir, base, entry);
     } else this.#make(this.#resolver.make(parentOf(path)), base, entry, reader);
   }
 
@@ -133,15 +160,17 @@ class LayerApplier {
       case 'file':
         this.#maker.file(dir, base, entry, reader);
         break;
-      case 'directory':
-        this.#maker.directory(dir, base, entry);
+      case 'directory': {
+        const made = this.#maker.directory(dir, base, entry);
+        if (this.#options.keepDirlinks) this.#assume(made);
         break;
+      }
       case 'symlink':
         if (entry.linkname === '') throw new BadEntry('is a symlink to nothing');
         this.#maker.symlink(dir, base, entry);
         break;
       case 'hardlink':
-        this.#hardlinks.add(dir, base, entry.name, entry.linkname);
+        this.#hardlinks.add(dir, base, entry.linkname);
         break;
       default:
         this.#refuseWhiteoutDevice(entry);
@@ -162,7 +191,7 @@ class LayerApplier {
     if (parents.some((part) => part.startsWith(metadataPrefix))) return true;
     if (parents.some((part) => part.startsWith(whiteoutPrefix))) throw new BadEntry('is below a whiteout');
     if (!base.startsWith(whiteoutPrefix)) return false;
-    if (base === opaqueName) this.#whiteouts.hideAll(dirPath);
+    if (base === opaqueName) this.#whiteouts.hide(dirPath, null);
     else if (!base.startsWith(metadataPrefix)) this.#whiteouts.hide(dirPath, this.#hiddenName(base));
     return true;
   }
@@ -177,8 +206,20 @@ class LayerApplier {
   #isKeptLink(path: ByteString): boolean {
     if (!this.#options.keepDirlinks) return false;
     const { dir } = this.#resolver.find(parentOf(path), { own: true });
-    if (dir === null || !statAt(this.#target.fd(dir), baseName(path), this.#target.stat)) return false;
-    return this.#target.stat.isSymlink && this.#resolver.find(path, { own: true }).dir !== null;
+    if (dir === null || typeof this.#resolver.step(dir, baseName(path)) !== 'string') return false;
+    const { stop } = this.#resolver.find(path, { own: true });
+    if (stop !== null) this.#hardlinks.assumeMissing(stop);
+    return stop === null;
+  }
+
+  /** Notes a directory that the layer makes because it does not know the layers below. */
+  #assume(dir: DirectoryNode): DirectoryNode {
+    if (!dir.replaces && this.#isIndependent) this.#assumed.add(dir);
+    return dir;
+  }
+
+  get #isIndependent(): boolean {
+    return this.#overlay !== null && this.#lower === null;
   }
 
   #refuseWhiteoutDevice({ type, devMajor, devMinor }: TarEntry): void {
@@ -186,32 +227,48 @@ class LayerApplier {
     throw new BadEntry('is a device 0:0, which overlayfs would read as a whiteout');
   }
 
+  /** @returns the hardlinks of an independent extraction that may lead to the layers below */
   #finishHardlinks(): Unsettled['lowerHardlinks'] {
-    const missing = this.#hardlinks.finish();
-    const [first] = missing;
+    const bad = this.#hardlinks.finish();
+    const [first] = bad;
     if (first === undefined) return [];
-    if (this.#options.whiteouts === null) {
-      const error = new BadEntry(`is a hardlink to ${showBytes(first.to)}, which does not exist`);
-      throw entryError(error, this.#options.digest, first.entry);
+    if (!this.#isIndependent) {
+      throw entryError(new BadEntry(first.reason), this.#options.digest, first.path);
     }
-    return missing.map(({ dir, name, to }) => ({ path: dir.pathOf(name), target: to }));
+    return bad.map(({ path, target }) => ({ path, target }));
   }
 
   #unsettled(): Omit<Unsettled, 'lowerHardlinks'> {
-    if (this.#overlay === null) return { implicitDirectories: [], hidingDirectories: [], whiteouts: [] };
+    const overlay = this.#overlay;
+    if (overlay === null) return noUnsettled;
     const { root, layer } = this.#target.tree;
-    const dirs = this.#maker.implicit.filter(
-      (dir) => dir.listed !== layer && dir.attached && !dir.replaces && !isBelowOpaque(dir.parent!),
-    );
-    const hiding = this.#overlay.onlyHiding(dirs);
+    const isOpen = (dir: DirectoryNode) =>
+      dir.listed !== layer && dir.attached && !dir.replaces && !isBelowOpaque(dir.parent!);
+    const dirs = [...this.#maker.implicit, ...this.#target.entered].filter(isOpen);
+    dirs.sort((a, b) => a.depth - b.depth);
+    const hiding = overlay.onlyHiding(dirs);
     const paths = dirs.map((dir) => dir.path);
+    const known = new Set(dirs);
     return {
       implicitDirectories: root.listed === layer ? paths : ['.', ...paths],
       hidingDirectories: dirs.filter((dir) => hiding.has(dir)).map((dir) => dir.path),
-      whiteouts: this.#overlay.paths,
+      whiteouts: overlay.paths,
+      assumedDirectories: [...this.#assumed].filter((dir) => !known.has(dir)).map((dir) => dir.path),
+      assumedMissing: this.#isIndependent ? [...this.#hardlinks.missing] : [],
+      refused: null,
     };
   }
 }
+
+const noUnsettled: Unsettled = {
+  implicitDirectories: [],
+  hidingDirectories: [],
+  whiteouts: [],
+  assumedDirectories: [],
+  assumedMissing: [],
+  lowerHardlinks: [],
+  refused: null,
+};
 
 function once(tell: (message: string) => void): Warn {
   const told = new Set<string>();

@@ -7,6 +7,9 @@ export class BadEntry extends Error {
   override readonly name = 'BadEntry';
 }
 
+/** An entry whose path or link leads nowhere. The layers below may lead it elsewhere. */
+export class BadPath extends BadEntry {}
+
 /** Converts the failure of an entry to a typed error that names the layer and the entry. */
 export function entryError(error: unknown, digest: string, name: ByteString): unknown {
   if (error instanceof LayerhookError || !(error instanceof Error)) return error;
@@ -32,12 +35,13 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
   );
 }
 
+export const tooLong = 'its name is too long';
+
 /** Error codes that only an odd name or number in the entry can cause. */
 const namesAtFault: Readonly<Record<string, string>> = {
   EINVAL: 'Linux cannot represent its name, link target or device number',
-  ENAMETOOLONG: 'its name is too long',
+  ENAMETOOLONG: tooLong,
   EFBIG: 'it is larger than the largest file of this filesystem',
-  ELOOP: 'its name leads through too many symlinks',
 };
 
 const refused =

@@ -1,143 +1,151 @@
-import type { ByteString } from '../../system/bytes.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E } from '../../system/errno.js';
 import { tryLinkat } from '../../system/files.js';
 import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
-import { BadEntry } from './errors.js';
+import { BadEntry, BadPath } from './errors.js';
+import type { LowerFiles } from './lower-files.js';
 import type { Maker } from './make.js';
-import type { Resolver } from './resolve.js';
+import type { Lookup, Resolver } from './resolve.js';
 import type { Target } from './target.js';
-import { DirectoryNode, FileNode, type Node } from './tree.js';
+import { DirectoryNode, FileNode } from './tree.js';
 
-interface Link {
-  /** the entry's own name, for errors */
-  entry: ByteString;
-  dir: DirectoryNode;
-  name: ByteString;
+type Place = NonNullable<Lookup['stop']>;
+
+/** A link whose target is missing so far. */
+interface Waiting extends Place {
   node: FileNode;
   /** cleaned path of its target */
   to: ByteString;
 }
 
+/** A link that cannot be made, with the path of its target. */
+export interface BadLink {
+  path: ByteString;
+  target: ByteString;
+  reason: string;
+}
+
 /**
- * The hardlinks of a layer. A missing target may come later in the tar. An existing target may belong to a lower layer
- * while the layer's own file of that name comes later in the tar. The link then goes to the later file, as it does when
- * the layer is applied without its lower layers.
+ * The hardlinks of a layer. A link means what its target's name means at that point of the tar: an earlier entry of this
+ * layer, else the layers below, also where the layer hides it. Only if neither has the target, a later entry is meant.
  */
 export class Hardlinks {
   readonly #target: Target;
   readonly #resolver: Resolver;
   readonly #maker: Maker;
-  readonly #waiting: Link[] = [];
-  readonly #toLower: Link[] = [];
-  readonly #lowerNodes = new Set<FileNode>();
+  readonly #lower: LowerFiles | null;
+  readonly #waiting: Waiting[] = [];
+  /** paths that were missing: the layers below decide where the links go, unless they are known */
+  readonly missing = new Set<ByteString>();
 
-  constructor(target: Target, resolver: Resolver, maker: Maker) {
+  /** @param lower the files of the layers below, where the target does not hold them */
+  constructor(target: Target, resolver: Resolver, maker: Maker, lower: LowerFiles | null) {
     this.#target = target;
     this.#resolver = resolver;
     this.#maker = maker;
+    this.#lower = lower;
   }
 
   /**
    * Links `name` to `linkname`, now or at the layer's end.
    *
-   * @throws BadEntry if the target is a directory or the link itself; SystemError
+   * @throws BadEntry for a target that a hardlink cannot have, SystemError
    */
-  add(dir: DirectoryNode, name: ByteString, entry: ByteString, linkname: ByteString): void {
+  add(dir: DirectoryNode, name: ByteString, linkname: ByteString): void {
     const to = lexicalPath(linkname);
     if (to === '') throw new BadEntry('is a hardlink to the root directory');
-    const link = { entry, dir, name, to };
-    if (this.#isItself(link)) return;
-    const found = this.#link(link);
-    if (found === undefined) {
-      this.#maker.remove(dir, name);
-      this.#waiting.push({ ...link, node: this.#target.addFile(dir, name) });
-      return;
+    const stop = this.#link(dir, name, to);
+    if (stop === null) return;
+    this.assumeMissing(stop);
+    this.#maker.remove(dir, name);
+    this.#waiting.push({ dir, name, to, node: this.#target.addFile(dir, name) });
+  }
+
+  /** Notes a place that an independent extraction takes for missing. */
+  assumeMissing({ dir, name }: Place): void {
+    if (!this.#target.tree.isOwnFile(dir, name)) this.missing.add(dir.pathOf(name));
+  }
+
+  /** Makes the waiting links. @returns the links that cannot be made */
+  finish(): BadLink[] {
+    const todo = this.#waiting.filter(isCurrent).reverse();
+    /** by the path that is missing, since a link that is made may be the target of others */
+    const blocked = new Map<ByteString, Waiting[]>();
+    const bad: BadLink[] = [];
+    for (let link = todo.pop(); link !== undefined; link = todo.pop()) {
+      this.#target.nextEntry();
+      const stop = this.#tryLink(link);
+      if (typeof stop === 'string') bad.push(badLink(link, stop));
+      else if (stop !== null) {
+        const path = stop.dir.pathOf(stop.name);
+        const links = blocked.get(path);
+        if (links === undefined) blocked.set(path, [link]);
+        else links.push(link);
+      } else {
+        const path = link.dir.pathOf(link.name);
+        todo.push(...(blocked.get(path) ?? []));
+        blocked.delete(path);
+      }
     }
-    const node = this.#target.addFile(dir, name, digestOf(found));
-    if (this.#isOwn(found)) return;
-    this.#toLower.push({ ...link, node });
-    this.#lowerNodes.add(node);
-  }
-
-  /** Makes the waiting links. @returns the links whose target is missing */
-  finish(): Link[] {
-    for (const link of this.#toLower) this.#relink(link);
-    let waiting = this.#waiting.filter(isCurrent);
-    for (let before = -1; waiting.length !== before; ) {
-      before = waiting.length;
-      waiting = waiting.filter((link) => !this.#tryAgain(link));
+    for (const [missing, links] of blocked) {
+      for (const link of links) {
+        const isItself = link.dir.pathOf(link.name) === missing;
+        const target = isItself ? 'itself' : `${showBytes(link.to)}, which does not exist`;
+        bad.push(badLink(link, `is a hardlink to ${target}`));
+      }
     }
-    return waiting;
+    return bad;
   }
 
-  #tryAgain(link: Link): boolean {
-    this.#target.nextEntry();
-    const found = this.#link(link);
-    if (found === undefined) return false;
-    this.#target.addFile(link.dir, link.name, digestOf(found));
-    return true;
+  /** @returns as {@link #link}, or what is wrong with the link */
+  #tryLink({ dir, name, to }: Waiting): Place | null | string {
+    try {
+      return this.#link(dir, name, to);
+    } catch (error) {
+      if (error instanceof BadPath) return error.message;
+      throw error;
+    }
   }
 
-  /** Makes a link again that went to a lower layer's file, if the layer has since made its own target. */
-  #relink(link: Link): void {
-    if (!isCurrent(link)) return;
-    this.#target.nextEntry();
-    const { dir, node } = this.#find(link.to);
-    if (dir === null || node === undefined || !this.#isOwn(node)) return;
-    this.#tryAgain(link);
-  }
-
-  /** Makes the link. @returns the node of its target, null if the target has no node, undefined if the target is missing */
-  #link({ dir, name, to }: Omit<Link, 'node'>): FileNode | null | undefined {
-    const { dir: toDir, name: toName, node } = this.#find(to);
-    if (toDir === null) return undefined;
+  /** Makes the link; a link to itself changes nothing. @returns null, or the place where the target is missing */
+  #link(dir: DirectoryNode, name: ByteString, to: ByteString): Place | null {
+    const { dir: toDir, stop } = this.#resolver.find(parentOf(to), { own: true, hidden: true });
+    if (toDir === null) return stop;
+    const place = { dir: toDir, name: baseName(to) };
+    this.#lower?.copyUp(place.dir, place.name);
+    if (toDir === dir && place.name === name) return this.#findsFile(place) ? null : place;
     const replaced = dir.children.get(name);
     if (replaced instanceof DirectoryNode && toDir.isBelow(replaced)) {
-      throw new BadEntry('is a hardlink to a file in the directory that it replaces');
+      throw new BadPath('is a hardlink to a file in the directory that it replaces');
     }
     let missing = false;
     this.#maker.create(dir, name, (parent) => {
-      const done = tryLinkat(this.#target.fd(toDir), toName, parent, name);
+      const done = tryLinkat(this.#target.fd(toDir), place.name, parent, name);
       missing = done === -E.ENOENT;
-      if (done === -E.EPERM) this.#refuseDirectory(toDir, toName);
+      if (done === -E.EPERM) this.#findsFile(place);
       return missing ? 0 : done;
     });
-    if (missing) return undefined;
-    if (!(node instanceof FileNode)) return null;
-    node.made = null;
-    return node;
+    if (missing) return place;
+    const node = toDir.children.get(place.name);
+    if (node instanceof FileNode) node.made = null;
+    this.#target.addFile(dir, name, node instanceof FileNode ? node.digest : -1);
+    return null;
   }
 
-  #refuseDirectory(dir: DirectoryNode, name: ByteString): void {
-    const there = statAt(this.#target.fd(dir), name, this.#target.stat);
-    if (there && this.#target.stat.isDirectory) throw new BadEntry('is a hardlink to a directory');
-  }
-
-  #find(to: ByteString) {
-    const name = baseName(to);
-    const { dir } = this.#resolver.find(parentOf(to), { own: true });
-    return { dir, name, node: dir?.children.get(name) };
-  }
-
-  #isItself({ dir, name, to }: Pick<Link, 'dir' | 'name' | 'to'>): boolean {
-    const found = this.#find(to);
-    if (found.dir !== dir || found.name !== name) return false;
-    if (statAt(this.#target.fd(dir), name, this.#target.stat)) return true;
-    throw new BadEntry('is a hardlink to itself');
-  }
-
-  /** True if the current layer made the file, and it is not a link to a lower layer's file. */
-  #isOwn(node: Node | null): boolean {
-    return node instanceof FileNode && node.layer === this.#target.tree.layer && !this.#lowerNodes.has(node);
+  /** @returns true if the place has a file, and it is not a directory */
+  #findsFile({ dir, name }: Place): boolean {
+    if (!statAt(this.#target.fd(dir), name, this.#target.stat)) return false;
+    if (this.#target.stat.isDirectory) throw new BadPath('is a hardlink to a directory');
+    return true;
   }
 }
 
 /** True if nothing has replaced the link since it was added. */
-function isCurrent({ dir, name, node }: Link): boolean {
+function isCurrent({ dir, name, node }: Waiting): boolean {
   return dir.children.get(name) === node && dir.attached;
 }
 
-function digestOf(node: FileNode | null): number {
-  return node?.digest ?? -1;
+function badLink({ dir, name, to }: Waiting, reason: string): BadLink {
+  return { path: dir.pathOf(name), target: to, reason };
 }

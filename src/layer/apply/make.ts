@@ -42,7 +42,7 @@ export interface MakerOptions {
   holes: HoleBudget;
   /** called before a removal, after which paths may lead elsewhere */
   onRemoved: () => void;
-  /** called for a new directory that replaces a file of the same layer */
+  /** called for a directory that replaces a file of the same layer, or what the layer hides */
   onReplaced: (dir: DirectoryNode) => void;
 }
 
@@ -172,8 +172,10 @@ export class Maker {
   }
 
   /** Creates a directory, or changes an existing one to match the entry. */
-  directory(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    this.describe(this.#makeDirectory(dir, name), entry);
+  directory(dir: DirectoryNode, name: ByteString, entry: TarEntry): DirectoryNode {
+    const made = this.#makeDirectory(dir, name);
+    this.describe(made, entry);
+    return made;
   }
 
   /** Changes the metadata of a directory to match the entry. */
@@ -244,8 +246,10 @@ export class Maker {
   #makeDirectory(dir: DirectoryNode, name: ByteString): DirectoryNode {
     const { tree } = this.#target;
     const known = dir.children.get(name);
-    if (known instanceof DirectoryNode && known.seen === tree.layer) return known;
-    const replaces = known !== undefined && tree.isUpper(known);
+    const isHidden = tree.isHidden(dir, name);
+    if (!isHidden && known instanceof DirectoryNode && known.seen === tree.layer) return known;
+    const replaces = isHidden || (known !== undefined && tree.isUpper(known));
+    const lower = this.#target.findLower(dir, name)?.directory ?? null;
     let found = -1;
     this.create(dir, name, (parent) => {
       const made = tryMkdirat(parent, name, 0o700);
@@ -254,10 +258,10 @@ export class Maker {
       // remove it only if it is certainly not a directory
       return found === -E.ENOTDIR || found === -E.ELOOP ? made : found;
     });
-    if (found >= 0) return this.#target.adopt(dir, name, found);
-    const added = this.#target.addDirectory(dir, name);
-    if (replaces) this.#given.onReplaced(added);
-    return added;
+    const made =
+      found >= 0 ? this.#target.adopt(dir, name, found) : this.#target.addDirectory(dir, name, lower);
+    if (replaces) this.#given.onReplaced(made);
+    return made;
   }
 
   #setXattrs(file: number | ByteString, entry: TarEntry, now: boolean): void {

@@ -1,9 +1,10 @@
 import type { ByteString } from '../../system/bytes.js';
 import { E, isErrno, SystemError } from '../../system/errno.js';
-import { readlinkat } from '../../system/files.js';
+import { AT_FDCWD, readlinkat } from '../../system/files.js';
 import { componentsReversed } from '../../system/paths.js';
+import { BadPath, tooLong } from './errors.js';
 import type { Target } from './target.js';
-import { DirectoryNode, FileNode } from './tree.js';
+import { DirectoryNode } from './tree.js';
 
 /** The limit of path_resolution(7). */
 const maxSymlinks = 40;
@@ -16,8 +17,8 @@ export interface Lookup {
   dir: DirectoryNode | null;
   /** a symlink was followed */
   followed: boolean;
-  /** a file of the current layer is in the way: a symlink that was not followed, or another non-directory */
-  replaced: boolean;
+  /** where the lookup ended without a directory */
+  stop: { dir: DirectoryNode; name: ByteString } | null;
 }
 
 /**
@@ -36,7 +37,7 @@ export class Resolver {
     this.#makeImplicit = makeImplicit;
   }
 
-  /** Forgets cached results. Must be called when anything is removed or replaced. */
+  /** Forgets cached results. Must be called when anything is removed, replaced or hidden. */
   invalidate(): void {
     this.#cache.clear();
   }
@@ -46,7 +47,7 @@ export class Resolver {
    * other types of files by directories.
    *
    * @param path cleaned; `.` is the root
-   * @throws SystemError; ELOOP, ENAMETOOLONG
+   * @throws BadPath for too many symlinks or directories, SystemError
    */
   make(path: ByteString): DirectoryNode {
     const cached = this.#cache.get(path);
@@ -55,14 +56,14 @@ export class Resolver {
     let dir = this.#target.tree.root;
     const todo = componentsReversed(path);
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-      const found = this.#step(dir, name);
+      const found = this.step(dir, name);
       if (found instanceof DirectoryNode) dir = found;
       else if (typeof found === 'string') {
-        if (++links > maxSymlinks) throw new SystemError(E.ELOOP, 'open', path);
+        if (++links > maxSymlinks) throw new BadPath('its name leads through too many symlinks');
         if (found.startsWith('/')) dir = this.#target.tree.root;
         todo.push(...componentsReversed(found));
       } else {
-        if (dir.depth >= maxDepth) throw new SystemError(E.ENAMETOOLONG, 'open', path);
+        if (dir.depth >= maxDepth) throw new BadPath(tooLong);
         dir = this.#makeImplicit(dir, name);
       }
     }
@@ -71,50 +72,63 @@ export class Resolver {
   }
 
   /**
-   * Finds the directory at a path without changing anything.
+   * Finds the directory at a path without creating it.
    *
-   * @param own true: follow symlinks that the current layer made
+   * @param options `own`: follow symlinks that the current layer made; `hidden`: see what its whiteouts hide
    */
-  find(path: ByteString, { own }: { own: boolean }): Lookup {
+  find(path: ByteString, { own, hidden = false }: { own: boolean; hidden?: boolean }): Lookup {
     const cached = own ? this.#cache.get(path) : undefined;
-    if (cached !== undefined) return { dir: cached, followed: false, replaced: false };
+    if (cached !== undefined) return { dir: cached, followed: false, stop: null };
     let links = 0;
     let dir = this.#target.tree.root;
     const todo = componentsReversed(path);
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-      const found = this.#step(dir, name);
+      const found = this.step(dir, name, hidden);
       if (found instanceof DirectoryNode) dir = found;
-      else if (found === null || (!own && this.#isOwn(dir, name)) || ++links > maxSymlinks) {
-        return { dir: null, followed: links > 0, replaced: this.#isOwn(dir, name) };
+      else if (found === null || (!own && this.#target.tree.isOwnFile(dir, name)) || ++links > maxSymlinks) {
+        return { dir: null, followed: links > 0, stop: { dir, name } };
       } else {
         if (found.startsWith('/')) dir = this.#target.tree.root;
         todo.push(...componentsReversed(found));
       }
     }
-    return { dir, followed: links > 0, replaced: false };
+    return { dir, followed: links > 0, stop: null };
   }
 
-  #isOwn(dir: DirectoryNode, name: ByteString): boolean {
-    const node = dir.children.get(name);
-    return node instanceof FileNode && node.layer === this.#target.tree.layer;
-  }
-
-  /** Looks up one component: a directory, the target of a symlink, or null for anything else. */
-  #step(dir: DirectoryNode, name: ByteString): DirectoryNode | ByteString | null {
+  /**
+   * Looks up one component: a directory, the target of a symlink, or null for anything else.
+   *
+   * @param hidden true: sees what the whiteouts of the current layer hide
+   */
+  step(dir: DirectoryNode, name: ByteString, hidden = false): DirectoryNode | ByteString | null {
     if (name === '..') return dir.parent ?? dir;
     const { tree } = this.#target;
+    if (!hidden && tree.isHidden(dir, name)) return null;
     const known = dir.children.get(name);
     if (known instanceof DirectoryNode && known.seen === tree.layer) return known;
     const fd = this.#target.openIn(dir, name);
     if (fd >= 0) return this.#target.adopt(dir, name, fd);
     if (known instanceof DirectoryNode) this.#target.forget(dir, name);
-    if (fd === -E.ENOENT) return null;
+    if (fd === -E.ENOENT) return this.#lower(dir, name);
     if (fd !== -E.ENOTDIR && fd !== -E.ELOOP) throw new SystemError(-fd, 'openat', dir.pathOf(name));
-    try {
-      return readlinkat(this.#target.fd(dir), name);
-    } catch (error) {
-      if (isErrno(error, 'EINVAL')) return null;
-      throw error;
-    }
+    return readLink(this.#target.fd(dir), name);
+  }
+
+  /** Looks up one component in the layers below, where the target does not hold them. */
+  #lower(dir: DirectoryNode, name: ByteString): DirectoryNode | ByteString | null {
+    const found = this.#target.findLower(dir, name);
+    if (found === null) return null;
+    if (found.directory !== null) return this.#target.enterLower(dir, name, found.directory);
+    return found.stat.isSymlink ? readLink(AT_FDCWD, found.path) : null;
+  }
+}
+
+/** Returns the target of a symlink; null for another type of file. */
+function readLink(dirfd: number, name: ByteString): ByteString | null {
+  try {
+    return readlinkat(dirfd, name);
+  } catch (error) {
+    if (isErrno(error, 'EINVAL')) return null;
+    throw error;
   }
 }

@@ -42,8 +42,8 @@ export class LayerServer {
   #applyWhole(request: LayerRequest, source: LayerSource): ApplyReply | null {
     let tar = readWholeLayer(source);
     if (tar === null) return null;
-    // hashing holes may take long, and this thread must react to signals
-    if (!this.#hasOwnThread && mayHaveSparseFiles(tar)) return null;
+    // hashing holes or copying files of lower layers may take long, and this thread must react to signals
+    if (!this.#hasOwnThread && (request.options.lowerdirs || mayHaveSparseFiles(tar))) return null;
     const read = () => {
       const piece = tar;
       tar = null;
@@ -66,8 +66,9 @@ export class LayerServer {
   }
 
   /** Returns the tree of the track, or a new one. What earlier layers made matters for mtree manifests only. */
-  #treeOf({ track, digests }: LayerRequest): Tree {
-    const tree = (track !== null && this.#trees.get(track)) || new Tree();
+  #treeOf({ track, digests, options }: LayerRequest): Tree {
+    // a layer whose lower layers are beside the target is alone in it
+    const tree = (track !== null && !options.lowerdirs && this.#trees.get(track)) || new Tree();
     if (track !== null && digests) this.#trees.set(track, tree);
     return tree;
   }

@@ -1,9 +1,10 @@
 import { fchmod, fchmodat, futimens, UTIME_OMIT, utimensat } from '../../system/attributes.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
-import { AT_FDCWD, close, O, openat, tryOpenat } from '../../system/files.js';
+import { AT_FDCWD, close, mkdirat, O, openat, tryOpenat } from '../../system/files.js';
 import { StatBuffer, statAt, statFd } from '../../system/stat.js';
 import { getXattr, isUnsupported } from '../../system/xattr.js';
+import type { LowerFile, LowerStack } from '../lower/lower-stack.js';
 import { DirectoryNode, FileNode, type Tree } from './tree.js';
 
 /** How many directories may stay open between entries. */
@@ -23,14 +24,22 @@ export class Target {
   #touched: DirectoryNode[] = [];
   #widened: DirectoryNode[] = [];
   readonly stat = new StatBuffer();
+  /** directories that stand for those of the layers below, parents first */
+  readonly entered: DirectoryNode[] = [];
 
-  /** Opens the directory. @throws SystemError */
-  constructor(path: string, tree: Tree) {
+  /**
+   * Opens the directory.
+   *
+   * @param lower the layers below, where the directory does not hold them
+   * @throws SystemError
+   */
+  constructor(path: string, tree: Tree, lower: LowerStack | null) {
     this.#path = path;
     this.tree = tree;
     const { root } = tree;
     root.fd = openat(AT_FDCWD, fromText(path), directoryFlags);
     root.seen = tree.layer;
+    root.lower = lower;
     root.defaultAcl = hasDefaultAcl(root.fd);
   }
 
@@ -79,10 +88,35 @@ export class Target {
     return dir;
   }
 
-  /** Returns the node of a directory that the current layer has just made, and opens it. @throws SystemError */
-  addDirectory(parent: DirectoryNode, name: ByteString): DirectoryNode {
+  /** Returns what the layers below have under a name that the current layer has not made, if they are beside the target. */
+  findLower(dir: DirectoryNode, name: ByteString): LowerFile | null {
+    if (dir.lower === null) return null;
+    const node = dir.children.get(name);
+    return node !== undefined && this.tree.isUpper(node) ? null : dir.lower.find(name);
+  }
+
+  /** Makes a directory that stands for one of the layers below. Fixing up the layer gives it the metadata. */
+  enterLower(parent: DirectoryNode, name: ByteString, lower: LowerStack): DirectoryNode {
+    this.touch(parent);
+    mkdirat(this.fd(parent), name, 0o700);
+    const dir = this.#childOf(parent, name);
+    dir.seen = this.tree.layer;
+    dir.lower = lower;
+    dir.defaultAcl = parent.defaultAcl;
+    this.entered.push(dir);
+    return dir;
+  }
+
+  /**
+   * Returns the node of a directory that the current layer has just made, and opens it.
+   *
+   * @param lower what the layers below have there, if they are beside the target
+   * @throws SystemError
+   */
+  addDirectory(parent: DirectoryNode, name: ByteString, lower: LowerStack | null): DirectoryNode {
     parent.children.delete(name);
     const dir = this.#childOf(parent, name);
+    dir.lower = lower;
     dir.seen = this.tree.layer;
     dir.made = this.tree.layer;
     dir.defaultAcl = parent.defaultAcl;

@@ -1,4 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
+import type { LowerStack } from '../lower/lower-stack.js';
 import type { MadeFile } from './made-file.js';
 
 /** What an applier knows about a file of any type but directory. */
@@ -38,10 +39,14 @@ export class DirectoryNode {
   mtimeNsec = 0;
   /** mode to restore at the layer's end; -1: no change */
   restoreMode = -1;
-  /** it shows nothing of the layers below (whiteouts are written) */
+  /** it shows nothing of the layers below */
   opaque = false;
-  /** it replaces the directory of the layers below instead of merging with it (whiteouts are written): no metadata is shared */
+  /** names in it that whiteouts of the current layer hide; see {@link Tree.isHidden} */
+  hidden: Set<ByteString> | null = null;
+  /** it replaces the directory of the layers below instead of merging with it: no metadata is shared */
   replaces = false;
+  /** the layers below at this path, where the target does not hold them (whiteouts are written); null: none, or unknown */
+  lower: LowerStack | null = null;
   /** new files in it inherit access lists */
   defaultAcl = false;
   /** its group; -1: unknown */
@@ -102,6 +107,22 @@ export class Tree {
   markUpper(dir: DirectoryNode): void {
     for (let at: DirectoryNode | null = dir; at !== null && at.upper !== this.layer; at = at.parent)
       at.upper = this.layer;
+  }
+
+  /**
+   * True if the layers below have `name` only for hardlinks: a whiteout or an opaque marker of the current layer hides it.
+   * What they hide stays on disk until the end of the layer; design rule: whiteouts hide lower layers only.
+   */
+  isHidden(dir: DirectoryNode, name: ByteString): boolean {
+    if (!dir.opaque && dir.hidden?.has(name) !== true) return false;
+    const node = dir.children.get(name);
+    return node === undefined || !this.isUpper(node);
+  }
+
+  /** True if the current layer made the file `name`, of any type but directory. */
+  isOwnFile(dir: DirectoryNode, name: ByteString): boolean {
+    const node = dir.children.get(name);
+    return node instanceof FileNode && node.layer === this.layer;
   }
 
   /** True if the current layer created or listed the node or anything below it. */

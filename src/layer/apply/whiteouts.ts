@@ -1,120 +1,152 @@
 import type { ByteString } from '../../system/bytes.js';
 import { close, O, openat } from '../../system/files.js';
-import { type DirectoryEntry, readDirectory } from '../../system/readdir.js';
+import { componentsReversed } from '../../system/paths.js';
+import { readDirectory } from '../../system/readdir.js';
 import type { Maker } from './make.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
 import { DirectoryNode } from './tree.js';
 
-/**
- * Hides files of the layers below, by removing them or by writing whiteouts: image-spec layer.md, "Whiteouts" and
- * "Opaque Whiteout". It never hides files of its own layer; the order of the entries does not matter.
- */
-export interface Whiteouts {
-  /** Hides `name` of the layers below in this directory. Paths are cleaned; `.` is the root. */
-  hide(dirPath: ByteString, name: ByteString): void;
-  /** Hides everything of the layers below in this directory. */
-  hideAll(dirPath: ByteString): void;
-  /** Must be called once, after the last entry. */
-  finish(): void;
-}
-
-interface Waiting {
+/** A whiteout or an opaque marker. */
+interface Whiteout {
+  /** cleaned; `.` is the root */
   dirPath: ByteString;
   /** null: everything in the directory */
   name: ByteString | null;
 }
 
-/** A directory that is being emptied. */
-interface Emptied {
-  dir: DirectoryNode;
-  /** names that must still be hidden, the first one last */
-  names: DirectoryEntry[];
-}
-
-/** Whiteouts in a directory that holds the layers below: hidden files are removed. */
-export class PlainWhiteouts implements Whiteouts {
-  readonly #target: Target;
-  readonly #resolver: Resolver;
-  readonly #maker: Maker;
+/**
+ * Hides files of the layers below: image-spec layer.md, "Whiteouts" and "Opaque Whiteout". It never hides files of its own
+ * layer. Names lead elsewhere immediately, but hidden files stay on disk until the end of the layer, for hardlinks to them.
+ */
+export abstract class Whiteouts {
+  protected readonly target: Target;
+  protected readonly resolver: Resolver;
+  protected readonly maker: Maker;
   /**
-   * Whiteouts whose directory is reached through a symlink of a lower layer. They wait, because the layer may still
-   * replace the symlink by a directory; in that case they must not affect the symlink's target.
+   * Whiteouts whose directory is reached through a symlink of a lower layer, or is not there yet. They wait, because the
+   * layer may still replace the symlink by a directory; in that case they must not affect the symlink's target.
    */
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: Whiteout[] = [];
+  /** directories in which something is hidden */
+  readonly #marked = new Set<DirectoryNode>();
 
   constructor(target: Target, resolver: Resolver, maker: Maker) {
-    this.#target = target;
-    this.#resolver = resolver;
-    this.#maker = maker;
+    this.target = target;
+    this.resolver = resolver;
+    this.maker = maker;
   }
 
-  hide(dirPath: ByteString, name: ByteString): void {
-    this.#now({ dirPath, name });
+  /** Hides a name of the layers below, or, for null, everything that they have in the directory. */
+  hide(dirPath: ByteString, name: ByteString | null): void {
+    const { dir, followed, stop } = this.resolver.find(dirPath, { own: false });
+    if (dir !== null && !followed) this.#mark(dir, name);
+    else if (stop === null || !this.target.tree.isOwnFile(stop.dir, stop.name))
+      this.#waiting.push({ dirPath, name });
   }
 
-  hideAll(dirPath: ByteString): void {
-    this.#now({ dirPath, name: null });
-  }
-
+  /** Must be called once, after the last entry. */
   finish(): void {
-    for (const waiting of this.#waiting) {
-      this.#target.nextEntry();
-      const { dir } = this.#resolver.find(waiting.dirPath, { own: false });
-      if (dir !== null) this.#apply(dir, waiting.name);
+    // higher directories first: what they hide needs no whiteouts below
+    const depthOf = ({ dirPath }: Whiteout) => componentsReversed(dirPath).length;
+    const opaqueFirst = ({ name }: Whiteout) => (name === null ? 0 : 1);
+    this.#waiting.sort((a, b) => depthOf(a) - depthOf(b) || opaqueFirst(a) - opaqueFirst(b));
+    for (const { dirPath, name } of this.#waiting) {
+      this.target.nextEntry();
+      const dir = this.directoryOf(dirPath);
+      if (dir !== null) this.#mark(dir, name);
+    }
+    for (const dir of this.#marked) {
+      this.target.nextEntry();
+      if (dir.attached) this.finishDirectory(dir);
     }
   }
 
-  #now(whiteout: Waiting): void {
-    const { dir, followed } = this.#resolver.find(whiteout.dirPath, { own: false });
-    if (dir === null) return;
-    if (followed) this.#waiting.push(whiteout);
-    else this.#apply(dir, whiteout.name);
+  /** Makes a new directory show nothing of the layers below. */
+  replaceLower(dir: DirectoryNode): void {
+    dir.replaces = true;
+    this.#hideAll(dir);
   }
 
-  #apply(dir: DirectoryNode, name: ByteString | null): void {
-    const levels: Emptied[] = [];
-    const begin = (node: DirectoryNode | null) => node && levels.push(this.#begin(node));
-    if (name === null) begin(dir);
-    else begin(this.#hide(dir, name));
+  /** Returns the directory of a whiteout at the end of the layer; null: there is nothing to hide. */
+  protected abstract directoryOf(dirPath: ByteString): DirectoryNode | null;
+
+  /** Hides on disk what the marks of a directory say. */
+  protected abstract finishDirectory(dir: DirectoryNode): void;
+
+  /** Removes what is on disk, but hidden. */
+  protected removeHidden(dir: DirectoryNode): void {
+    const { tree } = this.target;
+    const names = dir.opaque ? this.#namesIn(dir) : dir.hidden!;
+    for (const name of names) {
+      this.target.nextEntry();
+      if (tree.isHidden(dir, name)) this.maker.remove(dir, name);
+    }
+  }
+
+  #mark(dir: DirectoryNode, name: ByteString | null): void {
+    this.resolver.invalidate();
+    if (name === null) {
+      this.#hideAll(dir);
+      return;
+    }
+    const node = dir.children.get(name);
+    if (node === undefined || !this.target.tree.isUpper(node)) {
+      dir.hidden ??= new Set();
+      dir.hidden.add(name);
+      this.#marked.add(dir);
+    } else if (node instanceof DirectoryNode) {
+      node.replaces = true;
+      this.#hideAll(node);
+      this.#describe(node);
+    }
+  }
+
+  /** Hides everything of the layers below in a directory, and in those of this layer below it. */
+  #hideAll(dir: DirectoryNode): void {
+    const { tree } = this.target;
+    const todo = [dir];
     // no recursion, because the image chooses the depth
-    for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
-      const entry = level.names.pop();
-      if (entry !== undefined) begin(this.#hide(level.dir, entry.name));
-      else {
-        levels.pop();
-        if (level.dir !== dir) this.#finish(level.dir);
+    for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+      at.opaque = true;
+      this.#marked.add(at);
+      for (const node of at.children.values()) {
+        if (!(node instanceof DirectoryNode) || node.opaque || !tree.isUpper(node)) continue;
+        this.#describe(node);
+        todo.push(node);
       }
     }
   }
 
-  /** Hides a name. @returns a directory of this layer whose content from the layers below must be hidden too */
-  #hide(dir: DirectoryNode, name: ByteString): DirectoryNode | null {
-    const { tree } = this.#target;
-    const node = dir.children.get(name);
-    if (node === undefined || !tree.isUpper(node)) this.#maker.remove(dir, name);
-    else if (node instanceof DirectoryNode) return node;
-    return null;
-  }
-
-  /** Begins to hide everything of the layers below in a directory. */
-  #begin(dir: DirectoryNode): Emptied {
-    const names = dir.made === this.#target.tree.layer ? [] : this.#list(dir).reverse();
-    return { dir, names };
-  }
-
   /** A directory that stays only because the layer has files below it is a new one without an entry of its own. */
-  #finish(dir: DirectoryNode): void {
-    const { layer } = this.#target.tree;
-    if (dir.made !== layer && dir.listed !== layer) this.#maker.makeImplicit(dir);
+  #describe(dir: DirectoryNode): void {
+    const { layer } = this.target.tree;
+    if (dir.made === layer || dir.listed === layer) return;
+    this.target.nextEntry();
+    this.maker.makeImplicit(dir);
   }
 
-  #list(dir: DirectoryNode): DirectoryEntry[] {
-    const fd = openat(this.#target.fd(dir), '.', O.RDONLY | O.DIRECTORY);
+  #namesIn(dir: DirectoryNode): ByteString[] {
+    const fd = openat(this.target.fd(dir), '.', O.RDONLY | O.DIRECTORY);
     try {
-      return readDirectory(fd);
+      return readDirectory(fd).map(({ name }) => name);
     } finally {
       close(fd);
     }
+  }
+}
+
+/** Whiteouts in a directory that holds the layers below: hidden files are removed. */
+export class PlainWhiteouts extends Whiteouts {
+  protected directoryOf(dirPath: ByteString): DirectoryNode | null {
+    return this.resolver.find(dirPath, { own: false }).dir;
+  }
+
+  protected finishDirectory(dir: DirectoryNode): void {
+    this.removeHidden(dir);
+    // the tree of the next layer begins without marks
+    dir.opaque = false;
+    dir.hidden = null;
+    dir.replaces = false;
   }
 }

@@ -1,6 +1,6 @@
+import type { LowerStack } from '../../layer/lower/lower-stack.js';
 import { type Marks, opaqueName, whiteoutPrefix } from '../../layer/overlay-marks.js';
 import type { ByteString } from '../../system/bytes.js';
-import type { LowerStack } from '../lower-stack.js';
 
 /** A directory on both sides of the comparison. */
 export interface Place {

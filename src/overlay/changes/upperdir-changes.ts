@@ -1,4 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
+import { type LowerFile, LowerStack } from '../../layer/lower/lower-stack.js';
+import { isThere, namesIn } from '../../layer/lower/names.js';
 import {
   isWhiteout,
   type Marks,
@@ -16,8 +18,6 @@ import { StatBuffer, statAt, statFd } from '../../system/stat.js';
 import { inTurns, type Steps } from '../../system/steps.js';
 import { inodeNumber } from '../../system/trusted-directory.js';
 import { pathIn } from '../../system/xattr.js';
-import { isThere, namesIn } from '../files.js';
-import { type LowerFile, LowerStack } from '../lower-stack.js';
 import { HardlinkGroups } from './hardlink-groups.js';
 import { type Level, type Place, removeWhiteouts } from './place.js';
 import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from './same-file.js';

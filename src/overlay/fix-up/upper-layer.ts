@@ -1,30 +1,17 @@
-import { constants, copyFileSync } from 'node:fs';
 import { isHostXattr } from '../../layer/host-xattrs.js';
 import { isMark, isWhiteout, makeWhiteout, markOpaque, readMarks } from '../../layer/overlay-marks.js';
 import type { MapOptions, OverlayXattr } from '../../layer/types.js';
 import { fchmodat, fchownat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
-import { type ByteString, fromText, toBuffer } from '../../system/bytes.js';
+import { type ByteString, fromText } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
-import {
-  AT_FDCWD,
-  AT_REMOVEDIR,
-  linkat,
-  mkdirat,
-  mknodat,
-  readlinkat,
-  renameat2,
-  symlinkat,
-  unlinkat,
-} from '../../system/files.js';
-import { isWithin, parentOf } from '../../system/paths.js';
+import { AT_FDCWD } from '../../system/files.js';
+import { parentOf } from '../../system/paths.js';
 import { tryRemoveTreeAt } from '../../system/remove.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { readXattrs, removeXattr, setXattr } from '../../system/xattr.js';
-import { namesAt } from '../files.js';
-import type { LowerFile } from '../lower-stack.js';
 
 /** What a path of the layer is to overlayfs. */
-export type Kind = 'none' | 'whiteout' | 'directory' | 'symlink' | 'other';
+export type Kind = 'none' | 'whiteout' | 'directory' | 'other';
 
 interface Time {
   sec: number;
@@ -42,8 +29,6 @@ export class UpperLayer {
   readonly #stat = new StatBuffer();
   readonly #owner: { uid: number; gid: number } | null;
   readonly #times = new Map<ByteString, Time>();
-  /** true if files were added, moved or removed */
-  rearranged = false;
 
   /** @param map decides the owner of directories that no layer lists */
   constructor(root: string, xattr: OverlayXattr, map: MapOptions) {
@@ -53,20 +38,11 @@ export class UpperLayer {
   }
 
   kindOf(path: ByteString): Kind {
-    return this.#kindAt(this.pathOf(path));
+    return this.#kindAt(this.#pathOf(path));
   }
 
   isOpaque(path: ByteString): boolean {
-    return readMarks(this.pathOf(path), this.#xattr).opaque;
-  }
-
-  /** Returns true if a directory above a path hides the lower layers. */
-  isBelowOpaque(path: ByteString): boolean {
-    for (let dir = path; dir !== '.'; ) {
-      dir = parentOf(dir);
-      if (this.kindOf(dir) === 'directory' && this.isOpaque(dir)) return true;
-    }
-    return false;
+    return readMarks(this.#pathOf(path), this.#xattr).opaque;
   }
 
   /** Makes a whiteout where the layer has nothing. */
@@ -76,21 +52,12 @@ export class UpperLayer {
   }
 
   markOpaque(path: ByteString): void {
-    markOpaque(this.pathOf(path), this.#xattr);
-  }
-
-  /** Returns the names in a directory. */
-  list(path: ByteString): ByteString[] {
-    return [...namesAt(this.pathOf(path))];
-  }
-
-  readlink(path: ByteString): ByteString {
-    return readlinkat(AT_FDCWD, this.pathOf(path));
+    markOpaque(this.#pathOf(path), this.#xattr);
   }
 
   /** Gives a directory the owner, mode, attributes and times of another. */
   describeAs(path: ByteString, like: ByteString): void {
-    const at = this.pathOf(path);
+    const at = this.#pathOf(path);
     this.#copyAttributes(like, at);
     const { mtimeSec, mtimeNsec } = this.#stat;
     this.#times.set(path, { sec: mtimeSec, nsec: mtimeNsec });
@@ -98,74 +65,29 @@ export class UpperLayer {
 
   /** Describes a directory that no layer lists: mode 0755, owned by root, without attributes, of 1970. */
   describeAsImplicit(path: ByteString): void {
-    const at = this.pathOf(path);
+    const at = this.#pathOf(path);
     for (const [name] of this.#xattrsOf(at)) removeXattr(at, name);
     if (this.#owner) fchownat(AT_FDCWD, at, this.#owner.uid, this.#owner.gid);
     fchmodat(AT_FDCWD, at, 0o755);
     this.#times.set(path, { sec: 0, nsec: 0 });
   }
 
-  /** @param like absolute path of the lower directory that it stands for; null: a new directory */
-  makeDirectory(path: ByteString, like: ByteString | null): void {
-    this.#touchParent(path);
-    mkdirat(AT_FDCWD, this.pathOf(path), 0o700);
-    if (like === null) this.describeAsImplicit(path);
-    else this.describeAs(path, like);
-  }
-
   remove(path: ByteString): void {
     this.#touchParent(path);
-    const done = tryRemoveTreeAt(AT_FDCWD, this.pathOf(path));
+    const done = tryRemoveTreeAt(AT_FDCWD, this.#pathOf(path));
     if (done < 0) throw new SystemError(-done, 'unlinkat', path);
-    for (const known of this.#times.keys()) if (isWithin(known, path)) this.#times.delete(known);
-  }
-
-  removeEmpty(path: ByteString): void {
-    this.#touchParent(path);
-    unlinkat(AT_FDCWD, this.pathOf(path), AT_REMOVEDIR);
-    this.#times.delete(path);
-  }
-
-  /** Moves a file to a path where nothing is. */
-  rename(from: ByteString, to: ByteString): void {
-    this.#touchParent(from);
-    this.#touchParent(to);
-    renameat2(AT_FDCWD, this.pathOf(from), AT_FDCWD, this.pathOf(to), 0);
-    for (const [path, time] of [...this.#times]) {
-      if (!isWithin(path, from)) continue;
-      this.#times.delete(path);
-      this.#times.set(to + path.slice(from.length), time);
-    }
-  }
-
-  link(path: ByteString, to: ByteString): void {
-    this.#touchParent(to);
-    linkat(AT_FDCWD, this.pathOf(path), AT_FDCWD, this.pathOf(to));
-  }
-
-  /** Copies a lower file other than a directory, with its metadata. */
-  copyFrom(source: LowerFile, path: ByteString): void {
-    this.#touchParent(path);
-    const at = this.pathOf(path);
-    const { stat } = source;
-    if (stat.isSymlink) symlinkat(readlinkat(AT_FDCWD, source.path), AT_FDCWD, at);
-    else if (stat.isFile) {
-      const { COPYFILE_EXCL, COPYFILE_FICLONE } = constants;
-      copyFileSync(toBuffer(source.path), toBuffer(at), COPYFILE_EXCL | COPYFILE_FICLONE);
-    } else mknodat(AT_FDCWD, at, stat.type | 0o600, stat.rdevMajor, stat.rdevMinor);
-    this.#copyAttributes(source.path, at);
-    const { mtimeSec, mtimeNsec } = stat;
-    utimensat(AT_FDCWD, at, mtimeSec, mtimeNsec, mtimeSec, mtimeNsec);
   }
 
   /** Restores the times of the directories whose content changed. */
   restoreTimes(): void {
-    for (const [path, { sec, nsec }] of this.#times)
-      utimensat(AT_FDCWD, this.pathOf(path), 0, UTIME_OMIT, sec, nsec);
+    for (const [path, { sec, nsec }] of this.#times) {
+      const isThere = this.kindOf(path) !== 'none';
+      if (isThere) utimensat(AT_FDCWD, this.#pathOf(path), 0, UTIME_OMIT, sec, nsec);
+    }
     this.#times.clear();
   }
 
-  pathOf(path: ByteString): ByteString {
+  #pathOf(path: ByteString): ByteString {
     return `${this.#root}/${path}`;
   }
 
@@ -173,7 +95,6 @@ export class UpperLayer {
   #kindAt(path: ByteString): Kind {
     if (!statAt(AT_FDCWD, path, this.#stat)) return 'none';
     if (this.#stat.isDirectory) return 'directory';
-    if (this.#stat.isSymlink) return 'symlink';
     // extraction escapes the marks of images, so a marked file is a whiteout in any directory
     return isWhiteout(this.#stat, true, path, this.#xattr) ? 'whiteout' : 'other';
   }
@@ -181,9 +102,9 @@ export class UpperLayer {
   /** Copies owner, mode and attributes; `#stat` then describes the source. */
   #copyAttributes(source: ByteString, at: ByteString): void {
     if (!statAt(AT_FDCWD, source, this.#stat)) throw new SystemError('ENOENT', 'statx', source);
-    const { mode, uid, gid, isSymlink } = this.#stat;
+    const { mode, uid, gid } = this.#stat;
     if (this.#owner) fchownat(AT_FDCWD, at, uid, gid);
-    if (!isSymlink) fchmodat(AT_FDCWD, at, mode);
+    fchmodat(AT_FDCWD, at, mode);
     for (const [name, value] of this.#xattrsOf(source)) setXattr(at, name, value);
   }
 
@@ -193,7 +114,6 @@ export class UpperLayer {
   }
 
   #touchParent(path: ByteString): void {
-    this.rearranged = true;
     const dir = parentOf(path);
     if (this.#times.has(dir)) return;
     this.kindOf(dir);

@@ -144,6 +144,11 @@ function ownFields(
       const { recordLayer } = await import('../../../engine/verify-layer.js');
       return recordLayer(rootfs, file);
     },
+    extractAgain: () => async () => {
+      throw new Error(
+        "hooks run has into: 'rootfs', and only a layer with into: 'directory' can be extracted again",
+      );
+    },
     spec: () => {
       const file = join(bundle, 'config.json');
       const spec = readRegularFile(file);

@@ -1,3 +1,6 @@
+import { type ByteString, fromText } from '../../system/bytes.js';
+import { AT_FDCWD } from '../../system/files.js';
+import { StatBuffer, statAt } from '../../system/stat.js';
 import {
   isWhiteout,
   type Marks,
@@ -5,11 +8,8 @@ import {
   opaqueName,
   readMarks,
   whiteoutPrefix,
-} from '../layer/overlay-marks.js';
-import { type ByteString, fromText } from '../system/bytes.js';
-import { AT_FDCWD } from '../system/files.js';
-import { StatBuffer, statAt } from '../system/stat.js';
-import { isThere, namesAt } from './files.js';
+} from '../overlay-marks.js';
+import { isThere, namesAt } from './names.js';
 
 /** A directory of one layer. Layers do not change and only layerhook may write them, so paths stay valid. */
 interface LowerDirectory {
