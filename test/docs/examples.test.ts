@@ -1,4 +1,3 @@
-import { appliedNothing } from '../../src/points/contexts.js';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -16,6 +15,7 @@ import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chainIDs } from '../../src/image/chain.js';
 import type { Digest } from '../../src/image/types.js';
+import { appliedNothing } from '../../src/points/contexts.js';
 import { createDispatcher } from '../../src/points/dispatch.js';
 import { silentLogger } from '../../src/system/logger.js';
 import { load, privateDir, write } from '../config/helpers.js';

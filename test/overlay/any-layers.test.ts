@@ -7,13 +7,13 @@ import { LayerModel } from '../../src/testing/model.js';
 import { readLayer } from '../../src/testing/read-layer.js';
 import { readTree } from '../../src/testing/tree.js';
 import fc from '../helpers/properties.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import type { RawEntry } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees } from '../helpers/tree.js';
 import { applyOne } from '../layer/apply/harness.js';
 import { anyLayers, runsOf, seeds } from './any-layers.js';
-import { stack } from './stack.js';
+import { type Stack, stack } from './stack.js';
 
 for (const seed of seeds) {
   rootTest(`any layers mean the same to the model, in one directory, and mounted: seed ${seed}`, (t) => {
@@ -28,6 +28,52 @@ for (const seed of seeds) {
     fc.assert(property, { numRuns: runsOf(60), ...(seed !== undefined && { seed }) });
     t.true(possible > 0);
   });
+}
+
+for (const seed of seeds) {
+  rootTest(`any layers are the same in one directory and mounted, with keepDirlinks: seed ${seed}`, (t) => {
+    let compared = 0;
+    // the symlink that stays gets the attributes of the directory, and Linux refuses those of users on a symlink
+    const plainLayers = anyLayers().map((layers) =>
+      layers.map((layer) => layer.map((entry) => ({ ...entry, xattrs: {} }))),
+    );
+    const property = fc.property(plainLayers, (layers) => {
+      const stacked = stackUnlessRefused(t, layers);
+      if (stacked === null) return;
+      compared++;
+      try {
+        const differences = diffTrees(readTree(stacked.plain), readTree(stacked.merged));
+        if (differences.length > 0) throw new Error(differences.join('\n'));
+      } finally {
+        stacked.remove();
+      }
+    });
+    fc.assert(property, { numRuns: runsOf(60), ...(seed !== undefined && { seed }) });
+    t.true(compared > 0);
+  });
+}
+
+/** Extracts layers with keepDirlinks; null if a layer is refused in one directory, and is so independently. */
+function stackUnlessRefused(t: ExecutionContext<unknown>, layers: RawEntry[][]): Stack | null {
+  const options = { keepDirlinks: true };
+  const plain = emptyDirectory(t);
+  for (const [index, layer] of layers.entries()) {
+    try {
+      applyOne(layer, plain, new AppliedTree(), [], options);
+    } catch (error) {
+      if (!isLayerhookError(error, 'LAYER_ENTRY')) throw error;
+      requireEntryError('independently', () => stack(t, layers.slice(0, index + 1), options).remove());
+      return null;
+    }
+  }
+  return stack(t, layers, options);
+}
+
+function emptyDirectory(t: ExecutionContext<unknown>): string {
+  const path = join(tmpdir(t), 'plain');
+  mkdirSync(path, { mode: 0o755 });
+  utimesSync(path, 0, 0);
+  return path;
 }
 
 /** Returns how many layers, from the lowest, have a result by the model. */
@@ -61,9 +107,7 @@ function requireSame(t: ExecutionContext<unknown>, layers: RawEntry[][]): void {
 function requireRefused(t: ExecutionContext<unknown>, layers: RawEntry[][]): void {
   const last = layers.at(-1)!;
   const below = layers.slice(0, -1);
-  const plain = join(tmpdir(t), 'plain');
-  mkdirSync(plain, { mode: 0o755 });
-  utimesSync(plain, 0, 0);
+  const plain = emptyDirectory(t);
   for (const layer of below) applyOne(layer, plain, new AppliedTree(), [], {});
   requireEntryError('one directory', () => applyOne(last, plain, new AppliedTree(), [], {}));
   requireEntryError('independently', () => stack(t, layers).remove());

@@ -1,3 +1,5 @@
+import { LayerModel } from '../../src/testing/model.js';
+import type { Tree } from '../../src/testing/tree.js';
 import fc from '../helpers/properties.js';
 import type { RawEntry } from '../helpers/tar.js';
 import { dir, file, hardlink, symlink } from '../layer/apply/harness.js';
@@ -47,4 +49,13 @@ function anyEntry(): fc.Arbitrary<RawEntry> {
       .map(([at, type, more]) => ({ name: at, type, ...more, xattrs: {}, devMajor: 1, devMinor: 3 })),
     mtime.map((time) => dir('.', { mtime: time })),
   );
+}
+
+/** Returns the rootfs of layers by the model; null for layers without a result. */
+export function modelTree(layers: RawEntry[][]): Tree | null {
+  try {
+    return LayerModel.of(layers).tree();
+  } catch {
+    return null;
+  }
 }

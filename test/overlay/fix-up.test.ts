@@ -17,6 +17,10 @@ const cases: Record<string, RawEntry[][]> = {
     [file('a/b/f')],
     [file('a/g')],
   ],
+  "the root directory's own metadata shows through a mount": [
+    [dir('.', { mode: 0o711, uid: 4, xattrs: { 'user.a': '1' } })],
+    [dir('.', { mode: 0o700, uid: 5 })],
+  ],
   'an implicit directory that is nowhere below is a new one': [[dir('.')], [file('a/b/f')]],
   'an implicit directory in the place of a file is a new one': [[file('a')], [file('a/f')]],
   'an implicit directory whited out below is a new one': [

@@ -26,7 +26,11 @@ export interface Stack {
 const map = { uidMappings: [], gidMappings: [], rootless: false };
 
 /** Extracts layers both ways. */
-export function stack(t: ExecutionContext<unknown>, tars: RawEntry[][]): Stack {
+export function stack(
+  t: ExecutionContext<unknown>,
+  tars: RawEntry[][],
+  { keepDirlinks = false } = {},
+): Stack {
   const base = tmpdir(t);
   const make = (name: string) => {
     const path = join(base, name);
@@ -41,7 +45,7 @@ export function stack(t: ExecutionContext<unknown>, tars: RawEntry[][]): Stack {
     const directory = make(`layer${i}`);
     const lower = LowerTree.open(layers.toReversed(), 'trusted');
     const extract = (lowerdirs?: readonly string[]) => {
-      const given = { whiteouts: 'overlay', ...(lowerdirs && { lowerdirs }) } as const;
+      const given = { whiteouts: 'overlay', keepDirlinks, ...(lowerdirs && { lowerdirs }) } as const;
       const { unsettled } = applyOne(entries, directory, new Tree(), [], given);
       return fixUpLayer({ directory, unsettled, lower, xattr: 'trusted', map });
     };
@@ -52,7 +56,7 @@ export function stack(t: ExecutionContext<unknown>, tars: RawEntry[][]): Stack {
     }
     dependencies.push(fixedUp ?? { dependencies: null });
     layers.push(directory);
-    applyOne(entries, plain, new Tree(), [], {});
+    applyOne(entries, plain, new Tree(), [], { keepDirlinks });
   }
   const lowerdirs = [...layers.toReversed(), empty].map(fromText);
   mountOverlay({ lowerdirs, options: ['redirect_dir=off', 'metacopy=off', 'index=off'] }, fromText(merged));

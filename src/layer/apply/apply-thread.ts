@@ -17,7 +17,7 @@ export class ApplyThread {
     trackUnmanagedFds: false,
   });
   readonly #pending = new Map<number, Pending>();
-  /** settles when the thread has loaded its modules, or has ended */
+  /** resolves when the thread has loaded its modules, or has ended */
   readonly #loaded: Promise<unknown>;
   #last: Promise<unknown> = Promise.resolve();
   readonly #onWarning: (warning: string) => void;
@@ -33,7 +33,7 @@ export class ApplyThread {
       this.#worker.once('message', resolve);
       this.#worker.once('exit', resolve);
     });
-    this.#worker.on('message', (message: ApplyMessage) => this.#settle(message));
+    this.#worker.on('message', (message: ApplyMessage) => this.#receive(message));
   }
 
   /** Number of unanswered requests. */
@@ -71,7 +71,7 @@ export class ApplyThread {
     await this.#worker.terminate();
   }
 
-  #settle(message: ApplyMessage): void {
+  #receive(message: ApplyMessage): void {
     if ('loaded' in message) return;
     if ('warning' in message) {
       this.#onWarning(message.warning);

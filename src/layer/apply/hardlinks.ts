@@ -12,11 +12,19 @@ import { DirectoryNode, FileNode } from './tree.js';
 
 type Place = NonNullable<Lookup['stop']>;
 
-/** A link whose target is missing so far. */
-interface Waiting extends Place {
-  node: FileNode;
+/** A link whose target is missing so far. It is its own node: a layer may have hundreds of thousands. */
+class Waiting extends FileNode {
+  readonly dir: DirectoryNode;
+  readonly name: ByteString;
   /** cleaned path of its target */
-  to: ByteString;
+  readonly to: ByteString;
+
+  constructor(layer: number, { dir, name }: Place, to: ByteString) {
+    super(layer, -1);
+    this.dir = dir;
+    this.name = name;
+    this.to = to;
+  }
 }
 
 /** A link that cannot be made, with the path of its target. */
@@ -36,6 +44,8 @@ export class Hardlinks {
   readonly #maker: Maker;
   readonly #lower: LowerFiles | null;
   readonly #waiting: Waiting[] = [];
+  /** target of the last link */
+  #last: ByteString = '';
   /** paths that were missing: the layers below decide where the links go, unless they are known */
   readonly missing = new Set<ByteString>();
 
@@ -53,13 +63,17 @@ export class Hardlinks {
    * @throws BadEntry for a target that a hardlink cannot have, SystemError
    */
   add(dir: DirectoryNode, name: ByteString, linkname: ByteString): void {
-    const to = lexicalPath(linkname);
+    // the links of one file come together: they share one string
+    const to = linkname === this.#last ? this.#last : lexicalPath(linkname);
+    this.#last = to;
     if (to === '') throw new BadEntry('is a hardlink to the root directory');
     const stop = this.#link(dir, name, to);
     if (stop === null) return;
     this.assumeMissing(stop);
     this.#maker.remove(dir, name);
-    this.#waiting.push({ dir, name, to, node: this.#target.addFile(dir, name) });
+    const link = new Waiting(this.#target.tree.layer, { dir, name }, to);
+    this.#target.setFile(dir, name, link);
+    this.#waiting.push(link);
   }
 
   /** Notes a place that an independent extraction takes for missing. */
@@ -128,8 +142,12 @@ export class Hardlinks {
     });
     if (missing) return place;
     const node = toDir.children.get(place.name);
-    if (node instanceof FileNode) node.made = null;
-    this.#target.addFile(dir, name, node instanceof FileNode ? node.digest : -1);
+    if (!(node instanceof FileNode)) this.#target.addFile(dir, name);
+    else {
+      node.made = null;
+      if (node.layer === this.#target.tree.layer) this.#target.setFile(dir, name, node);
+      else this.#target.addFile(dir, name, node.digest);
+    }
     return null;
   }
 
@@ -142,8 +160,8 @@ export class Hardlinks {
 }
 
 /** True if nothing has replaced the link since it was added. */
-function isCurrent({ dir, name, node }: Waiting): boolean {
-  return dir.children.get(name) === node && dir.attached;
+function isCurrent(link: Waiting): boolean {
+  return link.dir.children.get(link.name) === link && link.dir.attached;
 }
 
 function badLink({ dir, name, to }: Waiting, reason: string): BadLink {

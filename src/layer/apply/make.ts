@@ -40,7 +40,7 @@ export interface MakerOptions {
   digests: boolean;
   /** how many bytes of holes may be hashed for the digests */
   holes: HoleBudget;
-  /** called before a removal, after which paths may lead elsewhere */
+  /** called before a change after which paths may lead elsewhere */
   onRemoved: () => void;
   /** called for a directory that replaces a file of the same layer, or what the layer hides */
   onReplaced: (dir: DirectoryNode) => void;
@@ -227,6 +227,8 @@ export class Maker {
    */
   create(dir: DirectoryNode, name: ByteString, make: (parent: number) => number): number {
     this.#target.touch(dir);
+    // what is made may cover a symlink of the layers below
+    if (dir.lower !== null) this.#given.onRemoved();
     for (let replaced = false; ; ) {
       const done = make(this.#target.fd(dir));
       if (done >= 0) return done;

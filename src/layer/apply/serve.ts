@@ -67,7 +67,7 @@ export class LayerServer {
 
   /** Returns the tree of the track, or a new one. What earlier layers made matters for mtree manifests only. */
   #treeOf({ track, digests, options }: LayerRequest): Tree {
-    // a layer whose lower layers are beside the target is alone in it
+    // the target of a layer with known lowerdirs is empty: what an earlier extraction put there is gone
     const tree = (track !== null && !options.lowerdirs && this.#trees.get(track)) || new Tree();
     if (track !== null && digests) this.#trees.set(track, tree);
     return tree;

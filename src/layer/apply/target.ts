@@ -128,9 +128,14 @@ export class Target {
   /** Records a new file of the current layer, of any type but directory. */
   addFile(parent: DirectoryNode, name: ByteString, digest = -1): FileNode {
     const node = new FileNode(this.tree.layer, digest);
+    this.setFile(parent, name, node);
+    return node;
+  }
+
+  /** Records the node of a file of the current layer. All names of a file may have one node. */
+  setFile(parent: DirectoryNode, name: ByteString, node: FileNode): void {
     parent.children.set(name, node);
     this.tree.markUpper(parent);
-    return node;
   }
 
   /** Forgets a node and all nodes below it. */

@@ -47,7 +47,7 @@ export abstract class Whiteouts {
 
   /** Must be called once, after the last entry. */
   finish(): void {
-    // higher directories first: what they hide needs no whiteouts below
+    // higher directories first, here and below: what they hide needs no whiteouts of its own
     const depthOf = ({ dirPath }: Whiteout) => componentsReversed(dirPath).length;
     const opaqueFirst = ({ name }: Whiteout) => (name === null ? 0 : 1);
     this.#waiting.sort((a, b) => depthOf(a) - depthOf(b) || opaqueFirst(a) - opaqueFirst(b));
@@ -56,7 +56,7 @@ export abstract class Whiteouts {
       const dir = this.directoryOf(dirPath);
       if (dir !== null) this.#mark(dir, name);
     }
-    for (const dir of this.#marked) {
+    for (const dir of [...this.#marked].sort((a, b) => a.depth - b.depth)) {
       this.target.nextEntry();
       if (dir.attached) this.finishDirectory(dir);
     }
@@ -111,9 +111,9 @@ export abstract class Whiteouts {
       at.opaque = true;
       this.#marked.add(at);
       for (const node of at.children.values()) {
-        if (!(node instanceof DirectoryNode) || node.opaque || !tree.isUpper(node)) continue;
+        if (!(node instanceof DirectoryNode) || !tree.isUpper(node)) continue;
         this.#describe(node);
-        todo.push(node);
+        if (!node.opaque) todo.push(node);
       }
     }
   }

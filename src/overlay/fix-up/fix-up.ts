@@ -87,12 +87,12 @@ class LayerFixUp {
     const { assumedDirectories, assumedMissing } = this.#unsettled;
     const hiding = new Set(hidingDirectories);
     for (const path of implicitDirectories) this.#fixUpDirectory(path, hiding.has(path));
-    const isAlone = this.#upper.isOpaque('.');
-    if (isAlone) this.#hideLowerRoot();
+    const hidesRoot = this.#upper.isOpaque('.');
+    if (hidesRoot) this.#hideLowerRoot();
     for (const path of whiteouts) this.#fixUpWhiteout(path);
     for (const path of [...assumedDirectories, ...assumedMissing]) this.#depend(path);
     this.#upper.restoreTimes();
-    return { dependencies: isAlone ? null : this.#dependencies };
+    return { dependencies: hidesRoot ? null : this.#dependencies };
   }
 
   /** Gives a directory that the layer does not list what the lower layers say about it, or removes it. */

@@ -2,6 +2,10 @@ import { dir, file, hardlink, symlink } from '../entries.js';
 import { type LayerCase, layerCases } from './layer-case.js';
 
 const linkEntries = 'POSIX pax, typeflag 1; image-spec layer.md, "Hardlinks"';
+const meaning = {
+  rule: "a link means what its target's name means at that point of the tar: an earlier entry, else the lower layers",
+  source: `${linkEntries}; umoci, containerd and GNU tar agree`,
+};
 const usrmerge = 'merged /usr, as in layers of Debian and Fedora';
 
 const cases: LayerCase[] = [
@@ -50,6 +54,64 @@ const cases: LayerCase[] = [
     source: linkEntries,
     layers: [[file('a', 'x'), hardlink('b', 'a')], [hardlink('d/c', 'b')], [hardlink('e', 'd/c')]],
     expect: { a: { links: ['a', 'b', 'd/c', 'e'] } },
+  },
+  {
+    name: 'a hardlink to a file of a lower layer that the layer replaces later',
+    ...meaning,
+    layers: [[file('a', 'old')], [hardlink('b', 'a'), file('a', 'newer')]],
+    expect: { a: { size: 5 }, b: { size: 3, links: undefined } },
+  },
+  {
+    name: 'a hardlink to a symlink of a lower layer that the layer replaces later',
+    ...meaning,
+    layers: [[symlink('a', 'old')], [hardlink('b', 'a'), file('a', 'new')]],
+    expect: { a: { type: 'file' }, b: { type: 'symlink', target: 'old' } },
+  },
+  {
+    name: 'a hardlink to a file of a lower layer whose directory the layer replaces later',
+    ...meaning,
+    layers: [[file('d/f', 'old')], [hardlink('x', 'd/f'), file('d', 'newer')]],
+    expect: { d: { type: 'file', size: 5 }, x: { size: 3 } },
+  },
+  {
+    name: 'a hardlink to a symlink of a lower layer, where a directory comes later',
+    ...meaning,
+    layers: [[symlink('n', 'x')], [hardlink('m', 'n'), dir('n')]],
+    expect: { m: { type: 'symlink' }, n: { type: 'dir' } },
+  },
+  {
+    name: 'a hardlink in place of the file of a lower layer that its target links to',
+    ...meaning,
+    layers: [[symlink('a', '/b')], [hardlink('n', 'a'), symlink('u', '/'), hardlink('u/a', 'n')]],
+    expect: { n: { target: '/b' }, a: { target: '/b' } },
+  },
+  {
+    name: 'a hardlink to a file of the same layer that is replaced later',
+    ...meaning,
+    layers: [[file('a', 'old'), hardlink('b', 'a'), file('a', 'newer')]],
+    expect: { a: { size: 5 }, b: { size: 3 } },
+  },
+  {
+    name: 'a hardlink to a file of a lower layer that the layer whites out, before or after',
+    rule: 'whiteouts hide lower layers only, wherever they stand: the link still means the lower file',
+    source: linkEntries,
+    layers: [
+      [file('a', 'x'), hardlink('b', 'a'), file('d/f', 'y'), file('e/g', 'zz')],
+      [
+        ...[file('.wh.a'), hardlink('new-a', 'a'), hardlink('new-b', 'b'), file('.wh.b')],
+        ...[
+          file('d/.wh..wh..opq'),
+          hardlink('d/new-f', 'd/f'),
+          file('.wh.e'),
+          dir('e'),
+          hardlink('e/h', 'e/g'),
+        ],
+      ],
+    ],
+    expect: {
+      ...{ a: null, b: null, 'new-a': { size: 1, links: ['new-a', 'new-b'] } },
+      ...{ 'd/f': null, 'd/new-f': { size: 1 }, 'e/g': null, 'e/h': { size: 2 } },
+    },
   },
   {
     name: 'a hardlink in place of a file of a lower layer',
@@ -132,6 +194,30 @@ const cases: LayerCase[] = [
       ...{ 'usr/lib/a': { links: ['usr/lib/a', 'usr/lib/c'] }, 'usr/lib/sub/b': {} },
       ...{ lib: { type: 'symlink' }, 'usr/lib': { mode: '0711', mtime: '5.000000000' } },
     },
+  },
+  {
+    name: 'a path that goes through a symlink of a lower layer more than once',
+    rule: 'symlinked parents are followed inside the root',
+    source: 'path_resolution(7)',
+    layers: [[dir('d'), symlink('d/l', '../d')], [file('d/l/l/l/f', '1')]],
+    expect: { 'd/f': { size: 1 }, 'd/l': { type: 'symlink' } },
+  },
+  {
+    name: 'entries on both ways to a directory count in their order',
+    rule: 'symlinked parents are followed inside the root',
+    source: usrmerge,
+    layers: [
+      [dir('usr'), symlink('bin', 'usr')],
+      [
+        file('bin/a', '1'),
+        file('usr/a', '22'),
+        file('usr/b', '1'),
+        file('bin/b', '22'),
+        file('bin/c'),
+        file('bin'),
+      ],
+    ],
+    expect: { 'usr/a': { size: 2 }, 'usr/b': { size: 2 }, 'usr/c': {}, bin: { type: 'file' } },
   },
   {
     name: 'entries below a symlinked directory of the same layer are in its target',

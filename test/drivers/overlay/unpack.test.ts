@@ -205,6 +205,50 @@ test('--keep-dirlinks keeps what the layers below say', async (t) => {
   t.false(existsSync(join(here.rootfs('without'), 'usr/bin/b')));
 });
 
+for (const args of [[], ['--keep-dirlinks']]) {
+  rootTest(`attributes and devices of an image never act on the overlay: ${args}`, async (t) => {
+    const here = place(t);
+    const attributes = (marks: Record<string, string>) => {
+      const rows = Object.entries(marks);
+      return { xattrs: Object.fromEntries(rows.map(([name, value]) => [`trusted.overlay.${name}`, value])) };
+    };
+    const canary = [dir('canary'), file('canary/secret', 'secret'), symlink('l', 'canary')];
+    const acting: RawEntry[] = [
+      dir('canary', attributes({ opaque: 'y' })),
+      dir('stolen', attributes({ redirect: '/canary' })),
+      file('copied', '', attributes({ metacopy: '', redirect: '/canary/secret' })),
+      file('canary/new', '', attributes({ whiteout: 'y' })),
+      dir('l', attributes({ opaque: 'y' })),
+    ];
+    for (const [name, layers] of Object.entries({
+      lowest: [[...canary, ...acting], [file('x')]],
+      higher: [canary, acting],
+      moved: [canary, [file('l/new'), ...acting]],
+    })) {
+      const { reference } = buildImage(t, layers);
+      await succeed(t, here.unpack(reference, name, { args }));
+      const plain = join(here.directory, `${name}-plain`);
+      await succeed(t, layerhook(['unpack', ...args, '--image', reference, plain]));
+      const differences = diffTrees(treeOf(here.rootfs(name)), treeOf(join(plain, 'rootfs')));
+      t.deepEqual(differences, [], name);
+      t.is(readFileSync(join(here.rootfs(name), 'canary/secret'), 'utf8'), 'secret');
+    }
+    for (const layer of await here.withStore((store) => store.list())) {
+      for (const [path, { xattrs = {} }] of treeOf(layer.directory)) {
+        // the kernel marks the root, and layerhook a directory that replaces a symlink
+        const own = path === 'l' || path === '.' ? ['opaque', 'uuid', 'impure', 'origin'] : [];
+        const names = Object.keys(xattrs).filter((name) => /^trusted\.overlay\.(?!overlay\.)/.test(name));
+        const marks = names.filter((name) => !own.includes(name.slice('trusted.overlay.'.length)));
+        t.deepEqual(marks, [], path);
+      }
+    }
+    const device: RawEntry = { name: 'canary/secret', type: 'char', devMajor: 0, devMinor: 0 };
+    for (const layers of [[[device]], [canary, [device]], [canary, [{ ...device, name: 'l/secret' }]]]) {
+      assertError(t, await here.unpack(buildImage(t, layers).reference, 'refused', { args }), 'LAYER_ENTRY');
+    }
+  });
+}
+
 test('an image of 130 layers', async (t) => {
   const layers = Array.from({ length: 130 }, (_, i) => [file(`d/f${i}`, String(i)), file(`d/.wh.f${i - 2}`)]);
   const image = buildImage(t, layers, { blob: (bytes) => bytes });

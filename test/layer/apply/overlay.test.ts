@@ -1,25 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  utimesSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import type { ApplyLayerOptions } from '../../../src/layer/apply/applier.js';
 import { Tree } from '../../../src/layer/apply/tree.js';
-import fc from '../../helpers/properties.js';
 import { requires } from '../../helpers/requires.js';
 import type { RawEntry } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
-import { treeOf } from '../../helpers/tree.js';
 import { apply, applyOne, dir, file, hardlink, symlink } from './harness.js';
 
 const overlay = (t: ExecutionContext<unknown>, layer: RawEntry[], options: Partial<ApplyLayerOptions> = {}) =>
@@ -48,6 +35,9 @@ test('whiteouts are devices 0:0, opaque directories have an attribute', (t) => {
     hidingDirectories: [],
     whiteouts: ['d/x'],
     lowerHardlinks: [],
+    assumedDirectories: [],
+    assumedMissing: [],
+    refused: null,
   });
 });
 
@@ -115,10 +105,13 @@ test('what only the layers below can tell is returned, parents first', (t) => {
     file('o/in/f'),
   ]);
   t.deepEqual(layers[0]?.unsettled, {
-    implicitDirectories: ['.', 'i', 'i/j', 'o', 'k'],
+    implicitDirectories: ['.', 'i', 'o', 'k', 'i/j'],
     hidingDirectories: ['k'],
     whiteouts: ['k/x'],
     lowerHardlinks: [{ path: 'h', target: 'below' }],
+    assumedDirectories: ['late', 'o/in'],
+    assumedMissing: ['below'],
+    refused: null,
   });
 });
 
@@ -136,29 +129,6 @@ test('a hidden directory is one whiteout, whatever is hidden below it', (t) => {
     t.deepEqual([...tree.keys()], ['.', 'd']);
     t.is(tree.get('d')?.type, 'char');
   }
-});
-
-test("the root directory's own metadata shows through a mount", (t) => {
-  const { merged } = mount(t, [
-    [dir('.', { mode: 0o711, uid: 4, xattrs: { 'user.a': '1' } })],
-    [dir('.', { mode: 0o700, uid: 5 })],
-  ]);
-  t.like(treeOf(merged).get('.'), { mode: '0700', owner: '5:0' });
-});
-
-test('layers applied apart and mounted are what layers applied on top of each other are', (t) => {
-  fc.assert(
-    fc.property(fc.array(layer(), { minLength: 2, maxLength: 3 }), (layers) => {
-      const { merged, plain, unmount } = mount(t, layers);
-      try {
-        return isDeepStrictEqual(state(merged), state(plain));
-      } finally {
-        unmount();
-      }
-    }),
-    { numRuns: 150 },
-  );
-  t.pass();
 });
 
 test('where devices 0:0 are refused, as on another overlay, whiteouts are marked files', (t) => {
@@ -185,88 +155,8 @@ test('where devices 0:0 are refused, as on another overlay, whiteouts are marked
   t.deepEqual(readdirSync(merged!, { recursive: true, encoding: 'utf8' }).sort(), ['d', 'd/b', 'new']);
 });
 
-/** Random layers over few names, so that they meet. */
-function layer(): fc.Arbitrary<RawEntry[]> {
-  const name = fc.constantFrom('a', 'b');
-  const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'));
-  const entry = fc.oneof(
-    fc.tuple(path, fc.constantFrom(0o700, 0o755)).map(([at, mode]) => dir(at, { mode })),
-    fc
-      .tuple(path, fc.string({ maxLength: 2, unit: fc.constantFrom('x', 'y') }))
-      .map(([at, text]) => file(at, text)),
-    path.map((at) => file(at.replace(/[^/]*$/, '.wh.$&'))),
-    path.map((at) => file(`${at}/.wh..wh..opq`)),
-  );
-  return fc.array(entry, { minLength: 1, maxLength: 6 });
-}
-
-/** The layers, each applied by itself and all mounted, and the same layers on top of each other in one directory. */
-function mount(t: ExecutionContext<unknown>, layers: RawEntry[][]) {
-  const base = tmpdir(t);
-  const [merged, plain, empty] = ['merged', 'plain', 'empty'].map((name) => newDirectory(join(base, name)));
-  const uppers = layers.map((entries, i) => {
-    const upper = newDirectory(join(base, `upper${i}`));
-    const { unsettled } = applyOne(entries, upper, new Tree(), [], { whiteouts: 'overlay' });
-    for (const path of unsettled.whiteouts) if (!exists(join(plain!, path))) removeQuietly(join(upper, path));
-    for (const path of unsettled.implicitDirectories) {
-      settle(join(upper, path), join(plain!, path), unsettled.hidingDirectories.includes(path));
-    }
-    applyOne(entries, plain!, new Tree(), [], {});
-    return upper;
-  });
-  const lowerdir = [...uppers.reverse(), empty].join(':');
-  execFileSync('mount', ['-t', 'overlay', '-o', `lowerdir=${lowerdir}`, 'overlay', merged!]);
-  let mounted = true;
-  const unmount = () => {
-    if (mounted) execFileSync('umount', [merged!]);
-    mounted = false;
-    rmSync(base, { recursive: true, force: true });
-  };
-  t.teardown(unmount);
-  return { merged: merged!, plain: plain!, unmount };
-}
-
-/** What a driver does with a directory that no entry described: it is as below, or not there if it only hides. */
-function settle(upper: string, below: string, onlyHides: boolean): void {
-  const stat = exists(below) ? lstatSync(below) : undefined;
-  if (stat?.isDirectory()) {
-    chmodSync(upper, stat.mode);
-    chownSync(upper, stat.uid, stat.gid);
-    utimesSync(upper, stat.atimeMs / 1000, stat.mtimeMs / 1000);
-  } else if (onlyHides && exists(upper)) removeQuietly(upper);
-}
-
-/** Removes, but leaves the directory's time. */
-function removeQuietly(path: string): void {
-  const parent = lstatSync(join(path, '..'));
-  rmSync(path, { recursive: true });
-  utimesSync(join(path, '..'), parent.atimeMs / 1000, parent.mtimeMs / 1000);
-}
-
-function exists(path: string): boolean {
-  try {
-    lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function newDirectory(path: string): string {
   mkdirSync(path, { mode: 0o755 });
   utimesSync(path, 0, 0);
   return path;
-}
-
-function state(root: string): unknown {
-  const paths = ['.', ...readdirSync(root, { recursive: true, encoding: 'utf8' })].sort();
-  return paths.map((path) => {
-    const stat = lstatSync(join(root, path));
-    const content = stat.isFile()
-      ? readFileSync(join(root, path), 'utf8')
-      : stat.isSymbolicLink()
-        ? readlinkSync(join(root, path))
-        : '';
-    return { path, mode: stat.mode, uid: stat.uid, mtime: stat.mtimeMs, content };
-  });
 }
