@@ -98,7 +98,7 @@ export class Hardlinks {
         else links.push(link);
       } else {
         const path = link.dir.pathOf(link.name);
-        todo.push(...(blocked.get(path) ?? []));
+        for (const next of blocked.get(path) ?? []) todo.push(next);
         blocked.delete(path);
       }
     }

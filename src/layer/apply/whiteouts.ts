@@ -105,7 +105,8 @@ export abstract class Whiteouts {
   /** Hides everything of the layers below in a directory, and in those of this layer below it. */
   #hideAll(dir: DirectoryNode): void {
     const { tree } = this.target;
-    const todo = [dir];
+    // what was made in the directory since shows nothing of the layers below either
+    const todo = dir.opaque ? [] : [dir];
     // no recursion, because the image chooses the depth
     for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
       at.opaque = true;
