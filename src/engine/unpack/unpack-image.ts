@@ -27,7 +27,7 @@ export async function unpackImage(
   const map = options.map ?? unmapped;
   const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map };
   const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
-  const sources = layerSources(layout, image);
+  const sources = layerSources(layout, image, options);
   const layers = layerContexts(context, layout, options.keepDirlinks ?? false).map((layer, at) => ({
     context: layer,
     source: sources[at]!,
