@@ -36,8 +36,8 @@ export async function insertLayer(options: InsertLayerOptions): Promise<InsertRe
   const target = fromText(options.target);
   const holes = holeBudget(options.maxHoles);
   const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, holes, signal, log });
-  const { image, tag, platform, compress, history } = options;
+  const { image, tag, platform, maxJson, compress, history } = options;
   const createdBy = 'layerhook insert';
   const layer = { tar, compress, history, createdBy, sourceDateEpoch };
-  return (await appendLayer({ image, tag, platform, ...layer, signal }))!;
+  return (await appendLayer({ image, tag, platform, maxJson, ...layer, signal }))!;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
-import { parseImageReference } from '../../image/references.js';
+import { checkTag, parseImageReference } from '../../image/references.js';
 import { loadImage } from '../../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import type { WrittenLayer } from '../../layer/generate/write-layer.js';
@@ -12,7 +12,7 @@ import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
 import { type BundleMeta, mtreePath, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
-import type { NewLayerOptions } from '../image-options.js';
+import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
 import { listChanges } from './changes.js';
@@ -20,7 +20,7 @@ import { filterChanges } from './filter-changes.js';
 import { historyEntry } from './history.js';
 import type { PackedEntries } from './refresh-mtree.js';
 
-export interface RepackOptions extends OperationOptions, NewLayerOptions {
+export interface RepackOptions extends OperationOptions, NewLayerOptions, Pick<ImageOptions, 'maxJson'> {
   /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
   image: string;
   /** path of the bundle */
@@ -56,8 +56,9 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   const meta = readBundleMeta(bundle);
   refuseLinkedRootfs(bundle, meta.distrust);
   const operation = await openOperation(options, { recorded: { bundle, ...meta } });
-  const layout = openLayout(path, { signal: operation.stop.signal });
+  const layout = openLayout(path, { signal: operation.stop.signal, maxJson: options.maxJson });
   try {
+    checkTag(layout.readIndex(), tag);
     const image = loadImage(layout, tag, meta.from);
     return await repackInto(operation, layout, image, meta, { ...options, bundle, tag });
   } finally {
