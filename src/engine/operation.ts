@@ -3,6 +3,7 @@ import type { MapOptions } from '../layer/types.js';
 import { createDispatcher, type Dispatcher, type HookSource, hookSources } from '../points/dispatch.js';
 import type { Driver, PointName } from '../points/points.js';
 import { type Logger, silentLogger } from '../system/logger.js';
+import { restoreModes } from '../system/saved-modes.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
 import { loadDriver } from './driver.js';
 import { linkedController } from './linked-controller.js';
@@ -41,6 +42,7 @@ export async function openOperation(
     stop = linkedController(options.signal),
   }: { recorded?: RecordedDriver; onlyDriver?: boolean; stop?: AbortController } = {},
 ): Promise<Operation> {
+  restoreModes();
   const log = options.log ?? silentLogger;
   const config = await configOf(options.hooksFile).catch((error: Error) => {
     if (onlyDriver) return null;

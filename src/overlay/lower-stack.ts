@@ -6,9 +6,10 @@ import {
   readMarks,
   whiteoutPrefix,
 } from '../layer/overlay-marks.js';
+import { statAt } from '../system/access.js';
 import { type ByteString, fromText } from '../system/bytes.js';
 import { AT_FDCWD } from '../system/files.js';
-import { StatBuffer, statAt } from '../system/stat.js';
+import { StatBuffer } from '../system/stat.js';
 import { isThere, namesAt } from './files.js';
 
 /** A directory of one layer. Layers do not change and only layerhook may write them, so paths stay valid. */

@@ -1,5 +1,6 @@
+import { readlinkat } from '../../system/access.js';
 import type { ByteString } from '../../system/bytes.js';
-import { AT_FDCWD, readlinkat } from '../../system/files.js';
+import { AT_FDCWD } from '../../system/files.js';
 import { childOf, componentsReversed, parentOf } from '../../system/paths.js';
 import { BadEntry } from './bad-entry.js';
 import type { FixUp } from './context.js';

@@ -2,6 +2,7 @@ import { constants, copyFileSync } from 'node:fs';
 import { isHostXattr } from '../../layer/host-xattrs.js';
 import { isMark, isWhiteout, makeWhiteout, markOpaque, readMarks } from '../../layer/overlay-marks.js';
 import type { MapOptions, OverlayXattr } from '../../layer/types.js';
+import { readlinkat, statAt, withAccess, writing } from '../../system/access.js';
 import { fchmodat, fchownat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
 import { type ByteString, fromText, toBuffer } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
@@ -11,14 +12,14 @@ import {
   linkat,
   mkdirat,
   mknodat,
-  readlinkat,
   renameat2,
   symlinkat,
   unlinkat,
 } from '../../system/files.js';
+import { check } from '../../system/libc.js';
 import { isWithin, parentOf } from '../../system/paths.js';
 import { tryRemoveTreeAt } from '../../system/remove.js';
-import { StatBuffer, statAt } from '../../system/stat.js';
+import { StatBuffer } from '../../system/stat.js';
 import { readXattrs, removeXattr, setXattr } from '../../system/xattr.js';
 import { namesAt } from '../files.js';
 import type { LowerFile } from '../lower-stack.js';
@@ -72,7 +73,7 @@ export class UpperLayer {
   /** Makes a whiteout where the layer has nothing. */
   makeWhiteout(path: ByteString): void {
     this.#touchParent(path);
-    makeWhiteout(this.#root, path, this.#xattr);
+    change(this.pathOf(path), () => makeWhiteout(this.#root, path, this.#xattr));
   }
 
   markOpaque(path: ByteString): void {
@@ -108,21 +109,20 @@ export class UpperLayer {
   /** @param like absolute path of the lower directory that it stands for; null: a new directory */
   makeDirectory(path: ByteString, like: ByteString | null): void {
     this.#touchParent(path);
-    mkdirat(AT_FDCWD, this.pathOf(path), 0o700);
+    change(this.pathOf(path), (at) => mkdirat(AT_FDCWD, at, 0o700));
     if (like === null) this.describeAsImplicit(path);
     else this.describeAs(path, like);
   }
 
   remove(path: ByteString): void {
     this.#touchParent(path);
-    const done = tryRemoveTreeAt(AT_FDCWD, this.pathOf(path));
-    if (done < 0) throw new SystemError(-done, 'unlinkat', path);
+    change(this.pathOf(path), (at) => check(tryRemoveTreeAt(AT_FDCWD, at), 'unlinkat', path));
     for (const known of this.#times.keys()) if (isWithin(known, path)) this.#times.delete(known);
   }
 
   removeEmpty(path: ByteString): void {
     this.#touchParent(path);
-    unlinkat(AT_FDCWD, this.pathOf(path), AT_REMOVEDIR);
+    change(this.pathOf(path), (at) => unlinkat(AT_FDCWD, at, AT_REMOVEDIR));
     this.#times.delete(path);
   }
 
@@ -130,7 +130,9 @@ export class UpperLayer {
   rename(from: ByteString, to: ByteString): void {
     this.#touchParent(from);
     this.#touchParent(to);
-    renameat2(AT_FDCWD, this.pathOf(from), AT_FDCWD, this.pathOf(to), 0);
+    change(this.pathOf(from), (old) =>
+      change(this.pathOf(to), (at) => renameat2(AT_FDCWD, old, AT_FDCWD, at, 0)),
+    );
     for (const [path, time] of [...this.#times]) {
       if (!isWithin(path, from)) continue;
       this.#times.delete(path);
@@ -140,7 +142,7 @@ export class UpperLayer {
 
   link(path: ByteString, to: ByteString): void {
     this.#touchParent(to);
-    linkat(AT_FDCWD, this.pathOf(path), AT_FDCWD, this.pathOf(to));
+    change(this.pathOf(to), (at) => linkat(AT_FDCWD, this.pathOf(path), AT_FDCWD, at));
   }
 
   /** Copies a lower file other than a directory, with its metadata. */
@@ -148,11 +150,7 @@ export class UpperLayer {
     this.#touchParent(path);
     const at = this.pathOf(path);
     const { stat } = source;
-    if (stat.isSymlink) symlinkat(readlinkat(AT_FDCWD, source.path), AT_FDCWD, at);
-    else if (stat.isFile) {
-      const { COPYFILE_EXCL, COPYFILE_FICLONE } = constants;
-      copyFileSync(toBuffer(source.path), toBuffer(at), COPYFILE_EXCL | COPYFILE_FICLONE);
-    } else mknodat(AT_FDCWD, at, stat.type | 0o600, stat.rdevMajor, stat.rdevMinor);
+    withAccess(AT_FDCWD, source.path, () => change(at, () => copyContent(source, at)));
     this.#copyAttributes(source.path, at);
     const { mtimeSec, mtimeNsec } = stat;
     utimensat(AT_FDCWD, at, mtimeSec, mtimeNsec, mtimeSec, mtimeNsec);
@@ -200,6 +198,19 @@ export class UpperLayer {
     const { mtimeSec, mtimeNsec } = this.#stat;
     this.#times.set(dir, { sec: mtimeSec, nsec: mtimeNsec });
   }
+}
+
+/** Changes names in the directory of a path, also if its mode denies it. */
+function change(path: ByteString, call: (path: ByteString) => unknown): void {
+  withAccess(AT_FDCWD, path, () => call(path), writing);
+}
+
+/** Makes a file with the content of a lower file other than a directory. */
+function copyContent({ path, stat }: LowerFile, to: ByteString): void {
+  const { COPYFILE_EXCL, COPYFILE_FICLONE } = constants;
+  if (stat.isSymlink) symlinkat(readlinkat(AT_FDCWD, path), AT_FDCWD, to);
+  else if (stat.isFile) copyFileSync(toBuffer(path), toBuffer(to), COPYFILE_EXCL | COPYFILE_FICLONE);
+  else mknodat(AT_FDCWD, to, stat.type | 0o600, stat.rdevMajor, stat.rdevMinor);
 }
 
 function hostRoot(ranges: MapOptions['uidMappings']): number {

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { CheckOptions, MtreeError } from 'mtree-ts';
+import type { MtreeError } from 'mtree-ts';
 import { fsError } from '../../../errors/fs-error.js';
 import { LayerhookError } from '../../../errors/index.js';
 import { parseBytes } from '../../args/parse-quantity.js';
@@ -41,8 +41,10 @@ sha256_*.mtree beside its rootfs.`,
       ...(used === undefined ? base : mtree.parseKeywordList(used)),
       ...mtree.parseKeywordList(options['add-keywords'] ?? ''),
     ];
-    const check: CheckOptions = { keywords, strict: true };
-    if (keywords.includes('xattr')) check.xattrs = await xattrReader();
+    const { mtreeAccess } = await import('../../../layer/mtree-access.js');
+    const { restoreModes } = await import('../../../system/saved-modes.js');
+    restoreModes();
+    const check = { keywords, strict: true, ...mtreeAccess };
     const deltas = guard(file, () => mtree.check(options.path, recorded, check));
     if (deltas.length === 0) {
       log.info('no differences found', { keywords: keywords.join(',') });
@@ -101,18 +103,4 @@ function guard<T>(file: string, action: () => T): T {
       error,
     );
   }
-}
-
-/** Returns a function that reads the xattrs of a path. On a filesystem without xattrs it returns an empty map. */
-async function xattrReader(): Promise<NonNullable<CheckOptions['xattrs']>> {
-  const { getXattr, isUnsupported, listXattrs } = await import('../../../system/xattr.js');
-  return (path) => {
-    const target = path.toString('latin1');
-    try {
-      return new Map(listXattrs(target).map((name) => [name, getXattr(target, name) ?? Buffer.alloc(0)]));
-    } catch (error) {
-      if (isUnsupported(error)) return new Map();
-      throw error;
-    }
-  };
 }
