@@ -1,6 +1,7 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
 import { createDispatcher, type Dispatcher, type HookSource, hookSources } from '../points/dispatch.js';
+import { HookStates } from '../points/hook-state.js';
 import type { Driver, PointName } from '../points/points.js';
 import { type Logger, silentLogger } from '../system/logger.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
@@ -15,6 +16,8 @@ export interface Operation {
   driverChoice: DriverChoice;
   dispatcher: Dispatcher;
   config: LoadedConfig | null;
+  /** what hooks keep with the bundle */
+  states: HookStates;
   log: Logger;
   /** aborted when the caller's signal is, or by the first failure */
   stop: AbortController;
@@ -46,14 +49,16 @@ export async function openOperation(
     if (onlyDriver) return null;
     throw error;
   });
+  const states = new HookStates(recorded?.state);
   const { driver, choice } = await driverOf(options, config, recorded);
   const others = onlyDriver ? [] : operatorHooks(options, config);
   const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks, ownErrors: true }];
   return {
     driver,
     driverChoice: choice,
-    dispatcher: createDispatcher(sources, { log, signal: stop.signal }),
+    dispatcher: createDispatcher(sources, { log, signal: stop.signal, states }),
     config,
+    states,
     log,
     stop,
     maxHoles: options.maxHoles,
