@@ -114,5 +114,5 @@ async function driverOf(
   const { driver } = options;
   if (typeof driver === 'object') return { driver, choice: { name: driver.name, options: {} } };
   const choice = chooseDriver({ options, config }, recorded);
-  return { driver: await loadDriver(choice), choice };
+  return { driver: await loadDriver(choice, config?.file), choice };
 }

@@ -307,5 +307,10 @@ export interface Driver extends Pick<HookSet, 'name' | 'hooks'> {
 /**
  * Makes a driver from its options: the `[driver]` table of hooks.toml without `name`, and `store`, the absolute path of
  * the directory where drivers keep layers, which is always there.
+ *
+ * @param api what `import 'layerhook'` gives. Loaded unless the factory has exactly one parameter.
  */
-export type DriverFactory = (options: Record<string, unknown>) => Driver | Promise<Driver>;
+export type DriverFactory = (
+  options: Record<string, unknown>,
+  api: typeof import('layerhook'),
+) => Driver | Promise<Driver>;
