@@ -41,11 +41,12 @@ export async function loadDriver(choice: DriverChoice, hooksFile?: string): Prom
   const { name, options } = choice;
   const shipped = isShipped(name);
   if (!shipped && !isDriverName(name)) throw notFound(name, 'the name is malformed: URLs are not imported');
-  if (shipped) return makeDriver(name, (await shippedDriver(name)).default, options);
+  if (shipped) return makeDriver(name, (await shippedDriver(name)).default, [options]);
   const module = { name: absoluteName(name), from: hooksFile === undefined ? [] : [dirname(hooksFile)] };
   const { importModule } = await import('../config/modules/import.js');
   try {
-    return await makeDriver(name, (await importModule(module)).default, options);
+    const factory = (await importModule(module)).default;
+    return await makeDriver(name, factory, await argumentsFor(factory, options));
   } catch (error) {
     if (isLayerhookError(error)) throw error;
     const { explainImport } = await import('../config/modules/explain.js');
@@ -53,15 +54,14 @@ export async function loadDriver(choice: DriverChoice, hooksFile?: string): Prom
   }
 }
 
-async function makeDriver(name: string, factory: unknown, options: DriverChoice['options']): Promise<Driver> {
+async function makeDriver(name: string, factory: unknown, given: readonly unknown[]): Promise<Driver> {
   if (typeof factory !== 'function')
     throw invalid(
       name,
       `its default export is ${show(factory)}`,
       'export default (options) => ({ name, hooks })',
     );
-  // the length of a factory with a default value or a rest parameter says nothing
-  const driver: unknown = await (factory.length === 1 ? factory(options) : factory(options, await api()));
+  const driver: unknown = await factory(...given);
   const { name: own, hooks } = isObject(driver) ? driver : {};
   if (isObject(hooks) && typeof own === 'string') return driver as unknown as Driver;
   const missing = isObject(driver) ? (isObject(hooks) ? 'name' : 'hooks') : undefined;
@@ -70,9 +70,11 @@ async function makeDriver(name: string, factory: unknown, options: DriverChoice[
   throw invalid(name, reason, `a driver is an object { name, hooks }${close ?? ''}`);
 }
 
-async function api(): Promise<unknown> {
+/** Returns the options and the API. The length of a factory with a default value or a rest parameter says nothing. */
+async function argumentsFor(factory: unknown, options: DriverChoice['options']): Promise<unknown[]> {
+  if (typeof factory !== 'function' || factory.length === 1) return [options];
   const { importApi } = await import('../config/modules/import.js');
-  return importApi();
+  return [options, await importApi()];
 }
 
 function invalid(name: string, reason: string, expected: string): LayerhookError {

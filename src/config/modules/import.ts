@@ -43,7 +43,7 @@ let isRegistered = false;
 
 /**
  * Registers the resolve hook, once. registerHooks (node 22.15 and later) takes no time; register starts a thread of node's
- * loader, which takes 20 ms of processor time.
+ * loader, which takes 40 ms of processor time.
  */
 function registerResolve(): void {
   if (isRegistered) return;
