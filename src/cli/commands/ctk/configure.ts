@@ -11,11 +11,11 @@ export default defineCommand({
   description: `Add layerhook-runtime to the configuration of docker, containerd (versions 1
 to 4) or CRI-O. layerhook-runtime becomes the default runtime of the engine
 if that has the command line of runc, or else runc or crun; the command runs
-it once with its --version. The new entry keeps its path, and for containerd and
-CRI-O also its other settings. All other settings of the file stay, with
+it once with --version. The new entry keeps its path, and for containerd and
+CRI-O its other settings too. All other settings of the file stay, with
 their comments and layout. Running the command twice changes nothing. The
-former text is kept in FILE.layerhook-ctk for unconfigure. Restart the engine
-afterwards.`,
+former text is kept in FILE.layerhook-ctk for unconfigure. Restart the
+engine afterwards.`,
   arguments: [],
   options: {
     ...engineFlags,
