@@ -1,19 +1,15 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
-  chainIDs,
   type DeltaContext,
-  type Digest,
   type Driver,
   declined,
   fsError,
   type LayerContext,
-  type MapOptions,
   type RefreshContext,
   type RemoveContext,
   Slot,
 } from 'layerhook';
-import { subvolumeName, type Variant } from './names.js';
 import { readOptions } from './options.js';
 import { checkPlace } from './place.js';
 import { SubvolumeStore } from './store.js';
@@ -70,8 +66,8 @@ function assemble(layers: string, rootfs: string): void {
   }
 }
 
-async function listDelta(store: SubvolumeStore, { rootfs, config, map, signal, log }: DeltaContext) {
-  const { base } = (await lineageOf(store, rootfs, chainIDs(config.rootfs.diff_ids), map)) ?? {};
+async function listDelta(store: SubvolumeStore, { rootfs, treeIDs, signal, log }: DeltaContext) {
+  const base = await baseIn(store, rootfs, treeIDs);
   if (base === undefined) {
     log.debug('the rootfs is not a snapshot of a layer in the store');
     return declined;
@@ -80,18 +76,13 @@ async function listDelta(store: SubvolumeStore, { rootfs, config, map, signal, l
   return compareWithBase(rootfs, base, () => store.flush(rootfs), signal);
 }
 
-/** What a rootfs is a snapshot of. How links to directories were treated a bundle does not say: its subvolume does. */
-async function lineageOf(store: SubvolumeStore, rootfs: string, chain: Digest[], map: MapOptions) {
+/** Returns the subvolume that a rootfs is a snapshot of. */
+async function baseIn(store: SubvolumeStore, rootfs: string, treeIDs: readonly string[]) {
   const { baseOf } = await import('./lineage.js');
-  for (const keepDirlinks of [false, true]) {
-    const variant: Variant = { map, keepDirlinks };
-    const base = baseOf(
-      rootfs,
-      chain.map((chainID) => store.path(subvolumeName(chainID, variant))),
-    );
-    if (base !== undefined) return { base, variant };
-  }
-  return undefined;
+  return baseOf(
+    rootfs,
+    treeIDs.map((name) => store.path(name)),
+  );
 }
 
 /**
@@ -99,17 +90,15 @@ async function lineageOf(store: SubvolumeStore, rootfs: string, chain: Digest[],
  * has what the layer has not: fractions of seconds, masked paths, what changed meanwhile.
  */
 async function refresh(store: SubvolumeStore, context: RefreshContext): Promise<void> {
-  const { layer, rootfs, config, map, layout, signal, log } = context;
-  const lower = chainIDs(config.rootfs.diff_ids).slice(0, -1);
-  const lineage = layer && (await lineageOf(store, rootfs, lower, map));
-  if (!lineage) return;
-  const { variant } = lineage;
-  const making = await store.make(subvolumeName(layer.chainID, variant), signal);
+  const { layer, rootfs, treeID, treeIDs, map, keepDirlinks, layout, signal, log } = context;
+  const lower = treeIDs.slice(0, -1);
+  if (layer === null || (await baseIn(store, rootfs, lower)) === undefined) return;
+  const making = await store.make(treeID, signal);
   if (making === null) return;
   const { applyLayer } = await import('layerhook');
   try {
-    store.begin(making, subvolumeName(lower.at(-1)!, variant));
-    await applyLayer({ ...layer, target: making.path, ...variant, ...{ layout, signal, log } });
+    store.begin(making, lower.at(-1)!);
+    await applyLayer({ ...layer, target: making.path, ...{ map, keepDirlinks, layout, signal, log } });
     making.commit();
   } catch (error) {
     throw fsError(error, `cannot keep layer ${layer.descriptor.digest}`);

@@ -1,6 +1,5 @@
 import { chmodSync, chownSync, statSync, utimesSync } from 'node:fs';
 import { fsError, type LayerContext } from 'layerhook';
-import { subvolumeName } from './names.js';
 import type { Making, SubvolumeStore } from './store.js';
 
 /** The unpack of one bundle: which layers the store has, and which one is being added. */
@@ -14,8 +13,8 @@ export class Unpacking {
 
   constructor(store: SubvolumeStore, context: LayerContext) {
     this.#store = store;
-    this.#have = context.chainIDs.findLastIndex((chainID) => store.has(subvolumeName(chainID, context)));
-    this.#whole = subvolumeName(context.chainIDs.at(-1)!, context);
+    this.#have = context.treeIDs.findLastIndex((name) => store.has(name));
+    this.#whole = context.treeIDs.at(-1)!;
   }
 
   /** The name of the subvolume with all layers; undefined unless the store has it and no other hook contributed to it. */
@@ -25,11 +24,11 @@ export class Unpacking {
 
   /** Returns true if the store has the layer on top of its lower layers. If not, other processes now wait for this one. */
   async skips(context: LayerContext): Promise<boolean> {
-    const { index, chainIDs, chainID, signal } = context;
+    const { index, treeID, treeIDs, signal } = context;
     this.giveUp();
-    if (index > this.#have) this.#making = await this.#store.make(subvolumeName(chainID, context), signal);
+    if (index > this.#have) this.#making = await this.#store.make(treeID, signal);
     const skipped = this.#making === null;
-    this.#complete = skipped && index === chainIDs.length - 1;
+    this.#complete = skipped && index === treeIDs.length - 1;
     return skipped;
   }
 
@@ -38,10 +37,9 @@ export class Unpacking {
    * lower layers, so that the layer belongs on top of those.
    */
   begin(context: LayerContext): string | undefined {
-    const { lowerChainIDs, rootfs } = context;
+    const { index, treeIDs, rootfs } = context;
     const making = this.#making;
-    const lower = lowerChainIDs.at(-1);
-    const below = lower === undefined ? null : subvolumeName(lower, context);
+    const below = index === 0 ? null : treeIDs[index - 1]!;
     if (making === null || (below !== null && !this.#store.has(below))) return undefined;
     try {
       this.#store.begin(making, below);

@@ -14,8 +14,8 @@ export default function overlayDriver(options: Record<string, unknown>): Driver 
 
 function mountingDriver(store: DriverStore): Driver {
   const slot = new Slot(
-    (context: ImageContext & { keepDirlinks?: boolean }) => {
-      const { map, keepDirlinks = false } = context;
+    (context: ImageContext) => {
+      const { map, keepDirlinks } = context;
       return new Layers(store, context, { map, keepDirlinks, xattr: store.xattr });
     },
     (layers) => layers.discard(),

@@ -42,9 +42,8 @@ export async function refreshBundle(
   if (other !== undefined) await forget(store, context, { key, other });
   if (layer === null) return void (await store.update({ name: key, labels }));
   requireUnused(rootfs);
-  const { parent } = await store.stat(key);
-  const { name, keepDirlinks } = newLayer(store, context, { parent, xattr: driverStore.xattr });
-  await context.unpackLayer({ keepDirlinks });
+  const name = nameOfNew(store, context, driverStore.xattr);
+  await context.unpackLayer();
   const next = newKey(context.bundle);
   const wasMounted = await unmountAll(rootfs);
   try {
@@ -59,19 +58,15 @@ export async function refreshBundle(
   }
 }
 
-/** Returns the store's name of the new layer, and how its lower layers were unpacked: a bundle does not record it. */
-function newLayer(
+/** Returns the store's name of the new layer. */
+function nameOfNew(
   store: LayerStore,
-  { config, map }: RefreshContext,
-  { parent, xattr }: { parent: string; xattr: OverlayXattr },
-): { name: string; keepDirlinks: boolean } {
+  { config, map, keepDirlinks }: RefreshContext,
+  xattr: OverlayXattr,
+): string {
   const diffIDs = config.rootfs.diff_ids;
   const chain = { diffIDs, chainIDs: chainIDs(diffIDs) };
-  const nameOf = (index: number, keepDirlinks: boolean) =>
-    store.nameOf(identityOf(chain, index, { map, keepDirlinks, xattr }));
-  const top = diffIDs.length - 1;
-  const keepDirlinks = top > 0 && nameOf(top - 1, true) === parent;
-  return { name: nameOf(top, keepDirlinks), keepDirlinks };
+  return store.nameOf(identityOf(chain, diffIDs.length - 1, { map, keepDirlinks, xattr }));
 }
 
 /** Carries over the changes that the new layer lacks. */

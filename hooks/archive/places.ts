@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { outerUser } from 'layerhook/system';
 
 /**
  * Returns the directory for records, unless `--state-dir` names one. A hook of a rootless engine runs as root of a user
@@ -17,20 +18,6 @@ export function defaultStateDir(): string {
 /** Sets `HOME` if it is missing, so that hooks.toml is found in the user's home directory. */
 export function setHome(): void {
   process.env.HOME ||= homeOf(outerUser());
-}
-
-/** Returns the ID of this process's user outside of the user namespace; user_namespaces(7). */
-function outerUser(): number {
-  const own = process.geteuid!();
-  try {
-    for (const line of readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n')) {
-      const [inside = 0, outside = 0, size = 0] = line.trim().split(/\s+/).map(Number);
-      if (own >= inside && own < inside + size) return outside + own - inside;
-    }
-  } catch {
-    // no /proc
-  }
-  return own;
 }
 
 function homeOf(user: number): string {

@@ -1,5 +1,14 @@
-import { type Declined, declined, type Hook, type PointContext, type PointName } from '../points/points.js';
+import { BadResult, show } from '../points/check-result.js';
+import {
+  type Declined,
+  declined,
+  type Hook,
+  type HookState,
+  type PointContext,
+  type PointName,
+} from '../points/points.js';
 import { pointRow } from '../points/table.js';
+import { isObject } from '../text/is-object.js';
 import { encodeContext } from './context-json.js';
 import { hookEnvironment } from './environment.js';
 import { parseOutput } from './output.js';
@@ -50,5 +59,36 @@ async function callProgram<P extends PointName>(
   if (end.leftBehind) log.warn('ended, but left processes behind that hold its output open');
   if (end.status === declinedStatus) return declined;
   if (end.status !== 0) throw new Error(`${end.how}${end.lastLine === '' ? '' : `: ${end.lastLine}`}`);
-  return parseOutput(point, end.output);
+  return applyAnswer(point, context, parseOutput(point, end.output));
+}
+
+/**
+ * Does what a program can ask for beside its result: keep the keys of `state` with the bundle (null removes one), and at refresh-bundle `unpack` the new
+ * layer. Function hooks change `context.state` and call `context.unpackLayer()`.
+ *
+ * @returns the result
+ */
+async function applyAnswer(point: PointName, context: object, answer: unknown): Promise<unknown> {
+  const { form } = pointRow(point).result;
+  if (!isObject(answer) || form === 'stream' || form === 'whole') return answer;
+  const { state, unpackLayer } = context as { state: HookState; unpackLayer?: () => Promise<void> };
+  const { state: kept, unpack = false, ...result } = answer;
+  const asksOf = (key: string) => Object.hasOwn(answer, key);
+  if (asksOf('state')) {
+    if (pointRow(point).context.state?.type !== 'hook state')
+      throw new BadResult('this point keeps no state');
+    if (!isObject(kept)) throw new BadResult(`state: expected an object, got ${show(kept)}`);
+    // key by key: calls for several layers may overlap
+    for (const [key, value] of Object.entries(kept)) {
+      if (value === null) delete state[key];
+      else state[key] = value;
+    }
+  }
+  if (asksOf('unpack')) {
+    if (unpackLayer === undefined) throw new BadResult('unpack: only at repack.ociv1.layer.refresh-bundle');
+    if (typeof unpack !== 'boolean')
+      throw new BadResult(`unpack: expected true or false, got ${show(unpack)}`);
+    if (unpack) await unpackLayer();
+  }
+  return form === 'none' && Object.keys(result).length === 0 ? undefined : result;
 }

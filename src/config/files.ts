@@ -4,6 +4,7 @@ import { show } from '../points/check-result.js';
 import type { TomlFile } from '../text/toml.js';
 import type { KeyPath } from '../text/toml-positions.js';
 import { findDistrust } from '../text/trust.js';
+import { meantBeside } from './meant-beside.js';
 
 /**
  * Checks that a program can be run, and that only root and this user could have written it.
@@ -52,7 +53,10 @@ function checkFile(toml: TomlFile, path: KeyPath, file: string): void {
     isFile = statSync(file).isFile();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? `${file} does not exist` : `${file} cannot be looked at: ${code}`;
+    const reason =
+      code === 'ENOENT'
+        ? `${file} does not exist${meantBeside(file)}`
+        : `${file} cannot be looked at: ${code}`;
     throw toml.invalid(path, reason, 'correct the path, or install what should be there', error);
   }
   if (!isFile) throw toml.invalid(path, `${file} is not a regular file`, 'give the path of a file');

@@ -1,10 +1,11 @@
-import { pathToFileURL } from 'node:url';
 import { show } from '../points/check-result.js';
 import type { Hooks, PointName } from '../points/points.js';
 import { isPoint, pointNames } from '../points/table.js';
 import { didYouMean } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
 import type { KeyPath } from '../text/toml-positions.js';
+import { explainImport } from './modules/explain.js';
+import { importModule } from './modules/import.js';
 import { checkPolicy } from './schema.js';
 import type { HookEntry, ModuleRun } from './types.js';
 
@@ -32,12 +33,12 @@ export async function moduleHooks(toml: TomlFile, index: number, entry: HookEntr
 async function importHooks(toml: TomlFile, path: KeyPath, { file, options }: ModuleRun): Promise<Hooks> {
   let exported: unknown;
   try {
-    exported = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
+    exported = (await importModule({ name: file })).default;
     if (typeof exported === 'function') exported = await (exported as (options: unknown) => unknown)(options);
     else if (Object.keys(options).length > 0)
       throw new Error('its default export is not a function, so it cannot take options');
   } catch (error) {
-    const reason = `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`;
+    const reason = `${file} cannot be loaded: ${explainImport(error, { name: file })}`;
     throw toml.invalid(path, reason, 'the module must load; try it with node', error);
   }
   if (typeof exported === 'object' && exported !== null) return exported as Hooks;

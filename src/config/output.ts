@@ -15,6 +15,7 @@ export function parseOutput(point: PointName, output: Buffer): unknown {
       return parseDelta(output);
     case 'none':
       if (isBlank(output)) return undefined;
+      if (/^\s*\{/.test(output.toString('latin1'))) return parseJson(output, 'stdout');
       throw new BadResult(`expected nothing on stdout, got ${start(output)}; messages go to stderr`);
     default:
       return isBlank(output) ? undefined : parseJson(output, 'stdout');

@@ -15,9 +15,9 @@ export async function readHooks(file: string): Promise<LoadedConfig> {
   const config = checkConfig(toml);
   const sources: HookSource[] = [];
   for (const [index, entry] of config.entries.entries()) {
-    const { owner, onFailure, timeout } = entry;
+    const { owner, key, onFailure, timeout } = entry;
     const hooks = entry.run.type === 'exec' ? execHooks(entry) : await moduleHooks(toml, index, entry);
-    sources.push({ owner, hooks, onFailure, timeout });
+    sources.push({ owner, key, hooks, onFailure, timeout });
   }
   return { ...config, sources };
 }

@@ -4,6 +4,7 @@ import type { Descriptor, Digest } from '../image/types.js';
 import { type FieldName, type FieldValue, fieldsFor } from '../points/contexts.js';
 import type { PointName } from '../points/points.js';
 import { pointRow } from '../points/table.js';
+import { treeID } from '../points/tree-id.js';
 
 type SentField = Exclude<FieldName, 'signal' | 'log' | 'writeMtree' | 'extractAgain' | 'unpackLayer'>;
 
@@ -18,17 +19,33 @@ const layer = descriptor('layer.v1.tar+gzip', 30_000_000);
 const config = descriptor('config.v1+json', 600);
 const rootfs = '/srv/.bundle.staging/rootfs';
 
+const map = { uidMappings: [], gidMappings: [], rootless: false };
+const trees = chain.map((chainID) => treeID(chainID, { map, keepDirlinks: false }));
+const layers = [{ ...layer, digest: digestOf('sample base layer') }, layer].map((descriptor, index) => ({
+  descriptor,
+  diffID: diffIDs[index] as Digest,
+  chainID: chain[index] as Digest,
+  treeID: trees[index] as string,
+}));
+
+function blobOf({ digest }: Descriptor): string {
+  return `/srv/image/blobs/sha256/${digest.slice('sha256:'.length)}`;
+}
+
 /** The upper layer of an image with two. */
 const fields: { [F in SentField]: FieldValue<F> } = {
   bundle: '/srv/bundle',
   rootfs,
-  map: { uidMappings: [], gidMappings: [], rootless: false },
+  map,
   layout: '/srv/image',
   reference: 'latest',
+  treeID: trees[1] as string,
+  treeIDs: trees,
+  layers: layers.map(({ descriptor, ...each }) => ({ descriptor, ...each, blob: blobOf(descriptor) })),
   manifest: {
     schemaVersion: 2,
     config,
-    layers: [{ ...layer, digest: digestOf('sample base layer') }, layer],
+    layers: layers.map(({ descriptor }) => descriptor),
   },
   manifestDescriptor: descriptor('manifest.v1+json', 700),
   config: { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: diffIDs } },
@@ -39,7 +56,7 @@ const fields: { [F in SentField]: FieldValue<F> } = {
   chainID: chain[1] as Digest,
   lowerChainIDs: chain.slice(0, 1),
   chainIDs: chain,
-  blob: `/srv/image/blobs/sha256/${layer.digest.slice('sha256:'.length)}`,
+  blob: blobOf(layer),
   keepDirlinks: false,
   claim: false,
   target: rootfs,
@@ -61,7 +78,7 @@ const fields: { [F in SentField]: FieldValue<F> } = {
   refresh: false,
   changes: [{ path: 'etc/hosts', kind: 'modify' }],
   layer: null,
-  state: { ociVersion: '1.2.1', id: 'box', status: 'stopped', pid: 0, bundle: '/srv/bundle' },
+  state: {},
   name: 'data',
   key: '3f0c2f6e5c1d',
   client: 'containerd',
@@ -82,6 +99,11 @@ const fields: { [F in SentField]: FieldValue<F> } = {
   replace: false,
 };
 
+/** Values that differ at points of containers. */
+const ofContainers: Record<string, unknown> = {
+  state: { ociVersion: '1.2.1', id: 'box', status: 'stopped', pid: 0, bundle: '/srv/bundle' },
+};
+
 /** Values that differ at points of snapshots. */
 const ofSnapshots: Record<string, unknown> = {
   key: `k8s.io/5/extract-1 ${chain[1]}`,
@@ -92,6 +114,7 @@ const ofSnapshots: Record<string, unknown> = {
 
 /** A context of a point with made-up values: what `hooks check` shows, and the documentation. */
 export function sampleContext(point: PointName): Record<string, unknown> {
-  const ofStage = pointRow(point).stage === 'snapshot' ? ofSnapshots : {};
-  return fieldsFor(point, { ...fields, ...ofStage });
+  const { stage } = pointRow(point);
+  const own = stage === 'snapshot' ? ofSnapshots : stage === 'runtime' ? ofContainers : {};
+  return fieldsFor(point, { ...fields, ...own });
 }

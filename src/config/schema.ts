@@ -101,6 +101,7 @@ function checkHook(toml: TomlFile, path: KeyPath, table: unknown): HookEntry {
   return {
     line,
     owner: `${basename(toml.file)}:${line} ${what}`,
+    key: what,
     points,
     run,
     timeout: checkTimeout(

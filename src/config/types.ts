@@ -33,6 +33,8 @@ export interface HookEntry {
   line: number;
   /** what messages call it: `hooks.toml:12 exec /usr/libexec/cache`, or its `name` in place of the command */
   owner: string;
+  /** the same without file and line */
+  key: string;
   points: PointName[];
   run: ExecRun | ModuleRun;
   /** seconds; 0 = without limit */

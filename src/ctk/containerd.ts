@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
+import { isObject } from '../text/is-object.js';
 import {
   append,
   formatDocument,
@@ -15,7 +16,7 @@ import {
 import { configError } from './error.js';
 import { filesOf } from './files.js';
 import { asString, parse } from './parse.js';
-import type { AddedRuntime, EngineFormat, OtherFile, RuntimesFound } from './types.js';
+import type { AddedRuntime, EngineFormat, EngineRuntime, OtherFile, RuntimesFound } from './types.js';
 
 const file = '/etc/containerd/config.toml';
 const runcShim = 'io.containerd.runc.v2';
@@ -35,10 +36,9 @@ export const containerd: EngineFormat = {
   read(text): RuntimesFound {
     const values = parse(text);
     const cri = tableAt(values, criPath(text)) ?? {};
-    const runtimes = Object.keys(tableAt(cri, ['runtimes']) ?? {}).map((name) => {
-      const options = tableAt(cri, ['runtimes', name, 'options']);
-      return [name, asString(options?.BinaryName ?? options?.Runtime)] as const;
-    });
+    const runtimes = Object.keys(tableAt(cri, ['runtimes']) ?? {}).map(
+      (name) => [name, runtimeOf(tableAt(cri, ['runtimes', name]) ?? {})] as const,
+    );
     return { runtimes: new Map(runtimes), defaultRuntime: asString(cri.default_runtime_name) };
   },
   add(text, added, inherited): string {
@@ -46,7 +46,8 @@ export const containerd: EngineFormat = {
     const start = text.trim() === '' ? `${text}version = 2\n` : text;
     const path = [...cri, 'runtimes', added.name];
     const table = formatTable(path, runtimeTable(inherited, added));
-    const withRuntime = append(append(removeTable(start, path), builtInRuntime(inherited)), table);
+    const without = removeTable(start, path);
+    const withRuntime = append(append(without, builtInRuntime(without, inherited)), table);
     if (!added.isDefault) return withRuntime;
     return setValue(withRuntime, cri, 'default_runtime_name', added.name);
   },
@@ -83,16 +84,12 @@ export const containerd: EngineFormat = {
 
 /** Returns the configuration with its imports, merged by the rules of its version: plugin by plugin, or all tables. */
 function effective(configFile: string, text: string, other?: OtherFile): string {
-  const files = importsOf(text).flatMap((pattern) => {
-    const expression = globPattern(configFile, pattern);
-    const directory = dirname(resolve(dirname(configFile), pattern));
-    return filesOf(directory, other).filter(({ file: name }) => expression.test(name));
-  });
+  const files = importedFiles(configFile, text, other);
   if (files.length === 0) return text;
   const values = parse(text);
   const sections = containerdVersion(text) < 3 ? ['proxy_plugins', 'plugins'] : ['proxy_plugins'];
   const merged = files.reduce((under, each) => {
-    const over = parse(each.text);
+    const over = parse(each);
     return sections.reduce(
       (all, section) => {
         const both = { ...tableAt(under, [section]), ...tableAt(over, [section]) };
@@ -103,6 +100,25 @@ function effective(configFile: string, text: string, other?: OtherFile): string 
   }, values);
   // an imported file has its own version
   return formatDocument(withValue(merged, ['version'], values.version));
+}
+
+/** Returns the texts of all imports. As containerd does, imports of imports come after all imports of the file. */
+function importedFiles(configFile: string, text: string, other?: OtherFile): string[] {
+  const seen = new Set([configFile]);
+  const texts: string[] = [];
+  const waiting = [{ file: configFile, text }];
+  for (const { file: importing, text: source } of waiting) {
+    for (const path of importsOf(source)) {
+      const pattern = globPattern(importing, path);
+      for (const each of filesOf(dirname(resolve(dirname(importing), path)), { other, pattern })) {
+        if (!pattern.test(each.file) || seen.has(each.file)) continue;
+        seen.add(each.file);
+        waiting.push(each);
+        texts.push(each.text);
+      }
+    }
+  }
+  return texts;
 }
 
 function importsOf(text: string): string[] {
@@ -132,9 +148,9 @@ export function criPath(text: string): readonly string[] {
   return criTables[containerdVersion(text)] as readonly string[];
 }
 
-/** Returns the table of the new runtime: a copy of runc's with our program. */
-function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
-  const { options, ...settings } = copyOfRunc(text);
+/** Returns the table of the new runtime: a copy of its source with our program. */
+function runtimeTable(text: string, { path, source }: AddedRuntime): TomlTable {
+  const { options, ...settings } = copyOf(text, source);
   return {
     ...settings,
     options: {
@@ -147,23 +163,36 @@ function runtimeTable(text: string, { path }: AddedRuntime): TomlTable {
 }
 
 /**
- * Returns a copy of runc's table, or else of the default runtime's. SystemdCgroup comes from the default runtime, since
- * all runtimes of a node must use the same cgroup manager.
+ * Returns a copy of a runtime's table. SystemdCgroup comes from the default runtime, since all runtimes of a node must
+ * use the same cgroup manager.
+ *
+ * @param source undefined for containerd's defaults
  */
-export function copyOfRunc(text: string): TomlTable {
+export function copyOf(text: string, source: string | undefined): TomlTable {
   const version = containerdVersion(text);
   const cri = tableAt(parse(text), criPath(text)) ?? {};
-  const defaultTable = tableAt(cri, ['runtimes', asString(cri.default_runtime_name) ?? 'runc']);
-  const source = tableAt(cri, ['runtimes', 'runc']) ?? defaultTable ?? newRuntime(version);
-  const { options, ...settings } = source;
-  const systemdCgroup = tableAt(defaultTable, ['options'])?.SystemdCgroup;
+  const found = source === undefined ? undefined : tableAt(cri, ['runtimes', source]);
+  const { options, ...settings } = found ?? newRuntime(version);
+  const common = tableAt(cri, ['runtimes', asString(cri.default_runtime_name) ?? 'runc', 'options']);
   return {
     ...settings,
     runtime_type: settings.runtime_type || runcShim,
     options: {
-      ...(systemdCgroup === undefined ? {} : { SystemdCgroup: systemdCgroup }),
+      ...(common?.SystemdCgroup === undefined ? {} : { SystemdCgroup: common.SystemdCgroup }),
       ...(options as TomlTable | undefined),
     },
+  };
+}
+
+/** Types of the shims that call a program with the command line of runc. */
+const runcShims = /^(io\.containerd\.(runc\.v[12]|runtime\.v1\.linux)|\/.*\/containerd-shim-runc-v[12])?$/;
+
+function runtimeOf({ runtime_type: type = '', runtime_path: shim = '', options }: TomlTable): EngineRuntime {
+  const { BinaryName, Runtime } = isObject(options) ? options : {};
+  const foreign = [shim, type].find((each) => !runcShims.test(String(each)));
+  return {
+    path: asString(BinaryName) ?? asString(Runtime),
+    ...(foreign === undefined ? {} : { foreign: String(foreign) }),
   };
 }
 
@@ -171,9 +200,10 @@ export function copyOfRunc(text: string): TomlTable {
  * Returns the text of containerd's built-in runtime, if the configuration names no runtime. containerd drops the
  * built-in runtime when a configuration names another one, and its CRI plugin does not start without a default runtime.
  */
-export function builtInRuntime(text: string): string {
+export function builtInRuntime(text: string, inherited: string): string {
   const cri = criPath(text);
-  if (tableAt(parse(text), [...cri, 'runtimes']) !== undefined) return '';
+  const names = (each: string) => tableAt(parse(each), [...cri, 'runtimes']) !== undefined;
+  if (names(text) || names(inherited)) return '';
   return formatTable([...cri, 'runtimes', 'runc'], newRuntime(containerdVersion(text)));
 }
 

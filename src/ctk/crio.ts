@@ -1,3 +1,4 @@
+import { isObject } from '../text/is-object.js';
 import {
   append,
   formatDocument,
@@ -8,28 +9,33 @@ import {
   setValue,
   type TomlTable,
   tableAt,
+  withValue,
 } from '../text/toml-edit.js';
 import { filesOf } from './files.js';
 import { asString, parse } from './parse.js';
-import type { EngineFormat } from './types.js';
+import type { EngineFormat, EngineRuntime } from './types.js';
 
 const file = '/etc/crio/crio.conf';
 const runtimePath = ['crio', 'runtime'];
 
-/** CRI-O's crio.conf, with the files of crio.conf.d merged into it table by table; crio.conf(5). */
+/** CRI-O's crio.conf, with the files below crio.conf.d merged into it; crio.conf.d(5). */
 export const crio: EngineFormat = {
   engine: 'crio',
   file,
   read(text) {
     const runtime = tableAt(parse(text), runtimePath) ?? {};
     const runtimes = Object.entries(tableAt(runtime, ['runtimes']) ?? {}).map(
-      ([name, table]) => [name, asString((table as TomlTable).runtime_path)] as const,
+      ([name, table]) => [name, runtimeOf(isObject(table) ? table : {})] as const,
     );
     return { runtimes: new Map(runtimes), defaultRuntime: asString(runtime.default_runtime) };
   },
   add(text, added, inherited) {
-    const path = [...runtimePath, 'runtimes', added.name];
-    const table = { ...sourceTable(inherited), runtime_path: added.path, runtime_type: 'oci' };
+    const runtimes = [...runtimePath, 'runtimes'];
+    const source = added.source === undefined ? {} : tableAt(parse(inherited), [...runtimes, added.source]);
+    // with inherit_default_runtime, CRI-O ignores runtime_path
+    const { inherit_default_runtime: _, ...settings } = source ?? {};
+    const table = { ...settings, runtime_path: added.path, runtime_type: settings.runtime_type || 'oci' };
+    const path = [...runtimes, added.name];
     const withRuntime = append(removeTable(text, path), formatTable(path, table));
     return added.isDefault ? setValue(withRuntime, runtimePath, 'default_runtime', added.name) : withRuntime;
   },
@@ -42,8 +48,8 @@ export const crio: EngineFormat = {
   values: parse,
   dropIn: (file, name) => `${file}.d/${name}.conf`,
   inherited(file, text, other) {
-    const files = filesOf(`${file}.d`, other);
-    return formatDocument(files.map((each) => parse(each.text)).reduce(mergeTables, parse(text)));
+    const files = filesOf(`${file}.d`, { other, recursive: true });
+    return formatDocument(files.map((each) => parse(each.text)).reduce(merge, parse(text)));
   },
   dropInStart: () => '',
   // CRI-O reads all files of crio.conf.d
@@ -51,9 +57,16 @@ export const crio: EngineFormat = {
   tables: () => [runtimePath],
 };
 
-/** Returns the settings of runc, or else of the default runtime. */
-function sourceTable(text: string): TomlTable {
-  const runtime = tableAt(parse(text), runtimePath) ?? {};
-  const defaultName = asString(runtime.default_runtime) ?? 'crun';
-  return tableAt(runtime, ['runtimes', 'runc']) ?? tableAt(runtime, ['runtimes', defaultName]) ?? {};
+/** Merges the tables of a later file. A runtime in it replaces the whole runtime of that name. */
+function merge(under: TomlTable, over: TomlTable): TomlTable {
+  const runtimes = [...runtimePath, 'runtimes'];
+  return Object.entries(tableAt(over, runtimes) ?? {}).reduce(
+    (all, [name, table]) => withValue(all, [...runtimes, name], table),
+    mergeTables(under, over),
+  );
+}
+
+/** Runtimes of the type `vm` are shims of containerd. */
+function runtimeOf({ runtime_path: path, runtime_type: type }: TomlTable): EngineRuntime {
+  return { path: asString(path), ...(type === 'vm' ? { foreign: type } : {}) };
 }

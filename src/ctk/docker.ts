@@ -11,7 +11,7 @@ import {
 } from '../text/json-edit.js';
 import { configError } from './error.js';
 import { asString } from './parse.js';
-import type { EngineFormat } from './types.js';
+import type { EngineFormat, EngineRuntime } from './types.js';
 
 const file = '/etc/docker/daemon.json';
 
@@ -22,14 +22,14 @@ export const docker: EngineFormat = {
   read(text) {
     const { runtimes, 'default-runtime': defaultRuntime } = parse(text);
     const found = Object.entries(isObject(runtimes) ? runtimes : {}).map(
-      ([name, runtime]) => [name, isObject(runtime) ? asString(runtime.path) : undefined] as const,
+      ([name, runtime]) => [name, runtimeOf(isObject(runtime) ? runtime : {})] as const,
     );
     return { runtimes: new Map(found), defaultRuntime: asString(defaultRuntime) };
   },
-  add(text, { name, path, isDefault }) {
+  add(text, { name, path, args = [], isDefault }) {
     parse(text);
     const start = text.trim() === '' ? '{\n}\n' : text;
-    const runtime = { path, runtimeArgs: [] };
+    const runtime = { path, runtimeArgs: args };
     const withRuntime = setMember(start, ['runtimes', name], runtime);
     return isDefault ? setMember(withRuntime, ['default-runtime'], name) : withRuntime;
   },
@@ -74,8 +74,10 @@ function newMember(text: string, object: Span, member: string, indent: string, d
   const isOneLine = !text.trim().includes('\n');
   const line = isOneLine ? (last ? ' ' : '') : `\n${indent.repeat(depth)}`;
   if (last !== undefined) return { start: last.value.end, end: last.value.end, by: `,${line}${member}` };
-  const end = isOneLine ? '' : `\n${indent.repeat(depth - 1)}`;
-  return { start: object.start + 1, end: object.end - 1, by: `${line}${member}${end}` };
+  const isClosed = isOneLine || object.end > object.start + 2;
+  const at = object.start + 1;
+  // white space in an empty object stays
+  return { start: at, end: at, by: `${line}${member}${isClosed ? '' : `\n${indent.repeat(depth - 1)}`}` };
 }
 
 function removeMember(text: string, [key, ...rest]: Path, object = valueAt(text)): string {
@@ -83,7 +85,9 @@ function removeMember(text: string, [key, ...rest]: Path, object = valueAt(text)
   const index = all.findIndex((member) => member.key === key);
   const found = all[index];
   if (found === undefined) return text;
-  if (rest.length > 0) return removeMember(text, rest as unknown as Path, found.value);
+  if (rest.length > 0) {
+    return isObjectAt(text, found.value) ? removeMember(text, rest as unknown as Path, found.value) : text;
+  }
   // remove the comma before the member, or for the first member the comma after it
   const before = all[index - 1];
   const start = before === undefined ? object.start + 1 : before.value.end;
@@ -105,12 +109,39 @@ function indentOf(text: string): string {
   return /\n([ \t]+)\S/.exec(text)?.[1] ?? '    ';
 }
 
+/** Types of containerd's shims that call a program with the command line of runc. */
+const runcShims = /^(io\.containerd\.(runc\.v[12]|runtime\.v1\.linux))?$/;
+
+function runtimeOf({ path, runtimeArgs, runtimeType: type }: Record<string, unknown>): EngineRuntime {
+  return {
+    path: asString(path),
+    args: Array.isArray(runtimeArgs) ? runtimeArgs.map(String) : [],
+    ...(runcShims.test(asString(type) ?? '') ? {} : { foreign: String(type) }),
+  };
+}
+
+/** The keys that ctk changes. */
+const ours = ['runtimes', 'default-runtime'];
+
+/**
+ * Returns the values. dockerd takes null for a missing value. Of a key that appears twice it reads both objects or the
+ * last value, while an edit changes only one of them.
+ */
 function parse(text: string): Record<string, unknown> {
   if (text.trim() === '') return {};
   const values = parseJson(text, (reason) => configError('', reason));
   if (!isObject(values)) throw configError('', 'it is not a JSON object');
-  if (values.runtimes !== undefined && !isObject(values.runtimes)) {
-    throw configError('', 'its runtimes is not an object');
-  }
-  return values;
+  assertUnique(text, valueAt(text));
+  const given = Object.entries(values).filter(([key, value]) => value !== null || !ours.includes(key));
+  const { runtimes, ...others } = Object.fromEntries(given);
+  if (runtimes === undefined) return others;
+  if (!isObject(runtimes)) throw configError('', 'its runtimes is not an object');
+  assertUnique(text, (find(text, valueAt(text), 'runtimes') as Member).value);
+  return { ...others, runtimes };
+}
+
+function assertUnique(text: string, object: Span): void {
+  const keys = members(text, object).map(({ key }) => key);
+  const twice = keys.find((key, index) => keys.indexOf(key) < index);
+  if (twice !== undefined) throw configError('', `its key ${twice} appears twice: remove one of them`);
 }

@@ -1,8 +1,22 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
+import { LayerhookError } from '../errors/index.js';
+import { isErrno } from '../system/errno.js';
 import { makeDirectory } from '../system/make-directory.js';
-import { rewriteFile, writeFileAtomic } from '../system/write-file.js';
+import { replaceFile, rewriteFile } from '../system/write-file.js';
 import { configError } from './error.js';
 import type { OtherFile } from './types.js';
 
@@ -13,52 +27,101 @@ export interface FileChange {
   after: string | undefined;
   /** mode of the file if it is new; default: 0644 */
   mode?: number;
+  /** directory of the temporary file, on the same filesystem; default: the directory of the file */
+  temporaries?: string;
 }
 
-/** Returns the text of a file; undefined if the file does not exist. */
+/** The byte-order mark of UTF-8. */
+const mark = Buffer.from('\ufeff');
+
+/**
+ * Returns the text of a file, without a byte-order mark; undefined if the file does not exist.
+ *
+ * @throws LayerhookError CTK_CONFIG for anything but a regular file with UTF-8, SYSTEM
+ */
 export function readText(file: string): string | undefined {
-  let content: Buffer;
+  const content = readRegular(file);
+  if (content === undefined) return undefined;
   try {
-    content = readFileSync(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw fsError(error, `cannot read ${file}`);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch {
     throw configError(file, 'it is not UTF-8');
   }
 }
 
-/** Returns the files of a directory in the order of their names. `other` replaces the file of its name. */
-export function filesOf(directory: string, other?: OtherFile): { file: string; text: string }[] {
-  const names = existsSync(directory) ? readdirSync(directory) : [];
-  const existing = names.map((name) => join(directory, name)).filter((file) => file !== other?.file);
-  const isNew = other?.text !== undefined && dirname(other.file) === directory;
-  const files = (isNew ? [...existing, other.file] : existing).sort();
-  return files.map((file) => ({ file, text: (file === other?.file ? other.text : readText(file)) ?? '' }));
-}
-
-/** Writes or removes files, each atomically. Mode and owner stay; a symlink stays, and its target is written. */
-export function applyChanges(changes: readonly FileChange[]): void {
-  for (const { file, after, mode = 0o644 } of changes) {
-    if (after === undefined) {
-      rmSync(file, { force: true });
-      continue;
-    }
-    const old = statSync(file, { throwIfNoEntry: false });
-    const target = old === undefined ? file : realpathSync(file);
-    makeDirectory(dirname(target));
-    if (old === undefined) writeFileAtomic(target, after, mode);
-    else rewrite(target, after);
+function readRegular(file: string): Buffer | undefined {
+  let fd: number | undefined;
+  try {
+    // a FIFO must not block
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!fstatSync(fd).isFile()) throw configError(file, 'it is not a regular file');
+    return readFileSync(fd);
+  } catch (error) {
+    if (error instanceof LayerhookError) throw error;
+    if (!isErrno(error, 'ENOENT')) throw fsError(error, `cannot read ${file}`);
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
+    throw configError(file, 'it is a symlink to a missing file');
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
-function rewrite(path: string, text: string): void {
+/** Which files of a directory an engine reads. */
+interface Reading {
+  /** replaces the file of its name */
+  other?: OtherFile | undefined;
+  /** paths of the files to read; default: all */
+  pattern?: RegExp;
+  /** True to read the directories below too. */
+  recursive?: boolean;
+}
+
+/** Returns the files of a directory in the order of their names. */
+export function filesOf(directory: string, reading: Reading = {}): { file: string; text: string }[] {
+  const { other, pattern = /./, recursive = false } = reading;
+  const entries = existsSync(directory) ? readdirSync(directory, { withFileTypes: true }) : [];
+  const directories = new Set(entries.filter((each) => each.isDirectory()).map(({ name }) => name));
+  const isNew = other?.text !== undefined && dirname(other.file) === directory;
+  const names = new Set([...entries.map(({ name }) => name), ...(isNew ? [basename(other.file)] : [])]);
+  return [...names].sort().flatMap((name) => {
+    const file = join(directory, name);
+    if (directories.has(name)) return recursive ? filesOf(file, reading) : [];
+    const text = file === other?.file ? other.text : pattern.test(file) ? readText(file) : undefined;
+    return text === undefined ? [] : [{ file, text }];
+  });
+}
+
+/**
+ * Writes or removes files, each atomically. Mode, owner and byte-order mark stay; a symlink stays, and its target is
+ * written. Temporary files that a killed process left are removed first.
+ */
+export function applyChanges(changes: readonly FileChange[]): void {
+  for (const change of changes) {
+    const { file, after } = change;
+    if (after === undefined) rmSync(file, { force: true });
+    else write(change, after);
+  }
+}
+
+function write({ file, mode = 0o644, temporaries }: FileChange, text: string): void {
+  const old = readRegular(file);
+  const target = old === undefined ? file : realpathSync(file);
+  const temporary = temporaries === undefined ? target : join(temporaries, basename(file));
+  makeDirectory(dirname(target));
+  sweep(temporary);
   try {
-    rewriteFile(path, text);
+    if (old === undefined) replaceFile(target, (fd) => writeFileSync(fd, text), { mode, temporary });
+    else rewriteFile(target, (old.indexOf(mark) === 0 ? String(mark) : '') + text, { temporary });
   } catch (error) {
-    throw fsError(error, `cannot write ${path}`);
+    throw fsError(error, `cannot write ${target}`);
+  }
+}
+
+/** Removes temporary files that killed processes left. */
+function sweep(temporary: string): void {
+  const directory = dirname(temporary);
+  for (const name of readdirSync(directory)) {
+    const suffix = name.startsWith(basename(temporary)) ? name.slice(basename(temporary).length) : '';
+    if (/^\.[0-9a-f]{12}\.tmp$/.test(suffix)) rmSync(join(directory, name), { force: true });
   }
 }

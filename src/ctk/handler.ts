@@ -1,12 +1,14 @@
 import { append, formatTable, removeTable, type TomlTable, tableAt } from '../text/toml-edit.js';
 import {
   builtInRuntime,
+  containerd,
   containerdVersion,
-  copyOfRunc,
+  copyOf,
   criPath,
   removeBuiltInRuntime,
 } from './containerd.js';
 import { configError } from './error.js';
+import { sourcesOf } from './low-level.js';
 import { parse } from './parse.js';
 
 /**
@@ -34,10 +36,10 @@ export function addHandler(text: string, inherited: string, handler: Handler): s
   const { name, snapshotter } = handler;
   if (hasHandler(text, handler)) return text;
   const [runtime, ...others] = tablesOf(text, name) as [string[], ...string[][]];
-  const { options, ...settings } = copyOfRunc(inherited);
+  const { options, ...settings } = copyOf(inherited, sourcesOf(containerd.read(inherited))[0]);
   const isPlain = Object.keys(options as TomlTable).length === 0;
   const table = { ...settings, snapshotter, ...(isPlain ? {} : { options }) };
-  const withRuntime = append(append(text, builtInRuntime(inherited)), formatTable(runtime, table));
+  const withRuntime = append(append(text, builtInRuntime(text, inherited)), formatTable(runtime, table));
   return others.reduce((all, path) => append(all, formatTable(path, { snapshotter })), withRuntime);
 }
 

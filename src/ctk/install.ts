@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configError } from './error.js';
 import { type FileChange, readText } from './files.js';
+import { quote } from './launcher.js';
 
 export interface InstallOptions {
   /** directory whose `bin` gets the program */
@@ -35,8 +36,4 @@ export function planInstall({ prefix, config, packageRoot, node }: InstallOption
     before,
     after: `${launcher.slice(0, launcher.indexOf(end))}exec ${quote(node)} ${script}${settings} "$@"\n`,
   };
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

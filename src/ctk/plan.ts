@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
 import { dropInHeading, sameToml } from '../text/toml-edit.js';
 import { configError } from './error.js';
@@ -29,11 +30,20 @@ export function planAddition(
     if (dropIn) return planDropIn(format, file, before, added);
     const text = before ?? '';
     if (added.isAsAsked(text)) return [];
-    const after = added.add(text, format.inherited(file, text));
+    const after = added.add(text, inheritedWithout({ format, file }, added));
     verify(format, text, after, added);
     assertRead(format.inherited(file, after), added);
     return remember({ file, before, after }, added);
   });
+}
+
+/** Returns the configuration as the engine sees it without an addition, with its former values. */
+export function inheritedWithout({ format, file }: ConfigTarget, ours: Presence): string {
+  const text = readText(file) ?? '';
+  const clean = ours.isThere(text) ? ours.remove(text, readRecord(file)[ours.key]?.former) : text;
+  const dropIn = format.dropIn?.(file, ours.dropInName);
+  const other = dropIn === undefined ? undefined : { file: dropIn, text: undefined };
+  return format.inherited(file, clean, other);
 }
 
 /**
@@ -74,12 +84,13 @@ function planDropIn(
   const dropIn = format.dropIn?.(file, added.dropInName);
   if (dropIn === undefined) throw configError('', `${format.engine} does not read drop-in files`);
   const text = before ?? '';
-  const whole = format.inherited(file, text, { file: dropIn, text: undefined });
+  const whole = inheritedWithout({ format, file }, added);
   const content = dropInHeading + added.add(format.dropInStart(text, whole, added), whole);
   verify(format, '', content, added);
   const old = readText(dropIn);
   const mode = modeOf(file);
-  const changes: FileChange[] = old === content ? [] : [{ file: dropIn, before: old, after: content, mode }];
+  const changes: FileChange[] =
+    old === content ? [] : [{ file: dropIn, before: old, after: content, mode, temporaries: dirname(file) }];
   const after = format.reading(file, text, dropIn);
   assertRead(format.inherited(file, after, { file: dropIn, text: content }), added);
   return after === text ? changes : [...changes, ...remember({ file, before, after }, added)];
@@ -93,7 +104,7 @@ function remember(change: FileChange, added: Addition): FileChange[] {
   const isUntouched = old !== undefined && before !== undefined && sha256(before) === old.written;
   const original = isUntouched
     ? old.original
-    : old !== undefined && before !== undefined
+    : old !== undefined && before !== undefined && added.isThere(before)
       ? added.remove(before, old.former)
       : (before ?? null);
   const entry = { original, written: sha256(after), former: added.former(before ?? '', old?.former) };
@@ -169,7 +180,7 @@ function without(record: CtkRecord, key: string): CtkRecord {
 }
 
 /** Adds the name of the file to the errors of an engine's format. */
-function inFile<T>(file: string, plan: () => T): T {
+export function inFile<T>(file: string, plan: () => T): T {
   try {
     return plan();
   } catch (error) {

@@ -7,6 +7,7 @@ import { hookKinds } from '../inject/types.js';
 import { fromText } from '../system/bytes.js';
 import { engineNames, engines } from './engines.js';
 import { readText } from './files.js';
+import { readLauncher } from './launcher.js';
 import type { EngineName } from './types.js';
 
 export interface EngineStatus {
@@ -14,9 +15,11 @@ export interface EngineStatus {
   file: string;
   /** `missing`: the file does not exist; `plain`: the file lacks the runtime */
   state: 'missing' | 'plain' | 'configured' | 'broken';
-  /** program of the runtime */
+  /** layerhook-runtime */
   path?: string;
-  /** True if the program exists. */
+  /** the low-level runtime that the engine's entry names */
+  runtime?: string;
+  /** True if both programs exist. */
   isInstalled?: boolean;
   defaultRuntime?: string;
   problem?: string;
@@ -43,8 +46,16 @@ export function engineStatus(engine: EngineName, name: string, given?: string): 
     const { runtimes, defaultRuntime } = format.read(format.inherited(file, text ?? ''));
     const found = { engine, file, ...(defaultRuntime === undefined ? {} : { defaultRuntime }) };
     if (!runtimes.has(name)) return { ...found, state: 'plain' };
-    const path = runtimes.get(name) ?? '';
-    return { ...found, state: 'configured', path, isInstalled: isProgram(path) };
+    const { path: called = '', args = [] } = runtimes.get(name) ?? {};
+    const { path, program } = readLauncher(called) ?? { path: called, program: programIn(args) };
+    const isInstalled = [called, path, program ?? path].every(isProgram);
+    return {
+      ...found,
+      state: 'configured',
+      path,
+      ...(program === undefined ? {} : { runtime: program }),
+      isInstalled,
+    };
   } catch (error) {
     if (!isLayerhookError(error)) throw error;
     return { engine, file, state: 'broken', problem: String(error.details.reason ?? error.message) };
@@ -62,6 +73,11 @@ export async function runtimeStatus(config?: string): Promise<RuntimeStatus> {
     if (!isLayerhookError(error)) throw error;
     return { file: config, problem: `${error.message} (${error.hint})` };
   }
+}
+
+/** Returns the low-level runtime that docker passes. */
+function programIn(args: readonly string[]): string | undefined {
+  return args[0] === '--runtime-path' ? args[1] : undefined;
 }
 
 export { engineNames };

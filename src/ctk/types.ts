@@ -6,14 +6,28 @@ export interface AddedRuntime {
   name: string;
   /** absolute path of its program */
   path: string;
+  /** arguments before those of the engine, for docker */
+  args?: readonly string[];
   /** True if it becomes the default runtime. */
   isDefault: boolean;
+  /** name of the runtime whose settings it gets; undefined for the engine's defaults */
+  source?: string | undefined;
+}
+
+/** A runtime of a configuration. */
+export interface EngineRuntime {
+  /** path or name of its program; undefined if the configuration gives only the name of the runtime */
+  path: string | undefined;
+  /** arguments of docker before those of the engine */
+  args?: readonly string[];
+  /** the type of the runtime, if the engine does not call a program with the command line of runc */
+  foreign?: string;
 }
 
 /** The runtimes of a configuration. */
 export interface RuntimesFound {
-  /** path of the program of each runtime, by name; undefined if the configuration gives only a name */
-  runtimes: ReadonlyMap<string, string | undefined>;
+  /** by name */
+  runtimes: ReadonlyMap<string, EngineRuntime>;
   /** the default runtime, if one is named */
   defaultRuntime: string | undefined;
 }
@@ -40,7 +54,7 @@ export interface Presence {
 export interface Addition extends Presence {
   /** True if the text has the addition with all its values. */
   isAsAsked(text: string): boolean;
-  /** @param inherited the configuration as the engine sees it, to copy settings from */
+  /** @param inherited the configuration as the engine sees it without the addition, to copy settings from */
   add(text: string, inherited: string): string;
   /** Returns the values that the addition replaces; {@link Presence.remove} restores them. @param old the present record */
   former(text: string, old: Former): Former;

@@ -10,7 +10,9 @@ import { absoluteName, isDriverName, isShipped } from './driver.js';
 import type { OperationOptions } from './operation-options.js';
 
 /** What an existing bundle says of its driver. */
-export interface RecordedDriver extends Pick<BundleMeta, 'driver' | 'distrust'> {
+export interface RecordedDriver
+  extends Pick<BundleMeta, 'driver' | 'distrust'>,
+    Partial<Pick<BundleMeta, 'state'>> {
   /** absolute path */
   bundle: string;
 }

@@ -1,10 +1,14 @@
 import { isBuiltin } from 'node:module';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname, resolve } from 'node:path';
 import type { DriverChoice } from '../config/types.js';
-import { LayerhookError } from '../errors/index.js';
-import type { Driver, DriverFactory } from '../points/points.js';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { show } from '../points/check-result.js';
+import type { Driver } from '../points/points.js';
+import { isObject } from '../text/is-object.js';
+import { didYouMean } from '../text/nearest.js';
 import { isShippedDriver, shippedDriver } from './shipped-drivers.js';
+
+const shippedDrivers = ['copy', 'overlay', 'btrfs'];
 
 /** A name of npm's, with a path in the package behind it or not. A URL has a colon, and is never one. */
 const packageName = /^(?:@[\w~-][\w.~-]*\/)?[\w~-][\w.~-]*(?:\/[\w@+~-][\w@+.~-]*)*$/;
@@ -27,33 +31,54 @@ export function absoluteName(name: string): string {
 
 /**
  * Loads a driver: one that ships with layerhook (drivers/NAME), or a module (by path or as the name of a package) whose
- * default export is a {@link DriverFactory}.
+ * default export is a DriverFactory.
  *
  * @param choice from the operator: code of this name runs. What a bundle says must pass choose-driver.ts first.
- * @throws LayerhookError DRIVER_NOT_FOUND
+ * @param hooksFile hooks.toml: packages are looked up from its directory first
+ * @throws LayerhookError DRIVER_NOT_FOUND, DRIVER_INVALID
  */
-export async function loadDriver(choice: DriverChoice): Promise<Driver> {
+export async function loadDriver(choice: DriverChoice, hooksFile?: string): Promise<Driver> {
   const { name, options } = choice;
   const shipped = isShipped(name);
   if (!shipped && !isDriverName(name)) throw notFound(name, 'the name is malformed: URLs are not imported');
-  let factory: unknown;
+  if (shipped) return makeDriver(name, (await shippedDriver(name)).default, [options]);
+  const module = { name: absoluteName(name), from: hooksFile === undefined ? [] : [dirname(hooksFile)] };
+  const { importModule } = await import('../config/modules/import.js');
   try {
-    factory = (await (shipped ? shippedDriver(name) : import(driverUrl(name)))).default;
+    const factory = (await importModule(module)).default;
+    return await makeDriver(name, factory, await argumentsFor(factory, options));
   } catch (error) {
-    throw notFound(name, reasonOf(error, name), error);
+    if (isLayerhookError(error)) throw error;
+    const { explainImport } = await import('../config/modules/explain.js');
+    throw notFound(name, explainImport(error, module, shippedDrivers), error);
   }
-  if (typeof factory !== 'function') throw notFound(name, 'its default export is not a function');
-  return (factory as DriverFactory)(options);
 }
 
-function driverUrl(name: string): string {
-  return /^[./]/.test(name) ? pathToFileURL(resolve(name)).href : name;
+async function makeDriver(name: string, factory: unknown, given: readonly unknown[]): Promise<Driver> {
+  if (typeof factory !== 'function')
+    throw invalid(
+      name,
+      `its default export is ${show(factory)}`,
+      'export default (options) => ({ name, hooks })',
+    );
+  const driver: unknown = await factory(...given);
+  const { name: own, hooks } = isObject(driver) ? driver : {};
+  if (isObject(hooks) && typeof own === 'string') return driver as unknown as Driver;
+  const missing = isObject(driver) ? (isObject(hooks) ? 'name' : 'hooks') : undefined;
+  const reason = missing === undefined ? `its factory returned ${show(driver)}` : `it has no ${missing}`;
+  const close = missing && didYouMean(missing, Object.keys(driver as object));
+  throw invalid(name, reason, `a driver is an object { name, hooks }${close ?? ''}`);
 }
 
-function reasonOf(error: unknown, name: string): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const missing = code === 'ERR_MODULE_NOT_FOUND' && message.includes(driverUrl(name).replace('file://', ''));
-  return missing ? 'the module is missing' : message;
+/** Returns the options and the API. The length of a factory with a default value or a rest parameter says nothing. */
+async function argumentsFor(factory: unknown, options: DriverChoice['options']): Promise<unknown[]> {
+  if (typeof factory !== 'function' || factory.length === 1) return [options];
+  const { importApi } = await import('../config/modules/import.js');
+  return [options, await importApi()];
+}
+
+function invalid(name: string, reason: string, expected: string): LayerhookError {
+  return new LayerhookError('DRIVER_INVALID', { name, reason, expected });
 }
 
 function notFound(name: string, reason: string, cause?: unknown): LayerhookError {

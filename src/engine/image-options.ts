@@ -9,6 +9,8 @@ export interface ImageOptions {
   image: string;
   /** which image of an index, as `OS/ARCH[/VARIANT]` or as an object; default: the only one, else this machine's */
   platform?: string | Platform | undefined;
+  /** limit for each JSON document, bytes; default: 32 MiB for index.json, 8 MiB for configs, 4 MiB for the others */
+  maxJson?: number | undefined;
 }
 
 /** How an operation writes a new layer. */

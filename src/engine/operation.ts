@@ -1,8 +1,10 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
 import type { MapOptions } from '../layer/types.js';
 import { createDispatcher, type Dispatcher, type HookSource, hookSources } from '../points/dispatch.js';
+import { HookStates } from '../points/hook-state.js';
 import type { Driver, PointName } from '../points/points.js';
 import { type Logger, silentLogger } from '../system/logger.js';
+import { restoreModes } from '../system/saved-modes.js';
 import { chooseDriver, type RecordedDriver } from './choose-driver.js';
 import { loadDriver } from './driver.js';
 import { linkedController } from './linked-controller.js';
@@ -15,6 +17,8 @@ export interface Operation {
   driverChoice: DriverChoice;
   dispatcher: Dispatcher;
   config: LoadedConfig | null;
+  /** what hooks keep with the bundle */
+  states: HookStates;
   log: Logger;
   /** aborted when the caller's signal is, or by the first failure */
   stop: AbortController;
@@ -41,19 +45,22 @@ export async function openOperation(
     stop = linkedController(options.signal),
   }: { recorded?: RecordedDriver; onlyDriver?: boolean; stop?: AbortController } = {},
 ): Promise<Operation> {
+  restoreModes();
   const log = options.log ?? silentLogger;
   const config = await configOf(options.hooksFile).catch((error: Error) => {
     if (onlyDriver) return null;
     throw error;
   });
+  const states = new HookStates(recorded?.state);
   const { driver, choice } = await driverOf(options, config, recorded);
   const others = onlyDriver ? [] : operatorHooks(options, config);
   const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks, ownErrors: true }];
   return {
     driver,
     driverChoice: choice,
-    dispatcher: createDispatcher(sources, { log, signal: stop.signal }),
+    dispatcher: createDispatcher(sources, { log, signal: stop.signal, states }),
     config,
+    states,
     log,
     stop,
     maxHoles: options.maxHoles,
@@ -109,5 +116,5 @@ async function driverOf(
   const { driver } = options;
   if (typeof driver === 'object') return { driver, choice: { name: driver.name, options: {} } };
   const choice = chooseDriver({ options, config }, recorded);
-  return { driver: await loadDriver(choice), choice };
+  return { driver: await loadDriver(choice, config?.file), choice };
 }

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
+import { mtreeAccess } from '../layer/mtree-access.js';
 import type { Usage } from '../layer/types.js';
 import type { ContentInfo } from '../store/types.js';
 import { inTurns } from '../system/steps.js';
-import { readXattrs } from '../system/xattr.js';
 import { guardMtree, readMtree } from './bundle/mtree-check.js';
 
 /**
@@ -37,7 +37,6 @@ export async function verifyLayer({ directory, manifest: file }: ContentInfo): P
   const { checkSteps } = await import('mtree-ts');
   const mtree = await readMtree(file);
   const keywords = mtree.usedKeywords();
-  const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
-  const options = { keywords, strict: true, xattrs };
+  const options = { keywords, strict: true, ...mtreeAccess };
   return guardMtree(file, () => inTurns(checkSteps(directory, mtree, options)));
 }

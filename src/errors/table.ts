@@ -126,8 +126,9 @@ export const errorTable = {
     hint: 'name a new or empty directory; --force unpacks beside these files, and bundle rm keeps them',
     exit: 1,
   },
+  DRIVER_INVALID: { message: 'driver {name}: {reason}', hint: '{expected}', exit: 1 },
   DRIVER_NOT_FOUND: {
-    message: 'driver {name} not found: {reason}',
+    message: 'driver {name} cannot be loaded: {reason}',
     hint: 'name a shipped driver (copy, overlay, btrfs) or a module that exports one',
     exit: 1,
   },

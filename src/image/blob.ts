@@ -4,6 +4,7 @@ import { Readable, Transform } from 'node:stream';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { digestOf, finishDigest, parseDigest } from './digest.js';
+import { requireSize } from './layout-files.js';
 import type { Descriptor } from './types.js';
 
 /**
@@ -15,12 +16,7 @@ import type { Descriptor } from './types.js';
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, SYSTEM
  */
 export function readVerified(path: string, descriptor: Descriptor, layout: string, maxBytes: number): Buffer {
-  if (descriptor.size > maxBytes) {
-    throw new LayerhookError('LIMIT_EXCEEDED', {
-      what: `blob ${descriptor.digest} (${descriptor.size} bytes)`,
-      limit: `${maxBytes} bytes`,
-    });
-  }
+  requireSize(`blob ${descriptor.digest}`, descriptor.size, maxBytes);
   const bytes = embedded(descriptor) ?? readFile(path, descriptor, layout);
   const actual = digestOf(bytes, parseDigest(descriptor.digest).algorithm);
   if (actual !== descriptor.digest) throw corrupt(descriptor, layout, actual);

@@ -15,7 +15,7 @@ export function parseDigest(value: unknown): { algorithm: DigestAlgorithm; hex: 
   const match = typeof value === 'string' ? /^(sha256|sha512):([0-9a-f]+)$/.exec(value) : null;
   const algorithm = match?.[1] as DigestAlgorithm | undefined;
   if (!match || !algorithm || match[2]!.length !== hexLength[algorithm]) {
-    throw new LayerhookError('DIGEST_INVALID', { value: String(value).slice(0, 200) });
+    throw new LayerhookError('DIGEST_INVALID', { value: String(value || '(missing)').slice(0, 200) });
   }
   return { algorithm, hex: match[2]! };
 }

@@ -35,7 +35,8 @@ function findReachable(layout: Layout): Set<string> {
     if (seen.has(key)) continue;
     seen.add(key);
     reachable.add(descriptor.digest);
-    todo.push(...children(layout, descriptor));
+    // not one push: an index may have more children than a call may have arguments
+    for (const child of children(layout, descriptor)) todo.push(child);
   }
   return reachable;
 }

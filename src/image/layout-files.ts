@@ -1,27 +1,30 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+
+/** Says how to raise the limits of JSON documents: the end of a sentence that begins with "over the limit of 10 bytes,". */
+export const jsonAdvice = 'which --max-json raises';
+
+/** @throws LayerhookError LIMIT_EXCEEDED if a document of `bytes` is too large */
+export function requireSize(what: string, bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  const limit = `${maxBytes} bytes, ${jsonAdvice}`;
+  throw new LayerhookError('LIMIT_EXCEEDED', { what: `${what} (${bytes} bytes)`, limit });
+}
 
 /**
  * Reads a small regular file of a layout or bundle. A FIFO in its place does not block.
  *
- * @param onOpen called with the stat of the open file
  * @returns undefined if the file is missing or not a regular file
  * @throws LayerhookError LIMIT_EXCEEDED, SYSTEM
  */
-export function readSmallFile(
-  path: string,
-  maxBytes: number,
-  onOpen?: (stat: Stats) => void,
-): Buffer | undefined {
+export function readSmallFile(path: string, maxBytes: number): Buffer | undefined {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = fstatSync(fd);
     if (!stat.isFile()) return undefined;
-    onOpen?.(stat);
-    if (stat.size > maxBytes)
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: path, limit: `${maxBytes} bytes` });
+    requireSize(path, stat.size, maxBytes);
     const bytes = Buffer.allocUnsafe(stat.size);
     let length = 0;
     for (let count = -1; count !== 0 && length < bytes.length; length += count) {

@@ -5,11 +5,11 @@ import type { Readable } from 'node:stream';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { makeDirectory } from '../system/make-directory.js';
-import { encodeJson, parseJson } from '../text/json-lossless.js';
+import { encodeJson, JsonLimitError, parseJson } from '../text/json-lossless.js';
 import { openVerified, readVerified } from './blob.js';
 import { type DigestAlgorithm, finishDigest, isDigest, parseDigest } from './digest.js';
 import { checkIndex } from './documents.js';
-import { listDirectory, readSmallFile } from './layout-files.js';
+import { jsonAdvice, listDirectory, readSmallFile } from './layout-files.js';
 import { withLock } from './lock.js';
 import { indexMediaType } from './media-types.js';
 import type { Session } from './session.js';
@@ -17,15 +17,23 @@ import type { Descriptor, Digest, Index } from './types.js';
 
 const maxIndexBytes = 32 << 20;
 const maxDocumentBytes = 4 << 20;
+/** A document may have one value for this many bytes of its size limit. Real documents have one for every 15 to 60. */
+const bytesPerValue = 32;
+
+export interface LayoutOptions {
+  /** aborts waiting for another writer's lock */
+  signal?: AbortSignal | undefined;
+  /** limit for each JSON document, bytes; default: 32 MiB for index.json, 8 MiB for configs, 4 MiB for the others */
+  maxJson?: number | undefined;
+}
 
 /**
  * Opens an existing layout.
  *
  * @param path directory of the layout
- * @param options `signal` aborts waiting for another writer's lock
  * @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID (also for a version other than 1.0.0), SYSTEM
  */
-export function openLayout(path: string, options: { signal?: AbortSignal } = {}): Layout {
+export function openLayout(path: string, options: LayoutOptions = {}): Layout {
   if (!isDirectory(path)) {
     if (!existsSync(path)) throw new LayerhookError('LAYOUT_NOT_FOUND', { path });
     throw invalidLayout(path, 'it is not a directory');
@@ -35,7 +43,7 @@ export function openLayout(path: string, options: { signal?: AbortSignal } = {})
   checkVersion(path, version);
   if (!isDirectory(join(path, 'blobs'))) throw invalidLayout(path, 'it has no directory blobs');
   if (!existsSync(join(path, 'index.json'))) throw invalidLayout(path, 'it has no file index.json');
-  return new Layout(path, options.signal);
+  return new Layout(path, options);
 }
 
 /**
@@ -77,22 +85,23 @@ export function createLayout(path: string): Layout {
 export class Layout {
   readonly path: string;
   readonly #blobs: string;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: LayoutOptions;
   #session: Promise<Session> | undefined;
 
   /** Does not look at the directory: use {@link openLayout} or {@link createLayout}, which check or create it. */
-  constructor(path: string, signal?: AbortSignal) {
+  constructor(path: string, options: LayoutOptions = {}) {
     this.path = path;
     this.#blobs = join(path, 'blobs');
-    this.#signal = signal;
+    this.#options = options;
   }
 
   /** Reads index.json. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
   readIndex(): Index {
     const path = join(this.path, 'index.json');
-    const bytes = readSmallFile(path, maxIndexBytes);
+    const limit = this.#options.maxJson ?? maxIndexBytes;
+    const bytes = readSmallFile(path, limit);
     if (bytes === undefined) throw invalidLayout(this.path, 'it has no file index.json');
-    return checkIndex(parseDocument(bytes, path), path);
+    return checkIndex(parseDocument(bytes, path, limit), path);
   }
 
   /**
@@ -117,7 +126,7 @@ export class Layout {
 
   /** Holds the layout's lock while `action` runs; see withLock in lock.ts. @throws LayerhookError ABORTED, SYSTEM */
   lock<T>(mode: 'exclusive' | 'shared', action: () => T | Promise<T>): Promise<T> {
-    return withLock(this.path, mode, action, this.#signal);
+    return withLock(this.path, mode, action, this.#options.signal);
   }
 
   /** Returns the path at which the blob of a digest belongs. @throws LayerhookError DIGEST_INVALID */
@@ -134,17 +143,18 @@ export class Layout {
   /**
    * Reads and verifies a small blob. If the descriptor has embedded `data`, that is used instead of a file.
    *
-   * @param options blobs larger than `maxBytes` (default 4 MiB) are refused before reading
+   * @param options blobs larger than `maxBytes` (default 4 MiB) are refused before reading, unless the layout was opened
+   *   with `maxJson`
    * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, DIGEST_INVALID, SYSTEM
    */
   readBlob(descriptor: Descriptor, options: { maxBytes?: number } = {}): Buffer {
-    const limit = options.maxBytes ?? maxDocumentBytes;
-    return readVerified(this.blobPath(descriptor.digest), descriptor, this.path, limit);
+    return readVerified(this.blobPath(descriptor.digest), descriptor, this.path, this.#limit(options));
   }
 
   /** Reads a blob as {@link readBlob} does, and parses its JSON. @throws LayerhookError IMAGE_INVALID, and as readBlob */
   readJson(descriptor: Descriptor, options: { maxBytes?: number } = {}): unknown {
-    return parseDocument(this.readBlob(descriptor, options), `blob ${descriptor.digest} in ${this.path}`);
+    const what = `blob ${descriptor.digest} in ${this.path}`;
+    return parseDocument(this.readBlob(descriptor, options), what, this.#limit(options));
   }
 
   /**
@@ -206,6 +216,10 @@ export class Layout {
     return this.close();
   }
 
+  #limit({ maxBytes = maxDocumentBytes }: { maxBytes?: number }): number {
+    return this.#options.maxJson ?? maxBytes;
+  }
+
   #openSession(): Promise<Session> {
     // only writers load it
     this.#session ??= import('./session.js')
@@ -235,10 +249,15 @@ function withMediaType(index: Index): Index {
   return { schemaVersion, mediaType, ...rest };
 }
 
-function parseDocument(bytes: Buffer, what: string): unknown {
+/** @param maxBytes size limit of the document, which limits the number of its values too */
+function parseDocument(bytes: Buffer, what: string, maxBytes: number): unknown {
   try {
-    return parseJson(bytes);
+    return parseJson(bytes, Math.floor(maxBytes / bytesPerValue));
   } catch (error) {
+    if (error instanceof JsonLimitError) {
+      const limit = error.what === 'nesting' ? error.limit : `${error.limit}, ${jsonAdvice}`;
+      throw new LayerhookError('LIMIT_EXCEEDED', { what: `${error.what} of ${what}`, limit }, error);
+    }
     throw new LayerhookError(
       'IMAGE_INVALID',
       { what, reason: `it is not JSON: ${(error as Error).message}` },

@@ -78,7 +78,7 @@ export class ImageMutation {
    * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what reading the indexes throws
    */
   async commit(tag: string): Promise<ResolvedImage['path']> {
-    checkTag(tag);
+    checkTag(this.#layout.readIndex(), tag);
     const [root, ...below] = await this.#write();
     return [await setTag(this.#layout, tag, root), ...below];
   }

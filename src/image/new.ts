@@ -14,7 +14,7 @@ import type { Descriptor, ImageConfig, Manifest } from './types.js';
  * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what Layout.updateIndex throws
  */
 export async function newImage(layout: Layout, tag: string, created: Date): Promise<Descriptor> {
-  checkTag(tag);
+  checkTag(layout.readIndex(), tag);
   const config: ImageConfig = {
     created: showTime(created),
     ...hostPlatform(),

@@ -60,7 +60,7 @@ export function platformFit(offered: Platform, wanted: Platform): number | undef
 const defaultVariants: Readonly<Record<string, string>> = { amd64: 'v1', arm: 'v7', arm64: 'v8' };
 
 function variantOf(platform: Platform): string {
-  return platform.variant || (defaultVariants[platform.architecture] ?? '');
+  return platform.variant || (defaultVariants[platform.architecture ?? ''] ?? '');
 }
 
 function hostVariant(architecture: string): string | undefined {

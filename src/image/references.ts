@@ -17,7 +17,8 @@ const tagComponent = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
 const tagPattern = new RegExp(`^${tagComponent}(?:/${tagComponent})*$`);
 
 /**
- * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`.
+ * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. The tag may be one that
+ * is malformed: other tools write such tags, and {@link checkTag} refuses one only if the layout lacks it.
  *
  * @throws LayerhookError REFERENCE_INVALID
  */
@@ -28,18 +29,24 @@ export function parseImageReference(value: string): ImageReference {
   if (path === '') throw invalid(value, 'its path is empty');
   if (path.includes('\0')) throw invalid(value, 'its path contains a NUL');
   if (tag === '') throw invalid(value, 'its tag is empty');
-  if (!isTag(tag)) throw invalid(value, `its tag ${JSON.stringify(tag)} is malformed`);
   return { path, tag };
 }
 
-/** True if `tag` is well-formed; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
+/** True if a tag is well-formed; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
 export function isTag(tag: string): boolean {
   return tagPattern.test(tag);
 }
 
-/** Lists the tags of a layout in the order of index.json; an ambiguous tag is listed more than once. */
+/** Lists the tags of a layout in the order of index.json; an ambiguous tag is listed once for each image. */
 export function listTags(layout: Layout): string[] {
-  return layout.readIndex().manifests.flatMap((descriptor) => tagOf(descriptor) ?? []);
+  const seen = new Set<string>();
+  return layout.readIndex().manifests.flatMap((descriptor) => {
+    const tag = tagOf(descriptor);
+    const key = `${descriptor.digest} ${tag}`;
+    if (tag === undefined || seen.has(key)) return [];
+    seen.add(key);
+    return [tag];
+  });
 }
 
 /**
@@ -49,9 +56,11 @@ export function listTags(layout: Layout): string[] {
  * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
  */
 export async function setTag(layout: Layout, tag: string, descriptor: Descriptor): Promise<Descriptor> {
-  checkTag(tag);
   const tagged = withTag(descriptor, tag);
-  await layout.updateIndex((index) => ({ ...index, manifests: [...withoutTag(index, tag), tagged] }));
+  await layout.updateIndex((index) => {
+    checkTag(index, tag);
+    return { ...index, manifests: [...withoutTag(index, tag), tagged] };
+  });
   return tagged;
 }
 
@@ -62,13 +71,11 @@ export async function setTag(layout: Layout, tag: string, descriptor: Descriptor
  *   throws
  */
 export async function copyTag(layout: Layout, from: string, tag: string): Promise<void> {
-  checkTag(from);
-  checkTag(tag);
   await layout.updateIndex((index) => {
-    const found = index.manifests.filter((descriptor) => tagOf(descriptor) === from);
-    if (found.length > 1)
-      throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: from, count: found.length });
-    if (!found[0]) throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: from, path: layout.path });
+    checkTag(index, tag);
+    const found = findTagged(layout, index, from);
+    const { size } = new Set(found.map(({ digest }) => digest));
+    if (size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: from, count: size });
     return { ...index, manifests: [...withoutTag(index, tag), withTag(found[0], tag)] };
   });
 }
@@ -80,9 +87,9 @@ export async function copyTag(layout: Layout, from: string, tag: string): Promis
  * @throws LayerhookError REFERENCE_INVALID, and what Layout.updateIndex throws
  */
 export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
-  checkTag(tag);
   let wasThere = false;
   await layout.updateIndex((index) => {
+    checkTag(index, tag);
     const manifests = withoutTag(index, tag);
     wasThere = manifests.length < index.manifests.length;
     return wasThere ? { ...index, manifests } : index;
@@ -90,14 +97,29 @@ export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
   return wasThere;
 }
 
-/** Returns the tag of a descriptor in index.json, or undefined. */
+/** Returns the tag of a descriptor in index.json; undefined if it is missing or empty. */
 export function tagOf(descriptor: Descriptor): string | undefined {
-  return descriptor.annotations?.[refNameAnnotation];
+  return descriptor.annotations?.[refNameAnnotation] || undefined;
 }
 
-/** @throws LayerhookError REFERENCE_INVALID */
-export function checkTag(tag: string): void {
-  if (!isTag(tag)) throw invalid(tag, 'it is a malformed tag');
+/**
+ * Returns the descriptors of a tag, at least one. Several may have the same digest: containerd writes one for each name
+ * of an image.
+ *
+ * @throws LayerhookError REFERENCE_NOT_FOUND; REFERENCE_INVALID for a malformed tag that the layout lacks
+ */
+export function findTagged(layout: Layout, index: Index, tag: string): [Descriptor, ...Descriptor[]] {
+  checkTag(index, tag);
+  const [first, ...others] = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
+  if (first === undefined)
+    throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: tag, path: layout.path });
+  return [first, ...others];
+}
+
+/** @throws LayerhookError REFERENCE_INVALID if the tag is malformed, unless the layout already has it */
+export function checkTag(index: Index, tag: string): void {
+  if (isTag(tag) || index.manifests.some((descriptor) => tagOf(descriptor) === tag)) return;
+  throw invalid(tag, 'the tag breaks the grammar of the image-spec');
 }
 
 function withTag(descriptor: Descriptor, tag: string): Descriptor {

@@ -3,10 +3,13 @@ import type { Layout } from './layout.js';
 import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { hostPlatform, platformFit, showPlatform } from './platform.js';
 import { readConfig, readIndexBlob, readManifest } from './read.js';
-import { checkTag, tagOf } from './references.js';
+import { findTagged } from './references.js';
 import type { Descriptor, Manifest, Platform, ResolvedImage } from './types.js';
 
 const maxDepth = 16;
+/** Limits the images that one tag may lead to, and the layers of an image. Docker allows 127 layers. */
+const maxImages = 100_000;
+const maxLayers = 4096;
 
 type Path = [Descriptor, ...Descriptor[]];
 
@@ -19,7 +22,7 @@ export interface ResolveOptions {
  * Finds the image of a tag, and reads and verifies its manifest and config.
  *
  * Indexes are followed. If several images fit the platform equally well, the first one is chosen (image-spec
- * image-index.md), unless they belong to different descriptors in index.json: then the tag is ambiguous.
+ * image-index.md), unless different descriptors in index.json lead to different images: then the tag is ambiguous.
  *
  * @param tag value of `org.opencontainers.image.ref.name` in index.json
  * @throws LayerhookError REFERENCE_INVALID, REFERENCE_NOT_FOUND, REFERENCE_AMBIGUOUS, PLATFORM_NOT_FOUND,
@@ -45,6 +48,9 @@ export function loadImage(layout: Layout, reference: string, path: Path): Resolv
   checkIsImage(manifest, manifestDescriptor);
   const config = readConfig(layout, configDescriptor);
   const layers = manifest.layers.length;
+  if (layers > maxLayers) {
+    throw overLimit(`number of layers of manifest ${manifestDescriptor.digest} (${layers})`, maxLayers);
+  }
   const diffIDs = config.rootfs.diff_ids.length;
   if (layers !== diffIDs) {
     throw new LayerhookError('IMAGE_INVALID', {
@@ -60,67 +66,112 @@ export function loadImage(layout: Layout, reference: string, path: Path): Resolv
  * artifacts, and reads a manifest only if choosing a platform requires it.
  */
 export function resolvePath(layout: Layout, tag: string, options: ResolveOptions = {}): Path {
-  checkTag(tag);
-  const roots = layout.readIndex().manifests.filter((descriptor) => tagOf(descriptor) === tag);
-  if (roots.length === 0)
-    throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: tag, path: layout.path });
-  const found = roots.flatMap((root) => findManifests(layout, root));
-  if (found.length === 0) {
-    const reason = `it leads to ${roots.map((root) => root.mediaType).join(', ')}, not to an image`;
+  const roots = findTagged(layout, layout.readIndex(), tag);
+  const found = findManifests(layout, tag, roots);
+  const [first, ...others] = found;
+  if (first === undefined) {
+    const reason = `it leads to ${listSome(roots.map((root) => root.mediaType))}, not to an image`;
     throw new LayerhookError('IMAGE_INVALID', { what: `tag ${tag}`, reason });
   }
-  return options.platform === undefined && found.length === 1
-    ? found[0]!
+  const isOnly = others.every((path) => path.at(-1)!.digest === first.at(-1)!.digest);
+  return options.platform === undefined && isOnly
+    ? first
     : choosePlatform(layout, tag, found, options.platform ?? hostPlatform());
 }
 
-/** Returns the paths from a descriptor to all image manifests, depth first. Reads each index only once. */
-function findManifests(layout: Layout, root: Descriptor): Path[] {
+/**
+ * Returns the paths from the descriptors of a tag to all image manifests, depth first. Reads each index only once.
+ * Manifests for the platform unknown/unknown count only if all are.
+ */
+function findManifests(layout: Layout, tag: string, roots: Descriptor[]): Path[] {
   const seen = new Set<string>();
-  const walk = (path: Path): Path[] => {
+  const found: Path[] = [];
+  const walk = (path: Path): void => {
     const descriptor = path[path.length - 1]!;
     const kind = ociMediaType(descriptor.mediaType);
-    if (kind === manifestMediaType) return isAttestation(descriptor) ? [] : [path];
-    if (kind !== indexMediaType || seen.has(descriptor.digest)) return [];
-    if (path.length > maxDepth) {
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: 'depth of nested indexes', limit: maxDepth });
-    }
+    if (kind === manifestMediaType && !isAttestation(descriptor)) found.push(path);
+    if (found.length > maxImages) throw overLimit(`number of images of tag ${tag}`, maxImages);
+    if (kind !== indexMediaType || seen.has(descriptor.digest)) return;
+    if (path.length > maxDepth) throw overLimit('depth of nested indexes', maxDepth);
     seen.add(descriptor.digest);
-    return readIndexBlob(layout, descriptor).manifests.flatMap((child) => walk([...path, child]));
+    for (const child of readIndexBlob(layout, descriptor).manifests) walk([...path, child]);
   };
-  return walk([root]);
+  for (const root of roots) walk([root]);
+  const known = found.filter((path) => !isUnknown(path.at(-1)!.platform));
+  return known.length > 0 ? known : found;
 }
 
-/** True for an attestation: BuildKit puts them into an index as manifests for the platform unknown/unknown. */
-function isAttestation({ platform }: Descriptor): boolean {
+/** True for an attestation of BuildKit: a manifest beside the image in its index. */
+function isAttestation({ annotations }: Descriptor): boolean {
+  return annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
+}
+
+/** True for the platform of manifests that do not run, such as attestations. */
+function isUnknown(platform: Platform | undefined): boolean {
   return platform?.os === 'unknown' && platform.architecture === 'unknown';
 }
 
 function choosePlatform(layout: Layout, tag: string, found: Path[], wanted: Platform): Path {
-  const offers = found.map((path) => ({ path, platform: platformOf(layout, path) }));
-  const fits = offers
-    .map(({ path, platform }) => ({ path, fit: platform && platformFit(platform, wanted) }))
-    .filter(({ fit }) => fit !== undefined);
-  const best = Math.max(...fits.map(({ fit }) => fit!));
-  const chosen = fits.filter(({ fit }) => fit === best);
-  if (chosen.length === 0) {
+  const platforms = new Platforms(layout);
+  let best = Number.NEGATIVE_INFINITY;
+  let chosen: Path[] = [];
+  for (const path of found) {
+    const platform = platforms.of(path.at(-1)!);
+    const fit = platform && platformFit(platform, wanted);
+    if (fit === undefined || fit < best) continue;
+    if (fit > best) chosen = [];
+    chosen.push(path);
+    best = fit;
+  }
+  const [first, ...others] = chosen;
+  if (first === undefined) {
+    const offers = found.map((path) => platforms.of(path.at(-1)!));
     throw new LayerhookError('PLATFORM_NOT_FOUND', {
       reference: `${layout.path}:${tag}`,
       platform: showPlatform(wanted),
-      available: offers.map(({ platform }) => (platform ? showPlatform(platform) : 'an artifact')).join(', '),
+      available: listSome(offers.map((platform) => (platform ? showPlatform(platform) : 'an artifact'))),
     });
   }
-  const roots = new Set(chosen.map(({ path }) => path[0]));
-  if (roots.size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: tag, count: roots.size });
-  return chosen[0]!.path;
+  const isOther = (path: Path) =>
+    path[0].digest !== first[0].digest && path.at(-1)!.digest !== first.at(-1)!.digest;
+  const { size } = new Set(others.filter(isOther).map(([root]) => root.digest));
+  if (size > 0) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: tag, count: size + 1 });
+  return first;
 }
 
-/** Returns the platform from the descriptor, or else from the config; undefined for an artifact. */
-function platformOf(layout: Layout, path: Path): Platform | undefined {
-  const descriptor = path[path.length - 1]!;
-  if (descriptor.platform) return descriptor.platform;
-  const { config } = readManifest(layout, descriptor);
-  return ociMediaType(config.mediaType) === configMediaType ? readConfig(layout, config) : undefined;
+/** Reads platforms: from the descriptor, or else from the config. Each config is read only once. */
+class Platforms {
+  readonly #layout: Layout;
+  readonly #ofConfigs = new Map<string, Platform | undefined>();
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  /** Returns the platform of a manifest; undefined for an artifact. */
+  of(descriptor: Descriptor): Platform | undefined {
+    const { platform, digest } = descriptor;
+    if (platform?.os && platform.architecture) return platform;
+    if (!this.#ofConfigs.has(digest)) this.#ofConfigs.set(digest, this.#read(descriptor));
+    return this.#ofConfigs.get(digest);
+  }
+
+  #read(descriptor: Descriptor): Platform | undefined {
+    const { config } = readManifest(this.#layout, descriptor);
+    if (ociMediaType(config.mediaType) !== configMediaType) return undefined;
+    const { os, architecture, variant } = readConfig(this.#layout, config);
+    return { ...(os && { os }), ...(architecture && { architecture }), ...(variant && { variant }) };
+  }
+}
+
+function listSome(values: readonly string[]): string {
+  const distinct = [...new Set(values)];
+  const shown = distinct.slice(0, 20).join(', ');
+  return distinct.length > 20 ? `${shown}, and ${distinct.length - 20} others` : shown;
+}
+
+function overLimit(what: string, limit: number): LayerhookError {
+  return new LayerhookError('LIMIT_EXCEEDED', { what, limit });
 }
 
 function checkIsManifest(descriptor: Descriptor, tag: string): void {

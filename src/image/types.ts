@@ -16,9 +16,10 @@ export interface Descriptor {
   [unknown: string]: unknown;
 }
 
+/** Fields that are missing or empty mean the same. */
 export interface Platform {
-  architecture: string;
-  os: string;
+  architecture?: string;
+  os?: string;
   'os.version'?: string;
   'os.features'?: string[];
   variant?: string;
@@ -51,8 +52,8 @@ export interface Manifest {
 export interface ImageConfig {
   created?: string;
   author?: string;
-  architecture: string;
-  os: string;
+  architecture?: string;
+  os?: string;
   'os.version'?: string;
   'os.features'?: string[];
   variant?: string;

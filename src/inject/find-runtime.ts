@@ -16,15 +16,26 @@ const launcherMark = 'LAYERHOOK_STARTED';
 export function findRuntime(candidates: readonly ByteString[], path: ByteString | undefined): ByteString {
   const reasons: string[] = [];
   for (const candidate of candidates) {
-    const places = candidate.includes('/') ? [candidate] : onPath(candidate, path ?? '');
-    const programs = places.filter(isProgram);
-    const found = programs.find((place) => !isLauncher(place));
-    if (found !== undefined) return found;
-    reasons.push(`${showBytes(candidate)} ${explain(candidate, programs.length > 0)}`);
+    const found = lookUp(candidate, path);
+    if ('program' in found) return found.program;
+    reasons.push(found.reason);
   }
   throw new LayerhookError('RUNTIME_NOT_FOUND', {
     reason: reasons.join(', ') || 'the list of runtimes is empty',
   });
+}
+
+/** Returns the program of a candidate, or in words why it has none. */
+export function lookUp(
+  candidate: ByteString,
+  path: ByteString | undefined,
+): { program: ByteString } | { reason: string; isItself: boolean } {
+  const places = candidate.includes('/') ? [candidate] : onPath(candidate, path ?? '');
+  const programs = places.filter(isProgram);
+  const program = programs.find((place) => !isLauncher(place));
+  if (program !== undefined) return { program };
+  const isItself = programs.length > 0;
+  return { reason: `${showBytes(candidate)} ${explain(candidate, isItself)}`, isItself };
 }
 
 function explain(candidate: ByteString, isOurs: boolean): string {
@@ -47,7 +58,8 @@ function isProgram(place: ByteString): boolean {
   }
 }
 
-function isLauncher(place: ByteString): boolean {
+/** True if a file is a launcher of layerhook-runtime. */
+export function isLauncher(place: ByteString): boolean {
   const head = Buffer.alloc(4096);
   try {
     const fd = openSync(toBuffer(place), 'r');

@@ -9,7 +9,11 @@ import type { LayerSource } from './types.js';
  *
  * @throws LayerhookError DIGEST_INVALID
  */
-export function layerSources(layout: Layout, image: ResolvedImage): LayerSource[] {
+export function layerSources(
+  layout: Layout,
+  image: ResolvedImage,
+  options: Pick<LayerSource, 'zstdWindow'> = {},
+): LayerSource[] {
   return image.manifest.layers.map((descriptor, at) => ({
     path: layout.blobPath(descriptor.digest),
     ...(typeof descriptor.data === 'string' && { data: Buffer.from(descriptor.data, 'base64') }),
@@ -17,5 +21,6 @@ export function layerSources(layout: Layout, image: ResolvedImage): LayerSource[
     size: descriptor.size,
     mediaType: ociMediaType(descriptor.mediaType),
     diffID: image.config.rootfs.diff_ids[at]!,
+    zstdWindow: options.zstdWindow,
   }));
 }

@@ -76,6 +76,8 @@ export interface LayerSource {
   size: number;
   mediaType: string;
   diffID: string;
+  /** largest window of a zstd stream in bytes; default 128 MiB */
+  zstdWindow?: number | undefined;
 }
 
 /** What independent extraction could not decide without the layers below; post-extract fixes it up. */

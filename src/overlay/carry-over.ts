@@ -2,12 +2,13 @@ import { LayerhookError } from '../errors/index.js';
 import { LowerStack } from '../layer/lower/lower-stack.js';
 import { isMark, makeWhiteout, type OverlayFormat, xattrNames } from '../layer/overlay-marks.js';
 import type { Change } from '../layer/types.js';
+import { statAt, withAccess, writing } from '../system/access.js';
 import { fchmodat, fchownat, utimensat } from '../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, linkat, mkdirat, S } from '../system/files.js';
 import { ancestors, baseName } from '../system/paths.js';
-import { StatBuffer, statAt } from '../system/stat.js';
+import { StatBuffer } from '../system/stat.js';
 import { getXattr, setXattr } from '../system/xattr.js';
 import { upperdirChanges } from './changes/upperdir-changes.js';
 
@@ -64,7 +65,7 @@ class Carrier {
     const from = `${this.#from}/${path}`;
     if (kind === 'delete') {
       this.#makeParent(path);
-      makeWhiteout(this.#to, path, this.#format);
+      this.#change(path, () => makeWhiteout(this.#to, path, this.#format));
       return true;
     }
     if (!statAt(AT_FDCWD, from, this.#stat)) throw elsewhere(path);
@@ -72,7 +73,7 @@ class Carrier {
     if (this.#stat.type === S.IFSOCK && inLayer.has(path)) return false;
     this.#makeParent(path);
     if (this.#stat.isDirectory) this.#makeDirectory(path, from);
-    else linkat(AT_FDCWD, from, AT_FDCWD, `${this.#to}/${path}`);
+    else this.#change(path, (to) => linkat(AT_FDCWD, from, AT_FDCWD, to));
     return true;
   }
 
@@ -88,9 +89,15 @@ class Carrier {
   }
 
   #makeDirectory(path: ByteString, like: ByteString): void {
-    if (path !== '.') mkdirat(AT_FDCWD, `${this.#to}/${path}`, 0o700);
+    if (path !== '.') this.#change(path, (to) => mkdirat(AT_FDCWD, to, 0o700));
     copyAttributes(like, `${this.#to}/${path}`, this.#format);
     this.#made.set(path, like);
+  }
+
+  /** Makes a name in the new upperdir, also if the mode of its directory denies it. */
+  #change(path: ByteString, call: (to: ByteString) => void): void {
+    const to = `${this.#to}/${path}`;
+    withAccess(AT_FDCWD, to, () => call(to), writing);
   }
 
   /** Makes the directories above a path like those of the layers. */

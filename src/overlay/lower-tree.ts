@@ -1,9 +1,10 @@
 import { type LowerFile, LowerStack } from '../layer/lower/lower-stack.js';
 import { isMark, type OverlayFormat } from '../layer/overlay-marks.js';
+import { readlinkat, statAt } from '../system/access.js';
 import type { ByteString } from '../system/bytes.js';
-import { AT_FDCWD, readlinkat } from '../system/files.js';
+import { AT_FDCWD } from '../system/files.js';
 import { baseName, parentOf } from '../system/paths.js';
-import { StatBuffer, statAt } from '../system/stat.js';
+import { StatBuffer } from '../system/stat.js';
 import { readXattrs } from '../system/xattr.js';
 
 /** The lower layers of one layer, looked up by path. Results are kept: committed layers do not change. */

@@ -1,8 +1,9 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
 import { markOpaque } from '../layer/overlay-marks.js';
 import { fromText } from '../system/bytes.js';
+import { CAP, hasCapability } from '../system/capabilities.js';
 import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, close, mknodat, O, openat, S } from '../system/files.js';
 import { filesystemOf } from '../system/filesystem.js';
@@ -19,8 +20,6 @@ export type OverlaySupport =
   /** `program`: path of fuse-overlayfs; `reason`: why the kernel cannot */
   | { by: 'fuse'; program: string; reason: string }
   | { by: 'none'; reason: string };
-
-const CAP_SYS_ADMIN = 21n;
 
 /**
  * Finds out how this process can mount overlays of directories in `directory`: by the kernel, by fuse-overlayfs, or not at
@@ -46,13 +45,8 @@ function whyNotByKernel(directory: string): string | null {
   if (unfitForUpperdir.includes(type)) return `${directory} is on ${type}, where overlayfs cannot write`;
   if (!hasFileTypes(directory))
     return `the file system of ${directory} does not list file types (xfs with ftype=0)`;
-  if (!mayMount()) return 'only root may mount overlays';
+  if (!hasCapability(CAP.SYS_ADMIN)) return 'only root may mount overlays';
   return isInUserNamespace() ? tryMount(directory) : null;
-}
-
-function mayMount(): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-  return ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
 }
 
 function mayUseFuse(): boolean {

@@ -2,13 +2,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Logger } from '../system/logger.js';
 import { BadResult } from './check-result.js';
-import { type Declined, declined, type OnFailure, type PointName } from './points.js';
+import type { HookStates } from './hook-state.js';
+import { type Declined, declined, type HookState, type OnFailure, type PointName } from './points.js';
 import { type SlotStorage, withSlots } from './slot.js';
+import { pointRow } from './table.js';
 
 /** A hook with what its owner said about it. */
 export interface RegisteredHook {
   /** shown in messages: `hooks.toml:12 exec /usr/libexec/cache`, `driver copy` */
   owner: string;
+  /** names its state in a bundle */
+  key: string;
   run: (context: never) => unknown;
   onFailure: OnFailure;
   /** seconds; 0 = without limit */
@@ -22,6 +26,7 @@ export interface CallScope {
   log: Logger;
   signal: AbortSignal;
   slots: SlotStorage;
+  states: HookStates;
 }
 
 /** How long an aborted hook may clean up before it is left alone, ms. exec hooks are killed within it. */
@@ -59,11 +64,8 @@ export async function callHook<T>(
     stop.abort(new Error('timeout'));
   }
   try {
-    const work = runHook(
-      hook,
-      withSlots({ ...context, log: named(scope.log, hook.owner), signal: stop.signal }, scope.slots),
-      settle,
-    );
+    const own = { ...stateFor(hook, point, scope), log: named(scope.log, hook.owner), signal: stop.signal };
+    const work = runHook(hook, withSlots({ ...context, ...own }, scope.slots), scope.states, settle);
     const outcome = await Promise.race([work, abandonment(stop.signal)]);
     scope.log.debug(`${hook.owner} ended`, { point, ms: Date.now() - started });
     return outcome;
@@ -85,12 +87,19 @@ export async function callHook<T>(
   }
 }
 
+/** Returns the state of the hook at points that have a bundle. */
+function stateFor(hook: RegisteredHook, point: PointName, { states }: CallScope): { state?: HookState } {
+  return pointRow(point).context.state?.type === 'hook state' ? { state: states.of(hook.key) } : {};
+}
+
 async function runHook<T>(
   hook: RegisteredHook,
   context: { signal: AbortSignal; log: Logger },
+  states: HookStates,
   settle: (value: unknown, signal: AbortSignal) => T | Promise<T>,
 ): Promise<T | Declined> {
   const value = await hook.run(context as never);
+  states.check(hook.key);
   return value === declined ? declined : await settle(value, context.signal);
 }
 

@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { chainIDs } from '../image/chain.js';
 import type { Layout } from '../image/layout.js';
-import type { Digest, ResolvedImage } from '../image/types.js';
+import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
 import type { AppliedLayer, MapOptions, Unsettled } from '../layer/types.js';
 import type { Logger } from '../system/logger.js';
 import type {
@@ -12,36 +13,48 @@ import type {
   PreExtractResult,
 } from './points.js';
 import { pointRow } from './table.js';
+import { treeID } from './tree-id.js';
 
 /** What a context needs that the image itself does not say. */
 export interface ContextBase {
   bundle: string;
   rootfs: string;
   map: MapOptions;
+  keepDirlinks: boolean;
   signal: AbortSignal;
   log: Logger;
 }
 
-/** The context of the points that see a whole image. */
+/** Returns the context of the points that see a whole image. */
 export function imageContext(base: ContextBase, layout: Layout, image: ResolvedImage): ImageContext {
   const { reference, manifest, manifestDescriptor, config, configDescriptor } = image;
-  return { ...base, layout: layout.path, reference, manifest, manifestDescriptor, config, configDescriptor };
+  const diffIDs = config.rootfs.diff_ids;
+  const layers = chainIDs(diffIDs).map((chainID, index) => {
+    const descriptor = manifest.layers[index] as Descriptor;
+    const blob = resolve(layout.blobPath(descriptor.digest));
+    return { descriptor, diffID: diffIDs[index] as Digest, chainID, treeID: treeID(chainID, base), blob };
+  });
+  return {
+    ...base,
+    // the dispatcher gives each hook its own
+    state: {},
+    layout: resolve(layout.path),
+    ...{ reference, manifest, manifestDescriptor, config, configDescriptor },
+    layers,
+    treeID: layers.at(-1)?.treeID ?? treeID(undefined, base),
+    treeIDs: layers.map((layer) => layer.treeID),
+  };
 }
 
-/** The contexts of the points that see one layer, lowest layer first. */
-export function layerContexts(image: ImageContext, layout: Layout, keepDirlinks: boolean): LayerContext[] {
-  const diffIDs = image.config.rootfs.diff_ids;
-  const chain = chainIDs(diffIDs);
-  return image.manifest.layers.map((descriptor, index) => ({
+/** Returns the contexts of the points that see one layer, lowest layer first. */
+export function layerContexts(image: ImageContext): LayerContext[] {
+  const chain = image.layers.map(({ chainID }) => chainID);
+  return image.layers.map((layer, index) => ({
     ...image,
+    ...layer,
     index,
-    descriptor,
-    diffID: diffIDs[index] as Digest,
-    chainID: chain[index] as Digest,
     lowerChainIDs: chain.slice(0, index),
     chainIDs: chain,
-    blob: layout.blobPath(descriptor.digest),
-    keepDirlinks,
   }));
 }
 

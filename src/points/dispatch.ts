@@ -4,8 +4,10 @@ import type { Logger } from '../system/logger.js';
 import { type CallScope, callHook, type RegisteredHook } from './call.js';
 import { checkResult } from './check-result.js';
 import { collectDelta } from './delta.js';
+import { HookStates } from './hook-state.js';
 import {
   type BaseContext,
+  type BundleContext,
   type Declined,
   type DeltaEntry,
   declined,
@@ -24,6 +26,8 @@ import { isPoint, pointNames, pointRow } from './table.js';
 export interface HookSource extends Omit<HookSet, 'name'> {
   /** shown in messages: `hooks.toml:12 exec /usr/libexec/cache`, `driver copy` */
   owner: string;
+  /** names its state in a bundle, also after a line of hooks.toml moved; default: `owner` */
+  key?: string | undefined;
   /** true: a LayerhookError of a hook is the operation's, as a driver's is; default: it is the cause of a HOOK_FAILED */
   ownErrors?: boolean;
 }
@@ -37,9 +41,11 @@ type PointsOfKind<K extends PointKind> = {
   [P in PointName]: LifecyclePoints[P]['kind'] extends K ? P : never;
 }[PointName];
 
-/** A context; `signal` and `log` are the dispatcher's if they are not given. */
-export type DispatchContext<P extends PointName> = Omit<PointContext<P>, 'signal' | 'log'> &
+/** A context; `signal` and `log` are the dispatcher's if they are not given. Each hook gets its own `state`. */
+export type DispatchContext<P extends PointName> = Omit<PointContext<P>, 'signal' | 'log' | OwnState<P>> &
   Partial<BaseContext>;
+
+type OwnState<P extends PointName> = PointContext<P> extends BundleContext ? 'state' : never;
 
 /** What a `first` point ends with: a stream of changes is collected, all else is as the hook gave it. */
 export type FirstResult<P extends PointName> =
@@ -87,8 +93,11 @@ export interface Dispatcher {
  *
  * @throws HOOK_UNKNOWN_POINT for a hook at no point; HOOK_INVALID for a hook that is not a function or has a wrong `onFailure`
  */
-export function createDispatcher(sources: readonly HookSource[], base: BaseContext): Dispatcher {
-  const scope: CallScope = { ...base, slots: new Map() };
+export function createDispatcher(
+  sources: readonly HookSource[],
+  { states = new HookStates(), ...base }: BaseContext & { states?: HookStates },
+): Dispatcher {
+  const scope: CallScope = { ...base, states, slots: new Map() };
   const registered = register(sources);
   const at = (point: PointName): RegisteredHook[] => registered.get(point) ?? [];
   return {
@@ -170,7 +179,7 @@ async function runChain<P extends PointsOfKind<'chain'>>(
   const { result } = pointRow(point);
   if (result.form !== 'whole') throw new TypeError(`${point} carries nothing from hook to hook`);
   const { field } = result;
-  let value = context[field] as PointResult<P>;
+  let value = (context as unknown as PointContext<P>)[field] as PointResult<P>;
   for (const hook of hooks) {
     // a copy of its own: what a hook does to it and then declines must not be seen
     const copy = { ...context, [field]: structuredClone(value) };
@@ -184,7 +193,7 @@ async function runChain<P extends PointsOfKind<'chain'>>(
 
 function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook[]> {
   const registered = new Map<PointName, RegisteredHook[]>();
-  for (const { owner, hooks, onFailure = 'abort', timeout = 0, ownErrors = false } of sources) {
+  for (const { owner, key = owner, hooks, onFailure = 'abort', timeout = 0, ownErrors = false } of sources) {
     for (const [point, run] of Object.entries(hooks)) {
       if (!isPoint(point)) throw new LayerhookError('HOOK_UNKNOWN_POINT', { point, hook: owner });
       if (run === undefined) continue;
@@ -193,7 +202,7 @@ function register(sources: readonly HookSource[]): Map<PointName, RegisteredHook
         throw unusable(owner, point, `cannot have on-failure ${onFailure}`);
       }
       const list = registered.get(point) ?? [];
-      list.push({ owner, run, onFailure, timeout, ownErrors });
+      list.push({ owner, key, run, onFailure, timeout, ownErrors });
       registered.set(point, list);
     }
   }
@@ -204,8 +213,8 @@ function unusable(owner: string, point: PointName, reason: string): LayerhookErr
   return new LayerhookError('HOOK_INVALID', { hook: owner, point, reason });
 }
 
-function scopeOf(context: Partial<BaseContext>, { log, signal, slots }: CallScope): CallScope {
-  return { log: context.log ?? log, signal: context.signal ?? signal, slots };
+function scopeOf(context: Partial<BaseContext>, { log, signal, ...rest }: CallScope): CallScope {
+  return { log: context.log ?? log, signal: context.signal ?? signal, ...rest };
 }
 
 function logFailure(log: Logger, error: unknown, then: string): void {

@@ -40,11 +40,25 @@ export const bundle = {
     says: 'the root filesystem now: while unpacking, inside a private staging directory',
   },
   map: { type: 'map', says: 'how owners in layers become owners on disk' },
+  state: {
+    type: 'hook state',
+    says: 'what this hook keeps with the bundle for later points; empty at first, and if others may write the bundle',
+  },
 } as const satisfies Own<BundleContext, BaseContext>;
 
 export const image = {
   layout: { type: 'path', says: 'the image layout' },
-  reference: { type: 'string', says: 'the tag' },
+  reference: { type: 'string', says: 'the tag under which this image was found; may be empty' },
+  keepDirlinks: {
+    type: 'boolean',
+    says: 'true if a symlink to a directory stays when a layer has a directory in its place',
+  },
+  treeID: {
+    type: 'string',
+    says: 'names the tree of all layers (at points of layers: up to this one) as a file name: chainID, ID mappings, keepDirlinks',
+  },
+  treeIDs: { type: 'names', says: 'treeIDs of all layers, lowest first' },
+  layers: { type: 'image layers', says: 'all layers, lowest first' },
   manifest: { type: 'manifest', says: 'the manifest, whole' },
   manifestDescriptor: { type: 'descriptor', says: 'the descriptor of the manifest' },
   config: { type: 'image config', says: 'the image config, whole' },
@@ -59,10 +73,6 @@ export const layer = {
   lowerChainIDs: { type: 'digests', says: 'chainIDs of the layers below, lowest first' },
   chainIDs: { type: 'digests', says: 'chainIDs of all layers of the image, lowest first' },
   blob: { type: 'path', says: 'the blob of the layer in the layout' },
-  keepDirlinks: {
-    type: 'boolean',
-    says: 'whether a symlink to a directory stays when the layer has a directory in its place',
-  },
 } as const satisfies Own<LayerContext, ImageContext>;
 
 export const snapshotLayer = {

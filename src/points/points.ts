@@ -12,6 +12,9 @@ export interface BaseContext {
   log: Logger;
 }
 
+/** What a hook keeps with a bundle: a JSON object. */
+export type HookState = Record<string, unknown>;
+
 /** The bundle: where it is (or will be), and its root filesystem. */
 export interface BundleContext extends BaseContext {
   /** the bundle's final path */
@@ -19,14 +22,42 @@ export interface BundleContext extends BaseContext {
   /** the root filesystem now: while unpacking, inside a private staging directory */
   rootfs: string;
   map: MapOptions;
+  /**
+   * What this hook keeps with the bundle, for all later points: a JSON object of at most 64 KiB, which the hook changes in
+   * place. Empty at first, and if others may write the bundle.
+   */
+  state: HookState;
+}
+
+/** A layer of an image, with where it is. */
+export interface ImageLayer {
+  descriptor: Descriptor;
+  diffID: Digest;
+  /** image-spec config.md, "Layer ChainID" */
+  chainID: Digest;
+  /** names the tree of this layer on top of all below it */
+  treeID: string;
+  /** path of the layer's blob in the layout */
+  blob: string;
 }
 
 /** The image a bundle is made of. */
 export interface ImageContext extends BundleContext {
   /** path of the image layout */
   layout: string;
-  /** the tag */
+  /** the tag under which this image was found; empty for an image without one */
   reference: string;
+  /** a symlink to a directory stays when a layer has a directory in its place */
+  keepDirlinks: boolean;
+  /**
+   * Names the tree that all layers make, or at points of layers the tree up to this layer: chainID, ID mappings and
+   * `keepDirlinks` as one file name.
+   */
+  treeID: string;
+  /** treeIDs of all layers, lowest first */
+  treeIDs: string[];
+  /** all layers, lowest first */
+  layers: ImageLayer[];
   manifest: Manifest;
   manifestDescriptor: Descriptor;
   config: ImageConfig;
@@ -47,8 +78,6 @@ export interface LayerContext extends ImageContext {
   chainIDs: Digest[];
   /** path of the layer's blob in the layout */
   blob: string;
-  /** a symlink to a directory stays when the layer has a directory in its place */
-  keepDirlinks: boolean;
 }
 
 export interface PostExtractContext extends LayerContext {
@@ -98,10 +127,10 @@ export interface RefreshContext extends ImageContext {
   /** the layer made of them, or null when nothing had changed */
   layer: { descriptor: Descriptor; diffID: Digest; chainID: Digest } | null;
   /**
-   * Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for drivers that keep layers.
-   * `keepDirlinks`: as the layers below were unpacked.
+   * Takes the new layer through try-skip, pre-extract and post-extract, as unpack would: for drivers that keep layers. Does
+   * nothing if nothing had changed.
    */
-  unpackLayer(options: { keepDirlinks: boolean }): Promise<void>;
+  unpackLayer(): Promise<void>;
 }
 
 export interface MountContext extends BundleContext {
@@ -286,5 +315,10 @@ export interface Driver extends Pick<HookSet, 'name' | 'hooks'> {
 /**
  * Makes a driver from its options: the `[driver]` table of hooks.toml without `name`, and `store`, the absolute path of
  * the directory where drivers keep layers, which is always there.
+ *
+ * @param api what `import 'layerhook'` gives. Loaded unless the factory has exactly one parameter.
  */
-export type DriverFactory = (options: Record<string, unknown>) => Driver | Promise<Driver>;
+export type DriverFactory = (
+  options: Record<string, unknown>,
+  api: typeof import('layerhook'),
+) => Driver | Promise<Driver>;

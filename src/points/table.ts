@@ -240,8 +240,8 @@ export const points = {
           says: 'the layer made of them, or null when nothing had changed',
         },
         unpackLayer: {
-          type: 'function of options',
-          says: 'takes the new layer through try-skip, pre-extract and post-extract, as unpack would',
+          type: 'function of nothing',
+          says: 'takes the new layer, if any, through try-skip, pre-extract and post-extract, as unpack would',
         },
       } as const satisfies Own<RefreshContext, ImageContext>),
     },

@@ -3,7 +3,14 @@ import type { OverlayFormat } from '../layer/overlay-marks.js';
 import type { AppliedLayer, Change, ChangeKind, MapOptions, OverlayXattr, Usage } from '../layer/types.js';
 import { type ByteString, toText } from '../system/bytes.js';
 import type { Logger } from '../system/logger.js';
-import type { ArchiveMethod, ArchiveWhiteout, PreExtractResult, RefreshContext } from './points.js';
+import type {
+  ArchiveMethod,
+  ArchiveWhiteout,
+  HookState,
+  ImageLayer,
+  PreExtractResult,
+  RefreshContext,
+} from './points.js';
 
 /** The words that table.ts has for types, each with the TypeScript type that it stands for. */
 export interface TypeWords {
@@ -11,7 +18,7 @@ export interface TypeWords {
   Logger: Logger;
   function: (file: string) => Promise<Usage>;
   'function of lowerdirs': (lowerdirs: readonly string[]) => Promise<AppliedLayer>;
-  'function of options': (options: { keepDirlinks: boolean }) => Promise<void>;
+  'function of nothing': () => Promise<void>;
   string: string;
   path: string;
   'path or null': string | null;
@@ -29,6 +36,7 @@ export interface TypeWords {
   kind: ChangeKind;
   name: ByteString;
   paths: string[];
+  names: string[];
   digests: Digest[];
   'digests or null': Digest[] | null;
   map: MapOptions;
@@ -36,6 +44,8 @@ export interface TypeWords {
   manifest: Manifest;
   'image config': ImageConfig;
   applied: AppliedLayer;
+  'image layers': ImageLayer[];
+  'hook state': HookState;
   changes: Change[];
   'new layer or null': RefreshContext['layer'];
   labels: Record<string, string>;
@@ -71,7 +81,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   },
   function: { says: 'a function; only function and module hooks have it', shape: 'none' },
   'function of lowerdirs': { says: 'a function; only function and module hooks have it', shape: 'none' },
-  'function of options': { says: 'a function; only function and module hooks have it', shape: 'none' },
+  'function of nothing': { says: 'a function; only function and module hooks have it', shape: 'none' },
   string: { says: 'a string', shape: 'simple', accepts: (value) => typeof value === 'string' },
   path: { says: 'an absolute path', shape: 'simple', accepts: isAbsolutePath },
   'path or null': { says: 'an absolute path, or null', shape: 'simple' },
@@ -100,6 +110,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   },
   name: { says: 'a path relative to rootfs, in bytes', shape: 'simple' },
   paths: { says: 'a list of absolute paths', shape: 'list' },
+  names: { says: 'a list of strings', shape: 'list' },
   digests: { says: 'a list of digests', shape: 'list' },
   'digests or null': { says: 'a list of digests, or null', shape: 'list' },
   map: { says: '`{uidMappings, gidMappings, rootless}`, mappings as in the runtime-spec', shape: 'document' },
@@ -111,6 +122,11 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
     shape: 'document',
     encode: encodeApplied,
   },
+  'image layers': {
+    says: 'a list of `{descriptor, diffID, chainID, treeID, blob}`',
+    shape: 'document',
+  },
+  'hook state': { says: 'a JSON object', shape: 'document' },
   changes: {
     says: 'a list of `{path, kind}`',
     shape: 'document',

@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { isTime, normalizeTime } from '../image/time.js';
 import type { ImageConfig } from '../image/types.js';
 
 /**
@@ -31,16 +32,12 @@ export function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** Formats a time as umoci writes RFC 3339: without trailing zeros, `Z` for UTC, Go's zero time for a missing time. */
+/** Formats a time as umoci writes it: Go's zero time for a missing one. */
 function formatTime(created: string | undefined): string {
-  if (created === undefined) return '0001-01-01T00:00:00Z';
-  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(created);
-  if (match === null) {
-    throw new LayerhookError('IMAGE_INVALID', {
-      what: 'created of the image',
-      reason: `${created} is not an RFC 3339 time`,
-    });
-  }
-  const [, seconds, fraction = '', zone] = match;
-  return seconds + fraction.replace(/\.?0*$/, '') + (/^[+-]00:00$/.test(zone!) ? 'Z' : zone);
+  if (!created) return '0001-01-01T00:00:00Z';
+  if (isTime(created)) return normalizeTime(created);
+  throw new LayerhookError('IMAGE_INVALID', {
+    what: 'created of the image',
+    reason: `${created} is not an RFC 3339 time`,
+  });
 }

@@ -35,24 +35,28 @@ export function generateSpec(image: { config: ImageConfig }, { rootfs, map }: Sp
   if (config.WorkingDir) spec.process.cwd = config.WorkingDir;
   const args = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (args.length > 0) spec.process.args = args;
-  for (const variable of config.Env ?? []) setVariable(spec.process.env, variable);
+  spec.process.env = withVariables(spec.process.env, config.Env ?? []);
   setUser(spec, config.User ?? '', rootfs);
   spec.annotations = annotationsOf(document);
-  spec.mounts.push(
-    ...Object.keys(config.Volumes ?? {})
-      .sort(byBytes)
-      .map(volume),
-  );
+  const volumes = Object.keys(config.Volumes ?? {}).sort(byBytes);
+  spec.mounts = [...spec.mounts, ...volumes.map(volume)];
   setIdMaps(spec, map);
   return map.rootless ? toRootless(spec) : spec;
 }
 
-function setVariable(env: string[], variable: string): void {
-  const name = variable.slice(0, Math.max(0, variable.indexOf('=')));
-  if (name === '') throw invalid('Env', `${JSON.stringify(variable)} is malformed: expected NAME=value`);
-  const at = env.findIndex((other) => other.startsWith(`${name}=`));
-  if (at === -1) env.push(variable);
-  else env[at] = variable;
+/** Returns `env` with more variables. A variable that exists already keeps its place and gets the new value. */
+function withVariables(env: readonly string[], more: readonly string[]): string[] {
+  const byName = new Map(env.map((variable) => [nameOf(variable), variable]));
+  for (const variable of more) {
+    const name = nameOf(variable);
+    if (name === '') throw invalid('Env', `${JSON.stringify(variable)} is malformed: expected NAME=value`);
+    byName.set(name, variable);
+  }
+  return [...byName.values()];
+}
+
+function nameOf(variable: string): string {
+  return variable.slice(0, Math.max(0, variable.indexOf('=')));
 }
 
 function setUser(spec: RuntimeSpec, user: string, rootfs: string): void {

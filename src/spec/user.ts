@@ -10,8 +10,10 @@ export interface ExecUser {
   home: string;
 }
 
-/** The limit of runtimes. Larger IDs are refused, since an overflow could turn them into 0. */
-const largestID = 2 ** 31 - 1;
+/** Linux has 32-bit IDs, and the last one means "unchanged". Larger IDs could overflow to 0. */
+const largestID = 2 ** 32 - 2;
+/** umoci and the engines refuse larger numbers in `User` that have no entry in /etc/passwd or /etc/group. */
+const largestNumber = 2 ** 31 - 1;
 
 /**
  * Resolves an image's `User` (image-spec config.md): `user`, `uid`, `user:group`, `uid:gid` and mixtures. The first
@@ -22,7 +24,7 @@ const largestID = 2 ** 31 - 1;
  * @throws LayerhookError IMAGE_INVALID for an unknown name or an ID out of range
  */
 export function resolveUser(user: string, passwd: string | undefined, group: string | undefined): ExecUser {
-  const [name = '', groupName = ''] = user.trim().split(':');
+  const [name = '', groupName = ''] = user.split(':');
   const resolved: ExecUser = { uid: 0, gid: 0, additionalGids: [], home: '' };
   const wanted = name === '' ? 0 : numberOf(name);
   const entry = rows(passwd).find((fields) =>
@@ -35,7 +37,7 @@ export function resolveUser(user: string, passwd: string | undefined, group: str
   } else if (wanted === undefined) {
     throw invalid(user, `user ${name} not found in /etc/passwd`);
   } else {
-    resolved.uid = checkID(user, String(wanted));
+    resolved.uid = checkID(user, String(wanted), largestNumber);
   }
   const groups = rows(group).filter((fields) => !fields[0]?.startsWith('#'));
   if (groupName !== '') {
@@ -51,8 +53,10 @@ export function resolveUser(user: string, passwd: string | undefined, group: str
 
 function resolveGroup(user: string, name: string, groups: readonly string[][]): number {
   const wanted = numberOf(name);
-  if (wanted !== undefined) return checkID(user, String(wanted));
-  const entry = groups.find((fields) => fields[0] === name);
+  const entry = groups.find((fields) =>
+    wanted === undefined ? fields[0] === name : numberOf(fields[2]) === wanted,
+  );
+  if (entry === undefined && wanted !== undefined) return checkID(user, String(wanted), largestNumber);
   if (entry === undefined) throw invalid(user, `group ${name} not found in /etc/group`);
   return checkID(user, entry[2]);
 }
@@ -69,10 +73,10 @@ function numberOf(text: string | undefined): number | undefined {
   return text !== undefined && /^[+-]?\d+$/.test(text) ? Number(text) : undefined;
 }
 
-function checkID(user: string, text: string | undefined): number {
+function checkID(user: string, text: string | undefined, largest = largestID): number {
   const id = numberOf(text);
-  if (id !== undefined && id >= 0 && id <= largestID) return id;
-  throw invalid(user, `ID ${text ?? '(missing)'} is not a number from 0 to ${largestID}`);
+  if (id !== undefined && id >= 0 && id <= largest) return id;
+  throw invalid(user, `ID ${text ?? '(missing)'} is not a number from 0 to ${largest}`);
 }
 
 function invalid(user: string, reason: string): LayerhookError {

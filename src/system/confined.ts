@@ -1,5 +1,6 @@
 import { fstatSync, readSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
+import { tryWithAccess } from './access.js';
 import { type ByteString, fromText, showBytes } from './bytes.js';
 import { E, isErrno, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat } from './files.js';
@@ -53,7 +54,8 @@ export function readInRootfs(rootfs: string, path: ByteString, maxBytes: number)
 export function openInRootfs(rootfs: string, path: ByteString, flags: number): number {
   const root = openat(AT_FDCWD, fromText(rootfs), O.PATH | O.DIRECTORY);
   try {
-    const fd = tryOpenat2(root, path, flags, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
+    const resolve = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
+    const fd = tryWithAccess(root, path, () => tryOpenat2(root, path, flags, resolve));
     if (fd >= 0) return fd;
     if (fd !== -E.ENOSYS && fd !== -E.EPERM) throw new SystemError(-fd, 'openat2', path);
     return walk(root, path, flags);

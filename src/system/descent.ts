@@ -1,6 +1,7 @@
+import { tryOpenat } from './access.js';
 import type { ByteString } from './bytes.js';
 import { E } from './errno.js';
-import { close, O, tryOpenat } from './files.js';
+import { close, O } from './files.js';
 import { StatBuffer, statFd } from './stat.js';
 
 /** Directories that a descent keeps open; many systems limit a process to 1024 descriptors. */
@@ -19,7 +20,7 @@ interface Level {
 /**
  * A walk down from one directory, which holds the directories on its way open. The depth is unlimited: the walk never
  * builds a path, and keeps only the lowest directories open. It reopens a closed directory through `..` of the child,
- * which must lead to the same directory.
+ * which must lead to the same directory. Modes do not deny access to own directories: see access.ts.
  */
 export class Descent {
   readonly #levels: Level[];

@@ -1,4 +1,5 @@
 import { readFileSync, statfsSync } from 'node:fs';
+import { openat as openToRead } from './access.js';
 import { type ByteString, toBuffer } from './bytes.js';
 import { SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat } from './files.js';
@@ -71,7 +72,7 @@ export function filesystemOf(path: ByteString): Filesystem {
  */
 export async function syncFilesystem(path: ByteString): Promise<void> {
   requireThreadPool();
-  const fd = openat(AT_FDCWD, path, O.RDONLY);
+  const fd = openToRead(AT_FDCWD, path, O.RDONLY);
   try {
     if ((await libcSyncfs(fd)) < 0) throw new SystemError('EIO', 'syncfs', path);
   } finally {

@@ -13,3 +13,17 @@ export function isInUserNamespace(): boolean {
     return false;
   }
 }
+
+/** Returns the ID of this process's user outside of the user namespace; user_namespaces(7). */
+export function outerUser(): number {
+  const own = process.geteuid!();
+  try {
+    for (const line of readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n')) {
+      const [inside = 0, outside = 0, size = 0] = line.trim().split(/\s+/).map(Number);
+      if (own >= inside && own < inside + size) return outside + own - inside;
+    }
+  } catch {
+    // no /proc
+  }
+  return own;
+}

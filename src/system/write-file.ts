@@ -22,6 +22,8 @@ export interface ReplaceOptions {
   mode?: number;
   /** false: do not flush, so that a power loss may leave an incomplete file; default true */
   flush?: boolean;
+  /** path of the temporary file without its random suffix, on the same filesystem; default: `path` */
+  temporary?: string;
 }
 
 /**
@@ -36,10 +38,11 @@ export interface ReplaceOptions {
 export function replaceFile<T>(
   path: string | Buffer,
   write: (fd: number) => T,
-  { mode = 0o644, flush = true }: ReplaceOptions = {},
+  { mode = 0o644, flush = true, temporary: prefix }: ReplaceOptions = {},
 ): T {
   const suffix = `.${randomBytes(6).toString('hex')}.tmp`;
-  const temporary = typeof path === 'string' ? path + suffix : Buffer.concat([path, Buffer.from(suffix)]);
+  const start = prefix ?? path;
+  const temporary = typeof start === 'string' ? start + suffix : Buffer.concat([start, Buffer.from(suffix)]);
   const fd = openSync(temporary, 'wx', mode);
   const publish = <R>(result: R): R => {
     if (flush) fsyncSync(fd);
@@ -79,7 +82,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array, mode
 export function rewriteFile(
   path: string | Buffer,
   content: string | Uint8Array,
-  options: Pick<ReplaceOptions, 'flush'> = {},
+  options: Omit<ReplaceOptions, 'mode'> = {},
 ): void {
   const { mode, uid, gid } = statSync(path);
   const write = (fd: number) => {

@@ -1,6 +1,7 @@
+import { type Rights, reading, tryWithAccess, writing } from './access.js';
 import { type ByteString, fromText } from './bytes.js';
 import { E, SystemError } from './errno.js';
-import { check, cString, libcFunction, type NativeFunction, result } from './libc.js';
+import { AT_FDCWD, check, cString, libcFunction, type NativeFunction, result } from './libc.js';
 
 /** A file, by path (a symlink is not followed) or by file descriptor (not with O_PATH). */
 export type XattrTarget = ByteString | number;
@@ -31,7 +32,7 @@ export function pathIn(dirfd: number, name: ByteString): ByteString {
  */
 export function listXattrs(target: XattrTarget): ByteString[] {
   const done = check(
-    result(calls(target).list(address(target), buffer, buffer.length)),
+    accessing(target, reading, () => result(calls(target).list(address(target), buffer, buffer.length))),
     'listxattr',
     show(target),
   );
@@ -44,7 +45,9 @@ export function listXattrs(target: XattrTarget): ByteString[] {
  * @throws SystemError ENOTSUP if the filesystem does not support extended attributes
  */
 export function getXattr(target: XattrTarget, name: ByteString): Buffer | undefined {
-  const done = result(calls(target).get(address(target), cString(name, 1), buffer, buffer.length));
+  const done = accessing(target, reading, () =>
+    result(calls(target).get(address(target), cString(name, 1), buffer, buffer.length)),
+  );
   if (done === -E.ENODATA) return undefined;
   check(done, 'getxattr', show(target));
   return Buffer.from(buffer.subarray(0, done));
@@ -81,7 +84,9 @@ export function setXattr(target: XattrTarget, name: ByteString, value: Uint8Arra
 /** Does the same as {@link setXattr}. Returns 0 or a negative errno. */
 export function trySetXattr(target: XattrTarget, name: ByteString, value: Uint8Array): number {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return result(calls(target).set(address(target), cString(name, 1), bytes, bytes.length, 0));
+  return accessing(target, writing, () =>
+    result(calls(target).set(address(target), cString(name, 1), bytes, bytes.length, 0)),
+  );
 }
 
 /**
@@ -91,7 +96,9 @@ export function trySetXattr(target: XattrTarget, name: ByteString, value: Uint8A
  * @throws SystemError
  */
 export function removeXattr(target: XattrTarget, name: ByteString): boolean {
-  const done = result(calls(target).remove(address(target), cString(name, 1)));
+  const done = accessing(target, writing, () =>
+    result(calls(target).remove(address(target), cString(name, 1))),
+  );
   if (done === -E.ENODATA) return false;
   check(done, 'removexattr', show(target));
   return true;
@@ -110,6 +117,12 @@ export function hasXattrs(target: XattrTarget): boolean {
 /** True if `error` says that the filesystem does not support extended attributes, or this namespace of them. */
 export function isUnsupported(error: unknown): boolean {
   return error instanceof SystemError && error.errno === E.ENOTSUP;
+}
+
+/** Runs a call that returns a negative errno, also if modes deny it: `user.` attributes need rights to the file. */
+function accessing(target: XattrTarget, rights: Rights, call: () => number): number {
+  if (typeof target === 'number') return tryWithAccess(target, '', call, rights);
+  return tryWithAccess(AT_FDCWD, target, call, rights);
 }
 
 function declare(prefix: 'l' | 'f', target: 'void*' | 'int') {

@@ -28,7 +28,8 @@ export interface ZstdContext {
 }
 
 export interface Libzstd {
-  decompressor(): ZstdContext;
+  /** @param windowLog binary logarithm of the largest window in bytes */
+  decompressor(windowLog: number): ZstdContext;
   compressor(level: number): ZstdContext;
 }
 
@@ -57,6 +58,7 @@ export async function loadLibzstd(): Promise<Libzstd> {
   const decompress = library.func('ZSTD_decompressStream', 'size_t', ['void *', outBuffer, inBuffer]);
   const createC = library.func('ZSTD_createCCtx', 'void *', []);
   const freeC = library.func('ZSTD_freeCCtx', 'size_t', ['void *']);
+  const setParameterD = library.func('ZSTD_DCtx_setParameter', 'size_t', ['void *', 'int', 'int']);
   const setParameter = library.func('ZSTD_CCtx_setParameter', 'size_t', ['void *', 'int', 'int']);
   const compress = library.func('ZSTD_compressStream2', 'size_t', ['void *', outBuffer, inBuffer, 'int']);
 
@@ -83,7 +85,11 @@ export async function loadLibzstd(): Promise<Libzstd> {
   });
 
   return {
-    decompressor: () => context(created(createD()), freeD, decompress, () => []),
+    decompressor: (windowLog) => {
+      const memory = created(createD());
+      check(setParameterD(memory, windowLogMax, windowLog));
+      return context(memory, freeD, decompress, () => []);
+    },
     compressor: (level) => {
       const memory = created(createC());
       check(setParameter(memory, compressionLevel, level));
@@ -93,6 +99,7 @@ export async function loadLibzstd(): Promise<Libzstd> {
   };
 }
 
+const windowLogMax = 100;
 const compressionLevel = 100;
 const checksumFlag = 201;
 

@@ -13,13 +13,18 @@ const parser = () => createRequire(import.meta.url)('@iarna/toml') as typeof tom
 /** @throws the error that `fail` returns for the reason */
 export function parseToml(text: string, fail: (reason: string) => Error): TomlTable {
   try {
-    return parser().parse(text);
+    return parser().parse(unixNewlines(text));
   } catch (error) {
     const { line = 0, message } = error as { line?: number; message: string };
     throw fail(
       `line ${line + 1} is not TOML: ${(message.split('\n')[0] as string).replace(/ at row .*/, '')}`,
     );
   }
+}
+
+/** Returns TOML with plain newlines, since the parser rejects the CR of a CRLF after a comment. */
+export function unixNewlines(text: string): string {
+  return text.replaceAll('\r\n', '\n');
 }
 
 /** Returns the table at `path`; undefined if it is missing. */

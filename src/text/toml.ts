@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
+import { unixNewlines } from './toml-edit.js';
 import { findLines, type KeyPath } from './toml-positions.js';
 import { findDistrust } from './trust.js';
 
@@ -29,7 +30,7 @@ export async function readToml(file: string, { trust = true } = {}): Promise<Tom
     new LayerhookError('CONFIG_INVALID', { file, line, reason, expected }, cause);
   let values: Record<string, unknown>;
   try {
-    values = toml.parse(source);
+    values = toml.parse(unixNewlines(source));
   } catch (error) {
     const { line = 0, message } = error as { line?: number; message: string };
     const reason = (message.split('\n')[0] as string).replace(/ at row .*/, '');

@@ -155,7 +155,7 @@ for (const [point, name] of [
 
     const calls = {
       writeMtree: `JSON.stringify(await context.writeMtree(${JSON.stringify(join(dir, 'result'))}))`,
-      unpackLayer: 'JSON.stringify(await context.unpackLayer({ keepDirlinks: false }) ?? null)',
+      unpackLayer: 'JSON.stringify((await context.unpackLayer()) ?? null)',
     };
     const text = `import { writeFileSync } from 'node:fs';
       export default { '${point}': async (context) => writeFileSync(${JSON.stringify(join(dir, 'returned'))}, ${calls[name]}),

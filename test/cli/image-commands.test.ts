@@ -207,7 +207,11 @@ const failures: [title: string, code: RegExp, args: (layout: string) => string[]
   ['init with a colon', /colon/, (layout) => ['init', '--layout', `${layout}:a`]],
   ['init without a layout', /--layout/, () => ['init']],
   ['new without a layout', /no OCI image layout/, (layout) => ['new', '--image', `${layout}-none:a`]],
-  ['new with a bad tag', /tag "\.x" is malformed/, (layout) => ['new', '--image', `${layout}:.x`]],
+  [
+    'new with a bad tag',
+    /malformed reference "\.x": the tag/,
+    (layout) => ['new', '--image', `${layout}:.x`],
+  ],
   ['new with an argument', /positional/, (layout) => ['new', '--image', layout, 'x']],
   ['tag of a missing tag', /tag none is not in/, (layout) => ['tag', '--image', `${layout}:none`, 'x']],
   ['tag with a bad tag', /malformed reference/, (layout) => ['tag', '--image', layout, 'a b']],

@@ -67,6 +67,20 @@ test('what cannot be checked is one line', (t) => {
   }
 });
 
+test('a hostile manifest is one clear error, and --max-manifest says how much there may be', (t) => {
+  const { root, manifest } = tree(tmpdir(t));
+  const refuse = (...args: string[]) => {
+    const { status, stdout, stderr } = validate('-p', root, ...args);
+    t.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+    t.regex(stderr, /^layerhook: mtree manifest .* over the limit of \d+ [^\n]*--max-manifest[^\n]*\n$/);
+  };
+  refuse('-f', manifest, '--max-manifest', '100');
+  refuse('-f', '/dev/zero', '--max-manifest', '1MiB');
+  t.is(validate('-p', root, '-f', manifest, '--max-manifest', '1kB').status, 0);
+  writeFileSync(manifest, `.\n${'a type=dir\n'.repeat(400_000)}`);
+  refuse('-f', manifest);
+});
+
 test('it finds what umoci’s command finds', (t) => {
   const umoci = process.env['UMOCI'] ?? 'umoci';
   if (!requires(t, umoci)) return;

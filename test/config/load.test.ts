@@ -34,6 +34,7 @@ timeout = 30
     {
       line: 7,
       owner: 'hooks.toml:7 cache',
+      key: 'cache',
       points: ['unpack.ociv1.layer.try-skip', 'unpack.ociv1.layer.post-extract'],
       run: { type: 'exec', argv: [program, '-v'], env: { A: 'b=c' } },
       timeout: 30,

@@ -65,7 +65,17 @@ test('install writes a program that works with any PATH, and does not replace an
 
 test('--dry-run prints what would be written, and writes nothing', async (t) => {
   const file = join(tmpdir(t), 'etc/config.toml');
-  const ours = ['--runtime', 'containerd', '--config-file', file, '--path', '/bin/true', '--dry-run'];
+  const ours = [
+    '--runtime',
+    'containerd',
+    '--config-file',
+    file,
+    '--path',
+    '/bin/true',
+    '--dry-run',
+    '--runtime-path',
+    'true',
+  ];
   const stdout = await succeed(t, layerhook(['ctk', 'runtime', 'configure', ...ours]));
   t.true(stdout.includes(`# ${file}\nversion = 2\n`));
   t.true(stdout.includes('BinaryName = "/bin/true"'));
@@ -81,7 +91,19 @@ test('status says what is configured and what is broken', async (t) => {
   const docker = ['--runtime', 'docker', '--config-file', file];
   const status = () => layerhook(['ctk', 'status', ...docker, '--settings', settings]);
   t.like(await status(), { status: 0 });
-  await succeed(t, layerhook(['ctk', 'runtime', 'configure', ...docker, '--path', '/bin/true']));
+  await succeed(
+    t,
+    layerhook([
+      'ctk',
+      'runtime',
+      'configure',
+      ...docker,
+      '--path',
+      '/bin/true',
+      '--runtime-path',
+      '/bin/true',
+    ]),
+  );
   const { stdout } = await status();
   t.regex(
     stdout,

@@ -45,7 +45,7 @@ test.serial('containerd runs a pod by the name of the new runtime, with its hook
   await succeed(t, layerhook(['ctk', 'runtime', 'configure', ...ours, '--path', path]));
   const dump = await succeed(t, run('containerd', ['--config', configFile, 'config', 'dump']));
   t.true(dump.includes('containerd.runtimes.layerhook.options]'));
-  t.true(dump.includes(`BinaryName = "${path}"`));
+  t.true(dump.includes(`BinaryName = "${configFile}.layerhook-runtime"`));
   t.true(dump.includes(`sandbox_image = "${image.name}"`));
   await restart();
 

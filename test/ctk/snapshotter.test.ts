@@ -130,7 +130,7 @@ for (const [title, text, criTables, unpacks] of samples) {
     for (const runtimeFirst of [true, false]) {
       const file = write(t, text);
       const runtime = { engine: 'containerd', file, name, path: '/bin/true', isDefault: true } as const;
-      applyChanges(planConfigure({ ...runtime, dropIn: false }));
+      applyChanges(planConfigure({ ...runtime, runtimePath: '/bin/true', dropIn: false }).changes);
       applyChanges(planSnapshotter(file, everything, false));
       const plans = [() => planUnconfigure(runtime), () => planRemoveSnapshotter(file, name)];
       for (const plan of runtimeFirst ? plans : plans.reverse()) applyChanges(plan());

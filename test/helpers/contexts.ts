@@ -29,6 +29,17 @@ export function imageContext(rootfs: string, more: Partial<ImageContext> = {}): 
       rootfs: { type: 'layers', diff_ids: [digest('1'), digest('2')] },
     },
     configDescriptor,
+    state: {},
+    keepDirlinks: false,
+    treeID: `sha256-${'3'.repeat(64)}`,
+    treeIDs: ['1', '3'].map((char) => `sha256-${char.repeat(64)}`),
+    layers: layers.map((layer, index) => ({
+      descriptor: layer,
+      diffID: digest(`${index + 1}`),
+      chainID: digest(index === 0 ? '1' : '3'),
+      treeID: `sha256-${(index === 0 ? '1' : '3').repeat(64)}`,
+      blob: `/srv/image/blobs/sha256/${layer.digest.slice(7)}`,
+    })),
     ...more,
   };
 }
@@ -40,6 +51,7 @@ export function layerContext(rootfs: string, index = 0, more: Partial<LayerConte
   const layer = image.manifest.layers[index] as Descriptor;
   return {
     ...image,
+    ...image.layers[index]!,
     index,
     descriptor: layer,
     diffID: image.config.rootfs.diff_ids[index] as Digest,
@@ -47,7 +59,6 @@ export function layerContext(rootfs: string, index = 0, more: Partial<LayerConte
     lowerChainIDs: chainIDs.slice(0, index),
     chainIDs,
     blob: `/srv/image/blobs/sha256/${layer.digest.slice(7)}`,
-    keepDirlinks: false,
     ...more,
   };
 }

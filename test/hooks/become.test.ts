@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { applyChanges } from '../../src/ctk/files.js';
+import { planLauncher } from '../../src/ctk/launcher.js';
 import { type Finished, run } from '../helpers/cli.js';
 import { requires } from '../helpers/requires.js';
 import { launcher, setUp } from './wrapper.js';
@@ -23,7 +25,13 @@ async function both(t: ExecutionContext, prepare: string, argv: readonly [string
   if (!requires(t, 'python3')) return undefined;
   const [program, ...args] = argv;
   const direct = await after(prepare, argv);
-  const wrapped = await after(prepare, [launcher, ...setUp(t).flags(program), ...args]);
+  const { dir, flags } = setUp(t);
+  const wrapped = await after(prepare, [launcher, ...flags(program), ...args]);
+  // as containerd and CRI-O call it, which give no options
+  const own = planLauncher(join(dir, 'config'), { name: 'layerhook', path: launcher }, program);
+  applyChanges([own]);
+  const launched = await after(prepare, [own.file, ...args]);
+  t.deepEqual(launched, wrapped);
   t.is(direct.status, 0);
   t.is(wrapped.stderr, direct.stderr);
   t.is(wrapped.status, 0);

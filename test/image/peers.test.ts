@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
@@ -11,6 +11,7 @@ import { listTags } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { sha256 } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 
@@ -85,3 +86,41 @@ test('an image that skopeo wrote is read', async (t) => {
   await layout.close();
   t.is(spawnSync('skopeo', ['inspect', `oci:${target}:another`]).status, 0);
 });
+
+rootTest(
+  'layouts that buildah and podman wrote are read and repacked, and skopeo reads the result',
+  async (t) => {
+    if (!requires(t, 'buildah', 'podman', 'skopeo')) return;
+    const dir = tmpdir(t);
+    const storage = ['--root', join(dir, 'root'), '--runroot', join(dir, 'run'), '--storage-driver', 'vfs'];
+    const call = (program: string, ...args: string[]) =>
+      execFileSync(program, [...storage, ...args], { stdio: 'pipe' });
+    writeFileSync(join(dir, 'f'), 'x');
+    const recipe = 'FROM scratch\nCOPY f /f\nLABEL a= b=c\nENV X=1\nVOLUME /v\nEXPOSE 80\nUSER 7\n';
+    writeFileSync(join(dir, 'Dockerfile'), recipe);
+    call('buildah', 'bud', '-q', '--isolation', 'chroot', '-t', 'x:1', dir);
+    call('buildah', 'push', '-q', 'x:1', `oci:${dir}/buildah:a`);
+    call('podman', 'push', '-q', 'x:1', `oci:${dir}/podman:a`);
+    call('podman', 'save', '-q', '--format', 'oci-dir', '-o', join(dir, 'saved'), 'x:1');
+    call('buildah', 'manifest', 'create', 'list');
+    call('buildah', 'manifest', 'add', 'list', 'x:1');
+    call('buildah', 'manifest', 'push', '-q', '--all', 'list', `oci:${dir}/list:a`);
+    for (const name of ['buildah', 'podman', 'saved', 'list']) {
+      const layout = openLayout(join(dir, name));
+      const [tag] = listTags(layout);
+      const image = resolveReference(layout, tag!);
+      t.like(image.config.config, { User: '7', Volumes: { '/v': {} }, Labels: { a: '', b: 'c' } }, name);
+      const mutation = new ImageMutation(layout, image);
+      mutation.addHistory({ created_by: 'test' });
+      await mutation.commit('new');
+      await layout.close();
+      execFileSync('skopeo', [
+        '--insecure-policy',
+        'copy',
+        '-q',
+        `oci:${layout.path}:new`,
+        `dir:${dir}/of-${name}`,
+      ]);
+    }
+  },
+);

@@ -17,10 +17,6 @@ test('malformed references are told apart', (t) => {
     [':x', /path is empty/],
     ['', /path is empty/],
     ['a:', /tag is empty/],
-    ['a:b c', /"b c" is malformed/],
-    ['a:-b', /is malformed/],
-    ['a:b---c', /is malformed/],
-    ['a:b\n', /is malformed/],
     ['a\0b:c', /NUL/],
   ] as const) {
     t.throws(() => parseImageReference(value), { code: 'REFERENCE_INVALID', message }, JSON.stringify(value));

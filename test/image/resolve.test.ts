@@ -36,7 +36,7 @@ test('a tag leads to its manifest and config', (t) => {
 test('a tag that is missing, malformed or twice there is an error', (t) => {
   const { layout: path } = buildImage(t, []);
   writeImage(path, [], { tag: 'twice' });
-  writeImage(path, [], { tag: 'twice' });
+  writeImage(path, [], { tag: 'twice', config: { User: '1' } });
   const layout = openLayout(path);
   t.throws(() => resolveReference(layout, 'none'), { code: 'REFERENCE_NOT_FOUND' });
   t.throws(() => resolveReference(layout, 'a b'), { code: 'REFERENCE_INVALID' });

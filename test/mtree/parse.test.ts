@@ -134,3 +134,22 @@ test('a malformed link is an error with its line when it is asked for', (t) => {
   const error = t.throws(() => entry.link, { instanceOf: MtreeError });
   t.is(error?.line, 2);
 });
+
+const hostile: Record<string, string> = {
+  'directories in directories': 'a type=dir\n'.repeat(10_000),
+  entries: 'a\n'.repeat(20_000),
+  'values of /set': Array.from({ length: 2000 }, (_, at) => `/set k${at}=\n`).join(''),
+  'values that entries inherit': `/set ${'a b c d e f g h i j k l m n o p q r s t'.replaceAll(' ', '= ')}\n${'a b=\n'.repeat(14_000)}`,
+  bytes: `a ${'x'.repeat(1 << 20)}`,
+};
+for (const [name, text] of Object.entries(hostile)) {
+  test(`a small manifest that describes too many ${name} is an error`, (t) => {
+    t.true(text.length <= (1 << 20) + 2);
+    const error = t.throws(() => parse(text, { maxBytes: 1 << 20 }), {
+      instanceOf: MtreeError,
+      code: 'TOO_LARGE',
+    });
+    t.regex(error!.message, /more than \d+ /);
+    t.notThrows(() => parse(text, { maxBytes: 1 << 30 }));
+  });
+}

@@ -5,13 +5,11 @@ import test from 'ava';
 import type { ExecutionConfig, ImageConfig } from '../../src/image/types.js';
 import type { MapOptions } from '../../src/layer/types.js';
 import { generateSpec } from '../../src/spec/generate.js';
-import type { RuntimeSpec } from '../../src/spec/types.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { comparable, umoci } from './umoci.js';
 
-/** umoci 0.6 or later can be named by $UMOCI; Debian's 0.4 differs in what asOld leaves out. */
-const umoci = process.env['UMOCI'] ?? 'umoci';
 const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless: false };
 const passwd = 'root:x:0:0::/root:/bin/sh\nweb:x:33:34::/var/www:\n';
 const group = 'staff:x:50:web\nwww:x:34:\n';
@@ -80,27 +78,6 @@ for (const [name, { config = {}, image: more = {}, map }] of Object.entries(case
     const ours = generateSpec(image, { rootfs: join(bundle, 'rootfs'), map: map?.map ?? unmapped });
     t.deepEqual(...comparable(JSON.parse(JSON.stringify(ours)), theirs));
   });
-}
-
-/** Both without the version, which is meant to differ. umoci 0.4, known by its version, differed in more. */
-function comparable(ours: RuntimeSpec, theirs: RuntimeSpec): [RuntimeSpec, RuntimeSpec] {
-  const old = theirs.ociVersion === '1.0.0';
-  const plain = (spec: RuntimeSpec) => ({ ...(old ? asOld(spec) : spec), ociVersion: '' });
-  return [plain(ours), plain(theirs)];
-}
-
-/** No cgroup namespace, volumes in any order, empty annotations; labels and HOME lost. */
-function asOld(spec: RuntimeSpec): RuntimeSpec {
-  const annotations = Object.entries(spec.annotations);
-  return {
-    ...spec,
-    process: { ...spec.process, env: spec.process.env.filter((variable) => !variable.startsWith('HOME=')) },
-    annotations: Object.fromEntries(
-      annotations.filter(([name, value]) => value !== '' && !/\.(os|variant)$/.test(name)),
-    ),
-    mounts: spec.mounts.toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
-    linux: { ...spec.linux, namespaces: spec.linux.namespaces.filter(({ type }) => type !== 'cgroup') },
-  };
 }
 
 const minimal = (config: ExecutionConfig, more: Partial<ImageConfig> = {}) => ({

@@ -15,9 +15,11 @@ const passwd = [
   'huge:x:4294967295:7::/:',
   'wraps:x:4294967296:4294967296::/:',
   'lone:x:70:71::/:',
+  'big:x:3000000000:4294967294::/big:',
   '',
 ].join('\n');
-const group = 'root:x:0:\n#no:x:5:web\nstaff:x:50:spaced,web\nwww:x:34:web\nodd:x:oops:lone\n777:x:78:\n';
+const group =
+  'root:x:0:\n#no:x:5:web\nstaff:x:50:spaced,web\nwww:x:34:web\nodd:x:oops:lone\nlarge:x:4294967294:big\n777:x:78:\n';
 
 const resolved: [string, string][] = [
   ['', '0:0 [] /root'],
@@ -34,6 +36,10 @@ const resolved: [string, string][] = [
   ['1234', '1234:0 [] '],
   ['web:777', '33:777 [] /var/www'],
   ['2147483647', '2147483647:0 [] '],
+  ['big', '3000000000:4294967294 [4294967294] /big'],
+  ['3000000000', '3000000000:4294967294 [4294967294] /big'],
+  ['web:large', '33:4294967294 [] /var/www'],
+  ['web:4294967294', '33:4294967294 [] /var/www'],
 ];
 for (const [spec, expected] of resolved) {
   test(`user ${JSON.stringify(spec)} is ${expected}`, (t) => {

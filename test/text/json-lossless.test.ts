@@ -1,5 +1,11 @@
 import test from 'ava';
-import { encodeJson, JsonNumber, parseJson } from '../../src/text/json-lossless.js';
+import {
+  compactJson,
+  encodeJson,
+  JsonLimitError,
+  JsonNumber,
+  parseJson,
+} from '../../src/text/json-lossless.js';
 import fc from '../helpers/properties.js';
 
 const rewrite = (text: string) => encodeJson(parseJson(Buffer.from(text))).toString();
@@ -32,13 +38,38 @@ test('what is no JSON, and what is nested too deeply, is refused', (t) => {
     t.throws(() => parseJson(Buffer.from(text)), { instanceOf: SyntaxError }, JSON.stringify(text));
   }
   const deep = '['.repeat(100_000) + ']'.repeat(100_000);
-  t.throws(() => parseJson(Buffer.from(deep)), { instanceOf: SyntaxError, message: /nested deeper/ });
+  t.throws(() => parseJson(Buffer.from(deep)), { instanceOf: JsonLimitError, message: /nesting/ });
 });
 
 test('any JSON value survives', (t) => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       t.deepEqual(JSON.parse(rewrite(JSON.stringify(value))), JSON.parse(JSON.stringify(value)));
+    }),
+  );
+});
+
+test('values are counted before the document is parsed', (t) => {
+  for (const [text, values] of [
+    ['[1,2,[3]]', 5],
+    ['{"a":{},"b":[]}', 5],
+    ['"[[,,"', 1],
+    [String.raw`"\"[,\\"`, 1],
+    ['-1.0e5', 1],
+  ] as const) {
+    const bytes = Buffer.from(text);
+    t.deepEqual(parseJson(bytes, values), parseJson(bytes), text);
+    if (values > 1) t.throws(() => parseJson(bytes, values - 1), { instanceOf: JsonLimitError }, text);
+  }
+});
+
+test('a compact document is the same document, with strings of any length', (t) => {
+  const long = JSON.stringify({ text: 'a\n'.repeat(3_000_000), ' x ': [1, ' \\" '] }, null, 2);
+  t.is(compactJson(Buffer.from(long)), JSON.stringify(JSON.parse(long)));
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.constantFrom('', '\t', 3), (value, indent) => {
+      const plain = encodeJson(value).toString().trimEnd();
+      t.is(compactJson(Buffer.from(JSON.stringify(value, null, indent))), plain);
     }),
   );
 });

@@ -1,5 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import { parsePlatform } from '../../image/platform.js';
+import { isTime as hasTimeForm } from '../../image/time.js';
 import type { Platform } from '../../image/types.js';
 import { type Compression, compressions } from '../../layer/compression/registry.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
@@ -41,6 +42,15 @@ export const holesFlag = {
     value: 'SIZE',
     extension: true,
     describe: 'limit for the holes of sparse files, which are read as zeros (default: 64GiB)',
+  },
+} as const satisfies OptionSpecs;
+
+export const jsonFlag = {
+  'max-json': {
+    value: 'SIZE',
+    extension: true,
+    describe:
+      'limit for each JSON document of the layout (default: 32MiB for index.json, 4MiB to 8MiB for others)',
   },
 } as const satisfies OptionSpecs;
 
@@ -124,6 +134,12 @@ export function readMaxHoles(options: OptionValues<typeof holesFlag>, command: s
   return size === undefined ? undefined : parseBytes(size, '--max-holes', command);
 }
 
+/** Returns the limit of JSON documents in bytes, or undefined without --max-json. @throws LayerhookError USAGE */
+export function readMaxJson(options: OptionValues<typeof jsonFlag>, command: string): { maxJson?: number } {
+  const size = options['max-json'];
+  return size === undefined ? {} : { maxJson: parseBytes(size, '--max-json', command) };
+}
+
 /**
  * Returns the ID maps. As in umoci, the default with --rootless maps the container's root to the calling user.
  *
@@ -187,9 +203,7 @@ export function readHistory(
 }
 
 function isTime(text: string): boolean {
-  return (
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))
-  );
+  return hasTimeForm(text) && !Number.isNaN(Date.parse(text));
 }
 
 /**

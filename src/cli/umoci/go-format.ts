@@ -49,13 +49,18 @@ export function humanSize(bytes: number): string {
 
 /** Formats rows in columns of at least four places, as Go's text/tabwriter does with umoci's settings. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const count = Math.max(...rows.map((row) => row.length)) - 1;
+  const count = largest(rows.map((row) => row.length)) - 1;
   const widths = Array.from({ length: count }, (_, at) =>
-    Math.max(4, ...rows.map((row) => [...(row[at] ?? '')].length + 1)),
+    Math.max(4, largest(rows.map((row) => [...(row[at] ?? '')].length + 1))),
   );
   return rows.map((row) =>
     row.map((cell, at) => (at < count ? cell + ' '.repeat(widths[at]! - [...cell].length) : cell)).join(''),
   );
+}
+
+/** Returns the largest number, also of more than a call may have arguments. */
+function largest(numbers: readonly number[]): number {
+  return numbers.reduce((most, number) => Math.max(most, number), 0);
 }
 
 /** Returns the entries of a map sorted by the bytes of their keys, the order in which Go writes maps. */

@@ -6,18 +6,16 @@ import { alignColumns, humanSize, quote, quoteIfOdd, sortedEntries } from './go-
 
 /** Returns the output of `umoci stat`, without the last newline. */
 export function statText(stat: ImageStat): string {
-  const lines = [
+  const { manifest, config, history } = stat;
+  return [
     '== MANIFEST ==',
-    ...manifestLines(stat.manifest.content),
-    ...descriptorLines(stat.manifest.descriptor),
-  ];
-  if (stat.config) {
-    lines.push('', '== CONFIG ==');
-    if (stat.config.content) lines.push(...configLines(stat.config.content));
-    lines.push(...descriptorLines(stat.config.descriptor));
-  }
-  if (stat.history) lines.push('', '== HISTORY ==', ...historyLines(stat.history));
-  return lines.join('\n');
+    ...manifestLines(manifest.content),
+    ...descriptorLines(manifest.descriptor),
+    ...(config ? ['', '== CONFIG =='] : []),
+    ...(config?.content ? configLines(config.content) : []),
+    ...(config ? descriptorLines(config.descriptor) : []),
+    ...(history ? ['', '== HISTORY ==', ...historyLines(history)] : []),
+  ].join('\n');
 }
 
 function manifestLines(manifest: Manifest): string[] {
@@ -43,7 +41,7 @@ function descriptorLines(descriptor: Descriptor): string[] {
       ...(artifactType ? [line('Artifact Type', artifactType)] : []),
       line('Digest', digest),
       line('Size', humanSize(size)),
-      ...(platform ? platformLines(platform) : []),
+      ...(platform && Object.keys(platform).length > 0 ? platformLines(platform) : []),
       ...(urls?.length ? listLines('URLs', urls) : []),
       ...mapLines('Annotations', annotations),
       ...(data ? hexDump('Data', Buffer.from(data, 'base64')) : []),
@@ -66,10 +64,10 @@ function platformLines(platform: Platform): string[] {
   return [
     'Platform:',
     ...indent([
-      line('OS', platform.os),
+      line('OS', platform.os ?? ''),
       ...(platform['os.version'] ? [line('OS Version', platform['os.version'])] : []),
       ...(platform['os.features']?.length ? [line('OS Features', ...platform['os.features'])] : []),
-      `Architecture: ${quoteIfOdd(platform.architecture, true)}${variant}`,
+      `Architecture: ${quoteIfOdd(platform.architecture ?? '', true)}${variant}`,
     ]),
   ];
 }

@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import { requireDepth } from '../../layer/walk/index.js';
+import { openat as openToRead, readlinkat, statAt } from '../../system/access.js';
 import {
   chmodOpened,
   chownOpened,
@@ -23,14 +24,13 @@ import {
   nextHole,
   O,
   openat,
-  readlinkat,
   symlinkat,
   writeAll,
 } from '../../system/files.js';
 import { AT_FDCWD } from '../../system/libc.js';
 import type { Logger } from '../../system/logger.js';
 import { readDirectory } from '../../system/readdir.js';
-import { StatBuffer, statAt, statFd } from '../../system/stat.js';
+import { StatBuffer, statFd } from '../../system/stat.js';
 import { inTurns, type Steps } from '../../system/steps.js';
 import { inodeNumber } from '../../system/trusted-directory.js';
 import { pathIn } from '../../system/xattr.js';
@@ -89,7 +89,7 @@ class TreeCopier {
   }
 
   *copy(): Steps<Copied> {
-    const source = openat(AT_FDCWD, fromText(this.#from), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    const source = openToRead(AT_FDCWD, fromText(this.#from), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     try {
       yield* this.#fillDirectory(source, this.#root);
     } finally {
@@ -175,7 +175,7 @@ class TreeCopier {
   }
 
   *#copyFile(source: number, target: number, name: ByteString, expected: StatBuffer): Steps<void> {
-    const from = openat(source, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
+    const from = openToRead(source, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
     try {
       const stat = new StatBuffer();
       statFd(from, stat, name);

@@ -6,6 +6,8 @@ import { LayerhookError } from '../../errors/index.js';
 import { checkDescriptor } from '../../image/documents.js';
 import type { Descriptor } from '../../image/types.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
+import type { HookStates } from '../../points/hook-state.js';
+import type { HookState } from '../../points/points.js';
 import { readRegularFile } from '../../system/regular-file.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { isObject } from '../../text/is-object.js';
@@ -18,6 +20,10 @@ export interface BundleMeta {
   map: MapOptions;
   /** the driver of layerhook.json, unchecked; choose-driver.ts decides what of it counts */
   driver: DriverChoice;
+  /** true if a symlink to a directory stayed when a layer had a directory in its place */
+  keepDirlinks: boolean;
+  /** what hooks keep, by hook; empty if another user may have written it */
+  state: Readonly<Record<string, HookState>>;
   /** why another user may have written `driver`; null if only root and this user can write it */
   distrust: Distrust | null;
 }
@@ -36,10 +42,7 @@ export function mtreePath(bundle: string, digest: string): string {
 
 /** Writes layerhook.json, and then umoci.json, which marks the bundle as whole. */
 export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust'>): void {
-  writeFileAtomic(
-    join(bundle, 'layerhook.json'),
-    `${JSON.stringify({ version: layerhookVersion, driver: meta.driver })}\n`,
-  );
+  writeOwnMeta(bundle, meta);
   const umoci = {
     umoci_version: umociVersion,
     from_descriptor_path: { descriptor_walk: meta.from },
@@ -50,6 +53,25 @@ export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust
     },
   };
   writeFileAtomic(join(bundle, 'umoci.json'), `${JSON.stringify(umoci)}\n`);
+}
+
+/** Writes layerhook.json. */
+export function writeOwnMeta(
+  bundle: string,
+  { driver, keepDirlinks, state }: Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state'>,
+): void {
+  const own = {
+    version: layerhookVersion,
+    driver,
+    ...(keepDirlinks ? { keepDirlinks } : {}),
+    ...(Object.keys(state).length === 0 ? {} : { state }),
+  };
+  writeFileAtomic(join(bundle, 'layerhook.json'), `${JSON.stringify(own)}\n`);
+}
+
+/** Writes layerhook.json if a hook has changed its state. A bundle that others may write keeps none. */
+export function keepState(bundle: string, meta: BundleMeta, { states }: { states: HookStates }): void {
+  if (states.isChanged && meta.distrust === null) writeOwnMeta(bundle, { ...meta, state: states.toJSON() });
 }
 
 /**
@@ -70,7 +92,7 @@ export function readBundleMeta(bundle: string): BundleMeta {
   for (const descriptor of walk) requireDescriptor(path, descriptor);
   const map = readMap(umoci.map_options ?? {});
   if (map === undefined) throw invalid(path, 'umoci.json: malformed ID mappings');
-  return { from: walk as BundleMeta['from'], map, ...readDriver(path) };
+  return { from: walk as BundleMeta['from'], map, ...readOwn(path) };
 }
 
 /**
@@ -101,7 +123,7 @@ export function readRemains(bundle: string): Omit<BundleMeta, 'from'> | null {
   const path = resolve(bundle);
   if (isThere(path, 'umoci.json') || !isThere(path, 'layerhook.json')) return null;
   try {
-    return { ...readDriver(path), map: { uidMappings: [], gidMappings: [], rootless: false } };
+    return { ...readOwn(path), map: { uidMappings: [], gidMappings: [], rootless: false } };
   } catch {
     return null;
   }
@@ -136,13 +158,23 @@ function areRanges(value: unknown): value is IdRange[] {
   return Array.isArray(value) && value.every(isRange);
 }
 
-function readDriver(path: string): Pick<BundleMeta, 'driver' | 'distrust'> {
+type OwnMeta = Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state' | 'distrust'>;
+
+function readOwn(path: string): OwnMeta {
   const name = 'layerhook.json';
   let distrust = distrustOf(path, statSync(path));
   const own = readJson(path, name, (stat) => {
     distrust ??= distrustOf(join(path, name), stat);
   });
-  return { driver: own ? driverIn(path, own) : copyDriver, distrust: distrust ?? null };
+  const driver = own ? driverIn(path, own) : copyDriver;
+  const state =
+    !distrust && isObject(own?.state) ? Object.entries(own.state).filter(([, each]) => isObject(each)) : [];
+  return {
+    driver,
+    keepDirlinks: own?.keepDirlinks === true,
+    state: Object.fromEntries(state) as BundleMeta['state'],
+    distrust: distrust ?? null,
+  };
 }
 
 function driverIn(path: string, own: Record<string, unknown>): DriverChoice {

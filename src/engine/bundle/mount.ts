@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { BundleContext } from '../../points/points.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
-import { type BundleMeta, readBundleMeta, refuseLinkedRootfs } from './metadata.js';
+import { type BundleMeta, keepState, readBundleMeta, refuseLinkedRootfs } from './metadata.js';
 
 export interface BundleOptions extends OperationOptions {
   /** path of the bundle */
@@ -35,8 +35,10 @@ export async function mountBundle(options: MountBundleOptions): Promise<BundleMo
   const meta = readBundleMeta(bundle);
   refuseLinkedRootfs(bundle, meta.distrust);
   const { claim = false } = options;
-  return withBundle(options, meta, async ({ dispatcher }, context) => {
+  return withBundle(options, meta, async (operation, context) => {
+    const { dispatcher } = operation;
     const { handled } = await dispatcher.first('bundle.ociv1.mount', { ...context, claim });
+    keepState(bundle, meta, operation);
     return { bundle, handled };
   });
 }
@@ -49,10 +51,13 @@ export async function mountBundle(options: MountBundleOptions): Promise<BundleMo
  */
 export async function unmountBundle(options: BundleOptions): Promise<BundleMountResult> {
   const bundle = resolve(options.bundle);
-  return withBundle(options, readBundleMeta(bundle), async ({ dispatcher }, context) => {
+  const meta = readBundleMeta(bundle);
+  return withBundle(options, meta, async (operation, context) => {
+    const { dispatcher } = operation;
     const { refuseUse } = await import('./use.js');
     refuseUse(bundle);
     const { handled } = await dispatcher.first('bundle.ociv1.umount', context);
+    keepState(bundle, meta, operation);
     return { bundle, handled };
   });
 }
@@ -64,15 +69,19 @@ export async function unmountBundle(options: BundleOptions): Promise<BundleMount
  */
 export async function withBundle<T>(
   options: BundleOptions,
-  { map, driver, distrust }: Omit<BundleMeta, 'from'>,
+  { map, driver, state, distrust }: Omit<BundleMeta, 'from' | 'keepDirlinks'>,
   work: (operation: Operation, context: BundleContext) => Promise<T>,
   { onlyDriver = false } = {},
 ): Promise<T> {
   const bundle = resolve(options.bundle);
-  const operation = await openOperation(options, { recorded: { bundle, driver, distrust }, onlyDriver });
+  const operation = await openOperation(options, {
+    recorded: { bundle, driver, state, distrust },
+    onlyDriver,
+  });
   const { log, stop } = operation;
   try {
-    return await work(operation, { bundle, rootfs: join(bundle, 'rootfs'), map, signal: stop.signal, log });
+    const context = { bundle, rootfs: join(bundle, 'rootfs'), map, state: {} };
+    return await work(operation, { ...context, signal: stop.signal, log });
   } finally {
     await closeOperation(operation);
   }

@@ -67,7 +67,10 @@ export async function openMtreeCheck(rootfs: string, mtreeFile: string): Promise
 /** Reads an mtree of a whole tree, with its root. @throws LayerhookError MTREE_INVALID, SYSTEM */
 export async function readMtree(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
-  const mtree = await guardMtree(file, () => parse(readMtreeBytes(file)));
+  const bytes = readMtreeBytes(file);
+  // a bundle of any size can be repacked, and a small mtree cannot describe a huge one
+  const maxBytes = Math.max(bytes.length, 256 * 2 ** 20);
+  const mtree = await guardMtree(file, () => parse(bytes, { maxBytes }));
   if (mtree.get('.') !== undefined) return mtree;
   throw new LayerhookError('MTREE_INVALID', {
     file,

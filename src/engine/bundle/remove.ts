@@ -116,7 +116,7 @@ async function forgetMissing(bundle: string, options: BundleOptions): Promise<bo
 
 const noDriver: Driver = { name: 'none', hooks: {} };
 /** the defaults for a bundle without metadata */
-const unknown = { map: unmapped, driver: copyDriver, distrust: null };
+const unknown = { map: unmapped, driver: copyDriver, state: {}, distrust: null };
 
 /**
  * Reads the metadata of a bundle.

@@ -22,8 +22,7 @@ export async function writeMtree(
   { signal, maxHoles }: { signal?: AbortSignal | undefined; maxHoles?: number | undefined } = {},
 ): Promise<Usage> {
   const { createSteps, umociKeywords } = await import('mtree-ts');
-  const { readXattrs } = await import('../../system/xattr.js');
-  const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
+  const { mtreeAccess } = await import('../../layer/mtree-access.js');
   const counter = new UsageCounter();
   const holes = holeBudget(maxHoles);
   const visit = (path: ByteString, stats: BigIntStats) => {
@@ -33,7 +32,7 @@ export async function writeMtree(
     if (stats.isFile()) takeHoles(holes, Number(stats.size - stats.blocks * 512n), showBytes(path));
     return false;
   };
-  const options = { keywords: umociKeywords, header, xattrs, exclude: visit };
+  const options = { keywords: umociKeywords, header, ...mtreeAccess, exclude: visit };
   await replaceFile(file, async (fd) => {
     await inTurns(
       createSteps(rootfs, (chunk) => writeFileSync(fd, chunk), options),

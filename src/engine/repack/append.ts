@@ -1,6 +1,6 @@
 import { openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
-import { parseImageReference } from '../../image/references.js';
+import { checkTag, parseImageReference } from '../../image/references.js';
 import { resolveReference } from '../../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import { checkpoint } from '../../system/steps.js';
@@ -36,10 +36,11 @@ export async function appendLayer(options: AppendLayerOptions): Promise<AppendRe
   const { chooseCompression, writeLayer } = await import('../../layer/generate/write-layer.js');
   const { path, tag: from } = parseImageReference(options.image);
   const { tag = from, tar, sourceDateEpoch, createdBy, signal } = options;
-  const layout = openLayout(path, signal && { signal });
+  const layout = openLayout(path, { signal, maxJson: options.maxJson });
   try {
     const image = resolveReference(layout, from, platformChoice(options));
     if (options.isDone?.(image)) return null;
+    checkTag(layout.readIndex(), tag);
     const mutation = new ImageMutation(layout, image);
     const compression = await chooseCompression(options.compress ?? 'auto', image.manifest);
     const { descriptor, diffID } = await writeLayer(layout, tar, compression, { signal });

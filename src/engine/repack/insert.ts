@@ -2,6 +2,7 @@ import { holeBudget } from '../../layer/holes.js';
 import type { MapOptions } from '../../layer/types.js';
 import { fromText } from '../../system/bytes.js';
 import type { Logger } from '../../system/logger.js';
+import { restoreModes } from '../../system/saved-modes.js';
 import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { unmapped } from '../operation.js';
 import { type AppendResult, appendLayer } from './append.js';
@@ -31,13 +32,14 @@ export type InsertResult = AppendResult;
  * @throws LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, USAGE, and those of reading and writing images
  */
 export async function insertLayer(options: InsertLayerOptions): Promise<InsertResult> {
+  restoreModes();
   const { generateInsertLayer } = await import('../../layer/generate/insert.js');
   const { source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
   const target = fromText(options.target);
   const holes = holeBudget(options.maxHoles);
   const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, holes, signal, log });
-  const { image, tag, platform, compress, history } = options;
+  const { image, tag, platform, maxJson, compress, history } = options;
   const createdBy = 'layerhook insert';
   const layer = { tar, compress, history, createdBy, sourceDateEpoch };
-  return (await appendLayer({ image, tag, platform, ...layer, signal }))!;
+  return (await appendLayer({ image, tag, platform, maxJson, ...layer, signal }))!;
 }

@@ -1,9 +1,9 @@
 import type { Delta } from 'mtree-ts';
 import { LayerhookError } from '../../errors/index.js';
+import { mtreeAccess } from '../../layer/mtree-access.js';
 import type { Change, ChangeKind } from '../../layer/types.js';
 import { showBytes } from '../../system/bytes.js';
 import { inTurns } from '../../system/steps.js';
-import { readXattrs } from '../../system/xattr.js';
 import { guardMtree, readMtree } from '../bundle/mtree-check.js';
 
 /**
@@ -23,8 +23,7 @@ export async function mtreeDelta({
 }): Promise<Change[]> {
   const { checkSteps, umociKeywords } = await import('mtree-ts');
   const mtree = await readMtree(mtreeFile);
-  const xattrs = (path: Buffer) => readXattrs(path.toString('latin1'));
-  const options = { keywords: umociKeywords, strict: true, xattrs };
+  const options = { keywords: umociKeywords, strict: true, ...mtreeAccess };
   const deltas = await guardMtree(mtreeFile, () => inTurns(checkSteps(rootfs, mtree, options), signal));
   return deltas.map((delta) => ({ path: delta.path, kind: kindOf(rootfs, delta) }));
 }

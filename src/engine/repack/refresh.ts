@@ -45,9 +45,11 @@ export async function refreshBundle(
   await dispatcher.first('repack.ociv1.layer.refresh-bundle', {
     ...{ ...after, changes },
     layer: layer && { descriptor: layer.descriptor, diffID: layer.diffID, chainID: chainID! },
-    unpackLayer: ({ keepDirlinks }) => unpackTopLayer(operation, after, { layout, image, keepDirlinks }),
+    unpackLayer: async () => {
+      if (layer !== null) await unpackTopLayer(operation, after, { layout, image });
+    },
   });
-  writeBundleMeta(bundle, meta);
+  writeBundleMeta(bundle, { ...meta, state: operation.states.toJSON() });
   if (newFile !== oldFile) rmSync(oldFile, { force: true });
   await dispatcher.first('bundle.ociv1.mount', { ...after, claim: false });
 }
@@ -56,7 +58,7 @@ export async function refreshBundle(
 export async function unpackTopLayer(
   { dispatcher, stop, maxHoles, log, onProgress, onlyDriver }: Operation,
   context: ImageContext,
-  { layout, image, keepDirlinks }: { layout: Layout; image: ResolvedImage; keepDirlinks: boolean },
+  { layout, image }: { layout: Layout; image: ResolvedImage },
 ): Promise<void> {
   const { extractLayers } = await import('../unpack/extract.js');
   const { ExtractionThreads } = await import('../unpack/threads.js');
@@ -65,10 +67,11 @@ export async function unpackTopLayer(
   const onWarning = (message: string) => log.warn(message);
   const threads = new ExtractionThreads({ signal: own.signal, onWarning, maxHoles });
   const layer = {
-    context: layerContexts(context, layout, keepDirlinks).at(-1)!,
+    context: layerContexts(context).at(-1)!,
     source: layerSources(layout, image).at(-1)!,
   };
-  const rest = { map: context.map, keepDirlinks, mtree: false, onProgress, onlyDriver, stop: own };
+  const { map, keepDirlinks } = context;
+  const rest = { map, keepDirlinks, mtree: false, onProgress, onlyDriver, stop: own };
   try {
     await extractLayers({ layers: [layer], dispatcher, threads, ...rest });
   } finally {

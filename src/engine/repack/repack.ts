@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
-import { parseImageReference } from '../../image/references.js';
+import { checkTag, parseImageReference, tagOf } from '../../image/references.js';
 import { loadImage } from '../../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import type { WrittenLayer } from '../../layer/generate/write-layer.js';
@@ -11,8 +11,14 @@ import type { Change } from '../../layer/types.js';
 import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
-import { type BundleMeta, mtreePath, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
-import type { NewLayerOptions } from '../image-options.js';
+import {
+  type BundleMeta,
+  keepState,
+  mtreePath,
+  readBundleMeta,
+  refuseLinkedRootfs,
+} from '../bundle/metadata.js';
+import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
 import { listChanges } from './changes.js';
@@ -20,7 +26,7 @@ import { filterChanges } from './filter-changes.js';
 import { historyEntry } from './history.js';
 import type { PackedEntries } from './refresh-mtree.js';
 
-export interface RepackOptions extends OperationOptions, NewLayerOptions {
+export interface RepackOptions extends OperationOptions, NewLayerOptions, Pick<ImageOptions, 'maxJson'> {
   /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
   image: string;
   /** path of the bundle */
@@ -56,9 +62,10 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   const meta = readBundleMeta(bundle);
   refuseLinkedRootfs(bundle, meta.distrust);
   const operation = await openOperation(options, { recorded: { bundle, ...meta } });
-  const layout = openLayout(path, { signal: operation.stop.signal });
+  const layout = openLayout(path, { signal: operation.stop.signal, maxJson: options.maxJson });
   try {
-    const image = loadImage(layout, tag, meta.from);
+    checkTag(layout.readIndex(), tag);
+    const image = loadImage(layout, tagOf(meta.from[0]) ?? '', meta.from);
     return await repackInto(operation, layout, image, meta, { ...options, bundle, tag });
   } finally {
     await layout.close();
@@ -79,6 +86,7 @@ async function repackInto(
       bundle,
       rootfs: join(bundle, 'rootfs'),
       map: meta.map,
+      keepDirlinks: meta.keepDirlinks,
       signal: operation.stop.signal,
       log: operation.log,
     },
@@ -99,7 +107,7 @@ async function repackInto(
     const { refreshBundle } = await import('./refresh.js');
     const after = { layout, image: loadImage(layout, tag, from), meta: { ...meta, from } };
     await refreshBundle(operation, context, after, { changes, packed, layer });
-  }
+  } else keepState(bundle, meta, operation);
   return {
     manifest: from.at(-1)!,
     tag,

@@ -10,6 +10,8 @@ export interface UnpackOptions extends OperationOptions, ImageOptions {
   force?: boolean | undefined;
   map?: MapOptions | undefined;
   keepDirlinks?: boolean | undefined;
+  /** largest window of a zstd layer in bytes, which is the memory that it takes; default 128 MiB, at most 2 GiB */
+  zstdWindow?: number | undefined;
   /** whether to write umoci's mtree manifest; default: hooks.toml's, else `always` */
   mtree?: 'always' | 'never' | undefined;
 }

@@ -25,17 +25,21 @@ export async function unpackImage(
 ): Promise<UnpackResult> {
   const staging = await openStaging(options.bundle, options);
   const map = options.map ?? unmapped;
-  const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map };
+  const { keepDirlinks = false } = options;
+  const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map, keepDirlinks };
   const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
-  const sources = layerSources(layout, image);
-  const layers = layerContexts(context, layout, options.keepDirlinks ?? false).map((layer, at) => ({
+  const sources = layerSources(layout, image, options);
+  const layers = layerContexts(context).map((layer, at) => ({
     context: layer,
     source: sources[at]!,
   }));
   try {
     makeRootfs(staging.rootfs, map);
     const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
-    writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
+    writeBundleMeta(staging.path, {
+      ...{ from: image.path, map, keepDirlinks },
+      ...{ driver: operation.driverChoice, state: operation.states.toJSON() },
+    });
     await checkpoint(operation.stop.signal);
     await staging.publish();
     return {

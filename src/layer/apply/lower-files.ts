@@ -1,9 +1,9 @@
 import { constants, copyFileSync } from 'node:fs';
+import { readlinkat, statAt, withAccess } from '../../system/access.js';
 import { fchmodat, fchownat, utimensat } from '../../system/attributes.js';
 import { type ByteString, toBuffer } from '../../system/bytes.js';
-import { AT_FDCWD, linkat, mknodat, readlinkat, symlinkat } from '../../system/files.js';
+import { AT_FDCWD, linkat, mknodat, symlinkat } from '../../system/files.js';
 import { baseName, componentsReversed, parentOf } from '../../system/paths.js';
-import { statAt } from '../../system/stat.js';
 import { pathIn, readXattrs, setXattr } from '../../system/xattr.js';
 import { isHostXattr } from '../host-xattrs.js';
 import type { LowerFile } from '../lower/lower-stack.js';
@@ -67,9 +67,11 @@ export class LowerFiles {
     if (stat.isSymlink) symlinkat(readlinkat(AT_FDCWD, path), parent, name);
     else if (stat.isFile) {
       const { COPYFILE_EXCL, COPYFILE_FICLONE } = constants;
-      copyFileSync(toBuffer(path), toBuffer(copy), COPYFILE_EXCL | COPYFILE_FICLONE);
+      withAccess(AT_FDCWD, path, () =>
+        copyFileSync(toBuffer(path), toBuffer(copy), COPYFILE_EXCL | COPYFILE_FICLONE),
+      );
     } else mknodat(parent, name, stat.type | 0o600, stat.rdevMajor, stat.rdevMinor);
-    if (dir.defaultAcl && !stat.isSymlink) xattrs.clear(copy, dir.pathOf(name));
+    if (dir.defaultAcl && !stat.isSymlink) xattrs.clear(copy);
     if (setsOwners) fchownat(parent, name, stat.uid, stat.gid);
     if (!stat.isSymlink) fchmodat(parent, name, stat.mode | 0o600);
     for (const [attribute, value] of readXattrs(path)) {

@@ -77,7 +77,7 @@ export class Maker {
     const fd = this.create(dir, name, (parent) => tryOpenat(parent, name, newFileFlags, mode));
     try {
       const digest = reader === null ? this.#content.empty() : this.#content.write(fd, entry, reader);
-      if (dir.defaultAcl) this.#given.xattrs.clear(fd, entry.name);
+      if (dir.defaultAcl) this.#given.xattrs.clear(fd);
       this.#giveTo(fd, entry, dir);
       this.#setXattrs(fd, entry, !asRoot);
       if (!asItIs || !this.#hasMode(fd, entry)) fchmod(fd, entry.mode, entry.name);
@@ -148,7 +148,7 @@ export class Maker {
   /** Creates a device or FIFO; an empty file if creating a device is not permitted. */
   special(dir: DirectoryNode, name: ByteString, entry: TarEntry): void {
     if (this.#makeNode(dir, name, entry)) {
-      if (dir.defaultAcl) this.#given.xattrs.clear(pathIn(this.#target.fd(dir), name), entry.name);
+      if (dir.defaultAcl) this.#given.xattrs.clear(pathIn(this.#target.fd(dir), name));
       this.#setUnopened(dir, name, entry, entry.mode);
     } else {
       const shown = showBytes(entry.name);
@@ -185,7 +185,7 @@ export class Maker {
     const fd = this.#target.fd(dir);
     const isNew = dir.made === tree.layer && dir.listed !== tree.layer;
     if (!isNew && !asRoot) this.#target.widen(dir);
-    if (!isNew || dir.defaultAcl) xattrs.clear(fd, entry.name);
+    if (!isNew || dir.defaultAcl) xattrs.clear(fd);
     this.#setOwner(dir, fd, entry);
     this.#setXattrs(fd, entry, !asRoot);
     this.#target.setMode(dir, entry.mode);
@@ -207,7 +207,7 @@ export class Maker {
   makeImplicit(dir: DirectoryNode): void {
     const fd = this.#target.fd(dir);
     const { tree } = this.#target;
-    if (dir.made !== tree.layer || dir.defaultAcl) this.#given.xattrs.clear(fd, dir.path);
+    if (dir.made !== tree.layer || dir.defaultAcl) this.#given.xattrs.clear(fd);
     dir.defaultAcl = false;
     this.#setOwner(dir, fd, implicitDirectory);
     this.#target.setMode(dir, implicitDirectory.mode);

@@ -4,13 +4,13 @@ import { resolve } from 'node:path';
 import { ManifestWriter, umociKeywords } from 'mtree-ts/write';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
-import { fchmodat } from '../../system/attributes.js';
+import { openat, readlinkat, statAt } from '../../system/access.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { isErrno, SystemError } from '../../system/errno.js';
-import { AT_FDCWD, close, O, openat, readlinkat, S, writeAll } from '../../system/files.js';
+import { AT_FDCWD, close, O, S, writeAll } from '../../system/files.js';
 import { DT, readDirectory } from '../../system/readdir.js';
-import { StatBuffer, statAt } from '../../system/stat.js';
+import { StatBuffer } from '../../system/stat.js';
 import { replaceFile } from '../../system/write-file.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import { UsageCounter } from '../count-usage.js';
@@ -19,7 +19,6 @@ import type { Usage } from '../types.js';
 import type { ManifestRequest, SinceApplied } from './messages.js';
 import { DirectoryNode, FileNode, type Node, type Tree } from './tree.js';
 
-const asRoot = process.geteuid?.() === 0;
 const PATH_MAX = 4096;
 
 /**
@@ -78,26 +77,21 @@ class TreeWalk {
         if (child !== undefined) this.#enter(way, levels, `${level.path}/`, ...child);
         else {
           this.#writer.leaveDirectory();
-          leave(way, levels);
+          levels.pop();
+          const left = way.leave();
+          if (left < 0) throw new SystemError(-left, 'openat', level.path);
         }
       }
     } finally {
-      // after a failure, modes that were changed on the way must still be restored
-      while (levels.length > 0) leave(way, levels);
       way.close();
     }
   }
 
   #enter(way: Descent, levels: Level[], prefix: ByteString, name: ByteString, node: DirectoryNode): void {
     this.#look(way.fd, name);
-    const { mode } = this.#stat;
-    const isWidened = widen(way.fd, name, mode, 0o500);
     const entered = way.enter(name);
-    if (entered < 0) {
-      if (isWidened) fchmodat(way.fd, name, mode);
-      throw new SystemError(-entered, 'openat', name);
-    }
-    const level: Level = { name, path: prefix + name, todo: [], restoreMode: isWidened ? mode : -1 };
+    if (entered < 0) throw new SystemError(-entered, 'openat', name);
+    const level: Level = { path: prefix + name, todo: [] };
     levels.push(level);
     const { fd } = way;
     this.#writer.enterDirectory(name, mtreeValues({ stat: this.#stat, xattrs: readXattrs(fd) }));
@@ -123,12 +117,11 @@ class TreeWalk {
     this.#look(dirfd, name);
     const stat = this.#stat;
     const regular = stat.type === S.IFREG;
-    const read = <T>(action: () => T) => withAccess(dirfd, name, stat.mode, 0o400, action);
     const values = mtreeValues({
       stat,
-      xattrs: regular && !node.bare ? read(() => readXattrs(xattrPath(dir, name))) : none,
+      xattrs: regular && !node.bare ? readXattrs(xattrPath(dir, name)) : none,
       ...(stat.type === S.IFLNK && { link: readlinkat(dirfd, name) }),
-      ...(regular && { sha256: read(() => this.#digest(dirfd, name, node)) }),
+      ...(regular && { sha256: this.#digest(dirfd, name, node) }),
     });
     this.#writer.file(name, values);
   }
@@ -146,12 +139,9 @@ class TreeWalk {
 
 /** A directory that the walk is in. */
 interface Level {
-  name: ByteString;
   path: ByteString;
   /** directories in it that must still be visited, the last one first */
   todo: [ByteString, DirectoryNode][];
-  /** its original mode; -1 if the mode was not changed */
-  restoreMode: number;
 }
 
 interface OpenDirectory {
@@ -163,31 +153,6 @@ interface OpenDirectory {
 /** Returns a path for xattr calls. The plain path is twice as fast as the one through /proc, but may be too long. */
 function xattrPath({ fd, path }: OpenDirectory, name: ByteString): ByteString {
   return path.length + name.length < PATH_MAX - 1 ? `${path}/${name}` : pathIn(fd, name);
-}
-
-/** Runs `action`. If the mode of our file denies us access, the mode is changed for the duration. */
-function withAccess<T>(dirfd: number, name: ByteString, mode: number, needed: number, action: () => T): T {
-  if (!widen(dirfd, name, mode, needed)) return action();
-  try {
-    return action();
-  } finally {
-    fchmodat(dirfd, name, mode);
-  }
-}
-
-/** Gives us access to our own file. @returns true if its mode was changed */
-function widen(dirfd: number, name: ByteString, mode: number, needed: number): boolean {
-  if (asRoot || (mode & needed) === needed) return false;
-  fchmodat(dirfd, name, mode | needed);
-  return true;
-}
-
-/** Leaves a directory and restores its mode. */
-function leave(way: Descent, levels: Level[]): void {
-  const { name, restoreMode } = levels.pop()!;
-  const left = way.leave();
-  if (left < 0) throw new SystemError(-left, 'openat', name);
-  if (restoreMode >= 0) fchmodat(way.fd, name, restoreMode);
 }
 
 /** Lists a directory from the tree, sorted by name. */

@@ -1,5 +1,6 @@
+import { openat } from '../../system/access.js';
 import type { ByteString } from '../../system/bytes.js';
-import { close, O, openat } from '../../system/files.js';
+import { close, O } from '../../system/files.js';
 import { componentsReversed } from '../../system/paths.js';
 import { readDirectory } from '../../system/readdir.js';
 import type { Maker } from './make.js';

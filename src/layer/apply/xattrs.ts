@@ -53,14 +53,13 @@ export class Xattrs {
   }
 
   /** Removes all xattrs except those of the host and those that overlayfs interprets. */
-  clear(file: number | ByteString, path: ByteString): void {
+  clear(file: number | ByteString): void {
     try {
       for (const name of listXattrs(file)) {
         if (!isHostXattr(name) && !this.#isActing(name)) removeXattr(file, name);
       }
     } catch (error) {
       if (!isUnsupported(error)) throw error;
-      this.#warnUnsupported(path);
     }
   }
 
@@ -95,14 +94,14 @@ export class Xattrs {
   #setOne(file: number | ByteString, name: ByteString, value: Buffer, entry: TarEntry): void {
     const done = trySetXattr(file, name, value);
     if (done >= 0) return;
-    if (done === -E.ENOTSUP) this.#warnUnsupported(entry.name);
-    else if (done === -E.EPERM && this.#unprivileged) {
-      const shown = showBytes(name);
-      this.#warn(`EPERM ${name}`, `${showBytes(entry.name)}: ${shown} cannot be set without privileges`);
-    } else throw new SystemError(-done, `setxattr ${showBytes(name)}`, entry.name);
-  }
-
-  #warnUnsupported(path: ByteString): void {
-    this.#warn('ENOTSUP', `${showBytes(path)}: the filesystem does not support extended attributes`);
+    const shown = showBytes(name);
+    const what = `${showBytes(entry.name)}: ${shown} is not set`;
+    if (done === -E.EPERM && typeof file === 'string' && name.startsWith('user.')) {
+      this.#warn('user', `${what}, because Linux allows user attributes of files and directories only`);
+    } else if (done === -E.ENOTSUP) {
+      this.#warn('ENOTSUP', `${what}, because the filesystem does not support the attribute`);
+    } else if (done === -E.EPERM && this.#unprivileged) {
+      this.#warn(`EPERM ${name}`, `${what}, because it needs privileges`);
+    } else throw new SystemError(-done, `setxattr ${shown}`, entry.name);
   }
 }

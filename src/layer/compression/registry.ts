@@ -20,7 +20,7 @@ const algorithms = {
     // a frame, or one of 16 skippable frames, which may come first; RFC 8878, section 3.1
     magic: [[0x28, 0xb5, 0x2f, 0xfd], ...Array.from({ length: 16 }, (_, i) => [0x50 + i, 0x2a, 0x4d, 0x18])],
     levels: { least: 1, most: 19, usual: 3 },
-    reader: async (digest) => (await import('./zstd.js')).unzstd(digest),
+    reader: async (digest, options) => (await import('./zstd.js')).unzstd(digest, options),
     writer: async (options) => (await import('./zstd.js')).zstdCompress(options),
     isAvailable: async () => (await import('./zstd.js')).isZstdAvailable(),
   },

@@ -1,5 +1,5 @@
 import type { Transform } from 'node:stream';
-import type { WriterOptions } from './algorithm.js';
+import type { ReaderOptions, WriterOptions } from './algorithm.js';
 import { algorithmOf, type Compression } from './registry.js';
 
 /**
@@ -23,11 +23,15 @@ export async function createCompressor(
 
 /**
  * Creates a stream that decompresses a layer's blob to its tar. It fails with COMPRESSION_CORRUPT if the blob is malformed
- * or truncated.
+ * or truncated, and with LIMIT_EXCEEDED if a zstd stream needs a larger window.
  *
  * @param digest digest of the layer, for errors
  * @throws LayerhookError COMPRESSION_UNAVAILABLE: this host cannot decompress the algorithm
  */
-export async function createDecompressor(compression: Compression, digest: string): Promise<Transform> {
-  return algorithmOf(compression).reader(digest);
+export async function createDecompressor(
+  compression: Compression,
+  digest: string,
+  options: ReaderOptions = {},
+): Promise<Transform> {
+  return algorithmOf(compression).reader(digest, options);
 }

@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { LayerhookError } from '../../errors/index.js';
 import type { Libzstd, ZstdContext } from '../../system/zstd.js';
 import { pieceBytes } from './feed.js';
+import { type ZstdLayer, zstdError } from './zstd-error.js';
 
 const none = Buffer.alloc(0);
 
@@ -45,35 +45,30 @@ abstract class LibraryStream extends Transform {
 
 /** Decompresses zstd with libzstd. */
 export class LibraryUnzstd extends LibraryStream {
-  readonly #digest: string;
+  readonly #layer: ZstdLayer;
   #inFrame = false;
   #frames = 0;
 
-  constructor(zstd: Libzstd, digest: string) {
-    super(zstd.decompressor());
-    this.#digest = digest;
+  constructor(zstd: Libzstd, layer: ZstdLayer) {
+    super(zstd.decompressor(layer.windowLog));
+    this.#layer = layer;
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
     this.run(chunk, false).then(
       () => done(),
-      (error) => done(this.#corrupt(error)),
+      (error) => done(zstdError(error, this.#layer)),
     );
   }
 
   override _flush(done: TransformCallback): void {
     const complete = this.#frames > 0 && !this.#inFrame;
-    done(complete ? null : this.#corrupt(new Error('it ends too early')));
+    done(complete ? null : zstdError(new Error('it ends too early'), this.#layer));
   }
 
   protected override afterStep(consumed: number, pending: number): void {
     if (pending === 0) this.#frames++;
     if (pending === 0 || consumed > 0) this.#inFrame = pending !== 0;
-  }
-
-  #corrupt(error: Error): LayerhookError {
-    const reason = error.message;
-    return new LayerhookError('COMPRESSION_CORRUPT', { digest: this.#digest, format: 'zstd', reason }, error);
   }
 }
 

@@ -1,10 +1,13 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { LayerhookError } from '../../errors/index.js';
 import { feed, pieceBytes, type ZlibStream } from './feed.js';
+import { type ZstdLayer, zstdError } from './zstd-error.js';
 
 /** zstd in node:zlib, available since node 22.15; we compile with the types of node 20, which lack it. */
 export interface NodeZstd {
-  createZstdDecompress(options: { chunkSize: number }): Transform & { readonly bytesWritten: number };
+  createZstdDecompress(options: {
+    chunkSize: number;
+    params: Record<number, number>;
+  }): Transform & { readonly bytesWritten: number };
   createZstdCompress(options: { params: Record<number, number> }): Transform;
   zstdDecompressSync(
     data: Uint8Array,
@@ -13,33 +16,35 @@ export interface NodeZstd {
 }
 
 const smallFrameBytes = 64 * 1024;
+/** ZSTD_d_windowLogMax in zstd.h. */
+const windowLogParameter = 100;
 
 /** Decompresses zstd with node:zlib. Uses one stream per frame, because node's stream silently stops after one frame. */
 export class NodeUnzstd extends Transform {
   readonly #zstd: NodeZstd;
-  readonly #digest: string;
+  readonly #layer: ZstdLayer;
   #frame: ZlibStream | undefined;
   #frames = 0;
 
-  constructor(zstd: NodeZstd, digest: string) {
+  constructor(zstd: NodeZstd, layer: ZstdLayer) {
     super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * pieceBytes });
     this.#zstd = zstd;
-    this.#digest = digest;
+    this.#layer = layer;
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
     this.#consume(chunk).then(
       () => done(),
-      (error) => done(this.#corrupt(error)),
+      (error) => done(zstdError(error, this.#layer)),
     );
   }
 
   override _flush(done: TransformCallback): void {
     if (this.#frame === undefined) {
-      done(this.#frames > 0 ? null : this.#corrupt(new Error('it is empty')));
+      done(this.#frames > 0 ? null : zstdError(new Error('it is empty'), this.#layer));
       return;
     }
-    this.#frame.once('error', (error) => done(this.#corrupt(error)));
+    this.#frame.once('error', (error) => done(zstdError(error, this.#layer)));
     this.#frame.once('end', () => done());
     this.#frame.end();
   }
@@ -87,16 +92,12 @@ export class NodeUnzstd extends Transform {
   }
 
   #startFrame(): ZlibStream {
-    const frame = this.#zstd.createZstdDecompress({ chunkSize: pieceBytes });
+    const params = { [windowLogParameter]: this.#layer.windowLog };
+    const frame = this.#zstd.createZstdDecompress({ chunkSize: pieceBytes, params });
     frame.on('data', (piece: Buffer) => this.push(piece));
     // feed() listens during a write; an error between two writes is reported by the next one
     frame.on('error', () => {});
     return frame;
-  }
-
-  #corrupt(error: Error): LayerhookError {
-    const reason = error.message;
-    return new LayerhookError('COMPRESSION_CORRUPT', { digest: this.#digest, format: 'zstd', reason }, error);
   }
 }
 

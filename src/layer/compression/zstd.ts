@@ -2,7 +2,7 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { LayerhookError } from '../../errors/index.js';
 import type { Libzstd } from '../../system/zstd.js';
-import type { WriterOptions } from './algorithm.js';
+import type { ReaderOptions, WriterOptions } from './algorithm.js';
 import type { NodeZstd } from './zstd-node.js';
 
 /** The available implementation of zstd: node's own, or else libzstd. */
@@ -34,11 +34,19 @@ export async function isZstdAvailable(): Promise<boolean> {
   );
 }
 
-/** Creates a stream that decompresses any number of zstd frames, also skippable ones. It fails with COMPRESSION_CORRUPT. */
-export async function unzstd(digest: string, zstd?: Zstd): Promise<Transform> {
+/**
+ * Creates a stream that decompresses any number of zstd frames, also skippable ones. It fails with COMPRESSION_CORRUPT,
+ * and with LIMIT_EXCEEDED if a frame needs a larger window.
+ */
+export async function unzstd(
+  digest: string,
+  { zstdWindow = 2 ** 27 }: ReaderOptions = {},
+  zstd?: Zstd,
+): Promise<Transform> {
   const { node, library } = zstd ?? (await findZstd());
-  if (node) return new (await import('./zstd-node.js')).NodeUnzstd(node, digest);
-  return new (await import('./zstd-library.js')).LibraryUnzstd(library, digest);
+  const layer = { digest, windowLog: Math.min(31, Math.max(10, Math.floor(Math.log2(zstdWindow)))) };
+  if (node) return new (await import('./zstd-node.js')).NodeUnzstd(node, layer);
+  return new (await import('./zstd-library.js')).LibraryUnzstd(library, layer);
 }
 
 /** Creates a stream that compresses to one zstd frame with a checksum. */

@@ -3,7 +3,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
-import { StatBuffer } from '../../system/stat.js';
+import { StatBuffer, statFd } from '../../system/stat.js';
 import { Pace, throwIfAborted } from '../../system/steps.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import { isWhiteoutDevice } from '../overlay-marks.js';
@@ -92,6 +92,8 @@ function leaveOut(
   if (reader.stat(path, stat)) onPacked?.({ path, stat, xattrs: new Map() });
 }
 
+const ownerReads = 0o400;
+
 /** Packs one file after the other, and remembers the names of hardlinked files. */
 class Packer {
   readonly #reader: RootfsReader;
@@ -138,6 +140,8 @@ class Packer {
     const inode = hasOtherNames(stat) && !isWhiteoutDevice(stat) ? inodeOf(stat) : undefined;
     const first = inode === undefined ? undefined : this.#firstNames.get(inode);
     const xattrs = this.#reader.xattrs(path);
+    // reading the xattrs of an unreadable file changed its ctime
+    if (fd !== null && (stat.mode & ownerReads) === 0) statFd(fd, stat, path);
     const read = readEntry(this.#reader, path, stat, xattrs, this.#options);
     const entry = { ...read, name: this.#nameOf(path) };
     let sha256 = first?.sha256;

@@ -1,11 +1,12 @@
 import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { openat, readlinkat, statAt } from '../../system/access.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
-import { AT_FDCWD, close, O, openat, readlinkat, S } from '../../system/files.js';
+import { AT_FDCWD, close, O, S } from '../../system/files.js';
 import { baseName, parentOf } from '../../system/paths.js';
-import { StatBuffer, statAt, statFd } from '../../system/stat.js';
+import { StatBuffer, statFd } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import type { Lookup } from './plan.js';
 

@@ -1,6 +1,7 @@
+import { statAt } from '../../system/access.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { AT_FDCWD } from '../../system/files.js';
-import { StatBuffer, statAt } from '../../system/stat.js';
+import { StatBuffer } from '../../system/stat.js';
 import {
   isWhiteout,
   type Marks,

@@ -1,7 +1,8 @@
+import { openat, statAt } from '../../system/access.js';
 import type { ByteString } from '../../system/bytes.js';
-import { AT_FDCWD, close, O, openat } from '../../system/files.js';
+import { AT_FDCWD, close, O } from '../../system/files.js';
 import { readDirectory } from '../../system/readdir.js';
-import { StatBuffer, statAt } from '../../system/stat.js';
+import { StatBuffer } from '../../system/stat.js';
 
 /** Returns true if there is a file at a path, relative to an open directory. @throws SystemError */
 export function isThere(dirfd: number, path: ByteString): boolean {

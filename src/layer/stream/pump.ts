@@ -22,7 +22,7 @@ const maxWaitingBytes = 2 << 20;
  * images have layers with a wrong media type.
  *
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, DIFF_ID, DIGEST_INVALID, COMPRESSION_CORRUPT,
- *   COMPRESSION_UNAVAILABLE; the ring's own error if the ring failed meanwhile; ABORTED if the reader closed it
+ *   COMPRESSION_UNAVAILABLE, LIMIT_EXCEEDED; the ring's own error if the ring failed meanwhile; ABORTED if the reader closed it
  */
 export async function pumpSource(source: LayerSource, writer: RingWriter): Promise<SourceSummary> {
   const pump = new Pump(source, writer);
@@ -63,7 +63,11 @@ class Pump {
     if (compression === 'none') {
       for (let piece = first; piece.length > 0; piece = this.#read(buffer)) this.#take(piece);
     } else {
-      await this.#decode(await createDecompressor(compression, this.#source.digest), first, buffer);
+      await this.#decode(
+        await createDecompressor(compression, this.#source.digest, this.#source),
+        first,
+        buffer,
+      );
     }
   }
 

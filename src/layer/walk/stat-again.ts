@@ -38,8 +38,8 @@ export function* statTreeAgainSteps(
     return yield* new Again(fd, before, isSure).run();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    // a path from the root would be longer than PATH_MAX
-    if (error.code === 'ENAMETOOLONG') return yield* statTreeSteps(root);
+    // a path from the root would be longer than PATH_MAX, or a walk alone can read a directory
+    if (['ENAMETOOLONG', 'EACCES'].includes(error.code)) return yield* statTreeSteps(root);
     throw cannotRead(root, error.path, error);
   } finally {
     if (fd !== undefined) close(fd);

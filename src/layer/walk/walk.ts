@@ -1,11 +1,12 @@
 import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { openat, statAt } from '../../system/access.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
-import { AT_FDCWD, close, O, openat } from '../../system/files.js';
+import { AT_FDCWD, close, O } from '../../system/files.js';
 import { readDirectory } from '../../system/readdir.js';
-import { StatBuffer, statAt, statFd } from '../../system/stat.js';
+import { StatBuffer, statFd } from '../../system/stat.js';
 import { atOnce, filesPerStep, type Steps } from '../../system/steps.js';
 
 /**

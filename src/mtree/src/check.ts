@@ -45,6 +45,7 @@ export function* checkSteps(
 
 class Checker implements Visitor {
   readonly deltas: Delta[] = [];
+  readonly access: CheckOptions['access'];
   readonly #manifest: Manifest;
   readonly #options: CheckOptions & { keywords: readonly Keyword[] };
   /** the keywords that do not need file content */
@@ -57,6 +58,7 @@ class Checker implements Visitor {
   constructor(manifest: Manifest, options: CheckOptions) {
     const keywords = keywordsToCheck(manifest, options);
     this.#manifest = manifest;
+    this.access = options.access;
     this.#options = { ...options, keywords };
     this.#cheap = keywords.filter((keyword) => !isContent(keyword));
     this.#read = metadataReader(this.#cheap, options);
@@ -130,7 +132,7 @@ class Checker implements Visitor {
     const content = keywords.filter(isContent).filter((keyword) => strict || old.has(keyword));
     if (content.length === 0 || values.type !== 'file') return [now, keywords];
     if (diffKeywords(old.keywords, now, { keywords: ['type', 'size'] }).length > 0) return [now, this.#cheap];
-    const digests = yield* digestFile(found.location, content);
+    const digests = yield* digestFile(found.location, content, this.access);
     content.forEach((keyword, i) => {
       now.set(keyword, digests[i]!);
     });

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { Cksum } from './cksum.js';
 import { Ripemd160 } from './ripemd160.js';
 import type { Steps } from './steps.js';
-import { attempt } from './traverse.js';
+import { type Access, attempt } from './traverse.js';
 
 /** Keywords that need the content of a file. */
 export const contentKeywords = [
@@ -27,10 +27,14 @@ export type ContentKeyword = (typeof contentKeywords)[number];
  * @returns digests in hex (cksum in decimal), in the order of `keywords`
  * @throws MtreeError UNREADABLE
  */
-export function* digestFile(path: string | Buffer, keywords: readonly ContentKeyword[]): Steps<string[]> {
+export function* digestFile(
+  path: string | Buffer,
+  keywords: readonly ContentKeyword[],
+  access?: Access,
+): Steps<string[]> {
   const hashers = keywords.map((keyword) => hasherOf[keyword]());
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
-  const fd = attempt(path, () => openSync(path, flags));
+  const fd = attempt(path, () => openSync(path, flags), access);
   try {
     attempt(path, () => requireFile(fd));
     for (;;) {

@@ -13,8 +13,8 @@ export class Entry {
   readonly path: string;
   /** line of the manifest, from 1; 0 if the entry was not parsed */
   readonly line: number;
-  #text: string;
-  #keywords: KeywordMap;
+  readonly #text: string;
+  readonly #keywords: KeywordMap;
 
   /**
    * @param text the text after the name, with keywords to parse later; may be ''
@@ -27,15 +27,15 @@ export class Entry {
     this.#keywords = keywords;
   }
 
-  /** All keywords, including the values of `/set`. */
+  /** All keywords, including the values of `/set`. They are parsed again after another entry's: a manifest has millions. */
   get keywords(): KeywordMap {
-    if (this.#text !== '') {
-      const merged = new Map(this.#keywords);
-      addKeywords(merged, this.#text, this.line);
-      this.#keywords = merged;
-      this.#text = '';
+    if (this.#text === '') return this.#keywords;
+    if (latest?.entry !== this) {
+      const keywords = new Map(this.#keywords);
+      addKeywords(keywords, this.#text, this.line);
+      latest = { entry: this, keywords };
     }
-    return this.#keywords;
+    return latest.keywords;
   }
 
   /** Returns the value of a keyword (a canonical name) as written in the manifest. */
@@ -57,6 +57,9 @@ export class Entry {
     return link === undefined ? undefined : unvis(link, this.line);
   }
 }
+
+/** The keywords that were parsed last. */
+let latest: { entry: Entry; keywords: KeywordMap } | undefined;
 
 /** Parses `key=value key=value flag` into `map`; a later value replaces an earlier one. A word with `#` first ends the line. */
 export function addKeywords(map: Map<string, string>, text: string, line: number): void {

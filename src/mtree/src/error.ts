@@ -6,6 +6,8 @@ export type MtreeErrorCode =
   | 'BAD_DOT_DOT'
   /** a line starting with `/` that is neither `/set` nor `/unset` */
   | 'BAD_COMMAND'
+  /** the manifest describes more than {@link ParseOptions} allows */
+  | 'TOO_LARGE'
   /** a requested keyword that cannot be computed */
   | 'UNKNOWN_KEYWORD'
   /** `xattr` was requested without the option `xattrs`, which reads extended attributes */

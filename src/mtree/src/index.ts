@@ -15,6 +15,7 @@ export {
   parseKeywordList,
   umociKeywords,
 } from './keywords.js';
+export type { ParseOptions } from './limits.js';
 export { Manifest } from './manifest.js';
 export type { OwnerNames } from './owners.js';
 export { parse } from './parse.js';

@@ -1,6 +1,7 @@
 import { addKeywords, Entry, type KeywordMap, words } from './entry.js';
 import { MtreeError } from './error.js';
 import { canonicalKeyword } from './keywords.js';
+import { Budget, type ParseOptions } from './limits.js';
 import { Manifest } from './manifest.js';
 import { cleanPath, joinPath } from './path.js';
 import { unvis } from './vis.js';
@@ -12,10 +13,12 @@ import { unvis } from './vis.js';
  * on first use, so that a few look-ups in a large manifest are cheap.
  *
  * @param manifest the manifest, as bytes or as a byte string
- * @throws MtreeError BAD_ESCAPE, BAD_DOT_DOT, BAD_COMMAND, with the line
+ * @throws MtreeError BAD_ESCAPE, BAD_DOT_DOT, BAD_COMMAND, TOO_LARGE, with the line
  */
-export function parse(manifest: Uint8Array | string): Manifest {
-  const state: State = { entries: [], header: new Map(), directories: [], set: new Map() };
+export function parse(manifest: Uint8Array | string, options: ParseOptions = {}): Manifest {
+  const budget = new Budget(options);
+  budget.bytes(manifest.length);
+  const state: State = { entries: [], header: new Map(), directories: [], set: new Map(), budget };
   const text = typeof manifest === 'string' ? manifest : decode(manifest);
   for (const { content, line } of logicalLines(text)) parseLine(state, content, line);
   return new Manifest(state.entries, state.header);
@@ -27,6 +30,7 @@ interface State {
   /** paths of the open directories, the root first */
   directories: string[];
   set: KeywordMap;
+  budget: Budget;
 }
 
 function decode(bytes: Uint8Array): string {
@@ -101,6 +105,7 @@ function parseCommand(state: State, content: string, line: number): void {
   } else {
     throw new MtreeError('BAD_COMMAND', `unknown command ${JSON.stringify(command)}`, line);
   }
+  state.budget.set(state.set.size, line);
 }
 
 /**
@@ -124,6 +129,7 @@ function parseEntry(state: State, content: string, line: number): void {
   const parent = state.directories.at(-1);
   const full = encoded.includes('/');
   const path = full || parent === undefined ? cleanPath(name) : childPath(parent, name);
+  state.budget.entry(path, state.set.size, line);
   const entry = new Entry(path, line, rest, state.set);
   state.entries.push(entry);
   if (!full && isDirectory(rest, entry, state.set)) state.directories.push(path);

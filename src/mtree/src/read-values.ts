@@ -5,7 +5,7 @@ import { MtreeError } from './error.js';
 import { isKeyword, type Keyword, keywordTable } from './keywords.js';
 import { type OwnerNames, systemOwnerNames } from './owners.js';
 import type { Steps } from './steps.js';
-import { attempt, type Found } from './traverse.js';
+import { type Access, attempt, type Found } from './traverse.js';
 import type { Values } from './values.js';
 
 /** Functions for data that node:fs cannot read or that depends on this machine. */
@@ -15,6 +15,11 @@ export interface SystemOptions {
    * this function, since node cannot read extended attributes.
    */
   xattrs?: (path: Buffer) => ReadonlyMap<string, Uint8Array>;
+  /**
+   * Runs each call that reads a file, and may give this process access to the file for that time. `call` is synchronous.
+   * Default: runs `call`.
+   */
+  access?: Access;
   /** names for uname and gname; default: the names in /etc/passwd and /etc/group */
   names?: OwnerNames;
 }
@@ -51,7 +56,8 @@ export function valuesReader(
   const content = contentKeywords.filter((keyword) => keywords.includes(keyword));
   return function* (found) {
     const values = read(found);
-    if (content.length > 0 && values.type === 'file') yield* addDigests(values, found, content);
+    if (content.length > 0 && values.type === 'file')
+      yield* addDigests(values, found, content, options.access);
     return values;
   };
 }
@@ -67,18 +73,23 @@ export function metadataReader(
   const xattrs = keywords.includes('xattr') ? options.xattrs : undefined;
   return (found) => {
     const values = statValues(found.stats);
-    if (values.type === 'link') values.link = readLink(found);
+    if (values.type === 'link') values.link = readLink(found, options.access);
     if (wantsUser) assign(values, 'uname', names.user(values.uid));
     if (wantsGroup) assign(values, 'gname', names.group(values.gid));
     if (xattrs && (values.type === 'file' || values.type === 'dir')) {
-      values.xattrs = attempt(found.location, () => xattrs(Buffer.from(found.location)));
+      values.xattrs = attempt(found.location, () => xattrs(Buffer.from(found.location)), options.access);
     }
     return values;
   };
 }
 
-function* addDigests(values: Values, found: Found, keywords: readonly ContentKeyword[]): Steps<void> {
-  const digests = yield* digestFile(found.location, keywords);
+function* addDigests(
+  values: Values,
+  found: Found,
+  keywords: readonly ContentKeyword[],
+  access?: Access,
+): Steps<void> {
+  const digests = yield* digestFile(found.location, keywords, access);
   keywords.forEach((keyword, i) => {
     if (keyword === 'cksum') values.cksum = Number(digests[i]);
     else assign(values, keyword, digests[i]);
@@ -133,8 +144,8 @@ function toDevice(device: number): { major: number; minor: number } {
   return { major: (device >>> 8) & 0xfff, minor: (device & 0xff) | ((device >>> 12) & 0xfff00) };
 }
 
-function readLink(found: Found): string {
-  return attempt(found.location, () => readlinkSync(found.location, 'latin1'));
+function readLink(found: Found, access?: Access): string {
+  return attempt(found.location, () => readlinkSync(found.location, 'latin1'), access);
 }
 
 function assign<Key extends keyof Values>(values: Values, key: Key, value: Values[Key] | undefined): void {

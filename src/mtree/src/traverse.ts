@@ -14,7 +14,11 @@ export interface Found {
   stats: BigIntStats;
 }
 
+/** Runs a call that reads the file at a path; see SystemOptions. */
+export type Access = <T>(path: Buffer, call: () => T) => T;
+
 export interface Visitor {
+  access?: Access | undefined;
   /** returns true to go down into the directory; otherwise leaveDirectory is not called for it */
   enterDirectory(found: Found): Steps<boolean>;
   file(found: Found): Steps<void>;
@@ -64,7 +68,7 @@ function* visitDirectory(prefix: string, directory: Found, visitor: Visitor): St
 
 function namesIn({ path, location }: Found, visitor: Visitor): string[] {
   const names = guard(path, visitor, () =>
-    attempt(location, () => readdirSync(location, { encoding: 'latin1' })),
+    attempt(location, () => readdirSync(location, { encoding: 'latin1' }), visitor.access),
   );
   return names ?? [];
 }
@@ -72,7 +76,9 @@ function namesIn({ path, location }: Found, visitor: Visitor): string[] {
 function lookAt(prefix: string, path: string, name: string, visitor: Visitor): Found | undefined {
   const location = toLocation(`${prefix}/${path}`);
   const options = { bigint: true, throwIfNoEntry: false } as const;
-  const stats = guard(path, visitor, () => attempt(location, () => lstatSync(location, options)));
+  const stats = guard(path, visitor, () =>
+    attempt(location, () => lstatSync(location, options), visitor.access),
+  );
   return stats && { path, name, location, stats };
 }
 
@@ -114,9 +120,9 @@ function toLocation(bytes: string): string | Buffer {
 }
 
 /** Runs an operation that reads the file system. Errors name the file. */
-export function attempt<T>(location: string | Buffer, operation: () => T): T {
+export function attempt<T>(location: string | Buffer, operation: () => T, access?: Access): T {
   try {
-    return operation();
+    return access === undefined ? operation() : access(Buffer.from(location), operation);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new MtreeError('UNREADABLE', `cannot read ${show(location)}: ${reason}`, undefined, error);

@@ -90,6 +90,7 @@ function* visit(
 ): Steps<void> {
   const read = valuesReader(keywords, system);
   yield* traverse(root, {
+    access: system.access,
     *enterDirectory(found) {
       if (exclude?.(found.path, found.stats)) return false;
       visitor.enterDirectory(found, yield* read(found));

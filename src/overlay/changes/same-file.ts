@@ -1,8 +1,9 @@
 import { readSync } from 'node:fs';
 import { isHostXattr } from '../../layer/host-xattrs.js';
 import { isMark, type OverlayFormat, xattrNames } from '../../layer/overlay-marks.js';
+import { readlinkat, tryOpenat } from '../../system/access.js';
 import type { ByteString } from '../../system/bytes.js';
-import { AT_FDCWD, close, O, readlinkat, tryOpenat } from '../../system/files.js';
+import { AT_FDCWD, close, O } from '../../system/files.js';
 import type { StatBuffer } from '../../system/stat.js';
 import type { Steps } from '../../system/steps.js';
 import { getXattr, pathIn } from '../../system/xattr.js';

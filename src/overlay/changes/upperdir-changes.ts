@@ -10,11 +10,12 @@ import {
 } from '../../layer/overlay-marks.js';
 import type { Change } from '../../layer/types.js';
 import { comparePaths, requireDepth } from '../../layer/walk/index.js';
+import { openat, statAt } from '../../system/access.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
-import { AT_FDCWD, close, O, openat } from '../../system/files.js';
-import { StatBuffer, statAt, statFd } from '../../system/stat.js';
+import { AT_FDCWD, close, O } from '../../system/files.js';
+import { StatBuffer, statFd } from '../../system/stat.js';
 import { inTurns, type Steps } from '../../system/steps.js';
 import { inodeNumber } from '../../system/trusted-directory.js';
 import { pathIn } from '../../system/xattr.js';

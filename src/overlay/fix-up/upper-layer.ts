@@ -1,13 +1,15 @@
 import { isHostXattr } from '../../layer/host-xattrs.js';
 import { isMark, isWhiteout, makeWhiteout, markOpaque, readMarks } from '../../layer/overlay-marks.js';
 import type { MapOptions, OverlayXattr } from '../../layer/types.js';
+import { statAt, withAccess, writing } from '../../system/access.js';
 import { fchmodat, fchownat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { AT_FDCWD } from '../../system/files.js';
+import { check } from '../../system/libc.js';
 import { parentOf } from '../../system/paths.js';
 import { tryRemoveTreeAt } from '../../system/remove.js';
-import { StatBuffer, statAt } from '../../system/stat.js';
+import { StatBuffer } from '../../system/stat.js';
 import { readXattrs, removeXattr, setXattr } from '../../system/xattr.js';
 
 /** What a path of the layer is to overlayfs. */
@@ -48,7 +50,7 @@ export class UpperLayer {
   /** Makes a whiteout where the layer has nothing. */
   makeWhiteout(path: ByteString): void {
     this.#touchParent(path);
-    makeWhiteout(this.#root, path, this.#xattr);
+    change(this.#pathOf(path), () => makeWhiteout(this.#root, path, this.#xattr));
   }
 
   markOpaque(path: ByteString): void {
@@ -74,8 +76,7 @@ export class UpperLayer {
 
   remove(path: ByteString): void {
     this.#touchParent(path);
-    const done = tryRemoveTreeAt(AT_FDCWD, this.#pathOf(path));
-    if (done < 0) throw new SystemError(-done, 'unlinkat', path);
+    change(this.#pathOf(path), (at) => check(tryRemoveTreeAt(AT_FDCWD, at), 'unlinkat', path));
   }
 
   /** Restores the times of the directories whose content changed. */
@@ -120,6 +121,11 @@ export class UpperLayer {
     const { mtimeSec, mtimeNsec } = this.#stat;
     this.#times.set(dir, { sec: mtimeSec, nsec: mtimeNsec });
   }
+}
+
+/** Changes names in the directory of a path, also if its mode denies it. */
+function change(path: ByteString, call: (path: ByteString) => unknown): void {
+  withAccess(AT_FDCWD, path, () => call(path), writing);
 }
 
 function hostRoot(ranges: MapOptions['uidMappings']): number {

@@ -20,6 +20,7 @@ export function onBtrfs(mountpoint: string) {
         ...{ bundle: path, rootfs: join(path, 'rootfs'), log: silentLogger },
         ...{
           map: { uidMappings: [], gidMappings: [], rootless: false },
+          state: {},
           signal: new AbortController().signal,
         },
       });

@@ -137,7 +137,7 @@ rootTest('force removes a bundle whose driver is gone, and calls the hooks that 
   const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
   await removeBundle({ ...gone, force: true, log });
   t.is(called, 1);
-  t.regex(warnings.join('\n'), /^driver \S*\/test-driver\.js not found: .*going on$/);
+  t.regex(warnings.join('\n'), /^driver \S*\/test-driver\.js cannot be loaded: .*going on$/);
   t.deepEqual(readdirSync(join(dir, 'bundles')), []);
   t.deepEqual(readdirSync(content), ['file']);
 });

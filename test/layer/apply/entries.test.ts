@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { Tree } from '../../../src/layer/apply/tree.js';
 import { requires } from '../../helpers/requires.js';
+import type { RawEntry } from '../../helpers/tar.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { treeOf } from '../../helpers/tree.js';
 import { apply, applyOne, dir, file, hardlink, symlink } from './harness.js';
@@ -237,6 +238,39 @@ test('attributes of the host are left out, with one warning', (t) => {
   const { tree, warnings } = apply(t, [[file('a', '', { xattrs }), file('b', '', { xattrs })]]);
   t.deepEqual(tree.get('a')?.xattrs, { 'user.kept': '78' });
   t.is(warnings.length, 1);
+});
+
+const unopened: [string, Partial<RawEntry>][] = [
+  ['symlink', { linkname: 'f' }],
+  ['fifo', {}],
+  ['char', { devMajor: 1, devMinor: 3 }],
+  ['block', { devMajor: 7, devMinor: 0 }],
+];
+
+for (const whiteouts of [null, 'overlay'] as const) {
+  for (const overlayXattr of ['trusted', 'user'] as const) {
+    test(`whiteouts ${whiteouts}, ${overlayXattr}: user attributes of a symlink, FIFO or device are left out`, (t) => {
+      const xattrs = { 'user.overlay.impure': 'y', 'user.note': 'v', 'trusted.note': 'v' };
+      const entries = unopened.map(([type, rest]): RawEntry => ({ name: type, type, xattrs, ...rest }));
+      const { tree, warnings } = apply(t, [[file('f', '', { xattrs }), ...entries]], {
+        whiteouts,
+        overlayXattr,
+      });
+      for (const [type] of unopened) t.deepEqual(tree.get(type)?.xattrs, { 'trusted.note': '76' }, type);
+      t.is(Object.keys(tree.get('f')!.xattrs!).length, 3);
+      t.is(warnings.length, 1);
+      t.regex(warnings[0]!, /^symlink: user\.overlay\.(overlay\.)?impure is not set, because Linux allows/);
+    });
+  }
+}
+
+test('an attribute that the filesystem does not support is left out, with one warning', (t) => {
+  const xattrs = { 'unknown.name': 'v', 'user.kept': 'v' };
+  const { tree, warnings } = apply(t, [[file('a', '', { xattrs }), dir('b', { xattrs })]]);
+  for (const path of ['a', 'b']) t.deepEqual(tree.get(path)?.xattrs, { 'user.kept': '76' });
+  t.deepEqual(warnings, [
+    'a: unknown.name is not set, because the filesystem does not support the attribute',
+  ]);
 });
 
 test('an existing directory loses the attributes that its new entry does not have', (t) => {

@@ -23,7 +23,7 @@ const skippable = Buffer.concat([
 const compress = async (bytes: Uint8Array, zstd: Zstd, chunk?: number) =>
   through(await zstdCompress({ level: 3 }, zstd), bytes, chunk);
 const decompress = async (bytes: Uint8Array, zstd: Zstd, chunk?: number) =>
-  through(await unzstd('x', zstd), bytes, chunk);
+  through(await unzstd('x', {}, zstd), bytes, chunk);
 
 test('there is a zstd here', (t) => {
   t.true(kinds.size > 0);
@@ -54,6 +54,20 @@ for (const [kind, zstd] of kinds) {
   test(`${kind}: a frame that inflates to much`, async (t) => {
     const bomb = await compress(Buffer.alloc(50_000_000), zstd);
     t.is((await decompress(Buffer.concat([bomb, bomb]), zstd)).length, 100_000_000);
+  });
+
+  test(`${kind}: a window above the limit says so, and the limit can be raised`, async (t) => {
+    if (!requires(t, 'zstd')) return;
+    // from a pipe: zstd does not know the size, and takes the whole window
+    const packed = execFileSync('zstd', ['-q', '-1', '--long=28'], { input: large, maxBuffer: 2 ** 26 });
+    await t.throwsAsync(decompress(packed, zstd), {
+      code: 'LIMIT_EXCEEDED',
+      message: /zstd.* layer x .*134217728 bytes, which --zstd-window raises/,
+    });
+    const raised = await unzstd('x', { zstdWindow: 2 ** 28 }, zstd);
+    t.true((await through(raised, packed)).equals(large));
+    const lowered = await unzstd('x', { zstdWindow: 2 ** 20 }, zstd);
+    await t.throwsAsync(through(lowered, await compress(large, zstd)), { code: 'LIMIT_EXCEEDED' });
   });
 
   test(`${kind}: malformed and cut off streams are errors`, async (t) => {

@@ -40,14 +40,16 @@ function engineLine({
   file,
   state,
   path,
+  runtime,
   isInstalled,
   defaultRuntime,
   problem,
 }: EngineStatus): string {
+  const becomes = runtime === undefined ? '' : `, then ${runtime}`;
   const details = {
     missing: `no ${file}`,
     plain: `not in ${file}`,
-    configured: `${path}${isInstalled ? '' : ' (missing)'}, in ${file}`,
+    configured: `${path}${becomes}${isInstalled ? '' : ' (missing)'}, in ${file}`,
     broken: `${file}: ${problem}`,
   } as const;
   const isDefault = defaultRuntime === undefined ? '' : `; default runtime: ${defaultRuntime}`;

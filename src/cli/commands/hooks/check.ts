@@ -18,7 +18,7 @@ context. The exit status is 1 if the file has an error.`,
     const config = await loadHooks({ file: args[0] ?? hooksFile, env: process.env });
     if (config === null) throw usageError('hooks.toml not found; give a FILE', 'layerhook hooks check');
     const { loadDriver } = await import('../../../engine/driver.js');
-    await loadDriver(summary(config).driver);
+    await loadDriver(summary(config).driver, config.file);
     const calls = await Promise.all(config.entries.map(describeHook));
     if (options.json) print(JSON.stringify({ ...summary(config), hooks: calls }, null, 2));
     else for (const line of [headline(config), ...calls.flatMap(hookLines)]) print(line);

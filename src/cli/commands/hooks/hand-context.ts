@@ -6,7 +6,7 @@ import type { OpenedImage } from '../../../engine/open-image.js';
 import { type Operation, unmapped } from '../../../engine/operation.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
 import { openLayout } from '../../../image/layout.js';
-import { parseImageReference } from '../../../image/references.js';
+import { parseImageReference, tagOf } from '../../../image/references.js';
 import { loadImage, resolveReference } from '../../../image/resolve.js';
 import {
   appliedNothing,
@@ -59,9 +59,15 @@ export function contextByHand(
   if (!needed.includes('bundle')) return withoutBundle(point, options, { ...scope, ...given });
   const { bundle, dispose } = bundleOf(point, options.bundle);
   try {
-    const base = { ...scope, bundle, rootfs: join(bundle, 'rootfs'), map: meta?.map ?? unmapped };
+    const base = {
+      ...scope,
+      bundle,
+      rootfs: join(bundle, 'rootfs'),
+      map: meta?.map ?? unmapped,
+      keepDirlinks: meta?.keepDirlinks ?? false,
+    };
     const fields = needed.includes('manifest') ? withImage(point, base, meta, options, operation) : base;
-    const context = fieldsFor(point, { claim: false, ...fields });
+    const context = fieldsFor(point, { claim: false, state: {}, ...fields });
     return { context: complete(point, { ...context, ...given }), dispose };
   } catch (error) {
     dispose();
@@ -111,9 +117,12 @@ function withImage(
   if (reference === undefined) throw usageError(`${point} needs --image`, command);
   const { path, tag } = parseImageReference(reference);
   const layout = openLayout(path);
-  const image = meta === undefined ? resolveReference(layout, tag) : loadImage(layout, tag, meta.from);
+  const image =
+    meta === undefined
+      ? resolveReference(layout, tag)
+      : loadImage(layout, tagOf(meta.from[0]) ?? '', meta.from);
   const context = imageContext(base, layout, image);
-  const layers = layerContexts(context, layout, false);
+  const layers = layerContexts(context);
   const index = Number(layer ?? 0);
   const chosen = layers[index];
   const needsLayer = 'chainID' in pointRow(point).context;
@@ -162,9 +171,9 @@ function ownFields(
     refresh: () => false,
     changes: () => [],
     layer: () => null,
-    unpackLayer: () => async (options) => {
+    unpackLayer: () => async () => {
       const { unpackTopLayer } = await import('../../../engine/repack/refresh.js');
-      await unpackTopLayer(operation, context, { ...opened, ...options });
+      await unpackTopLayer(operation, context, opened);
     },
   };
 }

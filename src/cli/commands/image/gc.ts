@@ -1,4 +1,4 @@
-import { layoutFlag, readLayout } from '../../args/flags.js';
+import { jsonFlag, layoutFlag, readLayout, readMaxJson } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 import { formatBytes } from '../../output/quantities.js';
 
@@ -7,12 +7,13 @@ export default defineCommand({
   description: `Remove every blob that no tag refers to, and the leftovers of killed
 commands. Blobs that a running command has just written are spared.`,
   arguments: [],
-  options: layoutFlag,
+  options: { ...layoutFlag, ...jsonFlag },
   async run(_, options, { log, signal }) {
     const path = readLayout(options, 'layerhook gc');
+    const limits = readMaxJson(options, 'layerhook gc');
     const { openLayout } = await import('../../../image/layout.js');
     const { collectGarbage } = await import('../../../image/gc.js');
-    const { removed, bytes, spared } = await collectGarbage(openLayout(path, { signal }));
+    const { removed, bytes, spared } = await collectGarbage(openLayout(path, { signal, ...limits }));
     for (const digest of removed) log.debug(`removed blob ${digest}`);
     log.info(`removed ${removed.length} blobs of ${formatBytes(bytes)}`);
     if (spared.length > 0) log.info(`spared ${spared.length} blobs: another command is writing to ${path}`);

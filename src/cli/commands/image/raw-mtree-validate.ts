@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
-import type { CheckOptions, MtreeError } from 'mtree-ts';
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { MtreeError } from 'mtree-ts';
 import { fsError } from '../../../errors/fs-error.js';
 import { LayerhookError } from '../../../errors/index.js';
+import { parseBytes } from '../../args/parse-quantity.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 
 const command = 'layerhook raw mtree-validate';
+const deltasInPiece = 1000;
 
 export default defineCommand({
   usage: '--manifest FILE --path DIRECTORY',
@@ -20,35 +22,59 @@ sha256_*.mtree beside its rootfs.`,
     rootless: { describe: 'accepted for compatibility with umoci, without effect' },
     'add-keywords': { value: 'LIST', alias: ['K'], describe: 'check these keywords too (a,b,c)' },
     'use-keywords': { value: 'LIST', alias: ['k'], describe: 'check these keywords only' },
+    'max-manifest': {
+      value: 'SIZE',
+      extension: true,
+      describe: 'limit for the manifest, and for the paths of its entries together (default: 256MiB)',
+    },
     'umoci-keywords': { describe: 'check the keywords that unpack writes' },
   },
   endsImmediately: true,
   async run(_, options, { log, print }) {
     const mtree = await import('mtree-ts');
-    const recorded = guard(options.manifest, () => mtree.parse(readMtree(options.manifest)));
+    const { 'max-manifest': size = '256MiB', manifest: file } = options;
+    const maxBytes = parseBytes(size, '--max-manifest', command);
+    const recorded = guard(file, () => mtree.parse(readMtree(file, maxBytes), { maxBytes }));
     const used = options['use-keywords'];
     const base = options['umoci-keywords'] ? mtree.umociKeywords : recorded.usedKeywords();
     const keywords = [
       ...(used === undefined ? base : mtree.parseKeywordList(used)),
       ...mtree.parseKeywordList(options['add-keywords'] ?? ''),
     ];
-    const check: CheckOptions = { keywords, strict: true };
-    if (keywords.includes('xattr')) check.xattrs = await xattrReader();
-    const deltas = guard(options.manifest, () => mtree.check(options.path, recorded, check));
+    const { mtreeAccess } = await import('../../../layer/mtree-access.js');
+    const { restoreModes } = await import('../../../system/saved-modes.js');
+    restoreModes();
+    const check = { keywords, strict: true, ...mtreeAccess };
+    const deltas = guard(file, () => mtree.check(options.path, recorded, check));
     if (deltas.length === 0) {
       log.info('no differences found', { keywords: keywords.join(',') });
       return;
     }
-    print(mtree.formatBSD(deltas).trimEnd());
+    // not in one piece: a string has at most 512 MiB
+    for (let at = 0; at < deltas.length; at += deltasInPiece) {
+      print(mtree.formatBSD(deltas.slice(at, at + deltasInPiece)).trimEnd());
+    }
     throw new LayerhookError('MTREE_DIFFERENT', { path: options.path, count: deltas.length });
   },
 });
 
-function readMtree(file: string): Buffer {
+/** Reads at most one byte more than the limit, so that parse() refuses the rest: the file may be an endless device. */
+function readMtree(file: string, maxBytes: number): Buffer {
+  let fd: number | undefined;
   try {
-    return readFileSync(file);
+    fd = openSync(file, 'r');
+    const pieces: Buffer[] = [];
+    for (let left = maxBytes + 1; left > 0; left -= pieces.at(-1)!.length) {
+      const piece = Buffer.allocUnsafe(Math.min(left, 1 << 20));
+      const count = readSync(fd, piece);
+      if (count === 0) break;
+      pieces.push(piece.subarray(0, count));
+    }
+    return Buffer.concat(pieces);
   } catch (error) {
     throw fsError(error, `cannot read ${file}`);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
@@ -59,6 +85,10 @@ function guard<T>(file: string, action: () => T): T {
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'MtreeError') throw error;
     const { code, line, message } = error as MtreeError;
+    if (code === 'TOO_LARGE') {
+      const limit = `${message.replace(/^(?:line \d+: )?more than /, '')}, which --max-manifest raises`;
+      throw new LayerhookError('LIMIT_EXCEEDED', { what: `mtree manifest ${file}`, limit }, error);
+    }
     if (line !== undefined) {
       throw new LayerhookError(
         'MTREE_INVALID',
@@ -73,18 +103,4 @@ function guard<T>(file: string, action: () => T): T {
       error,
     );
   }
-}
-
-/** Returns a function that reads the xattrs of a path. On a filesystem without xattrs it returns an empty map. */
-async function xattrReader(): Promise<NonNullable<CheckOptions['xattrs']>> {
-  const { getXattr, isUnsupported, listXattrs } = await import('../../../system/xattr.js');
-  return (path) => {
-    const target = path.toString('latin1');
-    try {
-      return new Map(listXattrs(target).map((name) => [name, getXattr(target, name) ?? Buffer.alloc(0)]));
-    } catch (error) {
-      if (isUnsupported(error)) return new Map();
-      throw error;
-    }
-  };
 }

@@ -1,12 +1,15 @@
 import {
   holesFlag,
   imageFlag,
+  jsonFlag,
   mapFlags,
   platformFlag,
   readMap,
   readMaxHoles,
+  readMaxJson,
   storeFlag,
 } from '../../args/flags.js';
+import { parseBytes } from '../../args/parse-quantity.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 import { formatBytes, formatCount } from '../../output/quantities.js';
@@ -38,6 +41,12 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
     },
     ...storeFlag,
     ...holesFlag,
+    ...jsonFlag,
+    'zstd-window': {
+      value: 'SIZE',
+      extension: true,
+      describe: 'largest window of a zstd layer, in memory: up to 2GiB (default: 128MiB)',
+    },
     mtree: {
       value: 'WHEN',
       extension: true,
@@ -45,7 +54,7 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
     },
   },
   async run([bundle], options, { signal, log, onProgress, hooksFile }) {
-    const { mtree } = options;
+    const { mtree, 'zstd-window': window } = options;
     if (mtree !== undefined && mtree !== 'always' && mtree !== 'never') {
       throw usageError(`invalid --mtree ${mtree}: expected always or never`, command);
     }
@@ -62,6 +71,8 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
       keepDirlinks: options['keep-dirlinks'],
       mtree,
       maxHoles: readMaxHoles(options, command),
+      ...readMaxJson(options, command),
+      zstdWindow: window === undefined ? undefined : parseBytes(window, '--zstd-window', command),
       signal,
       log,
       onProgress,
