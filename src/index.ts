@@ -11,11 +11,18 @@ export {
 } from './engine/bundle/mount.js';
 export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtree-check.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
+export { type AddLayerOptions, addLayer } from './engine/image/add-layer.js';
+export {
+  type ConfigureImageOptions,
+  type ConfigureImageResult,
+  configureImage,
+} from './engine/image/configure.js';
+export { type RuntimeConfigOptions, runtimeConfig } from './engine/image/runtime-config.js';
+export { type UnpackRootfsOptions, unpackRootfs } from './engine/image/unpack-rootfs.js';
 export type { ImageOptions, NewLayerOptions } from './engine/image-options.js';
 export type { OperationOptions } from './engine/operation-options.js';
 export type { Phase, ProgressEvent } from './engine/progress.js';
 export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/repack/append.js';
-export type { HistoryOptions } from './engine/repack/history.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/repack/insert.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack/repack.js';
 export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.js';
@@ -25,6 +32,8 @@ export { recordLayer, verifyLayer } from './engine/verify-layer.js';
 export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';
 export { chainIDs } from './image/chain.js';
+export type { Clearable, ConfigChange } from './image/change-config.js';
+export type { HistoryOptions } from './image/history.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
 export { readSmallFile } from './image/layout-files.js';
 export { newImage } from './image/new.js';

@@ -109,13 +109,8 @@ function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
   if (empty !== undefined) throw fail(`<${empty}> cannot be empty`);
 }
 
-async function unknownCommand(path: readonly string[], persona: Persona): Promise<number> {
-  const words = path.join(' ');
-  const { umociOnly } = await import('./umoci/umoci-only.js');
-  if (umociOnly.has(words)) {
-    throw usageError(`umoci's command ${words} is not supported yet`, persona);
-  }
-  if (persona !== 'umoci') throw usageError(`unknown command ${words}`, persona);
+function unknownCommand(path: readonly string[], persona: Persona): number {
+  if (persona !== 'umoci') throw usageError(`unknown command ${path.join(' ')}`, persona);
   errorOutput.write(`No help topic for '${path.at(-1)}'\n`);
   return 3;
 }

@@ -1,7 +1,7 @@
+import type { HistoryOptions } from '../image/history.js';
 import { parsePlatform } from '../image/platform.js';
 import type { Platform } from '../image/types.js';
 import type { Compression } from '../layer/types.js';
-import type { HistoryOptions } from './repack/history.js';
 
 /** The image of an operation. */
 export interface ImageOptions {

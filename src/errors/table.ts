@@ -212,6 +212,11 @@ export const errorTable = {
     hint: 'remove or rename the file, or exclude it with --mask-path',
     exit: 1,
   },
+  LAYER_TAR: {
+    message: '{path} cannot become a layer: {reason}',
+    hint: 'give an uncompressed tar; --compress chooses the compression of the layer',
+    exit: 1,
+  },
   LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist', exit: 1 },
   LAYOUT_INVALID: {
     message: 'invalid OCI image layout {path}: {reason}',

@@ -65,9 +65,10 @@ export class ImageMutation {
     this.#config = { ...config, rootfs, ...(history && { history }) };
   }
 
-  /** Replaces the annotations of the manifest. */
-  setAnnotations(annotations: Record<string, string>): void {
-    this.#manifest = { ...this.#manifest, annotations };
+  /** Replaces the annotations of the manifest; undefined removes them. */
+  setAnnotations(annotations: Record<string, string> | undefined): void {
+    const { annotations: _, ...rest } = this.#manifest;
+    this.#manifest = annotations === undefined ? rest : { ...this.#manifest, annotations };
   }
 
   /**

@@ -13,8 +13,8 @@ import { resolveUser } from './user.js';
 const largestUserFile = 8 * 2 ** 20;
 
 export interface SpecOptions {
-  /** the unpacked root filesystem, whose /etc/passwd and /etc/group resolve the user */
-  rootfs: string;
+  /** path of the root filesystem, whose /etc/passwd and /etc/group resolve the user; null: the user must be a number */
+  rootfs: string | null;
   map: MapOptions;
 }
 
@@ -31,7 +31,7 @@ export function generateSpec(image: { config: ImageConfig }, { rootfs, map }: Sp
     throw invalid('os', `it is ${document.os ? `${document.os}, not linux` : 'missing'}`);
   const { config = {} } = document;
   const spec = defaultSpec();
-  spec.root.path = basename(rootfs);
+  spec.root.path = rootfs === null ? '.' : basename(rootfs);
   if (config.WorkingDir) spec.process.cwd = config.WorkingDir;
   const args = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (args.length > 0) spec.process.args = args;
@@ -59,8 +59,9 @@ function nameOf(variable: string): string {
   return variable.slice(0, Math.max(0, variable.indexOf('=')));
 }
 
-function setUser(spec: RuntimeSpec, user: string, rootfs: string): void {
-  const read = (path: string) => readInRootfs(rootfs, path, largestUserFile)?.toString('utf8');
+function setUser(spec: RuntimeSpec, user: string, rootfs: string | null): void {
+  const read = (path: string) =>
+    rootfs === null ? undefined : readInRootfs(rootfs, path, largestUserFile)?.toString('utf8');
   const { uid, gid, additionalGids, home } = resolveUser(user, read('/etc/passwd'), read('/etc/group'));
   spec.process.user = additionalGids.length > 0 ? { uid, gid, additionalGids } : { uid, gid };
   const { env } = spec.process;

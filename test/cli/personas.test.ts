@@ -46,14 +46,6 @@ test('an unknown command is one line, with umoci’s exit status under its name'
   t.is(theirs.stderr, "No help topic for 'nope'\n");
 });
 
-test('a command that only umoci has yet is refused by name', (t) => {
-  for (const words of [['config'], ['raw', 'add-layer']]) {
-    const { status, stderr } = runUmoci(t, ...words, '--image', 'x');
-    t.is(status, 1);
-    t.regex(stderr, new RegExp(`^ {3}⨯ umoci's command ${words.join(' ')} is not supported yet[^\n]+\n$`));
-  }
-});
-
 test('as umoci, our own commands are unknown but our options are understood', (t) => {
   t.is(runUmoci(t, 'ours').status, 3);
   t.is(runUmoci(t, 'echo', '--image', 'a', '--driver', 'copy', 'x').status, 0);

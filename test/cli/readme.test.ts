@@ -2,8 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { commands } from '../../src/cli/commands/index.js';
-import { umociOnly } from '../../src/cli/umoci/umoci-only.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
@@ -24,19 +22,6 @@ test('every file that the README links is there', (t) => {
     links.filter((path) => !existsSync(path)),
     [],
   );
-});
-
-test('the README lists the commands of umoci that are missing, and no other', (t) => {
-  const sentence =
-    /commands of umoci are missing, and their error says so: ([^.]*)\./.exec(readme)?.[1] ?? '';
-  const listed = [...sentence.matchAll(/`([^`]+)`/g)].map(([, command]) => command!);
-  t.deepEqual(listed.toSorted(), [...umociOnly].filter((command) => command !== 'raw config').toSorted());
-  for (const command of listed) {
-    const [word = '', second] = command.split(' ');
-    const entry = commands[word];
-    const there = second !== undefined && entry && 'commands' in entry ? second in entry.commands : entry;
-    t.falsy(there, command);
-  }
 });
 
 rootTest('the README’s hook in JavaScript runs', (t) => {

@@ -202,7 +202,8 @@ export function readHistory(
   return history;
 }
 
-function isTime(text: string): boolean {
+/** True for an RFC 3339 time. */
+export function isTime(text: string): boolean {
   return hasTimeForm(text) && !Number.isNaN(Date.parse(text));
 }
 

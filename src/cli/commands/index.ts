@@ -31,6 +31,11 @@ export const commands: CommandTable = {
       },
     },
   },
+  config: {
+    group: 'image',
+    summary: 'change the config of an image and the annotations of its manifest',
+    load: () => import('./image/config.js'),
+  },
   ctk: {
     summary: 'configure docker, containerd and CRI-O to use layerhook-runtime and the layer store',
     description: `Commands that install layerhook-runtime and add it to container engines
@@ -128,9 +133,22 @@ snapshotter (docs/snapshotter.md).`,
     summary: 'work on parts of images and bundles (advanced)',
     description: 'Commands that work on parts of images and bundles. Few users need them.',
     commands: {
+      'add-layer': {
+        summary: 'add a tar to an image as a layer, unchanged',
+        load: () => import('./image/raw-add-layer.js'),
+      },
       'mtree-validate': {
         summary: 'compare a directory with an mtree manifest',
         load: () => import('./image/raw-mtree-validate.js'),
+      },
+      'runtime-config': {
+        aliases: ['config'],
+        summary: 'generate the config.json of a container of an image',
+        load: () => import('./image/raw-runtime-config.js'),
+      },
+      unpack: {
+        summary: 'unpack the layers of an image into a directory, without a bundle',
+        load: () => import('./image/raw-unpack.js'),
       },
     },
   },

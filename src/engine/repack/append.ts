@@ -1,3 +1,4 @@
+import { historyEntry } from '../../image/history.js';
 import { openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
 import { checkTag, parseImageReference } from '../../image/references.js';
@@ -5,7 +6,6 @@ import { resolveReference } from '../../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import { checkpoint } from '../../system/steps.js';
 import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
-import { historyEntry } from './history.js';
 
 export interface AppendLayerOptions extends ImageOptions, NewLayerOptions {
   /** tag for the new image; default: the one of `image`, which then names the new one */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { historyEntry } from '../../image/history.js';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
 import { checkTag, parseImageReference, tagOf } from '../../image/references.js';
@@ -23,7 +24,6 @@ import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
 import { listChanges } from './changes.js';
 import { filterChanges } from './filter-changes.js';
-import { historyEntry } from './history.js';
 import type { PackedEntries } from './refresh-mtree.js';
 
 export interface RepackOptions extends OperationOptions, NewLayerOptions, Pick<ImageOptions, 'maxJson'> {

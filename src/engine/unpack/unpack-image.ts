@@ -1,8 +1,5 @@
-import { chownSync, mkdirSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { hostID } from '../../layer/apply/owners.js';
 import { layerSources } from '../../layer/sources.js';
-import type { MapOptions } from '../../layer/types.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
@@ -12,6 +9,7 @@ import { mtreePath, writeBundleMeta } from '../bundle/metadata.js';
 import type { OpenedImage } from '../open-image.js';
 import { type Operation, unmapped } from '../operation.js';
 import { type Extraction, type ExtractionResult, extractLayers, trackOf } from './extract.js';
+import { makeRootfs } from './make-rootfs.js';
 import type { UnpackOptions, UnpackResult } from './options.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
@@ -57,14 +55,6 @@ export async function unpackImage(
     });
     throw error;
   }
-}
-
-/** Creates the root directory with the attributes that umoci gives it before any layer. */
-function makeRootfs(rootfs: string, map: MapOptions): void {
-  mkdirSync(rootfs, { mode: 0o755 });
-  if (!map.rootless)
-    chownSync(rootfs, hostID(0, map.uidMappings, 'uid', '.'), hostID(0, map.gidMappings, 'gid', '.'));
-  utimesSync(rootfs, 0, 0);
 }
 
 async function fill(

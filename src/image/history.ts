@@ -1,5 +1,5 @@
-import { normalizeTime, showTime } from '../../image/time.js';
-import type { History } from '../../image/types.js';
+import { normalizeTime, showTime } from './time.js';
+import type { History } from './types.js';
 
 /** What a history entry says; image-spec config.md, "history". `created` is RFC 3339. */
 export interface HistoryOptions {

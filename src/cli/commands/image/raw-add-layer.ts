@@ -1,0 +1,55 @@
+import { createReadStream } from 'node:fs';
+import { fsError } from '../../../errors/fs-error.js';
+import {
+  compressFlag,
+  historyFlags,
+  imageFlag,
+  platformFlag,
+  readCompress,
+  readHistory,
+  readPlatform,
+  readSourceDateEpoch,
+  tagFlag,
+} from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+
+const command = 'layerhook raw add-layer';
+
+export default defineCommand({
+  usage: '--image PATH[:TAG] TAR',
+  description: `Add the uncompressed tar TAR to an image as its new top layer, unchanged. TAR -
+is standard input.
+
+The tar must be a layer as image-spec describes it: deletions are whiteout
+files, for instance.`,
+  arguments: ['new-layer.tar'],
+  options: { ...imageFlag, ...tagFlag, ...historyFlags, ...compressFlag, ...platformFlag },
+  async run([file], options, { persona, signal, log }) {
+    const history = readHistory(options, command);
+    if (history) history.createdBy ??= `${persona} raw add-layer`;
+    const { addLayer } = await import('../../../engine/image/add-layer.js');
+    const result = await addLayer({
+      image: options.image,
+      tag: options.tag,
+      tar: readTar(file!),
+      name: file === '-' ? 'standard input' : file!,
+      ...readPlatform(options),
+      compress: readCompress(options),
+      history,
+      sourceDateEpoch: readSourceDateEpoch(command),
+      signal,
+    });
+    log.info(`new image manifest created: ${result.manifest.digest}`, {
+      tag: result.tag,
+      layer: result.layer.digest,
+    });
+  },
+});
+
+async function* readTar(file: string): AsyncGenerator<Buffer> {
+  try {
+    yield* file === '-' ? process.stdin : createReadStream(file);
+  } catch (error) {
+    throw fsError(error, `cannot read ${file}`);
+  }
+}

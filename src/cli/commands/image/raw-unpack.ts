@@ -1,0 +1,30 @@
+import { imageFlag, mapFlags, platformFlag, readMap } from '../../args/flags.js';
+import { defineCommand } from '../../command.js';
+
+export default defineCommand({
+  usage: '--image PATH[:TAG] ROOTFS',
+  description: `Unpack the layers of an image into the directory ROOTFS, which must be new
+or empty. No bundle is made and no hook is called; use unpack for these.
+
+Every blob and layer is verified. If unpacking fails, nothing is left behind.`,
+  arguments: ['rootfs'],
+  options: {
+    'keep-dirlinks': { describe: 'keep a symlink to a directory if a layer has a directory at its path' },
+    ...imageFlag,
+    ...mapFlags,
+    ...platformFlag,
+  },
+  async run([rootfs], options, { signal, log }) {
+    const { unpackRootfs } = await import('../../../engine/image/unpack-rootfs.js');
+    await unpackRootfs({
+      image: options.image,
+      platform: options.platform,
+      rootfs: rootfs!,
+      map: readMap(options),
+      keepDirlinks: options['keep-dirlinks'],
+      signal,
+      log,
+    });
+    log.info(`unpacked the layers of ${options.image} to ${rootfs}`);
+  },
+});

@@ -1,0 +1,47 @@
+import { type ConfigChange, changeAnnotations, changeConfig } from '../../image/change-config.js';
+import { type HistoryOptions, historyEntry } from '../../image/history.js';
+import { openLayout } from '../../image/layout.js';
+import { ImageMutation } from '../../image/mutate.js';
+import { parseImageReference } from '../../image/references.js';
+import { resolveReference } from '../../image/resolve.js';
+import type { Descriptor } from '../../image/types.js';
+import { type ImageOptions, platformChoice } from '../image-options.js';
+
+export interface ConfigureImageOptions extends ImageOptions {
+  /** tag for the new image; default: the one of `image`, which then names the new one */
+  tag?: string | undefined;
+  change: ConfigChange;
+  /** the new history entry; false: write none */
+  history?: HistoryOptions | false | undefined;
+  /** seconds since the epoch: the time of the history entry; default: now */
+  sourceDateEpoch?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ConfigureImageResult {
+  manifest: Descriptor;
+  tag: string;
+}
+
+/**
+ * Changes the config of an image and the annotations of its manifest, and points a tag to the new image; umoci-config(1).
+ * Other images of the same index stay.
+ *
+ * @throws LayerhookError of reading and writing images
+ */
+export async function configureImage(options: ConfigureImageOptions): Promise<ConfigureImageResult> {
+  const { path, tag: from } = parseImageReference(options.image);
+  const { tag = from, change, sourceDateEpoch, signal } = options;
+  const layout = openLayout(path, signal && { signal });
+  try {
+    const mutation = new ImageMutation(layout, resolveReference(layout, from, platformChoice(options)));
+    mutation.setConfig(changeConfig(mutation.config, change));
+    mutation.setAnnotations(changeAnnotations(mutation.manifest.annotations, change));
+    const { author } = mutation.config;
+    const history = historyEntry(options.history, sourceDateEpoch, { createdBy: 'layerhook config', author });
+    if (history) mutation.addHistory(history);
+    return { manifest: (await mutation.commit(tag)).at(-1)!, tag };
+  } finally {
+    await layout.close();
+  }
+}
