@@ -1,7 +1,7 @@
 import { chainIDs } from '../image/chain.js';
 import type { Layout } from '../image/layout.js';
 import type { Digest, ResolvedImage } from '../image/types.js';
-import type { AppliedLayer, MapOptions } from '../layer/types.js';
+import { type AppliedLayer, type MapOptions, nothingUnsettled } from '../layer/types.js';
 import type { Logger } from '../system/logger.js';
 import type {
   ImageContext,
@@ -45,17 +45,17 @@ export function layerContexts(image: ImageContext, layout: Layout, keepDirlinks:
   }));
 }
 
-/** The context of post-extract for a layer that was extracted as `plan` says. */
+/** The context of post-extract for a layer that went where `plan` says. */
 export function extractedContext(
   layer: LayerContext,
-  plan: PreExtractResult & { target: string },
+  plan: PreExtractResult,
   applied: AppliedLayer,
-  writeMtree: PostExtractContext['writeMtree'],
+  { entries, writeMtree }: Pick<PostExtractContext, 'entries' | 'writeMtree'>,
 ): PostExtractContext {
-  const { into, target } = plan;
+  const { into, target = '' } = plan;
   return {
     ...layer,
-    ...{ into, target, applied, writeMtree },
+    ...{ into, target, applied, entries, writeMtree },
     whiteouts: plan.into === 'directory' ? plan.whiteouts : null,
   };
 }
@@ -65,8 +65,7 @@ export function appliedNothing({
   descriptor,
   diffID,
 }: Pick<LayerContext, 'descriptor' | 'diffID'>): AppliedLayer {
-  const unsettled = { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] };
-  return { digest: descriptor.digest, diffID, bytes: 0, entries: 0, unsettled };
+  return { digest: descriptor.digest, diffID, bytes: 0, entries: 0, unsettled: nothingUnsettled };
 }
 
 type Keys<C> = C extends unknown ? keyof C : never;

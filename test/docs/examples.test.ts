@@ -58,6 +58,7 @@ async function setup(t: ExecutionContext<unknown>) {
       entries: 0,
       unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
     },
+    entries: null,
     writeMtree: async () => ({ size: 0, inodes: 0 }),
   });
   /** Unpacks as the engine does with the copy driver: skips a layer, or extracts it into rootfs. */

@@ -29,6 +29,7 @@ function postContext() {
       entries: 0,
       unsettled: { implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
     },
+    entries: null,
     writeMtree: async () => ({ size: 0, inodes: 0 }),
   };
 }
@@ -45,7 +46,7 @@ test('first: asks in order, stops at the first that handles it', async (t) => {
     { [skip]: () => answer(2, { skip: false }) },
   );
   const outcome = await dispatcher.first(skip, layerContext('/r'));
-  t.deepEqual(outcome, { handled: true, by: 'owner 1', result: { skip: true } });
+  t.deepEqual(outcome, { handled: true, by: 'owner 1', timeout: 0, result: { skip: true } });
   t.deepEqual(asked, [0, 1]);
 });
 
@@ -60,6 +61,7 @@ test('first without a result: returning is handling', async (t) => {
   t.deepEqual(await dispatcher.first('unpack.ociv1.bundle.assemble', imageContext('/r')), {
     handled: true,
     by: 'owner 0',
+    timeout: 0,
     result: undefined,
   });
 });

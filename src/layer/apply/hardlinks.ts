@@ -1,10 +1,11 @@
 import type { ByteString } from '../../system/bytes.js';
 import { E } from '../../system/errno.js';
 import { tryLinkat } from '../../system/files.js';
-import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
+import { baseName, parentOf } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
 import { BadEntry } from './errors.js';
 import type { Maker } from './make.js';
+import { hardlinkTarget } from './place.js';
 import type { Resolver } from './resolve.js';
 import type { Target } from './target.js';
 import { DirectoryNode, FileNode, type Node } from './tree.js';
@@ -44,8 +45,7 @@ export class Hardlinks {
    * @throws BadEntry if the target is a directory or the link itself; SystemError
    */
   add(dir: DirectoryNode, name: ByteString, entry: ByteString, linkname: ByteString): void {
-    const to = lexicalPath(linkname);
-    if (to === '') throw new BadEntry('is a hardlink to the root directory');
+    const to = hardlinkTarget(linkname);
     const link = { entry, dir, name, to };
     if (this.#isItself(link)) return;
     const found = this.#link(link);
