@@ -26,15 +26,19 @@ export function absoluteName(name: string): string {
 }
 
 /**
- * Loads a driver: one that ships with layerhook (drivers/NAME), or a module (by path or as the name of a package) whose
+ * Loads a driver: one that ships with layerhook (drivers/NAME), a program that hooks.toml names, or a module (by path or as the name of a package) whose
  * default export is a {@link DriverFactory}.
  *
  * @param choice from the operator: code of this name runs. What a bundle says must pass choose-driver.ts first.
  * @throws LayerhookError DRIVER_NOT_FOUND
  */
 export async function loadDriver(choice: DriverChoice): Promise<Driver> {
-  const { name, options } = choice;
+  const { name, options, program } = choice;
   const shipped = isShipped(name);
+  if (program !== undefined) {
+    if (shipped) throw notFound(name, 'layerhook ships a driver of this name: name the program otherwise');
+    return (await import('../config/exec.js')).execDriver(name, program, String(options.store));
+  }
   if (!shipped && !isDriverName(name)) throw notFound(name, 'the name is malformed: URLs are not imported');
   let factory: unknown;
   try {

@@ -43,7 +43,7 @@ export interface TarSink {
   open(): number | Promise<number>;
   /** open file for the list of entries; null: no list is wanted */
   list: number | null;
-  /** one Int32: not 0 ends a wait for the reader of a pipe */
+  /** one Int32: not 0 ends a wait for the reader of a pipe; after an abort the caller must set it */
   stop: SharedArrayBuffer;
   onProgress?: (progress: LayerProgress) => void;
 }
@@ -144,8 +144,6 @@ export class LayerUnpacker {
    */
   async stream(source: LayerSource, sink: TarSink): Promise<AppliedLayer> {
     const { what, list, stop, onProgress } = sink;
-    const { signal } = this.#options;
-    const onAbort = () => Atomics.store(new Int32Array(stop), 0, 1);
     let fd: number | undefined;
     const work: Work = {
       ...{ track: null, onProgress, mayReadWhole: sink.isFile },
@@ -154,13 +152,8 @@ export class LayerUnpacker {
         return { ...given, type: 'stream', fd, what, list, stop };
       },
     };
-    throwIfAborted(signal);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await this.#alone(source, work);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    throwIfAborted(this.#options.signal);
+    return this.#alone(source, work);
   }
 
   async #alone(source: LayerSource, work: Work): Promise<AppliedLayer> {

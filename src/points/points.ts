@@ -307,7 +307,7 @@ export interface HookSet {
 }
 
 /** A storage driver: nothing but hooks with a name. */
-export interface Driver extends Pick<HookSet, 'name' | 'hooks'> {
+export interface Driver extends Pick<HookSet, 'name' | 'hooks' | 'timeout'> {
   /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
   mtree?: 'always' | 'never';
   /** Frees what the driver has open; called once, when the operation is over and none of its hooks runs. */

@@ -130,7 +130,15 @@ snapshotter (docs/snapshotter.md).`,
     commands: {
       'mtree-validate': {
         summary: 'compare a directory with an mtree manifest',
-        load: () => import('./image/raw-mtree-validate.js'),
+        load: () => import('./raw/mtree-validate.js'),
+      },
+      'overlay-tar': {
+        summary: 'convert the tar of a layer to the form of overlayfs',
+        load: () => import('./raw/overlay-tar.js'),
+      },
+      'upperdir-changes': {
+        summary: 'list what the upperdir of an overlay changes',
+        load: () => import('./raw/upperdir-changes.js'),
       },
     },
   },

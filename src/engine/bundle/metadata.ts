@@ -36,9 +36,11 @@ export function mtreePath(bundle: string, digest: string): string {
 
 /** Writes layerhook.json, and then umoci.json, which marks the bundle as whole. */
 export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust'>): void {
+  // a program is not recorded: hooks.toml alone says what runs
+  const { name, options } = meta.driver;
   writeFileAtomic(
     join(bundle, 'layerhook.json'),
-    `${JSON.stringify({ version: layerhookVersion, driver: meta.driver })}\n`,
+    `${JSON.stringify({ version: layerhookVersion, driver: { name, options } })}\n`,
   );
   const umoci = {
     umoci_version: umociVersion,

@@ -6,6 +6,7 @@ import {
   opaqueName,
   readMarks,
 } from '../../layer/overlay-marks.js';
+import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from '../../layer/same-file.js';
 import type { Change } from '../../layer/types.js';
 import { comparePaths, requireDepth } from '../../layer/walk/index.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
@@ -20,7 +21,6 @@ import { isThere, namesIn } from '../files.js';
 import { type LowerFile, LowerStack } from '../lower-stack.js';
 import { HardlinkGroups } from './hardlink-groups.js';
 import { type Level, type Place, removeWhiteouts } from './place.js';
-import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from './same-file.js';
 
 export interface UpperdirOptions {
   /** path of the upperdir; it may be mounted and written to */
