@@ -12,7 +12,7 @@ attach() { mkdir -p "$1" && { mountpoint -q "$1" || mount -o loop,ro "files/$1" 
 release() { for n in $(seq "$(count)"); do umount -ql "$dir/$n" || true; done; } # mounted overlays keep their layers
 attach_all() { trap release EXIT && for n in $(seq "$(count)"); do attach "$n"; done; }
 overlay() { mount -t overlay -o "lowerdir=$(below "$(count)"),upperdir=upper,workdir=work" overlay "$rootfs"; }
-if [[ $1 == unpack.* ]]; then mkdir -pm 755 "$dir/0" "$dir/files" "$LAYERHOOK_STORE" && touch -d @0 "$dir/0"; fi
+if [[ $1 == unpack.* ]]; then mkdir -pm 755 "$dir/0" "$dir/files" "$LAYERHOOK_STORE" && chown --reference="$rootfs" "$dir/0" && touch -d @0 "$dir/0"; fi
 [ -d "$dir" ] && cd "$dir" || exit 77
 if [[ $1 == unpack.*.layer.* ]]; then
   n=$(get '.index + 1') file=$LAYERHOOK_STORE/$(get '[.chainID, .map, .keepDirlinks] | tojson' | sha256sum | cut -c -64).sqfs

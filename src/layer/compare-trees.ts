@@ -17,7 +17,7 @@ import {
 export interface CompareOptions {
   /**
    * When `upper` was complete as a clone of `lower`, in nanoseconds since the epoch, by the clock of its file system (the mtime of a file
-   * written there after the clone): files whose ctime is older did not change, and are not read. Default: all are compared.
+   * written there after the clone): files whose ctime is older, and whose stat is the same, are not read. Default: all are compared.
    */
   since?: bigint | undefined;
   signal?: AbortSignal | undefined;
@@ -48,8 +48,10 @@ function* compareSteps(lower: string, upper: string, { since }: CompareOptions):
     const order = old === undefined ? 1 : path === undefined ? -1 : comparePaths(old, path);
     if (order < 0) changes.push({ path: old!, kind: 'delete' });
     else if (order > 0) changes.push({ path: path!, kind: 'add' });
-    else if (!isOld(n) && (groups.differ(o, n) || !(yield* isSame(roots, path!))))
-      changes.push({ path: path!, kind: 'modify' });
+    else if (!(isOld(n) && haveSameRows(before, o, now, n))) {
+      if (groups.differ(o, n) || !(yield* isSame(roots, path!)))
+        changes.push({ path: path!, kind: 'modify' });
+    }
     if (order <= 0) o++;
     if (order >= 0) n++;
   }
@@ -76,6 +78,19 @@ function ctimeOf(words: Uint32Array, row: number): bigint {
   const at = row * statWords + statWord.ctimeSec;
   const seconds = BigInt.asIntN(64, (BigInt(words[at + 1]!) << 32n) | BigInt(words[at]!));
   return seconds * 1_000_000_000n + BigInt(words[row * statWords + statWord.ctimeNsec]!);
+}
+
+const { mode, uid, gid, size, mtimeSec, rdevMajor, rdevMinor } = statWord;
+const rowWords = [mode, uid, gid, mtimeSec, mtimeSec + 1, rdevMajor, rdevMinor];
+const typeBits = 0o170000;
+const directory = 0o040000;
+
+/** True if two files have the same stat, as far as layers hold it. It finds most changes that a clock set back would hide. */
+function haveSameRows(before: StatTable, o: number, now: StatTable, n: number): boolean {
+  const [x, y] = [o * statWords, n * statWords];
+  const isDirectory = (now.words[y + mode]! & typeBits) === directory;
+  const words = isDirectory ? rowWords : [...rowWords, size, size + 1];
+  return words.every((word) => before.words[x + word] === now.words[y + word]);
 }
 
 /** True if a layer would hold the same for both files. */

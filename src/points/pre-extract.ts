@@ -27,7 +27,11 @@ export const preExtractForms = {
   directory: {
     says: 'on its own, into its own directory; such layers are extracted in parallel',
     fields: {
-      target: { type: 'path', required: true, says: 'the directory, which exists and is empty' },
+      target: {
+        type: 'path',
+        required: true,
+        says: 'the directory, which exists and is empty; it gets the attributes of a new root directory',
+      },
       whiteouts: { type: 'whiteouts', required: true, says: 'how whiteouts are written' },
       overlayXattr: {
         type: 'overlay xattr',

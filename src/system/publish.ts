@@ -4,14 +4,12 @@ import { fromText } from './bytes.js';
 import { isErrno } from './errno.js';
 import { AT_FDCWD, RENAME_NOREPLACE, renameat2 } from './files.js';
 import { syncFilesystem } from './filesystem.js';
-import { removeTree } from './remove.js';
 
 /**
- * Gives a complete file or directory its final name: it appears whole, also after a power loss, and never replaces another. If
- * another process was first, the temporary one is removed.
+ * Gives a complete file or directory its final name: it appears whole, also after a power loss, and never replaces another.
  *
  * @param temporary path on the same file system as `final`
- * @returns false if `final` existed
+ * @returns false if `final` exists: another process was first, and the caller removes the temporary one
  * @throws SystemError
  */
 export async function publish(temporary: string, final: string): Promise<boolean> {
@@ -20,7 +18,6 @@ export async function publish(temporary: string, final: string): Promise<boolean
     renameat2(AT_FDCWD, fromText(temporary), AT_FDCWD, fromText(final), RENAME_NOREPLACE);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
-    removeTree(temporary);
     return false;
   }
   const parent = openSync(dirname(final), 'r');

@@ -128,6 +128,10 @@ snapshotter (docs/snapshotter.md).`,
     summary: 'work on parts of images and bundles (advanced)',
     description: 'Commands that work on parts of images and bundles. Few users need them.',
     commands: {
+      'compare-trees': {
+        summary: 'list how a directory tree differs from another one',
+        load: () => import('./raw/compare-trees.js'),
+      },
       'mtree-validate': {
         summary: 'compare a directory with an mtree manifest',
         load: () => import('./raw/mtree-validate.js'),

@@ -1,4 +1,5 @@
 import type { Header } from 'mtree-ts';
+import { fsError } from '../../errors/fs-error.js';
 import type { AppliedLayer, LayerSource, MapOptions, Unsettled, Usage } from '../../layer/types.js';
 import type { LayerProgress, LayerUnpacker } from '../../layer/unpacker.js';
 import { extractedContext } from '../../points/contexts.js';
@@ -13,6 +14,7 @@ import type {
 } from '../../points/points.js';
 import type { ProgressEvent } from '../progress.js';
 import { InFlight } from './in-flight.js';
+import { setRootAttributes } from './root-attributes.js';
 import type { StreamedLayer, StreamOptions } from './stream/stream-layer.js';
 import type { ExtractionThreads } from './threads.js';
 
@@ -139,11 +141,21 @@ async function take(
   const onProgress = (progress: LayerProgress) =>
     extraction.onProgress({ type: 'layer-progress', index: layer.context.index, ...progress });
   if (plan.into === 'rootfs' || plan.into === 'directory') {
+    if (plan.into === 'directory') prepare(plan.target, extraction.map);
     return { applied: await apply(extraction, unpacker, layer, plan, result, onProgress), entries: null };
   }
   const { streamLayer } = await import('./stream/stream-layer.js');
   const wantsEntries = extraction.dispatcher.handles(postExtract);
   return streamLayer(unpacker, layer, { ...plan, plan, wantsEntries, onProgress });
+}
+
+/** The driver need not care for the attributes of a layer's own directory. */
+function prepare(target: string, map: MapOptions): void {
+  try {
+    setRootAttributes(target, map);
+  } catch (error) {
+    throw fsError(error, `cannot use ${target}`);
+  }
 }
 
 function apply(

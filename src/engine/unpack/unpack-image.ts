@@ -1,8 +1,6 @@
-import { chownSync, mkdirSync, utimesSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { hostID } from '../../layer/apply/owners.js';
 import { layerSources } from '../../layer/sources.js';
-import type { MapOptions } from '../../layer/types.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
@@ -13,6 +11,7 @@ import type { OpenedImage } from '../open-image.js';
 import { type Operation, unmapped } from '../operation.js';
 import { type Extraction, type ExtractionResult, extractLayers, trackOf } from './extract.js';
 import type { UnpackOptions, UnpackResult } from './options.js';
+import { setRootAttributes } from './root-attributes.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
 
@@ -33,7 +32,8 @@ export async function unpackImage(
     source: sources[at]!,
   }));
   try {
-    makeRootfs(staging.rootfs, map);
+    mkdirSync(staging.rootfs, { mode: 0o700 });
+    setRootAttributes(staging.rootfs, map);
     const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
     writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
     await checkpoint(operation.stop.signal);
@@ -53,14 +53,6 @@ export async function unpackImage(
     });
     throw error;
   }
-}
-
-/** Creates the root directory with the attributes that umoci gives it before any layer. */
-function makeRootfs(rootfs: string, map: MapOptions): void {
-  mkdirSync(rootfs, { mode: 0o755 });
-  if (!map.rootless)
-    chownSync(rootfs, hostID(0, map.uidMappings, 'uid', '.'), hostID(0, map.gidMappings, 'gid', '.'));
-  utimesSync(rootfs, 0, 0);
 }
 
 async function fill(

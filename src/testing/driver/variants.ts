@@ -60,7 +60,7 @@ export const variantCases = [
   driverCase(
     {
       name: 'bundles of one image with and without keep-dirlinks',
-      rule: 'each bundle has the symlink or the directory, as it was unpacked, in any order of unpacks',
+      rule: 'each bundle has the symlink or the directory of its own unpack, in any order of unpacks',
       source: 'umoci-unpack(1), --keep-dirlinks',
     },
     async (workshop) => {
@@ -71,8 +71,7 @@ export const variantCases = [
         const image = workshop.image(linked());
         for (const keepDirlinks of [...order, ...order]) {
           const tree = (await workshop.unpack(image, { keepDirlinks })).tree();
-          if (keepDirlinks)
-            expectPaths(tree, { link: { type: 'symlink' }, real: { mode: '0700' }, 'real/f': {} });
+          if (keepDirlinks) expectPaths(tree, { link: { type: 'symlink' }, 'real/f': {} });
           else expectPaths(tree, { link: { type: 'dir', mode: '0700' }, 'link/f': {}, 'real/f': null });
         }
       }

@@ -10,9 +10,9 @@ export default defineCommand({
   description: `Convert the uncompressed tar of a layer to the tar that overlayfs needs on
 top of the lower layers: whiteouts are devices 0:0, opaque directories have
 the xattr of overlayfs, and directories that the layer does not list have
-the attributes of the lower layers. For stores that keep a layer in one file,
-such as squashfs. DIRECTORY must be on a file system that keeps owners and
-devices.`,
+the attributes of the lower layers. For stores that keep a layer in one
+file, such as squashfs. DIRECTORY must be on a file system that keeps owners
+and devices.`,
   arguments: [],
   options: {
     lowerdir: {

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../command.js';
+import { changeLine } from './change-line.js';
 
 export default defineCommand({
   usage: '--lowerdir DIRECTORIES UPPERDIR',
@@ -17,11 +18,10 @@ result of a hook at repack.ociv1.layer.delta-list.`,
   },
   async run([upperdir], { lowerdir, userxattr }, { signal, print }) {
     const { upperdirChanges } = await import('../../../overlay/changes/upperdir-changes.js');
-    const { encodeName } = await import('../../../text/json-names.js');
     const { readLowerdirs } = await import('./lowerdirs.js');
     const format = userxattr ? 'user' : 'trusted';
     const lowerdirs = readLowerdirs(lowerdir);
     const { changes } = await upperdirChanges({ upperdir: upperdir!, lowerdirs, format, signal });
-    for (const { path, kind } of changes) print(JSON.stringify({ ...encodeName('path', path), kind }));
+    for (const change of changes) print(changeLine(change));
   },
 });
