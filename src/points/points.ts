@@ -202,6 +202,8 @@ export interface IntoTar {
    * flushed to disk. A FIFO must exist. Its reader cannot see whether a tar that ends is verified: post-extract tells.
    */
   target: string;
+  /** bytes of zeros before the tar, for a regular file that gets other content there later; default: 0 */
+  offset?: number;
   /** seconds that the reader of a FIFO may take; default: the timeout of the hook, or 300; 0: without limit */
   timeout?: number;
 }

@@ -53,6 +53,11 @@ export const preExtractForms = {
         required: true,
         says: 'the file, which is named so when it is complete and verified, or a FIFO; removed if the layer fails',
       },
+      offset: {
+        type: 'integer',
+        required: false,
+        says: 'bytes of zeros before the tar, in a regular file; default: `0`',
+      },
       timeout: { type: 'integer', required: false, says: timeoutSays },
     },
   },

@@ -41,6 +41,19 @@ rootTest('a file and a program get the bytes that the diffID covers, and nothing
   t.false(readdirSync(bundle).some((name) => name.startsWith('layerhook.entries')));
 });
 
+rootTest('a file may leave room before the tar', async (t) => {
+  const { work, run } = setup(t, [large, small]);
+  const at = (index: number) => join(work, `layer-${index}`);
+  await run((index) => ({ into: 'tar', target: at(index), offset: 70_000 }));
+  t.deepEqual(readFileSync(at(0)), Buffer.concat([Buffer.alloc(70_000), large]));
+  t.deepEqual(readFileSync(at(1)), Buffer.concat([Buffer.alloc(70_000), small]));
+  makeFifo(join(work, 'fifo'));
+  await t.throwsAsync(
+    run(() => ({ into: 'tar', target: join(work, 'fifo'), offset: 1 }), { bundle: join(work, 'other') }),
+    { message: /fifo is a FIFO, which cannot have an offset/ },
+  );
+});
+
 rootTest('a FIFO gets the bytes, whenever its reader comes', async (t) => {
   const { work, run } = setup(t, [large, small]);
   const at = (index: number) => join(work, `fifo-${index}`);

@@ -90,7 +90,10 @@ function openSink(context: LayerContext, { plan, by, timeout }: StreamOptions): 
   try {
     if (plan.into === 'command')
       return new Command(plan.argv, target, deadline, (line) => context.log.info(line, { hook: by }));
-    return Fifo.isAt(target!) ? new Fifo(target!, deadline) : new TarFile(target!);
+    const { offset = 0 } = plan;
+    if (!Fifo.isAt(target!)) return new TarFile(target!, offset);
+    if (offset > 0) throw new Error(`${plan.target} is a FIFO, which cannot have an offset`);
+    return new Fifo(target!, deadline);
   } catch (error) {
     if (target !== null) closeTarget(target);
     throw error;

@@ -1,4 +1,4 @@
-import { close, renameat2 } from '../../../system/files.js';
+import { close, renameat2, writeAll } from '../../../system/files.js';
 import {
   createTemporary,
   discardTemporary,
@@ -11,6 +11,7 @@ import { closeTarget, removeTarget, type Target } from './target.js';
 
 /** A layer's tar may hold what only root may read. */
 const mode = 0o600;
+const zeros = Buffer.alloc(64 * 1024);
 
 /** A regular file that gets its name when the tar is complete and verified. Its directory may be one that others write to. */
 export class TarFile implements Sink {
@@ -19,19 +20,26 @@ export class TarFile implements Sink {
   readonly stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #target: Target;
   readonly #temporary: Temporary;
+  readonly #offset: number;
 
-  /** @throws Error if another kind of file has the name; SystemError */
-  constructor(target: Target) {
+  /**
+   * @param offset bytes of zeros before the tar
+   * @throws Error if another kind of file has the name; SystemError
+   */
+  constructor(target: Target, offset: number) {
     const { path, directory, name } = target;
     const inTheWay = irreplaceable(directory, name);
     if (inTheWay !== null) throw new Error(`${path} is ${inTheWay}`);
     sweepTemporaries(directory, name);
     this.what = path;
     this.#target = target;
+    this.#offset = offset;
     this.#temporary = createTemporary(directory, name, 'file', mode);
   }
 
   open(): number {
+    for (let left = this.#offset; left > 0; left -= zeros.length)
+      writeAll(this.#temporary.fd, zeros.subarray(0, left), null);
     return this.#temporary.fd;
   }
 
