@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
-import { AT_FDCWD, close, nextData, nextHole, O, openat, writeAll } from '../system/files.js';
 import type { ByteString } from '../system/bytes.js';
+import { AT_FDCWD, close, nextData, nextHole, O, openat, writeAll } from '../system/files.js';
 import type { Steps } from '../system/steps.js';
 import { hole, requireBlocks } from './format.js';
 import type { Chunks } from './tree.js';

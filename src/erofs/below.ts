@@ -1,5 +1,5 @@
-import { isMark } from '../layer/overlay-marks.js';
 import { isHostXattr } from '../layer/host-xattrs.js';
+import { isMark } from '../layer/overlay-marks.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { LowerFile } from '../overlay/lower-stack.js';
 import type { LowerTree } from '../overlay/lower-tree.js';

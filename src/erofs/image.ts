@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
+import type { CheckedEntry } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import { fromText } from '../system/bytes.js';
 import { AT_FDCWD, close, O, openat } from '../system/files.js';
 import { inTurns, Pace } from '../system/steps.js';
 import { AppendedData } from './appended.js';
-import type { CheckedEntry } from './entry.js';
 import { tarAt, tarBlockBits } from './format.js';
 import { ImageLayer, type ImageLayerOptions } from './layer.js';
 import { ImageTree } from './tree.js';
@@ -25,7 +25,7 @@ export interface BuildImageOptions extends Omit<ImageLayerOptions, 'blockBits'> 
 
 /**
  * Makes an EROFS image of a file that holds a layer's tar: appends the metadata, which points to the file data in the tar,
- * and writes the superblock last. The image is to be mounted below overlayfs, on top of the images of `lower`.
+ * and writes the superblock last. An overlay mounts the image on top of the images of `lower`.
  *
  * @returns what the image took from the lower layers; null: it is valid only on top of the same layers
  * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, LIMIT_EXCEEDED, NO_SPACE, SYSTEM, ABORTED

@@ -2,7 +2,7 @@ import { BadEntry, entryError } from '../layer/apply/errors.js';
 import { hostID, rootlessOwner } from '../layer/apply/owners.js';
 import { isHostXattr } from '../layer/host-xattrs.js';
 import { escapeXattr } from '../layer/overlay-marks.js';
-import type { MapOptions } from '../layer/types.js';
+import type { CheckedEntry, MapOptions } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { LowerFile } from '../overlay/lower-stack.js';
 import type { LowerTree } from '../overlay/lower-tree.js';
@@ -13,7 +13,6 @@ import { baseName, parentOf } from '../system/paths.js';
 import { filesPerStep, type Steps } from '../system/steps.js';
 import type { AppendedData, Stretch } from './appended.js';
 import { Below, describeLower } from './below.js';
-import type { CheckedEntry } from './entry.js';
 import { encodeDevice, layout, tarAt } from './format.js';
 import { Links } from './links.js';
 import { none } from './names.js';
@@ -123,25 +122,23 @@ export class ImageLayer {
       if (this.#below.lower === null) this.hide(entry);
       return;
     }
-    if (path === '.') return this.#describeDirectory(0, entry);
+    if (path === '.') {
+      this.#describeDirectory(0, entry);
+      return;
+    }
     const directory = this.#paths.make(parentOf(path));
     const name = baseName(path);
     if (type === 'directory') this.#addDirectory(directory, name, entry);
-    else if (type === 'hardlink')
-      this.#links.add({ entry: path, directory, name, to: entry.linkname });
+    else if (type === 'hardlink') this.#links.add({ entry: path, directory, name, to: entry.linkname });
     else this.#set(directory, name, this.#make(entry));
   }
 
   #addDirectory(directory: number, name: ByteString, entry: CheckedEntry): void {
     if (this.#options.keepDirlinks && this.#keepLink(directory, name, entry)) return;
     const child = this.#tree.child(directory, name);
-    if (child !== none && this.#tree.isDirectory(child)) return this.#describeDirectory(child, entry);
-    const made = this.#tree.addDirectory(directory, name);
-    if (child !== none) {
-      this.#tree.setFlag(made, replaces);
-      this.#paths.invalidate();
-    }
-    this.#describeDirectory(made, entry);
+    const isThere = child !== none && this.#tree.isDirectory(child);
+    const inode = isThere ? child : this.#paths.makeDirectory(directory, name);
+    this.#describeDirectory(inode, entry);
   }
 
   #describeDirectory(inode: number, entry: CheckedEntry): void {
@@ -177,7 +174,10 @@ export class ImageLayer {
     const device = encodeDevice(devMajor, devMinor);
     if (device === undefined) throw new SystemError('EINVAL', 'mknod', entry.path);
     if (type !== 'fifo' && this.#options.map.rootless) {
-      this.#warn('device', `${showBytes(entry.path)}: devices need privileges, so an empty file takes its place`);
+      this.#warn(
+        'device',
+        `${showBytes(entry.path)}: devices need privileges, so an empty file takes its place`,
+      );
       return this.#tree.add(this.#describe(entry, S.IFREG | entry.mode));
     }
     const inode = this.#tree.add(this.#describe(entry, types[type] | entry.mode));

@@ -60,10 +60,9 @@ export class Links {
    */
   add(link: Link): void {
     const found = this.#find(link);
-    if (found !== none) return this.#set(link, found);
-    const inode = this.#tree.add(nothing);
+    const inode = found === none ? this.#tree.add(nothing) : found;
     this.#set(link, inode);
-    this.#waiting.push({ ...link, inode });
+    if (found === none) this.#waiting.push({ ...link, inode });
   }
 
   /** Makes the waiting links. @throws LayerhookError LAYER_ENTRY if a target is missing */

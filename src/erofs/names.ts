@@ -87,8 +87,7 @@ export class Names {
 
   #append(text: ByteString): number {
     const at = this.#textEnd;
-    if (at + text.length > this.#text.length)
-      this.#text = Buffer.concat([this.#text], this.#text.length * 2);
+    if (at + text.length > this.#text.length) this.#text = Buffer.concat([this.#text], this.#text.length * 2);
     this.#textEnd += this.#text.write(text, at, 'latin1');
     return at;
   }

@@ -64,7 +64,8 @@ export class Paths {
       }
       const target = this.#linkAt(at, name, child);
       if (target === null) {
-        at = this.#makeImplicit(at, name, child);
+        at = this.makeDirectory(at, name);
+        this.implicit.push(at);
         continue;
       }
       if (++links > maxSymlinks) throw new SystemError('ELOOP', 'open', path);
@@ -74,6 +75,17 @@ export class Paths {
     // a new file may take the place of a lower symlink without a call of invalidate
     if (links === 0) this.#last = { path, inode: at };
     return at;
+  }
+
+  /** Makes a directory, in place of any file of the image. @throws SystemError ENAMETOOLONG */
+  makeDirectory(directory: number, name: ByteString): number {
+    const replaced = this.#tree.child(directory, name);
+    const made = this.#tree.addDirectory(directory, name);
+    if (replaced !== none) {
+      this.#tree.setFlag(made, replaces);
+      this.invalidate();
+    }
+    return made;
   }
 
   /**
@@ -159,16 +171,6 @@ export class Paths {
     if (child !== none) return this.#tree.symlinks.get(child) ?? null;
     const lower = this.lowerOf(directory, name);
     return lower?.stat.isSymlink ? readlinkat(AT_FDCWD, lower.path) : null;
-  }
-
-  #makeImplicit(directory: number, name: ByteString, replaced: number): number {
-    const made = this.#tree.addDirectory(directory, name);
-    if (replaced !== none) {
-      this.#tree.setFlag(made, replaces);
-      this.invalidate();
-    }
-    this.implicit.push(made);
-    return made;
   }
 
   /** Returns true if neither a directory nor one above it replaces those of the lower layers. */

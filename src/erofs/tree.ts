@@ -112,8 +112,7 @@ export class ImageTree {
   /** Returns the path of a directory; `.` for the root. */
   pathOf(directory: number): ByteString {
     const parts: ByteString[] = [];
-    for (let at = directory; at !== 0; at = this.parent(at))
-      parts.push(this.names.text(this.#name.get(at)));
+    for (let at = directory; at !== 0; at = this.parent(at)) parts.push(this.names.text(this.#name.get(at)));
     return parts.length === 0 ? '.' : parts.reverse().join('/');
   }
 

@@ -67,9 +67,9 @@ export class Whiteouts {
   }
 
   #makeOpaque(path: ByteString): void {
-    if (path === '.') return this.#hideRoot();
     const inode = this.#paths.inodeAt(path);
-    if (inode !== none) this.#tree.setFlag(inode, opaque);
+    if (inode === 0) this.#hideRoot();
+    else if (inode !== none) this.#tree.setFlag(inode, opaque);
     else if (!this.#paths.covers(path) && this.#below.find(path)?.stat.isDirectory)
       this.#tree.setFlag(this.#paths.make(path), opaque);
   }
@@ -85,8 +85,8 @@ export class Whiteouts {
   #makeWhiteout(path: ByteString): void {
     const inode = this.#paths.inodeAt(path);
     // a file of another type hides the lower ones without a mark
-    if (inode !== none) return this.#tree.setFlag(inode, opaque);
-    if (this.#paths.covers(path) || this.#below.findHidden(path) === null) return;
+    if (inode !== none) this.#tree.setFlag(inode, opaque);
+    if (inode !== none || this.#paths.covers(path) || this.#below.findHidden(path) === null) return;
     const directory = this.#paths.make(parentOf(path));
     if (this.#device === none) this.#device = this.#tree.add(whiteoutDevice);
     this.#tree.setChild(directory, baseName(path), this.#device);

@@ -52,11 +52,7 @@ export function encodeXattrs(xattrs: ReadonlyMap<ByteString, Buffer>): EncodedXa
 }
 
 /** Returns encoded attributes with one more. */
-export function addXattr(
-  encoded: EncodedXattrs | undefined,
-  name: ByteString,
-  value: Buffer,
-): EncodedXattrs {
+export function addXattr(encoded: EncodedXattrs | undefined, name: ByteString, value: Buffer): EncodedXattrs {
   const entry = encodeEntry(name, value);
   const { bytes, count } = encoded ?? { bytes: Buffer.alloc(headerBytes), count: 1 };
   return { bytes: Buffer.concat([bytes, entry]), count: count + entry.length / entryBytes };

@@ -87,7 +87,8 @@ function configureLoop(device: number, file: number): number {
 
 function explain(image: ByteString, target: ByteString, errno: number): Explanation {
   const expected = 'use the overlay driver';
-  if (errno === E.ENODEV) return { reason: 'the kernel has no EROFS', expected: `load the erofs module, or ${expected}` };
+  if (errno === E.ENODEV)
+    return { reason: 'the kernel has no EROFS', expected: `load the erofs module, or ${expected}` };
   if (errno === E.EINVAL || errno === E.EIO || errno === E.ENOTSUP)
     return { reason: 'the kernel cannot read the image', expected: `use Linux 6.4 or later, or ${expected}` };
   return explainMount(image, target, errno);

@@ -1,66 +1,100 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { buildImage, type BuildImageOptions } from '../../src/erofs/image.js';
 import { tarAt } from '../../src/erofs/format.js';
-import type { CheckedEntry } from '../../src/erofs/entry.js';
+import { type BuildImageOptions, buildImage } from '../../src/erofs/image.js';
+import { checkEntry } from '../../src/layer/apply/check-entry.js';
 import { TarReader } from '../../src/layer/tar/index.js';
+import type { CheckedEntry } from '../../src/layer/types.js';
+import type { LowerDependency } from '../../src/overlay/fix-up/fix-up.js';
 import { LowerTree } from '../../src/overlay/lower-tree.js';
 import { fromText } from '../../src/system/bytes.js';
-import { mountOverlay, unmount } from '../../src/system/mount.js';
+import { MS, mountOverlay, unmount } from '../../src/system/mount.js';
 import { mountErofs } from '../../src/system/mount-erofs.js';
-import { lexicalPath, baseName, parentOf } from '../../src/system/paths.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { type Tree, treeOf } from '../helpers/tree.js';
 
-export function entriesOf(bytes: Buffer): CheckedEntry[] {
-  let given: Buffer | null = bytes;
-  const reader = new TarReader({ read: () => { const b = given; given = null; return b; } });
-  const out: CheckedEntry[] = [];
-  for (let entry = reader.next(); entry; entry = reader.next()) {
-    const path = lexicalPath(entry.name) || '.';
-    const base = baseName(path);
-    const c = { ...entry, path, offset: reader.position, stored: entry.size, sparse: null, linkname: entry.type === 'hardlink' ? lexicalPath(entry.linkname) : entry.linkname } as CheckedEntry;
-    if (base === '.wh..wh..opq') out.push({ ...c, path: parentOf(path), type: 'opaque' });
-    else if (base.startsWith('.wh.')) out.push({ ...c, path: parentOf(path) === '.' ? base.slice(4) : `${parentOf(path)}/${base.slice(4)}`, type: 'whiteout' });
-    else out.push(c);
-  }
-  return out;
+/** Layers as images, mounted on top of each other. */
+export interface Images extends AsyncDisposable {
+  /** lowest first */
+  files: string[];
+  /** mount points, highest first */
+  mounts: string[];
+  warnings: string[];
+  /** lowest first */
+  dependencies: (LowerDependency[] | null)[];
+  /** Lists what an overlay of all images shows. */
+  tree(): Tree;
 }
 
-export async function images(t: ExecutionContext<unknown>, layers: (RawEntry[] | Buffer)[], options: Partial<BuildImageOptions> = {}) {
+/** Returns the entries of a tar as the engine gives them to hooks. */
+export function entriesOf(bytes: Buffer): CheckedEntry[] {
+  const pieces = [bytes];
+  const reader = new TarReader({ read: () => pieces.pop() ?? null });
+  const entries: CheckedEntry[] = [];
+  for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+    const checked = checkEntry(entry, reader);
+    if (checked !== null) entries.push(checked);
+  }
+  return entries;
+}
+
+/** Makes an image of each layer, and mounts it for the layers above. */
+export async function images(
+  t: ExecutionContext<unknown>,
+  layers: (RawEntry[] | Buffer)[],
+  options: Partial<BuildImageOptions> = {},
+): Promise<Images> {
   const root = tmpdir(t);
-  const mounts: string[] = [];
-  const warnings: string[] = [];
-  const files: string[] = [];
-  const dependencies = [];
-  t.teardown(() => { for (const m of mounts.toReversed()) unmount(fromText(m), { detach: true }); });
+  const made: Pick<Images, 'files' | 'mounts' | 'warnings' | 'dependencies'> = {
+    ...{ files: [], mounts: [], warnings: [], dependencies: [] },
+  };
+  const unmountAll = () => {
+    for (const place of made.mounts.splice(0)) unmount(fromText(place), { detach: true });
+  };
+  t.teardown(unmountAll);
   for (const [at, layer] of layers.entries()) {
-    const bytes = Buffer.isBuffer(layer) ? layer : tar(layer);
     const file = join(root, `${at}.erofs`);
-    files.unshift(file);
-    writeFileSync(file, Buffer.concat([Buffer.alloc(tarAt), bytes]));
-    const lower = LowerTree.open(mounts, 'trusted');
-    dependencies.push(await buildImage({
-      file, entries: entriesOf(bytes), lower, digest: 'sha256:0', keepDirlinks: false,
-      map: { uidMappings: [], gidMappings: [], rootless: false }, warn: (m) => warnings.push(m), ...options,
-    }));
     const place = join(root, `${at}`);
+    const bytes = Buffer.isBuffer(layer) ? layer : tar(layer);
+    const { dependencies } = await build(file, bytes, made, options);
     mkdirSync(place);
     mountErofs(fromText(file), fromText(place));
-    mounts.unshift(place);
+    made.files.push(file);
+    made.dependencies.push(dependencies);
+    made.mounts.unshift(place);
   }
   return {
-    files, mounts, warnings, dependencies,
-    tree(): Tree {
-      const place = join(root, 'all');
-      mkdirSync(place);
-      const empty = join(root, 'empty');
-      mkdirSync(empty);
-      mountOverlay({ lowerdirs: [...mounts, empty].map(fromText), flags: 1 }, fromText(place));
-      try { return treeOf(place); } finally { unmount(fromText(place), { detach: true }); }
-    },
-    async [Symbol.asyncDispose]() { for (const m of mounts.splice(0)) unmount(fromText(m), { detach: true }); },
+    ...made,
+    tree: () => treeOfOverlay(root, made.mounts),
+    [Symbol.asyncDispose]: async () => unmountAll(),
   };
+}
+
+async function build(
+  file: string,
+  bytes: Buffer,
+  { mounts, warnings }: Pick<Images, 'mounts' | 'warnings'>,
+  options: Partial<BuildImageOptions>,
+) {
+  writeFileSync(file, Buffer.concat([Buffer.alloc(tarAt), bytes]));
+  const dependencies = await buildImage({
+    ...{ file, entries: entriesOf(bytes), lower: LowerTree.open(mounts, 'trusted') },
+    ...{ digest: 'sha256:0', keepDirlinks: false, warn: (message: string) => warnings.push(message) },
+    map: { uidMappings: [], gidMappings: [], rootless: false },
+    ...options,
+  });
+  return { dependencies };
+}
+
+function treeOfOverlay(root: string, mounts: readonly string[]): Tree {
+  const [place, empty] = [join(root, 'all'), join(root, 'empty')];
+  for (const directory of [place, empty]) mkdirSync(directory, { recursive: true });
+  mountOverlay({ lowerdirs: [...mounts, empty].map(fromText), flags: MS.RDONLY }, fromText(place));
+  try {
+    return treeOf(place);
+  } finally {
+    unmount(fromText(place), { detach: true });
+  }
 }

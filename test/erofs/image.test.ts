@@ -2,7 +2,7 @@ import { isLayerhookError } from '../../src/errors/index.js';
 import { dir, file, hardlink, symlink } from '../../src/testing/entries.js';
 import { LayerModel } from '../../src/testing/model.js';
 import fc from '../helpers/properties.js';
-import { rootTest } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
 import type { RawEntry } from '../helpers/tar.js';
 import { diffTrees } from '../helpers/tree.js';
 import { images } from './harness.js';
@@ -45,7 +45,12 @@ rootTest('a mount of the images shows what the layers mean', async (t) => {
         if (differences.length > 0) throw new Error(differences.join('\n'));
       } catch (error) {
         // the model links directories
-        if (!/is a hardlink to (a directory|itself|a file in)/.test(isLayerhookError(error) ? error.message : '')) throw error;
+        if (
+          !/is a hardlink to (a directory|itself|a file in)/.test(
+            isLayerhookError(error) ? error.message : '',
+          )
+        )
+          throw error;
       }
     }),
     { numRuns: Number(process.env.RUNS ?? 100) },
