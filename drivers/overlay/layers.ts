@@ -5,10 +5,10 @@ import {
   type LayerContext,
   type PostExtractContext,
   type PreExtractResult,
-  type Usage,
 } from 'layerhook';
-import { type FixUpResult, fixUpLayer, LowerTree } from 'layerhook/overlay';
+import { LowerTree } from 'layerhook/overlay';
 import type { LayerExtraction, LayerIdentity, LayerStore } from 'layerhook/store';
+import type { LayerForm, NewLayer } from './form.js';
 import { identityOf, type Variant } from './identity.js';
 import type { DriverStore } from './store.js';
 
@@ -18,18 +18,18 @@ const unknown = '?';
 /** The layers of one image on their way into the store. */
 export class Layers {
   readonly #store: DriverStore;
+  readonly #form: LayerForm;
   readonly #variant: Variant;
   readonly #chain: { diffIDs: Digest[]; chainIDs: Digest[] };
   /** by index of the layer */
   readonly #extractions = new Map<number, LayerExtraction>();
-  /** where a layer's directory is mounted on its lower layers for an extraction */
-  #mounted: string | null = null;
-  /** the lower layers of the next layer to fix up, and the name of the highest */
+  /** the lower layers of the next layer to complete, and the name of the highest */
   #lower: { name: string; tree: LowerTree | null } = { name: '', tree: null };
 
-  constructor(store: DriverStore, { config }: ImageContext, variant: Variant) {
+  constructor(store: DriverStore, { config }: ImageContext, variant: Variant, form: LayerForm) {
     const diffIDs = config.rootfs.diff_ids;
     this.#store = store;
+    this.#form = form;
     this.#variant = variant;
     this.#chain = { diffIDs, chainIDs: chainIDs(diffIDs) };
   }
@@ -51,31 +51,20 @@ export class Layers {
   /** Returns where the layer is extracted; null if {@link skips} did not claim it. */
   async plan(context: LayerContext): Promise<PreExtractResult | null> {
     const extraction = this.#extractions.get(context.index);
-    if (extraction === undefined) return null;
-    const { xattr, keepDirlinks } = this.#variant;
-    const { target } = extraction;
-    if (!keepDirlinks)
-      return { into: 'directory', target, whiteouts: 'overlay', overlayXattr: xattr, mtree: true };
-    const { mountExtraction } = await import('./mounted-extraction.js');
-    const store = await this.#store.open();
-    const lower = await this.#lowerTree(store, this.#nameBelow(store, context.index));
-    const support = this.#store.support();
-    this.#mounted = await mountExtraction(target, { lower, support, variant: this.#variant, context });
-    return { into: 'rootfs', target: this.#mounted ?? target };
+    return extraction === undefined ? null : this.#form.plan(this.#newLayer(extraction, context), context);
   }
 
-  /** Fixes up an extracted layer, and commits it. */
+  /** Completes an extracted layer, and commits it. */
   async commit(context: PostExtractContext): Promise<void> {
     const { index } = context;
     const extraction = this.#extractions.get(index);
     if (extraction === undefined) return;
     const store = await this.#store.open();
-    const parent = this.#nameBelow(store, index);
-    const lower = await this.#lowerTree(store, parent);
-    const { dependencies, usage } = await this.#fixUp(context, extraction, lower);
-    await extraction.commit({ parent, dependencies, usage });
+    const layer = this.#newLayer(extraction, context);
+    const committed = await this.#form.finish(layer, context);
+    await extraction.commit({ parent: this.#nameBelow(store, index), ...committed });
     this.#extractions.delete(index);
-    await this.#add(store, store.nameOf(this.#layer(index)), lower);
+    await this.#add(store, store.nameOf(this.#layer(index)), await layer.lower());
   }
 
   /** Returns the name of the image's top layer; '' for an image without layers. */
@@ -85,37 +74,17 @@ export class Layers {
 
   /** Discards what was not committed. */
   async discard(): Promise<void> {
-    await this.#unmount();
+    await this.#form.discard();
     for (const extraction of this.#extractions.values()) await extraction.discard();
     this.#extractions.clear();
   }
 
-  async #fixUp(
-    context: PostExtractContext,
-    { manifest, target }: LayerExtraction,
-    lower: LowerTree | null,
-  ): Promise<{ dependencies: FixUpResult['dependencies']; usage?: Usage }> {
-    const { xattr, keepDirlinks } = this.#variant;
-    if (!keepDirlinks) {
-      const { applied, map, descriptor } = context;
-      const { unsettled } = applied;
-      const { digest } = descriptor;
-      const given = { directory: target, unsettled, lower, xattr, map, digest };
-      const { dependencies } = fixUpLayer(given);
-      return { dependencies, usage: await context.writeMtree(manifest) };
-    }
-    await this.#unmount();
-    // the kernel's result on top of the lower layers, with its whiteouts and copied files
-    const { recordLayer } = await import('layerhook');
-    await recordLayer(target, manifest);
-    return { dependencies: null };
-  }
-
-  async #unmount(): Promise<void> {
-    if (this.#mounted === null) return;
-    const { unmountExtraction } = await import('./mounted-extraction.js');
-    await unmountExtraction(this.#mounted);
-    this.#mounted = null;
+  #newLayer(extraction: LayerExtraction, { index }: LayerContext): NewLayer {
+    const lower = async () => {
+      const store = await this.#store.open();
+      return this.#lowerTree(store, this.#nameBelow(store, index));
+    };
+    return { extraction, store: this.#store, variant: this.#variant, lower };
   }
 
   #layer(index: number): LayerIdentity {

@@ -12,7 +12,7 @@ import { ImageLayer, type ImageLayerOptions } from './layer.js';
 import { ImageTree } from './tree.js';
 import { writeMetadata } from './write.js';
 
-export interface BuildImageOptions extends Omit<ImageLayerOptions, 'blockBits'> {
+export interface BuildErofsOptions extends Omit<ImageLayerOptions, 'blockBits'> {
   /** the file: the layer's tar from byte {@link tarAt} on, and nothing behind it */
   file: string;
   /** of the tar, in its order; iterated twice if there are lower layers */
@@ -30,7 +30,7 @@ export interface BuildImageOptions extends Omit<ImageLayerOptions, 'blockBits'> 
  * @returns what the image took from the lower layers; null: it is valid only on top of the same layers
  * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, LIMIT_EXCEEDED, NO_SPACE, SYSTEM, ABORTED
  */
-export async function buildImage(options: BuildImageOptions): Promise<LowerDependency[] | null> {
+export async function buildErofsImage(options: BuildErofsOptions): Promise<LowerDependency[] | null> {
   const { file } = options;
   const fd = openat(AT_FDCWD, fromText(file), O.RDWR | O.NOFOLLOW);
   try {
@@ -42,7 +42,7 @@ export async function buildImage(options: BuildImageOptions): Promise<LowerDepen
   }
 }
 
-async function build(fd: number, options: BuildImageOptions): Promise<LowerDependency[] | null> {
+async function build(fd: number, options: BuildErofsOptions): Promise<LowerDependency[] | null> {
   const { entries, signal, blockBits = tarBlockBits } = options;
   const tree = new ImageTree();
   const layer = new ImageLayer(tree, { ...options, blockBits });

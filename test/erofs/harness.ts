@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { tarAt } from '../../src/erofs/format.js';
-import { type BuildImageOptions, buildImage } from '../../src/erofs/image.js';
+import { type BuildErofsOptions, buildErofsImage } from '../../src/erofs/image.js';
 import { checkEntry } from '../../src/layer/apply/check-entry.js';
 import { TarReader } from '../../src/layer/tar/index.js';
 import type { CheckedEntry } from '../../src/layer/types.js';
@@ -44,7 +44,7 @@ export function entriesOf(bytes: Buffer): CheckedEntry[] {
 export async function images(
   t: ExecutionContext<unknown>,
   layers: (RawEntry[] | Buffer)[],
-  options: Partial<BuildImageOptions> = {},
+  options: Partial<BuildErofsOptions> = {},
 ): Promise<Images> {
   const root = tmpdir(t);
   const made: Pick<Images, 'files' | 'mounts' | 'warnings' | 'dependencies'> = {
@@ -76,10 +76,10 @@ async function build(
   file: string,
   bytes: Buffer,
   { mounts, warnings }: Pick<Images, 'mounts' | 'warnings'>,
-  options: Partial<BuildImageOptions>,
+  options: Partial<BuildErofsOptions>,
 ) {
   writeFileSync(file, Buffer.concat([Buffer.alloc(tarAt), bytes]));
-  const dependencies = await buildImage({
+  const dependencies = await buildErofsImage({
     ...{ file, entries: entriesOf(bytes), lower: LowerTree.open(mounts, 'trusted') },
     ...{ digest: 'sha256:0', keepDirlinks: false, warn: (message: string) => warnings.push(message) },
     map: { uidMappings: [], gidMappings: [], rootless: false },

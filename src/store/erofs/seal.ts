@@ -1,0 +1,36 @@
+import { metadataDigest } from '../../erofs/verify.js';
+import { fsError } from '../../errors/fs-error.js';
+import { fromText } from '../../system/bytes.js';
+import { AT_FDCWD, close, O, openat } from '../../system/files.js';
+import { StatBuffer, statFd } from '../../system/stat.js';
+import { inTurns } from '../../system/steps.js';
+import { enableVerity } from '../../system/verity.js';
+import type { ErofsRecord, Usage } from '../types.js';
+
+/** The image and its mount point. */
+const inodes = 2;
+/** of a block in st_blocks; inode(7) */
+const blockBytes = 512;
+
+/** Returns what the store records about a complete image. @throws LayerhookError SYSTEM */
+export async function sealImage(
+  image: string,
+  { tarBytes, verity }: { tarBytes: number; verity: boolean },
+): Promise<{ record: ErofsRecord; usage: Usage }> {
+  const path = fromText(image);
+  try {
+    const fd = openat(AT_FDCWD, path, O.RDONLY | O.NOFOLLOW);
+    try {
+      const metadata = await inTurns(metadataDigest(fd, tarBytes));
+      const digest = verity ? enableVerity(path) : null;
+      const stat = new StatBuffer();
+      statFd(fd, stat, path);
+      const usage = { size: stat.blocks * blockBytes, inodes };
+      return { record: { tarBytes, metadata, ...(digest !== null && { verity: digest }) }, usage };
+    } finally {
+      close(fd);
+    }
+  } catch (error) {
+    throw fsError(error, `recording ${image}`);
+  }
+}
