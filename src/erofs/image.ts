@@ -5,7 +5,7 @@ import type { CheckedEntry } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import { fromText } from '../system/bytes.js';
 import { AT_FDCWD, close, O, openat } from '../system/files.js';
-import { inTurns, Pace } from '../system/steps.js';
+import { checkpoint, inTurns, Pace } from '../system/steps.js';
 import { AppendedData } from './appended.js';
 import { tarAt, tarBlockBits } from './format.js';
 import { ImageLayer, type ImageLayerOptions } from './layer.js';
@@ -58,6 +58,7 @@ async function build(fd: number, options: BuildErofsOptions): Promise<LowerDepen
   if (options.lower !== null) await each((entry) => layer.hide(entry));
   await each((entry) => layer.add(entry));
   const dependencies = await inTurns(layer.finish(data), signal);
+  await checkpoint(signal);
   const uuid = createHash('sha256').update(options.digest).digest().subarray(0, 16);
   await inTurns(writeMetadata(fd, tree, { blockBits, at: data.end, uuid }), signal);
   return dependencies;

@@ -40,7 +40,7 @@ export function* placeInodes(tree: ImageTree, blockBits: number): Steps<Placemen
   for (const inode of order) {
     const { length, inline } = lengthsOf(tree, inode);
     at = startOf(at, block, length, inline);
-    if (inline > block - length) longLinks.add(inode);
+    if (inline > 0 && inline > block - length) longLinks.add(inode);
     nids[inode] = at / slot;
     const tail = longLinks.has(inode) ? 0 : inline;
     at = Math.ceil((at + length + tail + chunkBytes(tree, inode)) / slot) * slot;

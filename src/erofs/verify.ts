@@ -1,10 +1,30 @@
 import { createHash, type Hash } from 'node:crypto';
 import { fstatSync, readSync } from 'node:fs';
-import { nextData, nextHole, writeAll } from '../system/files.js';
+import { fsError } from '../errors/fs-error.js';
+import { fromText } from '../system/bytes.js';
+import { AT_FDCWD, close, nextData, nextHole, O, openat, writeAll } from '../system/files.js';
 import type { Steps } from '../system/steps.js';
 import { tarAt } from './format.js';
 
 const pieceBytes = 1 << 20;
+
+/**
+ * Opens an image for the functions below.
+ *
+ * @throws LayerhookError SYSTEM; what `use` throws
+ */
+export async function withImage<T>(image: string, use: (fd: number) => Promise<T>): Promise<T> {
+  try {
+    const fd = openat(AT_FDCWD, fromText(image), O.RDONLY | O.NOFOLLOW);
+    try {
+      return await use(fd);
+    } finally {
+      close(fd);
+    }
+  } catch (error) {
+    throw fsError(error, `reading ${image}`);
+  }
+}
 
 /** Returns the digest of an image's tar: the diffID of the layer. @param fd of the image */
 export function* tarDigest(fd: number, tarBytes: number): Steps<string> {

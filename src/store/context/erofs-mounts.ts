@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
-import { fromText } from '../../system/bytes.js';
+import { type ByteString, fromText } from '../../system/bytes.js';
 import { flock } from '../../system/lock.js';
 import { isMountPoint, unmount } from '../../system/mount.js';
 import { mountErofs } from '../../system/mount-erofs.js';
@@ -15,8 +15,6 @@ import type { Directories } from './directories.js';
 
 /** name of the file that every process locks shared that uses mounts of images, and exclusively to unmount them */
 const useLock = 'images';
-/** Matches the directory of a content, and captures the content. */
-const directoryOfContent = /(?:^|\/)([^/]+)\/fs$/;
 
 /** A content whose files are in an EROFS image. */
 export interface ImageOf {
@@ -80,15 +78,10 @@ export class ErofsMounts {
       flock(fd, 'shared');
       return;
     }
-    const mounts = readMountInfo();
-    const isOverlay = (type: string) => type === 'overlay' || type === 'fuse.fuse-overlayfs';
-    const lowerdirs = mounts
-      .filter(({ type }) => isOverlay(type))
-      .flatMap((mount) => overlayDirsOf(mount).lowerdirs);
-    const used = new Set(lowerdirs.map((path) => directoryOfContent.exec(path)?.[1]));
+    const isUsed = lowerdirsInUse();
     for (const content of this.#directories.contents()) {
-      if (used.has(content) || !this.#isMounted(content)) continue;
-      unmount(fromText(this.#directories.fs(content)), { detach: true });
+      const fs = fromText(this.#directories.fs(content));
+      if (!isUsed(fs) && this.#isMounted(content)) unmount(fs, { detach: true });
     }
     flock(fd, 'shared');
   }
@@ -115,6 +108,15 @@ export class ErofsMounts {
   #isMounted(content: string): boolean {
     return isMountPoint(fromText(this.#directories.fs(content)));
   }
+}
+
+/** Returns a function that tells if an overlay of this mount namespace has a directory as lowerdir. */
+function lowerdirsInUse(): (directory: ByteString) => boolean {
+  const overlays = readMountInfo().filter(({ type }) => type === 'overlay' || type === 'fuse.fuse-overlayfs');
+  const lowerdirs = new Set(overlays.flatMap((mount) => overlayDirsOf(mount).lowerdirs));
+  // the kernel shows the path that it was given, which is relative if that made the options shorter
+  const relative = [...lowerdirs].filter((path) => !path.startsWith('/'));
+  return (directory) => lowerdirs.has(directory) || relative.some((path) => directory.endsWith(`/${path}`));
 }
 
 function wrongDigest(content: string): LayerhookError {

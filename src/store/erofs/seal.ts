@@ -1,7 +1,5 @@
-import { metadataDigest } from '../../erofs/verify.js';
-import { fsError } from '../../errors/fs-error.js';
+import { metadataDigest, withImage } from '../../erofs/verify.js';
 import { fromText } from '../../system/bytes.js';
-import { AT_FDCWD, close, O, openat } from '../../system/files.js';
 import { StatBuffer, statFd } from '../../system/stat.js';
 import { inTurns } from '../../system/steps.js';
 import { enableVerity } from '../../system/verity.js';
@@ -18,19 +16,12 @@ export async function sealImage(
   { tarBytes, verity }: { tarBytes: number; verity: boolean },
 ): Promise<{ record: ErofsRecord; usage: Usage }> {
   const path = fromText(image);
-  try {
-    const fd = openat(AT_FDCWD, path, O.RDONLY | O.NOFOLLOW);
-    try {
-      const metadata = await inTurns(metadataDigest(fd, tarBytes));
-      const digest = verity ? enableVerity(path) : null;
-      const stat = new StatBuffer();
-      statFd(fd, stat, path);
-      const usage = { size: stat.blocks * blockBytes, inodes };
-      return { record: { tarBytes, metadata, ...(digest !== null && { verity: digest }) }, usage };
-    } finally {
-      close(fd);
-    }
-  } catch (error) {
-    throw fsError(error, `recording ${image}`);
-  }
+  return withImage(image, async (fd) => {
+    const metadata = await inTurns(metadataDigest(fd, tarBytes));
+    const digest = verity ? enableVerity(path) : null;
+    const stat = new StatBuffer();
+    statFd(fd, stat, path);
+    const usage = { size: stat.blocks * blockBytes, inodes };
+    return { record: { tarBytes, metadata, ...(digest !== null && { verity: digest }) }, usage };
+  });
 }
