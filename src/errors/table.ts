@@ -128,7 +128,7 @@ export const errorTable = {
   },
   DRIVER_NOT_FOUND: {
     message: 'driver {name} not found: {reason}',
-    hint: 'name a shipped driver (copy, overlay, btrfs) or a module that exports one',
+    hint: 'name a shipped driver (copy, overlay, erofs, btrfs) or a module that exports one',
     exit: 1,
   },
   DRIVER_OPTION: {

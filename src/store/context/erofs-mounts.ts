@@ -31,8 +31,8 @@ export function imagesOf(reader: Reader, contents: readonly string[]): ImageOf[]
 }
 
 /**
- * The mounts of the store's EROFS images, one for each image, at the content's directory. The mount table records who uses
- * them: an image stays mounted while an overlay of this mount namespace has it as lowerdir, or while a process that may be
+ * The mounts of the store's EROFS images, one for each image, at the content's directory. The mount table shows which are used:
+ * an image stays mounted while an overlay of this mount namespace has it as lowerdir, or while a process that may be
  * about to mount such an overlay has the store open. So no mount is lost or left over when a process is killed.
  */
 export class ErofsMounts {
