@@ -95,7 +95,7 @@ test('a result that the point does not take is an error that says what was expec
   await bad(
     pre,
     { ...file, whiteouts: 'overlay' },
-    /into: "tar": unknown key whiteouts: expected an object {target, timeout\?}/,
+    /into: "tar": unknown key whiteouts: expected an object {target, offset\?, timeout\?}/,
   );
   await bad(pre, { ...file, argv: ['cat'] }, /into: "tar": unknown key argv/);
   await bad(
