@@ -11,8 +11,8 @@ export default defineCommand({
   description: `List the layers of the layer store, the most recently used first: chainID,
 diffID of the tar, disk usage, form (a directory or an EROFS image), state,
 and how many bundles and which clients use them. The state "on disk" is
-final, "in memory" is trusted until a reboot. Layers in the other states (unproven, missing, damaged) are
-extracted again on the next use.`,
+final, "in memory" is trusted until a reboot. Layers in the other states
+(unproven, missing, damaged) are extracted again on the next use.`,
   arguments: [],
   options: {
     ...storeFlag,
