@@ -1,4 +1,5 @@
 import type { Driver } from 'layerhook';
+import { hasMetadata } from 'layerhook/store';
 import { storeDriver } from '../overlay/driver.js';
 import { DriverStore } from '../overlay/store.js';
 import { ImageForm } from './image-form.js';
@@ -14,6 +15,8 @@ export default function erofsDriver(options: Record<string, unknown>): Driver {
   return storeDriver({
     ...{ name: 'erofs', store },
     newForm: () => new ImageForm({ verity: verity === 'auto' }),
-    onUnmounted: async () => (await store.open()).unmountUnused(),
+    onUnmounted: async () => {
+      if (hasMetadata(others.store)) await (await store.open()).unmountUnused();
+    },
   });
 }

@@ -201,11 +201,10 @@ export class ImageLayer {
 
   #describe(entry: CheckedEntry, mode: number): Description {
     const { map } = this.#options;
-    const named = { uid: entry.uid, gid: entry.gid };
     const xattrs = this.#xattrsOf(entry);
     if (map.rootless) return { mode, uid: 0, gid: 0, mtime: entry.mtime, xattrs };
-    const uid = hostID(named.uid, map.uidMappings, 'uid', entry.path);
-    const gid = hostID(named.gid, map.gidMappings, 'gid', entry.path);
+    const uid = hostID(entry.uid, map.uidMappings, 'uid', entry.path);
+    const gid = hostID(entry.gid, map.gidMappings, 'gid', entry.path);
     return { mode, uid, gid, mtime: entry.mtime, xattrs };
   }
 

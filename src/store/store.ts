@@ -92,10 +92,13 @@ export class LmdbStore implements Store {
   async close(): Promise<void> {
     const { lease, db, trees, erofs } = this.#context;
     await trees.close();
-    if (erofs.isUsed) unmountUnusedImages(this.#context);
-    erofs.close();
-    lease.close();
-    db.close();
+    try {
+      if (erofs.isUsed) unmountUnusedImages(this.#context);
+    } finally {
+      erofs.close();
+      lease.close();
+      db.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,11 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { flock } from '../../system/lock.js';
 import { isMountPoint, unmount } from '../../system/mount.js';
 import { mountErofs } from '../../system/mount-erofs.js';
-import { readMountInfo } from '../../system/mountinfo.js';
+import { type MountInfo, readMountInfo } from '../../system/mountinfo.js';
 import { overlayDirsOf } from '../../system/overlay-options.js';
 import { verityDigest } from '../../system/verity.js';
 import { getContent } from '../metadata/records.js';
@@ -78,10 +78,11 @@ export class ErofsMounts {
       flock(fd, 'shared');
       return;
     }
-    const isUsed = lowerdirsInUse();
-    for (const content of this.#directories.contents()) {
+    const mounts = readMountInfo();
+    const isUsed = lowerdirsIn(mounts);
+    for (const content of this.#mountedIn(mounts)) {
       const fs = fromText(this.#directories.fs(content));
-      if (!isUsed(fs) && this.#isMounted(content)) unmount(fs, { detach: true });
+      if (!isUsed(fs)) unmount(fs, { detach: true });
     }
     flock(fd, 'shared');
   }
@@ -105,14 +106,24 @@ export class ErofsMounts {
     return this.#fd;
   }
 
+  /** Returns the contents whose images are mounted. */
+  #mountedIn(mounts: readonly MountInfo[]): string[] {
+    const snapshots = `${fromText(realpathSync(this.#directories.of('')))}/`;
+    const images = mounts.filter(
+      ({ type, mountPoint }) => type === 'erofs' && mountPoint.startsWith(snapshots),
+    );
+    const paths = images.map(({ mountPoint }) => mountPoint.slice(snapshots.length));
+    return paths.flatMap((path) => /^([^/]+)\/fs$/.exec(path)?.[1] ?? []);
+  }
+
   #isMounted(content: string): boolean {
     return isMountPoint(fromText(this.#directories.fs(content)));
   }
 }
 
-/** Returns a function that tells if an overlay of this mount namespace has a directory as lowerdir. */
-function lowerdirsInUse(): (directory: ByteString) => boolean {
-  const overlays = readMountInfo().filter(({ type }) => type === 'overlay' || type === 'fuse.fuse-overlayfs');
+/** Returns a function that tells if an overlay has a directory as lowerdir. */
+function lowerdirsIn(mounts: readonly MountInfo[]): (directory: ByteString) => boolean {
+  const overlays = mounts.filter(({ type }) => type === 'overlay' || type === 'fuse.fuse-overlayfs');
   const lowerdirs = new Set(overlays.flatMap((mount) => overlayDirsOf(mount).lowerdirs));
   // the kernel shows the path that it was given, which is relative if that made the options shorter
   const relative = [...lowerdirs].filter((path) => !path.startsWith('/'));
