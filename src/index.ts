@@ -25,6 +25,7 @@ export type { Phase, ProgressEvent } from './engine/progress.js';
 export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/repack/append.js';
 export { type InsertLayerOptions, type InsertResult, insertLayer } from './engine/repack/insert.js';
 export { type RepackOptions, type RepackResult, repack } from './engine/repack/repack.js';
+export { type TreeDriverOptions, treeDriver } from './engine/tree-driver.js';
 export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.js';
 export type { UnpackOptions, UnpackResult } from './engine/unpack/options.js';
 export { unpack } from './engine/unpack/unpack.js';
@@ -40,6 +41,7 @@ export { newImage } from './image/new.js';
 export { parseImageReference } from './image/references.js';
 export type * from './image/types.js';
 export { becomeRuntime, type Wrapper } from './inject/become-runtime.js';
+export { type CompareOptions, compareTrees } from './layer/compare-trees.js';
 export {
   type GenerateOptions,
   generateLayer,
@@ -57,6 +59,7 @@ export { Slot } from './points/slot.js';
 export * from './system/bytes.js';
 export { readInRootfs } from './system/confined.js';
 export * from './system/logger.js';
+export { publish } from './system/publish.js';
 export * from './system/regular-file.js';
 export { checkpoint, inTurns, type Steps } from './system/steps.js';
 export { replaceFile, writeFileAtomic } from './system/write-file.js';

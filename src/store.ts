@@ -1,6 +1,7 @@
 /** `layerhook/store`: the layer store, the store as a containerd snapshotter, and a client of any proxy snapshotter. */
 
 export { type ServeOptions, serveSnapshotter } from './engine/serve-snapshotter.js';
+export { type BuildErofsOptions, buildErofsImage, erofsTarOffset, whyNotErofs } from './erofs/index.js';
 export {
   type Answered,
   CallMetrics,

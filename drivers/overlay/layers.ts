@@ -1,15 +1,14 @@
 import {
-  type AppliedLayer,
   chainIDs,
   type Digest,
   type ImageContext,
   type LayerContext,
   type PostExtractContext,
   type PreExtractResult,
-  type Usage,
 } from 'layerhook';
-import { type FixUpResult, fixUpLayer, LowerTree } from 'layerhook/overlay';
+import { LowerTree } from 'layerhook/overlay';
 import type { LayerExtraction, LayerIdentity, LayerStore } from 'layerhook/store';
+import type { LayerForm, NewLayer } from './form.js';
 import { identityOf, type Variant } from './identity.js';
 import type { DriverStore } from './store.js';
 
@@ -19,16 +18,18 @@ const unknown = '?';
 /** The layers of one image on their way into the store. */
 export class Layers {
   readonly #store: DriverStore;
+  readonly #form: LayerForm;
   readonly #variant: Variant;
   readonly #chain: { diffIDs: Digest[]; chainIDs: Digest[] };
   /** by index of the layer */
   readonly #extractions = new Map<number, LayerExtraction>();
-  /** the lower layers of the next layer to fix up, and the name of the highest */
+  /** the lower layers of the next layer to complete, and the name of the highest */
   #lower: { name: string; tree: LowerTree | null } = { name: '', tree: null };
 
-  constructor(store: DriverStore, { config }: ImageContext, variant: Variant) {
+  constructor(store: DriverStore, { config }: ImageContext, variant: Variant, form: LayerForm) {
     const diffIDs = config.rootfs.diff_ids;
     this.#store = store;
+    this.#form = form;
     this.#variant = variant;
     this.#chain = { diffIDs, chainIDs: chainIDs(diffIDs) };
   }
@@ -50,24 +51,20 @@ export class Layers {
   /** Returns where the layer is extracted; null if {@link skips} did not claim it. */
   async plan(context: LayerContext): Promise<PreExtractResult | null> {
     const extraction = this.#extractions.get(context.index);
-    if (extraction === undefined) return null;
-    const { target } = extraction;
-    const overlayXattr = this.#variant.xattr;
-    return { into: 'directory', target, whiteouts: 'overlay', overlayXattr, mtree: true };
+    return extraction === undefined ? null : this.#form.plan(this.#newLayer(extraction, context), context);
   }
 
-  /** Fixes up an extracted layer, and commits it. */
+  /** Completes an extracted layer, and commits it. */
   async commit(context: PostExtractContext): Promise<void> {
     const { index } = context;
     const extraction = this.#extractions.get(index);
     if (extraction === undefined) return;
     const store = await this.#store.open();
-    const parent = this.#nameBelow(store, index);
-    const lower = await this.#lowerTree(store, parent);
-    const { dependencies, usage } = await this.#fixUp(context, extraction, lower);
-    await extraction.commit({ parent, dependencies, usage });
+    const layer = this.#newLayer(extraction, context);
+    const committed = await this.#form.finish(layer, context);
+    await extraction.commit({ parent: this.#nameBelow(store, index), ...committed });
     this.#extractions.delete(index);
-    await this.#add(store, store.nameOf(this.#layer(index)), lower);
+    await this.#add(store, store.nameOf(this.#layer(index)), await layer.lower());
   }
 
   /** Returns the name of the image's top layer; '' for an image without layers. */
@@ -81,22 +78,12 @@ export class Layers {
     this.#extractions.clear();
   }
 
-  async #fixUp(
-    context: PostExtractContext,
-    { manifest, target }: LayerExtraction,
-    lower: LowerTree | null,
-  ): Promise<{ dependencies: FixUpResult['dependencies']; usage: Usage }> {
-    const { applied, map, descriptor } = context;
-    const { xattr } = this.#variant;
-    const { digest } = descriptor;
-    const fixUp = ({ unsettled }: AppliedLayer) =>
-      fixUpLayer({ directory: target, unsettled, lower, xattr, map, digest });
-    let fixedUp = fixUp(applied);
-    if (fixedUp === null) {
-      fixUp(await context.extractAgain(lower?.directories ?? []));
-      fixedUp = { dependencies: null };
-    }
-    return { ...fixedUp, usage: await context.writeMtree(manifest) };
+  #newLayer(extraction: LayerExtraction, { index }: LayerContext): NewLayer {
+    const lower = async () => {
+      const store = await this.#store.open();
+      return this.#lowerTree(store, this.#nameBelow(store, index));
+    };
+    return { extraction, store: this.#store, variant: this.#variant, lower };
   }
 
   #layer(index: number): LayerIdentity {

@@ -13,8 +13,9 @@ export interface OverlayOptions {
 const durabilities: readonly unknown[] = ['boot', 'sync', 'none'];
 
 /** @throws LayerhookError DRIVER_OPTION */
-export function readOptions(options: Record<string, unknown>): OverlayOptions {
+export function readOptions(options: Record<string, unknown>, driver = 'overlay'): OverlayOptions {
   const { store, durability, ...others } = options;
+  const invalid = (option: string, reason: string) => invalidOption(driver, option, reason);
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw invalid(unknown, 'unknown; the options are store and durability');
   if (typeof store !== 'string' || !isAbsolute(store)) throw invalid('store', 'must be an absolute path');
@@ -23,6 +24,6 @@ export function readOptions(options: Record<string, unknown>): OverlayOptions {
   return { store, durability: durability as Durability };
 }
 
-function invalid(option: string, reason: string): LayerhookError {
-  return new LayerhookError('DRIVER_OPTION', { driver: 'overlay', option, reason });
+export function invalidOption(driver: string, option: string, reason: string): LayerhookError {
+  return new LayerhookError('DRIVER_OPTION', { driver, option, reason });
 }

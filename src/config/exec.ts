@@ -1,6 +1,7 @@
 import { BadResult, show } from '../points/check-result.js';
 import {
   type Declined,
+  type Driver,
   declined,
   type Hook,
   type HookState,
@@ -13,7 +14,7 @@ import { encodeContext } from './context-json.js';
 import { hookEnvironment } from './environment.js';
 import { parseOutput } from './output.js';
 import { runProcess } from './process.js';
-import type { ExecRun } from './types.js';
+import type { DriverProgram, ExecRun } from './types.js';
 
 /** What an exec hook exits with to say: not mine. */
 export const declinedStatus = 77;
@@ -32,6 +33,17 @@ export interface ExecCall {
 /** A function hook that runs a program; docs/hook-protocol.md describes what passes between the two. */
 export function execHook<P extends PointName>(run: ExecRun, point: P): Hook<P> {
   return (context) => callProgram(run, point, context) as ReturnType<Hook<P>>;
+}
+
+/**
+ * A driver that is a program: it runs at each of its points, as an exec hook does.
+ *
+ * @param store absolute path of the directory for layers, which the program gets as LAYERHOOK_STORE
+ */
+export function execDriver(name: string, { points, timeout, ...run }: DriverProgram, store: string): Driver {
+  const withStore = { ...run, env: { ...run.env, LAYERHOOK_STORE: store } };
+  const hooks = Object.fromEntries(points.map((point) => [point, execHook(withStore, point)]));
+  return { name, hooks, timeout };
 }
 
 /** The call that an exec hook makes, which `hooks check` shows. */

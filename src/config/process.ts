@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LayerhookError } from '../errors/index.js';
@@ -7,13 +10,13 @@ export interface ProcessCall {
   argv: [string, ...string[]];
   env: Record<string, string>;
   cwd: string;
-  /** bytes of stdout; one that writes more is killed */
-  maxOutput: number;
+  /** bytes of stdout; one that writes more is killed; null: its stdout is discarded */
+  maxOutput: number | null;
 }
 
 export interface ProcessOptions {
-  /** what it gets on stdin; it need not read it */
-  input: Uint8Array;
+  /** what it gets on stdin, which it need not read: bytes, or the read end of a pipe, which is closed here in any case */
+  input: Uint8Array | { pipe: number };
   /** kills the program and all of its process group */
   signal: AbortSignal;
   /** gets each line of stderr */
@@ -45,53 +48,50 @@ const maxLine = 4096;
  * @throws HOOK_MISSING if it cannot be started; the reason of `signal`; BadResult if it writes too much
  */
 export async function runProcess(call: ProcessCall, options: ProcessOptions): Promise<ProcessEnd> {
-  const { signal } = options;
-  const child = await start(call);
+  const { signal, input } = options;
+  const child = await start(call, input);
   const group = processGroup(child.pid);
-  const stdout = collect(child.stdout, call.maxOutput, group.terminate);
+  const stdout = child.stdout && collect(child.stdout, call.maxOutput!, group.terminate);
   const stderr = readLines(child.stderr, options.onLine);
   signal.addEventListener('abort', group.terminate, { once: true });
   if (signal.aborted) group.terminate();
-  // a program need not read its input: execa takes EPIPE for no failure
-  child.stdin.end(options.input);
+  if (!('pipe' in input)) child.stdin?.end(input);
   try {
     const end = await child.ended;
     group.leaderEnded();
-    const leftBehind = !(await drained([child.stdout, child.stderr]));
+    const leftBehind = !(await drained(child.stdout ? [child.stdout, child.stderr] : [child.stderr]));
     stderr.flush();
     signal.throwIfAborted();
-    if (stdout.isOver()) throw new BadResult(`it wrote more than ${call.maxOutput} bytes to stdout`);
-    return { ...end, output: stdout.bytes(), lastLine: stderr.lastLine(), leftBehind };
+    if (stdout?.isOver()) throw new BadResult(`it wrote more than ${call.maxOutput} bytes to stdout`);
+    return { ...end, output: stdout?.bytes() ?? Buffer.alloc(0), lastLine: stderr.lastLine(), leftBehind };
   } finally {
     signal.removeEventListener('abort', group.terminate);
   }
 }
 
-async function start({ argv: [file, ...args], env, cwd }: ProcessCall) {
-  // execa takes longer to load than all else of a start: it is loaded only for exec hooks
-  const { execa } = await import('execa');
-  const child = execa(file, args, {
-    env,
-    cwd,
-    extendEnv: false,
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    buffer: false,
-    reject: false,
-    detached: true,
-  });
-  const ended = new Promise<Pick<ProcessEnd, 'status' | 'how'>>((resolve) => {
-    child.once('exit', (status, killer) =>
-      resolve({ status, how: status === null ? `killed by ${killer}` : `exit status ${status}` }),
-    );
-  });
-  if (child.pid === undefined) {
-    const { cause } = await child;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LayerhookError('HOOK_MISSING', { hook: file, reason }, cause);
+async function start(
+  { argv: [file, ...args], env, cwd, maxOutput }: ProcessCall,
+  input: ProcessOptions['input'],
+) {
+  try {
+    const stdin = 'pipe' in input ? input.pipe : 'pipe';
+    const stdout = maxOutput === null ? 'ignore' : 'pipe';
+    const child = spawn(file, args, { env, cwd, stdio: [stdin, stdout, 'pipe'], detached: true });
+    const ended = new Promise<Pick<ProcessEnd, 'status' | 'how'>>((resolve) => {
+      child.once('exit', (status, killer) =>
+        resolve({ status, how: status === null ? `killed by ${killer}` : `exit status ${status}` }),
+      );
+    });
+    // a program need not read its input
+    child.stdin?.on('error', () => {});
+    if (child.pid === undefined) throw (await once(child, 'error'))[0];
+    return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, stderr: child.stderr!, ended };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LayerhookError('HOOK_MISSING', { hook: file, reason }, error);
+  } finally {
+    if ('pipe' in input) closeSync(input.pipe);
   }
-  return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended };
 }
 
 /** Ends a program and what it started: SIGTERM, so that it may clean up, then SIGKILL. */

@@ -62,6 +62,7 @@ const fields: { [F in SentField]: FieldValue<F> } = {
   target: rootfs,
   into: 'rootfs',
   whiteouts: null,
+  entries: null,
   applied: {
     digest: layer.digest,
     diffID: diffIDs[1] as Digest,

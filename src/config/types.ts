@@ -21,10 +21,19 @@ export interface LoadedConfig {
 }
 
 export interface DriverChoice {
-  /** a shipped driver (`copy`), the name of a package, or the absolute path of a module */
+  /** a shipped driver (`copy`), the name of a package or program, or the absolute path of a module */
   name: string;
   /** what its factory gets */
   options: Record<string, unknown>;
+  /** the driver is this program; only hooks.toml says so, never a bundle */
+  program?: DriverProgram;
+}
+
+/** A program that is a driver. */
+export interface DriverProgram extends ExecRun {
+  points: PointName[];
+  /** seconds for each call; 0 = without limit */
+  timeout: number;
 }
 
 /** One `[[hook]]` table. */

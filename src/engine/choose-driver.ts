@@ -33,10 +33,7 @@ export interface OperatorChoice {
  */
 export function chooseDriver(operator: OperatorChoice, recorded: RecordedDriver | undefined): DriverChoice {
   const { options, config } = operator;
-  const named =
-    typeof options.driver === 'string'
-      ? { name: absoluteName(options.driver), options: options.driverOptions ?? {} }
-      : null;
+  const named = typeof options.driver === 'string' ? namedDriver(operator, options.driver) : null;
   if (recorded === undefined) return withStore(operator, named ?? config?.driver ?? copyDriver);
   const { name } = recorded.driver;
   if (named !== null && named.name !== absoluteName(name)) return withStore(operator, named);
@@ -46,6 +43,17 @@ export function chooseDriver(operator: OperatorChoice, recorded: RecordedDriver 
     ...base,
     options: { ...bundleStore(operator, recorded, base), ...base.options },
   });
+}
+
+/** The driver that the command line names; hooks.toml may say that it is a program. */
+function namedDriver(
+  { options: { driverOptions = {} }, config }: OperatorChoice,
+  name: string,
+): DriverChoice {
+  const inFile = config?.driver;
+  return inFile?.program && inFile.name === name
+    ? { ...inFile, options: { ...inFile.options, ...driverOptions } }
+    : { name: absoluteName(name), options: driverOptions };
 }
 
 /** A shipped driver checks its options itself; `store` is checked here, since a driver trusts its store. */
@@ -93,10 +101,11 @@ function requireTrusted(recorded: RecordedDriver, store: string): void {
   throw refusal(recorded, `its store is ${store}, and ${reason}`, `${expected}, or ${nameStore}`);
 }
 
-function withStore({ options, config }: OperatorChoice, { name, options: own }: DriverChoice): DriverChoice {
-  if (options.store === undefined && own.store !== undefined) return { name, options: own };
+function withStore({ options, config }: OperatorChoice, choice: DriverChoice): DriverChoice {
+  const { options: own } = choice;
+  if (options.store === undefined && own.store !== undefined) return choice;
   const { root, durability } = chooseStore({ store: options.store, config, env: process.env });
-  return { name, options: { ...(durability && { durability }), ...own, store: root } };
+  return { ...choice, options: { ...(durability && { durability }), ...own, store: root } };
 }
 
 function refusal({ bundle, driver }: RecordedDriver, reason: string, expected: string): LayerhookError {

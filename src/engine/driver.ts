@@ -8,7 +8,7 @@ import { isObject } from '../text/is-object.js';
 import { didYouMean } from '../text/nearest.js';
 import { isShippedDriver, shippedDriver } from './shipped-drivers.js';
 
-const shippedDrivers = ['copy', 'overlay', 'btrfs'];
+const shippedDrivers = ['copy', 'overlay', 'erofs', 'btrfs'];
 
 /** A name of npm's, with a path in the package behind it or not. A URL has a colon, and is never one. */
 const packageName = /^(?:@[\w~-][\w.~-]*\/)?[\w~-][\w.~-]*(?:\/[\w@+~-][\w@+.~-]*)*$/;
@@ -30,16 +30,20 @@ export function absoluteName(name: string): string {
 }
 
 /**
- * Loads a driver: one that ships with layerhook (drivers/NAME), or a module (by path or as the name of a package) whose
- * default export is a DriverFactory.
+ * Loads a driver: one that ships with layerhook (drivers/NAME), a program that hooks.toml names, or a module (by path or as
+ * the name of a package) whose default export is a DriverFactory.
  *
  * @param choice from the operator: code of this name runs. What a bundle says must pass choose-driver.ts first.
  * @param hooksFile hooks.toml: packages are looked up from its directory first
  * @throws LayerhookError DRIVER_NOT_FOUND, DRIVER_INVALID
  */
 export async function loadDriver(choice: DriverChoice, hooksFile?: string): Promise<Driver> {
-  const { name, options } = choice;
+  const { name, options, program } = choice;
   const shipped = isShipped(name);
+  if (program !== undefined) {
+    if (shipped) throw notFound(name, 'layerhook ships a driver of this name: name the program otherwise');
+    return (await import('../config/exec.js')).execDriver(name, program, String(options.store));
+  }
   if (!shipped && !isDriverName(name)) throw notFound(name, 'the name is malformed: URLs are not imported');
   if (shipped) return makeDriver(name, (await shippedDriver(name)).default, [options]);
   const module = { name: absoluteName(name), from: hooksFile === undefined ? [] : [dirname(hooksFile)] };

@@ -54,7 +54,8 @@ export async function openOperation(
   const states = new HookStates(recorded?.state);
   const { driver, choice } = await driverOf(options, config, recorded);
   const others = onlyDriver ? [] : operatorHooks(options, config);
-  const sources = [...others, { owner: `driver ${driver.name}`, hooks: driver.hooks, ownErrors: true }];
+  const { hooks, timeout } = driver;
+  const sources = [...others, { owner: `driver ${driver.name}`, hooks, timeout, ownErrors: true }];
   return {
     driver,
     driverChoice: choice,

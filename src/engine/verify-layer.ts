@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
 import { mtreeAccess } from '../layer/mtree-access.js';
 import type { Usage } from '../layer/types.js';
 import type { ContentInfo } from '../store/types.js';
+import { fromText } from '../system/bytes.js';
 import { inTurns } from '../system/steps.js';
 import { guardMtree, readMtree } from './bundle/mtree-check.js';
 
@@ -27,16 +29,46 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
 }
 
 /**
- * Reads every byte of a layer in the store, and compares it with the mtree that was written when its diffID was verified.
+ * Reads every byte of a layer in the store. A directory is compared with the mtree that was written when its diffID was
+ * verified; of an EROFS image, the tar is compared with the diffID, and the rest with its digest.
  *
  * @returns how it differs, sorted by path; null if the layer was extracted without an mtree
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
-export async function verifyLayer({ directory, manifest: file }: ContentInfo): Promise<Delta[] | null> {
+export async function verifyLayer({
+  directory,
+  manifest: file,
+  erofs,
+  layer,
+}: ContentInfo): Promise<Delta[] | null> {
+  if (erofs !== undefined) return verifyImage(erofs, layer?.diffID ?? '');
   if (!existsSync(file)) return null;
   const { checkSteps } = await import('mtree-ts');
   const mtree = await readMtree(file);
   const keywords = mtree.usedKeywords();
   const options = { keywords, strict: true, ...mtreeAccess };
   return guardMtree(file, () => inTurns(checkSteps(directory, mtree, options)));
+}
+
+async function verifyImage(
+  { image, tarBytes, metadata }: NonNullable<ContentInfo['erofs']>,
+  diffID: string,
+): Promise<Delta[]> {
+  const { metadataDigest, tarDigest, withImage } = await import('../erofs/verify.js');
+  const found = await withImage(image, async (fd) => ({
+    tar: await inTurns(tarDigest(fd, tarBytes)),
+    metadata: await inTurns(metadataDigest(fd, tarBytes)),
+  }));
+  const diffs: Delta['diffs'] = [];
+  if (found.tar !== diffID) diffs.push({ type: 'modified', name: 'tar', old: diffID, new: found.tar });
+  if (found.metadata !== metadata)
+    diffs.push({ type: 'modified', name: 'metadata', old: metadata, new: found.metadata });
+  const delta: Delta = {
+    path: fromText(basename(image)),
+    type: 'modified',
+    diffs,
+    old: undefined,
+    new: undefined,
+  };
+  return diffs.length === 0 ? [] : [delta];
 }

@@ -129,7 +129,7 @@ export const errorTable = {
   DRIVER_INVALID: { message: 'driver {name}: {reason}', hint: '{expected}', exit: 1 },
   DRIVER_NOT_FOUND: {
     message: 'driver {name} cannot be loaded: {reason}',
-    hint: 'name a shipped driver (copy, overlay, btrfs) or a module that exports one',
+    hint: 'name a shipped driver (copy, overlay, erofs, btrfs) or a module that exports one',
     exit: 1,
   },
   DRIVER_OPTION: {

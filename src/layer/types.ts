@@ -29,6 +29,28 @@ export interface TarEntry {
   xattrs: ReadonlyMap<ByteString, Buffer>;
 }
 
+/** An entry of a layer that was not extracted. It has passed the same checks of names and types as in an extraction. */
+export interface CheckedEntry extends Omit<TarEntry, 'name' | 'type'> {
+  /** clean path in the root: `..` is resolved, and never leads above the root; `.` is the root directory */
+  path: ByteString;
+  /** `whiteout`: the layers below lose `path`; `opaque`: they lose everything in the directory `path` */
+  type: EntryType | 'whiteout' | 'opaque';
+  /** target of a symlink, unchanged; clean path of a hardlink's target; else '' */
+  linkname: ByteString;
+  /** offset in the tar of the stored content, in bytes */
+  offset: number;
+  /** bytes of content that the tar stores; less than `size` if the file is sparse */
+  stored: number;
+  /** where the stored bytes of a sparse file belong: offset, length, offset, length, ...; null for other files */
+  sparse: readonly number[] | null;
+}
+
+/** The entries of a layer in the order of its tar, read from a file: their number does not matter for memory. */
+export interface EntryList extends AsyncIterable<CheckedEntry> {
+  /** the file: one JSON object a line, docs/hook-protocol.md; removed when post-extract is over */
+  readonly file: string;
+}
+
 /** A blocking source of bytes, for synchronous readers in worker threads. */
 export interface ByteSource {
   /** Returns the next bytes, valid until the next call; null at the end. Blocks the thread if necessary. */
@@ -106,6 +128,17 @@ export interface Unsettled {
    */
   refused: { name: string; reason: string } | null;
 }
+
+/** Of a layer that needs no fixing up: it is empty, or was not extracted. */
+export const nothingUnsettled: Unsettled = {
+  implicitDirectories: [],
+  hidingDirectories: [],
+  whiteouts: [],
+  lowerHardlinks: [],
+  assumedDirectories: [],
+  assumedMissing: [],
+  refused: null,
+};
 
 /** Disk usage of files. */
 export interface Usage {

@@ -1,6 +1,12 @@
 import type { Header } from 'mtree-ts';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
-import type { ApplyReply, LayerRequest, ManifestRequest } from './apply/messages.js';
+import type {
+  ApplyReply,
+  LayerRequest,
+  ManifestRequest,
+  Requested,
+  StreamRequest,
+} from './apply/messages.js';
 import { type HoleBudget, holeBudget } from './holes.js';
 import { type Lane, Lanes } from './lanes.js';
 import { blameBlob, isSmall, type OpenSource } from './stream/index.js';
@@ -25,6 +31,31 @@ export interface LayerOptions extends ApplyOptions {
   /** remember digests of content, for {@link LayerUnpacker.writeMtree} */
   mtree: boolean;
   onProgress?: (progress: LayerProgress) => void;
+}
+
+/** Where the tar of a layer goes that is not applied. */
+export interface TarSink {
+  /** the file or program, for errors */
+  what: string;
+  /** true: a regular file, whose writes need no reader */
+  isFile: boolean;
+  /** Called once, when a thread is free for the layer. @returns a descriptor for writing; O_NONBLOCK for a pipe */
+  open(): number | Promise<number>;
+  /** open file for the list of entries; null: no list is wanted */
+  list: number | null;
+  /** one Int32: not 0 ends a wait for the reader of a pipe; after an abort the caller must set it */
+  stop: SharedArrayBuffer;
+  onProgress?: (progress: LayerProgress) => void;
+}
+
+type Given = Pick<LayerRequest, 'from' | 'digest' | 'entries'>;
+
+/** What is done with a layer. */
+interface Work extends Pick<LayerOptions, 'track'> {
+  onProgress: LayerOptions['onProgress'] | undefined;
+  /** false: it may block, so that it needs a thread of its own */
+  mayReadWhole: boolean;
+  request(given: Given): Promise<Requested<LayerRequest | StreamRequest>>;
 }
 
 export interface LayerProgress {
@@ -93,17 +124,47 @@ export class LayerUnpacker {
    *   ID_UNMAPPED, LAYER_ENTRY, LIMIT_EXCEEDED, NO_SPACE, SYSTEM, TAR_INVALID, ABORTED
    */
   async apply(source: LayerSource, target: string, options: LayerOptions): Promise<AppliedLayer> {
+    const { track, onProgress } = options;
+    const work: Work = {
+      ...{ track, onProgress, mayReadWhole: true },
+      request: async (given) => applyRequest(given, { target, options, holes: this.#holes }),
+    };
     throwIfAborted(this.#options.signal);
-    if (options.into !== 'directory')
-      return this.#apply(source, target, options, this.#laneFor(options.track));
-    const inline = await this.#lanes.inline(source.size);
-    const applied = inline && (await this.#applyWhole(source, target, options, inline));
+    return options.into === 'directory'
+      ? this.#alone(source, work)
+      : this.#apply(source, work, this.#laneFor(track));
+  }
+
+  /**
+   * Writes the tar of a layer, unchanged, to a file or pipe instead of applying the layer. Like layers with directories of
+   * their own, such layers run in parallel. It resolves when all is written and verified, and rejects only after all writing
+   * has stopped.
+   *
+   * @throws what {@link apply} throws; ReaderEnded (by its name) if the reader of a pipe did not take all
+   */
+  async stream(source: LayerSource, sink: TarSink): Promise<AppliedLayer> {
+    const { what, list, stop, onProgress } = sink;
+    let fd: number | undefined;
+    const work: Work = {
+      ...{ track: null, onProgress, mayReadWhole: sink.isFile },
+      request: async (given) => {
+        fd ??= await sink.open();
+        return { ...given, type: 'stream', fd, what, list, stop };
+      },
+    };
+    throwIfAborted(this.#options.signal);
+    return this.#alone(source, work);
+  }
+
+  async #alone(source: LayerSource, work: Work): Promise<AppliedLayer> {
+    const inline = work.mayReadWhole && (await this.#lanes.inline(source.size));
+    const applied = inline && (await this.#applyWhole(source, work, inline));
     if (applied) return applied;
     const lane = await this.#lanes.take(source.size);
     try {
       throwIfAborted(this.#options.signal);
-      const whole = isSmall(source) && (await this.#applyWhole(source, target, options, lane));
-      return whole || (await this.#apply(source, target, options, lane));
+      const whole = work.mayReadWhole && isSmall(source) && (await this.#applyWhole(source, work, lane));
+      return whole || (await this.#apply(source, work, lane));
     } finally {
       this.#lanes.release(lane);
     }
@@ -114,35 +175,24 @@ export class LayerUnpacker {
    *
    * @returns null if the layer cannot be read as a whole; nothing was done
    */
-  async #applyWhole(
-    source: LayerSource,
-    target: string,
-    options: LayerOptions,
-    lane: Lane,
-  ): Promise<AppliedLayer | null> {
-    this.#track(options.track, lane);
+  async #applyWhole(source: LayerSource, work: Work, lane: Lane): Promise<AppliedLayer | null> {
+    this.#track(work.track, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const request = applyRequest(source, { from: source, target, options, entries, holes: this.#holes });
-    const reply = await lane.applier.request(request);
+    const reply = await lane.applier.request(
+      await work.request({ from: source, digest: source.digest, entries }),
+    );
     throwIfAborted(this.#options.signal);
     return reply && appliedLayer(source, reply);
   }
 
-  async #apply(
-    source: LayerSource,
-    target: string,
-    options: LayerOptions,
-    lane: Lane,
-  ): Promise<AppliedLayer> {
-    this.#track(options.track, lane);
-    const open = this.#take(source, lane);
+  async #apply(source: LayerSource, work: Work, lane: Lane): Promise<AppliedLayer> {
+    this.#track(work.track, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const stopReporting = report(open, entries, options.onProgress);
+    const open = this.#take(source, lane);
+    const stopReporting = report(open, entries, work.onProgress);
     try {
-      const { ring } = open;
-      const reply = await lane.applier.request(
-        applyRequest(source, { from: ring, target, options, entries, holes: this.#holes }),
-      );
+      const request = await work.request({ from: open.ring, digest: source.digest, entries });
+      const reply = await lane.applier.request(request);
       await open.done;
       return appliedLayer(source, reply!);
     } catch (error) {
@@ -237,11 +287,11 @@ export class LayerUnpacker {
 }
 
 function applyRequest(
-  { digest }: LayerSource,
-  given: Pick<LayerRequest, 'from' | 'target' | 'entries' | 'holes'> & { options: LayerOptions },
-): Omit<LayerRequest, 'id'> {
-  const { track, mtree, onProgress: _, into: __, ...options } = given.options;
-  return { ...given, type: 'apply', digest, options, track, digests: mtree };
+  given: Given,
+  { target, options, holes }: Pick<LayerRequest, 'target' | 'holes'> & { options: LayerOptions },
+): Requested<LayerRequest> {
+  const { track, mtree, onProgress: _, into: __, ...rest } = options;
+  return { ...given, type: 'apply', target, options: rest, track, digests: mtree, holes };
 }
 
 function appliedLayer({ digest, diffID }: LayerSource, reply: ApplyReply): AppliedLayer {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { chainIDs } from '../image/chain.js';
 import type { Layout } from '../image/layout.js';
 import type { Descriptor, Digest, ResolvedImage } from '../image/types.js';
-import type { AppliedLayer, MapOptions, Unsettled } from '../layer/types.js';
+import { type AppliedLayer, type MapOptions, nothingUnsettled } from '../layer/types.js';
 import type { Logger } from '../system/logger.js';
 import type {
   ImageContext,
@@ -58,14 +58,14 @@ export function layerContexts(image: ImageContext): LayerContext[] {
   }));
 }
 
-/** The context of post-extract for a layer that was extracted as `plan` says. */
+/** The context of post-extract for a layer that went where `plan` says. */
 export function extractedContext(
   layer: LayerContext,
-  plan: PreExtractResult & { target: string },
+  plan: PreExtractResult,
   applied: AppliedLayer,
-  functions: Pick<PostExtractContext, 'writeMtree' | 'extractAgain'>,
+  functions: Pick<PostExtractContext, 'entries' | 'writeMtree' | 'extractAgain'>,
 ): PostExtractContext {
-  const { into, target } = plan;
+  const { into, target = '' } = plan;
   return {
     ...layer,
     ...{ into, target, applied, ...functions },
@@ -78,11 +78,7 @@ export function appliedNothing({
   descriptor,
   diffID,
 }: Pick<LayerContext, 'descriptor' | 'diffID'>): AppliedLayer {
-  const unsettled: Unsettled = {
-    ...{ implicitDirectories: [], hidingDirectories: [], whiteouts: [], lowerHardlinks: [] },
-    ...{ assumedDirectories: [], assumedMissing: [], refused: null },
-  };
-  return { digest: descriptor.digest, diffID, bytes: 0, entries: 0, unsettled };
+  return { digest: descriptor.digest, diffID, bytes: 0, entries: 0, unsettled: nothingUnsettled };
 }
 
 type Keys<C> = C extends unknown ? keyof C : never;

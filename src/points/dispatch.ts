@@ -52,7 +52,8 @@ export type FirstResult<P extends PointName> =
   PointResult<P> extends Iterable<DeltaEntry> | AsyncIterable<DeltaEntry> ? Change[] : PointResult<P>;
 
 export type FirstOutcome<P extends PointName> =
-  | { handled: true; by: string; result: FirstResult<P> }
+  /** `timeout`: seconds that the hook may take; 0: without limit */
+  | { handled: true; by: string; timeout: number; result: FirstResult<P> }
   /** `fallback`: a hook failed whose `on-failure` says what to do instead; `error` is its failure */
   | { handled: false; fallback?: 'mtree'; error?: unknown };
 
@@ -133,7 +134,7 @@ async function runFirst<P extends PointsOfKind<'first'>>(
     };
     try {
       const result = await callHook(hook, point, given, scope, settle);
-      if (result !== declined) return { handled: true, by: hook.owner, result };
+      if (result !== declined) return { handled: true, by: hook.owner, timeout: hook.timeout, result };
     } catch (error) {
       if (hook.onFailure === 'abort' || isLayerhookError(error, 'ABORTED')) throw error;
       if (hook.onFailure === 'mtree') {

@@ -1,6 +1,14 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
 import type { OverlayFormat } from '../layer/overlay-marks.js';
-import type { AppliedLayer, Change, ChangeKind, MapOptions, OverlayXattr, Usage } from '../layer/types.js';
+import type {
+  AppliedLayer,
+  Change,
+  ChangeKind,
+  EntryList,
+  MapOptions,
+  OverlayXattr,
+  Usage,
+} from '../layer/types.js';
 import type { ByteString } from '../system/bytes.js';
 import type { Logger } from '../system/logger.js';
 import type { ContainerdLayer } from './containerd-layer.js';
@@ -81,12 +89,14 @@ export interface LayerContext extends ImageContext {
 }
 
 export interface PostExtractContext extends LayerContext {
-  /** `rootfs`: on top of the layers below, in order; `directory`: on its own */
+  /** the form that pre-extract chose */
   into: PreExtractResult['into'];
-  /** the directory that the layer was extracted into */
+  /** the directory that the layer was extracted into, or the file that has its tar; of `command`: its `target`, or '' */
   target: string;
-  /** how whiteouts are written in `target`; null: they are applied to the layers below, which `target` holds too */
+  /** how whiteouts are written in the directory `target`; null: they are not written there */
   whiteouts: 'overlay' | null;
+  /** what the tar holds, of `tar` and `command`; null: the layer was extracted */
+  entries: EntryList | null;
   applied: AppliedLayer;
   /**
    * Writes umoci's mtree manifest of the present `target` to a file, which appears whole or not at all. Available if
@@ -218,8 +228,39 @@ export interface IntoDirectory {
   mtree?: boolean;
 }
 
-/** Where and how a layer is extracted. */
-export type PreExtractResult = IntoRootfs | IntoDirectory;
+/**
+ * The uncompressed tar goes to a file or FIFO, byte for byte, and nothing is extracted. Such layers are taken in parallel. If
+ * the layer fails, `target` is removed.
+ */
+export interface IntoTar {
+  into: 'tar';
+  /**
+   * A regular file gets its name when the tar is complete and verified, replaces an older one, has mode 0600, and is not
+   * flushed to disk. A FIFO must exist. Its reader cannot see whether a tar that ends is verified: post-extract tells.
+   */
+  target: string;
+  /** bytes of zeros before the tar, for a regular file that gets other content there later; default: 0 */
+  offset?: number;
+  /** seconds that the reader of a FIFO may take; default: the timeout of the hook, or 300; 0: without limit */
+  timeout?: number;
+}
+
+/**
+ * The uncompressed tar goes to the standard input of a program, byte for byte, and nothing is extracted. Such layers are
+ * taken in parallel. The input ends only if the layer is verified. A program that fails, or does not read all, fails the layer.
+ */
+export interface IntoCommand {
+  into: 'command';
+  /** the program (looked up in the PATH of exec hooks, unless it is a path), and its arguments; no shell */
+  argv: [string, ...string[]];
+  /** file or directory that the program makes: missing before, removed if the layer fails */
+  target?: string;
+  /** seconds that the program may take; default: the timeout of the hook, or 300; 0: without limit */
+  timeout?: number;
+}
+
+/** Where and how a layer goes. */
+export type PreExtractResult = IntoRootfs | IntoDirectory | IntoTar | IntoCommand;
 
 /** One row of what a delta-list hook gives. Without `kind`: a path missing in rootfs is deleted, others changed. */
 export interface DeltaEntry {
@@ -305,7 +346,7 @@ export interface HookSet {
 }
 
 /** A storage driver: nothing but hooks with a name. */
-export interface Driver extends Pick<HookSet, 'name' | 'hooks'> {
+export interface Driver extends Pick<HookSet, 'name' | 'hooks' | 'timeout'> {
   /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
   mtree?: 'always' | 'never';
   /** Frees what the driver has open; called once, when the operation is over and none of its hooks runs. */

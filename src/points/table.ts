@@ -33,6 +33,7 @@ import type {
   SnapshotLayerContext,
   SnapshotSkipContext,
 } from './points.js';
+import { preExtractForms, type UnionForms } from './pre-extract.js';
 
 type ResultRow<R> = [R] extends [void]
   ? { readonly form: 'none' }
@@ -43,13 +44,6 @@ type ResultRow<R> = [R] extends [void]
       : [R] extends [{ into: string }]
         ? { readonly form: 'union'; readonly by: 'into'; readonly forms: UnionForms<R> }
         : { readonly form: 'object'; readonly fields: ResultFields<R> };
-
-type UnionForms<R extends { into: string }> = {
-  readonly [K in R['into']]: {
-    readonly says: string;
-    readonly fields: ResultFields<Omit<Extract<R, { into: K }>, 'into'>>;
-  };
-};
 
 /** The first word of a point's name: the part of a container's life that it belongs to. */
 type StageOf<P extends string> = P extends `${infer Stage}.ociv1.${string}` ? Stage : never;
@@ -121,35 +115,7 @@ export const points = {
     result: {
       form: 'union',
       by: 'into',
-      forms: {
-        rootfs: {
-          says: 'on top of the layers below, in order',
-          fields: {
-            target: {
-              type: 'path',
-              required: false,
-              says: 'a directory that holds the layers below; default: rootfs',
-            },
-          },
-        },
-        directory: {
-          says: 'on its own, into its own directory; such layers are extracted in parallel',
-          fields: {
-            target: { type: 'path', required: true, says: 'the directory, which exists and is empty' },
-            whiteouts: { type: 'whiteouts', required: true, says: 'how whiteouts are written' },
-            overlayXattr: {
-              type: 'overlay xattr',
-              required: false,
-              says: 'where the mount will read the attributes of overlayfs; default: `"trusted"`',
-            },
-            mtree: {
-              type: 'boolean',
-              required: false,
-              says: 'keep what `writeMtree` of post-extract needs; default: `false`',
-            },
-          },
-        },
-      },
+      forms: preExtractForms,
     },
     onFailure: ['abort'],
   },
@@ -162,10 +128,17 @@ export const points = {
       ...ofLayer,
       ...({
         into: { type: 'into', says: 'the form that pre-extract chose' },
-        target: { type: 'path', says: 'the directory that the layer was extracted into' },
+        target: {
+          type: 'path',
+          says: 'the directory that the layer was extracted into, or the file with its tar; empty for a `command` without `target`',
+        },
         whiteouts: {
           type: 'whiteouts or null',
-          says: 'how whiteouts are written in `target`; null: they are applied to the layers below',
+          says: 'how whiteouts are written in a directory; null: they are not',
+        },
+        entries: {
+          type: 'entries or null',
+          says: 'what the tar holds, if the form is `tar` or `command`; else null',
         },
         applied: {
           type: 'applied',

@@ -1,8 +1,17 @@
 import type { Descriptor, Digest, ImageConfig, Manifest } from '../image/types.js';
 import type { OverlayFormat } from '../layer/overlay-marks.js';
-import type { AppliedLayer, Change, ChangeKind, MapOptions, OverlayXattr, Usage } from '../layer/types.js';
-import { type ByteString, toText } from '../system/bytes.js';
+import type {
+  AppliedLayer,
+  Change,
+  ChangeKind,
+  EntryList,
+  MapOptions,
+  OverlayXattr,
+  Usage,
+} from '../layer/types.js';
+import type { ByteString } from '../system/bytes.js';
 import type { Logger } from '../system/logger.js';
+import { encodeName } from '../text/json-names.js';
 import type {
   ArchiveMethod,
   ArchiveWhiteout,
@@ -27,6 +36,8 @@ export interface TypeWords {
   boolean: boolean;
   integer: number;
   into: PreExtractResult['into'];
+  argv: [string, ...string[]];
+  'entries or null': EntryList | null;
   whiteouts: 'overlay';
   'whiteouts or null': 'overlay' | null;
   'overlay xattr': OverlayXattr;
@@ -89,7 +100,13 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   'digest or null': { says: 'a digest, or null', shape: 'simple' },
   boolean: { says: '`true` or `false`', shape: 'simple', accepts: (value) => typeof value === 'boolean' },
   integer: { says: 'a whole number, 0 or more', shape: 'simple', accepts: isCount },
-  into: { says: '`"rootfs"` or `"directory"`', shape: 'simple' },
+  into: { says: '`"rootfs"`, `"directory"`, `"tar"` or `"command"`', shape: 'simple' },
+  argv: { says: 'a list: a program and its arguments', shape: 'list', accepts: isArgv },
+  'entries or null': {
+    says: 'an async iterable of [entries](#entries), or null; for a program the path of a file with one entry a line',
+    shape: 'simple',
+    encode: (entries) => entries?.file ?? null,
+  },
   whiteouts: { says: '`"overlay"`: as overlayfs reads them', shape: 'simple', accepts: isOneOf('overlay') },
   'whiteouts or null': { says: '`"overlay"`, or null', shape: 'simple' },
   'overlay xattr': {
@@ -141,14 +158,6 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   },
 };
 
-/** A name of a file in an image as JSON has it: `key` if it is text, else `keyBase64` with its bytes. */
-export function encodeName<K extends string>(key: K, name: ByteString): Record<string, string> {
-  const text = toText(name);
-  return text === undefined
-    ? { [`${key}Base64`]: Buffer.from(name, 'latin1').toString('base64') }
-    : { [key]: text };
-}
-
 function encodeApplied({ unsettled, ...applied }: AppliedLayer): unknown {
   const encode = (paths: ByteString[]) => paths.map((path) => encodeName('path', path));
   return {
@@ -175,6 +184,11 @@ function isAbsolutePath(value: unknown): boolean {
     !value.includes('\0') &&
     !/(^|\/)\.\.(\/|$)/.test(value)
   );
+}
+
+function isArgv(value: unknown): boolean {
+  const isWord = (word: unknown) => typeof word === 'string' && !word.includes('\0');
+  return Array.isArray(value) && value.length > 0 && value[0] !== '' && value.every(isWord);
 }
 
 function isCount(value: unknown): boolean {

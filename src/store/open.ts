@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './context/directories.js';
+import { ErofsMounts } from './context/erofs-mounts.js';
 import { Lease } from './context/lease.js';
 import { inlineTreeWork } from './context/tree-work.js';
 import { hasMetadata } from './exists.js';
@@ -39,6 +40,7 @@ export async function openStoreAt(
   const db = new Database(directories.database);
   const overlayFlags = neededOverlayFlags();
   const lease = new Lease(directories, client);
+  const erofs = new ErofsMounts(directories);
   return new LmdbStore({
     db,
     directories,
@@ -47,6 +49,7 @@ export async function openStoreAt(
     durability,
     boot,
     lease,
+    erofs,
     overlayFlags,
     requireTrust,
   });

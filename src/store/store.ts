@@ -1,5 +1,6 @@
 import { type Context, chainOf, requireName } from './context/context.js';
 import { nameOf } from './context/name.js';
+import { mountImages, unmountUnusedImages } from './erofs/mount-images.js';
 import { type DependencyAt, findLayer } from './layers/find.js';
 import { getContent } from './metadata/records.js';
 import { createSnapshot } from './snapshots/create.js';
@@ -89,10 +90,15 @@ export class LmdbStore implements Store {
   }
 
   async close(): Promise<void> {
-    const { lease, db, trees } = this.#context;
+    const { lease, db, trees, erofs } = this.#context;
     await trees.close();
-    lease.close();
-    db.close();
+    try {
+      if (erofs.isUsed) unmountUnusedImages(this.#context);
+    } finally {
+      erofs.close();
+      lease.close();
+      db.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -123,12 +129,20 @@ export class LmdbStore implements Store {
 
   async lowerdirs(name: string): Promise<string[]> {
     const { db, client, directories } = this.#context;
-    return db.read((reader) => chainOf(reader, client, name)).map(({ content }) => directories.fs(content));
+    const contents = db.read((reader) => chainOf(reader, client, name)).map(({ content }) => content);
+    mountImages(this.#context, contents);
+    return contents.map((content) => directories.fs(content));
   }
 
   async directory(name: string): Promise<string> {
     const { db, client, directories } = this.#context;
-    return directories.fs(db.read((reader) => requireName(reader, client, name)).content);
+    const { content } = db.read((reader) => requireName(reader, client, name));
+    mountImages(this.#context, [content]);
+    return directories.fs(content);
+  }
+
+  async unmountUnused(): Promise<void> {
+    unmountUnusedImages(this.#context);
   }
 
   async adopt(name: string, layer: LayerIdentity, parent: string, options?: AdoptOptions): Promise<boolean> {

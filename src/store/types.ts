@@ -84,6 +84,8 @@ export interface LayerExtraction {
   target: string;
   /** path for an mtree manifest of the fixed-up layer, written before the commit; `layerhook store verify` reads it */
   manifest: string;
+  /** path for an EROFS image of the layer, made before the commit in place of files in `target` */
+  image: string;
   /** Commits the layer on top of `parent`, under the name that {@link LayerStore.nameOf} returns. */
   commit(options: {
     parent: string;
@@ -92,6 +94,8 @@ export interface LayerExtraction {
     labels?: Record<string, string> | undefined;
     /** usage of `target`; default: the commit measures it */
     usage?: Usage | undefined;
+    /** present if `image` holds the files: bytes of its tar, and whether fs-verity is enabled where the filesystem has it */
+    erofs?: { tarBytes: number; verity: boolean } | undefined;
   }): Promise<void>;
   /** Removes the snapshot and releases the lock, so that other processes can try. */
   discard(): Promise<void>;
@@ -120,10 +124,28 @@ export interface LayerStore extends Snapshotter {
     parent: string,
     options: { signal: AbortSignal },
   ): Promise<LayerExtraction | null>;
-  /** Returns the directories of the layers from `name` down, highest first: the lowerdirs of a mount. */
+  /**
+   * Returns the directories of the layers from `name` down, highest first: the lowerdirs of a mount. Layers that are EROFS
+   * images stay mounted there until the store is closed.
+   */
   lowerdirs(name: string): Promise<string[]>;
-  /** Returns the directory with the own files of an active snapshot or committed layer. */
+  /** Returns the directory with the own files of an active snapshot or committed layer, mounted as {@link lowerdirs} are. */
   directory(name: string): Promise<string>;
+  /**
+   * Unmounts the EROFS images of layers on which no overlay stands, unless another process uses them. Closing the store does
+   * it too, if this process has mounted or used an image.
+   */
+  unmountUnused(): Promise<void>;
+}
+
+/** A layer that is one EROFS image, which is mounted at the content's directory. */
+export interface ErofsRecord {
+  /** bytes of the layer's tar in the image */
+  tarBytes: number;
+  /** digest of the rest of the image */
+  metadata: string;
+  /** fs-verity digest of the image, in hexadecimal; missing without fs-verity */
+  verity?: string;
 }
 
 /** The directory that a hook or program fills with a layer: {@link Store.provide}. */
@@ -163,8 +185,10 @@ export interface ContentInfo {
   usage?: Usage;
   created: Date;
   lastUsed: Date;
-  /** directory with its own files */
+  /** directory with its own files; the mount point of the image, if the layer is one */
   directory: string;
+  /** present if the layer is an EROFS image */
+  erofs?: { image: string } & ErofsRecord;
   /** path of the mtree manifest of its files; the file exists only if its extractor wrote it */
   manifest: string;
   /** True if it is known to be on disk. */

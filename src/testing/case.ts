@@ -1,4 +1,5 @@
 import { AssertionError } from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { diffTrees, type Tree, type TreeEntry } from './tree.js';
 
 /** What a case requires. `root`: privileges for owners, devices and mounts. */
@@ -22,6 +23,24 @@ export type CaseWords = Pick<ConformanceCase<never>, 'name' | 'rule' | 'source'>
   needs?: readonly Need[];
 };
 
+/** How exactly a store keeps times. */
+export type Precision = 'seconds' | undefined;
+
+/** Of the case that runs: all its comparisons follow the harness. */
+const precision = new AsyncLocalStorage<Precision>();
+
+/** Returns a time as comparisons see it: `seconds` has 32 bits for whole seconds. */
+function comparable(mtime: string): string {
+  if (precision.getStore() !== 'seconds') return mtime;
+  return `${Math.min(Math.max(Math.floor(Number(mtime)), 0), 2 ** 32 - 1)}`;
+}
+
+function comparableTree(tree: Tree): Tree {
+  const inTree = ([path, entry]: [string, TreeEntry]) =>
+    [path, { ...entry, mtime: comparable(entry.mtime) }] as const;
+  return precision.getStore() === undefined ? tree : new Map([...tree].map(inTree));
+}
+
 /** Creates a case. All its failures include the rule. */
 export function conformanceCase<Harness>(
   { needs = ['root'], ...words }: CaseWords,
@@ -32,7 +51,7 @@ export function conformanceCase<Harness>(
     needs,
     async run(harness) {
       try {
-        await body(harness);
+        await precision.run((harness as { times?: Precision }).times, () => body(harness));
       } catch (error) {
         throw failure(words, error as Error);
       }
@@ -54,7 +73,7 @@ export function expectTree(
   expected: Tree,
   ignore?: (path: string, field: string) => boolean,
 ): void {
-  const differences = diffTrees(actual, expected, ignore);
+  const differences = diffTrees(comparableTree(actual), comparableTree(expected), ignore);
   if (differences.length === 0) return;
   const more = differences.length > shown ? [`and ${differences.length - shown} more`] : [];
   throw new AssertionError({
@@ -74,10 +93,14 @@ export function expectPaths(tree: Tree, expected: Expected): void {
     if (fields === null) continue;
     expect(entry !== undefined, `${name} is missing`);
     for (const [field, value] of Object.entries(fields)) {
-      const found = JSON.stringify(entry?.[field as keyof TreeEntry]);
-      expect(found === JSON.stringify(value), `${name}: ${field} is ${found}, not ${JSON.stringify(value)}`);
+      const found = show(field, entry?.[field as keyof TreeEntry]);
+      expect(found === show(field, value), `${name}: ${field} is ${found}, not ${JSON.stringify(value)}`);
     }
   }
+}
+
+function show(field: string, value: unknown): string | undefined {
+  return JSON.stringify(field === 'mtime' && typeof value === 'string' ? comparable(value) : value);
 }
 
 /** Requires a condition. @throws AssertionError with `found`, which describes the actual behaviour */

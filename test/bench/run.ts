@@ -17,7 +17,7 @@ import { bundle, call, env, layerFiles, layout, scratch, type Tool, tools } from
 
 const rounds = Number(process.argv[2] ?? 5);
 const given = process.argv.slice(3);
-const drivers = given.length > 0 ? given : ['copy', 'overlay'];
+const drivers = given.length > 0 ? given : ['copy', 'overlay', 'erofs'];
 
 /** What is measured: how an image gets to the layout, and what changes much of it. */
 const images: { name: string; make: () => void; changeMuch?: (rootfs: string) => void }[] = [

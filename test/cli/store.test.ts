@@ -74,8 +74,11 @@ test('a layer whose directory is gone is shown as missing, fails a verification,
 test('ls shows each layer and who needs it', async (t) => {
   const { dir, root } = await filledStore(t);
   const text = await ask(t, root, 'ls');
-  t.regex(text, /^LAYER +DIFFID +SIZE +INODES +STATE +LAST USED \(UTC\) +BUNDLES +CLIENTS\n/);
-  t.regex(text, /^a{12} +a{12} +10\d\.\d kB +3 +in memory +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +2 +layerhook$/m);
+  t.regex(text, /^LAYER +DIFFID +SIZE +INODES +FORM +STATE +LAST USED \(UTC\) +BUNDLES +CLIENTS\n/);
+  t.regex(
+    text,
+    /^a{12} +a{12} +10\d\.\d kB +3 +directory +in memory +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +2 +layerhook$/m,
+  );
   t.regex(text, /^b{12} +b{12} +8\.2 kB +3 .* 1 +layerhook$/m);
   const [b] = (await layers(t, root)).filter(({ layer }) => layer.diffID === digestOf('b'));
   t.deepEqual(b!.bundles, [join(dir, 'two')]);

@@ -27,6 +27,7 @@ test('a module gives hooks; a function is called with the options', async (t) =>
   t.deepEqual(await dispatcher.first(skip, layerContext('/r', 1)), {
     handled: true,
     by: `hooks.toml:4 module ${dir}/sub/made.mjs`,
+    timeout: 0,
     result: { skip: true },
   });
 });

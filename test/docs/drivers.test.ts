@@ -17,6 +17,7 @@ rootTest('the driver of docs/drivers.md takes a whole image from its store the s
   const dir = tmpdir(t);
   const driver = join(dir, 'reflink-driver.mjs');
   writeFileSync(driver, driverCode!);
+  linkPackage(dir);
   const image = buildImage(t, [
     [
       { name: 'etc', type: 'dir' },
@@ -41,19 +42,23 @@ rootTest('the driver of docs/drivers.md takes a whole image from its store the s
   t.deepEqual([...second!.keys()].sort(), ['.', 'b', 'c', 'etc']);
 });
 
-rootTest('the driver of docs/drivers.md runs the suite as shown there, and fails as it says', async (t) => {
+rootTest('the driver of docs/drivers.md passes the suite as shown there', async (t) => {
   const dir = tmpdir(t);
   writeFileSync(join(dir, 'reflink-driver.mjs'), driverCode!);
   writeFileSync(join(dir, 'reflink-driver.test.mjs'), suiteCode!);
-  mkdirSync(join(dir, 'node_modules'));
-  symlinkSync(process.cwd(), join(dir, 'node_modules/layerhook'));
+  linkPackage(dir);
   const args = ['--test', '--test-reporter=tap', 'reflink-driver.test.mjs'];
   const { stdout } = await run(process.execPath, args, { cwd: dir, env: { TMPDIR: dir } });
   const reader = new TapReader();
   for (const line of stdout.split('\n')) reader.line(line.trim());
   t.deepEqual(
     reader.tests.filter(({ outcome }) => outcome === 'failed').map(({ title }) => title),
-    ['repack: devices and fifos, new, changed and replaced'],
+    [],
   );
-  t.is(reader.finish(1).passed, driverSuite.length - 1, stdout);
+  t.is(reader.finish(0).passed, driverSuite.length, stdout);
 });
+
+function linkPackage(dir: string): void {
+  mkdirSync(join(dir, 'node_modules'));
+  symlinkSync(process.cwd(), join(dir, 'node_modules/layerhook'));
+}

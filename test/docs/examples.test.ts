@@ -53,6 +53,7 @@ async function setup(t: ExecutionContext<unknown>) {
     into: 'rootfs' as const,
     whiteouts: null,
     applied: appliedNothing(context(rootfs, index)),
+    entries: null,
     writeMtree: async () => ({ size: 0, inodes: 0 }),
     extractAgain: async () => appliedNothing(context(rootfs, index)),
   });

@@ -41,9 +41,11 @@ const settings: Setting[] = [
   { driver: 'copy', mtree: 'never', holds: true },
   // a refresh is refused while the bundle is in use
   { driver: 'overlay', holds: false },
+  { driver: 'erofs', holds: false },
   { driver: 'btrfs', holds: true },
   { driver: 'copy', on: 'tmpfs', mtree: 'always', holds: false, mayLack: onTmpfs },
   { driver: 'overlay', on: 'tmpfs', holds: false, mayLack: onTmpfs },
+  { driver: 'erofs', on: 'tmpfs', holds: false, mayLack: onTmpfs },
 ];
 
 const eachOnce: Action[][] = [

@@ -67,8 +67,12 @@ test('a result that the point does not take is an error that says what was expec
   await bad(skip, { skip: true, extra: 1 }, /unknown key extra/);
   await bad(skip, [], /expected an object \{skip\}/);
   await bad(skip, {}, /skip: expected true or false, got nothing/);
-  for (const wrong of [undefined, [], {}, { target: '/t' }, { into: 'tar' }, { into: 'toString' }])
-    await bad(pre, wrong, /expected an object with into: "rootfs" or "directory", got /);
+  for (const wrong of [undefined, [], {}, { target: '/t' }, { into: 'zip' }, { into: 'toString' }])
+    await bad(
+      pre,
+      wrong,
+      /expected an object with into: "rootfs" or "directory" or "tar" or "command", got /,
+    );
   await bad(
     pre,
     { into: 'rootfs', target: 'tree' },
@@ -86,6 +90,31 @@ test('a result that the point does not take is an error that says what was expec
     /into: "directory": target: expected an absolute path, got nothing/,
   );
   await bad(pre, { ...own, format: 'overlay' }, /into: "directory": unknown key format/);
+  const file = { into: 'tar', target: '/t' };
+  await bad(pre, { into: 'tar' }, /into: "tar": target: expected an absolute path, got nothing/);
+  await bad(
+    pre,
+    { ...file, whiteouts: 'overlay' },
+    /into: "tar": unknown key whiteouts: expected an object {target, offset\?, timeout\?}/,
+  );
+  await bad(pre, { ...file, argv: ['cat'] }, /into: "tar": unknown key argv/);
+  await bad(
+    pre,
+    { ...file, timeout: -1 },
+    /into: "tar": timeout: expected a whole number, 0 or more, got -1/,
+  );
+  for (const argv of [undefined, 'cat', [], [''], ['cat', 5], ['a\0b']])
+    await bad(
+      pre,
+      { into: 'command', argv },
+      /into: "command": argv: expected a list: a program and its arguments, got/,
+    );
+  await bad(pre, { into: 'command', argv: ['cat'], mtree: true }, /into: "command": unknown key mtree/);
+  await bad(
+    pre,
+    { into: 'command', argv: ['cat'], target: 'x' },
+    /into: "command": target: expected an absolute path/,
+  );
   await bad('unpack.ociv1.bundle.assemble', true, /expected nothing, got true/);
   await bad(config, undefined, /expected the whole spec.*got nothing/);
   await bad(config, { hostname: 'x' }, /ociVersion/);
@@ -95,7 +124,7 @@ test('a result that the point does not take is an error that says what was expec
 test('a good pre-extract result passes as it is', async (t) => {
   const result = { into: 'directory', target: '/store/1', whiteouts: 'overlay' } as const;
   const outcome = await setup({ [pre]: () => result }).dispatcher.first(pre, layer());
-  t.deepEqual(outcome, { handled: true, by: 'mine', result });
+  t.deepEqual(outcome, { handled: true, by: 'mine', timeout: 0, result });
 });
 
 test('on-failure = continue at a point of kind first: the failure counts as declined, and each has its own context', async (t) => {
@@ -121,7 +150,7 @@ test('on-failure = continue at a point of kind first: the failure counts as decl
     return { warnings, outcome: createDispatcher(sources, { log, signal }).first(point, context, check) };
   };
   const { warnings, outcome } = ask('continue');
-  t.deepEqual(await outcome, { handled: true, by: 'three', result: { skip: false } });
+  t.deepEqual(await outcome, { handled: true, by: 'three', timeout: 0, result: { skip: false } });
   t.is(asked.length, 3);
   t.regex(warnings[0]!, /^hook one failed at .* for layer sha256:x: boom; going on as if it had declined$/);
   t.regex(warnings[1]!, /^hook two failed at .*: nothing is there; going on/);

@@ -24,6 +24,7 @@ function postContext() {
     into: 'rootfs' as const,
     whiteouts: null,
     applied: appliedNothing(layerContext('/srv/bundle/rootfs')),
+    entries: null,
     writeMtree: async () => ({ size: 0, inodes: 0 }),
     extractAgain: async () => appliedNothing(layerContext('/srv/bundle/rootfs')),
   };
@@ -41,7 +42,7 @@ test('first: asks in order, stops at the first that handles it', async (t) => {
     { [skip]: () => answer(2, { skip: false }) },
   );
   const outcome = await dispatcher.first(skip, layerContext('/r'));
-  t.deepEqual(outcome, { handled: true, by: 'owner 1', result: { skip: true } });
+  t.deepEqual(outcome, { handled: true, by: 'owner 1', timeout: 0, result: { skip: true } });
   t.deepEqual(asked, [0, 1]);
 });
 
@@ -56,6 +57,7 @@ test('first without a result: returning is handling', async (t) => {
   t.deepEqual(await dispatcher.first('unpack.ociv1.bundle.assemble', imageContext('/r')), {
     handled: true,
     by: 'owner 0',
+    timeout: 0,
     result: undefined,
   });
 });

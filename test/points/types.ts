@@ -15,13 +15,31 @@ export const right: PreExtractResult[] = [
   { into: 'rootfs', target },
   { into: 'directory', target, whiteouts: 'overlay' },
   { into: 'directory', target, whiteouts: 'overlay', overlayXattr: 'user', mtree: true },
+  { into: 'tar', target },
+  { into: 'tar', target, timeout: 5 },
+  { into: 'command', argv: ['sqfstar', '/l.sqfs'] },
+  { into: 'command', argv: ['sqfstar', '/l.sqfs'], target: '/l.sqfs', timeout: 0 },
 ];
 
 export const wrong: PreExtractResult[] = [
   // @ts-expect-error without `into`
   { target },
   // @ts-expect-error an unknown form
-  { into: 'command', argv: ['mksquashfs'] },
+  { into: 'squashfs', target },
+  // @ts-expect-error a tar needs a target
+  { into: 'tar' },
+  // @ts-expect-error nothing is extracted, so there are no whiteouts
+  { into: 'tar', target, whiteouts: 'overlay' },
+  // @ts-expect-error a tar goes to no program
+  { into: 'tar', target, argv: ['sqfstar'] },
+  // @ts-expect-error a command needs a program
+  { into: 'command', argv: [] },
+  // @ts-expect-error a command is a list of words
+  { into: 'command', argv: 'sqfstar /l.sqfs' },
+  // @ts-expect-error a command needs argv
+  { into: 'command', target },
+  // @ts-expect-error only a layer on its own has an mtree manifest
+  { into: 'command', argv: ['sqfstar'], mtree: true },
   // @ts-expect-error a directory needs a target
   { into: 'directory', whiteouts: 'overlay' },
   // @ts-expect-error a directory needs a form of whiteouts

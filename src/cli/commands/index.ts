@@ -137,9 +137,21 @@ snapshotter (docs/snapshotter.md).`,
         summary: 'add a tar to an image as a layer, unchanged',
         load: () => import('./image/raw-add-layer.js'),
       },
+      'compare-trees': {
+        summary: 'list how a directory tree differs from another one',
+        load: () => import('./raw/compare-trees.js'),
+      },
       'mtree-validate': {
         summary: 'compare a directory with an mtree manifest',
-        load: () => import('./image/raw-mtree-validate.js'),
+        load: () => import('./raw/mtree-validate.js'),
+      },
+      'overlay-tar': {
+        summary: 'convert the tar of a layer to the form of overlayfs',
+        load: () => import('./raw/overlay-tar.js'),
+      },
+      'upperdir-changes': {
+        summary: 'list what the upperdir of an overlay changes',
+        load: () => import('./raw/upperdir-changes.js'),
       },
       'runtime-config': {
         aliases: ['config'],
@@ -193,6 +205,10 @@ snapshotter (docs/snapshotter.md).`,
         load: () => import('./store/df.js'),
       },
       du: { summary: 'show the disk usage of bundles and their layers', load: () => import('./store/du.js') },
+      export: {
+        summary: 'write the tar of a layer that is an EROFS image',
+        load: () => import('./store/export.js'),
+      },
       gc: { summary: 'remove the layers that no bundle needs', load: () => import('./store/gc.js') },
       list: { aliases: ['ls'], summary: 'list the layers', load: () => import('./store/list.js') },
       remove: { aliases: ['rm'], summary: 'remove layers', load: () => import('./store/remove.js') },

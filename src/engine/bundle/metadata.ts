@@ -60,9 +60,11 @@ export function writeOwnMeta(
   bundle: string,
   { driver, keepDirlinks, state }: Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state'>,
 ): void {
+  // a program is not recorded: hooks.toml alone says what runs
+  const { name, options } = driver;
   const own = {
     version: layerhookVersion,
-    driver,
+    driver: { name, options },
     ...(keepDirlinks ? { keepDirlinks } : {}),
     ...(Object.keys(state).length === 0 ? {} : { state }),
   };

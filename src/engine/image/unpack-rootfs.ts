@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
@@ -13,8 +13,8 @@ import type { ImageOptions } from '../image-options.js';
 import { linkedController } from '../linked-controller.js';
 import { openImage } from '../open-image.js';
 import { unmapped } from '../operation.js';
-import { makeRootfs } from '../unpack/make-rootfs.js';
 import { listed } from '../unpack/publish.js';
+import { setRootAttributes } from '../unpack/root-attributes.js';
 
 export interface UnpackRootfsOptions extends ImageOptions {
   /** path of the new root filesystem; it may be an empty directory, but no mount point */
@@ -46,7 +46,8 @@ export async function unpackRootfs(options: UnpackRootfsOptions): Promise<void> 
   const rootfs = join(parent, place.name, basename(final));
   const unpacker = new LayerUnpacker({ signal: stop.signal, onWarning: (message) => log.warn(message) });
   try {
-    makeRootfs(rootfs, map);
+    mkdirSync(rootfs, { mode: 0o700 });
+    setRootAttributes(rootfs, map);
     const applied = { map, keepDirlinks, whiteouts: null, overlayXattr: 'trusted', mtree: false } as const;
     for (const source of layerSources(layout, image)) {
       await unpacker.apply(source, rootfs, { ...applied, track: rootfs });

@@ -1,19 +1,23 @@
 import type { Header } from 'mtree-ts';
+import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import type { AppliedLayer, LayerSource, MapOptions, Unsettled, Usage } from '../../layer/types.js';
-import type { LayerUnpacker } from '../../layer/unpacker.js';
+import type { LayerProgress, LayerUnpacker } from '../../layer/unpacker.js';
 import { extractedContext } from '../../points/contexts.js';
 import type { Dispatcher } from '../../points/dispatch.js';
 import type {
+  IntoCommand,
   IntoDirectory,
   IntoRootfs,
+  IntoTar,
   LayerContext,
   PointName,
-  PreExtractResult,
 } from '../../points/points.js';
 import { emptyDirectory } from '../../system/remove.js';
 import type { ProgressEvent } from '../progress.js';
 import { InFlight } from './in-flight.js';
+import { setRootAttributes } from './root-attributes.js';
+import type { StreamedLayer, StreamOptions } from './stream/stream-layer.js';
 import type { ExtractionThreads } from './threads.js';
 
 /** The layers of one image on their way into a bundle. */
@@ -70,7 +74,7 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
       const onTop = plan.into === 'rootfs';
       if (onTop) await below;
       if (!onTop || plan.target !== layer.context.rootfs) result.plain = false;
-      const applying = extracting.add(apply(extraction, unpacker, layer, plan, result));
+      const applying = extracting.add(take(extraction, unpacker, layer, plan, result));
       below = finish(extraction, unpacker, { layer, plan, applying, below, result, headerOf });
       below.catch(fail);
       if (onTop) await below;
@@ -84,9 +88,16 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
   }
 }
 
-type Plan = Required<IntoRootfs> | Required<IntoDirectory>;
+type Applied = Required<IntoRootfs> | Required<IntoDirectory>;
+type Streamed = (IntoTar | IntoCommand) & Pick<StreamOptions, 'by' | 'timeout'>;
+type Plan = Applied | Streamed;
 type Layer = Extraction['layers'][number];
-type Applying = ReturnType<LayerUnpacker['apply']>;
+
+/** Seconds for the reader of a layer, if neither the result of pre-extract nor its hook says. */
+const defaultTimeout = 300;
+
+/** What became of a layer; `end` releases what a streamed layer holds. */
+type Taken = Pick<StreamedLayer, 'applied' | 'entries'> & Partial<Pick<StreamedLayer, 'end'>>;
 
 async function announce({ layers, dispatcher, threads, onProgress }: Extraction): Promise<void> {
   onProgress({
@@ -110,20 +121,54 @@ async function skip({ dispatcher, onProgress }: Extraction, context: LayerContex
 
 async function planOf({ dispatcher }: Extraction, context: LayerContext): Promise<Plan> {
   const answer = await dispatcher.first('unpack.ociv1.layer.pre-extract', context);
-  const chosen: PreExtractResult = answer.handled ? answer.result : { into: 'rootfs' };
-  return chosen.into === 'rootfs'
-    ? { target: context.rootfs, ...chosen }
-    : { overlayXattr: 'trusted', mtree: false, ...chosen };
+  if (!answer.handled) return { target: context.rootfs, into: 'rootfs' };
+  const { result, by, timeout } = answer;
+  switch (result.into) {
+    case 'rootfs':
+      return { target: context.rootfs, ...result };
+    case 'directory':
+      return { overlayXattr: 'trusted', mtree: false, ...result };
+    default:
+      return { ...result, by, timeout: result.timeout ?? (timeout || defaultTimeout) };
+  }
+}
+
+async function take(
+  extraction: Extraction,
+  unpacker: LayerUnpacker,
+  layer: Layer,
+  plan: Plan,
+  result: ExtractionResult,
+): Promise<Taken> {
+  const onProgress = (progress: LayerProgress) =>
+    extraction.onProgress({ type: 'layer-progress', index: layer.context.index, ...progress });
+  if (plan.into === 'rootfs' || plan.into === 'directory') {
+    if (plan.into === 'directory') prepare(plan.target, extraction.map);
+    return { applied: await apply(extraction, unpacker, layer, plan, result, onProgress), entries: null };
+  }
+  const { streamLayer } = await import('./stream/stream-layer.js');
+  const wantsEntries = extraction.dispatcher.handles(postExtract);
+  return streamLayer(unpacker, layer, { ...plan, plan, wantsEntries, onProgress });
+}
+
+/** The driver need not care for the attributes of a layer's own directory. */
+function prepare(target: string, map: MapOptions): void {
+  try {
+    setRootAttributes(target, map);
+  } catch (error) {
+    throw fsError(error, `cannot use ${target}`);
+  }
 }
 
 function apply(
-  { map, keepDirlinks, mtree, onProgress }: Extraction,
+  { map, keepDirlinks, mtree }: Extraction,
   unpacker: LayerUnpacker,
-  { context, source }: Layer,
-  plan: Plan,
+  { source }: Layer,
+  plan: Applied,
   { plain, skipped }: ExtractionResult,
+  onProgress: (progress: LayerProgress) => void,
   lowerdirs?: readonly string[],
-): Applying {
+): Promise<AppliedLayer> {
   const own =
     plan.into === 'directory'
       ? {
@@ -141,10 +186,7 @@ function apply(
           // layers that were skipped have changed the directory without the extractor's knowledge
           track: trackOf(plan.target, skipped),
         };
-  return unpacker.apply(source, plan.target, {
-    ...{ map, keepDirlinks, ...own },
-    onProgress: (progress) => onProgress({ type: 'layer-progress', index: context.index, ...progress }),
-  });
+  return unpacker.apply(source, plan.target, { ...{ map, keepDirlinks, onProgress }, ...own });
 }
 
 /** The key of layers that are applied to one directory on top of each other, after `skipped` layers were skipped. */
@@ -159,7 +201,7 @@ async function finish(
   given: {
     layer: Layer;
     plan: Plan;
-    applying: Applying;
+    applying: Promise<Taken>;
     below: Promise<void>;
     result: ExtractionResult;
     headerOf: MtreeHeaders;
@@ -168,31 +210,39 @@ async function finish(
   const { dispatcher, onlyDriver, onProgress } = extraction;
   const { plan, result } = given;
   const { context } = given.layer;
-  const [applied, lower] = await Promise.allSettled([given.applying, given.below]);
-  if (applied.status === 'rejected') throw applied.reason;
-  if (lower.status === 'rejected') throw lower.reason;
-  const { bytes, entries } = applied.value;
-  const { target } = plan;
+  const [taken, lower] = await Promise.allSettled([given.applying, given.below]);
+  if (taken.status === 'rejected') throw taken.reason;
+  const { applied, entries: list, end } = taken.value;
+  if (lower.status === 'rejected') {
+    end?.({ keep: false });
+    throw lower.reason;
+  }
+  const { target = '' } = plan;
   let isAgain = false;
   const extractAgain = async (lowerdirs: readonly string[]): Promise<AppliedLayer> => {
     if (plan.into !== 'directory')
       throw new Error('only a layer in its own directory can be extracted again');
     isAgain = true;
     emptyDirectory(target);
-    return apply(extraction, unpacker, given.layer, plan, result, lowerdirs);
+    return apply(extraction, unpacker, given.layer, plan, result, () => {}, lowerdirs);
   };
   const writeMtree = async (file: string): Promise<Usage> =>
     unpacker.writeFinalMtree(target, target, file, {
       header: await given.headerOf(target),
-      untouched: !isAgain && isRootAlone(applied.value.unsettled) && onlyDriver(postExtract),
+      untouched: !isAgain && isRootAlone(applied.unsettled) && onlyDriver(postExtract),
     });
-  await dispatcher.every(
-    postExtract,
-    extractedContext(context, plan, applied.value, { writeMtree, extractAgain }),
-  );
-  const { refused } = applied.value.unsettled;
+  try {
+    await dispatcher.every(
+      postExtract,
+      extractedContext(context, plan, applied, { entries: list, writeMtree, extractAgain }),
+    );
+  } finally {
+    end?.({ keep: true });
+  }
+  const { refused } = applied.unsettled;
   if (refused !== null && !isAgain)
     throw new LayerhookError('LAYER_ENTRY', { digest: context.descriptor.digest, ...refused });
+  const { bytes, entries } = applied;
   result.bytes += bytes;
   result.entries += entries;
   onProgress({ type: 'layer-done', index: context.index, bytes, entries });

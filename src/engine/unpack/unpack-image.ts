@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { layerSources } from '../../layer/sources.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
@@ -9,8 +10,8 @@ import { mtreePath, writeBundleMeta } from '../bundle/metadata.js';
 import type { OpenedImage } from '../open-image.js';
 import { type Operation, unmapped } from '../operation.js';
 import { type Extraction, type ExtractionResult, extractLayers, trackOf } from './extract.js';
-import { makeRootfs } from './make-rootfs.js';
 import type { UnpackOptions, UnpackResult } from './options.js';
+import { setRootAttributes } from './root-attributes.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
 
@@ -32,7 +33,8 @@ export async function unpackImage(
     source: sources[at]!,
   }));
   try {
-    makeRootfs(staging.rootfs, map);
+    mkdirSync(staging.rootfs, { mode: 0o700 });
+    setRootAttributes(staging.rootfs, map);
     const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
     writeBundleMeta(staging.path, {
       ...{ from: image.path, map, keepDirlinks },

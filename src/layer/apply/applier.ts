@@ -1,25 +1,21 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
-import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
+import { baseName, parentOf } from '../../system/paths.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import { LowerStack } from '../lower/lower-stack.js';
 import type { TarReader } from '../tar/index.js';
 import type { AppliedLayer, ApplyOptions, TarEntry, Unsettled } from '../types.js';
-import { BadEntry, BadPath, entryError, tooLong } from './errors.js';
+import { BadEntry, BadPath, entryError } from './errors.js';
 import { Hardlinks } from './hardlinks.js';
 import { LowerFiles } from './lower-files.js';
 import { Maker } from './make.js';
 import { isBelowOpaque, OverlayWhiteouts } from './overlay-whiteouts.js';
+import { checkSymlink, placeOf } from './place.js';
 import { Resolver } from './resolve.js';
 import { Target } from './target.js';
 import type { DirectoryNode, Tree } from './tree.js';
 import { PlainWhiteouts, type Whiteouts } from './whiteouts.js';
 import { type Warn, Xattrs } from './xattrs.js';
-
-const whiteoutPrefix = '.wh.';
-const opaqueName = '.wh..wh..opq';
-const metadataPrefix = '.wh..wh.';
-const PATH_MAX = 4096;
 
 export interface ApplyLayerOptions extends ApplyOptions {
   /** digest of the layer's blob, for errors */
@@ -139,15 +135,24 @@ class LayerApplier {
   }
 
   #entry(entry: TarEntry, reader: TarReader): void {
-    const path = lexicalPath(entry.name);
-    if (path === '') this.#root(entry);
-    else this.#inRoot(path, entry, reader);
+    const place = placeOf(entry);
+    switch (place.is) {
+      case 'root':
+        this.#maker.describe(this.#target.tree.root, entry);
+        break;
+      case 'file':
+        this.#file(place.path, entry, reader);
+        break;
+      case 'whiteout':
+        this.#whiteouts.hide(place.dir, place.name);
+        break;
+      case 'opaque':
+        this.#whiteouts.hide(place.dir, null);
+    }
   }
 
-  #inRoot(path: ByteString, entry: TarEntry, reader: TarReader): void {
-    if (path.length >= PATH_MAX) throw new BadEntry(tooLong);
+  #file(path: ByteString, entry: TarEntry, reader: TarReader): void {
     const base = baseName(path);
-    if (path.includes(whiteoutPrefix) && this.#whiteout(parentOf(path), base)) return;
     if (entry.type === 'directory' && this.#isKeptLink(path)) {
       const dir = this.#resolver.make(parentOf(path));
       this.#lower?.copyUp(dir, base);
@@ -166,7 +171,7 @@ class LayerApplier {
         break;
       }
       case 'symlink':
-        if (entry.linkname === '') throw new BadEntry('is a symlink to nothing');
+        checkSymlink(entry);
         this.#maker.symlink(dir, base, entry);
         break;
       case 'hardlink':
@@ -176,30 +181,6 @@ class LayerApplier {
         this.#refuseWhiteoutDevice(entry);
         this.#maker.special(dir, base, entry);
     }
-  }
-
-  /** CVE-2021-29136: an entry may change the root's metadata, but not replace the root. */
-  #root(entry: TarEntry): void {
-    if (entry.type !== 'directory') throw new BadEntry('the root can only be a directory');
-    this.#maker.describe(this.#target.tree.root, entry);
-  }
-
-  /** @returns false if the path is that of an ordinary file */
-  #whiteout(dirPath: ByteString, base: ByteString): boolean {
-    const parents = dirPath.split('/');
-    // aufs kept internal files under such names, and Docker put them into layers
-    if (parents.some((part) => part.startsWith(metadataPrefix))) return true;
-    if (parents.some((part) => part.startsWith(whiteoutPrefix))) throw new BadEntry('is below a whiteout');
-    if (!base.startsWith(whiteoutPrefix)) return false;
-    if (base === opaqueName) this.#whiteouts.hide(dirPath, null);
-    else if (!base.startsWith(metadataPrefix)) this.#whiteouts.hide(dirPath, this.#hiddenName(base));
-    return true;
-  }
-
-  #hiddenName(base: ByteString): ByteString {
-    const name = base.slice(whiteoutPrefix.length);
-    if (name === '' || name === '.' || name === '..') throw new BadEntry('is a whiteout without a name');
-    return name;
   }
 
   /** True if `keepDirlinks` is set and the path is a symlink to a directory, which then stays. */

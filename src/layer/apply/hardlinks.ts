@@ -1,11 +1,12 @@
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E } from '../../system/errno.js';
 import { tryLinkat } from '../../system/files.js';
-import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
+import { baseName, parentOf } from '../../system/paths.js';
 import { statAt } from '../../system/stat.js';
-import { BadEntry, BadPath } from './errors.js';
+import { BadPath } from './errors.js';
 import type { LowerFiles } from './lower-files.js';
 import type { Maker } from './make.js';
+import { hardlinkTarget } from './place.js';
 import type { Lookup, Resolver } from './resolve.js';
 import type { Target } from './target.js';
 import { DirectoryNode, FileNode } from './tree.js';
@@ -64,9 +65,8 @@ export class Hardlinks {
    */
   add(dir: DirectoryNode, name: ByteString, linkname: ByteString): void {
     // the links of one file come together: they share one string
-    const to = linkname === this.#last ? this.#last : lexicalPath(linkname);
+    const to = linkname === this.#last ? this.#last : hardlinkTarget(linkname);
     this.#last = to;
-    if (to === '') throw new BadEntry('is a hardlink to the root directory');
     const stop = this.#link(dir, name, to);
     if (stop === null) return;
     this.assumeMissing(stop);

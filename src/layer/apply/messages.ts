@@ -4,7 +4,10 @@ import type { HoleBudget } from '../holes.js';
 import type { ApplyOptions, LayerSource, Unsettled, Usage } from '../types.js';
 
 /** A message to the apply worker, which handles one request after the other and blocks its thread meanwhile. */
-export type ApplyRequest = LayerRequest | ({ id: number; type: 'manifest' } & ManifestRequest);
+export type ApplyRequest =
+  | LayerRequest
+  | StreamRequest
+  | ({ id: number; type: 'manifest' } & ManifestRequest);
 
 export interface LayerRequest {
   id: number;
@@ -22,6 +25,19 @@ export interface LayerRequest {
   holes: HoleBudget;
   /** one Int32: the number of entries applied */
   entries: SharedArrayBuffer;
+}
+
+/** A layer that is not applied: its tar goes unchanged to a file or pipe. */
+export interface StreamRequest extends Pick<LayerRequest, 'id' | 'from' | 'digest' | 'entries'> {
+  type: 'stream';
+  /** open for writing, O_NONBLOCK for a pipe */
+  fd: number;
+  /** where it leads to, for errors */
+  what: string;
+  /** open file for the list of entries; null: no list is wanted */
+  list: number | null;
+  /** one Int32: not 0 ends a wait for the reader of a pipe */
+  stop: SharedArrayBuffer;
 }
 
 /**
@@ -51,7 +67,7 @@ export interface ApplyReply {
 export type Requested<R> = R extends unknown ? Omit<R, 'id'> : never;
 
 /** The reply to a request. null: the small layer cannot be read as a whole, and nothing was done. */
-export type Reply<R extends Pick<ApplyRequest, 'type'>> = R extends { type: 'apply' }
+export type Reply<R extends Pick<ApplyRequest, 'type'>> = R extends { type: 'apply' | 'stream' }
   ? ApplyReply | null
   : Usage;
 

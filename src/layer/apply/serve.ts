@@ -3,7 +3,8 @@ import { mayHaveSparseFiles, TarReader } from '../tar/index.js';
 import type { ByteSource, LayerSource, Usage } from '../types.js';
 import { applyLayer } from './applier.js';
 import { writeTreeManifest } from './manifest.js';
-import type { ApplyReply, ApplyRequest, LayerRequest } from './messages.js';
+import type { ApplyReply, ApplyRequest, LayerRequest, StreamRequest } from './messages.js';
+import { streamLayer } from './stream.js';
 import { Tree } from './tree.js';
 
 /** Applies layers with blocking calls, and keeps the trees of their targets between requests. */
@@ -20,7 +21,7 @@ export class LayerServer {
 
   /** @throws LayerhookError as LayerUnpacker's `apply` */
   serve(request: ApplyRequest): ApplyReply | Usage | null {
-    if (request.type === 'apply') return this.#readAndApply(request);
+    if (request.type !== 'manifest') return this.#readLayer(request);
     const tree = this.#trees.get(request.track);
     if (!tree) throw new Error(`no layer was applied to ${request.track}`);
     const usage = writeTreeManifest(request, tree);
@@ -28,28 +29,33 @@ export class LayerServer {
     return usage;
   }
 
-  #readAndApply(request: LayerRequest): ApplyReply | null {
+  #readLayer(request: LayerRequest | StreamRequest): ApplyReply | null {
     const { from } = request;
-    if (!(from instanceof SharedArrayBuffer)) return this.#applyWhole(request, from);
+    if (!(from instanceof SharedArrayBuffer)) return this.#readWhole(request, from);
     const ring = new RingReader(from);
     try {
-      return this.#apply(request, ring);
+      return this.#use(request, ring);
     } finally {
       ring.close();
     }
   }
 
-  #applyWhole(request: LayerRequest, source: LayerSource): ApplyReply | null {
+  #readWhole(request: LayerRequest | StreamRequest, source: LayerSource): ApplyReply | null {
     let tar = readWholeLayer(source);
     if (tar === null) return null;
     // hashing holes or copying files of lower layers may take long, and this thread must react to signals
-    if (!this.#hasOwnThread && (request.options.lowerdirs || mayHaveSparseFiles(tar))) return null;
+    const mayBeLong = request.type === 'apply' && (request.options.lowerdirs || mayHaveSparseFiles(tar));
+    if (!this.#hasOwnThread && mayBeLong) return null;
     const read = () => {
       const piece = tar;
       tar = null;
       return piece;
     };
-    return this.#apply(request, { read });
+    return this.#use(request, { read });
+  }
+
+  #use(request: LayerRequest | StreamRequest, source: ByteSource): ApplyReply {
+    return request.type === 'apply' ? this.#apply(request, source) : streamLayer(source, request);
   }
 
   #apply(request: LayerRequest, source: ByteSource): ApplyReply {

@@ -5,10 +5,11 @@ import type { SparseFile } from './sparse.js';
 /** The content of the current entry, and the offsets of its bytes in the file. */
 export class Content {
   readonly #blocks: BlockReader;
-  /** unread stored bytes, and in `#padding` the zeros that complete their last block */
-  #left = 0;
+  /** unread stored bytes */
+  left = 0;
+  /** zeros that complete the last block */
   #padding = 0;
-  #map: readonly number[] | undefined;
+  map: readonly number[] | undefined;
   /** index in the map of the current stretch, and in `#inStretch` the position of the next byte in it */
   #stretch = 0;
   #inStretch = 0;
@@ -26,10 +27,10 @@ export class Content {
 
   /** Begins the content of an entry, directly after its header. */
   start(stored: number, sparse: SparseFile | undefined): void {
-    this.#left = stored - (sparse?.mapBytes ?? 0);
+    this.left = stored - (sparse?.mapBytes ?? 0);
     this.#padding = padding(stored);
-    this.holes = sparse === undefined ? 0 : sparse.size - this.#left;
-    this.#map = sparse?.map;
+    this.holes = sparse === undefined ? 0 : sparse.size - this.left;
+    this.map = sparse?.map;
     this.#stretch = 0;
     this.#inStretch = 0;
     this.#nextOffset = 0;
@@ -37,21 +38,21 @@ export class Content {
 
   /** Returns the next bytes as a view; null at the end of the content. */
   read(): Buffer | null {
-    if (this.#left === 0) return null;
-    const max = this.#map === undefined ? this.#left : this.#seek(this.#map);
+    if (this.left === 0) return null;
+    const max = this.map === undefined ? this.left : this.#seek(this.map);
     const piece = this.#blocks.read(max);
     if (piece === null) throw new BadTar('the tar ends inside an entry');
     this.offset = this.#nextOffset;
     this.#nextOffset += piece.length;
     this.#inStretch += piece.length;
-    this.#left -= piece.length;
+    this.left -= piece.length;
     return piece;
   }
 
   /** Skips the unread content. */
   finish(): void {
-    if (this.#blocks.skip(this.#left) < this.#left) throw new BadTar('the tar ends inside an entry');
-    this.#left = 0;
+    if (this.#blocks.skip(this.left) < this.left) throw new BadTar('the tar ends inside an entry');
+    this.left = 0;
     // the padding of the last entry may be missing, like the trailer
     this.#blocks.skip(this.#padding);
     this.#padding = 0;
@@ -59,7 +60,7 @@ export class Content {
 
   /** Forgets the unread content, so that the caller can read the rest of the stream directly. */
   abandon(): void {
-    this.#left = 0;
+    this.left = 0;
     this.#padding = 0;
   }
 

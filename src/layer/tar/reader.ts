@@ -68,6 +68,16 @@ export class TarReader {
     return this.#content.holes;
   }
 
+  /** Bytes of the current entry's content that the tar stores and that are not read yet; they begin at {@link position}. */
+  get stored(): number {
+    return this.#content.left;
+  }
+
+  /** Where the stored bytes of a sparse file belong: offset, length, offset, length, ...; undefined for other files. */
+  get sparseMap(): readonly number[] | undefined {
+    return this.#content.map;
+  }
+
   /** Bytes of the tar consumed so far. */
   get position(): number {
     return this.#blocks.position;

@@ -1,3 +1,4 @@
+export { HardlinkGroups } from './hardlink-groups.js';
 export { statTreeAgain, statTreeAgainSteps } from './stat-again.js';
 export {
   comparePaths,

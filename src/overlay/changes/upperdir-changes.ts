@@ -8,6 +8,7 @@ import {
   opaqueName,
   readMarks,
 } from '../../layer/overlay-marks.js';
+import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from '../../layer/same-file.js';
 import type { Change } from '../../layer/types.js';
 import { comparePaths, requireDepth } from '../../layer/walk/index.js';
 import { openat, statAt } from '../../system/access.js';
@@ -21,7 +22,6 @@ import { inodeNumber } from '../../system/trusted-directory.js';
 import { pathIn } from '../../system/xattr.js';
 import { HardlinkGroups } from './hardlink-groups.js';
 import { type Level, type Place, removeWhiteouts } from './place.js';
-import { type FileAt, hasSameContent, hasSameMetadata, pathOf } from './same-file.js';
 
 export interface UpperdirOptions {
   /** path of the upperdir; it may be mounted and written to */

@@ -5,6 +5,7 @@ import { findContent, getName } from '../metadata/records.js';
 import type { Reader } from '../metadata/transaction.js';
 import type { Durability } from '../types.js';
 import type { Directories } from './directories.js';
+import type { ErofsMounts } from './erofs-mounts.js';
 import type { Lease } from './lease.js';
 import type { TreeWork } from './tree-work.js';
 
@@ -18,6 +19,7 @@ export interface Context {
   /** ID of the current boot */
   boot: string;
   lease: Lease;
+  erofs: ErofsMounts;
   /** mount options of every overlay */
   overlayFlags: string[];
   /** True if mounts of untrusted content are refused. */
@@ -71,7 +73,8 @@ export function isTrusted({ boot, durability }: Context, content: ContentRecord)
 /** True if a committed content is trusted and its directory exists. */
 export function isUsable(context: Context, reader: Reader, content: string): boolean {
   const record = findContent(reader, content);
-  return record !== undefined && isTrusted(context, record) && context.directories.exists(content);
+  if (record === undefined || !isTrusted(context, record)) return false;
+  return context.directories.whyMissing(content, record) === undefined;
 }
 
 /** Returns the labels to store: without the empty ones, as in containerd's metadata. */

@@ -7,17 +7,19 @@ import { isErrno } from '../../system/errno.js';
 import { AT_FDCWD } from '../../system/files.js';
 import { filesystemOf } from '../../system/filesystem.js';
 import { makeDirectory } from '../../system/make-directory.js';
+import { isMountPoint, unmount } from '../../system/mount.js';
 import { disableCopyOnWrite } from '../../system/nocow.js';
 import { removeTree } from '../../system/remove.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { databaseOf, snapshotsOf } from '../exists.js';
+import type { ContentRecord } from '../metadata/record-types.js';
 import { copyRootAttributes } from './root-attributes.js';
 import { inlineTreeWork, type TreeWork } from './tree-work.js';
 
 /** prefix of a directory that is being created, always inside a write transaction */
 const temporaryPrefix = 'new-';
 
-/** The directories of a store: `metadata/`, `snapshots/ID/{fs,work}`, `removed/`, `locks/`. */
+/** The directories of a store: `metadata/`, `snapshots/ID/{fs,work,layer.erofs}`, `removed/`, `locks/`. */
 export class Directories {
   readonly root: string;
   readonly database: string;
@@ -63,6 +65,11 @@ export class Directories {
   /** Returns the path of the mtree manifest that verifies a layer. The file exists only if the layer's extractor wrote it. */
   manifest(content: string): string {
     return join(this.#snapshots, content, 'manifest.mtree');
+  }
+
+  /** Returns the path of a layer's EROFS image. The file exists only if the layer is stored so. */
+  image(content: string): string {
+    return join(this.#snapshots, content, 'layer.erofs');
   }
 
   lock(name: string): string {
@@ -129,9 +136,10 @@ export class Directories {
     return this.whyMissing(content) === undefined;
   }
 
-  /** Returns why a content's directory cannot be used; undefined if it exists. */
-  whyMissing(content: string): string | undefined {
+  /** Returns why a content's directory, or the image that belongs there, cannot be used; undefined if it exists. */
+  whyMissing(content: string, { erofs }: Pick<ContentRecord, 'erofs'> = {}): string | undefined {
     try {
+      if (erofs && !statAt(AT_FDCWD, fromText(this.image(content)), stat)) return 'its image is missing';
       if (!statAt(AT_FDCWD, fromText(this.fs(content)), stat)) return 'its directory is missing';
       return stat.isDirectory ? undefined : 'its directory is another type of file';
     } catch (error) {
@@ -181,6 +189,8 @@ export class Directories {
   }
 
   #moveAway(content: string): string | undefined {
+    const fs = fromText(this.fs(content));
+    if (isMountPoint(fs)) unmount(fs, { detach: true });
     for (;;) {
       // a random name instead of a new directory: a full disk may have no room for one
       const place = join(this.#removed, `${content}-${Math.random().toString(36).slice(2)}`);

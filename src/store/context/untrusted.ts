@@ -45,10 +45,11 @@ function whyMissing({ directories, boot }: Context, reader: Reader, snapshot: Na
   const { kind, parent, content, lost } = snapshot;
   if (lost) return 'its record in the metadata is damaged';
   // a view has no files of its own
-  const why = kind === 'view' && parent !== '' ? undefined : directories.whyMissing(content);
+  const record = getContent(reader, content);
+  const why = kind === 'view' && parent !== '' ? undefined : directories.whyMissing(content, record);
   if (why === undefined || kind === 'committed') return why;
   // A power loss may leave only the metadata of a new active snapshot or view: mounts() creates its directory again.
-  return getContent(reader, content).boot === boot ? why : undefined;
+  return record.boot === boot ? why : undefined;
 }
 
 function whyUnproven(context: Context, reader: Reader, { kind, content }: Named): string | undefined {

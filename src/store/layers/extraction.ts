@@ -8,11 +8,11 @@ import { nameOf } from '../context/name.js';
 import type { LayerRecord } from '../metadata/record-types.js';
 import { getName } from '../metadata/records.js';
 import type { Writer } from '../metadata/transaction.js';
-import { commitActive, flushIfSync, measureActive } from '../snapshots/commit.js';
+import { type CommitDetails, commitActive, flushIfSync, measureActive } from '../snapshots/commit.js';
 import { createContent } from '../snapshots/create.js';
 import { removeSnapshot } from '../snapshots/remove.js';
 import { supersede } from '../snapshots/supersede.js';
-import type { LayerExtraction, LayerIdentity, Usage } from '../types.js';
+import type { LayerExtraction, LayerIdentity } from '../types.js';
 import { ownContent } from './find.js';
 
 /** Prefix of the keys of snapshots that layers are extracted into; the layer's name follows. */
@@ -25,6 +25,7 @@ export class Extraction implements LayerExtraction {
   readonly key: string;
   readonly target: string;
   readonly manifest: string;
+  readonly image: string;
   readonly #context: Context;
   readonly #layer: LayerIdentity;
   readonly #unlock: Unlock;
@@ -38,6 +39,7 @@ export class Extraction implements LayerExtraction {
     const content = this.#create();
     this.target = context.directories.fs(content);
     this.manifest = context.directories.manifest(content);
+    this.image = context.directories.image(content);
   }
 
   #create(): string {
@@ -76,23 +78,36 @@ export class Extraction implements LayerExtraction {
 
   async #commit(options: CommitOptions): Promise<void> {
     const { db, directories } = this.#context;
-    const usage = options.usage ?? (await measureActive(this.#context, this.key));
+    const sealed =
+      options.erofs && (await (await import('../erofs/seal.js')).sealImage(this.image, options.erofs));
+    const usage = sealed?.usage ?? options.usage ?? (await measureActive(this.#context, this.key));
     await flushIfSync(this.#context);
     const freed = db.write((writer) => {
       // a client that does not take the lock, such as containerd, may have committed the layer meanwhile
       const own = ownContent(this.#context, writer, this.#layer);
-      if (own !== undefined && directories.exists(own)) return undefined;
-      return supersede(this.#context, writer, this.#layer, () => this.#name(writer, usage, options));
+      if (own !== undefined) return undefined;
+      return supersede(this.#context, writer, this.#layer, () =>
+        this.#name(writer, { ...options, usage, erofs: sealed?.record }),
+      );
     });
     if (freed === undefined) removeIfThere(this.#context, this.key);
     directories.remove(freed ?? []);
   }
 
-  #name(writer: Writer, usage: Usage | null, { parent, labels, dependencies }: CommitOptions): string {
+  #name(
+    writer: Writer,
+    {
+      dependencies,
+      labels,
+      ...details
+    }: Omit<CommitDetails, 'layer'> & Pick<CommitOptions, 'dependencies' | 'parent'>,
+  ): string {
     const { diffID, chainID, map } = this.#layer;
     const layer: LayerRecord = { diffID, map, chainIDs: [chainID], dependencies };
-    const details = { parent, labels: { ...labels, ...labelsOfLayer(this.#layer) }, usage, layer };
-    return commitActive(this.#context, writer, nameOf(this.#layer), this.key, details);
+    return commitActive(this.#context, writer, nameOf(this.#layer), this.key, {
+      ...details,
+      ...{ labels: { ...labels, ...labelsOfLayer(this.#layer) }, layer },
+    });
   }
 }
 

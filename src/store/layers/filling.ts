@@ -8,6 +8,7 @@ import { labelsOfLayer } from '../context/labels.js';
 import { nameOf } from '../context/name.js';
 import { copyRootAttributes } from '../context/root-attributes.js';
 import { requireMountable } from '../context/untrusted.js';
+import { mountImages } from '../erofs/mount-images.js';
 import { getName } from '../metadata/records.js';
 import type { Reader } from '../metadata/transaction.js';
 import { commitActive, flushIfSync } from '../snapshots/commit.js';
@@ -41,6 +42,7 @@ export class Filling implements LayerFilling {
     // Not on top of the parent: the leftover of a killed process must not keep other processes from removing the parent.
     const [content] = createContent(this.#context, 'active', this.#key, '');
     this.#target = directories.fs(content);
+    if (below !== undefined) mountImages(this.#context, [below.content]);
     if (below !== undefined) copyRootAttributes(directories.fs(below.content), this.#target);
     return this.#target;
   }

@@ -1,4 +1,4 @@
-import { type Context, isTrusted, isUsable } from '../context/context.js';
+import { type Context, isUsable } from '../context/context.js';
 import { nameOf } from '../context/name.js';
 import type { ContentRecord } from '../metadata/record-types.js';
 import { contentsOfChain, contentsOfDiff, getContent, getName } from '../metadata/records.js';
@@ -29,11 +29,11 @@ export async function findLayer(
   return lease.use(() => touched(shared) && shareContent(context, layer, parent, shared));
 }
 
-/** Returns the content of the layer's name in this client, if it is trusted. */
+/** Returns the content of the layer's name in this client, if it is usable. */
 export function ownContent(context: Context, reader: Reader, layer: LayerIdentity): string | undefined {
   const record = getName(reader, context.client, nameOf(layer));
   if (record?.kind !== 'committed') return undefined;
-  return isTrusted(context, getContent(reader, record.content)) ? record.content : undefined;
+  return isUsable(context, reader, record.content) ? record.content : undefined;
 }
 
 /** Returns a usable content of the layer from any client. */

@@ -32,8 +32,8 @@ function contentsCalled(reader: Reader, ids: string[]): [string, ContentRecord][
 
 function infoOfContent(context: Context, reader: Reader, id: string, record: ContentRecord): ContentInfo {
   const { directories } = context;
-  const { layer, usage, created, flushed, damaged } = record;
-  const missing = directories.whyMissing(id);
+  const { layer, usage, created, flushed, damaged, erofs } = record;
+  const missing = directories.whyMissing(id, record);
   return {
     id,
     names: usersOf(reader, id).flatMap((of) => {
@@ -46,6 +46,7 @@ function infoOfContent(context: Context, reader: Reader, id: string, record: Con
     lastUsed: new Date(directories.lastUsed(id)),
     directory: directories.fs(id),
     manifest: directories.manifest(id),
+    ...(erofs && { erofs: { image: directories.image(id), ...erofs } }),
     flushed,
     trusted: usage === undefined || (missing === undefined && isTrusted(context, record)),
     ...(damaged !== undefined && { damaged }),

@@ -1,5 +1,5 @@
 import type { LowerDependency } from '../../overlay/fix-up/fix-up.js';
-import type { Kind, Usage } from '../types.js';
+import type { ErofsRecord, Kind, Usage } from '../types.js';
 
 /** A snapshot of one client. */
 export interface NameRecord {
@@ -37,6 +37,8 @@ export interface ContentRecord {
   /** present if it is committed; null: not measured yet */
   usage?: Usage | null;
   layer?: LayerRecord;
+  /** present if its files are in an EROFS image, not in its directory */
+  erofs?: ErofsRecord;
   /** why it is damaged */
   damaged?: string;
 }

@@ -8,7 +8,7 @@ import { layerOfLabels } from '../context/labels.js';
 import type { LayerRecord, NameRecord } from '../metadata/record-types.js';
 import { deleteName, getContent, getName, putContent, putName } from '../metadata/records.js';
 import type { Reader, Writer } from '../metadata/transaction.js';
-import type { CommitOptions, Usage } from '../types.js';
+import type { CommitOptions, ErofsRecord, Usage } from '../types.js';
 import { replaceUnusable } from './supersede.js';
 
 /**
@@ -67,6 +67,8 @@ export interface CommitDetails extends CommitOptions {
   /** null: not measured yet */
   usage: Usage | null;
   layer: LayerRecord | undefined;
+  /** the image that holds the files; undefined: they are in the directory */
+  erofs?: ErofsRecord | undefined;
 }
 
 /** Replaces the active snapshot `key` with the committed snapshot `name`, which must be free; inside a transaction. */
@@ -75,7 +77,7 @@ export function commitActive(
   writer: Writer,
   name: string,
   key: string,
-  { parent = '', labels, usage, layer }: CommitDetails,
+  { parent = '', labels, usage, layer, erofs }: CommitDetails,
 ): string {
   const { client, boot, durability } = context;
   const active = requireActive(writer, context, key);
@@ -98,6 +100,7 @@ export function commitActive(
     flushed,
     usage,
     ...(layer && { layer }),
+    ...(erofs && { erofs }),
   });
   return content;
 }

@@ -8,6 +8,7 @@ import {
   requireName,
   requireText,
 } from '../context/context.js';
+import { imagesOf } from '../context/erofs-mounts.js';
 import { requireMountable } from '../context/untrusted.js';
 import { getName, nextContent, putContent, putName } from '../metadata/records.js';
 import type { Writer } from '../metadata/transaction.js';
@@ -49,6 +50,7 @@ export function createContent(
     requireMountable(context, writer, below);
     const content = addSnapshot(context, writer, kind, key, parent, options);
     const lower = below.map((snapshot) => snapshot.content);
+    context.erofs.mount(imagesOf(writer, lower));
     context.directories.create(content, lower[0]);
     return [content, ...lower];
   });

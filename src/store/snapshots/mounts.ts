@@ -5,6 +5,7 @@ import type { OverlayDirs } from '../../system/overlay-options.js';
 import { isInUserNamespace } from '../../system/user-namespace.js';
 import { type Context, chainOf, type Named } from '../context/context.js';
 import { requireMountable } from '../context/untrusted.js';
+import { mountImages } from '../erofs/mount-images.js';
 import type { Kind, Mount } from '../types.js';
 
 /** Implements Snapshotter's `mounts`. @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM */
@@ -18,6 +19,7 @@ export function mountsOfSnapshot(context: Context, key: string): Mount[] {
   });
   const { kind } = chain[0]!;
   const contents = chain.map(({ content }) => content);
+  mountImages(context, contents);
   restore(context, contents);
   if (kind === 'active') context.directories.restoreWork(contents[0]!);
   return mountsOf(context, kind, contents);

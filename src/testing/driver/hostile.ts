@@ -1,6 +1,5 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLayerhookError } from '../../errors/index.js';
 import { type CaseWords, expect, expectTree } from '../case.js';
 import { dir, file, hardlink, symlink } from '../entries.js';
 import { LayerModel } from '../model.js';
@@ -157,7 +156,7 @@ export async function unpackOrRefuse(workshop: Workshop, layers: RawEntry[][]): 
   try {
     return await workshop.unpack(layers, { bundle });
   } catch (error) {
-    if (!isLayerhookError(error, 'LAYER_ENTRY')) throw error;
+    if (!workshop.isRefusal(error)) throw error;
     workshop.assertNothingLeft(bundle);
     return null;
   }

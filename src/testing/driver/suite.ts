@@ -9,6 +9,7 @@ import { refreshCases } from './refresh.js';
 import { repackCases } from './repack.js';
 import { shapeCases, sharingCases } from './sharing.js';
 import { tarCases } from './tars.js';
+import { variantCases } from './variants.js';
 import { whiteoutCases } from './whiteouts.js';
 
 /**
@@ -29,4 +30,5 @@ export const driverSuite: readonly DriverCase[] = [
   ...sharingCases,
   ...repackCases,
   ...refreshCases,
+  ...variantCases,
 ];

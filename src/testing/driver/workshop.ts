@@ -5,6 +5,8 @@ import { removeBundle } from '../../engine/bundle/remove.js';
 import { type RepackOptions, type RepackResult, repack } from '../../engine/repack/repack.js';
 import type { UnpackOptions, UnpackResult } from '../../engine/unpack/options.js';
 import { unpack } from '../../engine/unpack/unpack.js';
+import { isLayerhookError } from '../../errors/index.js';
+import type { Driver } from '../../points/points.js';
 import { fromText } from '../../system/bytes.js';
 import { unmount } from '../../system/mount.js';
 import { type MountInfo, mountsBelow, readMountInfo } from '../../system/mountinfo.js';
@@ -20,7 +22,12 @@ export interface MadeBundle extends UnpackResult {
   tree(): Tree;
 }
 
-export type UnpackMore = Partial<Pick<UnpackOptions, 'bundle' | 'hooks' | 'signal' | 'mtree' | 'onProgress'>>;
+export type UnpackMore = Partial<
+  Pick<
+    UnpackOptions,
+    'bundle' | 'driver' | 'hooks' | 'keepDirlinks' | 'map' | 'signal' | 'mtree' | 'onProgress'
+  >
+>;
 export type RepackMore = Partial<Omit<RepackOptions, 'image' | 'bundle'>> & { tag?: string };
 
 /** Creates images and bundles with the driver for one case, and removes them afterwards. */
@@ -102,6 +109,21 @@ export class Workshop {
     expect(mounts.length === this.#mountsBefore, `left mounted: ${mounts.join(', ')}`);
   }
 
+  /** True if an unpack refused an entry of a layer. A program has no error codes: its last line names the entry. */
+  isRefusal(error: unknown): boolean {
+    if (isLayerhookError(error, 'LAYER_ENTRY')) return true;
+    const isProgram = this.#harness.hooksFile !== undefined;
+    return isProgram && isLayerhookError(error, 'HOOK_FAILED') && error.message.includes(': entry ');
+  }
+
+  /** Returns the driver as an object, for several operations; undefined for a program, which keeps nothing between calls. */
+  async driverObject(): Promise<Driver | undefined> {
+    const { driver, driverOptions, hooksFile } = this.#harness;
+    if (hooksFile !== undefined || typeof driver === 'object') return driver as Driver | undefined;
+    const { loadDriver } = await import('../../engine/driver.js');
+    return loadDriver({ name: driver ?? 'copy', options: { store: this.#store, ...driverOptions } });
+  }
+
   async remove(bundle: string): Promise<void> {
     await removeBundle({ ...this.#choice(), bundle });
     this.#bundles.delete(bundle);
@@ -126,8 +148,8 @@ export class Workshop {
   }
 
   #choice() {
-    const { driver, driverOptions } = this.#harness;
-    return { driver, driverOptions, store: this.#store, hooksFile: null };
+    const { driver, driverOptions, hooksFile = null } = this.#harness;
+    return { driver, driverOptions, store: this.#store, hooksFile };
   }
 }
 

@@ -148,6 +148,7 @@ function ownFields(
     into: () => 'rootfs',
     target: () => rootfs,
     whiteouts: () => null,
+    entries: () => null,
     applied: () => appliedNothing(layer!),
     writeMtree: () => async (file) => {
       const { recordLayer } = await import('../../../engine/verify-layer.js');

@@ -57,7 +57,7 @@ fields come from --context.`,
 
 async function call(dispatcher: Dispatcher, point: PointName, context: object): Promise<unknown> {
   const { pointRow } = await import('../../../points/table.js');
-  const { encodeName } = await import('../../../points/words.js');
+  const { encodeName } = await import('../../../text/json-names.js');
   const { kind, result: expected } = pointRow(point);
   switch (kind) {
     case 'every':

@@ -9,10 +9,10 @@ import { layerName, layerState, withStore } from './shared.js';
 export default defineCommand({
   usage: '[--json]',
   description: `List the layers of the layer store, the most recently used first: chainID,
-diffID of the tar, disk usage, state, and how many bundles and which clients
-use them. The state "on disk" is final, "in memory" is trusted until a
-reboot. Layers in the other states (unproven, missing, damaged) are
-extracted again on the next use.`,
+diffID of the tar, disk usage, form (a directory or an EROFS image), state,
+and how many bundles and which clients use them. The state "on disk" is
+final, "in memory" is trusted until a reboot. Layers in the other states
+(unproven, missing, damaged) are extracted again on the next use.`,
   arguments: [],
   options: {
     ...storeFlag,
@@ -35,11 +35,22 @@ function columns(layers: readonly StoredLayer[]): string[] {
     layer.layer?.diffID ? shortDigest(layer.layer.diffID) : '-',
     formatBytes(layer.usage!.size),
     formatCount(layer.usage!.inodes),
+    layer.erofs === undefined ? 'directory' : 'erofs',
     layerState(layer),
     layer.missing === undefined ? layer.lastUsed.toISOString().slice(0, 19).replace('T', ' ') : '-',
     String(layer.bundles.length),
     [...new Set(layer.names.map(({ client }) => client))].join(','),
   ]);
-  const heading = ['LAYER', 'DIFFID', 'SIZE', 'INODES', 'STATE', 'LAST USED (UTC)', 'BUNDLES', 'CLIENTS'];
+  const heading = [
+    'LAYER',
+    'DIFFID',
+    'SIZE',
+    'INODES',
+    'FORM',
+    'STATE',
+    'LAST USED (UTC)',
+    'BUNDLES',
+    'CLIENTS',
+  ];
   return table([heading, ...rows]);
 }

@@ -1,12 +1,12 @@
 import { readSync } from 'node:fs';
-import { isHostXattr } from '../../layer/host-xattrs.js';
-import { isMark, type OverlayFormat, xattrNames } from '../../layer/overlay-marks.js';
-import { readlinkat, tryOpenat } from '../../system/access.js';
-import type { ByteString } from '../../system/bytes.js';
-import { AT_FDCWD, close, O } from '../../system/files.js';
-import type { StatBuffer } from '../../system/stat.js';
-import type { Steps } from '../../system/steps.js';
-import { getXattr, pathIn } from '../../system/xattr.js';
+import { readlinkat, tryOpenat } from '../system/access.js';
+import type { ByteString } from '../system/bytes.js';
+import { AT_FDCWD, close, O } from '../system/files.js';
+import type { StatBuffer } from '../system/stat.js';
+import type { Steps } from '../system/steps.js';
+import { getXattr, pathIn } from '../system/xattr.js';
+import { isHostXattr } from './host-xattrs.js';
+import { isMark, type OverlayFormat, xattrNames } from './overlay-marks.js';
 
 /** A file by its name in an open directory, or by its path with AT_FDCWD, and its stat. */
 export interface FileAt {
@@ -19,12 +19,13 @@ export interface FileAt {
  * Returns true if a layer would hold the same metadata for two files: type, mode, owner, mtime in seconds, size, device,
  * link target, attributes. Layers that repack writes have times in seconds, and umoci compares only those (tar_time).
  *
+ * @param format of the overlay whose marks are left out; null: plain directories
  * @param packed true if `b` is in a layer that was made of `a`: a repack may have cut its time to an epoch
  */
 export function hasSameMetadata(
   a: FileAt,
   b: FileAt,
-  { format, packed }: { format: OverlayFormat; packed: boolean },
+  { format, packed }: { format: OverlayFormat | null; packed: boolean },
 ): boolean {
   const [x, y] = [a.stat, b.stat];
   if (x.type !== y.type || x.mode !== y.mode || x.uid !== y.uid || x.gid !== y.gid) return false;
@@ -61,17 +62,17 @@ export function pathOf({ dirfd, name }: Pick<FileAt, 'dirfd' | 'name'>): ByteStr
   return dirfd === AT_FDCWD ? name : pathIn(dirfd, name);
 }
 
-function haveSameXattrs(a: ByteString, b: ByteString, format: OverlayFormat): boolean {
+function haveSameXattrs(a: ByteString, b: ByteString, format: OverlayFormat | null): boolean {
   const now = layerXattrs(a, format);
   const before = layerXattrs(b, format);
   return now.size === before.size && [...now].every(([name, value]) => before.get(name)?.equals(value));
 }
 
 /** Returns the attributes that a layer can hold: those of the host and of overlayfs stay out, and PAX allows no `=`. */
-function layerXattrs(path: ByteString, format: OverlayFormat): Map<ByteString, Buffer> {
+function layerXattrs(path: ByteString, format: OverlayFormat | null): Map<ByteString, Buffer> {
   const found = new Map<ByteString, Buffer>();
   for (const name of xattrNames(path)) {
-    if (isHostXattr(name) || isMark(name, format) || name.includes('=')) continue;
+    if (isHostXattr(name) || (format !== null && isMark(name, format)) || name.includes('=')) continue;
     const value = getXattr(path, name);
     if (value !== undefined && value.length > 0) found.set(name, value);
   }

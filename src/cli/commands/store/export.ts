@@ -1,0 +1,49 @@
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { fsError } from '../../../errors/fs-error.js';
+import type { Store } from '../../../store/types.js';
+import { inTurns } from '../../../system/steps.js';
+import { storeFlag } from '../../args/flags.js';
+import { usageError } from '../../args/usage.js';
+import { defineCommand } from '../../command.js';
+import { layerName, noStore, pickLayers, withStore } from './shared.js';
+
+const command = 'layerhook store export';
+const stdout = 1;
+
+export default defineCommand({
+  usage: 'LAYER [FILE]',
+  description: `Write the uncompressed tar of a layer, bit for bit as its diffID covers it,
+to a new file or to standard output. The store has the tars of layers that
+are EROFS images.`,
+  options: storeFlag,
+  async run([wanted, file, ...others], options, context) {
+    if (wanted === undefined) throw usageError('missing LAYER', command);
+    if (others.length > 0) throw usageError(`unexpected argument ${others[0]}`, command);
+    const write = async (store: Store) => {
+      const { storeUsage } = await import('../../../engine/store-usage.js');
+      const [layer] = pickLayers((await storeUsage(store)).layers, [wanted], command);
+      const { erofs } = layer!;
+      if (erofs === undefined)
+        throw usageError(`${layerName(layer!)} is a directory: its tar is not stored`, command);
+      const { copyTar, withImage } = await import('../../../erofs/verify.js');
+      const out = file === undefined ? stdout : openNew(file);
+      try {
+        await withImage(erofs.image, (fd) => inTurns(copyTar(fd, erofs.tarBytes, out)));
+      } catch (error) {
+        if (file !== undefined) rmSync(file, { force: true });
+        throw error;
+      } finally {
+        if (out !== stdout) closeSync(out);
+      }
+    };
+    await withStore(options, context, write, noStore);
+  },
+});
+
+function openNew(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
+  } catch (error) {
+    throw fsError(error, `creating ${file}`);
+  }
+}

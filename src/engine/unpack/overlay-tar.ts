@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { applyLayer } from '../../layer/apply/applier.js';
+import { Tree } from '../../layer/apply/tree.js';
+import { generateTree } from '../../layer/generate/index.js';
+import { holeBudget } from '../../layer/holes.js';
+import { TarReader } from '../../layer/tar/index.js';
+import type { ByteSource, MapOptions, Unsettled } from '../../layer/types.js';
+import { fixUpLayer } from '../../overlay/fix-up/fix-up.js';
+import { LowerTree } from '../../overlay/lower-tree.js';
+import { mountAll, unmountAll } from '../../overlay/mount.js';
+import { overlayOptions } from '../../overlay/mount-options.js';
+import type { Logger } from '../../system/logger.js';
+import { removeTree } from '../../system/remove.js';
+import { unmapped } from '../operation.js';
+
+/** What errors call the layer, whose digest is unknown. */
+const digest = 'on the standard input';
+
+export interface OverlayTarOptions {
+  /** the layer's tar; it is read to its end */
+  source: ByteSource;
+  /** directories of the layers below, highest first, in the form of overlayfs */
+  lowerdirs: readonly string[];
+  /** directory for the layer's files, on a file system that keeps owners, devices and trusted xattrs */
+  scratch: string;
+  map: MapOptions;
+  keepDirlinks: boolean;
+  log: Logger;
+}
+
+/**
+ * Converts the tar of a layer to the tar that overlayfs needs on top of its lower layers: whiteouts are devices 0:0, opaque
+ * directories have their mark, directories that the layer does not list have the attributes of the layers below.
+ *
+ * @throws LayerhookError LAYER_ENTRY, TAR_INVALID, ID_UNMAPPED, MOUNT_FAILED, NO_SPACE, SYSTEM
+ */
+export async function* overlayTar(options: OverlayTarOptions): AsyncGenerator<Buffer> {
+  const place = mkdtempSync(join(resolve(options.scratch), 'layer-'));
+  const directory = join(place, 'upper');
+  mkdirSync(directory, { mode: 0o755 });
+  try {
+    const lower = LowerTree.open(
+      options.lowerdirs.map((path) => resolve(path)),
+      'trusted',
+    );
+    // with keepDirlinks, a directory of the layer may stand for a symlink of the lower layers
+    if (options.keepDirlinks && lower !== null) await applyMounted(options, directory, place, lower);
+    else fixUp(options, directory, lower, apply(options, directory, 'overlay'));
+    yield* generateTree({
+      root: directory,
+      map: unmapped,
+      subsecond: true,
+      holes: holeBudget(),
+      log: options.log,
+    });
+  } finally {
+    removeTree(place);
+  }
+}
+
+async function applyMounted(
+  options: OverlayTarOptions,
+  directory: string,
+  place: string,
+  lower: LowerTree,
+): Promise<void> {
+  // a mount shows the root directory of its highest layer
+  fixUp(options, directory, lower);
+  const mountPoint = join(place, 'mount');
+  const workdir = join(place, 'work');
+  for (const path of [mountPoint, workdir]) mkdirSync(path);
+  const dirs = { upperdir: directory, workdir, lowerdirs: [...lower.directories] };
+  await mountAll(
+    [{ type: 'overlay', source: 'overlay', target: '', options: overlayOptions(dirs) }],
+    mountPoint,
+  );
+  try {
+    apply(options, mountPoint, null);
+  } finally {
+    await unmountAll(mountPoint, { detach: true });
+  }
+}
+
+function apply(
+  { source, map, keepDirlinks, log }: OverlayTarOptions,
+  target: string,
+  whiteouts: 'overlay' | null,
+): Unsettled {
+  const own = { map, keepDirlinks, whiteouts, overlayXattr: 'trusted' as const };
+  const rest = { digest, digests: false, warn: (message: string) => log.warn(message) };
+  return applyLayer(new TarReader(source, { digest }), target, new Tree(), { ...own, ...rest }).unsettled;
+}
+
+function fixUp(
+  { map }: OverlayTarOptions,
+  directory: string,
+  lower: LowerTree | null,
+  unsettled?: Unsettled,
+): void {
+  fixUpLayer({ directory, lower, xattr: 'trusted', map, digest, ...(unsettled && { unsettled }) });
+}

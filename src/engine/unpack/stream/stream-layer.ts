@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fsError } from '../../../errors/fs-error.js';
+import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
+import { EntryFile } from '../../../layer/entries/list.js';
+import type { AppliedLayer, EntryList, LayerSource } from '../../../layer/types.js';
+import type { LayerProgress, LayerUnpacker } from '../../../layer/unpacker.js';
+import type { IntoCommand, IntoTar, LayerContext } from '../../../points/points.js';
+import { Command } from './command.js';
+import { Deadline } from './deadline.js';
+import { Fifo } from './fifo.js';
+import type { Sink } from './sink.js';
+import { TarFile } from './tar-file.js';
+import { closeTarget, openTarget } from './target.js';
+
+/** What a layer's tar is streamed for. */
+export interface StreamOptions {
+  plan: IntoTar | IntoCommand;
+  /** the hook that chose the plan, and the seconds that a reader may take; 0: without limit */
+  by: string;
+  timeout: number;
+  /** true: a hook at post-extract may read the entries */
+  wantsEntries: boolean;
+  onProgress: (progress: LayerProgress) => void;
+}
+
+/** A layer whose tar is where the hook wants it. */
+export interface StreamedLayer {
+  applied: AppliedLayer;
+  /** null if they are not wanted */
+  entries: EntryList | null;
+  /** Removes the list of entries, and with `keep: false` also the target: no hook has learnt of it. */
+  end(outcome: { keep: boolean }): void;
+}
+
+const point = 'unpack.ociv1.layer.pre-extract';
+
+/**
+ * Sends the verified tar of a layer to a file, FIFO or program. If that fails, nothing of it is left.
+ *
+ * @throws LayerhookError HOOK_FAILED or HOOK_TIMEOUT if the target or its reader is at fault; else as LayerUnpacker's `stream`
+ */
+export async function streamLayer(
+  unpacker: LayerUnpacker,
+  { context, source }: { context: LayerContext; source: LayerSource },
+  options: StreamOptions,
+): Promise<StreamedLayer> {
+  const list = options.wantsEntries ? listOf(context) : null;
+  try {
+    const sink = openSink(context, options);
+    const applied = await send(unpacker, source, sink, list?.fd ?? null, options);
+    const end = ({ keep }: { keep: boolean }) => {
+      list?.remove();
+      if (keep) sink.close();
+      else sink.undo();
+    };
+    return { applied, entries: list && new EntryFile(list.path), end };
+  } catch (error) {
+    list?.remove();
+    throw hookFailure(options, context, error);
+  } finally {
+    if (list !== null) closeSync(list.fd);
+  }
+}
+
+async function send(
+  unpacker: LayerUnpacker,
+  source: LayerSource,
+  sink: Sink,
+  list: number | null,
+  { onProgress }: StreamOptions,
+): Promise<AppliedLayer> {
+  const { what, isFile, stop } = sink;
+  try {
+    const given = { what, isFile, stop, list, onProgress, open: () => sink.open() };
+    const applied = await unpacker.stream(source, given);
+    await sink.finish();
+    return applied;
+  } catch (error) {
+    throw await sink.fail(error);
+  }
+}
+
+function openSink(context: LayerContext, { plan, by, timeout }: StreamOptions): Sink {
+  const where = { hook: by, point, layer: layerOf(context) };
+  const late = (seconds: number) => new LayerhookError('HOOK_TIMEOUT', { ...where, seconds });
+  const deadline = new Deadline(timeout, context.signal, late);
+  const target = plan.target === undefined ? null : openTarget(plan.target);
+  try {
+    if (plan.into === 'command')
+      return new Command(plan.argv, target, deadline, (line) => context.log.info(line, { hook: by }));
+    const { offset = 0 } = plan;
+    if (!Fifo.isAt(target!)) return new TarFile(target!, offset);
+    if (offset > 0) throw new Error(`${plan.target} is a FIFO, which cannot have an offset`);
+    return new Fifo(target!, deadline);
+  } catch (error) {
+    if (target !== null) closeTarget(target);
+    throw error;
+  }
+}
+
+/** The file that lists the entries, beside the rootfs: in the private directory of an unpack, or in the bundle. */
+function listOf({ rootfs, index }: LayerContext): { path: string; fd: number; remove(): void } {
+  const name = `layerhook.entries-${index}-${randomBytes(6).toString('hex')}`;
+  const path = join(dirname(rootfs), name);
+  try {
+    return { path, fd: openSync(path, 'wx', 0o600), remove: () => rmSync(path, { force: true }) };
+  } catch (error) {
+    throw fsError(error, `cannot write ${path}`);
+  }
+}
+
+/** Names the hook in what its target or its reader has failed with. Errors of the layer itself stay. */
+function hookFailure({ by }: StreamOptions, context: LayerContext, error: unknown): unknown {
+  if (isLayerhookError(error) && error.code !== 'DIRECTORY_INVALID') return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new LayerhookError('HOOK_FAILED', { hook: by, point, layer: layerOf(context), reason }, error);
+}
+
+function layerOf({ descriptor }: LayerContext): string {
+  return ` for layer ${descriptor.digest}`;
+}

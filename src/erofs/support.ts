@@ -1,0 +1,60 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../errors/fs-error.js';
+import { isLayerhookError } from '../errors/index.js';
+import { fromText } from '../system/bytes.js';
+import { mountOverlay, unmount } from '../system/mount.js';
+import { mountErofs } from '../system/mount-erofs.js';
+import { removeTree } from '../system/remove.js';
+import { tarAt } from './format.js';
+import { buildErofsImage } from './image.js';
+
+/**
+ * Finds out if this process can mount overlays of EROFS images in `directory`, by mounting one.
+ *
+ * @param directory an existing directory of the store, absolute
+ * @returns why not; null if it can
+ */
+export async function whyNotErofs(directory: string): Promise<string | null> {
+  let place: string;
+  try {
+    place = mkdtempSync(join(directory, '.layerhook-try-'));
+  } catch (error) {
+    return `${directory} cannot be written to (${errorCode(error)})`;
+  }
+  try {
+    await tryIn(place);
+    return null;
+  } catch (error) {
+    if (!isLayerhookError(error, 'MOUNT_FAILED')) throw error;
+    return error.message;
+  } finally {
+    removeTree(place);
+  }
+}
+
+async function tryIn(place: string): Promise<void> {
+  const file = join(place, 'image');
+  writeFileSync(file, Buffer.alloc(tarAt));
+  const map = { uidMappings: [], gidMappings: [], rootless: false };
+  await buildErofsImage({
+    file,
+    entries: [],
+    lower: null,
+    map,
+    keepDirlinks: false,
+    digest: '',
+    warn: () => {},
+  });
+  const [image, upperdir, workdir, target] = ['lower', 'upper', 'work', 'target'].map((name) => {
+    mkdirSync(join(place, name));
+    return fromText(join(place, name));
+  }) as [string, string, string, string];
+  mountErofs(fromText(file), image);
+  try {
+    mountOverlay({ lowerdirs: [image], upperdir, workdir }, target);
+    unmount(target, { detach: true });
+  } finally {
+    unmount(image, { detach: true });
+  }
+}

@@ -1,0 +1,48 @@
+import { decodeName, encodeName } from '../../text/json-names.js';
+import type { CheckedEntry } from '../types.js';
+
+/** Returns an entry as a line of JSON, without what its type lacks: docs/hook-protocol.md, "Entries". */
+export function encodeEntry(entry: CheckedEntry): string {
+  const { path, type } = entry;
+  if (type === 'whiteout' || type === 'opaque') return JSON.stringify({ ...encodeName('path', path), type });
+  const { mode, uid, gid, uname, gname, mtime, size, offset, stored, sparse, xattrs } = entry;
+  return JSON.stringify({
+    ...encodeName('path', path),
+    ...{ type, mode, uid, gid },
+    ...(uname && encodeName('uname', uname)),
+    ...(gname && encodeName('gname', gname)),
+    mtime,
+    ...(type === 'file' && { size, offset, stored }),
+    ...(sparse && { sparse }),
+    ...((type === 'symlink' || type === 'hardlink') && encodeName('link', entry.linkname)),
+    ...((type === 'char' || type === 'block') && { device: [entry.devMajor, entry.devMinor] }),
+    ...(xattrs.size > 0 && {
+      xattrs: Array.from(xattrs, ([name, value]) => ({
+        ...encodeName('name', name),
+        valueBase64: value.toString('base64'),
+      })),
+    }),
+  });
+}
+
+const noXattrs: CheckedEntry['xattrs'] = new Map();
+
+/** Returns the entry of a line that {@link encodeEntry} has made. */
+export function decodeEntry(line: string): CheckedEntry {
+  const json = JSON.parse(line);
+  const [devMajor = 0, devMinor = 0] = json.device ?? [];
+  const { type, mode = 0, uid = 0, gid = 0, mtime = { sec: 0, nsec: 0 } } = json;
+  const { size = 0, offset = 0, stored = 0, sparse = null } = json;
+  return {
+    ...{ path: decodeName('path', json), type, size, mode, uid, gid, mtime, offset, stored, sparse },
+    uname: decodeName('uname', json),
+    gname: decodeName('gname', json),
+    linkname: decodeName('link', json),
+    ...{ devMajor, devMinor },
+    xattrs: json.xattrs === undefined ? noXattrs : new Map(json.xattrs.map(decodeXattr)),
+  };
+}
+
+function decodeXattr(json: Record<string, string>): [string, Buffer] {
+  return [decodeName('name', json), Buffer.from(json.valueBase64 ?? '', 'base64')];
+}

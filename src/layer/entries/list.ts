@@ -1,0 +1,42 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { CheckedEntry, EntryList } from '../types.js';
+import { decodeEntry } from './json.js';
+
+const chunkBytes = 256 * 1024;
+
+/** The entries that a file lists, one a line. Each iteration reads the file again. */
+export class EntryFile implements EntryList {
+  readonly file: string;
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<CheckedEntry> {
+    const handle = await open(this.file);
+    try {
+      for await (const lines of linesOf(handle)) for (const line of lines) yield decodeEntry(line);
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** Gives the lines of a file, those of one chunk together. Each line must end in a newline. */
+async function* linesOf(handle: FileHandle): AsyncGenerator<string[]> {
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  let pieces: Buffer[] = [];
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) return;
+    const chunk = buffer.subarray(0, bytesRead);
+    const end = chunk.lastIndexOf(0x0a) + 1;
+    if (end > 0) {
+      const text = Buffer.concat([...pieces, chunk.subarray(0, end - 1)]).toString();
+      pieces = [];
+      yield text.split('\n');
+    }
+    // a copy: the buffer is filled again
+    pieces.push(Buffer.from(chunk.subarray(end)));
+  }
+}

@@ -1,0 +1,27 @@
+import { metadataDigest, withImage } from '../../erofs/verify.js';
+import { fromText } from '../../system/bytes.js';
+import { StatBuffer, statFd } from '../../system/stat.js';
+import { inTurns } from '../../system/steps.js';
+import { enableVerity } from '../../system/verity.js';
+import type { ErofsRecord, Usage } from '../types.js';
+
+/** The image and its mount point. */
+const inodes = 2;
+/** of a block in st_blocks; inode(7) */
+const blockBytes = 512;
+
+/** Returns what the store records about a complete image. @throws LayerhookError SYSTEM */
+export async function sealImage(
+  image: string,
+  { tarBytes, verity }: { tarBytes: number; verity: boolean },
+): Promise<{ record: ErofsRecord; usage: Usage }> {
+  const path = fromText(image);
+  return withImage(image, async (fd) => {
+    const metadata = await inTurns(metadataDigest(fd, tarBytes));
+    const digest = verity ? enableVerity(path) : null;
+    const stat = new StatBuffer();
+    statFd(fd, stat, path);
+    const usage = { size: stat.blocks * blockBytes, inodes };
+    return { record: { tarBytes, metadata, ...(digest !== null && { verity: digest }) }, usage };
+  });
+}
