@@ -15,7 +15,7 @@ export type Clearable = (typeof clearable)[number];
 
 /**
  * A change of an image's config and of its manifest's annotations; image-spec config.md and annotations.md. A missing field
- * stays as it is, and an empty string removes the field.
+ * stays, and an empty string removes the field.
  */
 export interface ConfigChange {
   /** fields that are emptied before the other changes */
@@ -105,7 +105,7 @@ function given<T extends object>(values: T): Partial<{ [K in keyof T]: Exclude<T
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** Drops fields of which the value is an empty string, list or object, as umoci writes them. */
+/** Drops fields whose value is an empty string, list or object, as umoci writes them. */
 function withoutEmpty<T extends object>(object: T, fields: readonly string[]): T {
   const isEmpty = (value: unknown) =>
     value === '' || value === null || (typeof value === 'object' && Object.keys(value).length === 0);

@@ -74,6 +74,18 @@ const drivers: WrongDriver[] = [
     ],
   },
   {
+    title: 'keeps trees by their chainID alone',
+    driver: () => keeper('-a'),
+    fails: [
+      'bundles of one image with and without an id map',
+      'bundles of one image with and without keep-dirlinks',
+    ],
+    passes: [
+      'a second unpack gives the same tree as the first',
+      'two operations with one driver object, one after the other and at the same time',
+    ],
+  },
+  {
     title: 'ignores opaque markers',
     driver: () =>
       wrong(() => ({

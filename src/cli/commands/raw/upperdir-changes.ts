@@ -3,10 +3,10 @@ import { changeLine } from './change-line.js';
 
 export default defineCommand({
   usage: '--lowerdir DIRECTORIES UPPERDIR',
-  description: `List what the upperdir of an overlay changes in the tree of its lowerdirs, as
-JSON with one object per line: the path (pathBase64 if it is not UTF-8), and
-the kind: add, modify or delete. No mount is needed. The output is a valid
-result of a hook at repack.ociv1.layer.delta-list.`,
+  description: `List what the upperdir of an overlay changes in the tree of its lowerdirs,
+as JSON with one object per line: the path (pathBase64 if it is not UTF-8),
+and the kind: add, modify or delete. No mount is needed. The output is a
+valid result of a hook at repack.ociv1.layer.delta-list.`,
   arguments: ['UPPERDIR'],
   options: {
     lowerdir: {
