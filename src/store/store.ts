@@ -1,3 +1,5 @@
+import { Building } from './bundles/building.js';
+import { Bundles } from './bundles/bundles.js';
 import { type Context, chainOf, requireName } from './context/context.js';
 import { nameOf } from './context/name.js';
 import { type DependencyAt, findLayer } from './layers/find.js';
@@ -25,10 +27,12 @@ import type {
 
 /** The layer store of one client. Code that a bundle of already stored layers does not need is loaded on demand. */
 export class LmdbStore implements Store {
+  readonly bundles: Bundles;
   readonly #context: Context;
 
   constructor(context: Context) {
     this.#context = context;
+    this.bundles = new Bundles(this, new Building(context.directories));
   }
 
   get client(): string {
@@ -90,6 +94,7 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     const { lease, db, trees } = this.#context;
+    await this.bundles.close();
     await trees.close();
     lease.close();
     db.close();

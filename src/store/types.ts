@@ -1,6 +1,7 @@
 import type { Usage } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { Mount } from '../overlay/mount-options.js';
+import type { BundleRecords } from './bundles/types.js';
 
 /** Kinds of snapshot: containerd's `snapshots.Kind`. Only a committed snapshot can be a parent. */
 export type Kind = 'view' | 'active' | 'committed';
@@ -99,6 +100,8 @@ export interface LayerExtraction {
 
 /** A Snapshotter that knows layers by their identity, as the overlay driver needs it. */
 export interface LayerStore extends Snapshotter {
+  /** the bundles whose changes are in active snapshots of this client */
+  readonly bundles: BundleRecords;
   /** Returns the name of a layer's committed snapshot. */
   nameOf(layer: LayerIdentity): string;
   /**

@@ -11,7 +11,8 @@ import type { Change } from '../../layer/types.js';
 import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
-import { type BundleMeta, mtreePath, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
+import { type BundleMeta, mtreePath, refuseLinkedRootfs } from '../bundle/metadata.js';
+import { requireBundle } from '../bundle/stored.js';
 import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
@@ -53,7 +54,7 @@ export interface RepackResult {
 export async function repack(options: RepackOptions): Promise<RepackResult> {
   const { path, tag } = parseImageReference(options.image);
   const bundle = resolve(options.bundle);
-  const meta = readBundleMeta(bundle);
+  const meta = await requireBundle(options);
   refuseLinkedRootfs(bundle, meta.distrust);
   const operation = await openOperation(options, { recorded: { bundle, ...meta } });
   const layout = openLayout(path, { signal: operation.stop.signal, maxJson: options.maxJson });
