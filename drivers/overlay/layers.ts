@@ -92,7 +92,7 @@ export class Layers {
 
   async #fixUp(
     context: PostExtractContext,
-    { manifest, target }: LayerExtraction,
+    { mtree, target }: LayerExtraction,
     lower: LowerTree | null,
   ): Promise<{ dependencies: FixUpResult['dependencies']; usage?: Usage }> {
     const { xattr, keepDirlinks } = this.#variant;
@@ -102,12 +102,12 @@ export class Layers {
       const { digest } = descriptor;
       const given = { directory: target, unsettled, lower, xattr, map, digest };
       const { dependencies } = fixUpLayer(given);
-      return { dependencies, usage: await context.writeMtree(manifest) };
+      return { dependencies, usage: await context.writeMtree(mtree) };
     }
     await this.#unmount();
     // the kernel's result on top of the lower layers, with its whiteouts and copied files
     const { recordLayer } = await import('layerhook');
-    await recordLayer(target, manifest);
+    await recordLayer(target, mtree);
     return { dependencies: null };
   }
 

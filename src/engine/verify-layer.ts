@@ -32,11 +32,10 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
  * @returns how it differs, sorted by path; null if the layer was extracted without an mtree
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
-export async function verifyLayer({ directory, manifest: file }: ContentInfo): Promise<Delta[] | null> {
+export async function verifyLayer({ directory, mtree: file }: ContentInfo): Promise<Delta[] | null> {
   if (!existsSync(file)) return null;
   const { checkSteps } = await import('mtree-ts');
-  const mtree = await readMtree(file);
-  const keywords = mtree.usedKeywords();
-  const options = { keywords, strict: true, ...mtreeAccess };
-  return guardMtree(file, () => inTurns(checkSteps(directory, mtree, options)));
+  const recorded = await readMtree(file);
+  const options = { keywords: recorded.usedKeywords(), strict: true, ...mtreeAccess };
+  return guardMtree(file, () => inTurns(checkSteps(directory, recorded, options)));
 }

@@ -65,6 +65,8 @@ export interface Snapshotter {
   cleanup(): Promise<void>;
   /** Closes the handles; deletes nothing. */
   close(): Promise<void>;
+  /** as `close`: for `await using` */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Identifies a layer, independent of the client that extracted it. */
@@ -83,8 +85,8 @@ export interface LayerExtraction {
   key: string;
   /** private, empty directory to extract into */
   target: string;
-  /** path for an mtree manifest of the fixed-up layer, written before the commit; `layerhook store verify` reads it */
-  manifest: string;
+  /** path for the mtree of the fixed-up layer, written before the commit; `layerhook store verify` reads it */
+  mtree: string;
   /** Commits the layer on top of `parent`, under the name that {@link LayerStore.nameOf} returns. */
   commit(options: {
     parent: string;
@@ -168,8 +170,8 @@ export interface ContentInfo {
   lastUsed: Date;
   /** directory with its own files */
   directory: string;
-  /** path of the mtree manifest of its files; the file exists only if its extractor wrote it */
-  manifest: string;
+  /** path of the mtree of its files; the file exists only if its extractor wrote it */
+  mtree: string;
   /** True if it is known to be on disk. */
   flushed: boolean;
   /** True if it exists and is used without a check. An untrusted layer is extracted again when it is next needed. */
@@ -221,8 +223,6 @@ export interface StoreFilesystem {
 
 /** A LayerStore with the operations that maintain it. */
 export interface Store extends LayerStore {
-  /** as `close`: for `await using` */
-  [Symbol.asyncDispose](): Promise<void>;
   /** owner of the names that this store sees */
   readonly client: string;
   /** Returns the contents of all clients, or only those with these IDs. */
