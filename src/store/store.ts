@@ -57,7 +57,14 @@ export class LmdbStore implements Store {
     });
     if (kind === 'view') return { size: 0, inodes: 0 };
     if (usage) return usage;
-    return directories.exists(content) ? trees.measure(directories.fs(content)) : { size: 0, inodes: 0 };
+    if (!directories.exists(content)) return { size: 0, inodes: 0 };
+    try {
+      return await trees.measure(directories.fs(content));
+    } catch (error) {
+      // another process may have removed the snapshot meanwhile
+      await this.stat(name);
+      throw error;
+    }
   }
 
   async mounts(key: string): Promise<Mount[]> {

@@ -17,7 +17,8 @@ export function mountPointsOf(directory: string, mounts: readonly MountInfo[]): 
   return mounts
     .filter(
       (mount) =>
-        isUpperdir(mount, path) || (mount.root.endsWith(end) && sameDirectory(directory, showBytes(mount.mountPoint))),
+        isUpperdir(mount, path) ||
+        (mount.root.endsWith(end) && sameDirectory(directory, showBytes(mount.mountPoint))),
     )
     .map(({ mountPoint }) => showBytes(mountPoint));
 }
