@@ -49,7 +49,10 @@ export async function removeLost(
     const remove = async () =>
       state === 'damaged'
         ? await removeDamaged({ ...options, bundle })
-        : await forgetStored(store, (await store.bundles.list()).filter((stored) => stored.key === key));
+        : await forgetStored(
+            store,
+            (await store.bundles.list()).filter((stored) => stored.key === key),
+          );
     if (await succeeds(remove, options)) removed.push(entry);
   }
   return removed;

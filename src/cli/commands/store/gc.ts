@@ -13,7 +13,8 @@ export default defineCommand({
   usage: '[--keep SIZE] [--unused-for TIME]',
   description: `Remove the layers that no bundle needs and no label (containerd.io/gc.root)
 protects, the least recently used first, and the leftovers of killed
-commands. Layers that a running command uses are spared.`,
+commands: snapshots, mounts and private directories of bundles, and files.
+Layers that a running command uses are spared.`,
   arguments: [],
   options: {
     ...storeFlag,
