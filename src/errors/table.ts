@@ -57,7 +57,7 @@ export const errorTable = {
   },
   BUNDLE_DAMAGED: {
     message: 'bundle {path} is damaged: {reason}',
-    hint: 'remove it with its changes: layerhook bundle rm --force {path}',
+    hint: '{expected}',
     exit: 1,
   },
   BUNDLE_DRIVER: {

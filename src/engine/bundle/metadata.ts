@@ -18,6 +18,11 @@ export interface BundleMeta {
   map: MapOptions;
   /** the driver of layerhook.json, unchecked; choose-driver.ts decides what of it counts */
   driver: DriverChoice;
+  /**
+   * ID of the boot under which the engine wrote the rootfs; undefined if the rootfs is known to be on disk, or if only the
+   * driver knows
+   */
+  boot?: string | undefined;
   /** why another user may have written `driver`; null if only root and this user can write it */
   distrust: Distrust | null;
 }
@@ -36,10 +41,7 @@ export function mtreePath(bundle: string, digest: string): string {
 
 /** Writes layerhook.json, and then umoci.json, which marks the bundle as whole. */
 export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust'>): void {
-  writeFileAtomic(
-    join(bundle, 'layerhook.json'),
-    `${JSON.stringify({ version: layerhookVersion, driver: meta.driver })}\n`,
-  );
+  writeDriver(bundle, meta);
   const umoci = {
     umoci_version: umociVersion,
     from_descriptor_path: { descriptor_walk: meta.from },
@@ -50,6 +52,16 @@ export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust
     },
   };
   writeFileAtomic(join(bundle, 'umoci.json'), `${JSON.stringify(umoci)}\n`);
+}
+
+/** Writes layerhook.json. */
+export function writeDriver(bundle: string, { driver, boot }: Pick<BundleMeta, 'driver' | 'boot'>): void {
+  const own = { version: layerhookVersion, driver: storedDriver(driver), boot };
+  writeFileAtomic(join(bundle, 'layerhook.json'), `${JSON.stringify(own)}\n`);
+}
+
+function storedDriver({ name, options, asObject = false }: DriverChoice) {
+  return { name, options, ...(asObject && { object: true }) };
 }
 
 /**
@@ -136,24 +148,25 @@ function areRanges(value: unknown): value is IdRange[] {
   return Array.isArray(value) && value.every(isRange);
 }
 
-function readDriver(path: string): Pick<BundleMeta, 'driver' | 'distrust'> {
+function readDriver(path: string): Pick<BundleMeta, 'driver' | 'boot' | 'distrust'> {
   const name = 'layerhook.json';
   let distrust = distrustOf(path, statSync(path));
   const own = readJson(path, name, (stat) => {
     distrust ??= distrustOf(join(path, name), stat);
   });
-  return { driver: own ? driverIn(path, own) : copyDriver, distrust: distrust ?? null };
+  const boot = typeof own?.boot === 'string' ? { boot: own.boot } : {};
+  return { driver: own ? driverIn(path, own) : copyDriver, ...boot, distrust: distrust ?? null };
 }
 
 function driverIn(path: string, own: Record<string, unknown>): DriverChoice {
-  const driver = own.driver as Partial<DriverChoice> | null | undefined;
+  const driver = own.driver as (Partial<DriverChoice> & { object?: unknown }) | null | undefined;
   if (own.version !== layerhookVersion)
     throw invalid(path, `layerhook.json has version ${own.version}, not 1`);
-  const { name, options = {} } = driver ?? {};
+  const { name, options = {}, object } = driver ?? {};
   if (typeof name !== 'string') throw invalid(path, 'layerhook.json names no driver');
   if (!isObject(options))
     throw invalid(path, `layerhook.json: the options of driver ${name} are not an object`);
-  return { name, options };
+  return { name, options, ...(object === true && { asObject: true }) };
 }
 
 function readJson(

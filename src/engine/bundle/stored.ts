@@ -46,7 +46,8 @@ export async function requireBundle(options: StoreOptions & { bundle: string }):
     return readBundleMeta(path);
   } catch (error) {
     if (!isLayerhookError(error, 'BUNDLE_NOT_FOUND') || !(await isStored(path, options))) throw error;
-    throw new LayerhookError('BUNDLE_DAMAGED', { path, reason: 'umoci.json is missing' }, error);
+    const expected = `remove it with its changes: layerhook bundle rm --force ${path}`;
+    throw new LayerhookError('BUNDLE_DAMAGED', { path, reason: 'umoci.json is missing', expected }, error);
   }
 }
 
@@ -59,7 +60,10 @@ export async function forgetStored(store: Store, bundles: readonly StoredBundle[
   for (const { bundle, key, mountPoints } of bundles) {
     const [mounted] = mountPoints;
     if (mounted !== undefined) {
-      const [reason, expected] = [`its changes are mounted at ${mounted}`, `unmount them first: umount ${mounted}`];
+      const [reason, expected] = [
+        `its changes are mounted at ${mounted}`,
+        `unmount them first: umount ${mounted}`,
+      ];
       throw new LayerhookError('BUNDLE_BUSY', { path: bundle, reason, expected });
     }
     await store.remove(key).catch((error: Error) => {

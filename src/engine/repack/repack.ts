@@ -12,6 +12,7 @@ import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
 import { type BundleMeta, mtreePath, refuseLinkedRootfs } from '../bundle/metadata.js';
+import { requireNoneLost } from '../bundle/power-loss.js';
 import { requireBundle } from '../bundle/stored.js';
 import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
@@ -61,7 +62,10 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   try {
     checkTag(layout.readIndex(), tag);
     const image = loadImage(layout, tag, meta.from);
-    return await repackInto(operation, layout, image, meta, { ...options, bundle, tag });
+    const mtreeFile = mtreePath(bundle, image.manifestDescriptor.digest);
+    const place = { bundle, rootfs: join(bundle, 'rootfs'), mtreeFile };
+    const proven = await requireNoneLost(place, meta, operation.stop.signal);
+    return await repackInto(operation, layout, image, proven, { ...options, bundle, tag });
   } finally {
     await layout.close();
     await closeOperation(operation);
@@ -100,7 +104,10 @@ async function repackInto(
   if (refreshBundle) {
     const { refreshBundle } = await import('./refresh.js');
     const after = { layout, image: loadImage(layout, tag, from), meta: { ...meta, from } };
-    await refreshBundle(operation, context, after, { changes, packed, layer });
+    await refreshBundle(operation, context, after, { changes, packed, layer }).catch((error: Error) => {
+      operation.log.warn(`${tag} names the new image already: only the refresh of ${bundle} failed`);
+      throw error;
+    });
   }
   return {
     manifest: from.at(-1)!,

@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, utimesSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { hostID } from '../../layer/apply/owners.js';
 import { layerSources } from '../../layer/sources.js';
@@ -6,6 +6,7 @@ import type { MapOptions } from '../../layer/types.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
+import { bootId } from '../../system/filesystem.js';
 import { checkpoint } from '../../system/steps.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { mtreePath, writeBundleMeta } from '../bundle/metadata.js';
@@ -34,8 +35,11 @@ export async function unpackImage(
   }));
   try {
     makeRootfs(staging.rootfs, map);
-    const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
-    writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice });
+    const { plain, ...result } = await fill(operation, threads, staging, context, layers, options);
+    // a rootfs that a driver made is on disk when the driver says so
+    const boot =
+      plain && existsSync(mtreePath(staging.path, image.manifestDescriptor.digest)) ? bootId() : undefined;
+    writeBundleMeta(staging.path, { from: image.path, map, driver: operation.driverChoice, boot });
     await checkpoint(operation.stop.signal);
     await staging.publish();
     return {
