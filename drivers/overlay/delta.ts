@@ -2,7 +2,6 @@ import { type Change, type Declined, type DeltaContext, declined, fromText, fsEr
 import { type OverlayFormat, upperdirChanges } from 'layerhook/overlay';
 import { findMount, syncFilesystem } from 'layerhook/system';
 import { readBundle } from './bundle.js';
-import { requireOwner } from './owner.js';
 import type { DriverStore } from './store.js';
 import { requireUnused } from './used.js';
 
@@ -19,7 +18,7 @@ export async function listDelta(store: DriverStore, context: DeltaContext): Prom
   const { rootfs, maskPaths, refresh, signal, log } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
-  await requireOwner(await store.open(), context, bundle.key);
+  await (await store.open()).bundles.require(bundle.key, context);
   if (refresh) requireUnused(rootfs);
   const directories = await directoriesOf(store, bundle.key);
   if (directories.format === 'fuse') await flushFuse(rootfs);

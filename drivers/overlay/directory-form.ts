@@ -10,7 +10,7 @@ export class DirectoryForm implements LayerForm {
   }
 
   async finish(layer: NewLayer, context: PostExtractContext): Promise<Committed> {
-    const { target, manifest } = layer.extraction;
+    const { target, mtree } = layer.extraction;
     const { applied, map, descriptor } = context;
     const lower = await layer.lower();
     const fixUp = ({ unsettled }: AppliedLayer) =>
@@ -23,6 +23,6 @@ export class DirectoryForm implements LayerForm {
       fixUp(await context.extractAgain(lower?.directories ?? []));
       fixedUp = { dependencies: null };
     }
-    return { ...fixedUp, usage: await context.writeMtree(manifest) };
+    return { ...fixedUp, usage: await context.writeMtree(mtree) };
   }
 }

@@ -2,7 +2,6 @@ import { type BundleContext, type Declined, declined, type MountContext } from '
 import { mountAll, unmountAll } from 'layerhook/overlay';
 import type { LayerStore } from 'layerhook/store';
 import { readBundle, writeBundle } from './bundle.js';
-import { claim, removeOwn, requireOwner } from './owner.js';
 import type { DriverStore } from './store.js';
 
 /** Mounts the rootfs of a bundle unless it is mounted. After a refresh, removes the bundle's old snapshot. */
@@ -11,8 +10,8 @@ export async function mountBundle(driverStore: DriverStore, context: MountContex
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
   const store = await driverStore.open();
-  if (context.claim) await claim(store, context, bundle.key);
-  await requireOwner(store, context, bundle.key);
+  if (context.claim) await store.bundles.claim(bundle.key, context);
+  await store.bundles.require(bundle.key, context);
   const doubted = await store.untrusted(bundle.key);
   if (doubted.length > 0) {
     const { proveLayers } = await import('./prove.js');
@@ -36,9 +35,9 @@ export async function removeBundle(driverStore: DriverStore, context: BundleCont
   await unmountAll(rootfs, { detach: true });
   const store = await driverStore.open();
   const { key, other } = bundle;
-  const owner = await removeOwn(store, context, key);
+  const owner = await store.bundles.remove(key, context);
   if (owner !== undefined) log.warn(`${context.bundle} is a copy: the store keeps its changes for ${owner}`);
-  if (other !== undefined) await removeOwn(store, context, other);
+  if (other !== undefined) await store.bundles.remove(other, context);
 }
 
 /** Removes the snapshot that does not count, and its record. */
@@ -47,6 +46,6 @@ export async function forget(
   context: Pick<BundleContext, 'bundle' | 'rootfs'>,
   { key, other }: { key: string; other: string },
 ): Promise<void> {
-  await removeOwn(store, context, other);
+  await store.bundles.remove(other, context);
   writeBundle(context.rootfs, { key });
 }

@@ -13,8 +13,6 @@ import { newKey, readBundle, writeBundle } from './bundle.js';
 import { directoriesOf } from './delta.js';
 import { identityOf } from './identity.js';
 import { forget, mountBundle } from './mount.js';
-import { removeOwn, requireOwner } from './owner.js';
-import { labelsOf } from './rootfs.js';
 import type { DriverStore } from './store.js';
 import { requireUnused } from './used.js';
 
@@ -36,11 +34,10 @@ export async function refreshBundle(
   if (bundle === null) return declined;
   const store = await driverStore.open();
   const { key, other } = bundle;
-  await requireOwner(store, context, key);
-  const labels = labelsOf(context);
+  await store.bundles.require(key, context);
   // umoci.json decides which of the two snapshots counts, and it is about to name another image
   if (other !== undefined) await forget(store, context, { key, other });
-  if (layer === null) return void (await store.update({ name: key, labels }));
+  if (layer === null) return store.bundles.update(key, 'overlay', context);
   requireUnused(rootfs);
   const name = nameOfNew(store, context, driverStore.xattr);
   await context.unpackLayer();
@@ -49,10 +46,10 @@ export async function refreshBundle(
   try {
     // written before the snapshot exists, so that an interrupted refresh leaves no unknown snapshot
     writeBundle(rootfs, { key, next: { key: next, manifest: manifestDescriptor.digest } });
-    await store.prepare(next, name, { labels });
+    await store.bundles.prepare(next, name, 'overlay', context);
     await carry(driverStore, context, { key, next });
   } catch (error) {
-    await removeOwn(store, context, next);
+    await store.bundles.remove(next, context);
     if (wasMounted) await mountBundle(driverStore, { ...context, claim: false });
     throw fsError(error, `cannot refresh ${dirname(rootfs)}`);
   }

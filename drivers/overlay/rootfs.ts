@@ -1,19 +1,7 @@
 import type { ImageContext } from 'layerhook';
 import { fixUpLayer, mountAll } from 'layerhook/overlay';
 import { newKey, writeBundle } from './bundle.js';
-import { ownerLabels } from './owner.js';
 import type { DriverStore } from './store.js';
-
-/** Returns the labels of a bundle's snapshot, for people and for garbage collection. */
-export function labelsOf(context: ImageContext) {
-  const { layout, reference, manifestDescriptor } = context;
-  return {
-    ...ownerLabels(context),
-    'layerhook/layout': layout,
-    'layerhook/reference': reference,
-    'layerhook/manifest': manifestDescriptor.digest,
-  };
-}
 
 /**
  * Mounts a new active snapshot on top of a layer at rootfs.
@@ -29,7 +17,7 @@ export async function assembleRootfs(
   const key = newKey(bundle);
   // written before the snapshot exists, so that removing the bundle always finds the snapshot
   writeBundle(rootfs, { key });
-  const mounts = await (await store.open()).prepare(key, parent, { labels: labelsOf(context) });
+  const mounts = await (await store.open()).bundles.prepare(key, parent, 'overlay', context);
   if (parent === '') await describeRoot(store, key, context);
   await mountAll(mounts, rootfs, { support: store.support() });
 }

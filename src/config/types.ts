@@ -25,6 +25,8 @@ export interface DriverChoice {
   name: string;
   /** what its factory gets */
   options: Record<string, unknown>;
+  /** true: the library gave the driver as an object, so that `name` leads to no module */
+  asObject?: boolean | undefined;
   /** the driver is this program; only hooks.toml says so, never a bundle */
   program?: DriverProgram;
 }

@@ -65,6 +65,10 @@ function shipped({ driver: { name, options }, distrust }: RecordedDriver): Drive
 /** The driver of hooks.toml, with the options that stand there. */
 function configured(recorded: RecordedDriver, config: LoadedConfig | null): DriverChoice {
   const { driver, distrust } = recorded;
+  if (driver.asObject) {
+    const expected = 'give the same object to this operation of the library, or name a module with --driver';
+    throw refusal(recorded, 'it was unpacked with a driver given as an object', expected);
+  }
   if (!isDriverName(driver.name))
     throw refusal(recorded, 'the name is malformed', 'unpack the image again into a new bundle');
   if (config?.driver?.name !== driver.name) {

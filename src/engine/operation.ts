@@ -115,7 +115,8 @@ async function driverOf(
   recorded: RecordedDriver | undefined,
 ): Promise<{ driver: Driver; choice: DriverChoice }> {
   const { driver } = options;
-  if (typeof driver === 'object') return { driver, choice: { name: driver.name, options: {} } };
+  if (typeof driver === 'object')
+    return { driver, choice: { name: driver.name, options: {}, asObject: true } };
   const choice = chooseDriver({ options, config }, recorded);
   return { driver: await loadDriver(choice, config?.file), choice };
 }

@@ -1,5 +1,5 @@
 import type { ContentInfo, Info, Store } from '../store/types.js';
-import { bundleLabel } from './bundle/list.js';
+import { usageOf } from './bundle/list.js';
 
 /** A layer in the store, and the bundles on top of it. */
 export interface StoredLayer extends ContentInfo {
@@ -35,13 +35,18 @@ export async function storeUsage(store: Store): Promise<{ layers: StoredLayer[];
   const snapshots = new Map<string, Info>();
   for await (const info of store.walk()) snapshots.set(info.name, info);
 
+  const pathOf = new Map((await store.bundles.list()).map(({ key, bundle }) => [key, bundle]));
   const bundles: StoredBundle[] = [];
   for (const info of snapshots.values()) {
     if (info.kind === 'committed') continue;
-    const layers = below(info, snapshots).map(({ name }) => idOf.get(`${store.client}\0${name}`)!);
-    const { size, inodes } = await store.usage(info.name);
+    // another process may add and remove snapshots between these calls
+    const usage = await usageOf(store, info.name);
+    if (usage === undefined) continue;
+    const { size, inodes } = usage;
+    const names = below(info, snapshots).map(({ name }) => `${store.client}\0${name}`);
+    const layers = names.flatMap((name) => idOf.get(name) ?? []);
     const shared = layers.reduce((sum, id) => sum + (byID.get(id)?.usage?.size ?? 0), 0);
-    const bundle = info.labels[bundleLabel] ?? info.name;
+    const bundle = pathOf.get(info.name) ?? info.name;
     bundles.push({ bundle, bytes: size, inodes, shared, layers });
   }
   const layers = contents

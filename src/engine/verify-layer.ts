@@ -37,17 +37,16 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
  */
 export async function verifyLayer({
   directory,
-  manifest: file,
+  mtree: file,
   erofs,
   layer,
 }: ContentInfo): Promise<Delta[] | null> {
   if (erofs !== undefined) return verifyImage(erofs, layer?.diffID ?? '');
   if (!existsSync(file)) return null;
   const { checkSteps } = await import('mtree-ts');
-  const mtree = await readMtree(file);
-  const keywords = mtree.usedKeywords();
-  const options = { keywords, strict: true, ...mtreeAccess };
-  return guardMtree(file, () => inTurns(checkSteps(directory, mtree, options)));
+  const recorded = await readMtree(file);
+  const options = { keywords: recorded.usedKeywords(), strict: true, ...mtreeAccess };
+  return guardMtree(file, () => inTurns(checkSteps(directory, recorded, options)));
 }
 
 async function verifyImage(

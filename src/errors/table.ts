@@ -55,6 +55,11 @@ export const errorTable = {
     hint: '{expected}',
     exit: 1,
   },
+  BUNDLE_DAMAGED: {
+    message: 'bundle {path} is damaged: {reason}',
+    hint: '{expected}',
+    exit: 1,
+  },
   BUNDLE_DRIVER: {
     message: 'cannot use the driver {name} of bundle {path}: {reason}',
     hint: '{expected}',

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { makeDirectory } from '../system/make-directory.js';
+import { writeFileAtomic } from '../system/write-file.js';
 import { encodeJson, JsonLimitError, parseJson } from '../text/json-lossless.js';
 import { openVerified, readVerified } from './blob.js';
 import { type DigestAlgorithm, finishDigest, isDigest, parseDigest } from './digest.js';
@@ -12,6 +13,7 @@ import { checkIndex } from './documents.js';
 import { jsonAdvice, listDirectory, readSmallFile } from './layout-files.js';
 import { withLock } from './lock.js';
 import { indexMediaType } from './media-types.js';
+import { emptyIndex, resumeLayout } from './resume-layout.js';
 import type { Session } from './session.js';
 import type { Descriptor, Digest, Index } from './types.js';
 
@@ -49,7 +51,7 @@ export function openLayout(path: string, options: LayoutOptions = {}): Layout {
 /**
  * Creates an empty layout and its parent directories.
  *
- * @param path must not exist
+ * @param path must not exist; an empty directory of this user, and what a killed call left, is completed
  * @throws LayerhookError LAYOUT_EXISTS, DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
 export function createLayout(path: string): Layout {
@@ -58,16 +60,14 @@ export function createLayout(path: string): Layout {
     makeDirectory(parent);
     mkdirSync(path);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
-    throw fsError(error, `making ${path}`);
+    if (errorCode(error) !== 'EEXIST') throw fsError(error, `making ${path}`);
+    if (!resumeLayout(path)) throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
   }
   try {
     makeDirectory(join(path, 'blobs', 'sha256'));
-    writeFileSync(
-      join(path, 'index.json'),
-      encodeJson({ schemaVersion: 2, mediaType: indexMediaType, manifests: [] }),
-    );
-    writeFileSync(join(path, 'oci-layout'), encodeJson({ imageLayoutVersion: '1.0.0' }));
+    writeFileAtomic(join(path, 'index.json'), encodeJson(emptyIndex));
+    // last: it marks the layout as whole
+    writeFileAtomic(join(path, 'oci-layout'), encodeJson({ imageLayoutVersion: '1.0.0' }));
   } catch (error) {
     rmSync(path, { recursive: true, force: true });
     throw fsError(error, `making ${path}`);

@@ -108,6 +108,10 @@ class RemoteSnapshotter implements Snapshotter {
     this.#client.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   #call<M extends Method>(
     method: M,
     request: Requests[M],

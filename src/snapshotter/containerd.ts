@@ -151,6 +151,10 @@ export class ContainerdStore implements Snapshotter {
     return this.#store.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** True if containerd finds a trusted copy of the layer on top of the parent when it walks. */
   async #isThere(layer: LayerIdentity, parent: string): Promise<boolean> {
     for (const name of await this.#store.namesOf(layer, parent)) {

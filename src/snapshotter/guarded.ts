@@ -111,6 +111,10 @@ export class GuardedSnapshotter implements Snapshotter {
     return this.#inner.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Runs a call that returns mounts of `name` and its parents; reports the snapshot that makes it fail. */
   async #reporting(name: string, mount: () => Promise<Mount[]>): Promise<Mount[]> {
     try {

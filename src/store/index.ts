@@ -1,5 +1,6 @@
 /** The layer store, as drivers, hooks and programs use it. */
 
+export type * from './bundles/types.js';
 export { hasMetadata } from './exists.js';
 export { openStore } from './open.js';
 export type * from './types.js';

@@ -1,3 +1,5 @@
+import { Building } from './bundles/building.js';
+import { Bundles } from './bundles/bundles.js';
 import { type Context, chainOf, requireName } from './context/context.js';
 import { nameOf } from './context/name.js';
 import { mountImages, unmountUnusedImages } from './erofs/mount-images.js';
@@ -26,10 +28,12 @@ import type {
 
 /** The layer store of one client. Code that a bundle of already stored layers does not need is loaded on demand. */
 export class LmdbStore implements Store {
+  readonly bundles: Bundles;
   readonly #context: Context;
 
   constructor(context: Context) {
     this.#context = context;
+    this.bundles = new Bundles(this, new Building(context.directories));
   }
 
   get client(): string {
@@ -54,7 +58,14 @@ export class LmdbStore implements Store {
     });
     if (kind === 'view') return { size: 0, inodes: 0 };
     if (usage) return usage;
-    return directories.exists(content) ? trees.measure(directories.fs(content)) : { size: 0, inodes: 0 };
+    if (!directories.exists(content)) return { size: 0, inodes: 0 };
+    try {
+      return await trees.measure(directories.fs(content));
+    } catch (error) {
+      // another process may have removed the snapshot meanwhile
+      await this.stat(name);
+      throw error;
+    }
   }
 
   async mounts(key: string): Promise<Mount[]> {
@@ -91,6 +102,7 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     const { lease, db, trees, erofs } = this.#context;
+    await this.bundles.close();
     await trees.close();
     try {
       if (erofs.isUsed) unmountUnusedImages(this.#context);

@@ -1,6 +1,7 @@
 import type { Usage } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { Mount } from '../overlay/mount-options.js';
+import type { BundleRecords } from './bundles/types.js';
 
 /** Kinds of snapshot: containerd's `snapshots.Kind`. Only a committed snapshot can be a parent. */
 export type Kind = 'view' | 'active' | 'committed';
@@ -64,6 +65,8 @@ export interface Snapshotter {
   cleanup(): Promise<void>;
   /** Closes the handles; deletes nothing. */
   close(): Promise<void>;
+  /** as `close`: for `await using` */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Identifies a layer, independent of the client that extracted it. */
@@ -82,8 +85,8 @@ export interface LayerExtraction {
   key: string;
   /** private, empty directory to extract into */
   target: string;
-  /** path for an mtree manifest of the fixed-up layer, written before the commit; `layerhook store verify` reads it */
-  manifest: string;
+  /** path for the mtree of the fixed-up layer, written before the commit; `layerhook store verify` reads it */
+  mtree: string;
   /** path for an EROFS image of the layer, made before the commit in place of files in `target` */
   image: string;
   /** Commits the layer on top of `parent`, under the name that {@link LayerStore.nameOf} returns. */
@@ -103,6 +106,8 @@ export interface LayerExtraction {
 
 /** A Snapshotter that knows layers by their identity, as the overlay driver needs it. */
 export interface LayerStore extends Snapshotter {
+  /** the bundles whose changes are in active snapshots of this client */
+  readonly bundles: BundleRecords;
   /** Returns the name of a layer's committed snapshot. */
   nameOf(layer: LayerIdentity): string;
   /**
@@ -189,8 +194,8 @@ export interface ContentInfo {
   directory: string;
   /** present if the layer is an EROFS image */
   erofs?: { image: string } & ErofsRecord;
-  /** path of the mtree manifest of its files; the file exists only if its extractor wrote it */
-  manifest: string;
+  /** path of the mtree of its files; the file exists only if its extractor wrote it */
+  mtree: string;
   /** True if it is known to be on disk. */
   flushed: boolean;
   /** True if it exists and is used without a check. An untrusted layer is extracted again when it is next needed. */
@@ -242,8 +247,6 @@ export interface StoreFilesystem {
 
 /** A LayerStore with the operations that maintain it. */
 export interface Store extends LayerStore {
-  /** as `close`: for `await using` */
-  [Symbol.asyncDispose](): Promise<void>;
   /** owner of the names that this store sees */
   readonly client: string;
   /** Returns the contents of all clients, or only those with these IDs. */

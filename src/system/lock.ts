@@ -77,8 +77,12 @@ export async function waitForLock(
   await poll(() => flock(fd, operation) || undefined, what, options);
 }
 
-/** Releases a lock that otherwise ends with the process. A second call does nothing. */
-export type Unlock = () => void;
+/**
+ * Releases a lock that otherwise ends with the process. A second call does nothing.
+ *
+ * @param options `keepFile`: true leaves the lock file, as the end of the process would
+ */
+export type Unlock = (options?: { keepFile?: boolean }) => void;
 
 /**
  * Waits for the lock of a lock file, which is created for the lock and removed with it.
@@ -93,7 +97,7 @@ export function lockFile(path: string, signal: AbortSignal): Promise<Unlock> {
 export function tryLockFile(path: string): Unlock | undefined {
   const fd = open(path);
   try {
-    if (tryLockNamed(fd, AT_FDCWD, fromText(path))) return once(() => release(path, fd));
+    if (tryLockNamed(fd, AT_FDCWD, fromText(path))) return once((keepFile) => release(path, fd, keepFile));
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -112,9 +116,9 @@ export function lockNewFile(prefix: string): Unlock {
 }
 
 /** Removes the file while it is locked: waiting processes notice that it is missing, and create a new one. */
-function release(path: string, fd: number): void {
+function release(path: string, fd: number, keepFile: boolean): void {
   try {
-    unlinkSync(path);
+    if (!keepFile) unlinkSync(path);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw fsError(error, `removing ${path}`);
   } finally {
@@ -131,12 +135,12 @@ function open(path: string): number {
 }
 
 /** Ignores later calls: after the first, the descriptor may belong to another file. */
-function once(action: () => void): () => void {
+function once(action: (keepFile: boolean) => void): Unlock {
   let done = false;
-  return () => {
+  return ({ keepFile = false } = {}) => {
     if (done) return;
     done = true;
-    action();
+    action(keepFile);
   };
 }
 

@@ -136,7 +136,7 @@ class Way {
  * Returns the users whose directories are trusted: root and this user. In a user namespace, the root of the host appears
  * as the overflow user; user_namespaces(7).
  */
-function trustedOwners(): ReadonlySet<number> {
+export function trustedOwners(): ReadonlySet<number> {
   const owners = new Set([0, process.geteuid!()]);
   if (isInUserNamespace()) owners.add(Number(readFileSync('/proc/sys/kernel/overflowuid', 'latin1')));
   return owners;

@@ -29,7 +29,7 @@ async function addLayer(store: Store, digit: string, parent: string, bytes: numb
   const extraction = (await store.extract(identity, parent, { signal }))!;
   mkdirSync(join(extraction.target, 'etc'));
   writeFileSync(join(extraction.target, 'etc', 'file'), digit.repeat(bytes));
-  await writeMtree(extraction.target, extraction.manifest, currentHeader(extraction.target));
+  await writeMtree(extraction.target, extraction.mtree, currentHeader(extraction.target));
   await extraction.commit({ parent, dependencies: [] });
 }
 

@@ -20,7 +20,7 @@ test.serial(
     const extract = async (wanted: LayerIdentity, parent: string) => {
       const extraction = (await before.extract(wanted, parent, { signal }))!;
       writeFileSync(join(extraction.target, 'file'), wanted.diffID);
-      await writeMtree(extraction.target, extraction.manifest, currentHeader(extraction.target));
+      await writeMtree(extraction.target, extraction.mtree, currentHeader(extraction.target));
       await extraction.commit({ parent, dependencies: [] });
     };
     const [whole, lost] = [layer('whole'), layer('lost')];

@@ -61,10 +61,10 @@ test('a layer cannot be committed on top of one that is not there; it is given u
 test('a manifest that was written during the extraction stays with the layer', async (t) => {
   const store = await freshStore(t);
   const extraction = await store.extract(one, '', { signal });
-  writeFileSync(extraction!.manifest, '#mtree\n');
+  writeFileSync(extraction!.mtree, '#mtree\n');
   await extraction!.commit({ parent: '', dependencies: [] });
   const [content] = await store.list();
-  t.is(readFileSync(content!.manifest, 'utf8'), '#mtree\n');
+  t.is(readFileSync(content!.mtree, 'utf8'), '#mtree\n');
   t.deepEqual(content!.layer, { diffID: one.diffID, chainIDs: [one.chainID], map: '' });
 });
 

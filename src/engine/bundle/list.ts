@@ -1,21 +1,23 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Info, Snapshotter } from '../../store/types.js';
+import { isLayerhookError } from '../../errors/index.js';
+import type { StoredBundle } from '../../store/bundles/types.js';
+import type { Snapshotter, Store } from '../../store/types.js';
 import { fromText } from '../../system/bytes.js';
 import { isMountPoint } from '../../system/mount.js';
 import type { OperationOptions } from '../operation-options.js';
 import { readBundleMeta } from './metadata.js';
 
-/** Label of an active snapshot that is a bundle's: the absolute path of the bundle. */
-export const bundleLabel = 'layerhook/bundle';
-/** Labels that say what it was unpacked from: the tag, and the digest of the manifest. */
-const imageLabels = { tag: 'layerhook/reference', digest: 'layerhook/manifest' } as const;
-
 export interface BundleEntry {
   /** absolute path */
   bundle: string;
-  /** `missing`: the directory is gone; what is in the store is left of it */
-  state: 'mounted' | 'unmounted' | 'missing';
+  /**
+   * `damaged`: the directory is the bundle's, but umoci.json is missing; `missing`: the directory is gone. In both states
+   * its changes are in the store.
+   */
+  state: 'mounted' | 'unmounted' | 'damaged' | 'missing';
+  /** name of the driver; null for bundles of earlier versions of layerhook */
+  driver: string | null;
   /** tag and manifest digest of the image that it is of; null if neither the bundle nor the store says */
   image: { tag: string | null; digest: string } | null;
   /** key of its active snapshot in the store */
@@ -43,23 +45,77 @@ export async function listBundles(
 }
 
 /** As {@link listBundles}, in a store that is open. */
-export async function bundlesIn(store: Snapshotter): Promise<BundleEntry[]> {
+export async function bundlesIn(store: Store): Promise<BundleEntry[]> {
   const entries: BundleEntry[] = [];
-  for await (const info of store.walk([`kind==active,labels."${bundleLabel}"`])) {
-    const { size } = await store.usage(info.name);
-    entries.push(entryOf(info, size));
+  for (const stored of (await surveyBundles(store)).bundles) {
+    const { bundle, driver, key } = stored;
+    const usage = await usageOf(store, key);
+    if (usage === undefined) continue;
+    const image = (stored.isThere ? imageOf(bundle) : null) ?? stored.image;
+    entries.push({ bundle, state: stateOf(stored), driver, image, key, bytes: usage.size });
   }
-  return entries.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
+  return entries;
 }
 
-function entryOf({ name, labels }: Info, bytes: number): BundleEntry {
-  const bundle = labels[bundleLabel]!;
-  return { bundle, state: stateOf(bundle), image: imageOf(bundle) ?? imageIn(labels), key: name, bytes };
+/** Returns the usage of a snapshot; undefined if another process has removed it meanwhile. */
+export async function usageOf(store: Snapshotter, key: string) {
+  try {
+    return await store.usage(key);
+  } catch (error) {
+    if (isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) return undefined;
+    throw error;
+  }
 }
 
-function stateOf(bundle: string): BundleEntry['state'] {
-  if (!existsSync(join(bundle, 'umoci.json'))) return 'missing';
+/** The bundles of a store, and the snapshots that killed commands left. Both are sorted by path. */
+export interface Survey {
+  bundles: StoredBundle[];
+  leftovers: StoredBundle[];
+}
+
+/**
+ * Tells bundles from leftovers: snapshots of an unpack that was killed before the bundle had its name, and of a refresh that
+ * was killed in the middle, where umoci.json decides which snapshot counts. Bundles that are being built are neither.
+ */
+export async function surveyBundles(store: Store): Promise<Survey> {
+  const all = await store.bundles.list();
+  const groups = new Map<string, StoredBundle[]>();
+  for (const stored of all) {
+    const place = stored.isThere ? stored.bundle : stored.key;
+    groups.set(place, [...(groups.get(place) ?? []), stored]);
+  }
+  const survey: Survey = { bundles: [], leftovers: [] };
+  for (const group of groups.values()) {
+    const counting = countingOf(group);
+    survey.bundles.push(...counting);
+    // a refresh is at work
+    if (group.some(({ progress }) => progress === 'building')) continue;
+    survey.leftovers.push(...group.filter((stored) => !counting.includes(stored)));
+  }
+  return survey;
+}
+
+/** Returns the snapshots of one directory that are a bundle's: usually one. */
+function countingOf(group: StoredBundle[]): StoredBundle[] {
+  const finished = group.filter(({ progress }) => progress === 'finished');
+  const [{ bundle, isThere }] = group as [StoredBundle];
+  if (!isThere || !isWhole(bundle)) return finished;
+  const digest = imageOf(bundle)?.digest;
+  const matching = group.filter(({ image }) => image?.digest === digest);
+  const counting = matching.length > 0 ? matching : group;
+  const done = counting.filter(({ progress }) => progress === 'finished');
+  return done.length > 0 ? done : counting;
+}
+
+function stateOf({ bundle, isThere }: StoredBundle): BundleEntry['state'] {
+  if (!isThere) return 'missing';
+  if (!isWhole(bundle)) return 'damaged';
   return isMountPoint(fromText(join(bundle, 'rootfs'))) ? 'mounted' : 'unmounted';
+}
+
+/** True if a directory has the file that marks a bundle as whole. */
+export function isWhole(bundle: string): boolean {
+  return existsSync(join(bundle, 'umoci.json'));
 }
 
 function imageOf(bundle: string): BundleEntry['image'] {
@@ -70,10 +126,4 @@ function imageOf(bundle: string): BundleEntry['image'] {
   } catch {
     return null;
   }
-}
-
-/** What it was when it was unpacked: good enough for what is gone. */
-function imageIn(labels: Info['labels']): BundleEntry['image'] {
-  const digest = labels[imageLabels.digest];
-  return digest === undefined ? null : { tag: labels[imageLabels.tag] ?? null, digest };
 }

@@ -24,6 +24,11 @@ export interface BundleMeta {
   keepDirlinks: boolean;
   /** what hooks keep, by hook; empty if another user may have written it */
   state: Readonly<Record<string, HookState>>;
+  /**
+   * ID of the boot under which the engine wrote the rootfs; undefined if the rootfs is known to be on disk, or if only the
+   * driver knows
+   */
+  boot?: string | undefined;
   /** why another user may have written `driver`; null if only root and this user can write it */
   distrust: Distrust | null;
 }
@@ -58,13 +63,12 @@ export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust
 /** Writes layerhook.json. */
 export function writeOwnMeta(
   bundle: string,
-  { driver, keepDirlinks, state }: Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state'>,
+  { driver, keepDirlinks, state, boot }: Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state' | 'boot'>,
 ): void {
-  // a program is not recorded: hooks.toml alone says what runs
-  const { name, options } = driver;
   const own = {
     version: layerhookVersion,
-    driver: { name, options },
+    driver: storedDriver(driver),
+    boot,
     ...(keepDirlinks ? { keepDirlinks } : {}),
     ...(Object.keys(state).length === 0 ? {} : { state }),
   };
@@ -74,6 +78,11 @@ export function writeOwnMeta(
 /** Writes layerhook.json if a hook has changed its state. A bundle that others may write keeps none. */
 export function keepState(bundle: string, meta: BundleMeta, { states }: { states: HookStates }): void {
   if (states.isChanged && meta.distrust === null) writeOwnMeta(bundle, { ...meta, state: states.toJSON() });
+}
+
+/** Leaves out a program: hooks.toml alone says what runs. */
+function storedDriver({ name, options, asObject = false }: DriverChoice) {
+  return { name, options, ...(asObject && { object: true }) };
 }
 
 /**
@@ -160,7 +169,7 @@ function areRanges(value: unknown): value is IdRange[] {
   return Array.isArray(value) && value.every(isRange);
 }
 
-type OwnMeta = Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state' | 'distrust'>;
+type OwnMeta = Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state' | 'boot' | 'distrust'>;
 
 function readOwn(path: string): OwnMeta {
   const name = 'layerhook.json';
@@ -173,6 +182,7 @@ function readOwn(path: string): OwnMeta {
     !distrust && isObject(own?.state) ? Object.entries(own.state).filter(([, each]) => isObject(each)) : [];
   return {
     driver,
+    ...(typeof own?.boot === 'string' && { boot: own.boot }),
     keepDirlinks: own?.keepDirlinks === true,
     state: Object.fromEntries(state) as BundleMeta['state'],
     distrust: distrust ?? null,
@@ -180,14 +190,14 @@ function readOwn(path: string): OwnMeta {
 }
 
 function driverIn(path: string, own: Record<string, unknown>): DriverChoice {
-  const driver = own.driver as Partial<DriverChoice> | null | undefined;
+  const driver = own.driver as (Partial<DriverChoice> & { object?: unknown }) | null | undefined;
   if (own.version !== layerhookVersion)
     throw invalid(path, `layerhook.json has version ${own.version}, not 1`);
-  const { name, options = {} } = driver ?? {};
+  const { name, options = {}, object } = driver ?? {};
   if (typeof name !== 'string') throw invalid(path, 'layerhook.json names no driver');
   if (!isObject(options))
     throw invalid(path, `layerhook.json: the options of driver ${name} are not an object`);
-  return { name, options };
+  return { name, options, ...(object === true && { asObject: true }) };
 }
 
 function readJson(

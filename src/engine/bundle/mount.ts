@@ -1,8 +1,10 @@
+import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { BundleContext } from '../../points/points.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
-import { type BundleMeta, keepState, readBundleMeta, refuseLinkedRootfs } from './metadata.js';
+import { type BundleMeta, keepState, refuseLinkedRootfs } from './metadata.js';
+import { isStored, requireBundle } from './stored.js';
 
 export interface BundleOptions extends OperationOptions {
   /** path of the bundle */
@@ -28,11 +30,11 @@ export interface BundleMountResult {
  * Makes the rootfs of a bundle usable again, for example after a reboot: calls the hooks at `bundle.ociv1.mount` and the driver
  * that unpacked the bundle. A rootfs that is already usable stays unchanged.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_COPY, and what the hooks throw
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_DAMAGED, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_COPY, and what the hooks throw
  */
 export async function mountBundle(options: MountBundleOptions): Promise<BundleMountResult> {
   const bundle = resolve(options.bundle);
-  const meta = readBundleMeta(bundle);
+  const meta = await requireBundle(options);
   refuseLinkedRootfs(bundle, meta.distrust);
   const { claim = false } = options;
   return withBundle(options, meta, async (operation, context) => {
@@ -46,20 +48,36 @@ export async function mountBundle(options: MountBundleOptions): Promise<BundleMo
 /**
  * Unmounts a bundle and keeps its content: calls `bundle.ociv1.umount`. A bundle without mounts stays unchanged.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something else is mounted
+ * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_DAMAGED, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something else is mounted
  *   below it), and what the hooks throw
  */
 export async function unmountBundle(options: BundleOptions): Promise<BundleMountResult> {
   const bundle = resolve(options.bundle);
-  const meta = readBundleMeta(bundle);
+  const { refuseUse } = await import('./use.js');
+  let meta: BundleMeta;
+  try {
+    meta = await requireBundle(options);
+  } catch (error) {
+    const handled = await unmountStored(bundle, options);
+    if (handled === undefined) throw error;
+    return { bundle, handled };
+  }
   return withBundle(options, meta, async (operation, context) => {
     const { dispatcher } = operation;
-    const { refuseUse } = await import('./use.js');
     refuseUse(bundle);
     const { handled } = await dispatcher.first('bundle.ociv1.umount', context);
     keepState(bundle, meta, operation);
     return { bundle, handled };
   });
+}
+
+/** Unmounts a bundle without usable metadata. @returns undefined if the store does not know it */
+async function unmountStored(bundle: string, options: BundleOptions): Promise<boolean | undefined> {
+  if (!(await isStored(bundle, options))) return undefined;
+  const { refuseUse } = await import('./use.js');
+  const { unmountAll } = await import('../../overlay/mount.js');
+  refuseUse(bundle);
+  return unmountAll(join(realpathSync(bundle), 'rootfs'));
 }
 
 /**

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Manifest } from 'mtree-ts';
+import type { Delta, Manifest } from 'mtree-ts';
 import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { readContent } from '../../layer/generate/content.js';
 import { RootfsReader } from '../../layer/generate/rootfs.js';
+import { mtreeAccess } from '../../layer/mtree-access.js';
 import { mtreeValues } from '../../layer/mtree-values.js';
 import type { ByteString } from '../../system/bytes.js';
 import { close } from '../../system/files.js';
@@ -77,6 +78,18 @@ export async function readMtree(file: string): Promise<Manifest> {
     line: 1,
     reason: 'its entry for the root directory is missing',
   });
+}
+
+/**
+ * Compares a rootfs with its mtree by umoci's keywords, and reads every file for that.
+ *
+ * @throws LayerhookError ABORTED, MTREE_INVALID, SYSTEM
+ */
+export async function checkMtree(rootfs: string, mtreeFile: string, signal?: AbortSignal): Promise<Delta[]> {
+  const { checkSteps, umociKeywords } = await import('mtree-ts');
+  const mtree = await readMtree(mtreeFile);
+  const options = { keywords: umociKeywords, strict: true, ...mtreeAccess };
+  return guardMtree(mtreeFile, () => inTurns(checkSteps(rootfs, mtree, options), signal));
 }
 
 function readMtreeBytes(file: string): Buffer {

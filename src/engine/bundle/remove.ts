@@ -3,13 +3,15 @@ import { dirname, join, resolve } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import type { Driver } from '../../points/points.js';
+import type { StoredBundle } from '../../store/bundles/types.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { E, isErrno } from '../../system/errno.js';
 import { AT_REMOVEDIR, RENAME_NOREPLACE, renameat2, tryUnlinkat, unlinkat } from '../../system/files.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
 import { type NamedDirectory, namesIn, removeEntries } from '../../system/named-directory.js';
 import { unmapped } from '../operation.js';
-import { type BundleMeta, copyDriver, hasBundle, readBundleMeta, readRemains } from './metadata.js';
+import { isWhole } from './list.js';
+import { type BundleMeta, copyDriver, hasBundle, readRemains } from './metadata.js';
 import { type BundleOptions, withBundle } from './mount.js';
 import { isBundleName, removalOrder } from './names.js';
 import {
@@ -51,6 +53,18 @@ type Known = Omit<BundleMeta, 'from'>;
  *   mounted in it), DIRECTORY_INVALID (a symlink), and what the hooks throw
  */
 export async function removeBundle(options: RemoveBundleOptions): Promise<RemoveBundleResult> {
+  return removeAt(options);
+}
+
+/** Removes a bundle without umoci.json by force. A whole bundle stays. @throws LayerhookError as {@link removeBundle} */
+export async function removeDamaged(options: BundleOptions): Promise<void> {
+  await removeAt({ ...options, force: true }, { onlyDamaged: true });
+}
+
+async function removeAt(
+  options: RemoveBundleOptions,
+  { onlyDamaged = false } = {},
+): Promise<RemoveBundleResult> {
   const bundle = resolve(options.bundle);
   const { force = false, log = silentLogger } = options;
   const stat = lstatSync(bundle, { throwIfNoEntry: false });
@@ -58,15 +72,19 @@ export async function removeBundle(options: RemoveBundleOptions): Promise<Remove
     throw new LayerhookError('DIRECTORY_INVALID', { path: bundle, reason: 'it is a symlink' });
   const swept = await sweepAround(bundle);
   if (force && stat === undefined) {
-    const forgotten = await forgetMissing(bundle, options);
+    const forgotten = await forget(options, bundle, ({ isThere }) => !isThere);
     return { bundle, removed: swept || forgotten, left: [] };
   }
   // a killed command left only this
   if (swept && !hasBundle(bundle)) return { bundle, removed: true, left: listNames(bundle).sort() };
-  const known = readKnown(bundle, force, log);
+  const known = await readKnown({ ...options, bundle, log });
   const place = lockForRemoval(bundle);
   try {
+    // another process may have removed it, and unpacked another bundle
+    if (onlyDamaged && isWhole(bundle)) return { bundle, removed: false, left: [] };
     await takeDown({ ...options, log }, bundle, known);
+    // a driver that failed, or is unknown, leaves its snapshots
+    if (force) await forget(options, bundle, ({ isThere }) => isThere).catch(goingOn(log));
     return { bundle, removed: true, left: removeDirectory(place, bundle) };
   } finally {
     closePlace(place);
@@ -99,19 +117,18 @@ function lockForRemoval(bundle: string): NamedDirectory {
   throw new LayerhookError('BUNDLE_BUSY', { path: bundle, reason, expected });
 }
 
-/** Removes what the store still keeps for a bundle whose directory is gone. */
-async function forgetMissing(bundle: string, options: BundleOptions): Promise<boolean> {
-  const { openChosenStore } = await import('../open-store.js');
-  const { missingBundles } = await import('./missing-bundles.js');
-  const { store } = await openChosenStore(options);
-  if (store === null) return false;
-  try {
-    const left = (await missingBundles(store)).filter((entry) => entry.bundle === bundle);
-    for (const { key } of left) await store.remove(key);
-    return left.length > 0;
-  } finally {
-    await store.close();
-  }
+/** Removes what the store still keeps for a bundle. @returns false if there was nothing */
+async function forget(
+  options: BundleOptions,
+  bundle: string,
+  which: (stored: StoredBundle) => boolean,
+): Promise<boolean> {
+  const { forgetStored, withStored } = await import('./stored.js');
+  const forgotten = await withStored(bundle, options, async (found, store) => {
+    await forgetStored(store, found.filter(which));
+    return found.some(which);
+  });
+  return forgotten ?? false;
 }
 
 const noDriver: Driver = { name: 'none', hooks: {} };
@@ -121,17 +138,29 @@ const unknown = { map: unmapped, driver: copyDriver, state: {}, distrust: null }
 /**
  * Reads the metadata of a bundle.
  *
- * @returns with `force`, null for a bundle with malformed metadata
- * @throws LayerhookError BUNDLE_NOT_FOUND, also with `force`: a directory without a bundle is never removed; BUNDLE_INVALID
+ * @returns with `force`, null for a bundle with malformed metadata, or without metadata if the store knows it
+ * @throws LayerhookError BUNDLE_NOT_FOUND, also with `force`: a directory without a bundle is never removed; BUNDLE_DAMAGED,
+ *   BUNDLE_INVALID
  */
-function readKnown(bundle: string, force: boolean, log: Logger): Known | null {
+async function readKnown(options: RemoveBundleOptions & { log: Logger }): Promise<Known | null> {
+  const { bundle, force, log } = options;
+  const { requireBundle } = await import('./stored.js');
   try {
-    return readRemains(bundle) ?? readBundleMeta(bundle);
+    return readRemains(bundle) ?? (await requireBundle(options));
   } catch (error) {
-    if (!force || !isLayerhookError(error, 'BUNDLE_INVALID')) throw error;
+    const isKnown = isLayerhookError(error, 'BUNDLE_INVALID') || isLayerhookError(error, 'BUNDLE_DAMAGED');
+    if (!force || !isKnown) throw error;
+    return goingOn(log)(error);
+  }
+}
+
+/** Returns a function that logs an error, unless it is an abort. */
+function goingOn(log: Logger): (error: Error) => null {
+  return (error) => {
+    if (isLayerhookError(error, 'ABORTED')) throw error;
     log.warn(`${error.message}; going on`);
     return null;
-  }
+  };
 }
 
 async function callHooks(options: BundleOptions & { log: Logger }, known: Known | null, force: boolean) {
@@ -143,8 +172,8 @@ async function callHooks(options: BundleOptions & { log: Logger }, known: Known 
       { onlyDriver },
     );
   const goOn = (error: Error) => {
-    if (!force || isLayerhookError(error, 'ABORTED')) throw error;
-    options.log.warn(`${error.message}; going on`);
+    if (!force) throw error;
+    goingOn(options.log)(error);
   };
   try {
     await call(known === null ? { driver: noDriver } : {});
@@ -162,7 +191,7 @@ async function unmountRootfs(bundle: string): Promise<void> {
 }
 
 /** Removes what killed commands left beside a bundle and in it. @returns true if it removed anything */
-async function sweepAround(bundle: string): Promise<boolean> {
+export async function sweepAround(bundle: string): Promise<boolean> {
   const beside = await sweep(dirname(bundle), privatePrefix(bundle));
   return beside + (await sweep(bundle, insidePrefix)) > 0;
 }

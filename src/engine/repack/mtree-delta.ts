@@ -1,10 +1,8 @@
 import type { Delta } from 'mtree-ts';
 import { LayerhookError } from '../../errors/index.js';
-import { mtreeAccess } from '../../layer/mtree-access.js';
 import type { Change, ChangeKind } from '../../layer/types.js';
 import { showBytes } from '../../system/bytes.js';
-import { inTurns } from '../../system/steps.js';
-import { guardMtree, readMtree } from '../bundle/mtree-check.js';
+import { checkMtree } from '../bundle/mtree-check.js';
 
 /**
  * Returns what changed in a rootfs since its mtree was written, by reading every file and comparing umoci's keywords.
@@ -21,10 +19,7 @@ export async function mtreeDelta({
   mtreeFile: string;
   signal?: AbortSignal;
 }): Promise<Change[]> {
-  const { checkSteps, umociKeywords } = await import('mtree-ts');
-  const mtree = await readMtree(mtreeFile);
-  const options = { keywords: umociKeywords, strict: true, ...mtreeAccess };
-  const deltas = await guardMtree(mtreeFile, () => inTurns(checkSteps(rootfs, mtree, options), signal));
+  const deltas = await checkMtree(rootfs, mtreeFile, signal);
   return deltas.map((delta) => ({ path: delta.path, kind: kindOf(rootfs, delta) }));
 }
 

@@ -12,13 +12,9 @@ import type { Change } from '../../layer/types.js';
 import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
-import {
-  type BundleMeta,
-  keepState,
-  mtreePath,
-  readBundleMeta,
-  refuseLinkedRootfs,
-} from '../bundle/metadata.js';
+import { type BundleMeta, keepState, mtreePath, refuseLinkedRootfs } from '../bundle/metadata.js';
+import { requireNoneLost } from '../bundle/power-loss.js';
+import { requireBundle } from '../bundle/stored.js';
 import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
@@ -59,14 +55,17 @@ export interface RepackResult {
 export async function repack(options: RepackOptions): Promise<RepackResult> {
   const { path, tag } = parseImageReference(options.image);
   const bundle = resolve(options.bundle);
-  const meta = readBundleMeta(bundle);
+  const meta = await requireBundle(options);
   refuseLinkedRootfs(bundle, meta.distrust);
   const operation = await openOperation(options, { recorded: { bundle, ...meta } });
   const layout = openLayout(path, { signal: operation.stop.signal, maxJson: options.maxJson });
   try {
     checkTag(layout.readIndex(), tag);
     const image = loadImage(layout, tagOf(meta.from[0]) ?? '', meta.from);
-    return await repackInto(operation, layout, image, meta, { ...options, bundle, tag });
+    const mtreeFile = mtreePath(bundle, image.manifestDescriptor.digest);
+    const place = { bundle, rootfs: join(bundle, 'rootfs'), mtreeFile };
+    const proven = await requireNoneLost(place, meta, operation.stop.signal);
+    return await repackInto(operation, layout, image, proven, { ...options, bundle, tag });
   } finally {
     await layout.close();
     await closeOperation(operation);
@@ -106,7 +105,10 @@ async function repackInto(
   if (refreshBundle) {
     const { refreshBundle } = await import('./refresh.js');
     const after = { layout, image: loadImage(layout, tag, from), meta: { ...meta, from } };
-    await refreshBundle(operation, context, after, { changes, packed, layer });
+    await refreshBundle(operation, context, after, { changes, packed, layer }).catch((error: Error) => {
+      operation.log.warn(`${tag} names the new image already: only the refresh of ${bundle} failed`);
+      throw error;
+    });
   } else keepState(bundle, meta, operation);
   return {
     manifest: from.at(-1)!,

@@ -1,6 +1,7 @@
-import { lstatSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
+import { type Logger, silentLogger } from '../../system/logger.js';
 import { makeDirectory } from '../../system/make-directory.js';
 import type { NamedDirectory } from '../../system/named-directory.js';
 import {
@@ -24,6 +25,10 @@ export interface Staging {
   discard(): Promise<void>;
 }
 
+export interface StagingOptions extends OccupiedOptions {
+  log?: Logger | undefined;
+}
+
 /**
  * Opens a staging directory for `bundle`: beside it, or inside it if the directory exists (it may be a mount point). Staging
  * directories of killed processes are removed; a lock protects those in use.
@@ -32,13 +37,14 @@ export interface Staging {
  * @param options `force`: the directory may have files that do not belong to a bundle
  * @throws LayerhookError BUNDLE_EXISTS, DIRECTORY_INVALID, DIRECTORY_NOT_EMPTY, NO_SPACE, SYSTEM
  */
-export async function openStaging(bundle: string, options: OccupiedOptions = {}): Promise<Staging> {
+export async function openStaging(bundle: string, options: StagingOptions = {}): Promise<Staging> {
   const final = resolve(bundle);
   const { parent, prefix, inside } = preparePlace(final, options);
   await sweep(parent, prefix);
   const place = makePrivate(parent, prefix);
   const path = join(parent, place.name);
-  const publish = async () => (inside ? moveUp(path, final, options) : publishAs(path, final));
+  const publish = async () =>
+    inside ? publishInside(place.parent, { path, final }, options) : publishAs(path, final);
   return staging(path, place, publish);
 }
 
@@ -57,6 +63,35 @@ function preparePlace(
     throw new LayerhookError('BUNDLE_EXISTS', { path: final, what });
   }
   return { parent: dirname(final), prefix: privatePrefix(final), inside: false };
+}
+
+/**
+ * Moves a bundle up into its existing directory, which is closed to other users before: an image may have setuid programs.
+ *
+ * @param fd the open directory
+ */
+async function publishInside(
+  fd: number,
+  { path, final }: { path: string; final: string },
+  options: StagingOptions,
+): Promise<void> {
+  const open = `/proc/self/fd/${fd}`;
+  const { mode, uid } = statSync(open);
+  // a group alone has access by intention, not by the umask
+  const isOpen = (mode & 0o007) !== 0;
+  const closes = isOpen && uid === process.geteuid?.();
+  if (closes) chmodSync(open, mode & 0o7700);
+  try {
+    await moveUp(path, final, options);
+  } catch (error) {
+    if (closes) chmodSync(open, mode & 0o7777);
+    throw error;
+  }
+  const { log = silentLogger } = options;
+  const shown = `its mode was ${(mode & 0o777).toString(8)}`;
+  if (closes) log.warn(`closed ${final} to other users, since a bundle may have setuid files: ${shown}`);
+  else if (isOpen)
+    log.warn(`${final} belongs to uid ${uid}, and other users may enter it and the bundle: ${shown}`);
 }
 
 function staging(path: string, place: NamedDirectory, publish: () => Promise<void>): Staging {

@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { layerSources } from '../../layer/sources.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
+import { bootId } from '../../system/filesystem.js';
 import { checkpoint } from '../../system/steps.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { mtreePath, writeBundleMeta } from '../bundle/metadata.js';
@@ -35,9 +36,12 @@ export async function unpackImage(
   try {
     mkdirSync(staging.rootfs, { mode: 0o700 });
     setRootAttributes(staging.rootfs, map);
-    const { plain: _, ...result } = await fill(operation, threads, staging, context, layers, options);
+    const { plain, ...result } = await fill(operation, threads, staging, context, layers, options);
+    // a rootfs that a driver made is on disk when the driver says so
+    const boot =
+      plain && existsSync(mtreePath(staging.path, image.manifestDescriptor.digest)) ? bootId() : undefined;
     writeBundleMeta(staging.path, {
-      ...{ from: image.path, map, keepDirlinks },
+      ...{ from: image.path, map, keepDirlinks, boot },
       ...{ driver: operation.driverChoice, state: operation.states.toJSON() },
     });
     await checkpoint(operation.stop.signal);

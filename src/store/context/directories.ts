@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
+import { LayerhookError } from '../../errors/index.js';
 import { fchmodat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
 import { fromText } from '../../system/bytes.js';
 import { isErrno } from '../../system/errno.js';
@@ -11,6 +12,7 @@ import { isMountPoint, unmount } from '../../system/mount.js';
 import { disableCopyOnWrite } from '../../system/nocow.js';
 import { removeTree } from '../../system/remove.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
+import { trustedOwners } from '../../system/trusted-directory.js';
 import { databaseOf, snapshotsOf } from '../exists.js';
 import type { ContentRecord } from '../metadata/record-types.js';
 import { copyRootAttributes } from './root-attributes.js';
@@ -41,11 +43,22 @@ export class Directories {
 
   /** Creates the missing directories. @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM */
   make(): void {
-    for (const path of [this.root, this.#snapshots, this.#removed, this.#locks]) {
-      makeDirectory(path, 0o700);
-    }
+    makeDirectory(this.root, 0o700);
+    this.#requireOwn(this.root);
+    for (const path of [this.#snapshots, this.#removed, this.#locks]) makeDirectory(path, 0o700);
     if (makeDirectory(this.#metadata, 0o700))
       inStore(`preparing ${this.#metadata}`, () => overwriteInPlace(this.#metadata));
+    for (const path of [this.#snapshots, this.#removed, this.#locks, this.#metadata]) this.#requireOwn(path);
+  }
+
+  /**
+   * Requires a directory that other users cannot change: they could exchange layers.
+   *
+   * @throws LayerhookError STORE_INVALID
+   */
+  #requireOwn(path: string): void {
+    const reason = inStore(`reading ${path}`, () => whyExchangeable(path, path === this.root));
+    if (reason !== undefined) throw new LayerhookError('STORE_INVALID', { path: this.root, reason });
   }
 
   /** Returns the directory with a content's own files. */
@@ -62,8 +75,8 @@ export class Directories {
     return `${this.#snapshots}/${content}`;
   }
 
-  /** Returns the path of the mtree manifest that verifies a layer. The file exists only if the layer's extractor wrote it. */
-  manifest(content: string): string {
+  /** Returns the path of the mtree that verifies a layer. The file exists only if the layer's extractor wrote it. */
+  mtree(content: string): string {
     return join(this.#snapshots, content, 'manifest.mtree');
   }
 
@@ -216,6 +229,19 @@ const stat = new StatBuffer();
 function overwriteInPlace(directory: string): void {
   const path = fromText(directory);
   if (filesystemOf(path).type === 'btrfs') disableCopyOnWrite(path);
+}
+
+/**
+ * Returns why other users can exchange what is in a directory; undefined if they cannot.
+ *
+ * @param mayBeSticky true: in a sticky directory such as /tmp, others may have entries of their own
+ */
+function whyExchangeable(path: string, mayBeSticky: boolean): string | undefined {
+  const { uid, mode } = statSync(path);
+  const other = [lstatSync(path).uid, uid].find((owner) => !trustedOwners().has(owner));
+  if (other !== undefined) return `${path} belongs to another user (uid ${other})`;
+  const isSticky = mayBeSticky && (mode & 0o1000) !== 0;
+  return (mode & 0o022) !== 0 && !isSticky ? `other users may write to ${path}` : undefined;
 }
 
 /** Runs file calls and reports their errors as errors of `what`. */

@@ -24,7 +24,7 @@ type CommitOptions = Parameters<LayerExtraction['commit']>[0];
 export class Extraction implements LayerExtraction {
   readonly key: string;
   readonly target: string;
-  readonly manifest: string;
+  readonly mtree: string;
   readonly image: string;
   readonly #context: Context;
   readonly #layer: LayerIdentity;
@@ -38,7 +38,7 @@ export class Extraction implements LayerExtraction {
     this.key = extractionPrefix + nameOf(layer);
     const content = this.#create();
     this.target = context.directories.fs(content);
-    this.manifest = context.directories.manifest(content);
+    this.mtree = context.directories.mtree(content);
     this.image = context.directories.image(content);
   }
 

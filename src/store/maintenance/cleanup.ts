@@ -1,4 +1,5 @@
 import { tryLockFile } from '../../system/lock.js';
+import { buildingMark, markOf } from '../bundles/building.js';
 import type { Context } from '../context/context.js';
 import { leaseName } from '../context/lease.js';
 import { layerLock, lockPath } from '../layers/extract.js';
@@ -28,10 +29,14 @@ async function removeDeadExtractions(context: Context): Promise<void> {
   }
 }
 
-/** Removes the lock files of dead processes. */
-function removeUnusedLocks({ directories }: Context): void {
-  for (const name of directories.locks()) {
-    if (name.startsWith(layerLock) || name.startsWith(leaseName)) tryLockFile(directories.lock(name))?.();
+/** Removes the lock files of dead processes. The mark of an unfinished bundle stays as long as its snapshot. */
+function removeUnusedLocks({ db, directories }: Context): void {
+  const locks = directories.locks();
+  const marks = new Set(db.read((reader) => [...names(reader)].map(([{ name }]) => markOf(name))));
+  const isUnused = (name: string) => name.startsWith(buildingMark) && !marks.has(name);
+  for (const name of locks) {
+    const ends = name.startsWith(layerLock) || name.startsWith(leaseName) || isUnused(name);
+    if (ends) tryLockFile(directories.lock(name))?.();
   }
 }
 

@@ -45,7 +45,7 @@ function infoOfContent(context: Context, reader: Reader, id: string, record: Con
     created: new Date(created),
     lastUsed: new Date(directories.lastUsed(id)),
     directory: directories.fs(id),
-    manifest: directories.manifest(id),
+    mtree: directories.mtree(id),
     ...(erofs && { erofs: { image: directories.image(id), ...erofs } }),
     flushed,
     trusted: usage === undefined || (missing === undefined && isTrusted(context, record)),

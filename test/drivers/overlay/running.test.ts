@@ -8,6 +8,7 @@ import test from 'ava';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { declined, type Hooks } from '../../../src/points/points.js';
+import { silentLogger } from '../../../src/system/logger.js';
 import { layerhook } from '../../helpers/cli.js';
 import { copyLayout, debian } from '../../helpers/debian.js';
 import { buildImage } from '../../helpers/image.js';
@@ -89,9 +90,12 @@ test('a refresh that nothing comes after but another, without changes, is brough
       throw new Error('killed');
     },
   };
-  await t.throwsAsync(
-    bundles.repack('killed', undefined, { refreshBundle: true, hooks: [{ name: 'tests', hooks }] }),
-  );
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
+  const named = [{ name: 'tests', hooks }];
+  await t.throwsAsync(bundles.repack('killed', undefined, { refreshBundle: true, hooks: named, log }));
+  const bundle = bundles.bundle();
+  t.deepEqual(warnings, [`killed names the new image already: only the refresh of ${bundle} failed`]);
   t.like(await bundles.repack('next', undefined, { refreshBundle: true }), { changes: 0 });
   t.is(readFileSync(join(bundles.rootfs(), 'b'), 'utf8'), 'changed');
   t.like(await bundles.repack('again'), { changes: 0 });

@@ -150,7 +150,10 @@ rootTest(
     const hooks = { 'bundle.ociv1.remove': () => void called++ };
     const error = await t.throwsAsync(removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], ...config }));
     t.true(isLayerhookError(error, 'BUNDLE_DRIVER'), String(error));
-    t.regex(error!.message, /cannot use the driver \.\/test-driver\.js of bundle .*: neither/);
+    t.regex(
+      error!.message,
+      /cannot use the driver \.\/test-driver\.js of bundle .*: it was unpacked with a driver given as an object$/,
+    );
     t.is(called, 0);
     await removeBundle({ bundle, hooks: [{ name: 'tests', hooks }], force: true, ...config });
     t.is(called, 1);

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
@@ -7,6 +16,7 @@ import { isLayerhookError } from '../../../src/errors/index.js';
 import { unmountTree } from '../../../src/overlay/mount.js';
 import type { Hooks } from '../../../src/points/points.js';
 import { fromText } from '../../../src/system/bytes.js';
+import { silentLogger } from '../../../src/system/logger.js';
 import { mountBind, mountOverlay } from '../../../src/system/mount.js';
 import { findMount, mountsBelow } from '../../../src/system/mountinfo.js';
 import { buildImage } from '../../helpers/image.js';
@@ -120,4 +130,37 @@ rootTest('what a failed unpack mounted is taken away, also if no hook does', asy
   t.true(isLayerhookError(error, 'HOOK_FAILED'), String(error));
   t.deepEqual(mountsBelow(fromText(dir)), []);
   t.deepEqual(readdirSync(dir).sort(), ['layer', 'upper', 'work']);
+});
+
+rootTest('an existing directory is closed to other users before a bundle appears in it', async (t) => {
+  const { dir, image } = place(t);
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
+  for (const [mode, after] of [
+    [0o755, 0o700],
+    [0o2775, 0o2700],
+    [0o700, 0o700],
+    [0o750, 0o750],
+  ] as const) {
+    const bundle = join(dir, `mode-${mode}`);
+    mkdirSync(bundle);
+    chmodSync(bundle, mode);
+    const fail = {
+      'unpack.ociv1.bundle.config': () => writeFileSync(join(bundle, 'config.json'), '') as never,
+    };
+    await t.throwsAsync(unpack({ image, bundle, log, hooks: [{ name: 'tests', hooks: fail }], ...options }));
+    t.is(statSync(bundle).mode & 0o7777, mode);
+    rmSync(join(bundle, 'config.json'), { force: true });
+    warnings.length = 0;
+    await unpack({ image, bundle, log, ...options });
+    t.is(statSync(bundle).mode & 0o7777, after);
+    t.is(warnings.length, mode === after ? 0 : 1);
+  }
+  const bundle = join(dir, 'of another');
+  mkdirSync(bundle);
+  chownSync(bundle, 12_345, 12_345);
+  warnings.length = 0;
+  await unpack({ image, bundle, log, ...options });
+  t.is(statSync(bundle).mode & 0o777, 0o755);
+  t.regex(warnings.join(), /belongs to uid 12345, and other users may enter it/);
 });

@@ -8,9 +8,9 @@ import { withStore } from '../store/shared.js';
 export default defineCommand({
   usage: '[--json]',
   description: `List the bundles of the layer store: their state (mounted, unmounted,
-missing), the image that they were unpacked from, the disk usage of their
-changes, and their directory. The directory of a missing bundle is gone and
-only its changes are left: bundle rm --force removes them.`,
+damaged, missing), the image that they were unpacked from, the disk usage of
+their changes, and their directory. The directory of a missing bundle is
+gone, and umoci.json of a damaged one: bundle rm --force removes both.`,
   arguments: [],
   options: {
     ...storeFlag,

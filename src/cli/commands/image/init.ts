@@ -3,8 +3,8 @@ import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '--layout PATH',
-  description: `Create an empty OCI image layout, which is a directory. PATH must not exist;
-missing parent directories are created.`,
+  description: `Create an empty OCI image layout, which is a directory. PATH must not exist,
+or must be an empty directory; missing parent directories are created.`,
   arguments: [],
   options: layoutFlag,
   async run(_, options, { log }) {

@@ -17,8 +17,8 @@ const command = 'layerhook raw add-layer';
 
 export default defineCommand({
   usage: '--image PATH[:TAG] TAR',
-  description: `Add the uncompressed tar TAR to an image as its new top layer, unchanged. TAR -
-is standard input.
+  description: `Add the uncompressed tar TAR to an image as its new top layer, unchanged.
+TAR - is standard input.
 
 The tar must be a layer as image-spec describes it: deletions are whiteout
 files, for instance.`,

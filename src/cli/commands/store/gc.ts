@@ -7,26 +7,27 @@ import { formatBytes } from '../../output/quantities.js';
 import { withStore } from './shared.js';
 
 const command = 'layerhook store gc';
-const nothing = { removed: [], bytes: 0, missing: [] };
+const nothing = { removed: [], bytes: 0, missing: [], forgotten: [] };
 
 export default defineCommand({
   usage: '[--keep SIZE] [--unused-for TIME]',
   description: `Remove the layers that no bundle needs and no label (containerd.io/gc.root)
 protects, the least recently used first, and the leftovers of killed
-commands. Layers that a running command uses are spared.`,
+commands: snapshots, mounts and private directories of bundles, and files.
+Layers that a running command uses are spared.`,
   arguments: [],
   options: {
     ...storeFlag,
     keep: { value: 'SIZE', describe: 'size of layers to keep, such as 10GB' },
     'unused-for': { value: 'TIME', describe: 'remove only layers unused for this long, such as 7d' },
     'missing-bundles': {
-      describe: 'remove the changes of bundles whose directory is gone',
+      describe: 'remove the changes of bundles whose directory or umoci.json is gone',
     },
     'dry-run': { describe: 'print what would be removed, and remove nothing' },
     json: { describe: 'print JSON' },
   },
   async run(_, options, context) {
-    const { log, print } = context;
+    const { hooksFile, log, print, signal } = context;
     const { keep, 'unused-for': unusedFor, 'dry-run': dryRun } = options;
     const policy = {
       keepBytes: keep === undefined ? undefined : parseBytes(keep, '--keep', command),
@@ -34,22 +35,26 @@ commands. Layers that a running command uses are spared.`,
       dryRun,
     };
     const collect = async (store: Store) => {
-      const { missingBundles } = await import('../../../engine/bundle/missing-bundles.js');
-      const missing = await missingBundles(store);
-      if (options['missing-bundles'] && !dryRun) for (const { key } of missing) await store.remove(key);
-      // first, since unfinished snapshots of killed commands keep the layers below them
+      const { lostBundles, removeLeftovers, removeLost } = await import('../../../engine/bundle/collect.js');
+      const bundleOptions = { store: options.store, hooksFile, log, signal };
+      // first, since the snapshots of killed commands keep the layers below them
+      if (!dryRun) await removeLeftovers(store, bundleOptions);
+      const lost = await lostBundles(store);
+      const removes = options['missing-bundles'] && !dryRun;
+      const removed = removes ? await removeLost(store, lost, bundleOptions) : [];
       if (!dryRun) await store.cleanup();
-      return { missing, ...(await store.gc(policy)) };
+      return { missing: lost, forgotten: removed, ...(await store.gc(policy)) };
     };
-    const { removed, bytes, missing } = await withStore(options, context, collect, () => nothing);
+    const { removed, bytes, missing, forgotten } = await withStore(options, context, collect, () => nothing);
     if (options.json) {
       print(JSON.stringify({ removed, bytes, missingBundles: missing }, null, 2));
       return;
     }
     for (const { name, bytes: size } of removed) log.info(`freed ${name}`, { size: formatBytes(size) });
-    for (const { bundle, bytes: size } of missing) {
-      if (options['missing-bundles'] && !dryRun) log.info(`removed the changes of missing bundle ${bundle}`);
-      else print(`missing bundle ${oneLine(bundle)} still has ${formatBytes(size)} of changes`);
+    for (const entry of missing) {
+      const { bundle, state, bytes: size } = entry;
+      if (forgotten.includes(entry)) log.info(`removed the changes of ${state} bundle ${bundle}`);
+      else print(`${state} bundle ${oneLine(bundle)} still has ${formatBytes(size)} of changes`);
     }
     print(`${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${removed.length} layers`);
   },

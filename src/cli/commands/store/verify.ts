@@ -23,6 +23,8 @@ exit status is 1.`,
     const note = async (write: () => Promise<void>) => {
       if (options['dry-run']) return;
       await write().catch((error: Error) => {
+        // another process has removed the layer
+        if (isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) return;
         if (!isLayerhookError(error, 'NO_SPACE')) throw error;
         log.warn(`cannot record the result: ${error.message}`);
       });
@@ -31,15 +33,25 @@ exit status is 1.`,
       const { storeUsage } = await import('../../../engine/store-usage.js');
       const { verifyLayer } = await import('../../../engine/verify-layer.js');
       const { formatBSD } = await import('mtree-ts');
+      // a garbage collection deletes the record first, and then the files
+      const isRemoved = async ({ id }: { id: string }) => (await store.list([id])).length === 0;
       let count = 0;
       for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
         const name = layerName(layer);
         if (layer.missing !== undefined) {
+          if (await isRemoved(layer)) continue;
           count++;
           print(`${name}: ${layer.missing}`);
           continue;
         }
-        const deltas = await verifyLayer(layer);
+        let deltas: Awaited<ReturnType<typeof verifyLayer>>;
+        try {
+          deltas = await verifyLayer(layer);
+        } catch (error) {
+          if (await isRemoved(layer)) continue;
+          throw error;
+        }
+        if (deltas?.length !== 0 && (await isRemoved(layer))) continue;
         if (deltas === null) {
           log.warn(`cannot verify ${name}: it was stored without a record of its files`);
           continue;
