@@ -8,8 +8,6 @@ import { TarReader } from '../../layer/tar/index.js';
 import type { ByteSource, MapOptions, Unsettled } from '../../layer/types.js';
 import { fixUpLayer } from '../../overlay/fix-up/fix-up.js';
 import { LowerTree } from '../../overlay/lower-tree.js';
-import { mountAll, unmountAll } from '../../overlay/mount.js';
-import { overlayOptions } from '../../overlay/mount-options.js';
 import type { Logger } from '../../system/logger.js';
 import { removeTree } from '../../system/remove.js';
 import { unmapped } from '../operation.js';
@@ -36,67 +34,23 @@ export interface OverlayTarOptions {
  * @throws LayerhookError LAYER_ENTRY, TAR_INVALID, ID_UNMAPPED, MOUNT_FAILED, NO_SPACE, SYSTEM
  */
 export async function* overlayTar(options: OverlayTarOptions): AsyncGenerator<Buffer> {
+  const { map, log } = options;
   const place = mkdtempSync(join(resolve(options.scratch), 'layer-'));
   const directory = join(place, 'upper');
   mkdirSync(directory, { mode: 0o755 });
   try {
-    const lower = LowerTree.open(
-      options.lowerdirs.map((path) => resolve(path)),
-      'trusted',
-    );
-    // with keepDirlinks, a directory of the layer may stand for a symlink of the lower layers
-    if (options.keepDirlinks && lower !== null) await applyMounted(options, directory, place, lower);
-    else fixUp(options, directory, lower, apply(options, directory, 'overlay'));
-    yield* generateTree({
-      root: directory,
-      map: unmapped,
-      subsecond: true,
-      holes: holeBudget(),
-      log: options.log,
-    });
+    const lowerdirs = options.lowerdirs.map((path) => resolve(path));
+    const unsettled = apply({ ...options, lowerdirs }, directory);
+    const lower = LowerTree.open(lowerdirs, 'trusted');
+    fixUpLayer({ directory, unsettled, lower, xattr: 'trusted', map, digest });
+    yield* generateTree({ root: directory, map: unmapped, subsecond: true, holes: holeBudget(), log });
   } finally {
     removeTree(place);
   }
 }
 
-async function applyMounted(
-  options: OverlayTarOptions,
-  directory: string,
-  place: string,
-  lower: LowerTree,
-): Promise<void> {
-  // a mount shows the root directory of its highest layer
-  fixUp(options, directory, lower);
-  const mountPoint = join(place, 'mount');
-  const workdir = join(place, 'work');
-  for (const path of [mountPoint, workdir]) mkdirSync(path);
-  const dirs = { upperdir: directory, workdir, lowerdirs: [...lower.directories] };
-  await mountAll(
-    [{ type: 'overlay', source: 'overlay', target: '', options: overlayOptions(dirs) }],
-    mountPoint,
-  );
-  try {
-    apply(options, mountPoint, null);
-  } finally {
-    await unmountAll(mountPoint, { detach: true });
-  }
-}
-
-function apply(
-  { source, map, keepDirlinks, log }: OverlayTarOptions,
-  target: string,
-  whiteouts: 'overlay' | null,
-): Unsettled {
-  const own = { map, keepDirlinks, whiteouts, overlayXattr: 'trusted' as const };
+function apply({ source, lowerdirs, map, keepDirlinks, log }: OverlayTarOptions, target: string): Unsettled {
+  const own = { map, keepDirlinks, lowerdirs, whiteouts: 'overlay', overlayXattr: 'trusted' } as const;
   const rest = { digest, digests: false, warn: (message: string) => log.warn(message) };
   return applyLayer(new TarReader(source, { digest }), target, new Tree(), { ...own, ...rest }).unsettled;
-}
-
-function fixUp(
-  { map }: OverlayTarOptions,
-  directory: string,
-  lower: LowerTree | null,
-  unsettled?: Unsettled,
-): void {
-  fixUpLayer({ directory, lower, xattr: 'trusted', map, digest, ...(unsettled && { unsettled }) });
 }
