@@ -1,4 +1,4 @@
-import type { Mount } from '../types.js';
+import type { Mount } from '../../overlay/mount-options.js';
 
 /** Where a bundle is: its final path, and its rootfs, which may be in a staging directory. */
 export interface BundlePlace {

@@ -6,7 +6,8 @@ export default defineCommand({
   description: `Unpack the layers of an image into the directory ROOTFS, which must be new
 or empty. No bundle is made and no hook is called; use unpack for these.
 
-Every blob and layer is verified. If unpacking fails, nothing is left behind.`,
+Every blob and layer is verified. If unpacking fails, no directory is left
+behind.`,
   arguments: ['rootfs'],
   options: {
     'keep-dirlinks': { describe: 'keep a symlink to a directory if a layer has a directory at its path' },
