@@ -13,13 +13,10 @@ const statxSize = 256;
 /** factor of the upper word of a 64-bit number */
 const high = 0x100000000;
 
-const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out: Buffer]>('statx', [
-  'long',
-  'void*',
-  'long',
-  'long',
-  'void*',
-]);
+const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out: Buffer]>(
+  'statx',
+  'long, void*, long, long, void*',
+);
 
 /** The result of statx(2) for one file. One buffer can be filled many times; the getters read the kernel's struct. */
 export class StatBuffer {
