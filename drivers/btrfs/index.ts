@@ -1,5 +1,5 @@
 import { rmdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   chainIDs,
   type DeltaContext,
@@ -11,10 +11,10 @@ import {
   type MapOptions,
   type RefreshContext,
   type RemoveContext,
+  readDriverOptions,
   Slot,
 } from 'layerhook';
 import { subvolumeName, type Variant } from './names.js';
-import { readOptions } from './options.js';
 import { checkPlace } from './place.js';
 import { SubvolumeStore } from './store.js';
 import { snapshotSubvolume, subvolumeInfo } from './subvolume.js';
@@ -25,7 +25,8 @@ import { Unpacking } from './unpacking.js';
  * layer applied on top; a bundle's rootfs is a writable snapshot of the last.
  */
 export default function btrfsDriver(options: Record<string, unknown>): Driver {
-  const { root, durability } = readOptions(options);
+  const { store: place, durability = 'boot' } = readDriverOptions('btrfs', options);
+  const root = join(place, 'btrfs');
   const store = new SubvolumeStore(root, durability);
   const slot = new Slot(
     (context: LayerContext) => new Unpacking(store, context),

@@ -6,6 +6,7 @@ import {
   statWord,
   statWords,
 } from 'layerhook';
+import { S } from 'layerhook/system';
 import { isRacy, type StatIndex } from './stat-index.js';
 
 /**
@@ -160,7 +161,7 @@ function groupNames({ paths, words }: StatTable): Map<string, ByteString[]> {
 
 function mayHaveOtherNames(words: Uint32Array, row: number): boolean {
   const at = row * statWords;
-  return words[at + statWord.nlink]! > 1 && (words[at + statWord.mode]! & typeBits) !== directory;
+  return words[at + statWord.nlink]! > 1 && (words[at + statWord.mode]! & S.IFMT) !== S.IFDIR;
 }
 
 function inode(words: Uint32Array, row: number): string {
@@ -168,6 +169,3 @@ function inode(words: Uint32Array, row: number): string {
   const { devMajor, devMinor, ino } = statWord;
   return `${words[at + devMajor]}:${words[at + devMinor]}:${words[at + ino]}:${words[at + ino + 1]}`;
 }
-
-const typeBits = 0o170000;
-const directory = 0o040000;

@@ -1,6 +1,5 @@
-import { type Declined, type Driver, declined, type ImageContext, Slot } from 'layerhook';
+import { type Declined, type Driver, declined, type ImageContext, readDriverOptions, Slot } from 'layerhook';
 import { Layers } from './layers.js';
-import { readOptions } from './options.js';
 import { DriverStore } from './store.js';
 
 /**
@@ -8,7 +7,7 @@ import { DriverStore } from './store.js';
  * of its own.
  */
 export default function overlayDriver(options: Record<string, unknown>): Driver {
-  const store = new DriverStore(readOptions(options));
+  const store = new DriverStore(readDriverOptions('overlay', options));
   return store.support().by === 'none' ? plainDriver(store) : mountingDriver(store);
 }
 

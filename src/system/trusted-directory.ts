@@ -6,7 +6,7 @@ import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, tryMkdirat, tryOpenat } from './files.js';
 import { check } from './libc.js';
 import { componentsReversed } from './paths.js';
-import { StatBuffer, statFd } from './stat.js';
+import { inodeNumber, StatBuffer, statFd } from './stat.js';
 import { isInUserNamespace } from './user-namespace.js';
 
 const maxSymlinks = 40;
@@ -154,9 +154,4 @@ export function inodeOf(path: string): string {
   } finally {
     close(fd);
   }
-}
-
-/** Returns device and inode as text. */
-export function inodeNumber({ devMajor, devMinor, ino }: StatBuffer): string {
-  return `${devMajor}:${devMinor}:${ino}`;
 }
