@@ -6,7 +6,7 @@
  * runtime.ociv1.container.poststop-archive write the archive.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { isLayerhookError, LayerhookError, type Logger } from 'layerhook';
+import { isLayerhookError, LayerhookError, type Logger, packageVersion } from 'layerhook';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
 import { defaultStateDir, setHome } from './archive/places.js';
@@ -23,7 +23,7 @@ async function main(argv: string[]): Promise<number> {
     return 1;
   }
   if (args.command === 'help') return print(help);
-  if (args.command === 'version') return print(`archive_overlay version ${version()}\n`);
+  if (args.command === 'version') return print(`archive_overlay version ${packageVersion()}\n`);
   const log = await openLog(args);
   try {
     const failed = await work(args, log);
@@ -36,7 +36,7 @@ async function main(argv: string[]): Promise<number> {
 }
 
 async function work(args: Arguments, log: Logger): Promise<number> {
-  log.info(`Run archive_overlay ${version()}`);
+  log.info(`Run archive_overlay ${packageVersion()}`);
   setHome();
   const { command, containers, mountProgram, hooksFile } = args;
   const options = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log };
@@ -84,9 +84,4 @@ function show(error: unknown): string {
   return isLayerhookError(error)
     ? `${error.message} (${error.hint})`
     : `internal error: ${(error as Error).stack}`;
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

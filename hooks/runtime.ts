@@ -4,8 +4,8 @@
  *
  * The script hooks/layerhook-runtime starts it, after it has recorded the process state that node changes.
  */
-import { readFileSync, writeSync } from 'node:fs';
-import { becomeRuntime, isLayerhookError } from 'layerhook';
+import { writeSync } from 'node:fs';
+import { becomeRuntime, isLayerhookError, packageVersion } from 'layerhook';
 
 // process.stderr would make the descriptor non-blocking, and the real runtime would inherit that
 function say(line: string): void {
@@ -16,12 +16,7 @@ function say(line: string): void {
   }
 }
 
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
-
-becomeRuntime(process.argv.length - 2, { say, version }).catch((error: unknown) => {
+becomeRuntime(process.argv.length - 2, { say, version: packageVersion }).catch((error: unknown) => {
   say(
     isLayerhookError(error)
       ? `${error.message} (${error.hint})`

@@ -1,5 +1,6 @@
 /** The public API of layerhook: what a library user, a hook module or a driver may import. */
 
+export { type DriverOptions, readDriverOptions } from './config/driver-options.js';
 export { type ArchiveRequest, archiveUpperdir } from './engine/archive/archive.js';
 export { type BundleEntry, listBundles } from './engine/bundle/list.js';
 export {
@@ -54,6 +55,7 @@ export { type HoleBudget, holeBudget } from './layer/holes.js';
 export { isHostXattr } from './layer/host-xattrs.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
+export { packageVersion } from './places.js';
 export * from './points/points.js';
 export { Slot } from './points/slot.js';
 export * from './system/bytes.js';

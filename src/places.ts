@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 
 /** Files of this package that are found by their address: from here, or from the bundle, which is as deep in the package. */
@@ -5,6 +6,11 @@ export const packageFile = new URL('../../package.json', import.meta.url);
 export const applyThreadFile = threadFile('./layer/apply/worker');
 export const treeThreadFile = threadFile('./snapshotter/tree-worker');
 export const sourceThreadFile = threadFile('./layer/stream/source-worker');
+
+/** Returns the version of this package. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
+}
 
 /** @param address without the extension, which is .cjs in the bundle */
 function threadFile(address: string): URL {

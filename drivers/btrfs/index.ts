@@ -1,5 +1,5 @@
 import { rmdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   type DeltaContext,
   type Driver,
@@ -8,9 +8,9 @@ import {
   type LayerContext,
   type RefreshContext,
   type RemoveContext,
+  readDriverOptions,
   Slot,
 } from 'layerhook';
-import { readOptions } from './options.js';
 import { checkPlace } from './place.js';
 import { SubvolumeStore } from './store.js';
 import { snapshotSubvolume, subvolumeInfo } from './subvolume.js';
@@ -21,7 +21,8 @@ import { Unpacking } from './unpacking.js';
  * layer applied on top; a bundle's rootfs is a writable snapshot of the last.
  */
 export default function btrfsDriver(options: Record<string, unknown>): Driver {
-  const { root, durability } = readOptions(options);
+  const { store: place, durability = 'boot' } = readDriverOptions('btrfs', options);
+  const root = join(place, 'btrfs');
   const store = new SubvolumeStore(root, durability);
   const slot = new Slot(
     (context: LayerContext) => new Unpacking(store, context),

@@ -29,7 +29,7 @@ export class SubvolumeStore {
 
   /**
    * @param root directory on a btrfs; created with mode 0700 when it is needed
-   * @param durability `none`: subvolumes may be incomplete after a power loss
+   * @param durability `boot` and `sync`: a subvolume is on disk before it gets its name; `none`: soon after
    */
   constructor(root: string, durability: Durability) {
     this.#root = root;

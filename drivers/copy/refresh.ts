@@ -1,4 +1,5 @@
 import { type ByteString, type Change, comparePaths, type StatTable, statWord, statWords } from 'layerhook';
+import { S } from 'layerhook/system';
 import { compareStats } from './compare.js';
 import type { StatIndex } from './stat-index.js';
 
@@ -17,7 +18,7 @@ export function mergePacked(
   const changes = new Map(packed.map(({ path, kind }) => [path, kind]));
   const directories = new Set<ByteString>();
   now.paths.forEach((path, row) => {
-    if ((now.words[row * statWords + statWord.mode]! & typeBits) === directory) directories.add(path);
+    if ((now.words[row * statWords + statWord.mode]! & S.IFMT) === S.IFDIR) directories.add(path);
   });
   const dropped = new Set<number>();
   const kept = new Map<number, number>();
@@ -63,6 +64,3 @@ function assemble(
   });
   return { paths: chosen.map(({ path }) => path), words };
 }
-
-const typeBits = 0o170000;
-const directory = 0o040000;

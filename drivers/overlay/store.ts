@@ -1,16 +1,15 @@
-import type { OverlayXattr } from 'layerhook';
+import type { DriverOptions, OverlayXattr } from 'layerhook';
 import { chooseOverlay, type OverlaySupport } from 'layerhook/overlay';
 import { openStore, type Store } from 'layerhook/store';
 import { isInUserNamespace, nearestDirectory } from 'layerhook/system';
-import type { OverlayOptions } from './options.js';
 
 /** The layer store of a driver, opened once, on first use. */
 export class DriverStore {
-  readonly #options: OverlayOptions;
+  readonly #options: DriverOptions;
   #opening: Promise<Store> | null = null;
   #support: OverlaySupport | null = null;
 
-  constructor(options: OverlayOptions) {
+  constructor(options: DriverOptions) {
     this.#options = options;
   }
 

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { packageFile } from '../places.js';
+import { packageVersion } from '../places.js';
 import type { Persona } from './command.js';
 
 /** The umoci release that the tests compare with, and the versions of the specifications that layerhook implements. */
@@ -19,6 +18,6 @@ export function versionText(persona: Persona): string {
 
 /** Returns the version alone. Called as `umoci`, this is the umoci release of the tests, followed by layerhook's version. */
 export function shortVersion(persona: Persona): string {
-  const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
+  const version = packageVersion();
   return persona === 'umoci' ? `${umociVersion} (layerhook ${version})` : version;
 }

@@ -7,7 +7,7 @@ import { checkKeys } from './check-table.js';
 import type { LoadedConfig } from './types.js';
 
 const storeKeys = ['path', 'durability'];
-const durabilities: readonly unknown[] = ['boot', 'sync', 'none'] satisfies Durability[];
+export const durabilities: readonly unknown[] = ['boot', 'sync', 'none'] satisfies Durability[];
 
 /**
  * `store = "DIR"`, or a table `[store]` with `path` and `durability`, both optional.

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { packageFile } from '../places.js';
+import { packageVersion } from '../places.js';
 import type { PointName } from '../points/points.js';
 
 /**
@@ -29,8 +28,4 @@ function homeOfUser(): string {
     // a uid without an entry
     return '/';
   }
-}
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
 }

@@ -1,5 +1,8 @@
 import { LayerhookError } from '../errors/index.js';
+import { type ByteString, fromBuffer } from '../system/bytes.js';
 import { isObject } from '../text/is-object.js';
+import { readFailure } from '../text/json-bytes.js';
+import { readWholeFile } from '../text/read-file.js';
 
 /**
  * Checks that a hook is one that runtimes accept, so that the container fails before the runtime creates anything.
@@ -15,6 +18,15 @@ export function checkHook(file: string, where: string, hook: unknown): asserts h
   if (!isMissingOrStrings(env)) throw fail('has an invalid env: expected a list of strings');
   if (timeout !== undefined && timeout !== null && !(Number.isInteger(timeout) && (timeout as number) > 0)) {
     throw fail('has an invalid timeout: expected a whole number of seconds above 0');
+  }
+}
+
+/** Reads a file of hooks. @throws LayerhookError RUNTIME_HOOKS */
+export function readHookFile(file: string): ByteString {
+  try {
+    return fromBuffer(readWholeFile(file));
+  } catch (error) {
+    throw hooksError(file, readFailure(error));
   }
 }
 

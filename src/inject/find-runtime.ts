@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes, toBuffer } from '../system/bytes.js';
+import { isProgram } from '../system/programs.js';
 
 /** Directories to search after those of PATH: an engine may leave PATH empty. */
 const standardPlaces = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -31,7 +32,7 @@ export function lookUp(
   path: ByteString | undefined,
 ): { program: ByteString } | { reason: string; isItself: boolean } {
   const places = candidate.includes('/') ? [candidate] : onPath(candidate, path ?? '');
-  const programs = places.filter(isProgram);
+  const programs = places.filter((place) => isProgram(toBuffer(place)));
   const program = programs.find((place) => !isLauncher(place));
   if (program !== undefined) return { program };
   const isItself = programs.length > 0;
@@ -46,16 +47,6 @@ function explain(candidate: ByteString, isOurs: boolean): string {
 function onPath(name: ByteString, path: ByteString): ByteString[] {
   const directories = new Set(`${path}:${standardPlaces}`.split(':').filter((each) => each.startsWith('/')));
   return [...directories].map((directory) => `${directory.replace(/\/+$/, '')}/${name}`);
-}
-
-function isProgram(place: ByteString): boolean {
-  try {
-    const file = toBuffer(place);
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }
 
 /** True if a file is a launcher of layerhook-runtime. */

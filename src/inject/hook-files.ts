@@ -1,10 +1,9 @@
 import { statSync } from 'node:fs';
-import type { ByteString } from '../system/bytes.js';
 import { isObject } from '../text/is-object.js';
-import { parseJson, readBytes, readFailure } from '../text/json-bytes.js';
+import { parseJson } from '../text/json-bytes.js';
 import { elements, members, slice, valueAt } from '../text/json-edit.js';
-import { nearest } from '../text/nearest.js';
-import { checkHook, hooksError } from './check-hook.js';
+import { didYouMean } from '../text/nearest.js';
+import { checkHook, hooksError, readHookFile } from './check-hook.js';
 import { readHooksDirectory } from './hooks-directory.js';
 import { type HookLists, hookKinds, type Log, noHooks } from './types.js';
 
@@ -41,7 +40,7 @@ export function readHooks(paths: readonly string[], spec: unknown, log: Log): Ho
 
 /** @throws LayerhookError RUNTIME_HOOKS */
 export function readHooksFile(file: string): HookLists {
-  const text = read(file);
+  const text = readHookFile(file);
   const values = parseJson(text, (reason) => hooksError(file, reason));
   if (!isObject(values)) throw hooksError(file, 'it is not a JSON object');
   const root = valueAt(text);
@@ -71,16 +70,7 @@ export function readHooksFile(file: string): HookLists {
 /** Throws for an unknown member that holds hooks, which is a misspelt kind. Other unknown members are ignored. */
 function refuseUnknownKind(file: string, key: string, value: unknown): void {
   if (!Array.isArray(value) || !value.some((hook) => isObject(hook) && 'path' in hook)) return;
-  const meant = nearest(key, hookKinds);
-  throw hooksError(file, `unknown kind of hook ${key}${meant ? ` (did you mean ${meant}?)` : ''}`);
-}
-
-function read(file: string): ByteString {
-  try {
-    return readBytes(file);
-  } catch (error) {
-    throw hooksError(file, readFailure(error));
-  }
+  throw hooksError(file, `unknown kind of hook ${key}${didYouMean(key, hookKinds)}`);
 }
 
 function isDirectory(path: string): boolean {

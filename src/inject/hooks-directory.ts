@@ -2,9 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ByteString } from '../system/bytes.js';
 import { isObject } from '../text/is-object.js';
-import { parseJson, readBytes, readFailure, utf8 } from '../text/json-bytes.js';
+import { parseJson, readFailure, utf8 } from '../text/json-bytes.js';
 import { members, type Span, slice, valueAt } from '../text/json-edit.js';
-import { checkHook, hooksError } from './check-hook.js';
+import { checkHook, hooksError, readHookFile } from './check-hook.js';
 import { checkConditions, matches } from './conditions.js';
 import { readContainer } from './container.js';
 import { type HookKind, type HookLists, hookKinds, type Log, noHooks } from './types.js';
@@ -39,7 +39,7 @@ export function readHooksDirectory(directories: readonly string[], spec: unknown
 }
 
 function readConditionalHook(file: string): ConditionalHook {
-  const text = readFile(file);
+  const text = readHookFile(file);
   const document = parseJson(text, (reason) => hooksError(file, reason));
   if (!isObject(document)) throw hooksError(file, 'it is not a JSON object');
   const { version, hook, when, stages } = document;
@@ -78,14 +78,6 @@ function list(directory: string): string[] {
     return readdirSync(directory).filter((name) => name.endsWith('.json'));
   } catch (error) {
     throw hooksError(directory, readFailure(error));
-  }
-}
-
-function readFile(file: string): ByteString {
-  try {
-    return readBytes(file);
-  } catch (error) {
-    throw hooksError(file, readFailure(error));
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isInUserNamespace } from '../system/user-namespace.js';
-import { nearest } from '../text/nearest.js';
+import { didYouMean } from '../text/nearest.js';
 import type { TomlFile } from '../text/toml.js';
 import type { HookOrder, LogLevel } from './types.js';
 
@@ -67,9 +67,7 @@ export function checkSettings(toml: TomlFile): RuntimeSettings {
   const names = Object.keys(settingKeys);
   for (const key of Object.keys(values)) {
     if (names.includes(key)) continue;
-    const meant = nearest(key, names);
-    const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
-    throw toml.invalid([key], `unknown key ${key}${hint}`, `known are ${names.join(', ')}`);
+    throw toml.invalid([key], `unknown key ${key}${didYouMean(key, names)}`, `known are ${names.join(', ')}`);
   }
   const oneOf = <T extends string>(key: string, allowed: readonly T[], otherwise: T): T => {
     const value = values[key] ?? otherwise;

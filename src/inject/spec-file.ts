@@ -2,7 +2,8 @@ import { realpathSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromBuffer, showBytes, toBuffer } from '../system/bytes.js';
 import { rewriteFile } from '../system/write-file.js';
-import { readBytes, readFailure } from '../text/json-bytes.js';
+import { readFailure } from '../text/json-bytes.js';
+import { readWholeFile } from '../text/read-file.js';
 
 /** A config.json. */
 export interface SpecFile {
@@ -15,7 +16,7 @@ export interface SpecFile {
 export function readSpecFile(file: ByteString): SpecFile {
   try {
     const path = realpathSync(toBuffer(file), { encoding: 'buffer' });
-    return { path: fromBuffer(path), text: readBytes(path as Buffer) };
+    return { path: fromBuffer(path), text: fromBuffer(readWholeFile(path)) };
   } catch (error) {
     throw specError(file, readFailure(error), error);
   }

@@ -16,14 +16,7 @@ export type HookKind = (typeof hookKinds)[number];
 export type HookLists = Readonly<Record<HookKind, readonly ByteString[]>>;
 
 export function noHooks(): Record<HookKind, ByteString[]> {
-  return {
-    prestart: [],
-    createRuntime: [],
-    createContainer: [],
-    startContainer: [],
-    poststart: [],
-    poststop: [],
-  };
+  return Object.fromEntries(hookKinds.map((kind) => [kind, []])) as unknown as Record<HookKind, ByteString[]>;
 }
 
 /** The position of added hooks relative to the hooks of config.json. */

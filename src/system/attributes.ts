@@ -7,28 +7,14 @@ const AT_EMPTY_PATH = 0x1000;
 export const UTIME_OMIT = 0x3ffffffe;
 
 const native = {
-  fchownat: libcFunction<[...AtPath, uid: number, gid: number, flags: number]>('fchownat', 'int', [
-    'int',
-    'void*',
-    'uint',
-    'uint',
-    'int',
-  ]),
-  fchown: libcFunction<[fd: number, uid: number, gid: number]>('fchown', 'int', ['int', 'uint', 'uint']),
-  fchmodat: libcFunction<[...AtPath, mode: number, flags: number]>('fchmodat', 'int', [
-    'int',
-    'void*',
-    'uint',
-    'int',
-  ]),
-  fchmod: libcFunction<[fd: number, mode: number]>('fchmod', 'int', ['int', 'uint']),
-  utimensat: libcFunction<[...AtPath, times: Buffer, flags: number]>('utimensat', 'int', [
-    'int',
-    'void*',
-    'void*',
-    'int',
-  ]),
-  futimens: libcFunction<[fd: number, times: Buffer]>('futimens', 'int', ['int', 'void*']),
+  fchownat: libcFunction<[...AtPath, uid: number, gid: number, flags: number]>(
+    'int fchownat(int, void*, uint, uint, int)',
+  ),
+  fchown: libcFunction<[fd: number, uid: number, gid: number]>('int fchown(int, uint, uint)'),
+  fchmodat: libcFunction<[...AtPath, mode: number, flags: number]>('int fchmodat(int, void*, uint, int)'),
+  fchmod: libcFunction<[fd: number, mode: number]>('int fchmod(int, uint)'),
+  utimensat: libcFunction<[...AtPath, times: Buffer, flags: number]>('int utimensat(int, void*, void*, int)'),
+  futimens: libcFunction<[fd: number, times: Buffer]>('int futimens(int, void*)'),
 };
 
 /** Changes the owner of a file, or of a symlink itself; fchownat(2). */

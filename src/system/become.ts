@@ -37,7 +37,7 @@ export function become(
   env: readonly ByteString[],
   state: ProcessState,
 ): never {
-  const execve = libcFunction<[Buffer, Buffer, Buffer]>('execve', 'int', ['void*', 'void*', 'void*']);
+  const execve = libcFunction<[Buffer, Buffer, Buffer]>('int execve(void*, void*, void*)');
   const strings = [program, ...argv, ...env].map((text) => toBuffer(`${text}\0`));
   const [file, ...rest] = strings as [Buffer, ...Buffer[]];
   keepOpen([0, 1, 2, ...state.fds]);
@@ -63,11 +63,7 @@ function pointers(strings: readonly Buffer[]): Buffer {
 
 /** Clears close-on-exec, which node sets on inherited descriptors and on the files that it opens. */
 function keepOpen(fds: readonly number[]): void {
-  const fcntl = libcFunction<[fd: number, command: number, flags: number]>('fcntl', 'int', [
-    'int',
-    'int',
-    'long',
-  ]);
+  const fcntl = libcFunction<[fd: number, command: number, flags: number]>('int fcntl(int, int, long)');
   for (const fd of fds) {
     const flags = fcntl(fd, F_GETFD, 0);
     if (flags > 0) fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
@@ -75,18 +71,17 @@ function keepOpen(fds: readonly number[]): void {
 }
 
 function setOpenFiles(soft: bigint): void {
-  const types = ['int', 'void*'];
   const limit = Buffer.alloc(16);
-  const getrlimit = libcFunction<[number, Buffer]>('getrlimit', 'int', types);
+  const getrlimit = libcFunction<[number, Buffer]>('int getrlimit(int, void*)');
   check(result(getrlimit(RLIMIT_NOFILE, limit)), 'getrlimit', '');
   limit.writeBigUInt64LE(soft);
-  const setrlimit = libcFunction<[number, Buffer]>('setrlimit', 'int', types);
+  const setrlimit = libcFunction<[number, Buffer]>('int setrlimit(int, void*)');
   check(result(setrlimit(RLIMIT_NOFILE, limit)), 'setrlimit', '');
 }
 
 /** Sets the ignored signals. execve(2) resets handlers to the default, but keeps ignored signals ignored. */
 function setDispositions(ignored: bigint | undefined): void {
-  const signal = libcFunction<[number, number]>('signal', 'long', ['int', 'long']);
+  const signal = libcFunction<[number, number]>('long signal(int, long)');
   for (const name of ignoredByNode) signal(signalNumbers[name], SIG_DFL);
   for (let number = 1; number <= 64; number++) {
     if (ignored !== undefined && (ignored >> BigInt(number - 1)) & 1n) signal(number, SIG_IGN);
@@ -96,6 +91,6 @@ function setDispositions(ignored: bigint | undefined): void {
 function setMask(blocked: bigint): void {
   const set = Buffer.alloc(128);
   set.writeBigUInt64LE(blocked);
-  const sigprocmask = libcFunction<[number, Buffer, null]>('sigprocmask', 'int', ['int', 'void*', 'void*']);
+  const sigprocmask = libcFunction<[number, Buffer, null]>('int sigprocmask(int, void*, void*)');
   check(result(sigprocmask(SIG_SETMASK, set, null)), 'sigprocmask', '');
 }

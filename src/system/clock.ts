@@ -4,7 +4,7 @@ const CLOCK_REALTIME = 0;
 /** a struct timespec: seconds and nanoseconds, 64 bits each */
 const timespec = Buffer.alloc(16);
 
-const libcClock = libcFunction<[clock: number, time: Buffer]>('clock_gettime', 'int', ['int', 'void*']);
+const libcClock = libcFunction<[clock: number, time: Buffer]>('int clock_gettime(int, void*)');
 
 /**
  * Returns the current time; clock_gettime(2), CLOCK_REALTIME.

@@ -5,18 +5,17 @@ import { type ByteString, fromText, showBytes } from './bytes.js';
 import { E, isErrno, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat } from './files.js';
 import { cString, result, syscallFunction } from './libc.js';
+import { componentsReversed } from './paths.js';
 import { StatBuffer, statAt, statFd } from './stat.js';
 
 /** Flags for how openat2(2) resolves a path. */
 export const RESOLVE = { NO_XDEV: 0x01, NO_MAGICLINKS: 0x02, IN_ROOT: 0x10 } as const;
 const maxSymlinks = 40;
 
-const openat2 = syscallFunction<[number, Buffer, how: Buffer, size: number]>('openat2', [
-  'long',
-  'void*',
-  'void*',
-  'long',
-]);
+const openat2 = syscallFunction<[number, Buffer, how: Buffer, size: number]>(
+  'openat2',
+  'long, void*, void*, long',
+);
 const how = Buffer.alloc(24);
 
 /**
@@ -124,7 +123,7 @@ export function tryOpenat2(dirfd: number, path: ByteString, flags: number, resol
 export function walk(root: number, path: ByteString, flags: number): number {
   const opened: number[] = [];
   const here = () => opened.at(-1) ?? root;
-  const todo = components(path);
+  const todo = componentsReversed(path);
   const stat = new StatBuffer();
   let links = 0;
   try {
@@ -139,7 +138,7 @@ export function walk(root: number, path: ByteString, flags: number): number {
         if (++links > maxSymlinks) throw new SystemError(E.ELOOP, 'openat', path);
         const target = readlinkat(here(), name);
         if (target.startsWith('/')) for (const fd of opened.splice(0)) close(fd);
-        todo.push(...components(target));
+        todo.push(...componentsReversed(target));
       } else if (todo.length > 0) {
         opened.push(openat(here(), name, O.PATH | O.DIRECTORY | O.NOFOLLOW));
       } else {
@@ -150,14 +149,6 @@ export function walk(root: number, path: ByteString, flags: number): number {
   } finally {
     for (const fd of opened) close(fd);
   }
-}
-
-/** Returns the components in reverse order: the next one is at the end. */
-function components(path: ByteString): ByteString[] {
-  return path
-    .split('/')
-    .filter((name) => name !== '' && name !== '.')
-    .reverse();
 }
 
 function irregular(what: string, reason: string, cause?: unknown): LayerhookError {

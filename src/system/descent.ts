@@ -2,7 +2,7 @@ import { tryOpenat } from './access.js';
 import type { ByteString } from './bytes.js';
 import { E } from './errno.js';
 import { close, O } from './files.js';
-import { StatBuffer, statFd } from './stat.js';
+import { inodeNumber, StatBuffer, statFd } from './stat.js';
 
 /** Directories that a descent keeps open; many systems limit a process to 1024 descriptors. */
 const maxOpen = 64;
@@ -100,8 +100,7 @@ export class Descent {
   }
 
   #identify(fd: number): string {
-    const stat = this.#stat;
-    statFd(fd, stat);
-    return `${stat.devMajor}:${stat.devMinor}:${stat.ino}`;
+    statFd(fd, this.#stat);
+    return inodeNumber(this.#stat);
   }
 }

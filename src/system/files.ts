@@ -41,42 +41,20 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
 const native = {
-  openat: libcFunction<[...AtPath, flags: number, mode: number]>('openat', 'int', [
-    'int',
-    'void*',
-    'int',
-    'uint',
-  ]),
-  mkdirat: libcFunction<[...AtPath, mode: number]>('mkdirat', 'int', ['int', 'void*', 'uint']),
-  symlinkat: libcFunction<[target: Buffer, ...AtPath]>('symlinkat', 'int', ['void*', 'int', 'void*']),
-  linkat: libcFunction<[...AtPath, number, Buffer, number]>('linkat', 'int', [
-    'int',
-    'void*',
-    'int',
-    'void*',
-    'int',
-  ]),
-  unlinkat: libcFunction<[...AtPath, flags: number]>('unlinkat', 'int', ['int', 'void*', 'int']),
-  renameat2: syscallFunction<[...AtPath, number, Buffer, number]>('renameat2', [
-    'long',
-    'void*',
-    'long',
-    'void*',
-    'long',
-  ]),
-  mknodat: syscallFunction<[...AtPath, mode: number, dev: number]>('mknodat', [
-    'long',
-    'void*',
-    'long',
-    'long',
-  ]),
-  lseek: libcFunction<[fd: number, offset: number, whence: number]>('lseek', 'long', ['int', 'int64', 'int']),
-  readlinkat: libcFunction<[...AtPath, out: Buffer, size: number]>('readlinkat', 'long', [
-    'int',
-    'void*',
-    'void*',
-    'size_t',
-  ]),
+  openat: libcFunction<[...AtPath, flags: number, mode: number]>('int openat(int, void*, int, uint)'),
+  mkdirat: libcFunction<[...AtPath, mode: number]>('int mkdirat(int, void*, uint)'),
+  symlinkat: libcFunction<[target: Buffer, ...AtPath]>('int symlinkat(void*, int, void*)'),
+  linkat: libcFunction<[...AtPath, number, Buffer, number]>('int linkat(int, void*, int, void*, int)'),
+  unlinkat: libcFunction<[...AtPath, flags: number]>('int unlinkat(int, void*, int)'),
+  renameat2: syscallFunction<[...AtPath, number, Buffer, number]>(
+    'renameat2',
+    'long, void*, long, void*, long',
+  ),
+  mknodat: syscallFunction<[...AtPath, mode: number, dev: number]>('mknodat', 'long, void*, long, long'),
+  lseek: libcFunction<[fd: number, offset: number, whence: number]>('long lseek(int, int64, int)'),
+  readlinkat: libcFunction<[...AtPath, out: Buffer, size: number]>(
+    'long readlinkat(int, void*, void*, size_t)',
+  ),
 };
 
 /**

@@ -6,12 +6,10 @@ import { AT_FDCWD, close, O, openat } from './files.js';
 import { libcAsyncFunction, libcFunction } from './libc.js';
 import { requireThreadPool } from './pool.js';
 
-const libcSyncfs = libcAsyncFunction<[fd: number]>('syncfs', 'int', ['int']);
+const libcSyncfs = libcAsyncFunction<[fd: number]>('int syncfs(int)');
 
 const libcFallocate = libcFunction<[fd: number, mode: number, offset: number, length: number]>(
-  'fallocate',
-  'int',
-  ['int', 'int', 'int64', 'int64'],
+  'int fallocate(int, int, int64, int64)',
 );
 const FALLOC_FL_KEEP_SIZE = 1;
 

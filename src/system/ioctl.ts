@@ -1,11 +1,9 @@
 import type { ByteString } from './bytes.js';
 import { check, libcFunction, result } from './libc.js';
 
-const libcIoctl = libcFunction<[fd: number, request: number, argument: Buffer]>('ioctl', 'int', [
-  'int',
-  'ulong',
-  'void*',
-]);
+const libcIoctl = libcFunction<[fd: number, request: number, argument: Buffer]>(
+  'int ioctl(int, ulong, void*)',
+);
 
 const directions = { none: 0, write: 1, read: 2, both: 3 } as const;
 

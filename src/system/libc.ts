@@ -22,14 +22,10 @@ const library = koffi.load(null);
 /**
  * Returns a function of the C library.
  *
- * @param types koffi's types of the parameters; `void*` takes a Buffer
+ * @param prototype in koffi's types, such as `int fchmod(int, uint)`; `void*` takes a Buffer
  */
-export function libcFunction<Args extends unknown[]>(
-  name: string,
-  result: 'int' | 'long',
-  types: string[],
-): NativeFunction<Args> {
-  return library.func(name, result, types) as unknown as NativeFunction<Args>;
+export function libcFunction<Args extends unknown[]>(prototype: string): NativeFunction<Args> {
+  return library.func(prototype) as unknown as NativeFunction<Args>;
 }
 
 /**
@@ -38,11 +34,9 @@ export function libcFunction<Args extends unknown[]>(
  * @returns the promise of its result; negative if the call failed, without the errno
  */
 export function libcAsyncFunction<Args extends unknown[]>(
-  name: string,
-  result: 'int' | 'long',
-  types: string[],
+  prototype: string,
 ): (...args: Args) => Promise<number> {
-  const call = library.func(name, result, types) as unknown as { async(...args: unknown[]): void };
+  const call = library.func(prototype) as unknown as { async(...args: unknown[]): void };
   return (...args) =>
     new Promise((resolve, reject) => {
       call.async(...args, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
@@ -58,11 +52,9 @@ function exitBeforeKoffi(status: number): void {
   const isOurs = ownProcess in process;
   // koffi's exit handlers run when the process ends, not when a thread ends
   if (!isOurs && (!isMainThread || (!cannotFlush(1) && !cannotFlush(2)))) return;
-  const atExit = libcFunction<[handler: unknown, argument: number, library: null]>('__cxa_atexit', 'int', [
-    'void*',
-    'intptr_t',
-    'void*',
-  ]);
+  const atExit = libcFunction<[handler: unknown, argument: number, library: null]>(
+    'int __cxa_atexit(void*, intptr_t, void*)',
+  );
   // handlers run in reverse order: node's own handler restores the terminal and the pipes, and _exit follows
   atExit(symbol('_exit'), status, null);
   const resetStdio = exportedSymbol('_ZN4node10ResetStdioEv');
@@ -109,17 +101,17 @@ function sinceLinux5() {
 /**
  * Returns a system call by its number, for calls that older C libraries lack: glibc has mknodat since 2.33, musl has
  * renameat2 since 1.2.6, neither has openat2. The call sets errno as functions of the C library do.
+ *
+ * @param parameters koffi's types of the parameters, such as `long, void*`
  */
 export function syscallFunction<Args extends unknown[]>(
   name: keyof (typeof numbers)['x64'],
-  types: string[],
+  parameters: string,
 ): NativeFunction<Args> {
   const { arch } = process;
   const table = arch === 'x64' || arch === 'arm64' ? numbers[arch] : undefined;
   if (table === undefined) throw new SystemError('ENOSYS', name, `architecture ${arch}`);
-  const call = library.func('syscall', 'long', ['long', ...types]) as unknown as (
-    ...args: unknown[]
-  ) => number;
+  const call = libcFunction<[number: number, ...Args]>(`long syscall(long, ${parameters})`);
   return call.bind(null, table[name]) as NativeFunction<Args>;
 }
 
@@ -133,14 +125,9 @@ export function pointerTo(buffer: Buffer): bigint {
   return koffi.address(buffer);
 }
 
-/** Returns the errno of the last failed call in this thread. Read it before the next call. */
-export function errno(): number {
-  return koffi.errno();
-}
-
-/** Returns the value that a call returned, or the negative errno if the call failed. */
+/** Returns the value that a call returned, or the negative errno if the call failed. Use it before the next call. */
 export function result(value: number): number {
-  return value < 0 ? -errno() : value;
+  return value < 0 ? -koffi.errno() : value;
 }
 
 /**

@@ -12,7 +12,7 @@ const operations = { shared: 1, exclusive: 2, unlock: 8 } as const;
 const nonBlocking = 4;
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 
-const libcFlock = libcFunction<[fd: number, operation: number]>('flock', 'int', ['int', 'int']);
+const libcFlock = libcFunction<[fd: number, operation: number]>('int flock(int, int)');
 
 /**
  * Locks a whole open file or directory against other processes; flock(2).

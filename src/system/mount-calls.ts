@@ -25,14 +25,10 @@ const maxValue = 255;
 type Pointer = Buffer | null;
 
 const native = {
-  mount: libcFunction<[Pointer, Buffer, Pointer, number, Pointer]>('mount', 'int', [
-    'void*',
-    'void*',
-    'void*',
-    'ulong',
-    'void*',
-  ]),
-  umount2: libcFunction<[Buffer, number]>('umount2', 'int', ['void*', 'int']),
+  mount: libcFunction<[Pointer, Buffer, Pointer, number, Pointer]>(
+    'int mount(void*, void*, void*, ulong, void*)',
+  ),
+  umount2: libcFunction<[Buffer, number]>('int umount2(void*, int)'),
 };
 
 /** The new mount API, declared on first use. */
@@ -40,31 +36,21 @@ let fsContext: ReturnType<typeof declare> | undefined;
 
 function declare() {
   return {
-    fsopen: syscallFunction<[type: Buffer, flags: number]>('fsopen', ['void*', 'long']),
+    fsopen: syscallFunction<[type: Buffer, flags: number]>('fsopen', 'void*, long'),
     fsconfig: syscallFunction<[fd: number, command: number, key: Pointer, value: Pointer, aux: number]>(
       'fsconfig',
-      ['long', 'long', 'void*', 'void*', 'long'],
+      'long, long, void*, void*, long',
     ),
-    fsmount: syscallFunction<[fd: number, flags: number, attributes: number]>('fsmount', [
-      'long',
-      'long',
-      'long',
-    ]),
-    moveMount: syscallFunction<[number, Buffer, number, Buffer, number]>('move_mount', [
-      'long',
-      'void*',
-      'long',
-      'void*',
-      'long',
-    ]),
-    openTree: syscallFunction<[number, Buffer, number]>('open_tree', ['long', 'void*', 'long']),
-    mountSetattr: syscallFunction<[number, Buffer, number, Buffer, number]>('mount_setattr', [
-      'long',
-      'void*',
-      'long',
-      'void*',
-      'long',
-    ]),
+    fsmount: syscallFunction<[fd: number, flags: number, attributes: number]>('fsmount', 'long, long, long'),
+    moveMount: syscallFunction<[number, Buffer, number, Buffer, number]>(
+      'move_mount',
+      'long, void*, long, void*, long',
+    ),
+    openTree: syscallFunction<[number, Buffer, number]>('open_tree', 'long, void*, long'),
+    mountSetattr: syscallFunction<[number, Buffer, number, Buffer, number]>(
+      'mount_setattr',
+      'long, void*, long, void*, long',
+    ),
   };
 }
 

@@ -8,14 +8,11 @@ const SOCK_CLOEXEC = 0o2000000;
 /** size of the path in an address, including the NUL; unix(7) */
 const pathSize = 108;
 
-const libcSocket = libcFunction<[domain: number, type: number, protocol: number]>('socket', 'int', [
-  'int',
-  'int',
-  'int',
-]);
+const libcSocket =
+  libcFunction<[domain: number, type: number, protocol: number]>('int socket(int, int, int)');
 const libcSendto = libcFunction<
   [fd: number, text: Buffer, length: number, flags: number, address: Buffer, size: number]
->('sendto', 'long', ['int', 'void*', 'size_t', 'int', 'void*', 'uint']);
+>('long sendto(int, void*, size_t, int, void*, uint)');
 
 /**
  * Reports a daemon's state to the service manager; sd_notify(3). node does not support unix datagram sockets.

@@ -10,8 +10,8 @@ import { escapeOverlayPath, joinLowerdirs, type OverlayDirs } from './overlay-op
 /** largest size of the options of mount(2), in bytes: a page, less the NUL */
 const maxData = 4095;
 
-const libcChdir = libcFunction<[path: Buffer]>('chdir', 'int', ['void*']);
-const libcFchdir = libcFunction<[fd: number]>('fchdir', 'int', ['int']);
+const libcChdir = libcFunction<[path: Buffer]>('int chdir(void*)');
+const libcFchdir = libcFunction<[fd: number]>('int fchdir(int)');
 
 /**
  * Mounts an overlay through mount(2), whose options must fit into a page. Longer options name the directories relative to

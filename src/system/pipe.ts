@@ -6,9 +6,9 @@ const POLLOUT = 4;
 const F_SETFL = 4;
 
 const native = {
-  pipe2: libcFunction<[fds: Buffer, flags: number]>('pipe2', 'int', ['void*', 'int']),
-  fcntl: libcFunction<[fd: number, command: number, flags: number]>('fcntl', 'int', ['int', 'int', 'long']),
-  poll: libcFunction<[fds: Buffer, count: number, ms: number]>('poll', 'int', ['void*', 'ulong', 'int']),
+  pipe2: libcFunction<[fds: Buffer, flags: number]>('int pipe2(void*, int)'),
+  fcntl: libcFunction<[fd: number, command: number, flags: number]>('int fcntl(int, int, long)'),
+  poll: libcFunction<[fds: Buffer, count: number, ms: number]>('int poll(void*, ulong, int)'),
 };
 
 /**

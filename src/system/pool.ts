@@ -26,14 +26,12 @@ export function requireThreadPool(): void {
 /** Starts and ends `count` threads. Returns an errno, or 0 if they can run at the same time. */
 function startAndEnd(count: number): number {
   const create = libcFunction<[thread: Buffer, attributes: null, start: unknown, argument: Buffer]>(
-    'pthread_create',
-    'int',
-    ['void*', 'void*', 'void*', 'void*'],
+    'int pthread_create(void*, void*, void*, void*)',
   );
-  const join = libcFunction<[thread: bigint, value: null]>('pthread_join', 'int', ['uintptr_t', 'void*']);
-  const post = libcFunction<[Buffer]>('sem_post', 'int', ['void*']);
+  const join = libcFunction<[thread: bigint, value: null]>('int pthread_join(uintptr_t, void*)');
+  const post = libcFunction<[Buffer]>('int sem_post(void*)');
   const semaphore = Buffer.alloc(semaphoreBytes);
-  libcFunction<[Buffer, number, number]>('sem_init', 'int', ['void*', 'int', 'uint'])(semaphore, 0, 0);
+  libcFunction<[Buffer, number, number]>('int sem_init(void*, int, uint)')(semaphore, 0, 0);
   const wait = symbol('sem_wait');
   const threads: bigint[] = [];
   const thread = Buffer.alloc(8);

@@ -11,11 +11,10 @@ export interface DirectoryEntry {
   type: number;
 }
 
-const getdents64 = syscallFunction<[fd: number, out: Buffer, size: number]>('getdents64', [
-  'long',
-  'void*',
-  'long',
-]);
+const getdents64 = syscallFunction<[fd: number, out: Buffer, size: number]>(
+  'getdents64',
+  'long, void*, long',
+);
 const buffer = Buffer.alloc(64 * 1024);
 
 /**

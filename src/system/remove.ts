@@ -1,4 +1,4 @@
-import { fchmod, fchmodat } from './attributes.js';
+import { chmodOpened, fchmod } from './attributes.js';
 import { type ByteString, fromText } from './bytes.js';
 import { Descent } from './descent.js';
 import { E, SystemError } from './errno.js';
@@ -119,7 +119,7 @@ function tryOpenOwn(dirfd: number, name: ByteString): number {
   if (closed < 0) return closed;
   try {
     // by descriptor: a symlink may have replaced the name
-    fchmodat(AT_FDCWD, `/proc/self/fd/${closed}`, 0o700);
+    chmodOpened(closed, 0o700);
     return tryOpenat(closed, '.', O.RDONLY | O.DIRECTORY);
   } finally {
     close(closed);

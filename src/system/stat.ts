@@ -13,13 +13,10 @@ const statxSize = 256;
 /** factor of the upper word of a 64-bit number */
 const high = 0x100000000;
 
-const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out: Buffer]>('statx', [
-  'long',
-  'void*',
-  'long',
-  'long',
-  'void*',
-]);
+const statx = syscallFunction<[number, Buffer, flags: number, mask: number, out: Buffer]>(
+  'statx',
+  'long, void*, long, long, void*',
+);
 
 /** The result of statx(2) for one file. One buffer can be filled many times; the getters read the kernel's struct. */
 export class StatBuffer {
@@ -138,11 +135,15 @@ export function statFd(fd: number, out: StatBuffer, path: ByteString = `fd ${fd}
   if (done < 0) throw new SystemError(-done, 'statx', path);
 }
 
+/** Returns device and inode of a file as text. */
+export function inodeNumber({ devMajor, devMinor, ino }: StatBuffer): string {
+  return `${devMajor}:${devMinor}:${ino}`;
+}
+
 /** True if a name in an open directory leads to the open file `fd`. @throws SystemError */
 export function isNamed(directory: number, name: ByteString, fd: number): boolean {
   const [named, opened] = [new StatBuffer(), new StatBuffer()];
   if (!statAt(directory, name, named)) return false;
   statFd(fd, opened, name);
-  const isSameDevice = named.devMajor === opened.devMajor && named.devMinor === opened.devMinor;
-  return isSameDevice && named.ino === opened.ino && named.type === opened.type;
+  return inodeNumber(named) === inodeNumber(opened) && named.type === opened.type;
 }

@@ -18,8 +18,8 @@ const identity = Buffer.alloc(256);
  * @returns a function that writes one line with a priority of {@link SYSLOG}
  */
 export function openSyslog(name: ByteString): (priority: number, line: string) => void {
-  const openlog = libcFunction<[Buffer, number, number]>('openlog', 'int', ['void*', 'int', 'int']);
-  const syslog = libcFunction<[number, Buffer, Buffer]>('syslog', 'int', ['int', 'void*', 'void*']);
+  const openlog = libcFunction<[Buffer, number, number]>('int openlog(void*, int, int)');
+  const syslog = libcFunction<[number, Buffer, Buffer]>('int syslog(int, void*, void*)');
   identity.fill(0).write(name.slice(0, identity.length - 1), 'latin1');
   openlog(identity, LOG_PID, LOG_DAEMON);
   const format = Buffer.from('%s\0');

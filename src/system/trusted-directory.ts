@@ -5,7 +5,8 @@ import { type ByteString, fromText, showBytes } from './bytes.js';
 import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, tryMkdirat, tryOpenat } from './files.js';
 import { check } from './libc.js';
-import { StatBuffer, statFd } from './stat.js';
+import { componentsReversed } from './paths.js';
+import { inodeNumber, StatBuffer, statFd } from './stat.js';
 import { isInUserNamespace } from './user-namespace.js';
 
 const maxSymlinks = 40;
@@ -61,7 +62,7 @@ class Way {
   open(): number {
     try {
       this.#enter(openat(AT_FDCWD, '/', O.PATH | O.DIRECTORY));
-      const todo = components(fromText(this.#path));
+      const todo = componentsReversed(fromText(this.#path));
       for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
         if (name === '..') this.#leave();
         else todo.push(...this.#step(name));
@@ -91,7 +92,7 @@ class Way {
       if (++this.#links > maxSymlinks) throw new SystemError(E.ELOOP, 'openat', fromText(this.#path));
       const target = readlinkat(fd, '');
       if (target.startsWith('/')) while (this.#steps.length > 1) this.#leave();
-      return components(target);
+      return componentsReversed(target);
     } finally {
       close(fd);
     }
@@ -153,17 +154,4 @@ export function inodeOf(path: string): string {
   } finally {
     close(fd);
   }
-}
-
-/** Returns device and inode as text. */
-export function inodeNumber({ devMajor, devMinor, ino }: StatBuffer): string {
-  return `${devMajor}:${devMinor}:${ino}`;
-}
-
-/** Returns the components in reverse order: the next one is at the end. */
-function components(path: ByteString): ByteString[] {
-  return path
-    .split('/')
-    .filter((name) => name !== '' && name !== '.')
-    .reverse();
 }

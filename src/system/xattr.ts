@@ -1,16 +1,12 @@
 import { type Rights, reading, tryWithAccess, writing } from './access.js';
 import { type ByteString, fromText } from './bytes.js';
 import { E, SystemError } from './errno.js';
-import { AT_FDCWD, check, cString, libcFunction, type NativeFunction, result } from './libc.js';
+import { AT_FDCWD, check, cString, libcFunction, result } from './libc.js';
 
 /** A file, by path (a symlink is not followed) or by file descriptor (not with O_PATH). */
 export type XattrTarget = ByteString | number;
 
 type Target = Buffer | number;
-type Get = NativeFunction<[Target, Buffer, Buffer, number]>;
-type List = NativeFunction<[Target, Buffer, number]>;
-type Set = NativeFunction<[Target, Buffer, Buffer, number, number]>;
-type Remove = NativeFunction<[Target, Buffer]>;
 
 const onPath = declare('l', 'void*');
 const onFd = declare('f', 'int');
@@ -127,16 +123,14 @@ function accessing(target: XattrTarget, rights: Rights, call: () => number): num
 
 function declare(prefix: 'l' | 'f', target: 'void*' | 'int') {
   return {
-    get: libcFunction<Parameters<Get>>(`${prefix}getxattr`, 'long', [target, 'void*', 'void*', 'size_t']),
-    list: libcFunction<Parameters<List>>(`${prefix}listxattr`, 'long', [target, 'void*', 'size_t']),
-    set: libcFunction<Parameters<Set>>(`${prefix}setxattr`, 'int', [
-      target,
-      'void*',
-      'void*',
-      'size_t',
-      'int',
-    ]),
-    remove: libcFunction<Parameters<Remove>>(`${prefix}removexattr`, 'int', [target, 'void*']),
+    get: libcFunction<[Target, Buffer, Buffer, number]>(
+      `long ${prefix}getxattr(${target}, void*, void*, size_t)`,
+    ),
+    list: libcFunction<[Target, Buffer, number]>(`long ${prefix}listxattr(${target}, void*, size_t)`),
+    set: libcFunction<[Target, Buffer, Buffer, number, number]>(
+      `int ${prefix}setxattr(${target}, void*, void*, size_t, int)`,
+    ),
+    remove: libcFunction<[Target, Buffer]>(`int ${prefix}removexattr(${target}, void*)`),
   };
 }
 

@@ -1,17 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { LayerhookError } from '../errors/index.js';
-import { type ByteString, fromBuffer } from '../system/bytes.js';
-
-/** Returns the bytes of a regular file. A FIFO in its place must not block the start of a container. */
-export function readBytes(file: string | Buffer): ByteString {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    if (!fstatSync(fd).isFile()) throw new Error('it is not a regular file');
-    return fromBuffer(readFileSync(fd));
-  } finally {
-    closeSync(fd);
-  }
-}
+import type { ByteString } from '../system/bytes.js';
 
 /**
  * Parses JSON. Strings in the result have one char per byte; {@link utf8} decodes them.

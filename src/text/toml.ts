@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
+import { readWholeFile } from './read-file.js';
 import { unixNewlines } from './toml-edit.js';
 import { findLines, type KeyPath } from './toml-positions.js';
 import { findDistrust } from './trust.js';
@@ -46,18 +46,14 @@ export async function readToml(file: string, { trust = true } = {}): Promise<Tom
 }
 
 function readSource(file: string, trust: boolean): string {
-  const unreadable = (reason: string, cause?: unknown) =>
-    new LayerhookError('CONFIG_UNREADABLE', { file, reason }, cause);
-  let source: string;
   try {
     const distrust = trust ? findDistrust(file) : undefined;
     if (distrust !== undefined) throw new LayerhookError('CONFIG_INVALID', { file, line: 1, ...distrust });
-    source = readSmall(file);
+    return new TextDecoder('utf-8', { fatal: true }).decode(readWholeFile(file, maxBytes));
   } catch (error) {
     if (error instanceof LayerhookError) throw error;
-    throw unreadable(reasonOf(error), error);
+    throw new LayerhookError('CONFIG_UNREADABLE', { file, reason: reasonOf(error) }, error);
   }
-  return source;
 }
 
 function reasonOf(error: unknown): string {
@@ -65,16 +61,4 @@ function reasonOf(error: unknown): string {
   if (code === 'ENOENT') return 'it does not exist';
   if (code === 'EACCES') return 'permission denied';
   return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message;
-}
-
-function readSmall(file: string): string {
-  const fd = openSync(file, 'r');
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error('it is not a regular file');
-    if (stat.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(fd));
-  } finally {
-    closeSync(fd);
-  }
 }

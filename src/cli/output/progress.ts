@@ -108,36 +108,16 @@ function update(state: State, event: ProgressEvent): void {
     return;
   }
   if (event.type === 'layers') {
-    state.layers = event.layers.map(({ digest, size }) => ({
-      digest,
-      size,
-      blobBytes: 0,
-      bytes: 0,
-      entries: 0,
-      state: 'waiting',
-    }));
+    const fresh = { blobBytes: 0, bytes: 0, entries: 0, state: 'waiting' } as const;
+    state.layers = event.layers.map(({ digest, size }) => ({ digest, size, ...fresh }));
     return;
   }
   const layer = state.layers[event.index];
   if (layer === undefined) return;
-  switch (event.type) {
-    case 'layer-skipped':
-      Object.assign(layer, { state: 'skipped', blobBytes: layer.size });
-      return;
-    case 'layer-progress':
-      Object.assign(layer, {
-        state: 'active',
-        blobBytes: event.blobBytes,
-        bytes: event.bytes,
-        entries: event.entries,
-      });
-      return;
-    case 'layer-done':
-      Object.assign(layer, {
-        state: 'done',
-        blobBytes: layer.size,
-        bytes: event.bytes,
-        entries: event.entries,
-      });
-  }
+  const states = { 'layer-skipped': 'skipped', 'layer-progress': 'active', 'layer-done': 'done' } as const;
+  layer.state = states[event.type];
+  layer.blobBytes = event.type === 'layer-progress' ? event.blobBytes : layer.size;
+  if (event.type === 'layer-skipped') return;
+  layer.bytes = event.bytes;
+  layer.entries = event.entries;
 }

@@ -30,9 +30,8 @@ import {
 import { AT_FDCWD } from '../../system/libc.js';
 import type { Logger } from '../../system/logger.js';
 import { readDirectory } from '../../system/readdir.js';
-import { StatBuffer, statFd } from '../../system/stat.js';
+import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
 import { inTurns, type Steps } from '../../system/steps.js';
-import { inodeNumber } from '../../system/trusted-directory.js';
 import { pathIn } from '../../system/xattr.js';
 import { copyXattrs } from './copy-xattrs.js';
 

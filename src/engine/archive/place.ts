@@ -7,7 +7,7 @@ import { type ByteString, fromText } from '../../system/bytes.js';
 import { isErrno } from '../../system/errno.js';
 import { close, O, openat, RENAME_EXCHANGE, renameat2 } from '../../system/files.js';
 import { readDirectory } from '../../system/readdir.js';
-import { StatBuffer, statAt } from '../../system/stat.js';
+import { inodeNumber, StatBuffer, statAt } from '../../system/stat.js';
 import {
   createTemporary,
   discardTemporary,
@@ -19,7 +19,7 @@ import {
   type Temporary,
   writeFileAt,
 } from '../../system/temporary.js';
-import { inodeNumber, inodeOf, openTrustedDirectory } from '../../system/trusted-directory.js';
+import { inodeOf, openTrustedDirectory } from '../../system/trusted-directory.js';
 
 /** Where an archive is made, and its final path. */
 export interface Place {

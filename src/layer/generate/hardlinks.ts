@@ -1,5 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
-import { StatBuffer } from '../../system/stat.js';
+import { inodeNumber, StatBuffer } from '../../system/stat.js';
 import type { Steps } from '../../system/steps.js';
 import type { Change } from '../types.js';
 import { walkSteps } from '../walk/index.js';
@@ -27,13 +27,13 @@ export function* withAllNames(
     if (kind === 'delete' || known.has(clean) || !reader.stat(clean, stat)) continue;
     known.add(clean);
     if (!hasOtherNames(stat)) continue;
-    const inode = inodeOf(stat);
+    const inode = inodeNumber(stat);
     missing.set(inode, (missing.get(inode) ?? stat.nlink) - 1);
   }
   if (![...missing.values()].some((count) => count > 0)) return [...changes];
   const added: Change[] = [];
   yield* walkSteps(root, (path, found) => {
-    if (!hasOtherNames(found) || known.has(path) || !missing.has(inodeOf(found))) return;
+    if (!hasOtherNames(found) || known.has(path) || !missing.has(inodeNumber(found))) return;
     if (mayAdd(path)) added.push({ path, kind: 'modify' });
   });
   return [...changes, ...added];
@@ -42,9 +42,4 @@ export function* withAllNames(
 /** True if a file may have more than one name. */
 export function hasOtherNames(stat: StatBuffer): boolean {
   return stat.nlink > 1 && !stat.isDirectory;
-}
-
-/** Returns a key that identifies an inode on this host. */
-export function inodeOf(stat: StatBuffer): string {
-  return `${stat.devMajor}:${stat.devMinor}:${stat.inoHigh}:${stat.inoLow}`;
 }

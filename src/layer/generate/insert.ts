@@ -1,7 +1,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
-import { ancestors } from '../../system/paths.js';
+import { ancestors, childOf } from '../../system/paths.js';
 import { StatBuffer } from '../../system/stat.js';
 import { inTurns } from '../../system/steps.js';
 import { walkSteps } from '../walk/index.js';
@@ -82,8 +82,7 @@ async function openSource(source: string, signal?: AbortSignal): Promise<Source>
 }
 
 function joinTarget(path: ByteString, target: ByteString): ByteString {
-  if (path === '.') return target;
-  return target === '.' ? path : `${target}/${path}`;
+  return path === '.' ? target : childOf(target, path);
 }
 
 function cleanTarget(target: ByteString): ByteString {

@@ -3,14 +3,14 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
-import { StatBuffer, statFd } from '../../system/stat.js';
+import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
 import { Pace, throwIfAborted } from '../../system/steps.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import { isWhiteoutDevice } from '../overlay-marks.js';
 import type { TarEntry } from '../types.js';
 import { readContent } from './content.js';
 import { type EntryOptions, readEntry } from './entry.js';
-import { hasOtherNames, inodeOf } from './hardlinks.js';
+import { hasOtherNames } from './hardlinks.js';
 import type { LayerPlan } from './plan.js';
 import type { RootfsReader } from './rootfs.js';
 import { type TarWriter, tarWriter } from './tar-writer.js';
@@ -137,7 +137,7 @@ class Packer {
     const { onPacked } = this.#options;
     const stat = this.#stat;
     // overlayfs gives all of its whiteouts one inode, but each is a file by itself
-    const inode = hasOtherNames(stat) && !isWhiteoutDevice(stat) ? inodeOf(stat) : undefined;
+    const inode = hasOtherNames(stat) && !isWhiteoutDevice(stat) ? inodeNumber(stat) : undefined;
     const first = inode === undefined ? undefined : this.#firstNames.get(inode);
     const xattrs = this.#reader.xattrs(path);
     // reading the xattrs of an unreadable file changed its ctime

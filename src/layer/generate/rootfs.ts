@@ -5,7 +5,7 @@ import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, S } from '../../system/files.js';
-import { baseName, parentOf } from '../../system/paths.js';
+import { baseName, isWithin, parentOf } from '../../system/paths.js';
 import { StatBuffer, statFd } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
 import type { Lookup } from './plan.js';
@@ -92,7 +92,7 @@ export class RootfsReader {
   /** Opens a directory; null if it is missing or not a directory. */
   #directory(path: ByteString): number | null {
     const [way, paths] = [this.#way, this.#paths];
-    while (!isInside(path, paths.at(-1)!)) {
+    while (!isWithin(path, paths.at(-1)!)) {
       paths.pop();
       require(way.leave(), path);
     }
@@ -131,8 +131,4 @@ export function typeOf(stat: StatBuffer): FoundType {
 
 function require(done: number, path: ByteString): void {
   if (done < 0) throw new SystemError(-done, 'openat', path);
-}
-
-function isInside(path: ByteString, directory: ByteString): boolean {
-  return directory === '.' || path === directory || path.startsWith(`${directory}/`);
 }

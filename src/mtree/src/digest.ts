@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { Cksum } from './cksum.js';
-import { Ripemd160 } from './ripemd160.js';
 import type { Steps } from './steps.js';
 import { type Access, attempt } from './traverse.js';
 
@@ -62,22 +61,13 @@ interface Hasher {
 const hasherOf: Readonly<Record<ContentKeyword, () => Hasher>> = {
   cksum: () => new Cksum(),
   md5digest: () => createHash('md5'),
-  ripemd160digest: ripemd160,
+  ripemd160digest: () => createHash('ripemd160'),
   sha1digest: () => createHash('sha1'),
   sha256digest: () => createHash('sha256'),
   sha384digest: () => createHash('sha384'),
   sha512digest: () => createHash('sha512'),
   sha512256digest: () => createHash('sha512-256'),
 };
-
-/** Returns a RIPEMD-160 hasher. OpenSSL 3 may lack it, depending on its build and configuration. */
-function ripemd160(): Hasher {
-  try {
-    return createHash('ripemd160');
-  } catch {
-    return new Ripemd160();
-  }
-}
 
 /** Shared by all files: each piece is hashed before the next step. */
 let buffer: Buffer | undefined;

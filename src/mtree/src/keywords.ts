@@ -11,84 +11,44 @@ export interface KeywordRow {
 
 /** All keywords of go-mtree, mtree(8) and libarchive, by canonical name. README.md lists the same rows. */
 export const keywordTable = {
-  cksum: { synonyms: [], bsd: true, source: 'file', meaning: 'POSIX cksum of the content' },
-  contents: { synonyms: [], bsd: true, source: 'none', meaning: 'path of the content, for archivers' },
-  device: {
-    synonyms: [],
-    bsd: true,
-    source: 'file',
-    meaning: 'device number of a block or character device',
-  },
-  flags: { synonyms: [], bsd: true, source: 'file', meaning: 'BSD file flags; `none` on Linux' },
-  gid: { synonyms: [], bsd: true, source: 'file', meaning: 'group, as a number' },
-  gname: { synonyms: [], bsd: true, source: 'file', meaning: 'group, by name' },
-  ignore: {
-    synonyms: [],
-    bsd: true,
-    source: 'flag',
-    meaning: 'entries below this directory are skipped',
-  },
-  inode: { synonyms: [], bsd: false, source: 'file', meaning: 'inode number' },
-  link: { synonyms: [], bsd: true, source: 'file', meaning: 'target of a symbolic link' },
-  md5digest: { synonyms: ['md5'], bsd: true, source: 'file', meaning: 'MD5 of the content' },
-  mode: {
-    synonyms: [],
-    bsd: true,
-    source: 'file',
-    meaning: 'permission, setuid, setgid and sticky bits, octal',
-  },
-  nlink: { synonyms: [], bsd: true, source: 'file', meaning: 'number of hard links' },
-  nochange: {
-    synonyms: [],
-    bsd: true,
-    source: 'flag',
-    meaning: 'must exist; its other keywords are not compared',
-  },
-  optional: { synonyms: [], bsd: true, source: 'flag', meaning: 'may be missing' },
-  resdevice: { synonyms: [], bsd: false, source: 'file', meaning: 'device that contains the file' },
-  ripemd160digest: {
-    synonyms: ['rmd160', 'rmd160digest', 'ripemd160'],
-    bsd: true,
-    source: 'file',
-    meaning: 'RIPEMD-160 of the content',
-  },
-  sha1digest: { synonyms: ['sha1'], bsd: true, source: 'file', meaning: 'SHA-1 of the content' },
-  sha256digest: { synonyms: ['sha256'], bsd: true, source: 'file', meaning: 'SHA-256 of the content' },
-  sha384digest: { synonyms: ['sha384'], bsd: true, source: 'file', meaning: 'SHA-384 of the content' },
-  sha512digest: { synonyms: ['sha512'], bsd: true, source: 'file', meaning: 'SHA-512 of the content' },
-  sha512256digest: {
-    synonyms: ['sha512256'],
-    bsd: false,
-    source: 'file',
-    meaning: 'SHA-512/256 of the content',
-  },
-  size: { synonyms: [], bsd: true, source: 'file', meaning: 'size in bytes' },
-  tags: { synonyms: [], bsd: true, source: 'none', meaning: 'labels for selecting entries' },
-  tar_time: {
-    synonyms: [],
-    bsd: false,
-    source: 'file',
-    meaning: 'time of last modification, cut to whole seconds',
-  },
-  time: { synonyms: [], bsd: true, source: 'file', meaning: 'time of last modification, to the nanosecond' },
-  type: {
-    synonyms: [],
-    bsd: true,
-    source: 'file',
-    meaning: '`block`, `char`, `dir`, `fifo`, `file`, `link` or `socket`',
-  },
-  uid: { synonyms: [], bsd: true, source: 'file', meaning: 'owner, as a number' },
-  uname: { synonyms: [], bsd: true, source: 'file', meaning: 'owner, by name' },
-  xattr: {
-    synonyms: ['xattrs'],
-    bsd: false,
-    source: 'file',
-    meaning: '`xattr.NAME=BASE64`, one for each extended attribute',
-  },
-} as const satisfies Record<string, KeywordRow>;
+  cksum: row('POSIX cksum of the content'),
+  contents: row('path of the content, for archivers', { source: 'none' }),
+  device: row('device number of a block or character device'),
+  flags: row('BSD file flags; `none` on Linux'),
+  gid: row('group, as a number'),
+  gname: row('group, by name'),
+  ignore: row('entries below this directory are skipped', { source: 'flag' }),
+  inode: row('inode number', { bsd: false }),
+  link: row('target of a symbolic link'),
+  md5digest: row('MD5 of the content', { synonyms: ['md5'] }),
+  mode: row('permission, setuid, setgid and sticky bits, octal'),
+  nlink: row('number of hard links'),
+  nochange: row('must exist; its other keywords are not compared', { source: 'flag' }),
+  optional: row('may be missing', { source: 'flag' }),
+  resdevice: row('device that contains the file', { bsd: false }),
+  ripemd160digest: row('RIPEMD-160 of the content', { synonyms: ['rmd160', 'rmd160digest', 'ripemd160'] }),
+  sha1digest: row('SHA-1 of the content', { synonyms: ['sha1'] }),
+  sha256digest: row('SHA-256 of the content', { synonyms: ['sha256'] }),
+  sha384digest: row('SHA-384 of the content', { synonyms: ['sha384'] }),
+  sha512digest: row('SHA-512 of the content', { synonyms: ['sha512'] }),
+  sha512256digest: row('SHA-512/256 of the content', { synonyms: ['sha512256'], bsd: false }),
+  size: row('size in bytes'),
+  tags: row('labels for selecting entries', { source: 'none' }),
+  tar_time: row('time of last modification, cut to whole seconds', { bsd: false }),
+  time: row('time of last modification, to the nanosecond'),
+  type: row('`block`, `char`, `dir`, `fifo`, `file`, `link` or `socket`'),
+  uid: row('owner, as a number'),
+  uname: row('owner, by name'),
+  xattr: row('`xattr.NAME=BASE64`, one for each extended attribute', { synonyms: ['xattrs'], bsd: false }),
+};
 
 /** The canonical name of a keyword of {@link keywordTable}. */
 export type Keyword = keyof typeof keywordTable;
+
+/** Creates a row. Most keywords have no synonyms, are known to the BSDs, and come from a file. */
+function row(meaning: string, more: Partial<KeywordRow> = {}): KeywordRow {
+  return { synonyms: [], bsd: true, source: 'file', meaning, ...more };
+}
 
 /** The keywords that go-mtree collects by default. */
 export const defaultKeywords: readonly Keyword[] = [

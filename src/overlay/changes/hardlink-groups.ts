@@ -1,7 +1,7 @@
 import type { Change } from '../../layer/types.js';
 import type { ByteString } from '../../system/bytes.js';
 import type { StatBuffer } from '../../system/stat.js';
-import { inodeNumber } from '../../system/trusted-directory.js';
+import { inodeNumber } from '../../system/stat.js';
 
 /** One name of a file that has several in the upperdir. */
 interface Name {

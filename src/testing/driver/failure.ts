@@ -103,17 +103,21 @@ function abortAt(type: string): UnpackMore {
 }
 
 function failureCase({ code, top, options, spoil, unpack, ...words }: FailureCase): DriverCase {
-  return driverCase({ ...words, name: `failure: ${words.name}` }, async (workshop) => {
-    const good: RawLayer[] = [lower(), upper()];
-    const bad = top ? [good[0]!, top(good[1] as Buffer)] : good;
-    const image = workshop.image(bad, options);
-    spoil?.(image);
-    const bundle = workshop.path('bundle');
-    const outcome = await workshop.unpack(image, { ...unpack?.(), bundle }).catch((error) => error);
-    expect(isLayerhookError(outcome), `the unpack did not fail with a LayerhookError: ${outcome}`);
-    expect(outcome.code === code, `${outcome.code} (${outcome.message}), not ${code}`);
-    workshop.assertNothingLeft(bundle);
-    await unpackGood(workshop, good);
+  return driverCase({
+    ...words,
+    name: `failure: ${words.name}`,
+    run: async (workshop) => {
+      const good: RawLayer[] = [lower(), upper()];
+      const bad = top ? [good[0]!, top(good[1] as Buffer)] : good;
+      const image = workshop.image(bad, options);
+      spoil?.(image);
+      const bundle = workshop.path('bundle');
+      const outcome = await workshop.unpack(image, { ...unpack?.(), bundle }).catch((error) => error);
+      expect(isLayerhookError(outcome), `the unpack did not fail with a LayerhookError: ${outcome}`);
+      expect(outcome.code === code, `${outcome.code} (${outcome.message}), not ${code}`);
+      workshop.assertNothingLeft(bundle);
+      await unpackGood(workshop, good);
+    },
   });
 }
 

@@ -136,17 +136,22 @@ export class Outside {
 
 function hostileCase({ layers, ...words }: HostileCase): DriverCase {
   const rule = 'the image is refused or stays inside its root, and does not change or read files of the host';
-  return driverCase({ ...words, name: `hostile: ${words.name}`, rule }, async (workshop) => {
-    const outside = new Outside(workshop.path('outside'));
-    const made = layers(outside.directory);
-    const bundle = await unpackOrRefuse(workshop, made);
-    outside.assertUntouched();
-    if (bundle === null) return;
-    const tree = bundle.tree();
-    const { sha256 } = describeContent(Buffer.from(secret));
-    for (const [path, entry] of tree)
-      expect(entry.sha256 !== sha256, `${path} has the content of a file of the host`);
-    expectTree(tree, LayerModel.of(made).tree());
+  return driverCase({
+    ...words,
+    name: `hostile: ${words.name}`,
+    rule,
+    run: async (workshop) => {
+      const outside = new Outside(workshop.path('outside'));
+      const made = layers(outside.directory);
+      const bundle = await unpackOrRefuse(workshop, made);
+      outside.assertUntouched();
+      if (bundle === null) return;
+      const tree = bundle.tree();
+      const { sha256 } = describeContent(Buffer.from(secret));
+      for (const [path, entry] of tree)
+        expect(entry.sha256 !== sha256, `${path} has the content of a file of the host`);
+      expectTree(tree, LayerModel.of(made).tree());
+    },
   });
 }
 

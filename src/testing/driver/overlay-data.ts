@@ -62,41 +62,42 @@ function overlayXattrs(attributes: Record<string, string>): Record<string, strin
 
 function overlayDataCase({ name, layers, expect: expected }: OverlayDataCase): DriverCase {
   const rule = "the image is refused, or overlayfs' attributes in it are data that does not act";
-  return driverCase({ name: `overlay data: ${name}`, rule, source }, async (workshop) => {
-    const bundle = await unpackOrRefuse(workshop, layers);
-    if (bundle === null) return;
-    expectPaths(bundle.tree(), expected);
-    expectTree(bundle.tree(), LayerModel.of(layers).tree(), (_, field) => field === 'xattrs');
+  return driverCase({
+    name: `overlay data: ${name}`,
+    rule,
+    source,
+    run: async (workshop) => {
+      const bundle = await unpackOrRefuse(workshop, layers);
+      if (bundle === null) return;
+      expectPaths(bundle.tree(), expected);
+      expectTree(bundle.tree(), LayerModel.of(layers).tree(), (_, field) => field === 'xattrs');
+    },
   });
 }
 
-const device = driverCase(
-  {
-    name: 'overlay data: a character device 0:0',
-    rule: 'the image is refused, or the device exists and does not hide files',
-    source,
-  },
-  async (workshop) => {
+const device = driverCase({
+  name: 'overlay data: a character device 0:0',
+  rule: 'the image is refused, or the device exists and does not hide files',
+  source,
+  run: async (workshop) => {
     const zero: RawEntry = { name: 'f', type: 'char', devMajor: 0, devMinor: 0 };
     const bundle = await unpackOrRefuse(workshop, [lower, [zero]]);
     if (bundle !== null) expectPaths(bundle.tree(), { f: { type: 'char', device: '0,0' } });
   },
-);
+});
 
 const names = ['.wh.', '.wh...', 'd/.wh..'].map((name) =>
-  driverCase(
-    {
-      name: `a whiteout without a name is refused: ${name}`,
-      rule: 'the layer is refused with LAYER_ENTRY and leaves nothing behind',
-      source: 'umoci deletes the whole bundle on .wh... at the root',
-    },
-    async (workshop) => {
+  driverCase({
+    name: `a whiteout without a name is refused: ${name}`,
+    rule: 'the layer is refused with LAYER_ENTRY and leaves nothing behind',
+    source: 'umoci deletes the whole bundle on .wh... at the root',
+    run: async (workshop) => {
       const bundle = workshop.path('bundle');
       const outcome = await workshop.unpack([lower, [file(name)]], { bundle }).catch((error) => error);
       expect(isLayerhookError(outcome, 'LAYER_ENTRY'), `unpacked, or failed otherwise: ${outcome}`);
       workshop.assertNothingLeft(bundle);
     },
-  ),
+  }),
 );
 
 export const overlayDataCases = [...cases.map(overlayDataCase), device, ...names];

@@ -32,13 +32,11 @@ function expectNoLayer({ layer }: RepackResult, bundle: MadeBundle): void {
 }
 
 export const refreshCases = [
-  driverCase(
-    {
-      name: 'repack twice, with changes in between',
-      rule: 'without a refresh each layer holds all changes since the unpack',
-      source: 'after umoci repack, the bundle is still a bundle of the old image',
-    },
-    async (workshop) => {
+  driverCase({
+    name: 'repack twice, with changes in between',
+    rule: 'without a refresh each layer holds all changes since the unpack',
+    source: 'after umoci repack, the bundle is still a bundle of the old image',
+    run: async (workshop) => {
       const bundle = await made(workshop);
       const edits = new Edits(bundle.rootfs);
       edits.write('f', 'one');
@@ -50,14 +48,12 @@ export const refreshCases = [
       expectEntries(layerOf(bundle.image, second), ['f', 'd/.wh.a', 'g']);
       await expectPacked(workshop, bundle);
     },
-  ),
-  driverCase(
-    {
-      name: 'refresh without later changes',
-      rule: 'without changes since a refresh, a repack adds no layer',
-      source: refresh,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'refresh without later changes',
+    rule: 'without changes since a refresh, a repack adds no layer',
+    source: refresh,
+    run: async (workshop) => {
       const bundle = await made(workshop);
       const edits = new Edits(bundle.rootfs);
       edits.write('d/a', 'changed');
@@ -70,14 +66,12 @@ export const refreshCases = [
       expectNoLayer(await workshop.repack(bundle), bundle);
       await expectPacked(workshop, bundle);
     },
-  ),
-  driverCase(
-    {
-      name: 'refresh with later changes',
-      rule: 'the next layer holds only changes since the refresh',
-      source: refresh,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'refresh with later changes',
+    rule: 'the next layer holds only changes since the refresh',
+    source: refresh,
+    run: async (workshop) => {
       const bundle = await made(workshop);
       const edits = new Edits(bundle.rootfs);
       edits.write('d/a', 'changed');
@@ -92,14 +86,12 @@ export const refreshCases = [
       expectEntries(layerOf(bundle.image, result), ['d/a', '.wh.new', 'd/b', 'd/c']);
       await expectPacked(workshop, bundle);
     },
-  ),
-  driverCase(
-    {
-      name: 'refresh again and again',
-      rule: 'each layer holds the changes since the previous layer, and all layers together give the tree',
-      source: refresh,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'refresh again and again',
+    rule: 'each layer holds the changes since the previous layer, and all layers together give the tree',
+    source: refresh,
+    run: async (workshop) => {
       const bundle = await made(workshop);
       const edits = new Edits(bundle.rootfs);
       for (let round = 0; round < 4; round++) {
@@ -112,27 +104,23 @@ export const refreshCases = [
       }
       await expectPacked(workshop, bundle);
     },
-  ),
-  driverCase(
-    {
-      name: 'refresh without changes',
-      rule: 'it succeeds without a new layer',
-      source: refresh,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'refresh without changes',
+    rule: 'it succeeds without a new layer',
+    source: refresh,
+    run: async (workshop) => {
       const bundle = await made(workshop);
       expectNoLayer(await workshop.repack(bundle, { refreshBundle: true }), bundle);
       new Edits(bundle.rootfs).write('new', 'new');
       expectEntries(layerOf(bundle.image, await workshop.repack(bundle)), ['new']);
     },
-  ),
-  driverCase(
-    {
-      name: 'refresh of one bundle leaves the other bundles of its image alone',
-      rule: 'content that the refreshed bundle gives to a store does not change other bundles',
-      source: refresh,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'refresh of one bundle leaves the other bundles of its image alone',
+    rule: 'content that the refreshed bundle gives to a store does not change other bundles',
+    source: refresh,
+    run: async (workshop) => {
       const bundle = await made(workshop);
       const other = await workshop.unpack(bundle.image, { mtree: 'always' });
       const before = other.tree();
@@ -144,14 +132,12 @@ export const refreshCases = [
       await workshop.remove(bundle.bundle);
       expectTree(other.tree(), before);
     },
-  ),
-  driverCase(
-    {
-      name: 'changes in a refreshed bundle do not change the image',
-      rule: 'content that a refresh gives to a store becomes read-only',
-      source: refresh,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'changes in a refreshed bundle do not change the image',
+    rule: 'content that a refresh gives to a store becomes read-only',
+    source: refresh,
+    run: async (workshop) => {
       const bundle = await made(workshop);
       const edits = new Edits(bundle.rootfs);
       edits.write('new', 'packed');
@@ -162,14 +148,12 @@ export const refreshCases = [
       const again = await workshop.unpack(bundle.image);
       expectTree(inSeconds(again.tree()), inSeconds(packed));
     },
-  ),
-  driverCase(
-    {
-      name: 'masked paths',
-      rule: 'changes at and below a masked path are not in the layer, but stay in the bundle',
-      source: 'umoci repack --mask-path',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'masked paths',
+    rule: 'changes at and below a masked path are not in the layer, but stay in the bundle',
+    source: 'umoci repack --mask-path',
+    run: async (workshop) => {
       const bundle = await made(workshop);
       const edits = new Edits(bundle.rootfs);
       edits.write('d/a', 'masked');
@@ -180,14 +164,12 @@ export const refreshCases = [
       expectEntries(layerOf(bundle.image, result), ['f']);
       expect(readFileSync(join(bundle.rootfs, 'd/a'), 'utf8') === 'masked', 'the masked file was changed');
     },
-  ),
-  driverCase(
-    {
-      name: 'a file name with the form of a whiteout',
-      rule: 'the repack is refused with LAYER_PATH, and the image does not change',
-      source: 'image-spec layer.md, "Whiteouts": such names are reserved',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'a file name with the form of a whiteout',
+    rule: 'the repack is refused with LAYER_PATH, and the image does not change',
+    source: 'image-spec layer.md, "Whiteouts": such names are reserved',
+    run: async (workshop) => {
       const bundle = await made(workshop);
       new Edits(bundle.rootfs).write('d/.wh.a', '');
       const index = readFileSync(join(bundle.image.layout, 'index.json'), 'utf8');
@@ -195,14 +177,12 @@ export const refreshCases = [
       expect(isLayerhookError(outcome, 'LAYER_PATH'), `repacked, or failed otherwise: ${outcome}`);
       expect(readFileSync(join(bundle.image.layout, 'index.json'), 'utf8') === index, 'the image changed');
     },
-  ),
-  driverCase(
-    {
-      name: 'an abort in the middle of a repack',
-      rule: 'image and bundle do not change, and the next repack is correct',
-      source: 'repack tags the image last',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'an abort in the middle of a repack',
+    rule: 'image and bundle do not change, and the next repack is correct',
+    source: 'repack tags the image last',
+    run: async (workshop) => {
       const bundle = await made(workshop);
       new Edits(bundle.rootfs).write('new', 'new');
       const index = readFileSync(join(bundle.image.layout, 'index.json'), 'utf8');
@@ -215,5 +195,5 @@ export const refreshCases = [
       expectEntries(layerOf(bundle.image, await workshop.repack(bundle)), ['new']);
       await expectPacked(workshop, bundle);
     },
-  ),
+  }),
 ];

@@ -32,21 +32,25 @@ export function repackCase({
   mayHave,
   ...words
 }: RepackCase): DriverCase {
-  return driverCase({ ...words, name: `repack: ${words.name}` }, async (workshop) => {
-    const bundle = await workshop.unpack(workshop.image(layers), { mtree: unread ? undefined : 'always' });
-    edit(new Edits(bundle.rootfs));
-    // repack before reading the files: reading updates inodes, which would reveal changes that are only cached
-    const layer = layerOf(bundle.image, await workshop.repack(bundle));
-    const now = inSeconds(bundle.tree());
-    expectEntries(
-      layer.filter(({ name }) => !mayHave?.test(name)),
-      entries,
-    );
-    await workshop.repack(bundle, { tag: 'again' });
-    expectTree(inSeconds(bundle.tree()), now);
-    const model = LayerModel.of(layers);
-    model.apply(layer);
-    expectTree(inSeconds(model.tree()), now);
+  return driverCase({
+    ...words,
+    name: `repack: ${words.name}`,
+    run: async (workshop) => {
+      const bundle = await workshop.unpack(workshop.image(layers), { mtree: unread ? undefined : 'always' });
+      edit(new Edits(bundle.rootfs));
+      // repack before reading the files: reading updates inodes, which would reveal changes that are only cached
+      const layer = layerOf(bundle.image, await workshop.repack(bundle));
+      const now = inSeconds(bundle.tree());
+      expectEntries(
+        layer.filter(({ name }) => !mayHave?.test(name)),
+        entries,
+      );
+      await workshop.repack(bundle, { tag: 'again' });
+      expectTree(inSeconds(bundle.tree()), now);
+      const model = LayerModel.of(layers);
+      model.apply(layer);
+      expectTree(inSeconds(model.tree()), now);
+    },
   });
 }
 

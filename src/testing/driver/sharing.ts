@@ -47,25 +47,21 @@ const store = 'docs/drivers.md: a driver with a store gives every bundle the sam
 const private_ = 'a bundle is independent: shared layers are read-only';
 
 export const sharingCases = [
-  driverCase(
-    {
-      name: 'a second unpack gives the same tree as the first',
-      rule: 'a store keeps layers completely',
-      source: store,
-    },
-    async (workshop) => {
+  driverCase({
+    name: 'a second unpack gives the same tree as the first',
+    rule: 'a store keeps layers completely',
+    source: store,
+    run: async (workshop) => {
       const image = workshop.image(richLayers());
       const expected = LayerModel.of(richLayers()).tree();
       for (let i = 0; i < 2; i++) expectTree((await workshop.unpack(image)).tree(), expected);
     },
-  ),
-  driverCase(
-    {
-      name: 'two bundles of one image do not see changes in the other',
-      rule: 'changes of files, modes, names and the root directory stay in one bundle',
-      source: private_,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'two bundles of one image do not see changes in the other',
+    rule: 'changes of files, modes, names and the root directory stay in one bundle',
+    source: private_,
+    run: async (workshop) => {
       const image = workshop.image(richLayers());
       // the first unpack may work differently from later unpacks, which use a store
       await workshop.unpack(image);
@@ -77,14 +73,12 @@ export const sharingCases = [
       rmSync(join(second.rootfs, 'usr'), { recursive: true });
       expectTree(first.tree(), changed);
     },
-  ),
-  driverCase(
-    {
-      name: 'changes in a bundle do not affect bundles created later',
-      rule: 'changes in a bundle never reach the store',
-      source: private_,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'changes in a bundle do not affect bundles created later',
+    rule: 'changes in a bundle never reach the store',
+    source: private_,
+    run: async (workshop) => {
       const image = workshop.image(richLayers());
       const expected = LayerModel.of(richLayers()).tree();
       for (let round = 0; round < 3; round++) {
@@ -94,14 +88,12 @@ export const sharingCases = [
         if (round === 1) await workshop.remove(bundle.bundle);
       }
     },
-  ),
-  driverCase(
-    {
-      name: 'the same layer above other parents',
-      rule: 'parents, hardlinks and symlinked parents that a layer does not contain come from the layers below in this image',
-      source: 'image-spec config.md: the chainID identifies an applied layer, not the diffID',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'the same layer above other parents',
+    rule: 'parents, hardlinks and symlinked parents that a layer does not contain come from the layers below in this image',
+    source: 'image-spec config.md: the chainID identifies an applied layer, not the diffID',
+    run: async (workshop) => {
       const top = [
         file('d/e/f', 'f'),
         hardlink('h', 'd/t'),
@@ -136,42 +128,36 @@ export const sharingCases = [
         expectTree(tree(), LayerModel.of([base, top]).tree());
       }
     },
-  ),
-  driverCase(
-    {
-      name: 'an image with one more layer than another',
-      rule: 'existing layers are used, and the layers on top are added',
-      source: store,
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'an image with one more layer than another',
+    rule: 'existing layers are used, and the layers on top are added',
+    source: store,
+    run: async (workshop) => {
       const layers = richLayers();
       for (const count of [2, 3, 1]) {
         const some = layers.slice(0, count);
         expectTree((await workshop.unpack(some)).tree(), LayerModel.of(some).tree());
       }
     },
-  ),
-  driverCase(
-    {
-      name: 'bundles of one image that are created at the same time',
-      rule: 'every bundle gets the whole tree, no matter which unpack extracts a layer',
-      source: 'several processes may use a store at the same time',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'bundles of one image that are created at the same time',
+    rule: 'every bundle gets the whole tree, no matter which unpack extracts a layer',
+    source: 'several processes may use a store at the same time',
+    run: async (workshop) => {
       const layers = [...richLayers(), [file('at-the-same-time', String(Math.random()))]];
       const image = workshop.image(layers);
       const expected = LayerModel.of(layers).tree();
       const bundles = await Promise.all([1, 2, 3].map(() => workshop.unpack(image)));
       for (const { tree } of bundles) expectTree(tree(), expected);
     },
-  ),
-  driverCase(
-    {
-      name: 'a removed bundle leaves nothing behind, and other bundles do not change',
-      rule: 'its files, directories and mounts are gone',
-      source: 'docs/hook-protocol.md, bundle.ociv1.remove',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'a removed bundle leaves nothing behind, and other bundles do not change',
+    rule: 'its files, directories and mounts are gone',
+    source: 'docs/hook-protocol.md, bundle.ociv1.remove',
+    run: async (workshop) => {
       const image = workshop.image(richLayers());
       const [first, second] = [await workshop.unpack(image), await workshop.unpack(image)];
       await workshop.remove(second.bundle);
@@ -180,14 +166,12 @@ export const sharingCases = [
       await workshop.remove(first.bundle);
       workshop.assertNothingLeft(first.bundle);
     },
-  ),
-  driverCase(
-    {
-      name: 'a bundle that is unmounted and mounted again',
-      rule: 'it keeps all changes, and a repack finds exactly these',
-      source: 'docs/hook-protocol.md, bundle.ociv1.mount: bundles come back after a reboot',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'a bundle that is unmounted and mounted again',
+    rule: 'it keeps all changes, and a repack finds exactly these',
+    source: 'docs/hook-protocol.md, bundle.ociv1.mount: bundles come back after a reboot',
+    run: async (workshop) => {
       const bundle = await workshop.unpack(workshop.image(richLayers()), { mtree: 'always' });
       writeFileSync(join(bundle.rootfs, 'usr/lib/new'), 'new');
       const before = bundle.tree();
@@ -197,14 +181,12 @@ export const sharingCases = [
       expectTree(bundle.tree(), before);
       expectEntries(layerOf(bundle.image, await workshop.repack(bundle)), ['usr/lib/new', 'usr/lib']);
     },
-  ),
-  driverCase(
-    {
-      name: 'the umask of the unpack',
-      rule: 'it has no effect: modes come from the layers, also in a store',
-      source: 'umask(2)',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'the umask of the unpack',
+    rule: 'it has no effect: modes come from the layers, also in a store',
+    source: 'umask(2)',
+    run: async (workshop) => {
       const layers = [
         ...richLayers(),
         [dir('for-all', { mode: 0o777 }), file('i/f', 'umask', { mode: 0o666 })],
@@ -213,14 +195,12 @@ export const sharingCases = [
       const { tree } = await workshop.unpack(layers).finally(() => process.umask(umask));
       expectTree(tree(), LayerModel.of(layers).tree());
     },
-  ),
-  driverCase(
-    {
-      name: 'config.json is generated when the rootfs is complete',
-      rule: 'after assemble, the rootfs is usable: bundle.config finds the files of the image in it',
-      source: 'docs/hook-protocol.md, unpack.ociv1.bundle.assemble',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'config.json is generated when the rootfs is complete',
+    rule: 'after assemble, the rootfs is usable: bundle.config finds the files of the image in it',
+    source: 'docs/hook-protocol.md, unpack.ociv1.bundle.assemble',
+    run: async (workshop) => {
       const seen: string[] = [];
       const { bundle } = await workshop.unpack(workshop.image(richLayers()), {
         hooks: [
@@ -242,31 +222,34 @@ export const sharingCases = [
         'config.json differs from the result of the hook',
       );
     },
-  ),
-  driverCase(
-    {
-      name: 'the user of config.json is looked up in the assembled rootfs',
-      rule: 'user names are resolved with the etc/passwd of the topmost layer',
-      source: 'image-spec config.md, "User"',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'the user of config.json is looked up in the assembled rootfs',
+    rule: 'user names are resolved with the etc/passwd of the topmost layer',
+    source: 'image-spec config.md, "User"',
+    run: async (workshop) => {
       const layers = [[file('etc/passwd', 'web:x:1:1::/:/\n')], [file('etc/passwd', 'web:x:33:34::/:/\n')]];
       const { bundle } = await workshop.unpack(workshop.image(layers, { config: { User: 'web' } }));
       const { user } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')).process;
       expect(user.uid === 33 && user.gid === 34, `the user is ${user.uid}:${user.gid}, not 33:34`);
     },
-  ),
+  }),
 ];
 
 const shapes = 'image-spec manifest.md, "layers": an array of any length';
 
 function shapeCase(name: string, rule: string, layers: () => RawEntry[][]) {
-  return driverCase({ name, rule, source: shapes }, async (workshop) => {
-    const made = layers();
-    const { tree, rootfs } = await workshop.unpack(made);
-    expectTree(tree(), LayerModel.of(made).tree());
-    writeFileSync(join(rootfs, 'written'), 'w');
-    expectPaths(tree(), { written: { size: 1 } });
+  return driverCase({
+    name,
+    rule,
+    source: shapes,
+    run: async (workshop) => {
+      const made = layers();
+      const { tree, rootfs } = await workshop.unpack(made);
+      expectTree(tree(), LayerModel.of(made).tree());
+      writeFileSync(join(rootfs, 'written'), 'w');
+      expectPaths(tree(), { written: { size: 1 } });
+    },
   });
 }
 

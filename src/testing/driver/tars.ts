@@ -18,13 +18,11 @@ const odd = [
 
 /** Unusual tars that a driver must accept. A store that identifies layers by diffIDs must count all bytes. */
 export const tarCases = [
-  driverCase(
-    {
-      name: 'odd tars: data after the trailer, no trailer, a global header, several gzip members',
-      rule: 'they are accepted, and digest and diffID include all bytes',
-      source: 'POSIX pax; RFC 1952, "members": estargz writes such tars',
-    },
-    async (workshop) => {
+  driverCase({
+    name: 'odd tars: data after the trailer, no trailer, a global header, several gzip members',
+    rule: 'they are accepted, and digest and diffID include all bytes',
+    source: 'POSIX pax; RFC 1952, "members": estargz writes such tars',
+    run: async (workshop) => {
       const half = (bytes: Buffer) => bytes.length >> 1;
       const blob = (bytes: Buffer) =>
         Buffer.concat([gzipSync(bytes.subarray(0, half(bytes))), gzipSync(bytes.subarray(half(bytes)))]);
@@ -35,14 +33,12 @@ export const tarCases = [
         expectTree(tree, LayerModel.of(odd).tree());
       }
     },
-  ),
-  driverCase(
-    {
-      name: 'an owner that Linux cannot represent',
-      rule: 'uid 4294967295 and above are refused with LAYER_ENTRY or TAR_INVALID, never made root',
-      source: 'chown(2): -1 means "unchanged"',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'an owner that Linux cannot represent',
+    rule: 'uid 4294967295 and above are refused with LAYER_ENTRY or TAR_INVALID, never made root',
+    source: 'chown(2): -1 means "unchanged"',
+    run: async (workshop) => {
       for (const uid of [4_294_967_295, 2 ** 40]) {
         const bundle = workshop.path('bundle');
         const outcome = await workshop.unpack([[file('f', '', { uid })]], { bundle }).catch((error) => error);
@@ -51,5 +47,5 @@ export const tarCases = [
         workshop.assertNothingLeft(bundle);
       }
     },
-  ),
+  }),
 ];

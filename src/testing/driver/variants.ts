@@ -34,13 +34,11 @@ const linked = () => [
 
 /** One image, unpacked in different ways. A store must keep the results apart. */
 export const variantCases = [
-  driverCase(
-    {
-      name: 'bundles of one image with and without an id map',
-      rule: 'each bundle has the owners of its own map, in any order of unpacks, and a repack finds its changes only',
-      source: 'user_namespaces(7); layers in a store have the owners that they were extracted with',
-    },
-    async (workshop) => {
+  driverCase({
+    name: 'bundles of one image with and without an id map',
+    rule: 'each bundle has the owners of its own map, in any order of unpacks, and a repack finds its changes only',
+    source: 'user_namespaces(7); layers in a store have the owners that they were extracted with',
+    run: async (workshop) => {
       for (const maps of [
         [mapped, undefined],
         [undefined, mapped],
@@ -56,14 +54,12 @@ export const variantCases = [
         }
       }
     },
-  ),
-  driverCase(
-    {
-      name: 'bundles of one image with and without keep-dirlinks',
-      rule: 'each bundle has the symlink or the directory of its own unpack, in any order of unpacks',
-      source: 'umoci-unpack(1), --keep-dirlinks',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'bundles of one image with and without keep-dirlinks',
+    rule: 'each bundle has the symlink or the directory of its own unpack, in any order of unpacks',
+    source: 'umoci-unpack(1), --keep-dirlinks',
+    run: async (workshop) => {
       for (const order of [
         [true, false],
         [false, true],
@@ -76,14 +72,12 @@ export const variantCases = [
         }
       }
     },
-  ),
-  driverCase(
-    {
-      name: 'two operations with one driver object, one after the other and at the same time',
-      rule: 'a driver keeps the state of an operation apart from that of others',
-      source: 'docs/drivers.md, "What a driver must get right": state',
-    },
-    async (workshop) => {
+  }),
+  driverCase({
+    name: 'two operations with one driver object, one after the other and at the same time',
+    rule: 'a driver keeps the state of an operation apart from that of others',
+    source: 'docs/drivers.md, "What a driver must get right": state',
+    run: async (workshop) => {
       const driver = await workshop.driverObject();
       const more = driver === undefined ? {} : { driver };
       const unpackOne = async (): Promise<MadeBundle> => {
@@ -96,5 +90,5 @@ export const variantCases = [
       await unpackOne();
       await Promise.all([unpackOne(), unpackOne(), unpackOne()]);
     },
-  ),
+  }),
 ];

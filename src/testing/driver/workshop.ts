@@ -168,6 +168,9 @@ export async function withWorkshop<T>(
 }
 
 /** Creates a case that makes bundles. */
-export function driverCase(words: CaseWords, body: (workshop: Workshop) => Promise<void>): DriverCase {
-  return conformanceCase(words, (harness: DriverHarness) => withWorkshop(harness, body));
+export function driverCase({
+  run,
+  ...words
+}: CaseWords & { run: (workshop: Workshop) => Promise<void> }): DriverCase {
+  return conformanceCase(words, (harness: DriverHarness) => withWorkshop(harness, run));
 }

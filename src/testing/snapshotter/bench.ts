@@ -129,15 +129,15 @@ export class SnapshotBench {
 }
 
 /** Creates a case that opens its own Snapshotter. */
-export function snapshotterCase(
-  words: CaseWords,
-  body: (bench: SnapshotBench, snapshotter: Snapshotter) => Promise<void>,
-): SnapshotterCase {
+export function snapshotterCase({
+  run,
+  ...words
+}: CaseWords & { run: (bench: SnapshotBench, snapshotter: Snapshotter) => Promise<void> }): SnapshotterCase {
   return conformanceCase(words, async (harness: SnapshotterHarness) => {
     const directory = mkdtempSync(join(realpathSync(await harness.scratch()), 'case-'));
     const bench = new SnapshotBench(harness, directory, await harness.open());
     try {
-      await body(bench, bench.snapshotter);
+      await run(bench, bench.snapshotter);
     } finally {
       await bench.close();
     }

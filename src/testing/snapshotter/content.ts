@@ -191,25 +191,29 @@ const cases: ContentCase[] = [
 
 /** The same edits in a plain directory and through the mounts must give the same tree, before and after each commit. */
 function contentCase({ edits, times = false, ...words }: ContentCase): SnapshotterCase {
-  return snapshotterCase({ ...words, name: `content: ${words.name}` }, async (bench, snapshotter) => {
-    const flat = join(bench.directory, 'flat');
-    mkdirSync(flat, { mode: 0o755 });
-    const ignore = (_: string, field: string) => field === 'mtime' && !times;
-    let parent = '';
-    for (const edit of edits) {
-      const key = bench.fresh();
-      await bench.prepare(key, parent);
-      const started = await bench.mounted(key, readTree);
-      if (parent !== '') expectTree(started, readTree(flat), ignore);
-      edit(new Edits(flat));
-      await bench.mounted(key, (target) => edit(new Edits(target)));
-      expectTree(await bench.mounted(key, readTree), readTree(flat), ignore);
-      const name = bench.fresh();
-      await bench.commit(name, key);
-      expectTree(await bench.treeOf(name), readTree(flat), ignore);
-      parent = name;
-    }
-    expectEqual('parent', (await snapshotter.stat(parent)).parent !== '', true);
+  return snapshotterCase({
+    ...words,
+    name: `content: ${words.name}`,
+    run: async (bench, snapshotter) => {
+      const flat = join(bench.directory, 'flat');
+      mkdirSync(flat, { mode: 0o755 });
+      const ignore = (_: string, field: string) => field === 'mtime' && !times;
+      let parent = '';
+      for (const edit of edits) {
+        const key = bench.fresh();
+        await bench.prepare(key, parent);
+        const started = await bench.mounted(key, readTree);
+        if (parent !== '') expectTree(started, readTree(flat), ignore);
+        edit(new Edits(flat));
+        await bench.mounted(key, (target) => edit(new Edits(target)));
+        expectTree(await bench.mounted(key, readTree), readTree(flat), ignore);
+        const name = bench.fresh();
+        await bench.commit(name, key);
+        expectTree(await bench.treeOf(name), readTree(flat), ignore);
+        parent = name;
+      }
+      expectEqual('parent', (await snapshotter.stat(parent)).parent !== '', true);
+    },
   });
 }
 
@@ -223,13 +227,11 @@ async function fails(action: () => unknown): Promise<boolean> {
 }
 
 const mountCases = [
-  snapshotterCase(
-    {
-      name: 'content: a view is read-only',
-      rule: 'its real mount is read-only: with no, one and two parents',
-      source: `${source}; containerd#1368`,
-    },
-    async (bench) => {
+  snapshotterCase({
+    name: 'content: a view is read-only',
+    rule: 'its real mount is read-only: with no, one and two parents',
+    source: `${source}; containerd#1368`,
+    run: async (bench) => {
       const one = await bench.layer('', (e) => e.write('f', 'f'));
       const two = await bench.layer(one, (e) => e.write('g', 'g'));
       for (const parent of ['', one, two]) {
@@ -247,14 +249,12 @@ const mountCases = [
         expect(!changed, `a file in a view of ${parent} was changed`);
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'content: the root directory of a new snapshot',
-      rule: 'it is 0755, 0:0, with any umask',
-      source,
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'content: the root directory of a new snapshot',
+    rule: 'it is 0755, 0:0, with any umask',
+    source,
+    run: async (bench) => {
       const umask = process.umask(0o077);
       try {
         await bench.prepare(bench.name('a'));
@@ -264,14 +264,12 @@ const mountCases = [
         process.umask(umask);
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: "content: the root directory's own metadata",
-      rule: 'commit and the snapshots above keep mode, owner and xattrs of the root',
-      source: 'layers have an entry ./',
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: "content: the root directory's own metadata",
+    rule: 'commit and the snapshots above keep mode, owner and xattrs of the root',
+    source: 'layers have an entry ./',
+    run: async (bench) => {
       const base = await bench.layer('', (e) => {
         e.chmod('.', 0o711);
         e.chown('.', 5, 6);
@@ -287,14 +285,12 @@ const mountCases = [
         );
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'content: parents never change',
-      rule: 'writing, renaming and removing in a child does not affect its parent or its siblings',
-      source,
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'content: parents never change',
+    rule: 'writing, renaming and removing in a child does not affect its parent or its siblings',
+    source,
+    run: async (bench) => {
       const base = await bench.layer('', (e) => {
         e.write('f', 'base');
         e.mkdir('d');
@@ -314,14 +310,12 @@ const mountCases = [
       await bench.commit(bench.name('c'), bench.name('a'));
       expectTree(await bench.treeOf(base), before);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'content: an active snapshot that is unmounted and mounted again',
-      rule: 'it keeps the written files; mounts() returns the same as prepare',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'content: an active snapshot that is unmounted and mounted again',
+    rule: 'it keeps the written files; mounts() returns the same as prepare',
+    source,
+    run: async (bench, snapshotter) => {
       const base = await bench.layer('', (e) => e.write('f', 'f'));
       for (const parent of ['', base]) {
         const key = bench.fresh();
@@ -333,14 +327,12 @@ const mountCases = [
         expectEqual('size of kept', tree.get('kept')?.size, 1);
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'content: whiteouts of a snapshot that gets its parent at commit',
-      rule: 'a whiteout that was created before the parent was known hides a file of the parent',
-      source: 'containerd#13030; overlayfs.rst, "whiteouts"',
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'content: whiteouts of a snapshot that gets its parent at commit',
+    rule: 'a whiteout that was created before the parent was known hides a file of the parent',
+    source: 'containerd#13030; overlayfs.rst, "whiteouts"',
+    run: async (bench) => {
       const base = await bench.layer('', (e) => {
         e.write('gone', '');
         e.write('kept', '');
@@ -350,14 +342,12 @@ const mountCases = [
       await bench.commit(bench.name('c'), bench.name('a'), { parent: base });
       expectEqual('names', [...(await bench.treeOf(bench.name('c'))).keys()], ['.', 'kept']);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'content: a chain of 130 snapshots',
-      rule: 'it can be mounted, and shows the changes of all snapshots',
-      source: `${source}: 128 layers`,
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'content: a chain of 130 snapshots',
+    rule: 'it can be mounted, and shows the changes of all snapshots',
+    source: `${source}: 128 layers`,
+    run: async (bench) => {
       const { parent, names } = await chain(bench, 130);
       const tree = await bench.treeOf(parent);
       expectEqual(
@@ -371,7 +361,7 @@ const mountCases = [
         new Edits(target).rewriteQuietly('last', 'X'.repeat(129)),
       );
     },
-  ),
+  }),
 ];
 
 /** Each snapshot adds a name, extends a file, and creates a directory again. */

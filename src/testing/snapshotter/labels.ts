@@ -23,38 +23,32 @@ async function everyKind(bench: SnapshotBench): Promise<void> {
 }
 
 export const labelCases = [
-  snapshotterCase(
-    {
-      name: 'labels are kept unchanged',
-      rule: 'keys with dots and slashes, and values of any text',
-      source,
-    },
-    async (bench) => {
+  snapshotterCase({
+    name: 'labels are kept unchanged',
+    rule: 'keys with dots and slashes, and values of any text',
+    source,
+    run: async (bench) => {
       const labels = { 'a.b/c': 'x', empty: '', text: 'zwölf "quoted"\n', 'containerd.io/snapshot/x': '1' };
       const { empty, ...kept } = labels;
       await bench.prepare(bench.name('a'), '', kept);
       await expectLabels(bench, 'a', kept);
     },
-  ),
-  snapshotterCase(
-    {
-      name: "a commit's labels replace those of the active snapshot",
-      rule: 'labels of the key are not inherited',
-      source: "containerd's storage.CommitActive",
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: "a commit's labels replace those of the active snapshot",
+    rule: 'labels of the key are not inherited',
+    source: "containerd's storage.CommitActive",
+    run: async (bench) => {
       await bench.prepare(bench.name('a'), '', { old: '1' });
       await bench.commit(bench.name('c'), bench.name('a'), { labels: { new: '2' } });
       await expectLabels(bench, 'c', { new: '2' });
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'update of all labels',
-      rule: 'without field paths, or with `labels`, all labels are replaced',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'update of all labels',
+    rule: 'without field paths, or with `labels`, all labels are replaced',
+    source,
+    run: async (bench, snapshotter) => {
       await everyKind(bench);
       for (const key of ['c', 'a', 'v']) {
         for (const paths of [[], ['labels']]) {
@@ -65,27 +59,23 @@ export const labelCases = [
         }
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'update of single labels',
-      rule: 'a field path labels.NAME sets this label, or removes it if it is missing; other labels stay',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'update of single labels',
+    rule: 'a field path labels.NAME sets this label, or removes it if it is missing; other labels stay',
+    source,
+    run: async (bench, snapshotter) => {
       await bench.prepare(bench.name('a'), '', { l1: '1', l2: '2', l3: '3', 'a.b/c': '4' });
       const change = { name: bench.name('a'), labels: { l1: 'new', l4: 'not asked for', 'a.b/c': 'new' } };
       await snapshotter.update(change, ['labels.l1', 'labels.l2', 'labels.a.b/c']);
       await expectLabels(bench, 'a', { l1: 'new', l3: '3', 'a.b/c': 'new' });
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'update changes only the labels and the time of the update',
-      rule: 'kind, name, parent and created stay; updated is the time of the call',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'update changes only the labels and the time of the update',
+    rule: 'kind, name, parent and created stay; updated is the time of the call',
+    source,
+    run: async (bench, snapshotter) => {
       await everyKind(bench);
       for (const key of ['c', 'a', 'v']) {
         const before = await snapshotter.stat(bench.name(key));
@@ -98,14 +88,12 @@ export const labelCases = [
         expect(+after.updated >= now - 1, `updated is ${after.updated.toISOString()}`);
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'update of fields that must not change',
-      rule: 'any other field path is InvalidArgument, and changes nothing',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'update of fields that must not change',
+    rule: 'any other field path is InvalidArgument, and changes nothing',
+    source,
+    run: async (bench, snapshotter) => {
       await everyKind(bench);
       for (const path of ['parent', 'name', 'kind', 'created', 'none']) {
         const change = { name: bench.name('a'), labels: { l1: 'changed' } };
@@ -113,14 +101,12 @@ export const labelCases = [
         await expectLabels(bench, 'a', { l1: 'a', l9: 'kept' });
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'walk returns every snapshot once, with the values of stat',
-      rule: 'without filters it returns all snapshots, in any order',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'walk returns every snapshot once, with the values of stat',
+    rule: 'without filters it returns all snapshots, in any order',
+    source,
+    run: async (bench, snapshotter) => {
       await everyKind(bench);
       const walked = await bench.list();
       expectEqual(
@@ -130,14 +116,12 @@ export const labelCases = [
       );
       for (const info of walked) expectEqual('stat', await snapshotter.stat(info.name), info);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'a walk that stops early',
-      rule: 'a reader that stops early does not block other calls',
-      source: 'AsyncIterable: return()',
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'a walk that stops early',
+    rule: 'a reader that stops early does not block other calls',
+    source: 'AsyncIterable: return()',
+    run: async (bench, snapshotter) => {
       await everyKind(bench);
       for await (const info of snapshotter.walk()) {
         await snapshotter.stat(info.name);
@@ -145,14 +129,12 @@ export const labelCases = [
       }
       await snapshotter.remove(bench.name('a'));
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'walk with filters',
-      rule: 'all parts of a filter must match, and at least one of several filters',
-      source: "containerd's pkg/filters; the fields name, parent, kind, labels",
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'walk with filters',
+    rule: 'all parts of a filter must match, and at least one of several filters',
+    source: "containerd's pkg/filters; the fields name, parent, kind, labels",
+    run: async (bench) => {
       const name = bench.name.bind(bench);
       await bench.prepare(name('a0'), '', { l: '2' });
       const key = bench.fresh();
@@ -182,16 +164,14 @@ export const labelCases = [
         expectEqual(`what ${filters.join(' or ')} returns`, names.sort().join(' '), found);
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'walk with a malformed filter',
-      rule: 'it is InvalidArgument',
-      source: "containerd's pkg/filters",
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'walk with a malformed filter',
+    rule: 'it is InvalidArgument',
+    source: "containerd's pkg/filters",
+    run: async (bench) => {
       for (const filter of ['kind=active', 'name==', 'name=="open', ','])
         await expectFailure('ARGUMENT', `walk with ${filter}`, bench.list([filter]));
     },
-  ),
+  }),
 ];

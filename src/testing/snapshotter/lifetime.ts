@@ -10,13 +10,11 @@ const rebase = 'containerd\'s capability "rebase": storage/metastore_test.go, te
 
 /** Commit onto a parent, removal, closing, and concurrent callers. */
 export const lifetimeCases = [
-  snapshotterCase(
-    {
-      name: 'commit onto a parent',
-      rule: 'a snapshot without a parent may get one at commit, and shows the files of the parent',
-      source: rebase,
-    },
-    async (bench, snapshotter) => {
+  snapshotterCase({
+    name: 'commit onto a parent',
+    rule: 'a snapshot without a parent may get one at commit, and shows the files of the parent',
+    source: rebase,
+    run: async (bench, snapshotter) => {
       const base = await bench.layer('', (e) => {
         e.write('base', 'base');
         e.write('both', 'below');
@@ -33,14 +31,12 @@ export const lifetimeCases = [
       expectEqual('size of both', tree.get('both')?.size, 5);
       await expectFailure('PRECONDITION', 'remove of the parent', snapshotter.remove(base));
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'layers that were created in parallel are committed onto each other',
-      rule: 'the chain is the same as if they had been created one after the other',
-      source: rebase,
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'layers that were created in parallel are committed onto each other',
+    rule: 'the chain is the same as if they had been created one after the other',
+    source: rebase,
+    run: async (bench) => {
       const keys = [0, 1, 2, 3].map((at) => bench.name(`a${at}`));
       for (const key of keys) await bench.prepare(key);
       for (const [at, key] of keys.entries())
@@ -63,14 +59,12 @@ export const lifetimeCases = [
         ['.', 'last', ...keys.map((_, at) => `own${at}`)],
       );
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'commit onto the current parent',
-      rule: 'the same parent and no parent have the same effect',
-      source: rebase,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'commit onto the current parent',
+    rule: 'the same parent and no parent have the same effect',
+    source: rebase,
+    run: async (bench, snapshotter) => {
       const base = await bench.committed(bench.name('base'));
       for (const [name, parent] of [
         ['c1', base],
@@ -82,14 +76,12 @@ export const lifetimeCases = [
         expectEqual('parent', (await snapshotter.stat(bench.name(name))).parent, base);
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'commit onto an invalid parent',
-      rule: 'a missing parent is NotFound, an uncommitted parent FailedPrecondition, a different parent InvalidArgument; the snapshot stays active',
-      source: rebase,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'commit onto an invalid parent',
+    rule: 'a missing parent is NotFound, an uncommitted parent FailedPrecondition, a different parent InvalidArgument; the snapshot stays active',
+    source: rebase,
+    run: async (bench, snapshotter) => {
       const name = bench.name.bind(bench);
       await bench.committed(name('base'));
       await bench.committed(name('other'));
@@ -115,14 +107,12 @@ export const lifetimeCases = [
       for (const key of ['a', 'b']) expectEqual('kind', (await snapshotter.stat(name(key))).kind, 'active');
       await bench.commit(name('c'), name('a'), { parent: name('base') });
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'files of a removed snapshot do not come back',
-      rule: 'the same key prepared again is empty, or the same as its parent',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'files of a removed snapshot do not come back',
+    rule: 'the same key prepared again is empty, or the same as its parent',
+    source,
+    run: async (bench, snapshotter) => {
       const base = await bench.layer('', (e) => e.write('f', 'base'));
       for (const parent of ['', base]) {
         await bench.prepare(bench.name('a'), parent);
@@ -134,14 +124,12 @@ export const lifetimeCases = [
         await snapshotter.remove(bench.name('a'));
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'cleanup keeps all snapshots',
-      rule: 'it only removes leftovers of removed snapshots',
-      source: "containerd's Cleaner interface",
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'cleanup keeps all snapshots',
+    rule: 'it only removes leftovers of removed snapshots',
+    source: "containerd's Cleaner interface",
+    run: async (bench, snapshotter) => {
       const base = await bench.layer('', (e) => e.write('f', 'f'));
       await bench.prepare(bench.name('a'), base);
       await bench.mounted(bench.name('a'), (target) => writeFileSync(join(target, 'g'), 'g'));
@@ -153,14 +141,12 @@ export const lifetimeCases = [
       expectEqual('names', [...tree.keys()], ['.', 'f', 'g']);
       expectEqual('number of snapshots', (await bench.list()).length, 2);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'usage counts the snapshot itself',
-      rule: 'it counts bytes and inodes that were written in the snapshot, without its parents',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'usage counts the snapshot itself',
+    rule: 'it counts bytes and inodes that were written in the snapshot, without its parents',
+    source,
+    run: async (bench, snapshotter) => {
       const mebibyte = 1 << 20;
       const base = await bench.layer('', (e) => e.write('big', 'x'.repeat(mebibyte)));
       const large = await snapshotter.usage(base);
@@ -188,14 +174,12 @@ export const lifetimeCases = [
         `${committed.size} bytes when committed`,
       );
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'closed and opened again',
-      rule: 'close only frees handles: snapshots, labels, content and mounts stay the same',
-      source: `${source}; containerd/stargz-snapshotter#2126`,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'closed and opened again',
+    rule: 'close only frees handles: snapshots, labels, content and mounts stay the same',
+    source: `${source}; containerd/stargz-snapshotter#2126`,
+    run: async (bench, snapshotter) => {
       const base = await bench.layer('', (e) => e.write('f', 'f'), bench.name('c'));
       await bench.prepare(bench.name('a'), base, { l: '1' });
       await bench.mounted(bench.name('a'), (target) => writeFileSync(join(target, 'g'), 'g'));
@@ -214,20 +198,23 @@ export const lifetimeCases = [
       await again.commit(bench.name('c2'), bench.name('a'), { labels: bench.labels });
       expectEqual('kind', (await snapshotter.stat(bench.name('c2'))).kind, 'committed');
     },
-  ),
-  snapshotterCase({ name: 'closed twice', rule: 'closing again has no effect', source }, async (bench) => {
-    const other = await bench.openAgain();
-    await other.prepare(bench.name('a'), '', { labels: bench.labels });
-    await other.close();
-    await other.close();
   }),
-  snapshotterCase(
-    {
-      name: 'concurrent callers, each with its own keys',
-      rule: 'all succeed, and no caller sees a partial snapshot',
-      source: 'containerd unpacks and removes in parallel',
+  snapshotterCase({
+    name: 'closed twice',
+    rule: 'closing again has no effect',
+    source,
+    run: async (bench) => {
+      const other = await bench.openAgain();
+      await other.prepare(bench.name('a'), '', { labels: bench.labels });
+      await other.close();
+      await other.close();
     },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'concurrent callers, each with its own keys',
+    rule: 'all succeed, and no caller sees a partial snapshot',
+    source: 'containerd unpacks and removes in parallel',
+    run: async (bench, snapshotter) => {
       const other = await bench.openAgain();
       const base = await bench.committed(bench.name('base'));
       await Promise.all(
@@ -245,14 +232,12 @@ export const lifetimeCases = [
       const count = (wanted: string) => kinds.filter((kind) => kind === wanted).length;
       expectEqual('number of snapshots', [count('committed'), count('view'), count('active')], [9, 8, 0]);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'concurrent callers, all with the same key or name',
-      rule: 'one of them succeeds, and the others get AlreadyExists or NotFound',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'concurrent callers, all with the same key or name',
+    rule: 'one of them succeeds, and the others get AlreadyExists or NotFound',
+    source,
+    run: async (bench, snapshotter) => {
       const other = await bench.openAgain();
       const key = bench.name('a');
       const five = [snapshotter, other, snapshotter, other, snapshotter];
@@ -272,14 +257,12 @@ export const lifetimeCases = [
       );
       expectEqual('what is left', await bench.list(), []);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'a parent that is removed while a child of it is prepared',
-      rule: 'one of the two fails, and every child has its parent',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'a parent that is removed while a child of it is prepared',
+    rule: 'one of the two fails, and every child has its parent',
+    source,
+    run: async (bench, snapshotter) => {
       const other = await bench.openAgain();
       for (let round = 0; round < 5; round++) {
         const base = await bench.committed(bench.name(`base${round}`));
@@ -292,7 +275,7 @@ export const lifetimeCases = [
       }
       await expectParents(bench);
     },
-  ),
+  }),
 ];
 
 async function expectOne(outcomes: Promise<unknown>[], ...errors: string[]): Promise<void> {

@@ -10,13 +10,11 @@ function about({ kind, name, parent }: Info) {
 
 /** Kinds, parents, and the common namespace of keys and names. */
 export const nameCases = [
-  snapshotterCase(
-    {
-      name: 'stat of an active snapshot, a view and a committed snapshot',
-      rule: 'kind, name and parent are the values at creation',
-      source,
-    },
-    async (bench, snapshotter) => {
+  snapshotterCase({
+    name: 'stat of an active snapshot, a view and a committed snapshot',
+    rule: 'kind, name and parent are the values at creation',
+    source,
+    run: async (bench, snapshotter) => {
       const name = bench.name.bind(bench);
       await bench.committed(name('c'));
       await bench.committed(name('c2'), name('c'));
@@ -38,14 +36,12 @@ export const nameCases = [
           parent,
         });
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'times of creation and of update',
-      rule: 'both are the time of the call, in order, and equal at first',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'times of creation and of update',
+    rule: 'both are the time of the call, in order, and equal at first',
+    source,
+    run: async (bench, snapshotter) => {
       const before = Date.now();
       await bench.committed(bench.name('c'));
       await bench.prepare(bench.name('a'), bench.name('c'));
@@ -58,10 +54,12 @@ export const nameCases = [
         expectEqual('updated', updated, created);
       }
     },
-  ),
-  snapshotterCase(
-    { name: 'a missing snapshot', rule: 'every method fails with NotFound', source },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'a missing snapshot',
+    rule: 'every method fails with NotFound',
+    source,
+    run: async (bench, snapshotter) => {
       const none = bench.name('none');
       await expectFailure('NOT_FOUND', 'stat', snapshotter.stat(none));
       await expectFailure('NOT_FOUND', 'update', snapshotter.update({ name: none, labels: {} }));
@@ -73,14 +71,12 @@ export const nameCases = [
       await expectFailure('NOT_FOUND', 'remove', snapshotter.remove(none));
       expectEqual('what is left', await bench.list(), []);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'keys and names share one namespace',
-      rule: 'a name in use, by any kind of snapshot, is AlreadyExists',
-      source,
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'keys and names share one namespace',
+    rule: 'a name in use, by any kind of snapshot, is AlreadyExists',
+    source,
+    run: async (bench) => {
       const name = bench.name.bind(bench);
       await bench.committed(name('c'));
       await bench.prepare(name('a'));
@@ -93,14 +89,12 @@ export const nameCases = [
       for (const taken of ['c', 'v'])
         await expectFailure('EXISTS', `commit as ${taken}`, bench.commit(name(taken), name('a')));
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'a failed commit does not change the active snapshot',
-      rule: 'it still exists, and can be mounted and committed under another name',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'a failed commit does not change the active snapshot',
+    rule: 'it still exists, and can be mounted and committed under another name',
+    source,
+    run: async (bench, snapshotter) => {
       await bench.committed(bench.name('c'));
       await bench.prepare(bench.name('a'));
       await bench.mounted(bench.name('a'), () => {});
@@ -109,14 +103,12 @@ export const nameCases = [
       await bench.mounted(bench.name('a'), () => {});
       await bench.commit(bench.name('c2'), bench.name('a'));
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'only committed snapshots are parents',
-      rule: 'an active snapshot or a view as a parent is InvalidArgument',
-      source: `${source}; storage/metastore_test.go`,
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'only committed snapshots are parents',
+    rule: 'an active snapshot or a view as a parent is InvalidArgument',
+    source: `${source}; storage/metastore_test.go`,
+    run: async (bench) => {
       await bench.prepare(bench.name('a'));
       await bench.view(bench.name('v'));
       for (const parent of ['a', 'v']) {
@@ -128,38 +120,32 @@ export const nameCases = [
         await expectFailure('ARGUMENT', `view of ${parent}`, bench.view(bench.fresh(), bench.name(parent)));
       }
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'only active snapshots are committed',
-      rule: 'commit of a view or a committed snapshot is FailedPrecondition',
-      source: `${source}; storage/metastore_test.go`,
-    },
-    async (bench) => {
+  }),
+  snapshotterCase({
+    name: 'only active snapshots are committed',
+    rule: 'commit of a view or a committed snapshot is FailedPrecondition',
+    source: `${source}; storage/metastore_test.go`,
+    run: async (bench) => {
       await bench.committed(bench.name('c'));
       await bench.view(bench.name('v'), bench.name('c'));
       for (const key of ['c', 'v'])
         await expectFailure('PRECONDITION', `commit of ${key}`, bench.commit(bench.fresh(), bench.name(key)));
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'a committed snapshot has no mounts',
-      rule: 'only active snapshots and views have mounts: FailedPrecondition',
-      source: `${source}; storage/metastore_test.go`,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'a committed snapshot has no mounts',
+    rule: 'only active snapshots and views have mounts: FailedPrecondition',
+    source: `${source}; storage/metastore_test.go`,
+    run: async (bench, snapshotter) => {
       await bench.committed(bench.name('c'));
       await expectFailure('PRECONDITION', 'mounts', snapshotter.mounts(bench.name('c')));
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'a key is free again when it is committed or removed',
-      rule: 'the key is gone after commit; keys and names can be used again, for any kind',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'a key is free again when it is committed or removed',
+    rule: 'the key is gone after commit; keys and names can be used again, for any kind',
+    source,
+    run: async (bench, snapshotter) => {
       const [key, name] = [bench.name('key'), bench.name('name')];
       await bench.prepare(key);
       await bench.commit(name, key);
@@ -173,14 +159,12 @@ export const nameCases = [
       await bench.commit(name, key);
       expectEqual('kind', (await snapshotter.stat(name)).kind, 'committed');
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'names with any text',
-      rule: 'paths, colons, spaces, other scripts and 500 characters are valid names',
-      source: 'containerd prefixes names with its namespace and a number: default/12/sha256:…',
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'names with any text',
+    rule: 'paths, colons, spaces, other scripts and 500 characters are valid names',
+    source: 'containerd prefixes names with its namespace and a number: default/12/sha256:…',
+    run: async (bench, snapshotter) => {
       for (const text of [
         '/abs/../path',
         'sha256:0',
@@ -196,14 +180,12 @@ export const nameCases = [
       }
       expectEqual('number of snapshots', (await bench.list()).length, 7);
     },
-  ),
-  snapshotterCase(
-    {
-      name: 'a parent with children cannot be removed',
-      rule: 'it is FailedPrecondition, for any kind of child, until the last child is removed',
-      source,
-    },
-    async (bench, snapshotter) => {
+  }),
+  snapshotterCase({
+    name: 'a parent with children cannot be removed',
+    rule: 'it is FailedPrecondition, for any kind of child, until the last child is removed',
+    source,
+    run: async (bench, snapshotter) => {
       const name = bench.name.bind(bench);
       await bench.committed(name('base'));
       await bench.committed(name('middle'), name('base'));
@@ -218,5 +200,5 @@ export const nameCases = [
       await snapshotter.remove(name('base'));
       expectEqual('what is left', await bench.list(), []);
     },
-  ),
+  }),
 ];

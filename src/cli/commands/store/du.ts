@@ -17,17 +17,11 @@ are the layers that no bundle needs, and the total.`,
     json: { describe: 'print JSON' },
   },
   async run(_, options, context) {
-    const { layers, bundles } = await withStore(options, context, usageOf, () => ({
-      layers: [],
-      bundles: [],
-    }));
-    const unused = sizeOf(layers.filter((layer) => layer.bundles.length === 0));
-    const own = {
-      bytes: bundles.reduce((sum, { bytes }) => sum + bytes, 0),
-      inodes: bundles.reduce((sum, { inodes }) => sum + inodes, 0),
-    };
-    const all = sizeOf(layers);
-    const total = { bytes: all.bytes + own.bytes, inodes: all.inodes + own.inodes };
+    const nothing = { layers: [], bundles: [] };
+    const { layers, bundles } = await withStore(options, context, usageOf, () => nothing);
+    const sizes = layers.map(({ usage }) => ({ bytes: usage?.size ?? 0, inodes: usage?.inodes ?? 0 }));
+    const unused = sum(sizes.filter((_, at) => layers[at]!.bundles.length === 0));
+    const total = sum([...sizes, ...bundles]);
     if (options.json) {
       context.print(JSON.stringify({ bundles, unused, total }, null, 2));
       return;
@@ -55,12 +49,12 @@ async function usageOf(store: Store): Promise<{ layers: StoredLayer[]; bundles: 
   return storeUsage(store);
 }
 
-function sizeOf(layers: readonly { usage?: { size: number; inodes: number } }[]): {
+interface Size {
   bytes: number;
   inodes: number;
-} {
-  return {
-    bytes: layers.reduce((sum, { usage }) => sum + (usage?.size ?? 0), 0),
-    inodes: layers.reduce((sum, { usage }) => sum + (usage?.inodes ?? 0), 0),
-  };
+}
+
+function sum(sizes: readonly Size[]): Size {
+  const add = (a: Size, b: Size) => ({ bytes: a.bytes + b.bytes, inodes: a.inodes + b.inodes });
+  return sizes.reduce(add, { bytes: 0, inodes: 0 });
 }
