@@ -34,7 +34,7 @@ const nothing = { mode: 0, uid: 0, gid: 0, mtime: { sec: 0, nsec: 0 }, xattrs: n
 
 /**
  * The hardlinks of a layer. A link means what its target's name means at that point of the tar: an earlier entry, else a
- * file of the lower layers, which is copied into the image; only if neither has it, a later entry.
+ * file of the lower layers, also where the image hides it, which is copied into the image; only if neither has it, a later entry.
  */
 export class Links {
   readonly #tree: ImageTree;
@@ -97,7 +97,7 @@ export class Links {
 
   /** Returns the inode of the target; {@link none} if it is missing. */
   #find({ directory, name, to }: Link): number {
-    const place = this.#paths.find(parentOf(to), { own: true });
+    const place = this.#paths.find(parentOf(to), { own: true, hidden: true });
     if (place === null) return none;
     const base = baseName(to);
     const isItself = place.inode === directory && base === name;
@@ -106,18 +106,13 @@ export class Links {
     const own = place.inode === none ? none : this.#tree.child(place.inode, base);
     if (own !== none && this.#tree.isDirectory(own)) throw isDirectory();
     if (own !== none && this.#tree.mode(own) !== nothing.mode) return own;
-    const lower = own !== none ? null : this.#lower(place, base);
+    const lower = own !== none ? null : this.#paths.lowerForLink(place, base);
     if (lower === null) {
       if (isItself) throw new BadEntry('is a hardlink to itself');
       return none;
     }
     if (lower.stat.isDirectory) throw isDirectory();
     return this.#copyOnce(lower, childOf(place.path, base));
-  }
-
-  #lower({ inode, path }: { inode: number; path: ByteString }, base: ByteString): LowerFile | null {
-    if (inode !== none) return this.#paths.lowerOf(inode, base);
-    return this.#below.find(childOf(path, base));
   }
 
   #copyOnce(file: LowerFile, path: ByteString): number {
