@@ -1,6 +1,6 @@
+import { BadEntry } from '../layer/apply/errors.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
 import type { ByteString } from '../system/bytes.js';
-import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { childOf, componentsReversed, parentOf } from '../system/paths.js';
 import type { Below } from './below.js';
@@ -45,7 +45,7 @@ export class Paths {
   /**
    * Returns the directory at a path. Makes the missing ones, also for symlinks' targets, and replaces other types of file.
    *
-   * @throws SystemError ELOOP, ENAMETOOLONG
+   * @throws BadEntry for too many symlinks, SystemError ENAMETOOLONG
    */
   make(path: ByteString): number {
     if (this.#last?.path === path) return this.#last.inode;
@@ -68,7 +68,7 @@ export class Paths {
         this.implicit.push(at);
         continue;
       }
-      if (++links > maxSymlinks) throw new SystemError('ELOOP', 'open', path);
+      if (++links > maxSymlinks) throw new BadEntry('its name leads through too many symlinks');
       if (target.startsWith('/')) at = 0;
       todo.push(...componentsReversed(target));
     }
