@@ -34,6 +34,12 @@ export class Below {
     return this.lower?.find(path) ?? null;
   }
 
+  /** Does the same as {@link find}, also for what whiteouts hide: hardlinks still mean it. */
+  findForLink(path: ByteString): LowerFile | null {
+    this.#asked.add(path);
+    return this.lower?.find(path) ?? null;
+  }
+
   /** Notes that the image is valid only on top of the same layers. */
   bind(): void {
     this.#isBound = true;

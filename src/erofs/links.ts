@@ -34,7 +34,7 @@ const nothing = { mode: 0, uid: 0, gid: 0, mtime: { sec: 0, nsec: 0 }, xattrs: n
 
 /**
  * The hardlinks of a layer. A link means what its target's name means at that point of the tar: an earlier entry, else a
- * file of the lower layers, which is copied into the image; only if neither has it, a later entry.
+ * file of the lower layers, also where the image hides it, which is copied into the image; only if neither has it, a later entry.
  */
 export class Links {
   readonly #tree: ImageTree;
@@ -56,7 +56,7 @@ export class Links {
   /**
    * Makes a link, now or after the last entry.
    *
-   * @throws BadEntry if the target is a directory or the link itself; SystemError
+   * @throws BadEntry if the target is a directory; SystemError
    */
   add(link: Link): void {
     const found = this.#find(link);
@@ -81,7 +81,9 @@ export class Links {
     }
     const [first] = waiting;
     if (first === undefined) return;
-    const error = new BadEntry(`is a hardlink to ${showBytes(first.to)}, which does not exist`);
+    const isItself = childOf(this.#tree.pathOf(first.directory), first.name) === first.to;
+    const target = isItself ? 'itself' : `${showBytes(first.to)}, which does not exist`;
+    const error = new BadEntry(`is a hardlink to ${target}`);
     throw entryError(error, digest, first.entry);
   }
 
@@ -97,27 +99,18 @@ export class Links {
 
   /** Returns the inode of the target; {@link none} if it is missing. */
   #find({ directory, name, to }: Link): number {
-    const place = this.#paths.find(parentOf(to), { own: true });
+    const place = this.#paths.find(parentOf(to), { own: true, hidden: true });
     if (place === null) return none;
     const base = baseName(to);
-    const isItself = place.inode === directory && base === name;
     if (isWithin(place.path, childOf(this.#tree.pathOf(directory), name)))
       throw new BadEntry('is a hardlink to a file in the directory that it replaces');
     const own = place.inode === none ? none : this.#tree.child(place.inode, base);
     if (own !== none && this.#tree.isDirectory(own)) throw isDirectory();
     if (own !== none && this.#tree.mode(own) !== nothing.mode) return own;
-    const lower = own !== none ? null : this.#lower(place, base);
-    if (lower === null) {
-      if (isItself) throw new BadEntry('is a hardlink to itself');
-      return none;
-    }
+    const lower = own !== none ? null : this.#paths.lowerForLink(place, base);
+    if (lower === null) return none;
     if (lower.stat.isDirectory) throw isDirectory();
     return this.#copyOnce(lower, childOf(place.path, base));
-  }
-
-  #lower({ inode, path }: { inode: number; path: ByteString }, base: ByteString): LowerFile | null {
-    if (inode !== none) return this.#paths.lowerOf(inode, base);
-    return this.#below.find(childOf(path, base));
   }
 
   #copyOnce(file: LowerFile, path: ByteString): number {

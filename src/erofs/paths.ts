@@ -1,6 +1,6 @@
+import { BadEntry } from '../layer/apply/errors.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
 import type { ByteString } from '../system/bytes.js';
-import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { childOf, componentsReversed, parentOf } from '../system/paths.js';
 import type { Below } from './below.js';
@@ -45,7 +45,7 @@ export class Paths {
   /**
    * Returns the directory at a path. Makes the missing ones, also for symlinks' targets, and replaces other types of file.
    *
-   * @throws SystemError ELOOP, ENAMETOOLONG
+   * @throws BadEntry for too many symlinks, SystemError ENAMETOOLONG
    */
   make(path: ByteString): number {
     if (this.#last?.path === path) return this.#last.inode;
@@ -68,7 +68,7 @@ export class Paths {
         this.implicit.push(at);
         continue;
       }
-      if (++links > maxSymlinks) throw new SystemError('ELOOP', 'open', path);
+      if (++links > maxSymlinks) throw new BadEntry('its name leads through too many symlinks');
       if (target.startsWith('/')) at = 0;
       todo.push(...componentsReversed(target));
     }
@@ -91,10 +91,10 @@ export class Paths {
   /**
    * Finds the directory at a path without changing anything.
    *
-   * @param options `own`: true follows symlinks of the image too
+   * @param options `own`: true follows symlinks of the image too; `hidden`: true sees what whiteouts hide, as a hardlink does
    * @returns null if it is missing
    */
-  find(path: ByteString, { own }: { own: boolean }): Place | null {
+  find(path: ByteString, { own, hidden = false }: { own: boolean; hidden?: boolean }): Place | null {
     const todo = componentsReversed(path);
     let at: Place = { path: '.', inode: 0, followed: false };
     let links = 0;
@@ -103,7 +103,7 @@ export class Paths {
         at = this.#above(at);
         continue;
       }
-      const next = this.#step(at, name, own);
+      const next = this.#step(at, name, own, hidden);
       if (next === null) return null;
       if (typeof next !== 'string') {
         at = next;
@@ -121,6 +121,12 @@ export class Paths {
   lowerOf(directory: number, name: ByteString): LowerFile | null {
     if (!this.#seesLower(directory)) return null;
     return this.#below.find(childOf(this.#tree.pathOf(directory), name));
+  }
+
+  /** Does the same as {@link lowerOf}, also for what whiteouts hide. */
+  lowerForLink({ inode, path }: Place, name: ByteString): LowerFile | null {
+    if (inode !== none && !this.#seesLower(inode)) return null;
+    return this.#below.findForLink(childOf(path, name));
   }
 
   /** Returns what the lower layers show at the path of a directory of the image. */
@@ -150,16 +156,20 @@ export class Paths {
   }
 
   /** Returns one component further: a directory, the target of a symlink, or null for anything else. */
-  #step(at: Place, name: ByteString, own: boolean): Place | ByteString | null {
+  #step(at: Place, name: ByteString, own: boolean, hidden: boolean): Place | ByteString | null {
     const path = childOf(at.path, name);
     const child = at.inode === none ? none : this.#tree.child(at.inode, name);
     if (child !== none) {
       if (this.#tree.isDirectory(child)) return { ...at, path, inode: child };
       return own ? (this.#tree.symlinks.get(child) ?? null) : null;
     }
-    const lower = at.inode === none ? this.#below.find(path) : this.lowerOf(at.inode, name);
+    const lower = hidden ? this.lowerForLink(at, name) : this.#lowerIn(at, name);
     if (lower?.stat.isSymlink) return readlinkat(AT_FDCWD, lower.path);
     return lower?.stat.isDirectory ? { ...at, path, inode: none } : null;
+  }
+
+  #lowerIn({ inode, path }: Place, name: ByteString): LowerFile | null {
+    return inode === none ? this.#below.find(childOf(path, name)) : this.lowerOf(inode, name);
   }
 
   #above(at: Place): Place {

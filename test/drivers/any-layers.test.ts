@@ -10,7 +10,7 @@ import fc from '../helpers/properties.js';
 import { anyLayers, modelTree, runsOf, seeds } from '../overlay/any-layers.js';
 import { btrfs } from './btrfs/loop.js';
 
-for (const driver of ['copy', 'overlay', 'btrfs']) {
+for (const driver of ['copy', 'overlay', 'erofs', 'btrfs']) {
   for (const seed of seeds) {
     test.serial(`any image is what the model says: ${driver}, seed ${seed}`, async (t) => {
       const base = btrfs(t, { size: 2 ** 31 });

@@ -10,9 +10,10 @@ export default defineCommand({
   usage: '[LAYER...]',
   description: `Read every file of layers of the store, by default of all layers, and
 compare it with the record made when the layer's tar was verified against
-its diffID; of a layer that is an EROFS image, hash its tar again. Print each
-file that differs. A layer with differences is marked as damaged and
-extracted again by the next unpack that needs it, and the exit status is 1.`,
+its diffID; of a layer that is an EROFS image, hash its tar again. Print
+each file that differs. A layer with differences is marked as damaged
+and extracted again by the next unpack that needs it, and the exit status is
+1.`,
   options: {
     ...storeFlag,
     'dry-run': { describe: 'mark no layer as damaged or verified' },
