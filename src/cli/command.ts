@@ -47,8 +47,26 @@ export interface CommandContext {
   /** `--hooks FILE` */
   hooksFile: string | undefined;
   /** Writes a line to stdout. Bytes are written unchanged, since file names need not be UTF-8. */
-  print(line: string | Uint8Array): void;
+  print(line: Line): void;
+  /** Writes a result to stdout: as JSON with `--json`, else as lines. Only for commands with {@link CommandSpec.json}. */
+  show(result: Shown): Promise<void>;
 }
+
+/** A line of output, without its newline. */
+export type Line = string | Uint8Array;
+
+/** A result in its two forms. Only the wanted form is computed. */
+export interface Shown {
+  /**
+   * Returns the value that `--json` prints. Its field names are stable and listed in docs/json.md. A generator is an array
+   * that is printed while it is made, one element a line.
+   */
+  json(): unknown;
+  /** Returns the lines for people. */
+  text(): Lines | Promise<Lines>;
+}
+
+export type Lines = Iterable<Line> | AsyncIterable<Line>;
 
 /** One command: the default export of a file in src/cli/commands, listed in commands/index.ts. */
 export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
@@ -59,6 +77,8 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   /** names of the positional arguments, all required; if missing, `run` checks the arguments */
   arguments?: readonly string[];
   options: O;
+  /** True for a command that prints a table: it gets the option `--json`, and prints with {@link CommandContext.show}. */
+  json?: true;
   /**
    * True if a signal may kill the command outright. Such a command has no unfinished work to undo, and its long
    * synchronous reads would delay the handling of a signal.
@@ -71,6 +91,15 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
 /** Returns `spec`. The parameter's type gives `run` the types of the options. */
 export function defineCommand<const O extends OptionSpecs>(spec: CommandSpec<O>): CommandSpec {
   return spec as unknown as CommandSpec;
+}
+
+const jsonOption = {
+  json: { extension: true, describe: 'print JSON with stable field names (docs/json.md)' },
+} as const satisfies OptionSpecs;
+
+/** Returns the options of a command: its own, and those that the command table adds. */
+export function optionsOf({ options, json }: Pick<CommandSpec, 'options' | 'json'>): OptionSpecs {
+  return json ? { ...options, ...jsonOption } : options;
 }
 
 /** A row of the command table: enough for the overview, so that the overview loads no command. */

@@ -4,6 +4,7 @@ import type { CommandContext, CommandSpec, OptionSpecs, OptionValues, Persona } 
 import { createLogger } from './output/log.js';
 import { report } from './output/report.js';
 import { createScreen, type Screen } from './output/screen.js';
+import { show } from './output/show.js';
 import { errorOutput, isTerminal, output } from './output/streams.js';
 import type { Settings } from './settings.js';
 import { uninterrupted, watchSignals } from './signals.js';
@@ -29,6 +30,7 @@ export async function execute(
     hooksFile: settings.hooksFile,
     onProgress: progress.onProgress,
     print: (line) => screen.aside(() => print(line)),
+    show: (result) => show(result, options.json === true, (text) => screen.aside(() => output.write(text))),
   };
   try {
     // a command that finished has succeeded, even if a signal came too late to stop it

@@ -1,6 +1,13 @@
 import { type FoundCommand, type FoundGroup, visible } from './args/find.js';
 import { globalOptions } from './args/globals.js';
-import type { CommandGroup, CommandSpec, OptionSpec, OptionSpecs, Persona } from './command.js';
+import {
+  type CommandGroup,
+  type CommandSpec,
+  type OptionSpec,
+  type OptionSpecs,
+  optionsOf,
+  type Persona,
+} from './command.js';
 import { shortVersion } from './version.js';
 
 /** One block of a help text: a heading and the text below it. */
@@ -35,7 +42,7 @@ export function commandHelp(persona: Persona, { path, entry }: FoundCommand, spe
     ['DESCRIPTION', spec.description],
   ];
   if (entry.group) sections.push(['CATEGORY', entry.group]);
-  sections.push(['OPTIONS', optionList(spec.options, persona)]);
+  sections.push(['OPTIONS', optionList(optionsOf(spec), persona)]);
   if (persona === 'layerhook') sections.push(['GLOBAL OPTIONS', `See ${persona} --help.`]);
   return render(sections);
 }

@@ -13,7 +13,14 @@ import { globalOptions, readSettings } from './args/globals.js';
 import { normalizeFlags } from './args/goflags.js';
 import { parseArguments } from './args/parse.js';
 import { usageError } from './args/usage.js';
-import type { CommandSpec, CommandTable, OptionSpecs, OptionValues, Persona } from './command.js';
+import {
+  type CommandSpec,
+  type CommandTable,
+  type OptionSpecs,
+  type OptionValues,
+  optionsOf,
+  type Persona,
+} from './command.js';
 import { execute, print } from './execute.js';
 import { report } from './output/report.js';
 import { errorOutput } from './output/streams.js';
@@ -77,7 +84,7 @@ async function parse(
   persona: Persona,
   found: FoundCommand,
 ): Promise<Parsed> {
-  const known = { ...globalOptions, ...spec.options };
+  const known = { ...globalOptions, ...optionsOf(spec) };
   try {
     const { flags } = normalizeFlags(rest, known, name, 'pass');
     const parsed = parseArguments([...leading, ...flags], known, name, persona);
@@ -95,7 +102,7 @@ async function parse(
 function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
   const fail = (reason: string) => usageError(reason, command);
   const values: Record<string, unknown> = parsed.options;
-  for (const [key, option] of Object.entries({ ...globalOptions, ...spec.options } as OptionSpecs)) {
+  for (const [key, option] of Object.entries({ ...globalOptions, ...optionsOf(spec) } as OptionSpecs)) {
     if (option.required && values[key] === undefined) throw fail(`missing mandatory argument: --${key}`);
     const isEmpty = [values[key]].flat().includes('');
     if (isEmpty && !option.mayBeEmpty) throw fail(`--${key} cannot be empty`);

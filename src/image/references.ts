@@ -39,13 +39,18 @@ export function isTag(tag: string): boolean {
 
 /** Lists the tags of a layout in the order of index.json; an ambiguous tag is listed once for each image. */
 export function listTags(layout: Layout): string[] {
+  return listTagged(layout).map(({ tag }) => tag);
+}
+
+/** Lists the tags as {@link listTags} does, each with its descriptor. */
+export function listTagged(layout: Layout): { tag: string; descriptor: Descriptor }[] {
   const seen = new Set<string>();
   return layout.readIndex().manifests.flatMap((descriptor) => {
     const tag = tagOf(descriptor);
     const key = `${descriptor.digest} ${tag}`;
     if (tag === undefined || seen.has(key)) return [];
     seen.add(key);
-    return [tag];
+    return [{ tag, descriptor }];
   });
 }
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { CommandSpec, CommandTable } from '../../src/cli/command.js';
+import { type CommandSpec, type CommandTable, optionsOf } from '../../src/cli/command.js';
 import { commands } from '../../src/cli/commands/index.js';
 
 interface Row {
@@ -41,7 +41,7 @@ test('descriptions are sentences that start with an imperative, and fit in a ter
 
 test('options are described by phrases without a full stop, with the default last', async (t) => {
   for (const { name, spec } of await rows(commands)) {
-    for (const [option, { describe }] of Object.entries(spec?.options ?? {})) {
+    for (const [option, { describe }] of Object.entries(spec ? optionsOf(spec) : {})) {
       t.regex(describe, /^(?!.*\.( |$))/, `${name} --${option}`);
       t.regex(describe, /^(?:[^(]|\((?!default))*(?:\(default: [^)]+\))?$/, `${name} --${option}`);
     }

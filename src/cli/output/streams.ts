@@ -20,6 +20,26 @@ export function isAllWritten(): boolean {
   return [...created].every((name) => process[name].writableLength === 0);
 }
 
+/**
+ * Waits until the reader of stdout has taken what was written.
+ *
+ * @returns false if the reader has closed its end: more output is useless
+ */
+export async function drained(): Promise<boolean> {
+  const { stdout } = process;
+  if (stdout.writableNeedDrain && !stdout.destroyed) {
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        for (const event of events) stdout.off(event, settle);
+        resolve();
+      };
+      const events = ['drain', 'close', 'error'] as const;
+      for (const event of events) stdout.once(event, settle);
+    });
+  }
+  return !stdout.destroyed;
+}
+
 const created = new Set<'stdout' | 'stderr'>();
 
 function stream(name: 'stdout' | 'stderr'): NodeJS.WriteStream {

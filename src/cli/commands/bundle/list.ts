@@ -12,21 +12,17 @@ damaged, missing), the image that they were unpacked from, the disk usage of
 their changes, and their directory. The directory of a missing bundle is
 gone, and umoci.json of a damaged one: bundle rm --force removes both.`,
   arguments: [],
-  options: {
-    ...storeFlag,
-    json: { describe: 'print JSON' },
-  },
+  options: storeFlag,
+  json: true,
   async run(_, options, context) {
-    const { print } = context;
     const { bundlesIn } = await import('../../../engine/bundle/list.js');
     const bundles = await withStore(options, context, bundlesIn, () => []);
-    if (options.json) {
-      print(JSON.stringify(bundles, null, 2));
-      return;
-    }
     const { quoteIfOdd } = await import('../../umoci/go-format.js');
-    const rows = bundles.map((entry) => [...columns(entry), quoteIfOdd(entry.bundle, false)]);
-    for (const line of table([['STATE', 'IMAGE', 'CHANGES', 'BUNDLE'], ...rows])) print(line);
+    const rows = () => bundles.map((entry) => [...columns(entry), quoteIfOdd(entry.bundle, false)]);
+    await context.show({
+      json: () => bundles,
+      text: () => table([['STATE', 'IMAGE', 'CHANGES', 'BUNDLE'], ...rows()]),
+    });
   },
 });
 

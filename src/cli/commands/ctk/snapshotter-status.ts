@@ -7,13 +7,13 @@ export default defineCommand({
   description: `Show whether containerd's configuration has the snapshotter, and whether the
 snapshotter answers. The exit status is 1 if something is broken.`,
   arguments: [],
-  options: { ...snapshotterFlags, json: { describe: 'print JSON' } },
-  async run(_, options, { print }) {
+  options: snapshotterFlags,
+  json: true,
+  async run(_, options, { show }) {
     const { snapshotterStatus } = await import('../../../ctk/snapshotter-status.js');
     const { file, name } = await readSnapshotter(options, 'layerhook ctk snapshotter status');
     const status = await snapshotterStatus(file, name);
-    if (options.json) print(JSON.stringify(status, null, 2));
-    else for (const line of statusLines(status, name)) print(line);
+    await show({ json: () => status, text: () => statusLines(status, name) });
     return status.problem === undefined ? 0 : 1;
   },
 });

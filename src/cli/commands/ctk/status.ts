@@ -16,9 +16,9 @@ if something is broken.`,
       value: 'FILE',
       describe: 'settings of layerhook-runtime (default: /etc/layerhook/runtime.toml)',
     },
-    json: { describe: 'print JSON' },
   },
-  async run(_, options, { print }) {
+  json: true,
+  async run(_, options, { show }) {
     const { engineNames, engineStatus, runtimeStatus } = await import('../../../ctk/status.js');
     const { engine, file, name } = readEngine(options, 'layerhook ctk status');
     const asked = options.runtime === undefined ? engineNames : [engine];
@@ -28,8 +28,10 @@ if something is broken.`,
     const settings = await runtimeStatus(
       options.settings === undefined ? undefined : resolve(options.settings),
     );
-    if (options.json) print(JSON.stringify({ engines, runtime: settings }, null, 2));
-    else for (const line of [...engines.map(engineLine), runtimeLine(settings)]) print(line);
+    await show({
+      json: () => ({ engines, runtime: settings }),
+      text: () => [...engines.map(engineLine), runtimeLine(settings)],
+    });
     const isBroken = engines.some(({ state, isInstalled }) => state === 'broken' || isInstalled === false);
     return isBroken || settings.problem !== undefined ? 1 : 0;
   },

@@ -9,10 +9,9 @@ export default defineCommand({
 points, programs, modules and driver, and that other users cannot write to
 any of these files. Print the calls that each hook would get, with a sample
 context. The exit status is 1 if the file has an error.`,
-  options: {
-    json: { describe: 'print JSON' },
-  },
-  async run(args, options, { print, hooksFile }) {
+  options: {},
+  json: true,
+  async run(args, _, { show, hooksFile }) {
     const { loadHooks } = await import('../../../config/load.js');
     if (args.length > 1) throw usageError('expected one FILE', 'layerhook hooks check');
     const config = await loadHooks({ file: args[0] ?? hooksFile, env: process.env });
@@ -20,8 +19,10 @@ context. The exit status is 1 if the file has an error.`,
     const { loadDriver } = await import('../../../engine/driver.js');
     await loadDriver(summary(config).driver, config.file);
     const calls = await Promise.all(config.entries.map(describeHook));
-    if (options.json) print(JSON.stringify({ ...summary(config), hooks: calls }, null, 2));
-    else for (const line of [headline(config), ...calls.flatMap(hookLines)]) print(line);
+    await show({
+      json: () => ({ ...summary(config), hooks: calls }),
+      text: () => [headline(config), ...calls.flatMap(hookLines)],
+    });
   },
 });
 

@@ -9,19 +9,17 @@ the file, then the driver.`,
   arguments: [],
   options: {
     driver: { value: 'NAME', describe: 'driver to show (default: the one in hooks.toml, else copy)' },
-    json: { describe: 'print JSON' },
   },
-  async run(_, { driver, json }, { print, hooksFile, log, signal }) {
+  json: true,
+  async run(_, { driver }, { show, hooksFile, log, signal }) {
     const { openOperation } = await import('../../../engine/operation.js');
     const operation = await openOperation({ driver, hooksFile, log, signal });
     const { config } = operation;
     const points = operation.dispatcher.describe();
-    if (json) {
-      print(JSON.stringify({ file: config?.file ?? null, driver: operation.driver.name, points }, null, 2));
-      return;
-    }
-    print(config === null ? 'no hooks.toml' : config.file);
-    for (const line of table(points)) print(line);
+    await show({
+      json: () => ({ file: config?.file ?? null, driver: operation.driver.name, points }),
+      text: () => [config === null ? 'no hooks.toml' : config.file, ...table(points)],
+    });
   },
 });
 

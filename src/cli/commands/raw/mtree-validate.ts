@@ -7,10 +7,9 @@ import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 
 const command = 'layerhook raw mtree-validate';
-const deltasInPiece = 1000;
 
 export default defineCommand({
-  usage: '--manifest FILE --path DIRECTORY',
+  usage: '[--json] --manifest FILE --path DIRECTORY',
   description: `Compare a directory with an mtree(5) manifest, by default for the keywords
 that the manifest uses, and print a line for each difference. The exit
 status is 1 if there is a difference. The mtree manifest of a bundle is
@@ -29,8 +28,9 @@ sha256_*.mtree beside its rootfs.`,
     },
     'umoci-keywords': { describe: 'check the keywords that unpack writes' },
   },
+  json: true,
   endsImmediately: true,
-  async run(_, options, { log, print }) {
+  async run(_, options, { log, show }) {
     const mtree = await import('mtree-ts');
     const { 'max-manifest': size = '256MiB', manifest: file } = options;
     const maxBytes = parseBytes(size, '--max-manifest', command);
@@ -46,13 +46,17 @@ sha256_*.mtree beside its rootfs.`,
     restoreModes();
     const check = { keywords, strict: true, ...mtreeAccess };
     const deltas = guard(file, () => mtree.check(options.path, recorded, check));
+    await show({
+      json: function* () {
+        for (const delta of deltas) yield* JSON.parse(mtree.formatJSON([delta]));
+      },
+      text: function* () {
+        for (const delta of deltas) yield mtree.formatBSD([delta]).trimEnd();
+      },
+    });
     if (deltas.length === 0) {
       log.info('no differences found', { keywords: keywords.join(',') });
       return;
-    }
-    // not in one piece: a string has at most 512 MiB
-    for (let at = 0; at < deltas.length; at += deltasInPiece) {
-      print(mtree.formatBSD(deltas.slice(at, at + deltasInPiece)).trimEnd());
     }
     throw new LayerhookError('MTREE_DIFFERENT', { path: options.path, count: deltas.length });
   },

@@ -9,23 +9,22 @@ export default defineCommand({
   description: `Show where the layer store is or would be, its disk usage, and the free
 space of its filesystem.`,
   arguments: [],
-  options: {
-    ...storeFlag,
-    json: { describe: 'print JSON' },
-  },
+  options: storeFlag,
+  json: true,
   async run(_, options, context) {
     const space = await withStore(options, context, (store) => store.df(), emptyAt);
-    if (options.json) {
-      context.print(JSON.stringify(space, null, 2));
-      return;
-    }
-    const { root, contents, bytes, inodes, size, free } = space;
-    context.print(`store       ${root}`);
-    context.print(`snapshots   ${formatCount(contents)}`);
-    context.print(`layers      ${formatBytes(bytes)}, ${formatCount(inodes)} inodes`);
-    context.print(`filesystem  ${formatBytes(size)}, ${formatBytes(free)} free`);
+    await context.show({ json: () => space, text: () => lines(space) });
   },
 });
+
+function lines({ root, contents, bytes, inodes, size, free }: StoreFilesystem): string[] {
+  return [
+    `store       ${root}`,
+    `snapshots   ${formatCount(contents)}`,
+    `layers      ${formatBytes(bytes)}, ${formatCount(inodes)} inodes`,
+    `filesystem  ${formatBytes(size)}, ${formatBytes(free)} free`,
+  ];
+}
 
 async function emptyAt(root: string): Promise<StoreFilesystem> {
   const { fromText } = await import('../../../system/bytes.js');

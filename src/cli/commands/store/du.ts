@@ -12,37 +12,30 @@ export default defineCommand({
 share with other bundles. A shared layer is stored once. The last two lines
 are the layers that no bundle needs, and the total.`,
   arguments: [],
-  options: {
-    ...storeFlag,
-    json: { describe: 'print JSON' },
-  },
+  options: storeFlag,
+  json: true,
   async run(_, options, context) {
     const nothing = { layers: [], bundles: [] };
     const { layers, bundles } = await withStore(options, context, usageOf, () => nothing);
     const sizes = layers.map(({ usage }) => ({ bytes: usage?.size ?? 0, inodes: usage?.inodes ?? 0 }));
     const unused = sum(sizes.filter((_, at) => layers[at]!.bundles.length === 0));
     const total = sum([...sizes, ...bundles]);
-    if (options.json) {
-      context.print(JSON.stringify({ bundles, unused, total }, null, 2));
-      return;
-    }
     const { quoteIfOdd } = await import('../../umoci/go-format.js');
-    const row = (bytes: number, inodes: number, shared: string, name: string) => [
-      formatBytes(bytes),
-      formatCount(inodes),
-      shared,
-      name,
+    const rows = () => [
+      ...bundles.map((each) => row(each, formatBytes(each.shared), quoteIfOdd(each.bundle, false))),
+      row(unused, '-', '(layers that no bundle needs)'),
+      row(total, '-', '(total)'),
     ];
-    const rows = [
-      ...bundles.map(({ bundle, bytes, inodes, shared }) =>
-        row(bytes, inodes, formatBytes(shared), quoteIfOdd(bundle, false)),
-      ),
-      row(unused.bytes, unused.inodes, '-', '(layers that no bundle needs)'),
-      row(total.bytes, total.inodes, '-', '(total)'),
-    ];
-    for (const line of table([['OWN', 'INODES', 'SHARED', 'BUNDLE'], ...rows])) context.print(line);
+    await context.show({
+      json: () => ({ bundles, unused, total }),
+      text: () => table([['OWN', 'INODES', 'SHARED', 'BUNDLE'], ...rows()]),
+    });
   },
 });
+
+function row({ bytes, inodes }: Size, shared: string, name: string): string[] {
+  return [formatBytes(bytes), formatCount(inodes), shared, name];
+}
 
 async function usageOf(store: Store): Promise<{ layers: StoredLayer[]; bundles: StoredBundle[] }> {
   const { storeUsage } = await import('../../../engine/store-usage.js');

@@ -24,10 +24,10 @@ Layers that a running command uses are spared.`,
       describe: 'remove the changes of bundles whose directory or umoci.json is gone',
     },
     'dry-run': { describe: 'print what would be removed, and remove nothing' },
-    json: { describe: 'print JSON' },
   },
+  json: true,
   async run(_, options, context) {
-    const { hooksFile, log, print, signal } = context;
+    const { hooksFile, log, show, signal } = context;
     const { keep, 'unused-for': unusedFor, 'dry-run': dryRun } = options;
     const policy = {
       keepBytes: keep === undefined ? undefined : parseBytes(keep, '--keep', command),
@@ -46,16 +46,18 @@ Layers that a running command uses are spared.`,
       return { missing: lost, forgotten: removed, ...(await store.gc(policy)) };
     };
     const { removed, bytes, missing, forgotten } = await withStore(options, context, collect, () => nothing);
-    if (options.json) {
-      print(JSON.stringify({ removed, bytes, missingBundles: missing }, null, 2));
-      return;
-    }
     for (const { name, bytes: size } of removed) log.info(`freed ${name}`, { size: formatBytes(size) });
-    for (const entry of missing) {
-      const { bundle, state, bytes: size } = entry;
-      if (forgotten.includes(entry)) log.info(`removed the changes of ${state} bundle ${bundle}`);
-      else print(`${state} bundle ${oneLine(bundle)} still has ${formatBytes(size)} of changes`);
-    }
-    print(`${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${removed.length} layers`);
+    for (const { state, bundle } of forgotten) log.info(`removed the changes of ${state} bundle ${bundle}`);
+    const kept = missing.filter((entry) => !forgotten.includes(entry));
+    await show({
+      json: () => ({ removed, bytes, missingBundles: missing }),
+      text: () => [
+        ...kept.map(
+          (entry) =>
+            `${entry.state} bundle ${oneLine(entry.bundle)} still has ${formatBytes(entry.bytes)} of changes`,
+        ),
+        `${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${removed.length} layers`,
+      ],
+    });
   },
 });

@@ -14,18 +14,15 @@ and how many bundles and which clients use them. The state "on disk" is
 final, "in memory" is trusted until a reboot. Layers in the other states
 (unproven, missing, damaged) are extracted again on the next use.`,
   arguments: [],
-  options: {
-    ...storeFlag,
-    json: { describe: 'print JSON with all fields' },
-  },
+  options: storeFlag,
+  json: true,
   async run(_, options, context) {
     const list = async (store: Store) => {
       const { storeUsage } = await import('../../../engine/store-usage.js');
       return (await storeUsage(store)).layers;
     };
     const layers = await withStore(options, context, list, () => []);
-    if (options.json) context.print(JSON.stringify(layers, null, 2));
-    else for (const line of columns(layers)) context.print(line);
+    await context.show({ json: () => layers, text: () => columns(layers) });
   },
 });
 
