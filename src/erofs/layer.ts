@@ -1,8 +1,6 @@
 import { BadEntry, entryError } from '../layer/apply/errors.js';
-import { hostID, rootlessOwner } from '../layer/apply/owners.js';
-import { isHostXattr } from '../layer/host-xattrs.js';
+import { hostID } from '../layer/apply/owners.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
-import { escapeXattr } from '../layer/overlay-marks.js';
 import type { CheckedEntry, MapOptions } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { LowerTree } from '../overlay/lower-tree.js';
@@ -14,12 +12,13 @@ import { filesPerStep, type Steps } from '../system/steps.js';
 import type { AppendedData, Stretch } from './appended.js';
 import { Below, describeLower } from './below.js';
 import { encodeDevice, layout, tarAt } from './format.js';
+import { keptXattrs } from './kept-xattrs.js';
 import { Links } from './links.js';
 import { none } from './names.js';
 import { Paths } from './paths.js';
 import { type Description, type ImageTree, listed, opaque, replaces } from './tree.js';
 import { Whiteouts } from './whiteouts.js';
-import { addXattr, BadXattr, isXattrSupported } from './xattrs.js';
+import { addXattr, BadXattr } from './xattrs.js';
 
 export interface ImageLayerOptions {
   /** null for the lowest layer */
@@ -45,7 +44,6 @@ const types = {
 } as const;
 const symlinkMode = 0o777;
 const opaqueMark = 'trusted.overlay.opaque';
-const rootlessXattr = 'user.rootlesscontainers';
 
 /**
  * Applies the entries of a layer to the tree of an image, on top of the lower layers: the tree holds what an overlay of the
@@ -201,25 +199,12 @@ export class ImageLayer {
 
   #describe(entry: CheckedEntry, mode: number): Description {
     const { map } = this.#options;
-    const xattrs = this.#xattrsOf(entry);
+    const warn = (kind: string, message: string) => this.#warn(kind, message);
+    const xattrs = keptXattrs(entry, mode, map.rootless, warn);
     if (map.rootless) return { mode, uid: 0, gid: 0, mtime: entry.mtime, xattrs };
     const uid = hostID(entry.uid, map.uidMappings, 'uid', entry.path);
     const gid = hostID(entry.gid, map.gidMappings, 'gid', entry.path);
     return { mode, uid, gid, mtime: entry.mtime, xattrs };
-  }
-
-  #xattrsOf(entry: CheckedEntry): ReadonlyMap<ByteString, Buffer> {
-    const owner = this.#options.map.rootless ? rootlessOwner(entry.uid, entry.gid) : undefined;
-    if (entry.xattrs.size === 0 && owner === undefined) return entry.xattrs;
-    const kept = new Map<ByteString, Buffer>();
-    for (const [name, value] of entry.xattrs) {
-      const shown = `${showBytes(entry.path)}: ${showBytes(name)}`;
-      if (isHostXattr(name)) this.#warn(name, `${shown} is not set, because it belongs to the host`);
-      else if (!isXattrSupported(name)) this.#warn(name, `${shown} is not set: EROFS cannot hold it`);
-      else kept.set(escapeXattr(name, 'trusted'), value);
-    }
-    if (owner !== undefined) kept.set(rootlessXattr, owner);
-    return kept;
   }
 
   /** Adds a lower file of any type but directory, whose data is copied later. */

@@ -110,6 +110,33 @@ rootTest('attributes that EROFS or the host does not keep are named, once for ea
   t.deepEqual(Object.keys(made.tree().get('b')?.xattrs ?? {}), ['user.kept']);
 });
 
+rootTest('user attributes of links, FIFOs and devices are left out, as Linux refuses them', async (t) => {
+  const xattrs = { 'user.note': 'v', 'security.x': 's' };
+  const types = [
+    { ...symlink('link', 'file'), xattrs },
+    { name: 'fifo', type: 'fifo', xattrs },
+    { name: 'char', type: 'char', devMajor: 1, devMinor: 3, xattrs },
+    { name: 'block', type: 'block', devMajor: 7, xattrs },
+  ] as const;
+  await using made = await images(t, [[file('file', '', { xattrs }), dir('dir', { xattrs }), ...types]]);
+  const tree = made.tree();
+  for (const path of ['file', 'dir'])
+    t.deepEqual(Object.keys(tree.get(path)?.xattrs ?? {}).sort(), Object.keys(xattrs).sort());
+  for (const { name } of types) t.deepEqual(Object.keys(tree.get(name)?.xattrs ?? {}), ['security.x'], name);
+  const reason = 'because Linux allows user attributes of files and directories only';
+  t.deepEqual(made.warnings, [`link: user.note is not set, ${reason}`]);
+});
+
+rootTest('owners of links in a rootless image are left out too', async (t) => {
+  const map = { uidMappings: [], gidMappings: [], rootless: true };
+  const entries = [file('file', '', { uid: 5 }), { ...symlink('link', 'file'), uid: 5 }];
+  await using made = await images(t, [entries], { map });
+  t.deepEqual(
+    ['file', 'link'].map((path) => Object.keys(made.tree().get(path)?.xattrs ?? {})),
+    [['user.rootlesscontainers'], []],
+  );
+});
+
 rootTest('values that EROFS cannot hold are errors', async (t) => {
   const large = file('large', '', { xattrs: { 'user.x': Buffer.alloc(65_536) } });
   await t.throwsAsync(images(t, [[large]]), {
