@@ -38,7 +38,9 @@ export async function execute(
   } catch (error) {
     progress.stop();
     // the reason of the abort signal names the command
-    const shown = isLayerhookError(error, 'ABORTED') ? (interruption.signal.reason ?? error) : error;
+    const shown = isLayerhookError(error, 'ABORTED')
+      ? (interruption.signal.reason ?? error)
+      : (await import('./output/explain-image.js')).explainImage(error, options.image);
     const status = report(shown, { settings, persona, write: screen.write });
     return interruption.exitStatus() ?? status;
   } finally {

@@ -8,7 +8,8 @@
  */
 import { basename } from 'node:path';
 import { isLayerhookError } from '../errors/index.js';
-import { type FoundCommand, find } from './args/find.js';
+import { didYouMean } from '../text/nearest.js';
+import { type FoundCommand, type FoundNothing, find, shownNames } from './args/find.js';
 import { globalOptions, readSettings } from './args/globals.js';
 import { normalizeFlags } from './args/goflags.js';
 import { parseArguments } from './args/parse.js';
@@ -66,7 +67,7 @@ async function dispatch(words: readonly string[], table: CommandTable, persona: 
   const { flags } = normalizeFlags(found.kind === 'group' ? found.rest : [], globalOptions, name, 'pass');
   const { options } = parseArguments([...leading.flags, ...flags], globalOptions, name, persona);
   readSettings(options, persona);
-  if (found.kind === 'unknown') return unknownCommand(found.path, persona);
+  if (found.kind === 'unknown') return unknownCommand(found, persona);
   if (options.version) return print((await import('./version.js')).versionText(persona));
   return print((await import('./help.js')).overview(persona, found));
 }
@@ -116,8 +117,11 @@ function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
   if (empty !== undefined) throw fail(`<${empty}> cannot be empty`);
 }
 
-function unknownCommand(path: readonly string[], persona: Persona): number {
-  if (persona !== 'umoci') throw usageError(`unknown command ${path.join(' ')}`, persona);
+function unknownCommand({ path, table }: FoundNothing, persona: Persona): number {
+  if (persona !== 'umoci') {
+    const meant = didYouMean(path.at(-1)!, shownNames(table, persona));
+    throw usageError(`unknown command ${path.join(' ')}${meant}`, persona);
+  }
   errorOutput.write(`No help topic for '${path.at(-1)}'\n`);
   return 3;
 }

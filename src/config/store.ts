@@ -24,8 +24,12 @@ export function chooseStore({ store, config, env }: ChooseStoreOptions): StoreOp
 
 function defaultStore(env: ChooseStoreOptions['env']): string {
   if (process.geteuid?.() === 0) return '/var/lib/layerhook';
+  return join(dataDirectory(env), 'layerhook');
+}
+
+/** Returns the directory for data of the user: `$XDG_DATA_HOME`, else `~/.local/share`; XDG Base Directory Specification. */
+export function dataDirectory(env: ChooseStoreOptions['env']): string {
   const xdg = env.XDG_DATA_HOME;
-  // the XDG specification says to ignore a relative one
-  const data = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), '.local/share');
-  return join(data, 'layerhook');
+  // the specification says to ignore a relative one
+  return xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), '.local/share');
 }

@@ -75,6 +75,11 @@ export const errorTable = {
     hint: 'unpack the image again into a new bundle',
     exit: 1,
   },
+  BUNDLE_LAYOUT: {
+    message: 'the layout of bundle {path} is unknown: {reason}',
+    hint: 'name the layout and the new tag with --image LAYOUT:TAG',
+    exit: 1,
+  },
   BUNDLE_NOT_FOUND: {
     message: 'no bundle at {path}: {reason}',
     hint: 'create one with: layerhook unpack --image LAYOUT:TAG BUNDLE',
@@ -187,6 +192,7 @@ export const errorTable = {
     hint: 'add a --uid-map or --gid-map range that contains it',
     exit: 1,
   },
+  IMAGE_ELSEWHERE: { message: '{value} is not an OCI image layout: {reason}', hint: '{expected}', exit: 1 },
   IMAGE_INVALID: {
     message: '{what} is malformed: {reason}',
     hint: 'the image breaks the OCI image-spec; build or copy it again',
@@ -265,6 +271,7 @@ export const errorTable = {
     hint: 'choose one of these platforms with --platform',
     exit: 1,
   },
+  PULL_FAILED: { message: 'cannot copy {source}: {reason}', hint: '{expected}', exit: 1 },
   REFERENCE_AMBIGUOUS: {
     message: 'tag {reference} is ambiguous: {count} images have this tag',
     hint: 'remove the tag, or tag one of the images differently',
@@ -276,7 +283,7 @@ export const errorTable = {
     exit: 1,
   },
   REFERENCE_NOT_FOUND: {
-    message: 'tag {reference} is not in {path}',
+    message: 'tag {reference} is not in {path}{meant}',
     hint: 'layerhook ls --layout {path} shows the tags',
     exit: 1,
   },

@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { didYouMean } from '../text/nearest.js';
 import type { Layout } from './layout.js';
 import type { Descriptor, Index } from './types.js';
 
@@ -116,8 +117,13 @@ export function tagOf(descriptor: Descriptor): string | undefined {
 export function findTagged(layout: Layout, index: Index, tag: string): [Descriptor, ...Descriptor[]] {
   checkTag(index, tag);
   const [first, ...others] = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
-  if (first === undefined)
-    throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: tag, path: layout.path });
+  if (first === undefined) {
+    const meant = didYouMean(
+      tag,
+      index.manifests.flatMap((descriptor) => tagOf(descriptor) ?? []),
+    );
+    throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: tag, path: layout.path, meant });
+  }
   return [first, ...others];
 }
 

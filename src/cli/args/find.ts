@@ -21,7 +21,14 @@ export interface FoundGroup extends Found {
   group: CommandGroup | undefined;
 }
 
-export type Finding = FoundCommand | FoundGroup | (Found & { kind: 'unknown' });
+/** A word that no command has. */
+export interface FoundNothing extends Found {
+  kind: 'unknown';
+  /** where the last word of `path` was looked up */
+  table: CommandTable;
+}
+
+export type Finding = FoundCommand | FoundGroup | FoundNothing;
 
 /** Finds the command that `words` begin with, by name or alias. `help` may come before any of the words. */
 export function find(words: readonly string[], root: CommandTable, persona: Persona): Finding {
@@ -40,7 +47,7 @@ export function find(words: readonly string[], root: CommandTable, persona: Pers
     }
     const [name, entry] = lookUp(word, table, persona) ?? [word];
     path.push(name);
-    if (entry === undefined) return { kind: 'unknown', path, rest, help };
+    if (entry === undefined) return { kind: 'unknown', table, path, rest, help };
     if ('load' in entry) return { kind: 'command', entry, path, rest, help };
     table = entry.commands;
     group = entry;
@@ -50,6 +57,13 @@ export function find(words: readonly string[], root: CommandTable, persona: Pers
 /** Returns the rows of a table that exist under this name of the program. */
 export function visible(table: CommandTable, persona: Persona): [string, CommandEntry | CommandGroup][] {
   return Object.entries(table).filter(([, entry]) => (entry.persona ?? persona) === persona);
+}
+
+/** Returns the names and aliases of the commands that the help of a table shows. */
+export function shownNames(table: CommandTable, persona: Persona): string[] {
+  return visible(table, persona)
+    .filter(([, { hidden }]) => !hidden)
+    .flatMap(([name, { aliases = [] }]) => [name, ...aliases]);
 }
 
 function lookUp(word: string, table: CommandTable, persona: Persona) {

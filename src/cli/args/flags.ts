@@ -10,8 +10,13 @@ import { usageError } from './usage.js';
 
 /** Options that several commands share, and functions that read their values. */
 
+/** For commands that can find their image another way. */
+export const optionalImageFlag = {
+  image: { value: 'PATH[:TAG]', describe: 'image layout, and a tag in it (default: latest)' },
+} as const satisfies OptionSpecs;
+
 export const imageFlag = {
-  image: { value: 'PATH[:TAG]', required: true, describe: 'image layout, and a tag in it (default: latest)' },
+  image: { ...optionalImageFlag.image, required: true },
 } as const satisfies OptionSpecs;
 
 export const layoutFlag = {

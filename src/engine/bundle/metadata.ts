@@ -29,6 +29,8 @@ export interface BundleMeta {
    * driver knows
    */
   boot?: string | undefined;
+  /** absolute path of the layout that the image came from; undefined if unknown, or if another user may have written it */
+  layout?: string | undefined;
   /** why another user may have written `driver`; null if only root and this user can write it */
   distrust: Distrust | null;
 }
@@ -38,7 +40,7 @@ export const copyDriver: DriverChoice = { name: 'copy', options: {} };
 
 const umociVersion = '2';
 const layerhookVersion = 1;
-const MAX_BYTES = 4 << 20;
+const maxBytes = 4 << 20;
 
 /** Returns the path of the mtree in a bundle. Its name is the digest of the manifest, as with umoci. */
 export function mtreePath(bundle: string, digest: string): string {
@@ -63,12 +65,13 @@ export function writeBundleMeta(bundle: string, meta: Omit<BundleMeta, 'distrust
 /** Writes layerhook.json. */
 export function writeOwnMeta(
   bundle: string,
-  { driver, keepDirlinks, state, boot }: Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state' | 'boot'>,
+  { driver, keepDirlinks, state, boot, layout }: Omit<OwnMeta, 'distrust'>,
 ): void {
   const own = {
     version: layerhookVersion,
     driver: storedDriver(driver),
     boot,
+    layout,
     ...(keepDirlinks ? { keepDirlinks } : {}),
     ...(Object.keys(state).length === 0 ? {} : { state }),
   };
@@ -169,7 +172,7 @@ function areRanges(value: unknown): value is IdRange[] {
   return Array.isArray(value) && value.every(isRange);
 }
 
-type OwnMeta = Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state' | 'boot' | 'distrust'>;
+type OwnMeta = Pick<BundleMeta, 'driver' | 'keepDirlinks' | 'state' | 'boot' | 'layout' | 'distrust'>;
 
 function readOwn(path: string): OwnMeta {
   const name = 'layerhook.json';
@@ -183,6 +186,7 @@ function readOwn(path: string): OwnMeta {
   return {
     driver,
     ...(typeof own?.boot === 'string' && { boot: own.boot }),
+    ...(!distrust && typeof own?.layout === 'string' && { layout: own.layout }),
     keepDirlinks: own?.keepDirlinks === true,
     state: Object.fromEntries(state) as BundleMeta['state'],
     distrust: distrust ?? null,
@@ -222,7 +226,7 @@ function readJson(
 
 function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void): Buffer | undefined {
   try {
-    return readRegularFile(join(bundle, name), { maxBytes: MAX_BYTES, onOpen });
+    return readRegularFile(join(bundle, name), { maxBytes, onOpen });
   } catch (error) {
     if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
     throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);

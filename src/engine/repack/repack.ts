@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { LayerhookError } from '../../errors/index.js';
 import { historyEntry } from '../../image/history.js';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
@@ -24,7 +25,9 @@ import type { PackedEntries } from './refresh-mtree.js';
 
 export interface RepackOptions extends OperationOptions, NewLayerOptions, Pick<ImageOptions, 'maxJson'> {
   /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
-  image: string;
+  image?: string | undefined;
+  /** the tag to give the new image, in place of that of `image`; without `image`, the bundle knows its layout */
+  tag?: string | undefined;
   /** path of the bundle */
   bundle: string;
   /** paths in the rootfs below which (and at which) changes do not count */
@@ -53,9 +56,11 @@ export interface RepackResult {
  * @throws LayerhookError of any code in docs/errors.md
  */
 export async function repack(options: RepackOptions): Promise<RepackResult> {
-  const { path, tag } = parseImageReference(options.image);
   const bundle = resolve(options.bundle);
+  const named = options.image === undefined ? undefined : parseImageReference(options.image);
   const meta = await requireBundle(options);
+  const path = named?.path ?? layoutOf(bundle, meta);
+  const tag = options.tag ?? named?.tag ?? 'latest';
   refuseLinkedRootfs(bundle, meta.distrust);
   const operation = await openOperation(options, { recorded: { bundle, ...meta } });
   const layout = openLayout(path, { signal: operation.stop.signal, maxJson: options.maxJson });
@@ -70,6 +75,13 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
     await layout.close();
     await closeOperation(operation);
   }
+}
+
+/** Returns the layout that the bundle was unpacked from. @throws LayerhookError BUNDLE_LAYOUT */
+function layoutOf(bundle: string, { layout, distrust }: BundleMeta): string {
+  if (layout !== undefined) return layout;
+  const reason = distrust ? distrust.reason : 'the bundle does not say from which layout it was unpacked';
+  throw new LayerhookError('BUNDLE_LAYOUT', { path: bundle, reason });
 }
 
 async function repackInto(

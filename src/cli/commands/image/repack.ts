@@ -5,8 +5,8 @@ import {
   compressFlag,
   historyFlags,
   holesFlag,
-  imageFlag,
   jsonFlag,
+  optionalImageFlag,
   readCompress,
   readHistory,
   readMaxHoles,
@@ -14,16 +14,18 @@ import {
   readSourceDateEpoch,
   storeFlag,
 } from '../../args/flags.js';
+import { usageError } from '../../args/usage.js';
 import { type CommandContext, defineCommand } from '../../command.js';
 
 const command = 'layerhook repack';
 
 export default defineCommand({
-  usage: '--image PATH[:NEW-TAG] BUNDLE',
+  usage: '--image PATH[:NEW-TAG] BUNDLE | --tag NEW-TAG BUNDLE',
   description: `Create a layer of the changes in BUNDLE since unpack, add it to the image
 that BUNDLE was unpacked from, and tag the result NEW-TAG (default: latest).
-PATH is the layout that the bundle was unpacked from. The ID maps are those
-of unpack. Without changes, the image gets a history entry but no layer.
+PATH is the layout that the bundle was unpacked from; with --tag, the bundle
+itself names that layout. The ID maps are those of unpack. Without changes,
+the image gets a history entry but no layer.
 
 SOURCE_DATE_EPOCH, if set, is the time of the history entry. Newer files in
 the layer get this time too.`,
@@ -36,18 +38,29 @@ the layer get this time too.`,
     ...compressFlag,
     ...holesFlag,
     ...jsonFlag,
-    ...imageFlag,
+    ...optionalImageFlag,
+    tag: {
+      value: 'NEW-TAG',
+      extension: true,
+      describe: 'tag for the result; without --image, in the layout that the bundle came from',
+    },
     ...bundleDriverFlag,
     ...storeFlag,
   },
   async run([bundle], options, { persona, signal, log, onProgress, hooksFile }) {
+    const { image, tag } = options;
+    if (image === undefined && tag === undefined) {
+      const other = persona === 'umoci' ? '' : ' or --tag';
+      throw usageError(`missing mandatory argument: --image${other}`, command);
+    }
     const compress = readCompress(options);
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} repack`;
     const sourceDateEpoch = readSourceDateEpoch(command);
     const { repack } = await import('../../../engine/repack/repack.js');
     const result = await repack({
-      image: options.image,
+      image,
+      tag,
       bundle: bundle!,
       compress,
       history,

@@ -1,8 +1,8 @@
 import {
   holesFlag,
-  imageFlag,
   jsonFlag,
   mapFlags,
+  optionalImageFlag,
   platformFlag,
   readMap,
   readMaxHoles,
@@ -11,24 +11,32 @@ import {
 } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
 import { usageError } from '../../args/usage.js';
-import { defineCommand } from '../../command.js';
+import { defineCommand, type Persona } from '../../command.js';
 import { formatBytes, formatCount } from '../../output/quantities.js';
 
 const command = 'layerhook unpack';
 
 export default defineCommand({
-  usage: '--image PATH[:TAG] BUNDLE',
+  usage: '--image PATH[:TAG] | --pull SOURCE BUNDLE',
   description: `Unpack the image TAG (default: latest) of the layout at PATH into the
 directory BUNDLE, which must be new or empty. The bundle consists of a
 rootfs, a config.json for an OCI runtime, generated from the image's config,
 and the metadata that repack needs.
+
+With --pull, skopeo first copies the image SOURCE (docker://debian:12 for
+example) into the layout ~/.local/share/layerhook/images.
 
 Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
   arguments: ['bundle'],
   options: {
     'keep-dirlinks': { describe: 'keep a symlink to a directory if a layer has a directory at its path' },
     ...mapFlags,
-    ...imageFlag,
+    ...optionalImageFlag,
+    pull: {
+      value: 'SOURCE',
+      extension: true,
+      describe: 'image of a registry or engine, which skopeo copies first; in place of --image',
+    },
     ...platformFlag,
     force: {
       extension: true,
@@ -53,14 +61,15 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
       describe: 'when to write an mtree manifest for repack: always or never (default: the driver decides)',
     },
   },
-  async run([bundle], options, { signal, log, onProgress, hooksFile }) {
+  async run([bundle], options, { persona, signal, log, onProgress, hooksFile }) {
     const { mtree, 'zstd-window': window } = options;
     if (mtree !== undefined && mtree !== 'always' && mtree !== 'never') {
       throw usageError(`invalid --mtree ${mtree}: expected always or never`, command);
     }
+    const image = await imageOf(options, persona, signal);
     const { unpack } = await import('../../../engine/unpack/unpack.js');
     const result = await unpack({
-      image: options.image,
+      image,
       bundle: bundle!,
       force: options.force,
       platform: options.platform,
@@ -78,7 +87,7 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
       onProgress,
     });
     const extracted = `${formatCount(result.entries)} entries, ${formatBytes(result.bytes)}`;
-    log.info(`unpacked ${options.image} to ${bundle}`, {
+    log.info(`unpacked ${image} to ${bundle}`, {
       layers: result.layers,
       skipped: result.skipped,
       extracted,
@@ -89,3 +98,16 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
     }
   },
 });
+
+async function imageOf(
+  { image, pull, platform }: Record<'image' | 'pull' | 'platform', string | undefined>,
+  persona: Persona,
+  signal: AbortSignal,
+): Promise<string> {
+  if (image !== undefined && pull !== undefined)
+    throw usageError('--image and --pull may not be specified together', command);
+  if (image !== undefined) return image;
+  if (pull !== undefined) return (await import('../../pull-image.js')).pullImage(pull, { platform, signal });
+  const other = persona === 'umoci' ? '' : ' or --pull';
+  throw usageError(`missing mandatory argument: --image${other}`, command);
+}

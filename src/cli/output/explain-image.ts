@@ -1,0 +1,36 @@
+import { type ErrorDetails, isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { type ForeignImage, foreignImage, registryImage } from '../../image/transports.js';
+
+/**
+ * Explains why an image was not found: the user may have given the name that another tool takes.
+ *
+ * @param error what the command threw
+ * @param image the value of --image
+ * @returns IMAGE_ELSEWHERE with the command that copies the image into a layout, else `error`
+ */
+export function explainImage(error: unknown, image: unknown): unknown {
+  if (typeof image !== 'string' || !isMissing(error)) return error;
+  if (image.startsWith('oci:')) {
+    const expected = `give the path without oci: --image ${image.slice('oci:'.length)}`;
+    return elsewhere({ value: image, reason: 'only skopeo needs the transport oci', expected }, error);
+  }
+  const known = foreignImage(image);
+  if (known)
+    return elsewhere({ value: image, reason: `it is ${known.where}`, expected: advice(known) }, error);
+  const guess = registryImage(image);
+  if (guess === undefined) return error;
+  const reason = 'the path is missing; a registry may have such an image';
+  return elsewhere({ value: image, reason, expected: advice(guess) }, error);
+}
+
+function isMissing(error: unknown): boolean {
+  return isLayerhookError(error, 'LAYOUT_NOT_FOUND') || isLayerhookError(error, 'REFERENCE_INVALID');
+}
+
+function advice({ source, tag }: ForeignImage): string {
+  return `copy the image into a layout: skopeo copy ${source} oci:images:${tag}, or let layerhook do so: layerhook unpack --pull ${source} BUNDLE`;
+}
+
+function elsewhere(details: ErrorDetails<'IMAGE_ELSEWHERE'>, cause: unknown): LayerhookError {
+  return new LayerhookError('IMAGE_ELSEWHERE', details, cause);
+}

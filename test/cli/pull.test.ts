@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { mainFile } from '../helpers/cli.js';
+import { buildImage } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
+import { runFile } from './run.js';
+
+function workplace(t: ExecutionContext) {
+  const data = tmpdir(t);
+  const env = { XDG_CONFIG_HOME: '/nonexistent', XDG_DATA_HOME: data };
+  const run = (...args: string[]) => runFile(mainFile, args, env);
+  return { layout: join(data, 'layerhook/images'), bundle: join(tmpdir(t), 'bundle'), run };
+}
+
+/** Makes an image that skopeo finds in a directory of blobs. */
+function foreignImage(t: ExecutionContext): string {
+  const { reference } = buildImage(t, [[{ name: 'etc/motd', content: 'hello' }]]);
+  const directory = join(tmpdir(t), 'image');
+  execFileSync('skopeo', ['copy', '--quiet', `oci:${reference}`, `dir:${directory}`]);
+  return directory;
+}
+
+test('unpack --pull copies with skopeo, and repack --tag finds the layout again', (t) => {
+  if (!requires(t, 'skopeo')) return;
+  const { layout, bundle, run } = workplace(t);
+  const directory = foreignImage(t);
+  const unpacked = run('unpack', '--pull', `dir:${directory}`, bundle);
+  t.is(unpacked.status, 0, unpacked.stderr);
+  t.is(readFileSync(join(bundle, 'rootfs/etc/motd'), 'utf8'), 'hello');
+  t.regex(unpacked.stderr, /Copying blob/, "skopeo's progress is shown");
+  t.is(unpacked.stdout, '');
+
+  writeFileSync(join(bundle, 'rootfs/etc/motd'), 'changed');
+  const repacked = run('repack', '--tag', 'mine', bundle);
+  t.is(repacked.status, 0, repacked.stderr);
+  const tags = run('ls', '--layout', layout).stdout.split('\n');
+  t.deepEqual(tags.slice(0, 2), [directory.slice(1), 'mine'], 'the tag says where the image came from');
+});
+
+test("a failure of skopeo is one line after skopeo's own, and leaves no bundle", (t) => {
+  if (!requires(t, 'skopeo')) return;
+  const { bundle, run } = workplace(t);
+  const { status, stderr } = run('unpack', '--pull', 'dir:/nonexistent', bundle);
+  t.is(status, 1);
+  t.regex(stderr, /layerhook: cannot copy dir:\/nonexistent: skopeo ended with status 1; its messages above/);
+  t.false(existsSync(bundle));
+});
+
+test('without skopeo, --pull says how to get it', (t) => {
+  const { bundle } = workplace(t);
+  const { status, stderr } = runFile(mainFile, ['unpack', '--pull', 'docker://debian:12', bundle], {
+    XDG_CONFIG_HOME: '/nonexistent',
+    PATH: '/nonexistent',
+  });
+  t.is(status, 1);
+  t.regex(stderr, /cannot copy docker:\/\/debian:12: skopeo is not installed; .*apt install skopeo/);
+});
+
+const names: readonly [value: string, answer: RegExp][] = [
+  ['debian:12', /registry may have.*skopeo copy docker:\/\/debian:12 oci:images:debian:12/],
+  ['docker://debian:12', /image of a registry; .*skopeo copy docker:\/\/debian:12 oci:images:debian:12/],
+  [
+    'docker://quay.io/a/b@sha256:00',
+    /skopeo copy docker:\/\/quay.io\/a\/b@sha256:00 oci:images:quay.io\/a\/b@/,
+  ],
+  ['docker-daemon:web:1', /docker daemon; .*skopeo copy docker-daemon:web:1 oci:images:web:1/],
+  ['containers-storage:localhost/web', /podman.*skopeo copy containers-storage:localhost\/web/],
+  ['oci:dir:tag', /give the path without oci: --image dir:tag/],
+  ['No/Such:tag', /no OCI image layout at No\/Such/],
+];
+
+for (const [value, answer] of names)
+  test(`--image ${value} is answered with what would be right`, (t) => {
+    const { bundle, run } = workplace(t);
+    const { status, stderr } = run('unpack', '--image', value, bundle);
+    t.is(status, 1);
+    t.regex(stderr, answer);
+    t.is(stderr.trimEnd().split('\n').length, 1);
+  });
+
+test('each of unpack and repack needs to know its image, once', (t) => {
+  const { bundle, run } = workplace(t);
+  t.regex(run('unpack', bundle).stderr, /missing mandatory argument: --image or --pull/);
+  t.regex(run('unpack', '--image', 'a', '--pull', 'b', bundle).stderr, /may not be specified together/);
+  t.regex(run('repack', bundle).stderr, /missing mandatory argument: --image or --tag/);
+});
+
+test('repack --tag needs a bundle that names its layout', (t) => {
+  if (!requires(t, 'umoci')) return;
+  const { bundle, run } = workplace(t);
+  const { reference } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  const rootless = process.geteuid?.() === 0 ? [] : ['--rootless'];
+  execFileSync('umoci', ['unpack', ...rootless, '--image', reference, bundle]);
+  const { status, stderr } = run('repack', '--tag', 'new', bundle);
+  t.is(status, 1);
+  t.regex(stderr, /does not say from which layout.*--image LAYOUT:TAG/);
+});
+
+test('mistyped commands and tags are answered with the nearest name', (t) => {
+  const { bundle, run } = workplace(t);
+  const { layout } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  t.regex(run('unpak').stderr, /unknown command unpak \(did you mean unpack\?\)/);
+  t.regex(run('store', 'lss').stderr, /unknown command store lss \(did you mean ls\?\)/);
+  t.regex(run('unpack', '--image', `${layout}:lates`, bundle).stderr, /tag lates .*did you mean latest\?/);
+});
