@@ -40,7 +40,7 @@ export async function execute(
     // the reason of the abort signal names the command
     const shown = isLayerhookError(error, 'ABORTED')
       ? (interruption.signal.reason ?? error)
-      : (await import('./output/explain-image.js')).explainImage(error, options.image);
+      : (await import('./output/explain.js')).explain(error, args, options);
     const status = report(shown, { settings, persona, write: screen.write });
     return interruption.exitStatus() ?? status;
   } finally {

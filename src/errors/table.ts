@@ -258,7 +258,7 @@ export const errorTable = {
   MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format', exit: 1 },
   NO_SPACE: {
     message: 'no space left: {path}',
-    hint: 'free some space; partial results were removed',
+    hint: 'partial results were removed; layerhook store gc frees layers, layerhook gc blobs of a layout',
     exit: 1,
   },
   PLATFORM_INVALID: {

@@ -26,6 +26,8 @@ export interface RuntimeArguments {
   preservedFds: number;
   /** True for `--version` without a command. */
   isVersion: boolean;
+  /** True for `--help` without a command. */
+  isHelp: boolean;
 }
 
 /** Options with a value that runc, crun, youki, kata, runsc and this program accept before the command. */
@@ -120,6 +122,7 @@ export function readArguments(args: readonly ByteString[]): RuntimeArguments {
     logFormat: last(globals, 'log-format') === 'json' ? 'json' : 'text',
     isDebug: globals.some(({ name }) => name === 'debug'),
     preservedFds: Number(last(options, 'preserve-fds') ?? 0) || 0,
+    isHelp: command === undefined && globals.some(({ name }) => /^(help|h)$/.test(name)),
     isVersion: command === undefined && globals.some(({ name }) => /^(version|v|V)$/.test(name)),
   };
 }

@@ -14,6 +14,21 @@ import type { Log } from './types.js';
 /** The variable that names a runtime.toml, for engines that give the runtime no options. */
 const configVariable = 'LAYERHOOK_RUNTIME_CONFIG';
 
+/** Comes before the help of the real runtime, which describes all other options. */
+const ownHelp = `layerhook-runtime adds hooks to the config.json of a container, and becomes the real OCI runtime.
+
+USAGE:
+   layerhook-runtime [its own options] [options and command of the real runtime]
+
+ITS OWN OPTIONS:
+   --hook-config-path PATH  file or directory of hooks; may be given several times
+   --runtime-path RUNTIME   the real runtime: a path, or a name on the PATH
+   --layerhook-config FILE  settings (default: $${configVariable}, else /etc/layerhook/runtime.toml)
+
+All other options and all commands are those of the real runtime, whose help follows.
+
+`;
+
 /** The output of layerhook-runtime before it becomes the real runtime. */
 export interface Wrapper {
   /** Writes one line to stderr. */
@@ -38,6 +53,7 @@ export async function becomeRuntime(count: number, { say, version }: Wrapper): P
   try {
     const settings = await settingsFor(args, variable(env, configVariable));
     log = openLog([...engine, ...ownLog(settings)], say);
+    if (args.isHelp) writeSync(1, ownHelp);
     if (args.isVersion) writeSync(1, `layerhook-runtime version ${version()}\n`);
     const program = findRuntime(runtimeCandidates(args, settings), variable(env, 'PATH'));
     if (startsContainer(args)) inject(args, settings, log);

@@ -2,10 +2,15 @@ import { statSync } from 'node:fs';
 import { isObject } from '../text/is-object.js';
 import { parseJson } from '../text/json-bytes.js';
 import { elements, members, slice, valueAt } from '../text/json-edit.js';
-import { didYouMean } from '../text/nearest.js';
-import { checkHook, hooksError, readHookFile } from './check-hook.js';
+import { checkHook, hooksError, readHookFile, refuseUnknown } from './check-hook.js';
 import { readHooksDirectory } from './hooks-directory.js';
 import { type HookLists, hookKinds, type Log, noHooks } from './types.js';
+
+/** The members of a config.json beside `hooks`: a file of hooks may be a whole config.json; runtime-spec config.md. */
+const specMembers = [
+  ...['version', 'ociVersion', 'process', 'root', 'hostname', 'domainname', 'mounts', 'annotations'],
+  ...['linux', 'windows', 'solaris', 'vm', 'zos', 'freebsd'],
+];
 
 /**
  * Reads the hooks of files and directories, in their order.
@@ -46,18 +51,16 @@ export function readHooksFile(file: string): HookLists {
   const root = valueAt(text);
   const inner = members(text, root).findLast(({ key }) => key === 'hooks')?.value;
   const container = inner === undefined ? values : values.hooks;
+  refuseUnknown(file, Object.keys(values), ['hooks', ...hookKinds, ...specMembers]);
   // as in Go, null means that the value is missing
   if (container === null) return noHooks();
   if (!isObject(container)) throw hooksError(file, 'its hooks is not an object');
+  if (inner !== undefined) refuseUnknown(file, Object.keys(container), hookKinds);
   const hooks = noHooks();
   for (const { key, value } of members(text, inner ?? root)) {
     const list = container[key];
     const kind = hookKinds.find((each) => each === key);
-    if (kind === undefined) {
-      refuseUnknownKind(file, key, list);
-      continue;
-    }
-    if (list === null) continue;
+    if (kind === undefined || list === null) continue;
     if (!Array.isArray(list)) throw hooksError(file, `${key} is not a list`);
     list.forEach((hook, index) => {
       checkHook(file, `${key}[${index}]`, hook);
@@ -65,12 +68,6 @@ export function readHooksFile(file: string): HookLists {
     hooks[kind].push(...elements(text, value).map((span) => slice(text, span)));
   }
   return hooks;
-}
-
-/** Throws for an unknown member that holds hooks, which is a misspelt kind. Other unknown members are ignored. */
-function refuseUnknownKind(file: string, key: string, value: unknown): void {
-  if (!Array.isArray(value) || !value.some((hook) => isObject(hook) && 'path' in hook)) return;
-  throw hooksError(file, `unknown kind of hook ${key}${didYouMean(key, hookKinds)}`);
 }
 
 function isDirectory(path: string): boolean {

@@ -85,6 +85,21 @@ rootTest('unpack --keep-dirlinks, --mtree never, --uid-map and --gid-map', (t) =
   t.deepEqual(map_options.uid_mappings, [{ containerID: 0, hostID: 1000, size: 100 }]);
 });
 
+test('--json and --digestfile tell the new manifest', (t) => {
+  const { layout, reference } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  const [bundle, file] = [join(tmpdir(t), 'bundle'), join(tmpdir(t), 'digest')];
+  const told = ['--json', '--digestfile', file];
+  const unpacked = JSON.parse(layerhook(t, ['unpack', ...told, '--image', reference, bundle]).stdout);
+  t.like(unpacked, { image: reference, bundle, layers: 1, skipped: 0, entries: 1, bytes: 2560 });
+  t.is(readFileSync(file, 'utf8'), unpacked.manifest.digest);
+  writeFileSync(join(bundle, 'rootfs/b'), 'b');
+  const repacked = JSON.parse(layerhook(t, ['repack', ...told, '--image', `${layout}:new`, bundle]).stdout);
+  t.like(repacked, { tag: 'new', changes: 2 });
+  t.is(readFileSync(file, 'utf8'), repacked.manifest.digest);
+  const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'));
+  t.is(index.manifests.at(-1).digest, repacked.manifest.digest);
+});
+
 test('unpack refuses what is no value of --mtree and --platform, before it makes anything', (t) => {
   const { reference } = buildImage(t, [[{ name: 'a' }]]);
   const bundle = join(tmpdir(t), 'bundle');

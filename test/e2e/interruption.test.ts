@@ -30,6 +30,7 @@ for (const fileSystem of ['tmpfs', 'ext4'] as const) {
     const before = treeOf(mount);
     const finished = await layerhook(['unpack', '--image', image.reference, join(mount, 'bundle')]);
     assertError(t, finished, 'NO_SPACE');
+    t.true(finished.stderr.includes(`the file system ${mount} (${fileSystem}, `), finished.stderr);
     t.deepEqual(
       diffTrees(before, treeOf(mount), (_, field) => field === 'mtime'),
       [],

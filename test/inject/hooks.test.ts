@@ -30,7 +30,7 @@ test('a file has its hooks inside of hooks or alone, and they stay as they are w
   t.deepEqual(read(t, `{"poststop": [ ${raw} ]}`).poststop, [raw]);
 });
 
-for (const text of ['{}', '{"hooks": null}', '{"hooks": {"prestart": null}}', '{"comment": ["x"]}']) {
+for (const text of ['{}', '{"hooks": null}', '{"hooks": {"prestart": null}}', '{"ociVersion": "1.0.2"}']) {
   test(`a file without hooks: ${text}`, (t) => {
     t.deepEqual(read(t, text), noHooks());
   });
@@ -47,7 +47,14 @@ for (const [text, reason] of [
   ['{"prestart": [{"path": "/a", "args": "x"}]}', /has invalid args: expected a list of strings/],
   ['{"prestart": [{"path": "/a", "env": [1]}]}', /has an invalid env: expected a list of strings/],
   ['{"prestart": [{"path": "/a", "timeout": 0}]}', /has an invalid timeout: expected/],
-  ['{"hooks": {"prestrat": [{"path": "/a"}]}}', /unknown kind of hook prestrat \(did you mean prestart\?\)/],
+  ['{"hooks": {"prestrat": [{"path": "/a"}]}}', /unknown member prestrat \(did you mean prestart\?\)/],
+  ['{"hooks": {"comment": []}}', /unknown member comment/],
+  ['{"hook": {"prestart": [{"path": "/a"}]}}', /unknown member hook \(did you mean hooks\?\)/],
+  ['{"hooks": {}, "prestrat": []}', /unknown member prestrat \(did you mean prestart\?\)/],
+  [
+    '{"prestart": [{"path": "/a", "arg": ["a"]}]}',
+    /prestart\[0\] has an unknown member arg \(did you mean args\?\)/,
+  ],
 ] as const) {
   test(`a broken file of hooks: ${text || '(empty)'}`, (t) => {
     const error = t.throws(() => read(t, text));

@@ -1,9 +1,10 @@
 import { LayerhookError } from '../../errors/index.js';
 import { parsePlatform } from '../../image/platform.js';
 import { isTime as hasTimeForm } from '../../image/time.js';
-import type { Platform } from '../../image/types.js';
+import type { Descriptor, Platform } from '../../image/types.js';
 import { type Compression, compressions } from '../../layer/compression/registry.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
+import { writeFileAtomic } from '../../system/write-file.js';
 import type { OptionSpecs, OptionValues } from '../command.js';
 import { parseBytes } from './parse-quantity.js';
 import { usageError } from './usage.js';
@@ -91,6 +92,14 @@ export const mapFlags = {
   rootless: { describe: 'work without privileges: set no owners, create no devices' },
 } as const satisfies OptionSpecs;
 
+export const digestFileFlag = {
+  digestfile: {
+    value: 'FILE',
+    extension: true,
+    describe: 'write the digest of the manifest to FILE, as buildah and podman do',
+  },
+} as const satisfies OptionSpecs;
+
 export const historyFlags = {
   'no-history': { describe: 'add no history entry to the image config' },
   'history.author': {
@@ -131,6 +140,14 @@ export function readCompress(options: OptionValues<typeof compressFlag>): 'auto'
   const choices = ['auto', ...compressions].join(', ');
   if (found === undefined) throw new LayerhookError('COMPRESSION_UNKNOWN', { value, choices });
   return found;
+}
+
+/** Writes the digest without a newline, as buildah does. @throws LayerhookError NO_SPACE, SYSTEM */
+export function writeDigestFile(
+  { digestfile }: OptionValues<typeof digestFileFlag>,
+  { digest }: Pick<Descriptor, 'digest'>,
+): void {
+  if (digestfile !== undefined) writeFileAtomic(digestfile, digest);
 }
 
 /** Returns bytes, or undefined without --max-holes. @throws LayerhookError USAGE */

@@ -51,8 +51,15 @@ const names = { debug: 'debug: ', info: '', warn: 'warning: ', error: '', fatal:
 const formatText: Format = (level, message, fields, color) => {
   const paint = painter(color);
   const name = level === 'warn' ? paint('yellow', names.warn) : names[level];
-  return `${paint(level === 'error' || level === 'fatal' ? 'red' : 'bold', 'layerhook:')} ${name}${message}${fieldText(fields)}`;
+  const { hook, ...others } = fields;
+  const speaker = typeof hook === 'string' ? paint('blue', `${shortHook(hook)}: `) : '';
+  return `${paint(level === 'error' || level === 'fatal' ? 'red' : 'bold', 'layerhook:')} ${name}${speaker}${message}${fieldText(others)}`;
 };
+
+/** Returns the file name of a hook's program or module: `hooks.toml:1 exec /usr/libexec/tell` is `tell`. */
+function shortHook(hook: string): string {
+  return oneLine(hook.slice(hook.lastIndexOf('/') + 1));
+}
 
 /** The format of apex/log's cli handler, which umoci uses: tools may parse it. */
 const formatApex: Format = (level, message, fields, color) => {

@@ -3,6 +3,7 @@ import type { OperationOptions } from '../../../engine/operation-options.js';
 import {
   bundleDriverFlag,
   compressFlag,
+  digestFileFlag,
   historyFlags,
   holesFlag,
   jsonFlag,
@@ -13,6 +14,7 @@ import {
   readMaxJson,
   readSourceDateEpoch,
   storeFlag,
+  writeDigestFile,
 } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { type CommandContext, defineCommand } from '../../command.js';
@@ -46,8 +48,10 @@ the layer get this time too.`,
     },
     ...bundleDriverFlag,
     ...storeFlag,
+    ...digestFileFlag,
   },
-  async run([bundle], options, { persona, signal, log, onProgress, hooksFile }) {
+  json: true,
+  async run([bundle], options, { persona, signal, log, onProgress, hooksFile, show }) {
     const { image, tag } = options;
     if (image === undefined && tag === undefined) {
       const other = persona === 'umoci' ? '' : ' or --tag';
@@ -82,6 +86,8 @@ the layer get this time too.`,
       changes: result.changes,
       layer: result.layer?.digest ?? 'none',
     });
+    writeDigestFile(options, result.manifest);
+    await show({ json: () => result, text: () => [] });
     if (options['refresh-bundle'] && result.layer !== null) {
       const { driver, store } = options;
       await syncStoreOf(bundle!, { driver, store, hooksFile }).catch((error: Error) =>

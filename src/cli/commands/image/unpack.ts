@@ -1,4 +1,5 @@
 import {
+  digestFileFlag,
   holesFlag,
   jsonFlag,
   mapFlags,
@@ -8,6 +9,7 @@ import {
   readMaxHoles,
   readMaxJson,
   storeFlag,
+  writeDigestFile,
 } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
 import { usageError } from '../../args/usage.js';
@@ -60,8 +62,10 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
       extension: true,
       describe: 'when to write an mtree manifest for repack: always or never (default: the driver decides)',
     },
+    ...digestFileFlag,
   },
-  async run([bundle], options, { persona, signal, log, onProgress, hooksFile }) {
+  json: true,
+  async run([bundle], options, { persona, signal, log, onProgress, hooksFile, show }) {
     const { mtree, 'zstd-window': window } = options;
     if (mtree !== undefined && mtree !== 'always' && mtree !== 'never') {
       throw usageError(`invalid --mtree ${mtree}: expected always or never`, command);
@@ -92,6 +96,8 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
       skipped: result.skipped,
       extracted,
     });
+    writeDigestFile(options, result.manifest);
+    await show({ json: () => ({ image, ...result }), text: () => [] });
     if (result.skipped < result.layers) {
       const { syncLater } = await import('../store/sync-later.js');
       await syncLater(options, { hooksFile }).catch((error: Error) => log.debug(error.message));
