@@ -39,6 +39,8 @@ export type OptionValues<O extends OptionSpecs> = {
 /** The environment of a command: its log, its output and its cancellation. */
 export interface CommandContext {
   persona: Persona;
+  /** all commands, for a command that describes them */
+  table: CommandTable;
   /** aborted by SIGINT, SIGTERM and SIGHUP */
   signal: AbortSignal;
   log: Logger;

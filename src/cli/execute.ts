@@ -1,6 +1,6 @@
 import type { ProgressEvent } from '../engine/progress.js';
 import { isLayerhookError } from '../errors/index.js';
-import type { CommandContext, CommandSpec, OptionSpecs, OptionValues, Persona } from './command.js';
+import type { CommandContext, CommandSpec, OptionSpecs, OptionValues } from './command.js';
 import { createLogger } from './output/log.js';
 import { report } from './output/report.js';
 import { createScreen, type Screen } from './output/screen.js';
@@ -18,13 +18,19 @@ export async function execute(
   spec: CommandSpec,
   args: readonly string[],
   options: OptionValues<OptionSpecs>,
-  { name, settings, persona }: { name: string; settings: Settings; persona: Persona },
+  {
+    name,
+    table,
+    settings,
+    persona,
+  }: Pick<CommandContext, 'table' | 'persona'> & { name: string; settings: Settings },
 ): Promise<number> {
   const screen = createScreen(errorOutput);
   const interruption = spec.endsImmediately ? uninterrupted : watchSignals(name);
   const progress = await progressOn(screen, settings);
   const context: CommandContext = {
     persona,
+    table,
     signal: interruption.signal,
     log: await createLogger(settings, persona, screen.write),
     hooksFile: settings.hooksFile,

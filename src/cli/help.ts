@@ -8,13 +8,14 @@ import {
   optionsOf,
   type Persona,
 } from './command.js';
+import { programSummary } from './reference/walk.js';
 import { shortVersion } from './version.js';
 
 /** One block of a help text: a heading and the text below it. */
 type Section = [heading: string, body: string];
 
 const summaries = {
-  layerhook: 'unpack OCI images into runtime bundles, and repack changed bundles into layers',
+  layerhook: programSummary,
   umoci: 'modify OCI images (this program is layerhook)',
 } as const;
 

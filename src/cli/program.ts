@@ -60,6 +60,7 @@ async function dispatch(words: readonly string[], table: CommandTable, persona: 
     checkGiven(spec, parsed, name);
     return execute(spec, parsed.args, parsed.options, {
       name: found.path.join(' '),
+      table,
       settings,
       persona,
     });

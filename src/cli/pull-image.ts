@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dataDirectory } from '../config/store.js';
 import { LayerhookError } from '../errors/index.js';
 import { withLock } from '../image/lock.js';
 import { parsePlatform } from '../image/platform.js';
 import { foreignImage, registryImage } from '../image/transports.js';
+import { makeDirectory } from '../system/make-directory.js';
 import { findProgram } from '../system/programs.js';
 
 /**
@@ -29,7 +29,7 @@ export async function pullImage(
   if (skopeo === undefined)
     throw failed(source, 'skopeo is not installed', 'install it, for example with: apt install skopeo');
   const layout = join(dataDirectory(process.env), 'layerhook/images');
-  mkdirSync(layout, { recursive: true, mode: 0o700 });
+  makeDirectory(layout, 0o700);
   const target = `${layout}:${image.tag}`;
   const args = ['copy', ...platformArguments(platform), image.source, `oci:${target}`];
   // skopeo takes no lock itself: two processes would overwrite each other's index.json

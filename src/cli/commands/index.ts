@@ -31,6 +31,11 @@ export const commands: CommandTable = {
       },
     },
   },
+  completion: {
+    summary: 'print the script that makes a shell complete commands and options',
+    persona: 'layerhook',
+    load: () => import('./completion/completion.js'),
+  },
   config: {
     group: 'image',
     summary: 'change the config of an image and the annotations of its manifest',
