@@ -31,6 +31,12 @@ export const commands: CommandTable = {
       },
     },
   },
+  cat: {
+    group: 'image',
+    summary: 'write a file of an image to standard output',
+    persona: 'layerhook',
+    load: () => import('./image/cat.js'),
+  },
   config: {
     group: 'image',
     summary: 'change the config of an image and the annotations of its manifest',
@@ -127,6 +133,12 @@ snapshotter (docs/snapshotter.md).`,
     summary: 'list the tags of a layout',
     aliases: ['ls'],
     load: () => import('./image/list.js'),
+  },
+  'ls-files': {
+    group: 'image',
+    summary: 'list the files of an image, or of one of its layers',
+    persona: 'layerhook',
+    load: () => import('./image/ls-files.js'),
   },
   new: { group: 'image', summary: 'create an image without layers', load: () => import('./image/new.js') },
   raw: {

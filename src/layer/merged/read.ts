@@ -1,13 +1,13 @@
 import { isLayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
-import { inTurns, type Steps } from '../../system/steps.js';
+import { inTurns, Pace, type Steps } from '../../system/steps.js';
 import { checkEntry } from '../apply/check-entry.js';
 import { entryError } from '../apply/errors.js';
 import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, holeBudget, takeHoles } from '../holes.js';
 import { blameBlob } from '../stream/index.js';
 import { TarReader } from '../tar/index.js';
-import type { CheckedEntry, LayerSource } from '../types.js';
+import type { CheckedEntry, LayerSource, TarEntry } from '../types.js';
 import { Merger } from './merge.js';
 import { layerTars, type OpenTar } from './tars.js';
 import { MergedTree } from './tree.js';
@@ -18,8 +18,6 @@ export interface ReadTreeOptions {
   digests?: boolean;
   /** bytes of holes in sparse files that may be hashed; default 64 GiB */
   maxHoles?: number | undefined;
-  /** called with each entry of a layer, before it is merged */
-  onEntry?: (layer: number, entry: CheckedEntry) => void;
 }
 
 /**
@@ -48,19 +46,44 @@ export async function readMergedTree(
   return tree;
 }
 
+/**
+ * Gives the entries of one layer as its tar has them. They are verified only after the last one, when the generator ends or throws.
+ *
+ * @throws LayerhookError as {@link readMergedTree}
+ */
+export async function* readEntries(source: LayerSource, signal?: AbortSignal): AsyncGenerator<CheckedEntry> {
+  const pace = new Pace(signal);
+  for await (const { bytes } of layerTars([source], signal)) {
+    const reader = new TarReader(bytes, { digest: source.digest });
+    for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+      const checked = checkedEntry(entry, reader, source.digest);
+      if (checked !== null) yield checked;
+      while (reader.readData() !== null) if (pace.isDue) await pace.turn();
+    }
+    reader.drain();
+  }
+}
+
+function checkedEntry(entry: TarEntry, reader: TarReader, digest: string): CheckedEntry | null {
+  try {
+    return checkEntry(entry, reader);
+  } catch (error) {
+    throw entryError(error, digest, entry.name);
+  }
+}
+
 function* mergeTar(
   merger: Merger,
   { source, index, bytes }: OpenTar,
-  { digests, holes, onEntry }: ReadTreeOptions & { holes: HoleBudget },
+  { digests, holes }: ReadTreeOptions & { holes: HoleBudget },
 ): Steps<void> {
   const { digest } = source;
   const reader = new TarReader(bytes, { digest });
   merger.begin(index, digest);
   for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+    const checked = checkedEntry(entry, reader, digest);
+    if (checked === null) continue;
     try {
-      const checked = checkEntry(entry, reader);
-      if (checked === null) continue;
-      onEntry?.(index, checked);
       const isHashed = digests === true && checked.type === 'file';
       if (isHashed) takeHoles(holes, reader.holes, showBytes(entry.name));
       merger.add(checked, yield* readContent(reader, isHashed ? entry.size : null));
