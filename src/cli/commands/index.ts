@@ -89,6 +89,12 @@ snapshotter (docs/snapshotter.md).`,
       },
     },
   },
+  diff: {
+    group: 'image',
+    summary: 'list how the files of two images, or of an image and a bundle, differ',
+    persona: 'layerhook',
+    load: () => import('./image/diff.js'),
+  },
   gc: {
     group: 'layout',
     summary: 'remove the blobs that no tag refers to',

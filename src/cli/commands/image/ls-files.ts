@@ -23,7 +23,7 @@ quoted; --json gives them unchanged.`,
   async run([image], options, { show }) {
     const { layer, long } = options;
     const { listFiles } = await import('../../../engine/image/list-files.js');
-    const { fileLine, longLine } = await import('../../output/file-lines.js');
+    const { fileLine, longLine } = await import('./file-lines.js');
     const found = { image: image!, ...readPlatform(options), ...readMaxJson(options, 'layerhook ls-files') };
     const rows = await listFiles(found, layer);
     await show({

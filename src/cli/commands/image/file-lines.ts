@@ -1,8 +1,8 @@
-import type { Time } from '../../layer/types.js';
-import { type ByteString, toText } from '../../system/bytes.js';
-import { baseName, childOf, parentOf } from '../../system/paths.js';
-import { decodeName } from '../../text/json-names.js';
-import { quoteIfOdd } from '../umoci/go-format.js';
+import type { Time } from '../../../layer/types.js';
+import { type ByteString, toText } from '../../../system/bytes.js';
+import { baseName, childOf, parentOf } from '../../../system/paths.js';
+import { decodeName } from '../../../text/json-names.js';
+import { quoteIfOdd } from '../../umoci/go-format.js';
 
 /** A file of an image as docs/json.md describes it. */
 type Row = Record<string, unknown>;
