@@ -1,6 +1,7 @@
 import { BadEntry, entryError } from '../layer/apply/errors.js';
 import { hostID } from '../layer/apply/owners.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
+import { none } from '../layer/merged/names.js';
 import type { CheckedEntry, MapOptions } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { LowerTree } from '../overlay/lower-tree.js';
@@ -14,7 +15,6 @@ import { Below, describeLower } from './below.js';
 import { encodeDevice, layout, tarAt } from './format.js';
 import { keptXattrs } from './kept-xattrs.js';
 import { Links } from './links.js';
-import { none } from './names.js';
 import { Paths } from './paths.js';
 import { type Description, type ImageTree, listed, opaque, replaces } from './tree.js';
 import { Whiteouts } from './whiteouts.js';

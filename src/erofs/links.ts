@@ -1,11 +1,11 @@
 import { BadEntry, entryError } from '../layer/apply/errors.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
+import { none } from '../layer/merged/names.js';
 import { walkSteps } from '../layer/walk/index.js';
 import { type ByteString, showBytes } from '../system/bytes.js';
 import { baseName, childOf, isWithin, parentOf } from '../system/paths.js';
 import { filesPerStep, type Steps } from '../system/steps.js';
 import type { Below } from './below.js';
-import { none } from './names.js';
 import type { Paths } from './paths.js';
 import type { ImageTree } from './tree.js';
 

@@ -1,10 +1,10 @@
 import { BadEntry } from '../layer/apply/errors.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
+import { none } from '../layer/merged/names.js';
 import type { ByteString } from '../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { childOf, componentsReversed, parentOf } from '../system/paths.js';
 import type { Below } from './below.js';
-import { none } from './names.js';
 import { type ImageTree, replaces } from './tree.js';
 
 /** The limit of path_resolution(7). */

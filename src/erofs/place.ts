@@ -1,7 +1,7 @@
+import { words } from '../layer/merged/columns.js';
+import { none } from '../layer/merged/names.js';
 import { filesPerStep, type Steps } from '../system/steps.js';
-import { words } from './columns.js';
 import { inodeBytes, slotBits } from './format.js';
-import { none } from './names.js';
 import type { ImageTree } from './tree.js';
 
 /** The root directory's first byte in the metadata: behind 64 unused bytes, because programs skip files with the number 0. */

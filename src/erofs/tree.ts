@@ -1,10 +1,10 @@
+import { bytes, words } from '../layer/merged/columns.js';
+import { Names, none } from '../layer/merged/names.js';
 import type { Time } from '../layer/types.js';
 import type { ByteString } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
 import { S } from '../system/files.js';
-import { bytes, words } from './columns.js';
 import { inodeBytes, inodeField, inodeFormat, layout, maxName } from './format.js';
-import { Names, none } from './names.js';
 import { type EncodedXattrs, encodeXattrs } from './xattrs.js';
 
 /** The deepest directory whose path fits PATH_MAX. */

@@ -1,9 +1,9 @@
+import { none } from '../layer/merged/names.js';
 import type { ByteString } from '../system/bytes.js';
 import { S } from '../system/files.js';
 import { baseName, childOf, componentsReversed, parentOf } from '../system/paths.js';
 import { filesPerStep, type Steps } from '../system/steps.js';
 import type { Below } from './below.js';
-import { none } from './names.js';
 import type { Paths } from './paths.js';
 import { type ImageTree, opaque } from './tree.js';
 

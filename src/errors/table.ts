@@ -193,6 +193,7 @@ export const errorTable = {
     exit: 1,
   },
   IMAGE_ELSEWHERE: { message: '{value} is not an OCI image layout: {reason}', hint: '{expected}', exit: 1 },
+  IMAGE_FILE: { message: 'cannot read {path} in {image}: {reason}', hint: '{expected}', exit: 1 },
   IMAGE_INVALID: {
     message: '{what} is malformed: {reason}',
     hint: 'the image breaks the OCI image-spec; build or copy it again',
@@ -216,6 +217,11 @@ export const errorTable = {
   LAYER_MEDIA_TYPE: {
     message: 'layer {digest} has the unsupported mediaType {mediaType}',
     hint: 'the image seems to be an artifact; only container images can be unpacked',
+    exit: 1,
+  },
+  LAYER_NOT_FOUND: {
+    message: 'no layer {layer} in {image}: {reason}',
+    hint: 'give its number, 0 for the lowest, or its digest; layerhook stat --image {image} lists the layers',
     exit: 1,
   },
   LAYER_PATH: {

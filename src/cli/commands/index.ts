@@ -31,6 +31,12 @@ export const commands: CommandTable = {
       },
     },
   },
+  cat: {
+    group: 'image',
+    summary: 'write a file of an image to standard output',
+    persona: 'layerhook',
+    load: () => import('./image/cat.js'),
+  },
   completion: {
     summary: 'print the script that makes a shell complete commands and options',
     persona: 'layerhook',
@@ -88,6 +94,12 @@ snapshotter (docs/snapshotter.md).`,
       },
     },
   },
+  diff: {
+    group: 'image',
+    summary: 'list how the files of two images, or of an image and a bundle, differ',
+    persona: 'layerhook',
+    load: () => import('./image/diff.js'),
+  },
   gc: {
     group: 'layout',
     summary: 'remove the blobs that no tag refers to',
@@ -132,6 +144,12 @@ snapshotter (docs/snapshotter.md).`,
     summary: 'list the tags of a layout',
     aliases: ['ls'],
     load: () => import('./image/list.js'),
+  },
+  'ls-files': {
+    group: 'image',
+    summary: 'list the files of an image, or of one of its layers',
+    persona: 'layerhook',
+    load: () => import('./image/ls-files.js'),
   },
   new: { group: 'image', summary: 'create an image without layers', load: () => import('./image/new.js') },
   raw: {

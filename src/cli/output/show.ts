@@ -3,6 +3,8 @@ import { drained } from './streams.js';
 
 /** Bytes of a long result that are written together. */
 const pieceBytes = 64 * 1024;
+/** Milliseconds that a line may wait for the next ones. */
+const waitMs = 100;
 
 /**
  * Writes a result in the wanted form. A long result is written while it is made, as fast as its reader takes it. Once the
@@ -25,14 +27,14 @@ export async function show(
     bytes = 0;
   };
   const source = json ? result.json() : await result.text();
-  // what is made asynchronously may take long: each line is shown when it is ready
-  const limit = isGenerator(source) && Symbol.asyncIterator in source ? 0 : pieceBytes;
+  let shown = performance.now();
   for await (const line of json ? jsonLines(source) : (source as Lines)) {
     const piece = typeof line === 'string' ? Buffer.from(line) : line;
     waiting.push(Buffer.from(piece), newline);
     bytes += piece.length + 1;
-    if (bytes < limit) continue;
+    if (bytes < pieceBytes && performance.now() - shown < waitMs) continue;
     flush();
+    shown = performance.now();
     hasReader &&= await drained();
   }
   flush();

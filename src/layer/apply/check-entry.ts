@@ -16,24 +16,33 @@ const PATH_MAX = 4096;
  */
 export function checkEntry(entry: TarEntry, reader: TarReader): CheckedEntry | null {
   const place = placeOf(entry);
-  const { name: _, ...fields } = entry;
-  const checked = {
-    ...{ ...fields, offset: reader.position, stored: reader.stored },
-    sparse: reader.sparseMap ?? null,
-  };
   switch (place.is) {
     case 'ignored':
       return null;
     case 'root':
-      return { ...checked, path: '.' };
+      return checked('.', entry.type, '', entry, reader);
     case 'opaque':
-      return { ...checked, path: checkPath(place.dir), type: 'opaque' };
+      return checked(checkPath(place.dir), 'opaque', '', entry, reader);
     case 'whiteout':
-      return { ...checked, path: checkPath(childOf(place.dir, place.name)), type: 'whiteout' };
+      return checked(checkPath(childOf(place.dir, place.name)), 'whiteout', '', entry, reader);
     case 'file':
       checkDevice(entry);
-      return { ...checked, path: checkPath(place.path), linkname: linkOf(entry) };
+      return checked(checkPath(place.path), entry.type, linkOf(entry), entry, reader);
   }
+}
+
+/** Field by field: rest and spread took 20 µs for each entry, more than all other work on it. */
+function checked(
+  path: ByteString,
+  type: CheckedEntry['type'],
+  linkname: ByteString,
+  { size, mode, uid, gid, uname, gname, mtime, devMajor, devMinor, xattrs }: TarEntry,
+  reader: TarReader,
+): CheckedEntry {
+  const { position: offset, stored } = reader;
+  const sparse = reader.sparseMap ?? null;
+  // biome-ignore format: one field a line would say no more
+  return { path, type, size, mode, uid, gid, uname, gname, mtime, linkname, devMajor, devMinor, xattrs, offset, stored, sparse };
 }
 
 function linkOf(entry: TarEntry): ByteString {

@@ -1,13 +1,12 @@
-import { createHash, type Hash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ftruncateSync } from 'node:fs';
 import { showBytes } from '../../system/bytes.js';
 import { writeAll } from '../../system/files.js';
+import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, takeHoles } from '../holes.js';
 import type { TarReader } from '../tar/index.js';
 import type { TarEntry } from '../types.js';
 import type { DigestPool } from './tree.js';
-
-const zeros = Buffer.alloc(64 * 1024);
 
 /** Writes the content of regular files, and keeps its SHA-256 digests if an mtree manifest is wanted. */
 export class ContentWriter {
@@ -43,25 +42,14 @@ export class ContentWriter {
   }
 
   #writePieces(fd: number, size: number, first: Buffer | null, reader: TarReader): number {
-    const sha256 = this.#wanted ? createHash('sha256') : undefined;
+    const sha256 = this.#wanted ? new ContentHash() : undefined;
     let end = 0;
     for (let piece = first; piece !== null; piece = reader.readData()) {
-      if (reader.dataOffset > end) addZeros(sha256, reader.dataOffset - end);
       writeAll(fd, piece, reader.dataOffset);
-      sha256?.update(piece);
+      sha256?.add(piece, reader.dataOffset);
       end = reader.dataOffset + piece.length;
     }
-    if (end < size) {
-      ftruncateSync(fd, size);
-      addZeros(sha256, size - end);
-    }
-    return sha256 === undefined ? -1 : this.#digests.add(sha256.digest('binary'));
-  }
-}
-
-function addZeros(sha256: Hash | undefined, count: number): void {
-  if (sha256 === undefined) return;
-  for (let left = count; left > 0; left -= zeros.length) {
-    sha256.update(left < zeros.length ? zeros.subarray(0, left) : zeros);
+    if (end < size) ftruncateSync(fd, size);
+    return sha256 === undefined ? -1 : this.#digests.add(sha256.finish(size));
   }
 }

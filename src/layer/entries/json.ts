@@ -3,10 +3,15 @@ import type { CheckedEntry } from '../types.js';
 
 /** Returns an entry as a line of JSON, without what its type lacks: docs/hook-protocol.md, "Entries". */
 export function encodeEntry(entry: CheckedEntry): string {
+  return JSON.stringify(entryJson(entry));
+}
+
+/** Returns the object of {@link encodeEntry}. */
+export function entryJson(entry: CheckedEntry): object {
   const { path, type } = entry;
-  if (type === 'whiteout' || type === 'opaque') return JSON.stringify({ ...encodeName('path', path), type });
+  if (type === 'whiteout' || type === 'opaque') return { ...encodeName('path', path), type };
   const { mode, uid, gid, uname, gname, mtime, size, offset, stored, sparse, xattrs } = entry;
-  return JSON.stringify({
+  return {
     ...encodeName('path', path),
     ...{ type, mode, uid, gid },
     ...(uname && encodeName('uname', uname)),
@@ -16,13 +21,16 @@ export function encodeEntry(entry: CheckedEntry): string {
     ...(sparse && { sparse }),
     ...((type === 'symlink' || type === 'hardlink') && encodeName('link', entry.linkname)),
     ...((type === 'char' || type === 'block') && { device: [entry.devMajor, entry.devMinor] }),
-    ...(xattrs.size > 0 && {
-      xattrs: Array.from(xattrs, ([name, value]) => ({
-        ...encodeName('name', name),
-        valueBase64: value.toString('base64'),
-      })),
-    }),
-  });
+    ...(xattrs.size > 0 && { xattrs: xattrsJson(xattrs) }),
+  };
+}
+
+/** Returns xattrs as entries have them in JSON. */
+export function xattrsJson(xattrs: CheckedEntry['xattrs']): object[] {
+  return Array.from(xattrs, ([name, value]) => ({
+    ...encodeName('name', name),
+    valueBase64: value.toString('base64'),
+  }));
 }
 
 const noXattrs: CheckedEntry['xattrs'] = new Map();

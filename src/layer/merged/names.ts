@@ -1,4 +1,4 @@
-import type { ByteString } from '../system/bytes.js';
+import type { ByteString } from '../../system/bytes.js';
 import { bytes, words } from './columns.js';
 
 /** In place of an index: nothing. */
@@ -39,6 +39,22 @@ export class Names {
 
   next(name: number): number {
     return this.#next.get(name);
+  }
+
+  setNext(name: number, next: number): void {
+    this.#next.set(name, next);
+  }
+
+  /** Compares two names byte by byte: negative if `a` comes first. */
+  compare(a: number, b: number): number {
+    const [start, other] = [this.#at.get(a), this.#at.get(b)];
+    const [end, otherEnd] = [start + this.#length.get(a), other + this.#length.get(b)];
+    return this.#text.compare(this.#text, other, otherEnd, start, end);
+  }
+
+  /** Bytes of all names together. */
+  get textBytes(): number {
+    return this.#textEnd;
   }
 
   byteLength(name: number): number {

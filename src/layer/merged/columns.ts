@@ -1,4 +1,4 @@
-type Numbers = Uint8Array | Uint16Array | Uint32Array;
+type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
 /** A growing array of numbers of one size: an image may hold millions of files, and an object for each takes too much memory. */
 export class Column<T extends Numbers> {
@@ -47,6 +47,16 @@ const firstLength = 256;
 /** Returns an empty column of numbers with 32 bits. */
 export function words(): Column<Uint32Array> {
   return new Column(new Uint32Array(firstLength));
+}
+
+/** Returns an empty column of numbers with 16 bits. */
+export function shorts(): Column<Uint16Array> {
+  return new Column(new Uint16Array(firstLength));
+}
+
+/** Returns an empty column of numbers that may be large or negative. */
+export function numbers(): Column<Float64Array> {
+  return new Column(new Float64Array(firstLength));
 }
 
 /** Returns an empty column of numbers with 8 bits. */

@@ -1,0 +1,34 @@
+import { jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { parseBytes } from '../../args/parse-quantity.js';
+import { defineCommand } from '../../command.js';
+
+const command = 'layerhook cat';
+
+export default defineCommand({
+  usage: 'IMAGE[:TAG] PATH',
+  description: `Write a regular file of an image to standard output, without unpacking the
+image. Symlinks in PATH lead inside the image. All layers are read and
+verified first, since a later layer may replace or delete the file.`,
+  arguments: ['IMAGE[:TAG]', 'PATH'],
+  options: {
+    'max-size': { value: 'SIZE', describe: 'refuse larger files (default: 64MiB)' },
+    ...platformFlag,
+    ...jsonFlag,
+  },
+  endsImmediately: true,
+  async run([image, path], options) {
+    const { 'max-size': size = '64MiB' } = options;
+    const maxBytes = parseBytes(size, '--max-size', command);
+    const { pipeline } = await import('node:stream/promises');
+    const { readImageFile } = await import('../../../engine/image/read-file.js');
+    const { fromText } = await import('../../../system/bytes.js');
+    const content = await readImageFile({
+      ...{ image: image!, path: fromText(path!), maxBytes },
+      ...{ ...readPlatform(options), ...readMaxJson(options, command) },
+    });
+    await pipeline(content, process.stdout).catch((error: NodeJS.ErrnoException) => {
+      // the reader wanted no more, as of `| head`
+      if (error.code !== 'EPIPE') throw error;
+    });
+  },
+});

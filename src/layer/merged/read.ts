@@ -1,0 +1,110 @@
+import { isLayerhookError } from '../../errors/index.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
+import { inTurns, Pace, type Steps } from '../../system/steps.js';
+import { checkEntry } from '../apply/check-entry.js';
+import { entryError } from '../apply/errors.js';
+import { ContentHash } from '../content-hash.js';
+import { type HoleBudget, holeBudget, takeHoles } from '../holes.js';
+import { blameBlob } from '../stream/index.js';
+import { TarReader } from '../tar/index.js';
+import type { CheckedEntry, LayerSource, TarEntry } from '../types.js';
+import { Merger } from './merge.js';
+import { layerTars, type OpenTar } from './tars.js';
+import { MergedTree } from './tree.js';
+
+export interface ReadTreeOptions {
+  signal?: AbortSignal | undefined;
+  /** true: hash the content of all regular files, for {@link Inodes.digest} */
+  digests?: boolean;
+  /** bytes of holes in sparse files that may be hashed; default 64 GiB */
+  maxHoles?: number | undefined;
+}
+
+/**
+ * Reads the layers of an image into a tree of its files. Each blob digest and diffID is verified. Memory is bounded: the tree
+ * refuses images with too many names.
+ *
+ * @param sources the layers, lowest first (`layerSources`)
+ * @throws LayerhookError LAYER_ENTRY, TAR_INVALID, LIMIT_EXCEEDED, BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, DIFF_ID,
+ *   COMPRESSION_CORRUPT, ABORTED and others of reading a layer
+ */
+export async function readMergedTree(
+  sources: readonly LayerSource[],
+  options: ReadTreeOptions = {},
+): Promise<MergedTree> {
+  const { signal = new AbortController().signal, maxHoles } = options;
+  const tree = new MergedTree();
+  const merger = new Merger(tree);
+  const holes = holeBudget(maxHoles);
+  for await (const tar of layerTars(sources, signal)) {
+    try {
+      await inTurns(mergeTar(merger, tar, { ...options, holes }), signal);
+    } catch (error) {
+      throw await blameBlob(error, tar.source, signal);
+    }
+  }
+  return tree;
+}
+
+/**
+ * Gives the entries of one layer as its tar has them. They are verified only after the last one, when the generator ends or throws.
+ *
+ * @throws LayerhookError as {@link readMergedTree}
+ */
+export async function* readEntries(source: LayerSource, signal?: AbortSignal): AsyncGenerator<CheckedEntry> {
+  const pace = new Pace(signal);
+  for await (const { bytes } of layerTars([source], signal)) {
+    const reader = new TarReader(bytes, { digest: source.digest });
+    for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+      const checked = checkedEntry(entry, reader, source.digest);
+      if (checked !== null) yield checked;
+      while (reader.readData() !== null) if (pace.isDue) await pace.turn();
+    }
+    reader.drain();
+  }
+}
+
+function checkedEntry(entry: TarEntry, reader: TarReader, digest: string): CheckedEntry | null {
+  try {
+    return checkEntry(entry, reader);
+  } catch (error) {
+    throw entryError(error, digest, entry.name);
+  }
+}
+
+function* mergeTar(
+  merger: Merger,
+  { source, index, bytes }: OpenTar,
+  { digests, holes }: ReadTreeOptions & { holes: HoleBudget },
+): Steps<void> {
+  const { digest } = source;
+  const reader = new TarReader(bytes, { digest });
+  merger.begin(index, digest);
+  for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+    const checked = checkedEntry(entry, reader, digest);
+    if (checked === null) continue;
+    try {
+      const isHashed = digests === true && checked.type === 'file';
+      if (isHashed) takeHoles(holes, reader.holes, showBytes(entry.name));
+      merger.add(checked, yield* readContent(reader, isHashed ? entry.size : null));
+    } catch (error) {
+      throw isLayerhookError(error) ? error : entryError(error, digest, entry.name);
+    }
+  }
+  reader.drain();
+  merger.end();
+}
+
+const emptyDigest = new ContentHash().finish(0);
+
+/** Reads the content of the current entry. @param size bytes of the file to hash; null: no digest is wanted */
+function* readContent(reader: TarReader, size: number | null): Steps<ByteString | null> {
+  if (size === 0) return emptyDigest;
+  const hash = size === null ? null : new ContentHash();
+  for (let piece = reader.readData(); piece !== null; piece = reader.readData()) {
+    hash?.add(piece, reader.dataOffset);
+    yield;
+  }
+  yield;
+  return hash === null ? null : hash.finish(size!);
+}
