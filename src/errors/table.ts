@@ -265,6 +265,7 @@ export const errorTable = {
     hint: 'choose one of these platforms with --platform',
     exit: 1,
   },
+  REBASE: { message: 'cannot rebase {image}: {reason}', hint: '{expected}', exit: 1 },
   REFERENCE_AMBIGUOUS: {
     message: 'tag {reference} is ambiguous: {count} images have this tag',
     hint: 'remove the tag, or tag one of the images differently',

@@ -164,6 +164,12 @@ snapshotter (docs/snapshotter.md).`,
       },
     },
   },
+  rebase: {
+    group: 'image',
+    persona: 'layerhook',
+    summary: 'replace the base layers of an image by those of another base',
+    load: () => import('./image/rebase.js'),
+  },
   remove: {
     group: 'image',
     summary: 'remove a tag from a layout',
