@@ -212,6 +212,11 @@ export const errorTable = {
     hint: 'the image seems to be an artifact; only container images can be unpacked',
     exit: 1,
   },
+  LAYER_NOT_FOUND: {
+    message: 'no layer {layer} in the image, which has {count} layers',
+    hint: 'give a number from 0 (the lowest layer) to {last}, a digest or a diffID of a layer',
+    exit: 1,
+  },
   LAYER_PATH: {
     message: '{path} cannot go into a layer: {reason}',
     hint: 'remove or rename the file, or exclude it with --mask-path',

@@ -1,3 +1,4 @@
+import { padHistory } from './history.js';
 import { ociMediaType } from './media-types.js';
 import type { LayerStack } from './mutate.js';
 import type { History, ImageConfig, ResolvedImage } from './types.js';
@@ -64,10 +65,4 @@ function historyAbove(image: Stacked, layers: number, entries: number): History[
     layer += 1;
     return layer > layers;
   });
-}
-
-/** Returns the history with an empty entry for each layer that has none, so that later entries belong to their layers. */
-function padHistory({ manifest, config: { history = [] } }: Stacked): History[] {
-  const missing = manifest.layers.length - history.filter(({ empty_layer: empty }) => !empty).length;
-  return [...history, ...Array.from({ length: Math.max(missing, 0) }, () => ({}))];
 }
