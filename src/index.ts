@@ -18,7 +18,17 @@ export {
   type ConfigureImageResult,
   configureImage,
 } from './engine/image/configure.js';
+export { type ExportImageOptions, exportImage } from './engine/image/export.js';
+export { type ImportImageOptions, type ImportImageResult, importImage } from './engine/image/import.js';
+export { type RebaseImageOptions, type RebaseImageResult, rebaseImage } from './engine/image/rebase.js';
 export { type RuntimeConfigOptions, runtimeConfig } from './engine/image/runtime-config.js';
+export {
+  type FlattenImageOptions,
+  flattenImage,
+  type SquashImageOptions,
+  type SquashImageResult,
+  squashImage,
+} from './engine/image/squash.js';
 export { type UnpackRootfsOptions, unpackRootfs } from './engine/image/unpack-rootfs.js';
 export type { ImageOptions, NewLayerOptions } from './engine/image-options.js';
 export type { OperationOptions } from './engine/operation-options.js';
@@ -38,7 +48,7 @@ export type { Clearable, ConfigChange } from './image/change-config.js';
 export type { HistoryOptions } from './image/history.js';
 export { createLayout, Layout, openLayout } from './image/layout.js';
 export { readSmallFile } from './image/layout-files.js';
-export { newImage } from './image/new.js';
+export { type NewImageOptions, newImage } from './image/new.js';
 export { parseImageReference } from './image/references.js';
 export type * from './image/types.js';
 export { becomeRuntime, type Wrapper } from './inject/become-runtime.js';

@@ -278,6 +278,7 @@ export const errorTable = {
     exit: 1,
   },
   PULL_FAILED: { message: 'cannot copy {source}: {reason}', hint: '{expected}', exit: 1 },
+  REBASE: { message: 'cannot rebase {image}: {reason}', hint: '{expected}', exit: 1 },
   REFERENCE_AMBIGUOUS: {
     message: 'tag {reference} is ambiguous: {count} images have this tag',
     hint: 'remove the tag, or tag one of the images differently',

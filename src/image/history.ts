@@ -1,5 +1,5 @@
 import { normalizeTime, showTime } from './time.js';
-import type { History } from './types.js';
+import type { History, ResolvedImage } from './types.js';
 
 /** What a history entry says; image-spec config.md, "history". `created` is RFC 3339. */
 export interface HistoryOptions {
@@ -29,4 +29,13 @@ export function historyEntry(
     ...(author && { author }),
     ...(comment && { comment }),
   };
+}
+
+/** Returns the history with an empty entry for each layer that has none, so that later entries belong to their layers. */
+export function padHistory({
+  manifest,
+  config: { history = [] },
+}: Pick<ResolvedImage, 'manifest' | 'config'>): History[] {
+  const missing = manifest.layers.length - history.filter(({ empty_layer: empty }) => !empty).length;
+  return [...history, ...Array.from({ length: Math.max(missing, 0) }, () => ({}))];
 }

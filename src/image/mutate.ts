@@ -14,6 +14,15 @@ export interface NewLayer {
   history?: History;
 }
 
+/** All layers of an image, and its history. */
+export interface LayerStack {
+  layers: Descriptor[];
+  /** one for each layer */
+  diffIDs: Digest[];
+  /** undefined: the config has no history */
+  history: History[] | undefined;
+}
+
 /**
  * A changed copy of an image. Nothing is written before {@link commit}, and the original image stays.
  *
@@ -52,6 +61,14 @@ export class ImageMutation {
     this.#config = { ...this.#config, rootfs: { ...rootfs, diff_ids: [...rootfs.diff_ids, diffID] } };
     this.#manifest = { ...this.#manifest, layers: [...this.#manifest.layers, descriptor] };
     if (history) this.#appendHistory(history);
+  }
+
+  /** Replaces all layers, whose blobs are already in the layout, and the history. */
+  setLayers({ layers, diffIDs, history }: LayerStack): void {
+    const { history: _, ...config } = this.#config;
+    const rootfs = { ...config.rootfs, diff_ids: diffIDs };
+    this.#config = { ...config, rootfs, ...(history && { history }) };
+    this.#manifest = { ...this.#manifest, layers };
   }
 
   /** Adds a history entry for a change without a layer. */

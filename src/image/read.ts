@@ -1,7 +1,10 @@
+import { statSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
+import { isObject } from '../text/is-object.js';
 import { checkConfig, checkIndex, checkManifest } from './documents.js';
 import type { Layout } from './layout.js';
-import type { Descriptor, ImageConfig, Index, Manifest } from './types.js';
+import { indexMediaType, manifestMediaType } from './media-types.js';
+import type { Descriptor, Digest, ImageConfig, Index, Manifest } from './types.js';
 
 const maxConfigBytes = 8 << 20;
 
@@ -29,6 +32,21 @@ export function readConfig(layout: Layout, descriptor: Descriptor): ImageConfig 
     layout.readJson(descriptor, { maxBytes: maxConfigBytes }),
     `config ${descriptor.digest}`,
   );
+}
+
+/**
+ * Returns the descriptor of a manifest or index whose digest is known. Its size is that of the file.
+ *
+ * @throws LayerhookError BLOB_NOT_FOUND, and as {@link readIndexBlob}
+ */
+export function describeDocument(layout: Layout, digest: string): Descriptor {
+  const stat = statSync(layout.blobPath(digest), { throwIfNoEntry: false });
+  if (stat === undefined) throw new LayerhookError('BLOB_NOT_FOUND', { digest, path: layout.path });
+  const descriptor = { mediaType: manifestMediaType, digest: digest as Digest, size: stat.size };
+  const document = layout.readJson(descriptor);
+  if (!isObject(document)) return descriptor;
+  if (typeof document.mediaType === 'string') return { ...descriptor, mediaType: document.mediaType };
+  return 'manifests' in document ? { ...descriptor, mediaType: indexMediaType } : descriptor;
 }
 
 function checkMediaType(actual: string | undefined, descriptor: Descriptor): void {

@@ -2,7 +2,7 @@ import { LayerhookError } from '../errors/index.js';
 import type { Layout } from './layout.js';
 import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { hostPlatform, platformFit, showPlatform } from './platform.js';
-import { readConfig, readIndexBlob, readManifest } from './read.js';
+import { describeDocument, readConfig, readIndexBlob, readManifest } from './read.js';
 import { findTagged } from './references.js';
 import type { Descriptor, Manifest, Platform, ResolvedImage } from './types.js';
 
@@ -66,7 +66,21 @@ export function loadImage(layout: Layout, reference: string, path: Path): Resolv
  * artifacts, and reads a manifest only if choosing a platform requires it.
  */
 export function resolvePath(layout: Layout, tag: string, options: ResolveOptions = {}): Path {
-  const roots = findTagged(layout, layout.readIndex(), tag);
+  return choosePath(layout, tag, findTagged(layout, layout.readIndex(), tag), options);
+}
+
+/**
+ * Finds the image of a digest, which no tag needs to lead to, as {@link resolveReference} finds that of a tag.
+ *
+ * @param digest of a manifest or an index
+ * @throws LayerhookError as resolveReference
+ */
+export function resolveDigest(layout: Layout, digest: string, options: ResolveOptions = {}): ResolvedImage {
+  const root = describeDocument(layout, digest);
+  return loadImage(layout, digest, choosePath(layout, digest, [root], options));
+}
+
+function choosePath(layout: Layout, tag: string, roots: Descriptor[], options: ResolveOptions): Path {
   const found = findManifests(layout, tag, roots);
   const [first, ...others] = found;
   if (first === undefined) {

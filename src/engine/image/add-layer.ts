@@ -1,8 +1,5 @@
-import { LayerhookError } from '../../errors/index.js';
-import { detectCompression } from '../../layer/compression/detect.js';
-import { blockBytes } from '../../layer/tar/blocks.js';
-import { checksumMatches, sumBlock } from '../../layer/tar/header.js';
 import { type AppendLayerOptions, type AppendResult, appendLayer } from '../repack/append.js';
+import { checkedTar } from './checked-tar.js';
 
 export interface AddLayerOptions extends Omit<AppendLayerOptions, 'tar' | 'createdBy' | 'isDone'> {
   /** the bytes of an uncompressed tar; they become the layer unchanged */
@@ -17,28 +14,9 @@ export interface AddLayerOptions extends Omit<AppendLayerOptions, 'tar' | 'creat
  * @throws LayerhookError LAYER_TAR if the bytes are not an uncompressed tar, and those of reading and writing images
  */
 export async function addLayer({ tar, name, ...options }: AddLayerOptions): Promise<AppendResult> {
-  return (await appendLayer({ ...options, tar: checked(tar, name), createdBy: 'layerhook raw add-layer' }))!;
-}
-
-/** Checks the first block, and yields all bytes unchanged. An empty tar is two blocks of zeros: pax(1), "ustar Interchange Format". */
-async function* checked(tar: AsyncIterable<Buffer>, path: string): AsyncGenerator<Buffer> {
-  let head: Buffer | null = Buffer.alloc(0);
-  for await (const chunk of tar) {
-    head = head && Buffer.concat([head, chunk]);
-    if (head && head.length < blockBytes) continue;
-    if (head) checkHead(head, path);
-    yield head ?? chunk;
-    head = null;
-  }
-  if (head) checkHead(head, path);
-}
-
-function checkHead(head: Buffer, path: string): void {
-  const compression = detectCompression(head);
-  const sum = head.length < blockBytes ? 0 : sumBlock(head, 0);
-  const isTar = head.length >= blockBytes && (sum === 0 || checksumMatches(head, 0, sum));
-  if (compression === 'none' && isTar) return;
-  const reason =
-    compression === 'none' ? 'it does not begin with a tar header' : `it is compressed (${compression})`;
-  throw new LayerhookError('LAYER_TAR', { path, reason });
+  return (await appendLayer({
+    ...options,
+    tar: checkedTar(tar, name),
+    createdBy: 'layerhook raw add-layer',
+  }))!;
 }

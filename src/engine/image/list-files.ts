@@ -1,4 +1,4 @@
-import { LayerhookError } from '../../errors/index.js';
+import { findLayer } from '../../image/find-layer.js';
 import { entryJson, xattrsJson } from '../../layer/entries/json.js';
 import { readEntries } from '../../layer/merged/read.js';
 import type { MergedTree, Walked } from '../../layer/merged/tree.js';
@@ -22,7 +22,7 @@ export async function listFiles(
     return fileRows(tree);
   }
   const { sources } = await openSources(options);
-  return entryRows(sources, pickLayer(sources, layer, options.image), options.signal);
+  return entryRows(sources, findLayer(sources, layer, options.image), options.signal);
 }
 
 function* fileRows(tree: MergedTree): Generator<object> {
@@ -53,16 +53,4 @@ async function* entryRows(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<object> {
   for await (const entry of readEntries(sources[layer]!, signal)) yield { ...entryJson(entry), layer };
-}
-
-function pickLayer(sources: readonly LayerSource[], wanted: string, image: string): number {
-  if (/^\d{1,4}$/.test(wanted) && Number(wanted) < sources.length) return Number(wanted);
-  const isNamed = (digest: string) => wanted.length >= 5 && digest.replace(/^sha\d+:/, '').startsWith(hex);
-  const hex = wanted.replace(/^sha\d+:/, '');
-  const found = [...sources.keys()].filter(
-    (at) => isNamed(sources[at]!.diffID) || isNamed(sources[at]!.digest),
-  );
-  if (found.length === 1) return found[0]!;
-  const reason = found.length > 1 ? 'several layers have this digest' : `it has ${sources.length} layers`;
-  throw new LayerhookError('LAYER_NOT_FOUND', { layer: wanted, image, reason });
 }

@@ -71,8 +71,12 @@ function layerTime(
   { mtimeSec: sec, mtimeNsec }: StatBuffer,
   { sourceDateEpoch, subsecond }: EntryOptions,
 ): Time {
-  const nsec = subsecond ? mtimeNsec : 0;
-  if (sourceDateEpoch === undefined || sec < sourceDateEpoch) return { sec, nsec };
+  return earlierTime({ sec, nsec: subsecond ? mtimeNsec : 0 }, sourceDateEpoch);
+}
+
+/** Returns the time, or SOURCE_DATE_EPOCH if that is earlier. @param sourceDateEpoch seconds since the epoch */
+export function earlierTime(time: Time, sourceDateEpoch: number | undefined): Time {
+  if (sourceDateEpoch === undefined || time.sec < sourceDateEpoch) return time;
   return { sec: sourceDateEpoch, nsec: 0 };
 }
 

@@ -18,6 +18,8 @@ export interface ReadTreeOptions {
   digests?: boolean;
   /** bytes of holes in sparse files that may be hashed; default 64 GiB */
   maxHoles?: number | undefined;
+  /** called with each entry of a layer, before the entry is merged; may throw a LayerhookError */
+  onEntry?: (layer: number, entry: CheckedEntry) => void;
 }
 
 /**
@@ -75,7 +77,7 @@ function checkedEntry(entry: TarEntry, reader: TarReader, digest: string): Check
 function* mergeTar(
   merger: Merger,
   { source, index, bytes }: OpenTar,
-  { digests, holes }: ReadTreeOptions & { holes: HoleBudget },
+  { digests, holes, onEntry }: ReadTreeOptions & { holes: HoleBudget },
 ): Steps<void> {
   const { digest } = source;
   const reader = new TarReader(bytes, { digest });
@@ -83,6 +85,7 @@ function* mergeTar(
   for (let entry = reader.next(); entry !== null; entry = reader.next()) {
     const checked = checkedEntry(entry, reader, digest);
     if (checked === null) continue;
+    onEntry?.(index, checked);
     try {
       const isHashed = digests === true && checked.type === 'file';
       if (isHashed) takeHoles(holes, reader.holes, showBytes(entry.name));

@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { fsError } from '../../../errors/fs-error.js';
 import {
   compressFlag,
   historyFlags,
@@ -12,6 +10,7 @@ import {
   tagFlag,
 } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
+import { nameOfTar, readTar } from './read-tar.js';
 
 const command = 'layerhook raw add-layer';
 
@@ -32,7 +31,7 @@ files, for instance.`,
       image: options.image,
       tag: options.tag,
       tar: readTar(file!),
-      name: file === '-' ? 'standard input' : file!,
+      name: nameOfTar(file!),
       ...readPlatform(options),
       compress: readCompress(options),
       history,
@@ -45,11 +44,3 @@ files, for instance.`,
     });
   },
 });
-
-async function* readTar(file: string): AsyncGenerator<Buffer> {
-  try {
-    yield* file === '-' ? process.stdin : createReadStream(file);
-  } catch (error) {
-    throw fsError(error, `cannot read ${file}`);
-  }
-}

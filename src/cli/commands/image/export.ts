@@ -1,0 +1,95 @@
+import { createWriteStream, statSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { fsError } from '../../../errors/fs-error.js';
+import { LayerhookError } from '../../../errors/index.js';
+import type { Compression } from '../../../layer/types.js';
+import {
+  holesFlag,
+  imageFlag,
+  jsonFlag,
+  platformFlag,
+  readCompress,
+  readMaxHoles,
+  readMaxJson,
+  readPlatform,
+  readSourceDateEpoch,
+} from '../../args/flags.js';
+import { usageError } from '../../args/usage.js';
+import { defineCommand } from '../../command.js';
+
+const command = 'layerhook export';
+
+export default defineCommand({
+  usage: '[--output FILE] --image PATH[:TAG]',
+  description: `Write the root filesystem of an image as one tar. The same image gives the
+same bytes. SOURCE_DATE_EPOCH, if set, replaces newer times.
+
+In the tar, a directory follows all files in it, so that its mode and times
+are set last.`,
+  arguments: [],
+  options: {
+    ...imageFlag,
+    output: { value: 'FILE', alias: ['o'], describe: 'file for the tar; - is standard output (default: -)' },
+    compress: { value: 'ALGORITHM', describe: 'compression of the tar: gzip, zstd or none (default: none)' },
+    ...holesFlag,
+    ...jsonFlag,
+    ...platformFlag,
+  },
+  async run(_, options, { signal }) {
+    const { output = '-' } = options;
+    const compress = readCompress({ compress: options.compress ?? 'none' });
+    if (compress === 'auto') throw usageError('--compress auto has no layer to take it from', command);
+    if (output === '-' && process.stdout.isTTY)
+      throw usageError('a tar cannot go to a terminal; name a file with --output', command);
+    const { exportImage } = await import('../../../engine/image/export.js');
+    const tar = exportImage({
+      image: options.image,
+      ...readPlatform(options),
+      maxHoles: readMaxHoles(options, command),
+      sourceDateEpoch: readSourceDateEpoch(command),
+      ...readMaxJson(options, command),
+      signal,
+    });
+    const special = output === '-' ? process.stdout : openSpecial(output);
+    if (special === null) await replace(output, tar, compress, signal);
+    else await send(special, output, tar, compress, signal);
+  },
+});
+
+/** Opens a FIFO or device. Returns null for a regular file, or none: the file is replaced when the tar is complete. */
+function openSpecial(file: string): Writable | null {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found === undefined || found.isFile() ? null : createWriteStream(file);
+}
+
+async function replace(
+  file: string,
+  tar: AsyncIterable<Buffer>,
+  compress: Compression,
+  signal: AbortSignal,
+): Promise<void> {
+  const { replaceFile } = await import('../../../system/write-file.js');
+  const { writeTar } = await import('../../../layer/generate/write-file.js');
+  try {
+    await replaceFile(file, (fd) => writeTar(fd, file, tar, compress, { signal }));
+  } catch (error) {
+    throw fsError(error, `cannot write ${file}`);
+  }
+}
+
+async function send(
+  out: Writable,
+  name: string,
+  tar: AsyncIterable<Buffer>,
+  compress: Compression,
+  signal: AbortSignal,
+): Promise<void> {
+  const { createCompressor } = await import('../../../layer/compression/index.js');
+  try {
+    await pipeline(tar, await createCompressor(compress), out, { signal });
+  } catch (error) {
+    if (signal.aborted) throw new LayerhookError('ABORTED', { what: 'writing the tar' }, error);
+    throw fsError(error, `cannot write ${name === '-' ? 'standard output' : name}`);
+  }
+}

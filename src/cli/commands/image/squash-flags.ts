@@ -1,0 +1,42 @@
+import type { FlattenImageOptions } from '../../../engine/image/squash.js';
+import {
+  compressFlag,
+  historyFlags,
+  holesFlag,
+  imageFlag,
+  jsonFlag,
+  platformFlag,
+  readCompress,
+  readHistory,
+  readMaxHoles,
+  readMaxJson,
+  readPlatform,
+  readSourceDateEpoch,
+  tagFlag,
+} from '../../args/flags.js';
+import type { OptionSpecs, OptionValues } from '../../command.js';
+
+/** Options of the commands that make one layer of several. */
+export const squashFlags = {
+  ...imageFlag,
+  ...tagFlag,
+  ...historyFlags,
+  ...compressFlag,
+  ...holesFlag,
+  ...jsonFlag,
+  ...platformFlag,
+} as const satisfies OptionSpecs;
+
+/** @throws LayerhookError USAGE, COMPRESSION_UNKNOWN, PLATFORM_INVALID */
+export function readSquash(options: OptionValues<typeof squashFlags>, command: string): FlattenImageOptions {
+  return {
+    image: options.image,
+    tag: options.tag,
+    history: readHistory(options, command),
+    compress: readCompress(options),
+    maxHoles: readMaxHoles(options, command),
+    sourceDateEpoch: readSourceDateEpoch(command),
+    ...readMaxJson(options, command),
+    ...readPlatform(options),
+  };
+}

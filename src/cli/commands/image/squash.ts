@@ -1,0 +1,27 @@
+import { defineCommand } from '../../command.js';
+import { readSquash, squashFlags } from './squash-flags.js';
+
+export default defineCommand({
+  usage: '--from LAYER [--tag TAG] --image PATH[:TAG]',
+  description: `Make one layer of the layers of an image from LAYER to the highest one. The
+layers below LAYER stay, so that other images can share them. The new layer
+deletes what the squashed layers delete from the layers below.
+
+SOURCE_DATE_EPOCH, if set, is the time of the history entry. Newer files in
+the layer get this time too.`,
+  arguments: [],
+  options: {
+    from: {
+      value: 'LAYER',
+      required: true,
+      describe: 'lowest layer to squash: its number (0 is the lowest of the image), digest or diffID',
+    },
+    ...squashFlags,
+  },
+  async run(_, options, { signal, log }) {
+    const read = readSquash(options, 'layerhook squash');
+    const { squashImage } = await import('../../../engine/image/squash.js');
+    const { manifest, tag, layer, squashed } = await squashImage({ ...read, from: options.from, signal });
+    log.info(`new image manifest created: ${manifest.digest}`, { tag, layer: layer.digest, squashed });
+  },
+});

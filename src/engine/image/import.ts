@@ -1,0 +1,78 @@
+import { LayerhookError } from '../../errors/index.js';
+import { historyEntry } from '../../image/history.js';
+import { type Layout, openLayout } from '../../image/layout.js';
+import { newImage } from '../../image/new.js';
+import { checkTag, parseImageReference } from '../../image/references.js';
+import type { Descriptor, Digest } from '../../image/types.js';
+import { decompressed } from '../../layer/compression/decompressed.js';
+import { chooseCompression, type WrittenLayer, writeLayer } from '../../layer/generate/write-layer.js';
+import { readMergedTree } from '../../layer/merged/read.js';
+import { showBytes } from '../../system/bytes.js';
+import { checkpoint } from '../../system/steps.js';
+import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
+import { checkedTar } from './checked-tar.js';
+
+export interface ImportImageOptions extends Omit<ImageOptions, 'platform'>, NewLayerOptions {
+  /** platform of the image, as `OS/ARCH[/VARIANT]` or as an object; default: that of this machine */
+  platform?: ImageOptions['platform'];
+  /** the bytes of a tar of a root filesystem, compressed or not; its uncompressed bytes become the layer */
+  tar: AsyncIterable<Buffer>;
+  /** names the tar in errors */
+  name: string;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ImportImageResult {
+  manifest: Descriptor;
+  tag: string;
+  layer: Descriptor;
+  diffID: Digest;
+}
+
+/**
+ * Makes an image of a tar of a root filesystem, and points the tag of `image` to it. The config of the image has only a
+ * platform and a creation time. The tar is checked as a layer is when it is unpacked.
+ *
+ * @throws LayerhookError LAYER_TAR if the bytes are not a tar, LAYER_PATH for a file whose name would be a whiteout, those of
+ *   reading layers and of writing images
+ */
+export async function importImage(options: ImportImageOptions): Promise<ImportImageResult> {
+  const { path, tag } = parseImageReference(options.image);
+  const { tar, name, compress = 'auto', sourceDateEpoch, signal } = options;
+  const platform = platformChoice(options);
+  const layout = openLayout(path, { signal, maxJson: options.maxJson });
+  try {
+    checkTag(layout.readIndex(), tag);
+    const plain = checkedTar(decompressed(tar, name), name);
+    const compression = await chooseCompression(compress, { layers: [] });
+    const written = await writeLayer(layout, plain, compression, { signal });
+    await checkLayer(layout, written, signal);
+    const { descriptor, diffID } = written;
+    const history = historyEntry(options.history, sourceDateEpoch, { createdBy: 'layerhook import' });
+    const layer = { descriptor, diffID, ...(history && { history }) };
+    const created = sourceDateEpoch === undefined ? new Date() : new Date(sourceDateEpoch * 1000);
+    await checkpoint(signal);
+    const manifest = await newImage(layout, tag, created, { ...platform, layer });
+    return { manifest, tag, layer: descriptor, diffID };
+  } finally {
+    await layout.close();
+  }
+}
+
+/** Reads the layer as an unpack does. In a root filesystem, a whiteout would be a file that the image loses. */
+async function checkLayer(
+  layout: Layout,
+  { descriptor, diffID }: WrittenLayer,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { digest, size, mediaType } = descriptor;
+  const source = { path: layout.blobPath(digest), digest, size, mediaType, diffID };
+  await readMergedTree([source], {
+    signal,
+    onEntry(_, { path, type }) {
+      if (type !== 'whiteout' && type !== 'opaque') return;
+      const reason = `the tar has a ${type === 'opaque' ? 'marker' : 'name'} there that begins with .wh., a deletion in a layer`;
+      throw new LayerhookError('LAYER_PATH', { path: showBytes(path), reason });
+    },
+  });
+}
