@@ -1,7 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import { detectCompression } from '../../layer/compression/detect.js';
-import { blockBytes } from '../../layer/tar/blocks.js';
-import { checksumMatches, sumBlock } from '../../layer/tar/header.js';
+import { blockBytes } from '../../tar/blocks.js';
+import { checksumMatches, sumBlock } from '../../tar/header.js';
 import { type AppendLayerOptions, type AppendResult, appendLayer } from '../repack/append.js';
 
 export interface AddLayerOptions extends Omit<AppendLayerOptions, 'tar' | 'createdBy' | 'isDone'> {

@@ -4,7 +4,6 @@ import { showBytes } from '../../system/bytes.js';
 import { writeAll } from '../../system/files.js';
 import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, takeHoles } from '../holes.js';
-import type { TarReader } from '../tar/index.js';
 import type { TarEntry } from '../types.js';
 import type { DigestPool } from './tree.js';
 

@@ -5,6 +5,7 @@ import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
 import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
 import { Pace, throwIfAborted } from '../../system/steps.js';
+import { type TarWriter, tarWriter } from '../../tar/writer.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import { isWhiteoutDevice } from '../overlay-marks.js';
 import type { TarEntry } from '../types.js';
@@ -13,7 +14,6 @@ import { type EntryOptions, readEntry } from './entry.js';
 import { hasOtherNames } from './hardlinks.js';
 import type { LayerPlan } from './plan.js';
 import type { RootfsReader } from './rootfs.js';
-import { type TarWriter, tarWriter } from './tar-writer.js';
 
 export interface PackOptions extends EntryOptions {
   /** called after each entry is in the tar, and for the sockets that are left out; not for whiteouts */

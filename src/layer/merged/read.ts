@@ -6,7 +6,7 @@ import { entryError } from '../apply/errors.js';
 import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, holeBudget, takeHoles } from '../holes.js';
 import { blameBlob } from '../stream/index.js';
-import { TarReader } from '../tar/index.js';
+import { TarReader } from '../../tar/index.js';
 import type { CheckedEntry, LayerSource, TarEntry } from '../types.js';
 import { Merger } from './merge.js';
 import { layerTars, type OpenTar } from './tars.js';

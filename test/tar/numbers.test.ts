@@ -1,6 +1,6 @@
 import test from 'ava';
-import { parseDecimal, parseField, parseOctal, parseTime } from '../../../src/layer/tar/numbers.js';
-import fc from '../../helpers/properties.js';
+import { parseDecimal, parseField, parseOctal, parseTime } from '../../src/tar/numbers.js';
+import fc from '../helpers/properties.js';
 
 const field = (text: string) => parseField(Buffer.from(text, 'latin1'), 0, text.length);
 

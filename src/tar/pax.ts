@@ -1,4 +1,4 @@
-import type { ByteString } from '../../system/bytes.js';
+import type { ByteString } from '../system/bytes.js';
 import { BadTar } from './bad.js';
 
 /** The records of a PAX extended header that matter for a layer; POSIX.1-2017 pax, "pax Extended Header". */

@@ -1,4 +1,4 @@
-import { type ByteString, toBuffer } from '../../system/bytes.js';
+import { type ByteString, toBuffer } from '../system/bytes.js';
 
 /** One record of a PAX extended header. The value may hold any bytes. */
 export interface PaxRecord {

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { tarWriter } from '../../../src/layer/generate/tar-writer.js';
-import type { TarEntry } from '../../../src/layer/types.js';
-import { toBuffer } from '../../../src/system/bytes.js';
-import { requires } from '../../helpers/requires.js';
-import { tmpdir } from '../../helpers/tmp.js';
+import type { TarEntry } from '../../src/layer/types.js';
+import { toBuffer } from '../../src/system/bytes.js';
+import { tarWriter } from '../../src/tar/writer.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
 
 function entry(name: string, fields: Partial<TarEntry> = {}): TarEntry {
   return {

@@ -1,9 +1,9 @@
-import type { ByteString } from '../../system/bytes.js';
-import type { EntryType, TarEntry, Time } from '../types.js';
+import type { ByteString } from '../system/bytes.js';
 import { BadTar } from './bad.js';
 import type { TarHeader } from './header.js';
 import { parseDecimal, parseTime } from './numbers.js';
 import { noRecords, type PaxRecords } from './pax.js';
+import type { EntryType, TarEntry, Time } from './types.js';
 
 /** Extended headers before an entry's own header, which override its fields. */
 export interface EntryPrelude {

@@ -1,5 +1,5 @@
-import fc from '../../helpers/properties.js';
-import { type RawEntry, tar } from '../../helpers/tar.js';
+import fc from '../helpers/properties.js';
+import { type RawEntry, tar } from '../helpers/tar.js';
 
 /** Archives as hostile hands might make them: well-formed ones, of all kinds of entries, with blows dealt to them. */
 

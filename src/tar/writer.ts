@@ -1,7 +1,7 @@
 import { type Header, type Pack, pack as tarPack } from 'tar-stream';
-import { type ByteString, toText } from '../../system/bytes.js';
-import type { EntryType, TarEntry } from '../types.js';
-import { encodePax, type PaxRecord } from './pax.js';
+import { type ByteString, toText } from '../system/bytes.js';
+import { encodePax, type PaxRecord } from './pax-encode.js';
+import type { EntryType, TarEntry } from './types.js';
 
 /** Writes entries to a tar, one after the other. */
 export interface TarWriter {

@@ -1,4 +1,4 @@
-import type { ByteString } from '../../system/bytes.js';
+import type { ByteString } from '../system/bytes.js';
 import { blockBytes } from './blocks.js';
 import { parseField, parseOctal } from './numbers.js';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { isLayerhookError, LayerhookError } from '../../../src/errors/index.js';
-import { TarReader } from '../../../src/layer/tar/index.js';
-import { tar } from '../../helpers/tar.js';
+import { isLayerhookError, LayerhookError } from '../../src/errors/index.js';
+import { TarReader } from '../../src/tar/index.js';
+import { tar } from '../helpers/tar.js';
 import { readAll, sourceOf } from './read.js';
 
 const A = tar([{ name: 'a', content: 'aaa' }], { trailer: false });

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { isLayerhookError } from '../../../src/errors/index.js';
-import fc from '../../helpers/properties.js';
-import { paxRecords, type RawEntry, tar } from '../../helpers/tar.js';
+import { isLayerhookError } from '../../src/errors/index.js';
+import fc from '../helpers/properties.js';
+import { paxRecords, type RawEntry, tar } from '../helpers/tar.js';
 import { readAll, readOne } from './read.js';
 
 function reasonOf(entries: RawEntry[]): string {

@@ -1,4 +1,4 @@
-import type { ByteString } from '../../system/bytes.js';
+import type { ByteString } from '../system/bytes.js';
 import { BadTar } from './bad.js';
 import { type BlockReader, blockBytes } from './blocks.js';
 import { parseDecimal, parseField } from './numbers.js';

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { isLayerhookError } from '../../../src/errors/index.js';
-import { TarReader } from '../../../src/layer/tar/index.js';
-import { type RawEntry, tar } from '../../helpers/tar.js';
+import { isLayerhookError } from '../../src/errors/index.js';
+import { TarReader } from '../../src/tar/index.js';
+import { type RawEntry, tar } from '../helpers/tar.js';
 import { readAll, readOne, sourceOf } from './read.js';
 
 const octal = (value: number) => `${value.toString(8).padStart(11, '0')}\0`;

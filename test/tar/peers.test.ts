@@ -15,9 +15,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { setXattr } from '../../../src/system/xattr.js';
-import { requires } from '../../helpers/requires.js';
-import { tmpdir } from '../../helpers/tmp.js';
+import { setXattr } from '../../src/system/xattr.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
 import { type ReadEntry, readAll } from './read.js';
 
 /** The tree that a test archives. */

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { isLayerhookError } from '../../../src/errors/index.js';
-import { type RawEntry, tar } from '../../helpers/tar.js';
+import { isLayerhookError } from '../../src/errors/index.js';
+import { type RawEntry, tar } from '../helpers/tar.js';
 import { readAll, readOne } from './read.js';
 
 const v7 = (header: Buffer) => header.fill(0, 257, 512);

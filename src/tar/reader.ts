@@ -1,6 +1,5 @@
-import { LayerhookError } from '../../errors/index.js';
-import { type ByteString, showBytes } from '../../system/bytes.js';
-import type { ByteSource, EntryType, TarEntry } from '../types.js';
+import { LayerhookError } from '../errors/index.js';
+import { type ByteString, showBytes } from '../system/bytes.js';
 import { BadTar } from './bad.js';
 import { BlockReader, blockBytes } from './blocks.js';
 import { Content, padding } from './content.js';
@@ -8,6 +7,7 @@ import { type EntryPrelude, entryName, entryType, makeEntry, storedSize } from '
 import { checksumMatches, emptyHeader, readHeader, sumBlock } from './header.js';
 import { mergeGlobal, noRecords, parsePax } from './pax.js';
 import { checkMap, readOldMap, readPaxMap, type SparseFile } from './sparse.js';
+import type { ByteSource, EntryType, TarEntry } from './types.js';
 
 export interface TarReaderOptions {
   /** digest of the layer, for errors */

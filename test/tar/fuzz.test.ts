@@ -1,9 +1,9 @@
 import test from 'ava';
-import { isLayerhookError } from '../../../src/errors/index.js';
-import { TarReader } from '../../../src/layer/tar/index.js';
-import fc from '../../helpers/properties.js';
-import { requires } from '../../helpers/requires.js';
-import { tmpdir } from '../../helpers/tmp.js';
+import { isLayerhookError } from '../../src/errors/index.js';
+import { TarReader } from '../../src/tar/index.js';
+import fc from '../helpers/properties.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
 import { mutatedArchive, soundArchive } from './mutate.js';
 import { bare, byGnuTar, byGo, byTarStream, type Seen } from './oracles.js';
 import { readAll, sourceOf } from './read.js';

@@ -1,5 +1,5 @@
-import { TarReader, type TarReaderOptions } from '../../../src/layer/tar/index.js';
-import type { ByteSource, TarEntry } from '../../../src/layer/types.js';
+import type { ByteSource, TarEntry } from '../../src/layer/types.js';
+import { TarReader, type TarReaderOptions } from '../../src/tar/index.js';
 
 export interface ReadEntry extends TarEntry {
   content: Buffer;
