@@ -245,6 +245,11 @@ export const errorTable = {
     hint: 'create one with: layerhook init --layout {path}',
     exit: 1,
   },
+  LAYOUT_UNWRITABLE: {
+    message: 'cannot write to {path}: {reason}',
+    hint: '{expected}',
+    exit: 1,
+  },
   LIMIT_EXCEEDED: {
     message: '{what} is over the limit of {limit}',
     hint: 'the image may be hostile; if it is trusted, raise the limit',

@@ -1,7 +1,7 @@
 import type { Layout } from './layout.js';
 import { indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { readIndexBlob, readManifest } from './read.js';
-import type { GarbageResult } from './sweep.js';
+import type { GarbageResult } from './storage/storage.js';
 import type { Descriptor } from './types.js';
 
 /**
@@ -18,11 +18,7 @@ import type { Descriptor } from './types.js';
  *   DIGEST_INVALID, LIMIT_EXCEEDED, ABORTED, SYSTEM
  */
 export function collectGarbage(layout: Layout): Promise<GarbageResult> {
-  return layout.lock('exclusive', async () => {
-    // only writers load it
-    const { sweep } = await import('./sweep.js');
-    return sweep(layout.path, () => findReachable(layout));
-  });
+  return layout.lock('exclusive', () => layout.sweep(() => findReachable(layout)));
 }
 
 /** Returns the digests that index.json leads to, including those of missing blobs. */

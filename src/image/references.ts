@@ -1,14 +1,13 @@
 import { LayerhookError } from '../errors/index.js';
 import { didYouMean } from '../text/nearest.js';
 import type { Layout } from './layout.js';
+import { refNameAnnotation } from './ref-name.js';
+import { splitTransport } from './transport.js';
 import type { Descriptor, Index } from './types.js';
-
-/** The annotation that holds the tag of a descriptor in index.json; image-spec annotations.md. */
-export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 
 /** An image named on a command line. */
 export interface ImageReference {
-  /** directory of the layout */
+  /** directory of the layout, or `oci-archive:FILE` or `docker-archive:FILE` */
   path: string;
   tag: string;
 }
@@ -18,16 +17,18 @@ const tagComponent = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
 const tagPattern = new RegExp(`^${tagComponent}(?:/${tagComponent})*$`);
 
 /**
- * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. The tag may be one that
+ * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. A path may be
+ * `oci-archive:FILE` or `docker-archive:FILE`. The tag may be one that
  * is malformed: other tools write such tags, and {@link checkTag} refuses one only if the layout lacks it.
  *
  * @throws LayerhookError REFERENCE_INVALID
  */
 export function parseImageReference(value: string): ImageReference {
-  const colon = value.indexOf(':');
+  const { file } = splitTransport(value);
+  const colon = value.indexOf(':', value.length - file.length);
   const path = colon === -1 ? value : value.slice(0, colon);
   const tag = colon === -1 ? 'latest' : value.slice(colon + 1);
-  if (path === '') throw invalid(value, 'its path is empty');
+  if (splitTransport(path).file === '') throw invalid(value, 'its path is empty');
   if (path.includes('\0')) throw invalid(value, 'its path contains a NUL');
   if (tag === '') throw invalid(value, 'its tag is empty');
   return { path, tag };

@@ -59,8 +59,10 @@ export interface ApplyOptions {
 export interface LayerSource {
   /** file of the blob */
   path: string;
+  /** bytes of the file that are the blob, in an archive; missing: the whole file */
+  range?: { offset: number; size: number } | undefined;
   /** embedded blob instead of a file (descriptor's `data`) */
-  data?: Uint8Array;
+  data?: Uint8Array | undefined;
   digest: string;
   /** bytes of the blob */
   size: number;

@@ -58,6 +58,8 @@ export class BlockReader {
   /** Skips `length` bytes. Returns how many the stream had. */
   skip(length: number): number {
     let left = length;
+    const unread = this.#chunk.length - this.#pos;
+    if (this.#source.skip && left > unread) return unread + this.#seek(left - unread);
     while (left > 0 && this.#more()) {
       const step = Math.min(left, this.#chunk.length - this.#pos);
       this.#pos += step;
@@ -69,6 +71,15 @@ export class BlockReader {
   /** Reads the rest of the stream, because its digest covers all bytes. */
   drain(): void {
     this.skip(Number.POSITIVE_INFINITY);
+  }
+
+  /** Drops the chunk, and skips bytes of the source. */
+  #seek(length: number): number {
+    const skipped = this.#source.skip!(length);
+    this.#base += this.#chunk.length + skipped;
+    this.#pos = 0;
+    this.#chunk = nothing;
+    return skipped;
   }
 
   #fill(target: Buffer): number {

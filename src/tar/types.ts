@@ -33,4 +33,10 @@ export interface TarEntry {
 export interface ByteSource {
   /** Returns the next bytes, valid until the next call; null at the end. Blocks the thread if necessary. */
   read(): Buffer | null;
+  /**
+   * Skips bytes without reading them; for sources that can seek.
+   *
+   * @returns how many bytes the source had: fewer than `length` only at its end
+   */
+  skip?(length: number): number;
 }

@@ -54,6 +54,31 @@ export function tarWriter(): TarWriter {
   };
 }
 
+/**
+ * Yields the bytes of a tar while `write` writes its entries. `write` waits for the consumer.
+ *
+ * An error of `write` is thrown in the middle of the bytes. If the consumer stops early, so does `write`.
+ */
+export async function* tarOf(write: (writer: TarWriter) => Promise<void>): AsyncGenerator<Buffer> {
+  const writer = tarWriter();
+  const writing = write(writer).then(
+    () => writer.end(),
+    (error: Error) => {
+      writer.stream.destroy(error);
+      throw error;
+    },
+  );
+  // the consumer of the stream gets this error from the stream
+  writing.catch(() => {});
+  try {
+    for await (const chunk of writer.stream) yield chunk as Buffer;
+    await writing;
+  } finally {
+    writer.stream.destroy();
+    await writing.catch(() => {});
+  }
+}
+
 /** True if a tar can hold the device number: no PAX keyword for device numbers is in wide use. */
 export function deviceFits(major: number, minor: number): boolean {
   return major <= limits.device && minor <= limits.device;
