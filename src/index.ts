@@ -18,6 +18,7 @@ export {
   type ConfigureImageResult,
   configureImage,
 } from './engine/image/configure.js';
+export { type CopyImageOptions, copyImage } from './engine/image/copy.js';
 export { type RuntimeConfigOptions, runtimeConfig } from './engine/image/runtime-config.js';
 export { type UnpackRootfsOptions, unpackRootfs } from './engine/image/unpack-rootfs.js';
 export type { ImageOptions, NewLayerOptions } from './engine/image-options.js';

@@ -29,7 +29,7 @@ const cannotShare = [
  * Makes a file that shares its bytes on the disk with the blob of another layout, and verifies it: a reflink, which later
  * writes to the other file cannot change, or else a hardlink.
  *
- * A hardlink is the same file: who may write to the one changes the other. So only a file gets one that no other user can
+ * A hardlink is the same file: a write to one changes the other. So only a file gets one that no other user can
  * write to, and that is what a new blob would be: same owner, same mode. The opened file is verified and linked, not its
  * name, which the owner of the other layout may exchange at any time.
  *

@@ -2,7 +2,7 @@ import { LayerhookError } from '../errors/index.js';
 import { didYouMean } from '../text/nearest.js';
 import type { Layout } from './layout.js';
 import { refNameAnnotation } from './ref-name.js';
-import { splitTransport } from './transport.js';
+import { splitTransport } from './layout-name.js';
 import type { Descriptor, Index } from './types.js';
 
 /** An image named on a command line. */
@@ -11,6 +11,9 @@ export interface ImageReference {
   path: string;
   tag: string;
 }
+
+/** The tag of a reference without one. */
+export const defaultTag = 'latest';
 
 // image-spec annotations.md, the grammar of org.opencontainers.image.ref.name.
 const tagComponent = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
@@ -27,7 +30,7 @@ export function parseImageReference(value: string): ImageReference {
   const { file } = splitTransport(value);
   const colon = value.indexOf(':', value.length - file.length);
   const path = colon === -1 ? value : value.slice(0, colon);
-  const tag = colon === -1 ? 'latest' : value.slice(colon + 1);
+  const tag = colon === -1 ? defaultTag : value.slice(colon + 1);
   if (splitTransport(path).file === '') throw invalid(value, 'its path is empty');
   if (path.includes('\0')) throw invalid(value, 'its path contains a NUL');
   if (tag === '') throw invalid(value, 'its tag is empty');
@@ -111,13 +114,14 @@ export function tagOf(descriptor: Descriptor): string | undefined {
 
 /**
  * Returns the descriptors of a tag, at least one. Several may have the same digest: containerd writes one for each name
- * of an image.
+ * of an image. In an archive with one image, the default tag `latest` names this image, as skopeo needs no tag there.
  *
  * @throws LayerhookError REFERENCE_NOT_FOUND; REFERENCE_INVALID for a malformed tag that the layout lacks
  */
 export function findTagged(layout: Layout, index: Index, tag: string): [Descriptor, ...Descriptor[]] {
   checkTag(index, tag);
-  const [first, ...others] = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
+  const tagged = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
+  const [first, ...others] = tagged.length > 0 ? tagged : onlyImage(layout, index, tag);
   if (first === undefined) {
     const meant = didYouMean(
       tag,
@@ -128,13 +132,22 @@ export function findTagged(layout: Layout, index: Index, tag: string): [Descript
   return [first, ...others];
 }
 
+/** Returns the only image of an archive: the only one with a tag, or without any tag the only one. */
+function onlyImage(layout: Layout, { manifests }: Index, tag: string): Descriptor[] {
+  if (tag !== defaultTag || splitTransport(layout.path).transport === 'directory') return [];
+  const tagged = manifests.filter((descriptor) => tagOf(descriptor) !== undefined);
+  const candidates = tagged.length > 0 ? tagged : manifests;
+  return new Set(candidates.map(({ digest }) => digest)).size === 1 ? candidates : [];
+}
+
 /** @throws LayerhookError REFERENCE_INVALID if the tag is malformed, unless the layout already has it */
 export function checkTag(index: Index, tag: string): void {
   if (isTag(tag) || index.manifests.some((descriptor) => tagOf(descriptor) === tag)) return;
   throw invalid(tag, 'the tag breaks the grammar of the image-spec');
 }
 
-function withTag(descriptor: Descriptor, tag: string): Descriptor {
+/** Returns a descriptor with a tag. */
+export function withTag(descriptor: Descriptor, tag: string): Descriptor {
   return { ...descriptor, annotations: { ...descriptor.annotations, [refNameAnnotation]: tag } };
 }
 

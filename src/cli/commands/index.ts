@@ -47,6 +47,12 @@ export const commands: CommandTable = {
     summary: 'change the config of an image and the annotations of its manifest',
     load: () => import('./image/config.js'),
   },
+  copy: {
+    group: 'image',
+    summary: 'copy an image or an index to another layout',
+    aliases: ['cp'],
+    load: () => import('./image/copy.js'),
+  },
   ctk: {
     summary: 'configure docker, containerd and CRI-O to use layerhook-runtime and the layer store',
     description: `Commands that install layerhook-runtime and add it to container engines

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { ftruncateSync } from 'node:fs';
 import { showBytes } from '../../system/bytes.js';
 import { writeAll } from '../../system/files.js';
+import type { TarReader } from '../../tar/index.js';
 import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, takeHoles } from '../holes.js';
 import type { TarEntry } from '../types.js';
