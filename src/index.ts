@@ -19,6 +19,12 @@ export {
   configureImage,
 } from './engine/image/configure.js';
 export { type CopyImageOptions, copyImage } from './engine/image/copy.js';
+export {
+  type AddToIndexOptions,
+  addImagesToIndex,
+  type RemoveFromIndexOptions,
+  removeImagesFromIndex,
+} from './engine/image/edit-index.js';
 export { type RuntimeConfigOptions, runtimeConfig } from './engine/image/runtime-config.js';
 export { type UnpackRootfsOptions, unpackRootfs } from './engine/image/unpack-rootfs.js';
 export type { ImageOptions, NewLayerOptions } from './engine/image-options.js';

@@ -7,12 +7,12 @@ import { openVerified, readVerified } from './blob.js';
 import { type DigestAlgorithm, finishDigest, parseDigest } from './digest.js';
 import { checkIndex } from './documents.js';
 import { jsonAdvice } from './layout-files.js';
+import { splitTransport } from './layout-name.js';
 import { indexMediaType } from './media-types.js';
 import { Directory } from './storage/directory.js';
 import { DockerArchive, unwritable } from './storage/docker-archive.js';
 import { OciArchive } from './storage/oci-archive.js';
 import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage/storage.js';
-import { splitTransport } from './layout-name.js';
 import type { Descriptor, Digest, Index } from './types.js';
 import { invalidLayout } from './version.js';
 

@@ -1,8 +1,8 @@
 import { LayerhookError } from '../errors/index.js';
 import { didYouMean } from '../text/nearest.js';
 import type { Layout } from './layout.js';
-import { refNameAnnotation } from './ref-name.js';
 import { splitTransport } from './layout-name.js';
+import { refNameAnnotation } from './ref-name.js';
 import type { Descriptor, Index } from './types.js';
 
 /** An image named on a command line. */
@@ -69,7 +69,7 @@ export async function setTag(layout: Layout, tag: string, descriptor: Descriptor
   const tagged = withTag(descriptor, tag);
   await layout.updateIndex((index) => {
     checkTag(index, tag);
-    return { ...index, manifests: [...withoutTag(index, tag), tagged] };
+    return { ...index, manifests: [...untagged(index, tag), tagged] };
   });
   return tagged;
 }
@@ -86,7 +86,7 @@ export async function copyTag(layout: Layout, from: string, tag: string): Promis
     const found = findTagged(layout, index, from);
     const { size } = new Set(found.map(({ digest }) => digest));
     if (size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: from, count: size });
-    return { ...index, manifests: [...withoutTag(index, tag), withTag(found[0], tag)] };
+    return { ...index, manifests: [...untagged(index, tag), withTag(found[0], tag)] };
   });
 }
 
@@ -100,7 +100,7 @@ export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
   let wasThere = false;
   await layout.updateIndex((index) => {
     checkTag(index, tag);
-    const manifests = withoutTag(index, tag);
+    const manifests = untagged(index, tag);
     wasThere = manifests.length < index.manifests.length;
     return wasThere ? { ...index, manifests } : index;
   });
@@ -146,12 +146,19 @@ export function checkTag(index: Index, tag: string): void {
   throw invalid(tag, 'the tag breaks the grammar of the image-spec');
 }
 
+/** Returns a descriptor without its tag. */
+export function withoutTag(descriptor: Descriptor): Descriptor {
+  const { annotations = {}, ...rest } = descriptor;
+  const { [refNameAnnotation]: _, ...others } = annotations;
+  return (Object.keys(others).length > 0 ? { ...rest, annotations: others } : rest) as Descriptor;
+}
+
 /** Returns a descriptor with a tag. */
 export function withTag(descriptor: Descriptor, tag: string): Descriptor {
   return { ...descriptor, annotations: { ...descriptor.annotations, [refNameAnnotation]: tag } };
 }
 
-function withoutTag(index: Index, tag: string): Descriptor[] {
+function untagged(index: Index, tag: string): Descriptor[] {
   return index.manifests.filter((descriptor) => tagOf(descriptor) !== tag);
 }
 

@@ -1,7 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
+import { splitTransport } from '../../image/layout-name.js';
 import { parsePlatform } from '../../image/platform.js';
 import { isTime as hasTimeForm } from '../../image/time.js';
-import { splitTransport } from '../../image/layout-name.js';
 import type { Descriptor, Platform } from '../../image/types.js';
 import { type Compression, compressions } from '../../layer/compression/registry.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';

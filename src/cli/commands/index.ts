@@ -139,6 +139,25 @@ snapshotter (docs/snapshotter.md).`,
       },
     },
   },
+  index: {
+    group: 'image',
+    summary: 'make and change image indexes, which have an image for each platform',
+    description: 'Commands for image indexes. See docs/images.md.',
+    persona: 'layerhook',
+    commands: {
+      add: { summary: 'add images to an index, or create it', load: () => import('./index/add.js') },
+      list: {
+        aliases: ['ls'],
+        summary: 'list the images of an index',
+        load: () => import('./index/list.js'),
+      },
+      remove: {
+        aliases: ['rm'],
+        summary: 'remove images from an index',
+        load: () => import('./index/remove.js'),
+      },
+    },
+  },
   init: { group: 'layout', summary: 'create an empty image layout', load: () => import('./image/init.js') },
   insert: {
     group: 'image',
