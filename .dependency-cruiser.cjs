@@ -7,7 +7,7 @@
  * below all of them.
  */
 const layers = [
-  ...['errors', 'mtree', 'system', 'text', 'image', 'layer', 'points', 'overlay', 'erofs', 'store'],
+  ...['errors', 'mtree', 'system', 'text', 'tar', 'image', 'layer', 'points', 'overlay', 'erofs', 'store'],
   ...['config', 'spec', 'snapshotter', 'engine', 'testing', 'inject', 'ctk', 'cli'],
 ];
 

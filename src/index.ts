@@ -18,6 +18,13 @@ export {
   type ConfigureImageResult,
   configureImage,
 } from './engine/image/configure.js';
+export { type CopyImageOptions, copyImage } from './engine/image/copy.js';
+export {
+  type AddToIndexOptions,
+  addImagesToIndex,
+  type RemoveFromIndexOptions,
+  removeImagesFromIndex,
+} from './engine/image/edit-index.js';
 export { type ExportImageOptions, exportImage } from './engine/image/export.js';
 export { type ImportImageOptions, type ImportImageResult, importImage } from './engine/image/import.js';
 export { type RebaseImageOptions, type RebaseImageResult, rebaseImage } from './engine/image/rebase.js';

@@ -28,8 +28,8 @@ const layers = [{ ...layer, digest: digestOf('sample base layer') }, layer].map(
   treeID: trees[index] as string,
 }));
 
-function blobOf({ digest }: Descriptor): string {
-  return `/srv/image/blobs/sha256/${digest.slice('sha256:'.length)}`;
+function blobOf({ digest }: Descriptor): { blob: string; blobOffset: number } {
+  return { blob: `/srv/image/blobs/sha256/${digest.slice('sha256:'.length)}`, blobOffset: 0 };
 }
 
 /** The upper layer of an image with two. */
@@ -41,7 +41,7 @@ const fields: { [F in SentField]: FieldValue<F> } = {
   reference: 'latest',
   treeID: trees[1] as string,
   treeIDs: trees,
-  layers: layers.map(({ descriptor, ...each }) => ({ descriptor, ...each, blob: blobOf(descriptor) })),
+  layers: layers.map(({ descriptor, ...each }) => ({ descriptor, ...each, ...blobOf(descriptor) })),
   manifest: {
     schemaVersion: 2,
     config,
@@ -56,7 +56,7 @@ const fields: { [F in SentField]: FieldValue<F> } = {
   chainID: chain[1] as Digest,
   lowerChainIDs: chain.slice(0, 1),
   chainIDs: chain,
-  blob: blobOf(layer),
+  ...blobOf(layer),
   keepDirlinks: false,
   claim: false,
   target: rootfs,

@@ -204,6 +204,16 @@ export const errorTable = {
     hint: 'convert the image first, for example with: skopeo copy --format oci',
     exit: 1,
   },
+  INDEX_ENTRY: {
+    message: 'the index {tag} has no entry {wanted}',
+    hint: 'name a platform or a digest that layerhook index ls shows',
+    exit: 1,
+  },
+  INDEX_REQUIRED: {
+    message: 'tag {tag} names one image ({mediaType}), not an index',
+    hint: 'name the tag of an index, or a new tag: layerhook index add --image LAYOUT:NEW-TAG IMAGE... creates an index',
+    exit: 1,
+  },
   INTERNAL: {
     message: 'internal error: {reason}',
     hint: 'this is a bug in layerhook; run the command again with --debug and report its output',
@@ -243,6 +253,11 @@ export const errorTable = {
   LAYOUT_NOT_FOUND: {
     message: 'no OCI image layout at {path}',
     hint: 'create one with: layerhook init --layout {path}',
+    exit: 1,
+  },
+  LAYOUT_UNWRITABLE: {
+    message: 'cannot write to {path}: {reason}',
+    hint: '{expected}',
     exit: 1,
   },
   LIMIT_EXCEEDED: {

@@ -5,19 +5,25 @@ import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { digestOf, finishDigest, parseDigest } from './digest.js';
 import { requireSize } from './layout-files.js';
+import type { BlobPlace } from './storage/storage.js';
 import type { Descriptor } from './types.js';
 
 /**
  * Reads and verifies a small blob.
  *
- * @param path file of the blob; not opened if the descriptor embeds the blob (`data`)
+ * @param place place of the blob; not opened if the descriptor embeds the blob (`data`)
  * @param layout path of the layout, for errors
  * @param maxBytes larger blobs are refused before reading
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, SYSTEM
  */
-export function readVerified(path: string, descriptor: Descriptor, layout: string, maxBytes: number): Buffer {
+export function readVerified(
+  place: BlobPlace,
+  descriptor: Descriptor,
+  layout: string,
+  maxBytes: number,
+): Buffer {
   requireSize(`blob ${descriptor.digest}`, descriptor.size, maxBytes);
-  const bytes = embedded(descriptor) ?? readFile(path, descriptor, layout);
+  const bytes = embedded(descriptor, place) ?? readFile(place, descriptor, layout);
   const actual = digestOf(bytes, parseDigest(descriptor.digest).algorithm);
   if (actual !== descriptor.digest) throw corrupt(descriptor, layout, actual);
   return bytes;
@@ -29,10 +35,10 @@ export function readVerified(path: string, descriptor: Descriptor, layout: strin
  *
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, SYSTEM; the stream fails with BLOB_DIGEST, BLOB_SIZE, SYSTEM
  */
-export function openVerified(path: string, descriptor: Descriptor, layout: string): Readable {
-  const data = embedded(descriptor);
+export function openVerified(place: BlobPlace, descriptor: Descriptor, layout: string): Readable {
+  const data = embedded(descriptor, place);
   const source =
-    data === undefined ? openFile(path, descriptor, layout) : Readable.from([data], { objectMode: false });
+    data === undefined ? openFile(place, descriptor, layout) : Readable.from([data], { objectMode: false });
   const { algorithm } = parseDigest(descriptor.digest);
   const hash = createHash(algorithm);
   let size = 0;
@@ -48,68 +54,87 @@ export function openVerified(path: string, descriptor: Descriptor, layout: strin
       else done(actual === descriptor.digest ? null : corrupt(descriptor, layout, actual));
     },
   });
-  source.on('error', (error) => verifier.destroy(fsError(error, `reading ${path}`)));
+  source.on('error', (error) => verifier.destroy(fsError(error, `reading ${place.path}`)));
   verifier.on('close', () => source.destroy());
   return source.pipe(verifier);
 }
 
-/** Returns the blob that a descriptor embeds, its digest unchecked; image-spec descriptor.md, "Embedded Content". */
-function embedded(descriptor: Descriptor): Buffer | undefined {
-  if (typeof descriptor.data !== 'string') return undefined;
-  const data = Buffer.from(descriptor.data, 'base64');
+/**
+ * Returns a blob that has no file, its digest unchecked: the descriptor embeds it (image-spec descriptor.md, "Embedded
+ * Content"), or the layout has it in memory.
+ */
+function embedded(descriptor: Descriptor, place: BlobPlace): Buffer | undefined {
+  const data =
+    typeof descriptor.data === 'string'
+      ? Buffer.from(descriptor.data, 'base64')
+      : place.data && Buffer.from(place.data);
+  if (data === undefined) return undefined;
   if (data.length !== descriptor.size) throw wrongSize(descriptor, data.length);
   return data;
 }
 
-function readFile(path: string, descriptor: Descriptor, layout: string): Buffer {
-  const fd = openBlobFile(path, descriptor, layout);
+function readFile(place: BlobPlace, descriptor: Descriptor, layout: string): Buffer {
+  const { fd, offset } = openBlobFile(place, descriptor, layout);
   try {
     const bytes = Buffer.allocUnsafe(descriptor.size);
     let length = 0;
     while (length < bytes.length) {
-      const count = readSync(fd, bytes, length, bytes.length - length, null);
+      const count = readSync(fd, bytes, length, bytes.length - length, offset + length);
       if (count === 0) throw wrongSize(descriptor, length);
       length += count;
     }
     return bytes;
   } catch (error) {
-    throw fsError(error, `reading ${path}`);
+    throw fsError(error, `reading ${place.path}`);
   } finally {
     closeSync(fd);
   }
 }
 
-function openFile(path: string, descriptor: Descriptor, layout: string): Readable {
-  const fd = openBlobFile(path, descriptor, layout);
+function openFile(place: BlobPlace, descriptor: Descriptor, layout: string): Readable {
+  const { fd, offset } = openBlobFile(place, descriptor, layout);
   if (descriptor.size === 0) {
     closeSync(fd);
     return Readable.from([], { objectMode: false });
   }
-  return createReadStream('', { fd, start: 0, end: descriptor.size - 1, highWaterMark: 1 << 20 });
+  const end = offset + descriptor.size - 1;
+  return createReadStream('', { fd, start: offset, end, highWaterMark: 1 << 20 });
 }
 
-/** Opens a blob and checks its size. A FIFO or device in its place does not block, and nothing is read from it. */
-function openBlobFile(path: string, descriptor: Descriptor, layout: string): number {
+/**
+ * Opens a blob for reading and checks its size. A FIFO or device in its place does not block, and nothing is read from it.
+ *
+ * @param layout path of the layout, for errors
+ * @returns the descriptor of the file, and the offset of the blob in it, in bytes
+ * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, LAYOUT_INVALID, SYSTEM
+ */
+export function openBlobFile(
+  { path, range }: BlobPlace,
+  descriptor: Pick<Descriptor, 'digest' | 'size'>,
+  layout: string,
+): { fd: number; offset: number } {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') {
+    // ENOTDIR: the place of a blob that an archive lacks
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) {
       throw new LayerhookError('BLOB_NOT_FOUND', { digest: descriptor.digest, path: layout }, error);
     }
     throw fsError(error, `opening ${path}`);
   }
   const stat = fstatSync(fd);
-  if (stat.isFile() && stat.size === descriptor.size) return fd;
+  const size = range?.size ?? stat.size;
+  if (stat.isFile() && size === descriptor.size) return { fd, offset: range?.offset ?? 0 };
   closeSync(fd);
-  if (stat.isFile()) throw wrongSize(descriptor, stat.size);
+  if (stat.isFile()) throw wrongSize(descriptor, size);
   throw new LayerhookError('LAYOUT_INVALID', {
     path: layout,
     reason: `blob ${descriptor.digest} is not a regular file`,
   });
 }
 
-function wrongSize(descriptor: Descriptor, actual: number): LayerhookError {
+function wrongSize(descriptor: Pick<Descriptor, 'digest' | 'size'>, actual: number): LayerhookError {
   return new LayerhookError('BLOB_SIZE', { digest: descriptor.digest, actual, expected: descriptor.size });
 }
 

@@ -1,21 +1,20 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
-import { makeDirectory } from '../system/make-directory.js';
-import { writeFileAtomic } from '../system/write-file.js';
+import { throwIfAborted } from '../system/steps.js';
 import { encodeJson, JsonLimitError, parseJson } from '../text/json-lossless.js';
 import { openVerified, readVerified } from './blob.js';
-import { type DigestAlgorithm, finishDigest, isDigest, parseDigest } from './digest.js';
+import { type DigestAlgorithm, finishDigest, parseDigest } from './digest.js';
 import { checkIndex } from './documents.js';
-import { jsonAdvice, listDirectory, readSmallFile } from './layout-files.js';
-import { withLock } from './lock.js';
+import { jsonAdvice } from './layout-files.js';
+import { splitTransport } from './layout-name.js';
 import { indexMediaType } from './media-types.js';
-import { emptyIndex, resumeLayout } from './resume-layout.js';
-import type { Session } from './session.js';
+import { Directory } from './storage/directory.js';
+import { DockerArchive, unwritable } from './storage/docker-archive.js';
+import { OciArchive } from './storage/oci-archive.js';
+import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage/storage.js';
 import type { Descriptor, Digest, Index } from './types.js';
+import { invalidLayout } from './version.js';
 
 const maxIndexBytes = 32 << 20;
 const maxDocumentBytes = 4 << 20;
@@ -32,76 +31,71 @@ export interface LayoutOptions {
 /**
  * Opens an existing layout.
  *
- * @param path directory of the layout
+ * @param path directory of the layout, or `oci-archive:FILE` or `docker-archive:FILE` for a tar
  * @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID (also for a version other than 1.0.0), SYSTEM
  */
 export function openLayout(path: string, options: LayoutOptions = {}): Layout {
-  if (!isDirectory(path)) {
-    if (!existsSync(path)) throw new LayerhookError('LAYOUT_NOT_FOUND', { path });
-    throw invalidLayout(path, 'it is not a directory');
-  }
-  const version = readSmallFile(join(path, 'oci-layout'), maxDocumentBytes);
-  if (version === undefined) throw invalidLayout(path, 'it has no file oci-layout');
-  checkVersion(path, version);
-  if (!isDirectory(join(path, 'blobs'))) throw invalidLayout(path, 'it has no directory blobs');
-  if (!existsSync(join(path, 'index.json'))) throw invalidLayout(path, 'it has no file index.json');
-  return new Layout(path, options);
+  return new Layout(openStorage(path, options), options);
+}
+
+function openStorage(path: string, { maxJson }: LayoutOptions): LayoutStorage {
+  const { transport, file } = splitTransport(path);
+  if (transport === 'directory') return Directory.open(path);
+  return transport === 'oci-archive' ? OciArchive.open(file) : DockerArchive.open(file, maxJson);
 }
 
 /**
  * Creates an empty layout and its parent directories.
  *
- * @param path must not exist; an empty directory of this user, and what a killed call left, is completed
- * @throws LayerhookError LAYOUT_EXISTS, DIRECTORY_INVALID, NO_SPACE, SYSTEM
+ * @param path must not exist; an empty directory of this user, and what a killed call left, is completed. The tar of
+ *   `oci-archive:FILE` appears with the first change of its index.
+ * @throws LayerhookError LAYOUT_EXISTS, DIRECTORY_INVALID, NO_SPACE, SYSTEM; LAYOUT_UNWRITABLE for `docker-archive:`
  */
-export function createLayout(path: string): Layout {
-  const parent = dirname(path);
-  try {
-    makeDirectory(parent);
-    mkdirSync(path);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw fsError(error, `making ${path}`);
-    if (!resumeLayout(path)) throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
-  }
-  try {
-    makeDirectory(join(path, 'blobs', 'sha256'));
-    writeFileAtomic(join(path, 'index.json'), encodeJson(emptyIndex));
-    // last: it marks the layout as whole
-    writeFileAtomic(join(path, 'oci-layout'), encodeJson({ imageLayoutVersion: '1.0.0' }));
-  } catch (error) {
-    rmSync(path, { recursive: true, force: true });
-    throw fsError(error, `making ${path}`);
-  }
-  return new Layout(path);
+export function createLayout(path: string, options: LayoutOptions = {}): Layout {
+  return new Layout(createStorage(path), options);
+}
+
+function createStorage(path: string): LayoutStorage {
+  const { transport, file } = splitTransport(path);
+  if (transport === 'directory') return Directory.create(path);
+  if (transport === 'oci-archive') return OciArchive.create(file);
+  throw unwritable(path);
 }
 
 /**
- * An OCI image layout: a directory with `oci-layout`, `index.json` and `blobs/`; image-spec image-layout.md.
+ * An OCI image layout: `oci-layout`, `index.json` and blobs, in a directory or in a tar; image-spec image-layout.md.
  *
  * Readers need no lock, because writers replace whole files. Writers in several processes exclude each other with a
- * lock on the layout's directory. gc spares blobs written through a Layout until {@link close}. Write the blobs
- * first, next the reference to them, and close last.
+ * lock. gc spares blobs written through a Layout until {@link close}. Write the blobs first, next the reference to them,
+ * and close last.
  */
 export class Layout {
-  readonly path: string;
-  readonly #blobs: string;
+  readonly #storage: LayoutStorage;
   readonly #options: LayoutOptions;
-  #session: Promise<Session> | undefined;
+  #writer: Promise<LayoutWriter> | undefined;
 
-  /** Does not look at the directory: use {@link openLayout} or {@link createLayout}, which check or create it. */
-  constructor(path: string, options: LayoutOptions = {}) {
-    this.path = path;
-    this.#blobs = join(path, 'blobs');
+  /** Does not check the layout: use {@link openLayout} or {@link createLayout}. */
+  constructor(storage: LayoutStorage, options: LayoutOptions = {}) {
+    this.#storage = storage;
     this.#options = options;
+  }
+
+  /** The layout as the user named it; {@link openLayout} accepts it. */
+  get path(): string {
+    return this.#storage.path;
+  }
+
+  /** As {@link path}, independent of the working directory. */
+  get absolutePath(): string {
+    return this.#storage.absolutePath;
   }
 
   /** Reads index.json. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
   readIndex(): Index {
-    const path = join(this.path, 'index.json');
     const limit = this.#options.maxJson ?? maxIndexBytes;
-    const bytes = readSmallFile(path, limit);
-    if (bytes === undefined) throw invalidLayout(this.path, 'it has no file index.json');
-    return checkIndex(parseDocument(bytes, path, limit), path);
+    const read = this.#storage.readIndex(limit);
+    if (read === undefined) throw invalidLayout(this.path, 'it has no file index.json');
+    return checkIndex(parseDocument(read.bytes, read.what, limit), read.what);
   }
 
   /**
@@ -118,26 +112,25 @@ export class Layout {
       const changed = change(before);
       if (changed === before) return before;
       const after = withMediaType(changed);
-      const session = await this.#openSession();
-      await session.publishIndex(await session.write([encodeJson(after)]));
+      const writer = await this.#openWriter();
+      await writer.publishIndex(await writer.write([encodeJson(after)]));
       return after;
     });
   }
 
-  /** Holds the layout's lock while `action` runs; see withLock in lock.ts. @throws LayerhookError ABORTED, SYSTEM */
+  /** Holds the layout's lock while `action` runs. @throws LayerhookError ABORTED, SYSTEM */
   lock<T>(mode: 'exclusive' | 'shared', action: () => T | Promise<T>): Promise<T> {
-    return withLock(this.path, mode, action, this.#options.signal);
+    return this.#storage.lock(mode, action, this.#options.signal);
   }
 
-  /** Returns the path at which the blob of a digest belongs. @throws LayerhookError DIGEST_INVALID */
-  blobPath(digest: string): string {
-    const { algorithm, hex } = parseDigest(digest);
-    return `${this.#blobs}/${algorithm}/${hex}`;
+  /** Returns the place where the blob of a digest belongs. @throws LayerhookError DIGEST_INVALID */
+  blobPlace(digest: string): BlobPlace {
+    return this.#storage.blobPlace(digest);
   }
 
   /** True if the layout has the blob. @throws LayerhookError DIGEST_INVALID */
   hasBlob(digest: string): boolean {
-    return existsSync(this.blobPath(digest));
+    return this.#storage.hasBlob(digest);
   }
 
   /**
@@ -148,7 +141,7 @@ export class Layout {
    * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, LIMIT_EXCEEDED, DIGEST_INVALID, SYSTEM
    */
   readBlob(descriptor: Descriptor, options: { maxBytes?: number } = {}): Buffer {
-    return readVerified(this.blobPath(descriptor.digest), descriptor, this.path, this.#limit(options));
+    return readVerified(this.blobPlace(descriptor.digest), descriptor, this.path, this.#limit(options));
   }
 
   /** Reads a blob as {@link readBlob} does, and parses its JSON. @throws LayerhookError IMAGE_INVALID, and as readBlob */
@@ -164,7 +157,7 @@ export class Layout {
    *   BLOB_SIZE, SYSTEM
    */
   openBlob(descriptor: Descriptor): Readable {
-    return openVerified(this.blobPath(descriptor.digest), descriptor, this.path);
+    return openVerified(this.blobPlace(descriptor.digest), descriptor, this.path);
   }
 
   /**
@@ -182,33 +175,48 @@ export class Layout {
     const algorithm = options.algorithm ?? 'sha256';
     const hash = createHash(algorithm);
     let size = 0;
-    const session = await this.#openSession();
+    const writer = await this.#openWriter();
     const chunks = content instanceof Uint8Array ? [content] : content;
-    const temporary = await session.write(chunks, (chunk) => {
+    const temporary = await writer.write(chunks, (chunk) => {
       hash.update(chunk);
       size += chunk.length;
     });
     const digest = finishDigest(hash, algorithm);
     const { hex } = parseDigest(digest);
-    await this.lock('shared', () => session.publishBlob(temporary, algorithm, hex));
+    await this.lock('shared', () => writer.publishBlob(temporary, algorithm, hex));
     return { digest, size };
+  }
+
+  /**
+   * Copies a blob from another layout, if possible by sharing its bytes on the disk; verifies it in any case.
+   *
+   * @throws LayerhookError as writeBlob; BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST
+   */
+  async copyBlob(source: Layout, descriptor: Descriptor): Promise<void> {
+    const { digest, size } = descriptor;
+    const { algorithm, hex } = parseDigest(digest);
+    const writer = await this.#openWriter();
+    const isEmbedded = descriptor.data !== undefined;
+    const adopted = isEmbedded ? null : await writer.adopt({ digest, size, place: source.blobPlace(digest) });
+    const name = adopted ?? (await writer.write(this.#abortable(source.openBlob(descriptor))));
+    await this.lock('shared', () => writer.publishBlob(name, algorithm, hex));
+  }
+
+  /** Removes the blobs that nothing leads to; see LayoutStorage.sweep. The caller holds the exclusive lock. */
+  sweep(reachable: () => ReadonlySet<string>): Promise<GarbageResult> {
+    return this.#storage.sweep(reachable);
   }
 
   /** Lists all blobs of known digest algorithms; other files are left out. @throws LayerhookError SYSTEM */
   blobs(): { digest: Digest; path: string }[] {
-    return (['sha256', 'sha512'] as const).flatMap((algorithm) => {
-      const directory = join(this.path, 'blobs', algorithm);
-      return listDirectory(directory)
-        .map((name) => ({ digest: `${algorithm}:${name}` as const, path: join(directory, name) }))
-        .filter(({ digest }) => isDigest(digest));
-    });
+    return this.#storage.blobs();
   }
 
   /** Ends this writer's session: from now on gc keeps its blobs only if index.json leads to them. */
   async close(): Promise<void> {
-    const session = await this.#session;
-    this.#session = undefined;
-    session?.close();
+    const writer = await this.#writer;
+    this.#writer = undefined;
+    writer?.close();
   }
 
   /** As {@link close}: for `await using`. */
@@ -216,31 +224,25 @@ export class Layout {
     return this.close();
   }
 
+  async *#abortable(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const { signal } = this.#options;
+    for await (const chunk of chunks) {
+      throwIfAborted(signal);
+      yield chunk;
+    }
+  }
+
   #limit({ maxBytes = maxDocumentBytes }: { maxBytes?: number }): number {
     return this.#options.maxJson ?? maxBytes;
   }
 
-  #openSession(): Promise<Session> {
-    // only writers load it
-    this.#session ??= import('./session.js')
-      .then(({ Session }) => Session.open(this.path))
-      .catch((error: unknown) => {
-        this.#session = undefined;
-        throw error;
-      });
-    return this.#session;
+  #openWriter(): Promise<LayoutWriter> {
+    this.#writer ??= this.#storage.openWriter(this.#options.signal).catch((error: unknown) => {
+      this.#writer = undefined;
+      throw error;
+    });
+    return this.#writer;
   }
-}
-
-function checkVersion(path: string, bytes: Buffer): void {
-  let version: unknown;
-  try {
-    version = (parseJson(bytes) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
-  } catch (error) {
-    throw invalidLayout(path, 'its oci-layout is not JSON', error);
-  }
-  if (version !== '1.0.0')
-    throw invalidLayout(path, `its imageLayoutVersion is ${JSON.stringify(version)}, not "1.0.0"`);
 }
 
 /** Adds the mediaType that the image-spec recommends, as umoci does for every index that it writes. */
@@ -264,17 +266,4 @@ function parseDocument(bytes: Buffer, what: string, maxBytes: number): unknown {
       error,
     );
   }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  } catch (error) {
-    if (errorCode(error) === 'ENOTDIR') return false;
-    throw fsError(error, `reading ${path}`);
-  }
-}
-
-function invalidLayout(path: string, reason: string, cause?: unknown): LayerhookError {
-  return new LayerhookError('LAYOUT_INVALID', { path, reason }, cause);
 }

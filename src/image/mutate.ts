@@ -1,10 +1,12 @@
-import { LayerhookError } from '../errors/index.js';
 import { encodeJson } from '../text/json-lossless.js';
+import { refuseDocker, requireIndex } from './index-kinds.js';
 import type { Layout } from './layout.js';
-import { isDockerMediaType, manifestMediaType } from './media-types.js';
+import { manifestMediaType } from './media-types.js';
 import { readIndexBlob } from './read.js';
 import { checkTag, setTag } from './references.js';
-import type { Descriptor, Digest, History, ImageConfig, Manifest, ResolvedImage } from './types.js';
+import { resolvePath } from './resolve.js';
+import { changeTag } from './retag.js';
+import type { Descriptor, Digest, History, ImageConfig, Manifest, Platform, ResolvedImage } from './types.js';
 
 /** A layer whose blob is already in the layout. */
 export interface NewLayer {
@@ -23,6 +25,12 @@ export interface LayerStack {
   history: History[] | undefined;
 }
 
+/** A blob that was written. */
+interface Written {
+  digest: Digest;
+  size: number;
+}
+
 /**
  * A changed copy of an image. Nothing is written before {@link commit}, and the original image stays.
  *
@@ -36,9 +44,7 @@ export class ImageMutation {
 
   /** @throws LayerhookError IMAGE_UNWRITABLE for a Docker schema 2 image */
   constructor(layout: Layout, image: ResolvedImage) {
-    for (const { mediaType, digest } of [...image.path, image.configDescriptor]) {
-      if (isDockerMediaType(mediaType)) throw new LayerhookError('IMAGE_UNWRITABLE', { digest, mediaType });
-    }
+    for (const descriptor of [...image.path, image.configDescriptor]) refuseDocker(descriptor);
     this.#layout = layout;
     this.#image = image;
     this.#config = image.config;
@@ -48,6 +54,11 @@ export class ImageMutation {
   /** The current config. */
   get config(): ImageConfig {
     return this.#config;
+  }
+
+  /** True if the original image is one of an index. */
+  get isInIndex(): boolean {
+    return this.#image.path.length > 1;
   }
 
   /** The current manifest; its `config` descriptor is still that of the original image. */
@@ -92,22 +103,47 @@ export class ImageMutation {
    * Writes the config, the manifest and the indexes above it, then points `tag` to the result. The new descriptor in
    * index.json keeps the other annotations of the original image's descriptor.
    *
+   * @param platform if the tag names an index: replaces the image for this platform there, and keeps the others as they
+   *   are now. Default: the tag gets the index of the original image, in which only this image has changed.
    * @returns the descriptors from index.json to the new manifest
-   * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what reading the indexes throws
+   * @throws LayerhookError REFERENCE_INVALID, NO_SPACE, SYSTEM, and what reading the indexes throws; with `platform` also
+   *   INDEX_REQUIRED, IMAGE_UNWRITABLE and PLATFORM_NOT_FOUND
    */
-  async commit(tag: string): Promise<ResolvedImage['path']> {
+  async commit(tag: string, platform?: Platform): Promise<ResolvedImage['path']> {
     checkTag(this.#layout.readIndex(), tag);
-    const [root, ...below] = await this.#write();
-    return [await setTag(this.#layout, tag, root), ...below];
+    const manifest = await this.#writeManifest();
+    if (platform === undefined) {
+      const [root, ...below] = await this.#rewritePath(this.#image.path, manifest);
+      return [await setTag(this.#layout, tag, root), ...below];
+    }
+    let below: Descriptor[] = [];
+    const root = await changeTag(this.#layout, tag, async (present) => {
+      const [first, ...rest] = await this.#rewritePath(this.#pathIn(tag, present, platform), manifest);
+      below = rest;
+      return first;
+    });
+    return [root, ...below];
   }
 
-  async #write(): Promise<ResolvedImage['path']> {
+  /** Finds the image that the new one replaces: in the index of a tag, or in its own if the tag is new. */
+  #pathIn(tag: string, present: Descriptor | undefined, platform: Platform): ResolvedImage['path'] {
+    if (present === undefined) return this.#image.path;
+    requireIndex(present, tag);
+    refuseDocker(present);
+    return resolvePath(this.#layout, tag, { platform });
+  }
+
+  async #writeManifest(): Promise<Written> {
     const config = await this.#writeJson(this.#config);
     const { mediaType: _, schemaVersion, ...rest } = this.#manifest;
     const manifest = { schemaVersion, mediaType: manifestMediaType, ...rest };
     manifest.config = { ...withoutData(manifest.config), ...config };
-    const { path } = this.#image;
-    const changed = [{ ...withoutData(path[path.length - 1]!), ...(await this.#writeJson(manifest)) }];
+    return this.#writeJson(manifest);
+  }
+
+  /** Replaces the last descriptor of a path by the new manifest, and rewrites the indexes above it. */
+  async #rewritePath(path: ResolvedImage['path'], manifest: Written): Promise<ResolvedImage['path']> {
+    const changed = [{ ...withoutData(path[path.length - 1]!), ...manifest }];
     for (let at = path.length - 2; at >= 0; at -= 1) {
       const parent = await this.#rewriteIndex(path[at]!, path[at + 1]!, changed[0]!);
       changed.unshift(parent);
@@ -127,7 +163,7 @@ export class ImageMutation {
     return { ...withoutData(descriptor), ...(await this.#writeJson(changed)) };
   }
 
-  #writeJson(document: object): Promise<{ digest: Digest; size: number }> {
+  #writeJson(document: object): Promise<Written> {
     return this.#layout.writeBlob(encodeJson(document));
   }
 

@@ -4,6 +4,7 @@ import { isObject } from '../text/is-object.js';
 import { checkConfig, checkIndex, checkManifest } from './documents.js';
 import type { Layout } from './layout.js';
 import { indexMediaType, manifestMediaType } from './media-types.js';
+import type { BlobPlace } from './storage/storage.js';
 import type { Descriptor, Digest, ImageConfig, Index, Manifest } from './types.js';
 
 const maxConfigBytes = 8 << 20;
@@ -40,13 +41,17 @@ export function readConfig(layout: Layout, descriptor: Descriptor): ImageConfig 
  * @throws LayerhookError BLOB_NOT_FOUND, and as {@link readIndexBlob}
  */
 export function describeDocument(layout: Layout, digest: string): Descriptor {
-  const stat = statSync(layout.blobPath(digest), { throwIfNoEntry: false });
-  if (stat === undefined) throw new LayerhookError('BLOB_NOT_FOUND', { digest, path: layout.path });
-  const descriptor = { mediaType: manifestMediaType, digest: digest as Digest, size: stat.size };
+  const size = sizeOf(layout.blobPlace(digest));
+  if (size === undefined) throw new LayerhookError('BLOB_NOT_FOUND', { digest, path: layout.path });
+  const descriptor = { mediaType: manifestMediaType, digest: digest as Digest, size };
   const document = layout.readJson(descriptor);
   if (!isObject(document)) return descriptor;
   if (typeof document.mediaType === 'string') return { ...descriptor, mediaType: document.mediaType };
   return 'manifests' in document ? { ...descriptor, mediaType: indexMediaType } : descriptor;
+}
+
+function sizeOf({ path, range, data }: BlobPlace): number | undefined {
+  return data?.length ?? range?.size ?? statSync(path, { throwIfNoEntry: false })?.size;
 }
 
 function checkMediaType(actual: string | undefined, descriptor: Descriptor): void {

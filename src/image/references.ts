@@ -1,33 +1,37 @@
 import { LayerhookError } from '../errors/index.js';
 import { didYouMean } from '../text/nearest.js';
 import type { Layout } from './layout.js';
+import { splitTransport } from './layout-name.js';
+import { refNameAnnotation } from './ref-name.js';
 import type { Descriptor, Index } from './types.js';
-
-/** The annotation that holds the tag of a descriptor in index.json; image-spec annotations.md. */
-export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 
 /** An image named on a command line. */
 export interface ImageReference {
-  /** directory of the layout */
+  /** directory of the layout, or `oci-archive:FILE` or `docker-archive:FILE` */
   path: string;
   tag: string;
 }
+
+/** The tag of a reference without one. */
+export const defaultTag = 'latest';
 
 // image-spec annotations.md, the grammar of org.opencontainers.image.ref.name.
 const tagComponent = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
 const tagPattern = new RegExp(`^${tagComponent}(?:/${tagComponent})*$`);
 
 /**
- * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. The tag may be one that
+ * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. A path may be
+ * `oci-archive:FILE` or `docker-archive:FILE`. The tag may be one that
  * is malformed: other tools write such tags, and {@link checkTag} refuses one only if the layout lacks it.
  *
  * @throws LayerhookError REFERENCE_INVALID
  */
 export function parseImageReference(value: string): ImageReference {
-  const colon = value.indexOf(':');
+  const { file } = splitTransport(value);
+  const colon = value.indexOf(':', value.length - file.length);
   const path = colon === -1 ? value : value.slice(0, colon);
-  const tag = colon === -1 ? 'latest' : value.slice(colon + 1);
-  if (path === '') throw invalid(value, 'its path is empty');
+  const tag = colon === -1 ? defaultTag : value.slice(colon + 1);
+  if (splitTransport(path).file === '') throw invalid(value, 'its path is empty');
   if (path.includes('\0')) throw invalid(value, 'its path contains a NUL');
   if (tag === '') throw invalid(value, 'its tag is empty');
   return { path, tag };
@@ -65,7 +69,7 @@ export async function setTag(layout: Layout, tag: string, descriptor: Descriptor
   const tagged = withTag(descriptor, tag);
   await layout.updateIndex((index) => {
     checkTag(index, tag);
-    return { ...index, manifests: [...withoutTag(index, tag), tagged] };
+    return { ...index, manifests: [...untagged(index, tag), tagged] };
   });
   return tagged;
 }
@@ -82,7 +86,7 @@ export async function copyTag(layout: Layout, from: string, tag: string): Promis
     const found = findTagged(layout, index, from);
     const { size } = new Set(found.map(({ digest }) => digest));
     if (size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: from, count: size });
-    return { ...index, manifests: [...withoutTag(index, tag), withTag(found[0], tag)] };
+    return { ...index, manifests: [...untagged(index, tag), withTag(found[0], tag)] };
   });
 }
 
@@ -96,7 +100,7 @@ export async function removeTag(layout: Layout, tag: string): Promise<boolean> {
   let wasThere = false;
   await layout.updateIndex((index) => {
     checkTag(index, tag);
-    const manifests = withoutTag(index, tag);
+    const manifests = untagged(index, tag);
     wasThere = manifests.length < index.manifests.length;
     return wasThere ? { ...index, manifests } : index;
   });
@@ -110,13 +114,14 @@ export function tagOf(descriptor: Descriptor): string | undefined {
 
 /**
  * Returns the descriptors of a tag, at least one. Several may have the same digest: containerd writes one for each name
- * of an image.
+ * of an image. In an archive with one image, the default tag `latest` names this image, as skopeo needs no tag there.
  *
  * @throws LayerhookError REFERENCE_NOT_FOUND; REFERENCE_INVALID for a malformed tag that the layout lacks
  */
 export function findTagged(layout: Layout, index: Index, tag: string): [Descriptor, ...Descriptor[]] {
   checkTag(index, tag);
-  const [first, ...others] = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
+  const tagged = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
+  const [first, ...others] = tagged.length > 0 ? tagged : onlyImage(layout, index, tag);
   if (first === undefined) {
     const meant = didYouMean(
       tag,
@@ -127,17 +132,33 @@ export function findTagged(layout: Layout, index: Index, tag: string): [Descript
   return [first, ...others];
 }
 
+/** Returns the only image of an archive: the only one with a tag, or without any tag the only one. */
+function onlyImage(layout: Layout, { manifests }: Index, tag: string): Descriptor[] {
+  if (tag !== defaultTag || splitTransport(layout.path).transport === 'directory') return [];
+  const tagged = manifests.filter((descriptor) => tagOf(descriptor) !== undefined);
+  const candidates = tagged.length > 0 ? tagged : manifests;
+  return new Set(candidates.map(({ digest }) => digest)).size === 1 ? candidates : [];
+}
+
 /** @throws LayerhookError REFERENCE_INVALID if the tag is malformed, unless the layout already has it */
 export function checkTag(index: Index, tag: string): void {
   if (isTag(tag) || index.manifests.some((descriptor) => tagOf(descriptor) === tag)) return;
   throw invalid(tag, 'the tag breaks the grammar of the image-spec');
 }
 
-function withTag(descriptor: Descriptor, tag: string): Descriptor {
+/** Returns a descriptor without its tag. */
+export function withoutTag(descriptor: Descriptor): Descriptor {
+  const { annotations = {}, ...rest } = descriptor;
+  const { [refNameAnnotation]: _, ...others } = annotations;
+  return (Object.keys(others).length > 0 ? { ...rest, annotations: others } : rest) as Descriptor;
+}
+
+/** Returns a descriptor with a tag. */
+export function withTag(descriptor: Descriptor, tag: string): Descriptor {
   return { ...descriptor, annotations: { ...descriptor.annotations, [refNameAnnotation]: tag } };
 }
 
-function withoutTag(index: Index, tag: string): Descriptor[] {
+function untagged(index: Index, tag: string): Descriptor[] {
   return index.manifests.filter((descriptor) => tagOf(descriptor) !== tag);
 }
 

@@ -1,7 +1,9 @@
 import { LayerhookError } from '../errors/index.js';
+import { isAttestation, isUnknown } from './index-kinds.js';
 import type { Layout } from './layout.js';
 import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { hostPlatform, platformFit, showPlatform } from './platform.js';
+import { Platforms } from './platforms.js';
 import { describeDocument, readConfig, readIndexBlob, readManifest } from './read.js';
 import { findTagged } from './references.js';
 import type { Descriptor, Manifest, Platform, ResolvedImage } from './types.js';
@@ -115,16 +117,6 @@ function findManifests(layout: Layout, tag: string, roots: Descriptor[]): Path[]
   return known.length > 0 ? known : found;
 }
 
-/** True for an attestation of BuildKit: a manifest beside the image in its index. */
-function isAttestation({ annotations }: Descriptor): boolean {
-  return annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
-}
-
-/** True for the platform of manifests that do not run, such as attestations. */
-function isUnknown(platform: Platform | undefined): boolean {
-  return platform?.os === 'unknown' && platform.architecture === 'unknown';
-}
-
 function choosePlatform(layout: Layout, tag: string, found: Path[], wanted: Platform): Path {
   const platforms = new Platforms(layout);
   let best = Number.NEGATIVE_INFINITY;
@@ -151,31 +143,6 @@ function choosePlatform(layout: Layout, tag: string, found: Path[], wanted: Plat
   const { size } = new Set(others.filter(isOther).map(([root]) => root.digest));
   if (size > 0) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: tag, count: size + 1 });
   return first;
-}
-
-/** Reads platforms: from the descriptor, or else from the config. Each config is read only once. */
-class Platforms {
-  readonly #layout: Layout;
-  readonly #ofConfigs = new Map<string, Platform | undefined>();
-
-  constructor(layout: Layout) {
-    this.#layout = layout;
-  }
-
-  /** Returns the platform of a manifest; undefined for an artifact. */
-  of(descriptor: Descriptor): Platform | undefined {
-    const { platform, digest } = descriptor;
-    if (platform?.os && platform.architecture) return platform;
-    if (!this.#ofConfigs.has(digest)) this.#ofConfigs.set(digest, this.#read(descriptor));
-    return this.#ofConfigs.get(digest);
-  }
-
-  #read(descriptor: Descriptor): Platform | undefined {
-    const { config } = readManifest(this.#layout, descriptor);
-    if (ociMediaType(config.mediaType) !== configMediaType) return undefined;
-    const { os, architecture, variant } = readConfig(this.#layout, config);
-    return { ...(os && { os }), ...(architecture && { architecture }), ...(variant && { variant }) };
-  }
 }
 
 function listSome(values: readonly string[]): string {

@@ -9,6 +9,7 @@ import { flock, tryLockNamed } from '../system/lock.js';
 import { tryEmptyDirectory } from '../system/remove.js';
 import { pathIn } from '../system/xattr.js';
 import type { DigestAlgorithm } from './digest.js';
+import type { AdoptedBlob, LayoutWriter } from './storage/storage.js';
 import { LayoutFiles } from './writer-files.js';
 
 /** Prefix of a session's directory. It is umoci's, so that the gc of each program removes dead sessions of the other. */
@@ -29,7 +30,7 @@ function closeAll(): void {
  *
  * All access is by file descriptor, because the layout's owner may put another directory or a symlink in its place.
  */
-export class Session {
+export class Session implements LayoutWriter {
   readonly #files: LayoutFiles;
   readonly #name: ByteString;
   readonly #fd: number;
@@ -75,8 +76,7 @@ export class Session {
   ): Promise<ByteString> {
     const { requireThreadPool } = await import('../system/pool.js');
     requireThreadPool();
-    this.#count += 1;
-    const name = String(this.#count);
+    const name = this.#newName();
     const what = `writing ${this.#name}/${name} in ${this.#files.path}`;
     const said = (error: unknown) => {
       throw fsError(error, what);
@@ -101,6 +101,14 @@ export class Session {
     }
   }
 
+  /** Reflinks or hardlinks a file of another layout; see adopt-blob.ts. */
+  async adopt(blob: AdoptedBlob): Promise<ByteString | null> {
+    if (blob.place.range !== undefined || blob.place.data !== undefined) return null;
+    const { adoptBlob } = await import('./adopt-blob.js');
+    const name = this.#newName();
+    return (await adoptBlob(blob, this.#files, { directory: this.#fd, name })) ? name : null;
+  }
+
   /** Moves a file of the session to the place of a blob. @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM */
   async publishBlob(name: ByteString, algorithm: DigestAlgorithm, hex: string): Promise<void> {
     const directory = this.#blobs(algorithm);
@@ -123,6 +131,11 @@ export class Session {
     removeDirectory(this.#files.fd, this.#name, this.#fd);
     close(this.#fd);
     this.#files.close();
+  }
+
+  #newName(): ByteString {
+    this.#count += 1;
+    return String(this.#count);
   }
 
   #blobs(algorithm: DigestAlgorithm): number {

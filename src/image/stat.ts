@@ -1,6 +1,7 @@
 import type { Layout } from './layout.js';
 import { configMediaType, emptyMediaType, ociMediaType } from './media-types.js';
 import { readConfig, readManifest } from './read.js';
+import { describeReferrer, listReferrers } from './referrers.js';
 import { type ResolveOptions, resolvePath } from './resolve.js';
 import type { Descriptor, Digest, History, ImageConfig, Manifest } from './types.js';
 
@@ -22,6 +23,8 @@ export interface ImageStat {
   config?: { descriptor: Descriptor; content?: ImageConfig; blob: Buffer };
   /** missing for artifacts */
   history?: HistoryStat[];
+  /** signatures, SBOMs and others in index.json that describe the manifest, or an index that leads to it */
+  referrers: Descriptor[];
 }
 
 /**
@@ -34,7 +37,11 @@ export function statImage(layout: Layout, tag: string, options: ResolveOptions =
   const descriptor = path[path.length - 1]!;
   const content = readManifest(layout, descriptor);
   const manifest = { descriptor, content, blob: layout.readBlob(descriptor) };
-  return { manifest, ...statConfig(layout, content) };
+  const digests = new Set<string>(path.map(({ digest }) => digest));
+  const referrers = listReferrers(layout)
+    .filter(({ subject }) => digests.has(subject))
+    .map((referrer) => describeReferrer(layout, referrer));
+  return { manifest, ...statConfig(layout, content), referrers };
 }
 
 function statConfig(layout: Layout, manifest: Manifest): Pick<ImageStat, 'config' | 'history'> {

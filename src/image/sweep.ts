@@ -6,17 +6,8 @@ import { readDirectory } from '../system/readdir.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { isDigest } from './digest.js';
 import { cleanSession, sessionPrefix } from './session.js';
-import type { Digest } from './types.js';
+import type { GarbageResult } from './storage/storage.js';
 import { algorithms, LayoutFiles } from './writer-files.js';
-
-/** The result of a garbage collection. */
-export interface GarbageResult {
-  removed: Digest[];
-  /** bytes of the removed blobs */
-  bytes: number;
-  /** unreachable blobs that were kept because a living writer may have written them */
-  spared: Digest[];
-}
 
 /**
  * Removes unreachable blobs and the sessions of dead writers. It works by file descriptor and follows no symlink, so

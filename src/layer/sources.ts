@@ -15,7 +15,7 @@ export function layerSources(
   options: Pick<LayerSource, 'zstdWindow'> = {},
 ): LayerSource[] {
   return image.manifest.layers.map((descriptor, at) => ({
-    path: layout.blobPath(descriptor.digest),
+    ...layout.blobPlace(descriptor.digest),
     ...(typeof descriptor.data === 'string' && { data: Buffer.from(descriptor.data, 'base64') }),
     digest: descriptor.digest,
     size: descriptor.size,

@@ -1,33 +1,7 @@
 import type { ByteString } from '../system/bytes.js';
+import type { ByteSource, EntryType, TarEntry, Time } from '../tar/types.js';
 
-export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo';
-
-/** A time with nanoseconds: seconds since the epoch (may be negative) plus 0 to 999,999,999 nanoseconds. */
-export interface Time {
-  sec: number;
-  nsec: number;
-}
-
-/** One entry of a tar. Names are neither cleaned nor checked. */
-export interface TarEntry {
-  name: ByteString;
-  type: EntryType;
-  /** bytes of content, including holes of a sparse file; 0 for all types but files */
-  size: number;
-  /** permission, setuid, setgid and sticky bits */
-  mode: number;
-  uid: number;
-  gid: number;
-  uname: ByteString;
-  gname: ByteString;
-  mtime: Time;
-  /** target of a hardlink or symlink */
-  linkname: ByteString;
-  devMajor: number;
-  devMinor: number;
-  /** xattrs by full name (`user.x`), as bytes; from SCHILY.xattr and LIBARCHIVE.xattr */
-  xattrs: ReadonlyMap<ByteString, Buffer>;
-}
+export type { ByteSource, EntryType, TarEntry, Time };
 
 /** An entry of a layer that was not extracted. It has passed the same checks of names and types as in an extraction. */
 export interface CheckedEntry extends Omit<TarEntry, 'name' | 'type'> {
@@ -49,12 +23,6 @@ export interface CheckedEntry extends Omit<TarEntry, 'name' | 'type'> {
 export interface EntryList extends AsyncIterable<CheckedEntry> {
   /** the file: one JSON object a line, docs/hook-protocol.md; removed when post-extract is over */
   readonly file: string;
-}
-
-/** A blocking source of bytes, for synchronous readers in worker threads. */
-export interface ByteSource {
-  /** Returns the next bytes, valid until the next call; null at the end. Blocks the thread if necessary. */
-  read(): Buffer | null;
 }
 
 /** One range of a user namespace mapping; runtime-spec config-linux.md, "User namespace mappings". */
@@ -91,8 +59,10 @@ export interface ApplyOptions {
 export interface LayerSource {
   /** file of the blob */
   path: string;
+  /** bytes of the file that are the blob, in an archive; missing: the whole file */
+  range?: { offset: number; size: number } | undefined;
   /** embedded blob instead of a file (descriptor's `data`) */
-  data?: Uint8Array;
+  data?: Uint8Array | undefined;
   digest: string;
   /** bytes of the blob */
   size: number;

@@ -31,14 +31,15 @@ export function imageContext(base: ContextBase, layout: Layout, image: ResolvedI
   const diffIDs = config.rootfs.diff_ids;
   const layers = chainIDs(diffIDs).map((chainID, index) => {
     const descriptor = manifest.layers[index] as Descriptor;
-    const blob = resolve(layout.blobPath(descriptor.digest));
-    return { descriptor, diffID: diffIDs[index] as Digest, chainID, treeID: treeID(chainID, base), blob };
+    const { path, range } = layout.blobPlace(descriptor.digest);
+    const blob = { blob: resolve(path), blobOffset: range?.offset ?? 0 };
+    return { descriptor, diffID: diffIDs[index] as Digest, chainID, treeID: treeID(chainID, base), ...blob };
   });
   return {
     ...base,
     // the dispatcher gives each hook its own
     state: {},
-    layout: resolve(layout.path),
+    layout: layout.absolutePath,
     ...{ reference, manifest, manifestDescriptor, config, configDescriptor },
     layers,
     treeID: layers.at(-1)?.treeID ?? treeID(undefined, base),

@@ -47,7 +47,10 @@ export const bundle = {
 } as const satisfies Own<BundleContext, BaseContext>;
 
 export const image = {
-  layout: { type: 'path', says: 'the image layout' },
+  layout: {
+    type: 'string',
+    says: 'the image layout: an absolute path, after `oci-archive:` or `docker-archive:` if it is a tar',
+  },
   reference: { type: 'string', says: 'the tag under which this image was found; may be empty' },
   keepDirlinks: {
     type: 'boolean',
@@ -72,7 +75,14 @@ export const layer = {
   chainID: { type: 'digest', says: 'names this layer on top of all below it; image-spec config.md' },
   lowerChainIDs: { type: 'digests', says: 'chainIDs of the layers below, lowest first' },
   chainIDs: { type: 'digests', says: 'chainIDs of all layers of the image, lowest first' },
-  blob: { type: 'path', says: 'the blob of the layer in the layout' },
+  blob: {
+    type: 'path',
+    says: 'the file with the blob of the layer: in the layout, or the tar that is the layout',
+  },
+  blobOffset: {
+    type: 'integer',
+    says: 'where the blob begins in the file, in bytes: 0 unless the layout is a tar; `descriptor` has its size',
+  },
 } as const satisfies Own<LayerContext, ImageContext>;
 
 export const snapshotLayer = {

@@ -45,8 +45,10 @@ export interface ImageLayer {
   chainID: Digest;
   /** names the tree of this layer on top of all below it */
   treeID: string;
-  /** path of the layer's blob in the layout */
+  /** path of the file with the layer's blob: in the layout's directory, or the tar that is the layout */
   blob: string;
+  /** where the blob begins in that file, in bytes: 0 unless the layout is a tar; it has `descriptor.size` bytes */
+  blobOffset: number;
 }
 
 /** The image a bundle is made of. */
@@ -84,8 +86,10 @@ export interface LayerContext extends ImageContext {
   lowerChainIDs: Digest[];
   /** chainIDs of all layers of the image, lowest first: a hook that has a higher layer may skip this one without work */
   chainIDs: Digest[];
-  /** path of the layer's blob in the layout */
+  /** path of the file with the layer's blob: in the layout's directory, or the tar that is the layout */
   blob: string;
+  /** where the blob begins in that file, in bytes: 0 unless the layout is a tar; it has `descriptor.size` bytes */
+  blobOffset: number;
 }
 
 export interface PostExtractContext extends LayerContext {

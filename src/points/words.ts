@@ -140,7 +140,7 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
     encode: encodeApplied,
   },
   'image layers': {
-    says: 'a list of `{descriptor, diffID, chainID, treeID, blob}`',
+    says: 'a list of `{descriptor, diffID, chainID, treeID, blob, blobOffset}`',
     shape: 'document',
   },
   'hook state': { says: 'a JSON object', shape: 'document' },

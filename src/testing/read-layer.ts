@@ -1,5 +1,5 @@
-import { TarReader } from '../layer/tar/index.js';
 import type { TarEntry } from '../layer/types.js';
+import { TarReader } from '../tar/index.js';
 import { type RawEntry, tar } from './tar.js';
 
 /** An entry of a layer with its content. */

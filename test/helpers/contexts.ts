@@ -39,6 +39,7 @@ export function imageContext(rootfs: string, more: Partial<ImageContext> = {}): 
       chainID: digest(index === 0 ? '1' : '3'),
       treeID: `sha256-${(index === 0 ? '1' : '3').repeat(64)}`,
       blob: `/srv/image/blobs/sha256/${layer.digest.slice(7)}`,
+      blobOffset: 0,
     })),
     ...more,
   };
@@ -59,6 +60,7 @@ export function layerContext(rootfs: string, index = 0, more: Partial<LayerConte
     lowerChainIDs: chainIDs.slice(0, index),
     chainIDs,
     blob: `/srv/image/blobs/sha256/${layer.digest.slice(7)}`,
+    blobOffset: 0,
     ...more,
   };
 }

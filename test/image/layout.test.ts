@@ -163,7 +163,7 @@ test('a stream that fails leaves no blob and no file', async (t) => {
 test('writing a blob again heals a corrupt one', async (t) => {
   const layout = createLayout(join(tmpdir(t), 'layout'));
   const blob = await layout.writeBlob(Buffer.from('content'));
-  writeFileSync(layout.blobPath(blob.digest), 'CONTENT');
+  writeFileSync(layout.blobPlace(blob.digest).path, 'CONTENT');
   t.throws(() => layout.readBlob({ mediaType: text, ...blob }), { code: 'BLOB_DIGEST' });
   await layout.writeBlob(Buffer.from('content'));
   t.is(layout.readBlob({ mediaType: text, ...blob }).toString(), 'content');
@@ -173,7 +173,7 @@ test('writing a blob again heals a corrupt one', async (t) => {
 test('a blob is verified, and not read beyond its size', async (t) => {
   const layout = createLayout(join(tmpdir(t), 'layout'));
   const good: Descriptor = { mediaType: text, ...(await layout.writeBlob(Buffer.from('content'))) };
-  const path = layout.blobPath(good.digest);
+  const path = layout.blobPlace(good.digest).path;
   const read = (descriptor: Descriptor) => layout.readBlob(descriptor);
   const stream = async (descriptor: Descriptor) => buffer(layout.openBlob(descriptor));
   const fails = async (descriptor: Descriptor, code: string) => {
@@ -219,7 +219,7 @@ rootTest('what root writes belongs to the owner of the layout', async (t) => {
   await newImage(layout, 'a', new Date(0));
   await layout.close();
   for (const path of [
-    layout.blobPath(digest),
+    layout.blobPlace(digest).path,
     join(layout.path, 'blobs/sha512'),
     join(layout.path, 'index.json'),
   ]) {

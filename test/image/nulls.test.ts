@@ -248,7 +248,7 @@ test('rewriting keeps unknown fields and adds no null', async (t) => {
   await mutation.commit('new');
   await layout.close();
   const read = (blob: string) => JSON.parse(readFileSync(blob, 'utf8')) as Json;
-  const blobOf = (descriptor: unknown) => read(layout.blobPath((descriptor as Descriptor).digest));
+  const blobOf = (descriptor: unknown) => read(layout.blobPlace((descriptor as Descriptor).digest).path);
   const top = read(join(path, 'index.json'));
   const root = (top.manifests as Descriptor[]).at(-1)!;
   const inner = blobOf(root);

@@ -1,4 +1,5 @@
 import { LayerhookError } from '../../errors/index.js';
+import { splitTransport } from '../../image/layout-name.js';
 import { parsePlatform } from '../../image/platform.js';
 import { isTime as hasTimeForm } from '../../image/time.js';
 import type { Descriptor, Platform } from '../../image/types.js';
@@ -13,7 +14,11 @@ import { usageError } from './usage.js';
 
 /** For commands that can find their image another way. */
 export const optionalImageFlag = {
-  image: { value: 'PATH[:TAG]', describe: 'image layout, and a tag in it (default: latest)' },
+  image: {
+    value: 'PATH[:TAG]',
+    describe:
+      'image layout (a directory, oci-archive:FILE or docker-archive:FILE), and a tag in it (default: latest)',
+  },
 } as const satisfies OptionSpecs;
 
 export const imageFlag = {
@@ -21,7 +26,11 @@ export const imageFlag = {
 } as const satisfies OptionSpecs;
 
 export const layoutFlag = {
-  layout: { value: 'PATH', required: true, describe: 'directory of an OCI image layout' },
+  layout: {
+    value: 'PATH',
+    required: true,
+    describe: 'OCI image layout: a directory, oci-archive:FILE or docker-archive:FILE',
+  },
 } as const satisfies OptionSpecs;
 
 export const platformFlag = {
@@ -117,13 +126,14 @@ export const historyFlags = {
 } as const satisfies OptionSpecs;
 
 /**
- * Returns the directory given with --layout. As in umoci, a colon is an error: `--image` could not name such a layout.
+ * Returns the layout given with --layout. As in umoci, a colon in its name is an error: `--image` could not name such a
+ * layout.
  *
  * @throws LayerhookError USAGE
  */
 export function readLayout(options: OptionValues<typeof layoutFlag>, command: string): string {
   const { layout } = options;
-  if (!/[:\0]/.test(layout)) return layout;
+  if (!/[:\0]/.test(splitTransport(layout).file)) return layout;
   throw usageError(`--layout ${JSON.stringify(layout)} contains a colon or NUL`, command);
 }
 

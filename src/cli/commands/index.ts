@@ -47,6 +47,12 @@ export const commands: CommandTable = {
     summary: 'change the config of an image and the annotations of its manifest',
     load: () => import('./image/config.js'),
   },
+  copy: {
+    group: 'image',
+    summary: 'copy an image or an index to another layout',
+    aliases: ['cp'],
+    load: () => import('./image/copy.js'),
+  },
   ctk: {
     summary: 'configure docker, containerd and CRI-O to use layerhook-runtime and the layer store',
     description: `Commands that install layerhook-runtime and add it to container engines
@@ -150,6 +156,25 @@ snapshotter (docs/snapshotter.md).`,
     persona: 'layerhook',
     summary: 'make an image of a tar of a root filesystem',
     load: () => import('./image/import.js'),
+  },
+  index: {
+    group: 'image',
+    summary: 'make and change image indexes, which have an image for each platform',
+    description: 'Commands for image indexes. See docs/images.md.',
+    persona: 'layerhook',
+    commands: {
+      add: { summary: 'add images to an index, or create it', load: () => import('./index/add.js') },
+      list: {
+        aliases: ['ls'],
+        summary: 'list the images of an index',
+        load: () => import('./index/list.js'),
+      },
+      remove: {
+        aliases: ['rm'],
+        summary: 'remove images from an index',
+        load: () => import('./index/remove.js'),
+      },
+    },
   },
   init: { group: 'layout', summary: 'create an empty image layout', load: () => import('./image/init.js') },
   insert: {

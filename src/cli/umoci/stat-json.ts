@@ -4,11 +4,16 @@ import type { Descriptor } from '../../image/types.js';
 import { compactJson, encodeJson } from '../../text/json-lossless.js';
 import { sortedEntries } from './go-format.js';
 
-/** Returns the output of `umoci stat --json` without the newline: one line of JSON with all fields of the documents. */
-export function statJson({ manifest, config, history }: ImageStat): string {
+/**
+ * Returns the output of `umoci stat --json` without the newline: one line of JSON with all fields of the documents. An image
+ * with referrers has a field for them that umoci lacks.
+ */
+export function statJson({ manifest, config, history, referrers }: ImageStat): string {
   const parts = [`"manifest":${documentJson(manifest)}`];
   if (config) parts.push(`"config":${documentJson(config)}`);
   if (history) parts.push(`"history":[${history.map(historyJson).join(',')}]`);
+  if (referrers.length > 0)
+    parts.push(`"referrers":[${referrers.map((each) => encode(inGoOrder(each))).join(',')}]`);
   return `{${parts.join(',')}}`;
 }
 

@@ -4,9 +4,9 @@ import type { Descriptor, ExecutionConfig, ImageConfig, Manifest, Platform } fro
 import { hexDump } from '../output/hex-dump.js';
 import { alignColumns, humanSize, quote, quoteIfOdd, sortedEntries } from './go-format.js';
 
-/** Returns the output of `umoci stat`, without the last newline. */
+/** Returns the output of `umoci stat`, without the last newline; referrers, if any, come after it. */
 export function statText(stat: ImageStat): string {
-  const { manifest, config, history } = stat;
+  const { manifest, config, history, referrers } = stat;
   return [
     '== MANIFEST ==',
     ...manifestLines(manifest.content),
@@ -15,6 +15,7 @@ export function statText(stat: ImageStat): string {
     ...(config?.content ? configLines(config.content) : []),
     ...(config ? descriptorLines(config.descriptor) : []),
     ...(history ? ['', '== HISTORY ==', ...historyLines(history)] : []),
+    ...(referrers.length > 0 ? ['', '== REFERRERS ==', ...referrers.flatMap(descriptorLines)] : []),
   ].join('\n');
 }
 

@@ -1,7 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import { detectCompression } from '../../layer/compression/detect.js';
-import { blockBytes } from '../../layer/tar/blocks.js';
-import { checksumMatches, sumBlock } from '../../layer/tar/header.js';
+import { blockBytes } from '../../tar/blocks.js';
+import { checksumMatches, sumBlock } from '../../tar/header.js';
 
 /**
  * Checks the first block of a tar, and yields all bytes unchanged. An empty tar is two blocks of zeros: pax(1), "ustar

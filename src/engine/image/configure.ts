@@ -40,7 +40,10 @@ export async function configureImage(options: ConfigureImageOptions): Promise<Co
     const { author } = mutation.config;
     const history = historyEntry(options.history, sourceDateEpoch, { createdBy: 'layerhook config', author });
     if (history) mutation.addHistory(history);
-    return { manifest: (await mutation.commit(tag)).at(-1)!, tag };
+    const { platform } = platformChoice(options);
+    // without an index, the platform has only chosen the image
+    const inIndex = platform && tag === from && mutation.isInIndex ? platform : undefined;
+    return { manifest: (await mutation.commit(tag, inIndex)).at(-1)!, tag };
   } finally {
     await layout.close();
   }

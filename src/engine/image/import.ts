@@ -66,7 +66,7 @@ async function checkLayer(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { digest, size, mediaType } = descriptor;
-  const source = { path: layout.blobPath(digest), digest, size, mediaType, diffID };
+  const source = { ...layout.blobPlace(digest), digest, size, mediaType, diffID };
   await readMergedTree([source], {
     signal,
     onEntry(_, { path, type }) {

@@ -4,6 +4,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { historyEntry } from '../../image/history.js';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
+import { platformFit, showPlatform } from '../../image/platform.js';
 import { checkTag, parseImageReference, tagOf } from '../../image/references.js';
 import { loadImage } from '../../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
@@ -16,7 +17,7 @@ import { checkpoint } from '../../system/steps.js';
 import { type BundleMeta, keepState, mtreePath, refuseLinkedRootfs } from '../bundle/metadata.js';
 import { requireNoneLost } from '../bundle/power-loss.js';
 import { requireBundle } from '../bundle/stored.js';
-import type { ImageOptions, NewLayerOptions } from '../image-options.js';
+import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
 import { listChanges } from './changes.js';
@@ -28,6 +29,11 @@ export interface RepackOptions extends OperationOptions, NewLayerOptions, Pick<I
   image?: string | undefined;
   /** the tag to give the new image, in place of that of `image`; without `image`, the bundle knows its layout */
   tag?: string | undefined;
+  /**
+   * the tag names an index, in which the new image replaces the one for this platform; the others stay unchanged.
+   * Default: the index that the bundle was unpacked from, with the new image in it
+   */
+  platform?: ImageOptions['platform'];
   /** path of the bundle */
   bundle: string;
   /** paths in the rootfs below which (and at which) changes do not count */
@@ -67,6 +73,7 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   try {
     checkTag(layout.readIndex(), tag);
     const image = loadImage(layout, tagOf(meta.from[0]) ?? '', meta.from);
+    checkPlatform(image, options);
     const mtreeFile = mtreePath(bundle, image.manifestDescriptor.digest);
     const place = { bundle, rootfs: join(bundle, 'rootfs'), mtreeFile };
     const proven = await requireNoneLost(place, meta, operation.stop.signal);
@@ -82,6 +89,14 @@ function layoutOf(bundle: string, { layout, distrust }: BundleMeta): string {
   if (layout !== undefined) return layout;
   const reason = distrust ? distrust.reason : 'the bundle does not say from which layout it was unpacked';
   throw new LayerhookError('BUNDLE_LAYOUT', { path: bundle, reason });
+}
+
+/** Refuses to put an image into an index as one for a platform on which it does not run. @throws LayerhookError PLATFORM_NOT_FOUND */
+function checkPlatform({ config, reference }: ResolvedImage, options: RepackOptions): void {
+  const { platform } = platformChoice(options);
+  if (platform === undefined || platformFit(config, platform) !== undefined) return;
+  const what = { reference: reference || options.bundle, available: showPlatform(config) };
+  throw new LayerhookError('PLATFORM_NOT_FOUND', { ...what, platform: showPlatform(platform) });
 }
 
 async function repackInto(
@@ -179,5 +194,5 @@ async function commit(
   if (layer)
     mutation.addLayer({ descriptor: layer.descriptor, diffID: layer.diffID, ...(history && { history }) });
   else if (history) mutation.addHistory(history);
-  return mutation.commit(tag);
+  return mutation.commit(tag, platformChoice(options).platform);
 }

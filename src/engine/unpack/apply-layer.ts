@@ -31,7 +31,7 @@ export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLay
   const unpacker = new LayerUnpacker({ signal, onWarning: (message) => log.warn(message) });
   try {
     const source = {
-      path: layout.blobPath(descriptor.digest),
+      ...layout.blobPlace(descriptor.digest),
       ...{ digest: descriptor.digest, size: descriptor.size, diffID },
       mediaType: ociMediaType(descriptor.mediaType),
     };

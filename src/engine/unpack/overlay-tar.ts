@@ -4,12 +4,12 @@ import { applyLayer } from '../../layer/apply/applier.js';
 import { Tree } from '../../layer/apply/tree.js';
 import { generateTree } from '../../layer/generate/index.js';
 import { holeBudget } from '../../layer/holes.js';
-import { TarReader } from '../../layer/tar/index.js';
 import type { ByteSource, MapOptions, Unsettled } from '../../layer/types.js';
 import { fixUpLayer } from '../../overlay/fix-up/fix-up.js';
 import { LowerTree } from '../../overlay/lower-tree.js';
 import type { Logger } from '../../system/logger.js';
 import { removeTree } from '../../system/remove.js';
+import { TarReader } from '../../tar/index.js';
 import { unmapped } from '../operation.js';
 
 /** What errors call the layer, whose digest is unknown. */

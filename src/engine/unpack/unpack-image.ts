@@ -41,7 +41,7 @@ export async function unpackImage(
     const boot =
       plain && existsSync(mtreePath(staging.path, image.manifestDescriptor.digest)) ? bootId() : undefined;
     writeBundleMeta(staging.path, {
-      ...{ from: image.path, layout: resolve(layout.path), map, keepDirlinks, boot },
+      ...{ from: image.path, layout: layout.absolutePath, map, keepDirlinks, boot },
       ...{ driver: operation.driverChoice, state: operation.states.toJSON() },
     });
     await checkpoint(operation.stop.signal);

@@ -1,9 +1,9 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { baseName, parentOf } from '../../system/paths.js';
+import type { TarReader } from '../../tar/index.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import { LowerStack } from '../lower/lower-stack.js';
-import type { TarReader } from '../tar/index.js';
 import type { AppliedLayer, ApplyOptions, TarEntry, Unsettled } from '../types.js';
 import { BadEntry, BadPath, entryError } from './errors.js';
 import { Hardlinks } from './hardlinks.js';

@@ -1,6 +1,6 @@
 import type { ByteString } from '../../system/bytes.js';
 import { childOf } from '../../system/paths.js';
-import type { TarReader } from '../tar/index.js';
+import type { TarReader } from '../../tar/index.js';
 import type { CheckedEntry, TarEntry } from '../types.js';
 import { BadEntry } from './errors.js';
 import { checkSymlink, hardlinkTarget, placeOf } from './place.js';

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import { ftruncateSync } from 'node:fs';
 import { showBytes } from '../../system/bytes.js';
 import { writeAll } from '../../system/files.js';
+import type { TarReader } from '../../tar/index.js';
 import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, takeHoles } from '../holes.js';
-import type { TarReader } from '../tar/index.js';
 import type { TarEntry } from '../types.js';
 import type { DigestPool } from './tree.js';
 

@@ -1,5 +1,5 @@
+import { mayHaveSparseFiles, TarReader } from '../../tar/index.js';
 import { RingReader, readWholeLayer } from '../stream/index.js';
-import { mayHaveSparseFiles, TarReader } from '../tar/index.js';
 import type { ByteSource, LayerSource, Usage } from '../types.js';
 import { applyLayer } from './applier.js';
 import { writeTreeManifest } from './manifest.js';

@@ -1,5 +1,5 @@
+import { TarReader } from '../../tar/index.js';
 import { encodeEntry } from '../entries/json.js';
-import { TarReader } from '../tar/index.js';
 import { type ByteSource, nothingUnsettled } from '../types.js';
 import { checkEntry } from './check-entry.js';
 import { entryError } from './errors.js';

@@ -2,11 +2,11 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
 import type { StatBuffer } from '../../system/stat.js';
+import { deviceFits } from '../../tar/writer.js';
 import { isHostXattr } from '../host-xattrs.js';
 import type { MapOptions, TarEntry, Time } from '../types.js';
 import { layerOwner, rootlessXattr } from './owner.js';
 import { type RootfsReader, typeOf } from './rootfs.js';
-import { deviceFits } from './tar-writer.js';
 import { portableXattr, xattrProblem } from './xattrs.js';
 
 /** How files on disk become entries of a layer. */

@@ -1,8 +1,9 @@
 import type { ByteString } from '../../system/bytes.js';
 import { inTurns } from '../../system/steps.js';
+import { tarOf } from '../../tar/writer.js';
 import type { Change } from '../types.js';
 import { withAllNames } from './hardlinks.js';
-import { type PackOptions, tarOf, writePlan } from './pack.js';
+import { type PackOptions, writePlan } from './pack.js';
 import { prefixed } from './paths.js';
 import { planLayer } from './plan.js';
 import { RootfsReader } from './rootfs.js';

@@ -5,6 +5,7 @@ import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
 import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
 import { Pace, throwIfAborted } from '../../system/steps.js';
+import type { TarWriter } from '../../tar/writer.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import { isWhiteoutDevice } from '../overlay-marks.js';
 import type { TarEntry } from '../types.js';
@@ -13,7 +14,6 @@ import { type EntryOptions, readEntry } from './entry.js';
 import { hasOtherNames } from './hardlinks.js';
 import type { LayerPlan } from './plan.js';
 import type { RootfsReader } from './rootfs.js';
-import { type TarWriter, tarWriter } from './tar-writer.js';
 
 export interface PackOptions extends EntryOptions {
   /** called after each entry is in the tar, and for the sockets that are left out; not for whiteouts */
@@ -34,31 +34,6 @@ export interface PackedFile {
   xattrs: ReadonlyMap<ByteString, Buffer>;
   /** digest of a regular file's content, in hexadecimal */
   sha256?: string;
-}
-
-/**
- * Yields the bytes of a tar while `write` writes its entries. `write` waits for the consumer.
- *
- * An error of `write` is thrown in the middle of the bytes. If the consumer stops early, so does `write`.
- */
-export async function* tarOf(write: (writer: TarWriter) => Promise<void>): AsyncGenerator<Buffer> {
-  const writer = tarWriter();
-  const writing = write(writer).then(
-    () => writer.end(),
-    (error: Error) => {
-      writer.stream.destroy(error);
-      throw error;
-    },
-  );
-  // the consumer of the stream gets this error from the stream
-  writing.catch(() => {});
-  try {
-    for await (const chunk of writer.stream) yield chunk as Buffer;
-    await writing;
-  } finally {
-    writer.stream.destroy();
-    await writing.catch(() => {});
-  }
 }
 
 /**

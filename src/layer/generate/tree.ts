@@ -1,7 +1,8 @@
 import type { ByteString } from '../../system/bytes.js';
 import { inTurns, type Steps } from '../../system/steps.js';
+import { tarOf } from '../../tar/writer.js';
 import { walkSteps } from '../walk/index.js';
-import { type PackOptions, tarOf, writePlan } from './pack.js';
+import { type PackOptions, writePlan } from './pack.js';
 import { prefixed } from './paths.js';
 import type { LayerPlan } from './plan.js';
 import { RootfsReader, typeOf } from './rootfs.js';

@@ -1,6 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import { Pace } from '../../system/steps.js';
-import { BlockReader } from '../tar/blocks.js';
+import { BlockReader } from '../../tar/blocks.js';
 import type { LayerSource } from '../types.js';
 import type { DataPlace, Inodes } from './inodes.js';
 import { layerTars } from './tars.js';

@@ -1,8 +1,8 @@
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { Pace } from '../../system/steps.js';
+import { type TarWriter, tarOf } from '../../tar/writer.js';
 import { earlierTime } from '../generate/entry.js';
-import { tarOf, whiteoutEntry } from '../generate/pack.js';
-import type { TarWriter } from '../generate/tar-writer.js';
+import { whiteoutEntry } from '../generate/pack.js';
 import { type HoleBudget, holeBudget, takeHoles } from '../holes.js';
 import type { LayerSource, TarEntry } from '../types.js';
 import { type FileData, readData } from './data.js';

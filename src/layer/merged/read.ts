@@ -1,12 +1,12 @@
 import { isLayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { inTurns, Pace, type Steps } from '../../system/steps.js';
+import { TarReader } from '../../tar/index.js';
 import { checkEntry } from '../apply/check-entry.js';
 import { entryError } from '../apply/errors.js';
 import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, holeBudget, takeHoles } from '../holes.js';
 import { blameBlob } from '../stream/index.js';
-import { TarReader } from '../tar/index.js';
 import type { CheckedEntry, LayerSource, TarEntry } from '../types.js';
 import { Merger } from './merge.js';
 import { layerTars, type OpenTar } from './tars.js';

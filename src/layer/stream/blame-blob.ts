@@ -13,11 +13,14 @@ import type { LayerSource } from '../types.js';
  */
 export async function blameBlob(error: unknown, source: LayerSource, signal: AbortSignal): Promise<unknown> {
   if (!isLayerhookError(error, 'TAR_INVALID') && !isLayerhookError(error, 'LAYER_ENTRY')) return error;
-  const { digest, path, size } = source;
+  const { digest, path, size, range } = source;
+  const start = range?.offset ?? 0;
   const algorithm = digest.slice(0, digest.indexOf(':'));
   try {
     const hash = createHash(algorithm);
-    const bytes = source.data ? Readable.from([source.data]) : createReadStream(path, { end: size - 1 });
+    const bytes = source.data
+      ? Readable.from([source.data])
+      : createReadStream(path, { start, end: start + size - 1 });
     await pipeline(bytes, hash, { signal });
     const actual = `${algorithm}:${hash.digest('hex')}`;
     return actual === digest ? error : new LayerhookError('BLOB_DIGEST', { digest, path, actual }, error);

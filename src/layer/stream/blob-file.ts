@@ -6,6 +6,8 @@ import type { LayerSource } from '../types.js';
 export class BlobFile {
   readonly #source: LayerSource;
   readonly #fd: number | undefined;
+  /** offset of the blob in the file */
+  readonly #start: number;
   #at = 0;
 
   /**
@@ -14,13 +16,14 @@ export class BlobFile {
    */
   constructor(source: LayerSource) {
     this.#source = source;
+    this.#start = source.range?.offset ?? 0;
     if (source.data !== undefined) {
       this.#checkSize(source.data.length);
       return;
     }
     this.#fd = openBlob(source);
     try {
-      this.#checkSize(fstatSync(this.#fd).size);
+      this.#checkSize(source.range?.size ?? fstatSync(this.#fd).size);
     } catch (error) {
       this.close();
       throw error;
@@ -49,7 +52,8 @@ export class BlobFile {
   }
 
   #readSome(buffer: Buffer, start: number, length: number): number {
-    if (this.#fd !== undefined) return readSync(this.#fd, buffer, start, length, this.#at + start);
+    if (this.#fd !== undefined)
+      return readSync(this.#fd, buffer, start, length, this.#start + this.#at + start);
     buffer.set(this.#source.data!.subarray(this.#at + start, this.#at + start + length), start);
     return length;
   }

@@ -49,7 +49,7 @@ async function unpacked(t: ExecutionContext<unknown>, config = {}): Promise<Bund
 function namesIn(layout: string, tag: string): string[] {
   const opened = openLayout(layout);
   const { manifest } = resolveReference(opened, tag);
-  return entriesOf(opened.blobPath(manifest.layers.at(-1)!.digest)).map(({ name }) => name);
+  return entriesOf(opened.blobPlace(manifest.layers.at(-1)!.digest).path).map(({ name }) => name);
 }
 
 test.beforeEach((t) => {

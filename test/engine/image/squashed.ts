@@ -40,5 +40,5 @@ export async function allSquashed(layout: string, layers: RawLayer[]): Promise<S
 function tarsOf(layout: string, tag: string): Buffer[] {
   const opened = openLayout(layout);
   const { layers } = resolveReference(opened, tag).manifest;
-  return layers.map(({ digest }) => readFileSync(opened.blobPath(digest)));
+  return layers.map(({ digest }) => readFileSync(opened.blobPlace(digest).path));
 }

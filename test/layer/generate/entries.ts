@@ -1,5 +1,5 @@
-import { TarReader } from '../../../src/layer/tar/index.js';
 import type { TarEntry } from '../../../src/layer/types.js';
+import { TarReader } from '../../../src/tar/index.js';
 
 /** What is in a tar, with content. */
 export function entriesOf(tar: Buffer): (TarEntry & { content: string })[] {

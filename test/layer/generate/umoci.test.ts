@@ -20,7 +20,7 @@ function layerNames(layout: string, tag: string, base: number): Map<string, stri
   const opened = openLayout(layout);
   const { manifest } = resolveReference(opened, tag);
   if (manifest.layers.length === base) return new Map();
-  const blob = readFileSync(opened.blobPath(manifest.layers.at(-1)!.digest));
+  const blob = readFileSync(opened.blobPlace(manifest.layers.at(-1)!.digest).path);
   return new Map(entriesOf(gunzipSync(blob)).map(({ name, type }) => [name.replace(/\/$/, ''), type]));
 }
 

@@ -24,7 +24,7 @@ function makeLayout(t: ExecutionContext<unknown>) {
 test('a layer is compressed, its blob and its tar known by digest and size', async (t) => {
   const layout = makeLayout(t);
   const written = await writeLayer(layout, chunks(), 'gzip');
-  const blob = readFileSync(layout.blobPath(written.descriptor.digest));
+  const blob = readFileSync(layout.blobPlace(written.descriptor.digest).path);
   t.deepEqual(written, {
     descriptor: {
       mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
@@ -52,7 +52,7 @@ test('zstd is written so that zstd reads it', async (t) => {
   const layout = makeLayout(t);
   const { descriptor } = await writeLayer(layout, chunks(), 'zstd');
   t.is(descriptor.mediaType, 'application/vnd.oci.image.layer.v1.tar+zstd');
-  const blob = readFileSync(layout.blobPath(descriptor.digest));
+  const blob = readFileSync(layout.blobPlace(descriptor.digest).path);
   t.true(execFileSync('zstd', ['-dc'], { input: blob, maxBuffer: 1 << 30 }).equals(content));
 });
 

@@ -1,0 +1,54 @@
+import { jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { usageError } from '../../args/usage.js';
+import { defineCommand } from '../../command.js';
+import { formatBytes } from '../../output/quantities.js';
+
+const command = 'layerhook copy';
+
+export default defineCommand({
+  usage: '[--platform OS/ARCH | --all-tags] SOURCE[:TAG] TARGET[:TAG]',
+  description: `Copy an image to another layout. Of an index, all images are copied, with
+attestations, and with the signatures and other referrers of the layout.
+Blobs that TARGET has are not copied again; the others are verified, and
+share their bytes with SOURCE where the file system allows it safely.
+
+SOURCE and TARGET are directories, or tars: oci-archive:FILE, and SOURCE
+also docker-archive:FILE. TARGET is created if it is missing; its tag is
+that of SOURCE by default. The prefix oci: of skopeo may stand before a
+directory.`,
+  arguments: ['source', 'target'],
+  options: {
+    ...platformFlag,
+    platform: { ...platformFlag.platform, describe: 'copy only the image for this platform (default: all)' },
+    all: { describe: 'copy all images of an index: the default, for scripts written for skopeo' },
+    'all-tags': { describe: 'copy all of the layout SOURCE; SOURCE and TARGET have no tags then' },
+    ...jsonFlag,
+  },
+  async run(args, options, { signal, log }) {
+    const [source, target] = args.map((reference) => reference.replace(/^oci:/, '')) as [string, string];
+    const chosen = (['platform', 'all', 'all-tags'] as const).filter((name) => options[name]);
+    if (options.platform !== undefined && chosen.length > 1)
+      throw usageError(`--platform and --${chosen[1]} may not be specified together`, command);
+    if (options['all-tags']) await refuseTags([source, target]);
+    const { copyImage } = await import('../../../engine/image/copy.js');
+    const result = await copyImage({
+      source,
+      target,
+      allTags: options['all-tags'],
+      ...readPlatform(options),
+      ...readMaxJson(options, command),
+      onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
+      signal,
+    });
+    const { copied, bytes, present } = result;
+    log.info(`copied ${source} to ${target}`, { blobs: copied, bytes: formatBytes(bytes), present });
+  },
+});
+
+/** @throws LayerhookError USAGE */
+async function refuseTags(references: readonly string[]): Promise<void> {
+  const { parseImageReference } = await import('../../../image/references.js');
+  for (const reference of references)
+    if (parseImageReference(reference).path !== reference)
+      throw usageError(`--all-tags copies every tag: ${reference} may not have one`, command);
+}

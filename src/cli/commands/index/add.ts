@@ -1,0 +1,40 @@
+import { imageFlag, jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { usageError } from '../../args/usage.js';
+import { defineCommand } from '../../command.js';
+import { formatBytes } from '../../output/quantities.js';
+
+const command = 'layerhook index add';
+
+export default defineCommand({
+  usage: '--image PATH[:TAG] [--platform OS/ARCH[/VARIANT]] IMAGE...',
+  description: `Add images to the image index TAG, and create the index if TAG is new. Each
+IMAGE is PATH[:TAG]; its blobs are copied if it is in another layout. If
+IMAGE is an index, all its images are added, with their attestations.
+
+An image replaces the one for the same platform. The others stay.`,
+  options: {
+    ...imageFlag,
+    ...platformFlag,
+    platform: {
+      ...platformFlag.platform,
+      describe:
+        'platform of IMAGE in the index (default: that of its config); selects an image if IMAGE is an index',
+    },
+    ...jsonFlag,
+  },
+  async run(images, options, { signal, log }) {
+    if (images.length === 0) throw usageError('missing argument: IMAGE', command);
+    const platform = readPlatform(options);
+    if (platform.platform && images.length > 1) throw usageError('--platform needs a single IMAGE', command);
+    const { addImagesToIndex } = await import('../../../engine/image/edit-index.js');
+    const { digest } = await addImagesToIndex({
+      image: options.image,
+      images,
+      ...platform,
+      ...readMaxJson(options, command),
+      onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
+      signal,
+    });
+    log.info(`new image index created: ${digest}`, { image: options.image });
+  },
+});
