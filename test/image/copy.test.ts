@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -22,12 +23,13 @@ import { parsePlatform } from '../../src/image/platform.js';
 import { listTags } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { statImage } from '../../src/image/stat.js';
+import { btrfs } from '../drivers/btrfs/loop.js';
 import { mainFile } from '../helpers/cli.js';
 import { buildImage, put, writeImage } from '../helpers/image.js';
 import fc from '../helpers/properties.js';
 import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
-import { addReferrer, blobsOf, refName } from './tars.js';
+import { addReferrer, blobsOf, call, refName } from './tars.js';
 
 /** A layout with an index `multi` of two images and an attestation, and two referrers. */
 async function multi(t: ExecutionContext) {
@@ -179,6 +181,26 @@ rootTest(
     t.true(await isShared(t, (file) => linkSync(file, `${file}.other`)), 'a second name changes nothing');
   },
 );
+
+test('on a file system with reflinks the copy is another file with the same blocks', async (t) => {
+  const mounted = btrfs(t);
+  if (mounted === null) return;
+  const { layout, manifest } = writeImage(join(mounted, 'source'), [
+    [{ name: 'f', content: randomBytes(500_000) }],
+  ]);
+  const name = join('blobs', manifest.layers[0]!.digest.replace(':', '/'));
+  chmodSync(join(layout, name), 0o600);
+  chownSync(join(layout, name), 1000, 1000);
+  const target = join(mounted, 'target');
+  await copyImage({ source: layout, target });
+  const [before, after] = [layout, target].map((path) => statSync(join(path, name)));
+  t.not(after!.ino, before!.ino);
+  t.deepEqual([after!.uid, after!.mode & 0o7777], [process.geteuid!(), 0o644 & ~process.umask()]);
+  const shared = (path: string) =>
+    / shared/.test(call('filefrag', '-v', join(path, name)).replace(/,/g, ' '));
+  t.true(shared(layout) && shared(target));
+  t.like(blobsOf(layout), blobsOf(target));
+});
 
 test('a copy that is killed at any time leaves a right layout, and continues', async (t) => {
   const layers = Array.from({ length: 12 }, (_, at) => [

@@ -18,7 +18,7 @@ An image replaces the one for the same platform. The others stay.`,
     platform: {
       ...platformFlag.platform,
       describe:
-        'platform of IMAGE in the index (default: that of its config); selects an image if IMAGE is an index',
+        'selects an image if IMAGE is an index; else the platform of IMAGE (default: that of its config)',
     },
     ...jsonFlag,
   },
