@@ -16,7 +16,7 @@ type Section = [heading: string, body: string];
 
 const summaries = {
   layerhook: programSummary,
-  umoci: 'modify OCI images (this program is layerhook)',
+  umoci: 'umoci modifies Open Container images (this program is layerhook)',
 } as const;
 
 /** Returns the help of the program or of a command group, with the list of its commands. */

@@ -58,12 +58,10 @@ async function dispatch(words: readonly string[], table: CommandTable, persona: 
     }
     const settings = readSettings(parsed.options, persona);
     checkGiven(spec, parsed, name);
-    return execute(spec, parsed.args, parsed.options, {
-      name: found.path.join(' '),
-      table,
-      settings,
-      persona,
-    });
+    const run = () =>
+      execute(spec, parsed.args, parsed.options, { name: found.path.join(' '), table, settings, persona });
+    if (settings.cpuProfile === undefined) return run();
+    return (await import('./profile/record.js')).recordProfile(settings.cpuProfile, run);
   }
   const { flags } = normalizeFlags(found.kind === 'group' ? found.rest : [], globalOptions, name, 'pass');
   const { options } = parseArguments([...leading.flags, ...flags], globalOptions, name, persona);

@@ -9,4 +9,6 @@ export interface Settings {
   debug: boolean;
   color: boolean;
   hooksFile: string | undefined;
+  /** the file of a CPU profile */
+  cpuProfile: string | undefined;
 }

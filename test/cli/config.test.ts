@@ -66,6 +66,7 @@ const changes: Record<string, readonly string[]> = {
     ...['--created', '2020-02-03T04:05:06+01:00'],
   ],
   platform: ['--os', 'linux', '--architecture', 'arm64'],
+  'an empty architecture': ['--architecture', ''],
   annotations: ['--manifest.annotation', 'a=b', '--manifest.annotation', 'c=d=e'],
 };
 

@@ -35,6 +35,8 @@ const fail = defineCommand({
     const path = '/some/where';
     const cause = new Error('the cause');
     if (how === 'known') throw new LayerhookError('LAYOUT_NOT_FOUND', { path }, cause);
+    if (how === 'BLOB_DIGEST' || how === 'BLOB_SIZE')
+      throw new LayerhookError(how, { digest: 'sha256:0', path: '/l', actual: 1, expected: 2 });
     if (how === 'escapes') throw new LayerhookError('LAYOUT_NOT_FOUND', { path: 'a\nb\u001b[31m' });
     if (how === 'later')
       await new Promise(() => setTimeout(() => Promise.reject(new Error('nobody waits')), 10));

@@ -78,7 +78,7 @@ const wrong: [string[], RegExp][] = [
   [['--log', 'loud', 'echo'], /invalid --log loud: expected debug/],
   [['--log', 'info', '--verbose', 'echo'], /mutually exclusive/],
   [['--log-format', 'xml', 'echo'], /invalid --log-format xml: expected text/],
-  [['--cpu-profile', 'f', 'echo'], /not supported/],
+  [['--cpu-profile', '', 'echo', '--image', 'a', 'x'], /--cpu-profile cannot be empty/],
 ];
 for (const [args, message] of wrong) {
   test(`one line says what is wrong with: ${JSON.stringify(args)}`, (t) => {

@@ -9,7 +9,7 @@ test('help names the program that was called, and what it has', (t) => {
   const theirs = runUmoci(t, '--help');
   t.deepEqual([ours.status, theirs.status], [0, 0]);
   t.regex(ours.stdout, /^NAME:\n {3}layerhook - /);
-  t.regex(theirs.stdout, /^NAME:\n {3}umoci - /);
+  t.regex(theirs.stdout, /^NAME:\n {3}umoci - umoci modifies Open Container images/);
   t.regex(ours.stdout, /\n {5}echo, say {2}prints\n/);
   t.regex(ours.stdout, /--log-format/);
   t.notRegex(theirs.stdout, /--log-format|only ours/);
@@ -34,7 +34,9 @@ test('help of a command: by option, by word, and below a word', (t) => {
 
 test('--version', (t) => {
   t.regex(run('--version').stdout, /^layerhook version \d+\.\d+\.\d+\nimage spec: /);
-  t.regex(runUmoci(t, '-v').stdout, /^umoci version 0\.6\.\d+ \(layerhook \d+\.\d+\.\d+\)\nimage spec: /);
+  const theirs = runUmoci(t, '-v').stdout;
+  t.regex(theirs, /^umoci version 0\.6\.0\+dev \(layerhook \d+\.\d+\.\d+\)\nimage spec: 1\./);
+  t.regex(theirs, /\nruntime spec: 1\.[\s\S]*\ngo: go1\./);
 });
 
 test('an unknown command is one line, with umoci’s exit status under its name', (t) => {
@@ -60,6 +62,15 @@ test('as umoci, a wrong option shows the help on stdout, as umoci does', (t) => 
 test('hints name the program that was called', (t) => {
   t.regex(run('fail', 'known').stderr, /create one with: layerhook init --layout/);
   t.regex(runUmoci(t, 'fail', 'known').stderr, /create one with: umoci init --layout/);
+});
+
+test('as umoci, a corrupt blob is reported in words that scripts for umoci look for', (t) => {
+  const digest = /^ {3}⨯ verified reader digest mismatch: blob sha256:0 in \/l is corrupt/;
+  t.regex(runUmoci(t, 'fail', 'BLOB_DIGEST').stderr, digest);
+  const size =
+    /^ {3}⨯ verified reader size mismatch, verified reader digest mismatch: blob sha256:0 has 1 bytes/;
+  t.regex(runUmoci(t, 'fail', 'BLOB_SIZE').stderr, size);
+  t.regex(run('fail', 'BLOB_SIZE').stderr, /^layerhook: blob sha256:0 has 1 bytes/);
 });
 
 test('exit statuses are those of umoci', (t) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { layerhook, succeed } from '../helpers/cli.js';
@@ -160,6 +160,47 @@ lh raw mtree-validate -p b/rootfs -f b/*.mtree`);
     run(`lh insert --rootless --image image:v1 --tag all b/rootfs /all; lh bundle rm b; [ ! -e b ]`);
     t.is((await top('all')).length, before.size);
     t.deepEqual(readdirSync(path).sort(), ['.var', 'image', 'u']);
+  },
+);
+
+/** A directory of each of many owners, with a file that only the owner may read. */
+const owned: RawEntry[] = Array.from({ length: 30 }, (_, index) => ({
+  uid: index * 97,
+  gid: index * 13,
+})).flatMap((owner) => [dir(`u${owner.uid}`, 0o700, owner), file(`u${owner.uid}/file`, 0o600, owner)]);
+
+rootTest(
+  'files of many owners: an ordinary user gets what umoci makes, with and without subuids',
+  async (t) => {
+    if (!requires(t, 'umoci', 'newuidmap', 'setpriv')) return;
+    const { path, run, top } = place(t, [[...layers[0]!, ...owned], layers[1]!]);
+    run(`mkdir -p some/closed; echo 1 >some/closed/hidden; chmod 0 some/closed
+tar cf layer.tar image/oci-layout
+lh raw unpack --rootless --image image:v1 raw; umoci raw unpack --rootless --image image:v1 uraw
+lh insert --rootless --image image:v1 --tag ours some /in; umoci insert --rootless --image image:v1 --tag theirs some /in
+for tag in ours theirs; do lh raw unpack --rootless --image image:$tag in-$tag; done
+lh raw config --rootless --image image:v1 --rootfs raw ours.json
+lh raw add-layer --image image:v1 --tag added layer.tar; lh config --image image:added --config.user 1234:100
+export -f lh; unshare --user --map-root-user --map-auto bash -ec '
+lh raw unpack --image image:v1 sub; umoci raw unpack --image image:v1 usub'`);
+    const unwritable = ['"etc/shadow": xattrs', '"home/secret": xattrs'];
+    const between = (a: string, b: string) =>
+      diffTrees(treeOf(join(path, a)), treeOf(join(path, b))).map((line) =>
+        line.split(' ').slice(0, 2).join(' '),
+      );
+    t.deepEqual(between('raw', 'uraw'), unwritable);
+    t.deepEqual(between('sub', 'usub'), []);
+    t.is(treeOf(join(path, 'sub')).get('u97/file')?.owner, '100096:100012');
+    t.deepEqual(await top('ours'), ['0755 0:0 in', '0000 0:0 in/closed', '0644 0:0 in/closed/hidden 2']);
+    // umoci 0.4 drops the fraction of a second
+    t.deepEqual(
+      between('in-ours', 'in-theirs').filter((line) => !line.endsWith(' mtime')),
+      [],
+    );
+    t.deepEqual(await top('added'), ['0644 1000:1000 image/oci-layout 30']);
+    const { linux } = JSON.parse(readFileSync(join(path, 'ours.json'), 'utf8'));
+    t.deepEqual(linux.uidMappings, [{ containerID: 0, hostID: 1000, size: 1 }]);
+    t.true(linux.namespaces.some(({ type }: { type: string }) => type === 'user'));
   },
 );
 

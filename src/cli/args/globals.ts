@@ -27,7 +27,11 @@ export const globalOptions = {
     extension: true,
     describe: 'colors: auto (on a terminal, unless NO_COLOR is set), always or never (default: auto)',
   },
-  'cpu-profile': { value: 'FILE', hidden: true, describe: 'not supported' },
+  'cpu-profile': {
+    value: 'FILE',
+    hidden: true,
+    describe: 'write a CPU profile: of V8 if FILE ends with .cpuprofile, otherwise of pprof',
+  },
   help: { alias: ['h'], describe: 'show help' },
   version: { alias: ['v'], describe: 'print the version' },
 } as const satisfies OptionSpecs;
@@ -36,9 +40,6 @@ export const globalOptions = {
 export function readSettings(options: OptionValues<typeof globalOptions>, persona: Persona): Settings {
   const { verbose, quiet, debug, log } = options;
   const fail = (reason: string) => usageError(reason, persona);
-  if (options['cpu-profile'] !== undefined) {
-    throw fail('--cpu-profile is not supported; set NODE_OPTIONS=--cpu-prof instead');
-  }
   if (verbose && log !== undefined) throw fail('--log=* and --verbose are mutually exclusive');
   if (quiet && (verbose || debug)) throw fail('--quiet and --verbose or --debug are mutually exclusive');
   const level = log ?? (debug ? 'debug' : verbose ? 'info' : quiet ? 'error' : 'warn');
@@ -54,6 +55,7 @@ export function readSettings(options: OptionValues<typeof globalOptions>, person
     debug,
     color: wantsColor(oneOf('color', options.color ?? 'auto', ['auto', 'always', 'never'], fail)),
     hooksFile: options.hooks,
+    cpuProfile: options['cpu-profile'],
   };
 }
 

@@ -12,6 +12,15 @@ const umociVerbs =
   /\blayerhook (?=(?:config|gc|init|insert|list|ls|new|raw|remove|repack|rm|stat|tag|unpack)\b)/g;
 
 /**
+ * Words of umoci's messages that scripts look for. Content of a wrong size has a wrong digest too; umoci finds one of the
+ * two, depending on where the content differs.
+ */
+const umociWords: Readonly<Record<string, string>> = {
+  BLOB_DIGEST: 'verified reader digest mismatch: ',
+  BLOB_SIZE: 'verified reader size mismatch, verified reader digest mismatch: ',
+};
+
+/**
  * Reports the error that ends a command in one line: what failed, where, and what would be right. Only --debug shows
  * stacks and causes.
  *
@@ -26,14 +35,16 @@ export function report(
   },
 ): number {
   const known = toLayerhookError(error);
-  const hint = options.persona === 'umoci' ? known.hint.replace(umociVerbs, 'umoci ') : known.hint;
+  const isUmoci = options.persona === 'umoci';
+  const message = `${isUmoci ? (umociWords[known.code] ?? '') : ''}${known.message}`;
+  const hint = isUmoci ? known.hint.replace(umociVerbs, 'umoci ') : known.hint;
   const stack = options.settings.debug ? inspect(error, { depth: 8 }) : undefined;
   const line = logLine(options.settings, options.persona, options.write);
   if (options.settings.format === 'json') {
     const fields = { code: known.code, hint, details: known.details };
-    line('fatal', known.message, stack === undefined ? fields : { ...fields, stack });
+    line('fatal', message, stack === undefined ? fields : { ...fields, stack });
   } else {
-    line('fatal', `${known.message}; ${hint}${stack === undefined ? '' : `\n${stack}`}`);
+    line('fatal', `${message}; ${hint}${stack === undefined ? '' : `\n${stack}`}`);
   }
   return known.exitStatus;
 }

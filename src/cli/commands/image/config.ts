@@ -36,8 +36,13 @@ const changeFlags = {
   'config.stopsignal': { value: 'SIGNAL', mayBeEmpty: true, describe: 'signal that stops the container' },
   created: { value: 'TIME', describe: 'creation time of the image, in RFC 3339' },
   author: { value: 'NAME', mayBeEmpty: true, describe: 'author of the image' },
-  'platform.os': { value: 'OS', alias: ['os'], describe: 'operating system of the image' },
-  'platform.arch': { value: 'ARCH', alias: ['architecture'], describe: 'architecture of the image' },
+  'platform.os': { value: 'OS', alias: ['os'], mayBeEmpty: true, describe: 'operating system of the image' },
+  'platform.arch': {
+    value: 'ARCH',
+    alias: ['architecture'],
+    mayBeEmpty: true,
+    describe: 'architecture of the image',
+  },
   'platform.variant': { value: 'VARIANT', mayBeEmpty: true, describe: 'variant of the architecture' },
   'manifest.annotation': { value: 'NAME=VALUE', many: true, describe: 'set an annotation of the manifest' },
   clear: {
