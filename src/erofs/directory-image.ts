@@ -16,7 +16,7 @@ import { writeMetadata } from './write.js';
 import { BadXattr, isXattrSupported } from './xattrs.js';
 
 /**
- * Makes an EROFS image that shows the files of a directory, with overlayfs' whiteouts and marks as they are. The image holds a
+ * Makes an EROFS image that shows the files of a directory, with overlayfs' whiteouts and marks unchanged. The image holds a
  * copy of the data and no tar. Attributes of classes that EROFS lacks belong to the host's filesystem, and stay out.
  *
  * @param image path of the new file; removed if the image cannot be made

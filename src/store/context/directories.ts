@@ -86,8 +86,8 @@ export class Directories {
   }
 
   /**
-   * Makes the directory of a content that is an image an empty mount point: removes the files of which the image was made. A
-   * power loss or kill may have kept them. Call it inside a write transaction.
+   * Makes the directory of a content that is an image an empty mount point: removes the files that the image holds now. A power
+   * loss or kill may have kept them. Call it inside a write transaction.
    */
   emptyMountPoint(content: string): void {
     const fs = this.fs(content);
