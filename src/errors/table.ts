@@ -149,7 +149,7 @@ export const errorTable = {
   },
   DRIVER_OPTION: {
     message: 'driver {driver}: option {option} {reason}',
-    hint: 'see docs/drivers.md for the options of each driver',
+    hint: 'see docs/shipped-drivers.md for the options of each driver',
     exit: 1,
   },
   FILE_CHANGED: {
