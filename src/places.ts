@@ -3,6 +3,8 @@ import { extname } from 'node:path';
 
 /** Files of this package that are found by their address: from here, or from the bundle, which is as deep in the package. */
 export const packageFile = new URL('../../package.json', import.meta.url);
+/** Directory of the templates that `hooks new` fills in. */
+export const skeletons = new URL('docs/skeletons/', packageFile);
 export const applyThreadFile = threadFile('./layer/apply/worker');
 export const treeThreadFile = threadFile('./snapshotter/tree-worker');
 export const sourceThreadFile = threadFile('./layer/stream/source-worker');

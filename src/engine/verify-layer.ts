@@ -30,7 +30,8 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
 
 /**
  * Reads every byte of a layer in the store. A directory is compared with the mtree that was written when its diffID was
- * verified; of an EROFS image, the tar is compared with the diffID, and the rest with its digest.
+ * verified; of an EROFS image, the tar is compared with the diffID, and the rest with its digest. An image that was made of a
+ * directory has no tar.
  *
  * @returns how it differs, sorted by path; null if the layer was extracted without an mtree
  * @throws LayerhookError MTREE_INVALID, SYSTEM
@@ -50,7 +51,7 @@ export async function verifyLayer({
 }
 
 async function verifyImage(
-  { image, tarBytes, metadata }: NonNullable<ContentInfo['erofs']>,
+  { image, tarBytes, from, metadata }: NonNullable<ContentInfo['erofs']>,
   diffID: string,
 ): Promise<Delta[]> {
   const { metadataDigest, tarDigest, withImage } = await import('../erofs/verify.js');
@@ -59,7 +60,8 @@ async function verifyImage(
     metadata: await inTurns(metadataDigest(fd, tarBytes)),
   }));
   const diffs: Delta['diffs'] = [];
-  if (found.tar !== diffID) diffs.push({ type: 'modified', name: 'tar', old: diffID, new: found.tar });
+  if (from === undefined && found.tar !== diffID)
+    diffs.push({ type: 'modified', name: 'tar', old: diffID, new: found.tar });
   if (found.metadata !== metadata)
     diffs.push({ type: 'modified', name: 'metadata', old: metadata, new: found.metadata });
   const delta: Delta = {

@@ -40,14 +40,41 @@ export class AppendedData {
     return yield* this.#copy(this.#fd, size, stretches);
   }
 
-  /** Copies a file. @param path absolute; a symlink is not followed */
-  *copyFile(path: ByteString, size: number): Steps<Chunks> {
+  /**
+   * Copies a file.
+   *
+   * @param path absolute; a symlink is not followed
+   * @returns the first block of the data; or its chunks, if the file has holes
+   */
+  *copyFile(path: ByteString, size: number): Steps<Chunks | number> {
     const fd = openat(AT_FDCWD, path, O.RDONLY | O.NOFOLLOW);
     try {
-      return yield* this.#copy(fd, size, dataOf(fd, size));
+      const isWhole = nextData(fd, 0) === 0 && nextHole(fd, 0) >= size;
+      return isWhole ? yield* this.#copyWhole(fd, size) : yield* this.#copy(fd, size, dataOf(fd, size));
     } finally {
       close(fd);
     }
+  }
+
+  *#copyWhole(fd: number, size: number): Steps<number> {
+    const start = this.#reserve(size);
+    const piece = Buffer.allocUnsafe(Math.min(size, pieceBytes));
+    for (let done = 0; done < size; ) {
+      const count = readSync(fd, piece, 0, Math.min(piece.length, size - done), done);
+      if (count === 0) throw new Error('a file ends early');
+      writeAll(this.#fd, piece.subarray(0, count), start * this.#block + done);
+      done += count;
+      yield;
+    }
+    return start;
+  }
+
+  /** Reserves blocks. @returns the first one */
+  #reserve(bytes: number): number {
+    const start = this.#end / this.#block;
+    this.#end += Math.ceil(bytes / this.#block) * this.#block;
+    requireBlocks(this.#end, this.#block);
+    return start;
   }
 
   *#copy(fd: number, size: number, stretches: Iterable<Stretch>): Steps<Chunks> {
@@ -74,12 +101,8 @@ export class AppendedData {
     const piece = Buffer.allocUnsafe(Math.min(given.left, chunkBytes - inChunk, pieceBytes));
     const count = readSync(fd, piece, 0, piece.length, from);
     if (count === 0) throw new Error('a file ends early');
-    if (chunks.blocks[chunk] === hole) {
-      chunks.blocks[chunk] = this.#end / this.#block;
-      const used = Math.min(chunkBytes, given.size - chunk * chunkBytes);
-      this.#end += Math.ceil(used / this.#block) * this.#block;
-      requireBlocks(this.#end, this.#block);
-    }
+    if (chunks.blocks[chunk] === hole)
+      chunks.blocks[chunk] = this.#reserve(Math.min(chunkBytes, given.size - chunk * chunkBytes));
     writeAll(this.#fd, piece.subarray(0, count), chunks.blocks[chunk]! * this.#block + inChunk);
     return count;
   }

@@ -12,7 +12,7 @@ import { baseName, parentOf } from '../system/paths.js';
 import { filesPerStep, type Steps } from '../system/steps.js';
 import type { AppendedData, Stretch } from './appended.js';
 import { Below, describeLower } from './below.js';
-import { encodeDevice, layout, tarAt } from './format.js';
+import { encodeDevice, tarAt } from './format.js';
 import { keptXattrs } from './kept-xattrs.js';
 import { Links } from './links.js';
 import { Paths } from './paths.js';
@@ -244,13 +244,11 @@ export class ImageLayer {
 
   *#copyData(data: AppendedData): Steps<void> {
     for (const { inode, size, stretches } of this.#sparse) {
-      this.#tree.chunks.set(inode, yield* data.copyWithin(size, stretches));
-      this.#tree.setData(inode, size, 0, layout.chunks);
+      this.#tree.setCopied(inode, size, yield* data.copyWithin(size, stretches));
     }
     for (const { inode, path, size } of this.#lowerFiles) {
       if (size === 0) continue;
-      this.#tree.chunks.set(inode, yield* data.copyFile(path, size));
-      this.#tree.setData(inode, size, 0, layout.chunks);
+      this.#tree.setCopied(inode, size, yield* data.copyFile(path, size));
     }
   }
 

@@ -188,6 +188,16 @@ export class ImageTree {
     this.#inodes.writeUInt32LE(address, at + inodeField.address);
   }
 
+  /** Sets where the copied data of a file is. @param copied its first block, or its chunks */
+  setCopied(inode: number, size: number, copied: Chunks | number): void {
+    if (typeof copied === 'number') {
+      this.setData(inode, size, copied);
+      return;
+    }
+    this.chunks.set(inode, copied);
+    this.setData(inode, size, 0, layout.chunks);
+  }
+
   #addInode(mode: number): number {
     const inode = this.#count++;
     if (this.#count * inodeBytes > this.#inodes.length)

@@ -106,6 +106,11 @@ export const errorTable = {
     hint: 'check the path and its permissions',
     exit: 1,
   },
+  CONTAINERD_VERSION: {
+    message: 'layers cannot be EROFS images: {reason}',
+    hint: 'use containerd 2.1 or later, or leave out --layers erofs',
+    exit: 1,
+  },
   CTK_CONFIG: {
     message: '{file} was left unchanged: {reason}',
     hint: 'correct the file, or name another with --config-file; --dry-run shows the result without writing it',
@@ -144,7 +149,7 @@ export const errorTable = {
   },
   DRIVER_OPTION: {
     message: 'driver {driver}: option {option} {reason}',
-    hint: 'see docs/drivers.md for the options of each driver',
+    hint: 'see docs/shipped-drivers.md for the options of each driver',
     exit: 1,
   },
   FILE_CHANGED: {

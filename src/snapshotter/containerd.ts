@@ -1,4 +1,4 @@
-import { LayerhookError } from '../errors/index.js';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { diffIDOf, mappingLabels, refLabel } from '../store/context/labels.js';
 import { extractionPrefix } from '../store/layers/extraction.js';
 import { preciseTime } from '../store/precise-date.js';
@@ -28,6 +28,10 @@ export interface ContainerdOptions {
    * older containerd would try to extract into them and fail.
    */
   stagedLayers?: boolean;
+  /** returns true to keep the next committed snapshot as an EROFS image; default: snapshots are directories */
+  asImage?: (() => Promise<boolean>) | undefined;
+  /** gets a committed snapshot that no image can hold, so that it stays a directory */
+  notAnImage?: ((name: string, error: LayerhookError) => void) | undefined;
 }
 
 const never = new AbortController().signal;
@@ -43,12 +47,11 @@ export class ContainerdStore implements Snapshotter {
   readonly #parallelUnpack: boolean;
   readonly #stagedLayers: boolean;
   readonly #hooks: LayerHooks | undefined;
+  readonly #options: ContainerdOptions;
 
-  constructor(
-    store: Store,
-    { parallelUnpack = false, stagedLayers = false }: ContainerdOptions = {},
-    hooks?: LayerHooks,
-  ) {
+  constructor(store: Store, options: ContainerdOptions = {}, hooks?: LayerHooks) {
+    const { parallelUnpack = false, stagedLayers = false } = options;
+    this.#options = options;
     this.#store = store;
     this.#parallelUnpack = parallelUnpack;
     this.#stagedLayers = parallelUnpack && stagedLayers;
@@ -111,8 +114,20 @@ export class ContainerdStore implements Snapshotter {
       if (extracted !== undefined && (await this.#commitStored(name, key, extracted, options))) return;
       await this.#fixUp(active, options.parent);
     }
-    await this.#store.commit(name, key, options);
+    await this.#commit(name, key, options);
     if (extracted !== undefined) this.#hooks?.committed(name, extracted, options.labels!);
+  }
+
+  async #commit(name: string, key: string, options: CommitOptions): Promise<void> {
+    const { asImage, notAnImage } = this.#options;
+    if (asImage === undefined || !(await asImage())) return this.#store.commit(name, key, options);
+    try {
+      await this.#store.commit(name, key, { ...options, image: { verity: true } });
+    } catch (error) {
+      if (!isLayerhookError(error, 'LIMIT_EXCEEDED')) throw error;
+      notAnImage?.(name, error);
+      await this.#store.commit(name, key, options);
+    }
   }
 
   /** Commits the stored layer instead of the copy that containerd has extracted. @returns false if the store lacks the layer */

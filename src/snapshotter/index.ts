@@ -1,6 +1,7 @@
 /** The layer store as a containerd snapshotter, and a client for any containerd snapshotter. */
 
 export { type ContainerdSnapshotter, connectSnapshotter } from './client.js';
+export { ErofsLayers } from './erofs-layers.js';
 export type { GuardOptions } from './guarded.js';
 export type { Answered } from './handlers.js';
 export { checkHealth } from './health.js';

@@ -25,7 +25,12 @@ export const schema = {
             Mount: { fields: { type: text(1), source: text(2), target: text(3), options: texts(4) } },
           },
         },
-        services: { nested: { snapshots: { nested: { v1: { nested: snapshots() } } } } },
+        services: {
+          nested: {
+            snapshots: { nested: { v1: { nested: snapshots() } } },
+            version: { nested: { v1: { nested: version() } } },
+          },
+        },
       },
     },
   },
@@ -33,6 +38,15 @@ export const schema = {
 
 /** Full name of the service that {@link schema} defines. */
 export const serviceName = 'containerd.services.snapshots.v1.Snapshots';
+/** Full name of the service by which containerd tells its version; api/services/version/v1/version.proto. */
+export const versionServiceName = 'containerd.services.version.v1.Version';
+
+function version() {
+  return {
+    Version: { methods: { Version: call('.google.protobuf.Empty', 'VersionResponse') } },
+    VersionResponse: { fields: { version: text(1) } },
+  };
+}
 
 function snapshots() {
   const mounts = { fields: { mounts: { ...message(1, '.containerd.types.Mount'), rule: 'repeated' } } };

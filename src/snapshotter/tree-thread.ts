@@ -6,7 +6,11 @@ import type { Usage } from '../store/types.js';
 import { startThread } from '../system/thread.js';
 
 /** A task of the thread. */
-export type TreeTask = { measureAll: string[] } | { measureLayer: string } | { erase: string[] };
+export type TreeTask =
+  | { measureAll: string[] }
+  | { measureLayer: string }
+  | { imageOf: string; image: string }
+  | { erase: string[] };
 
 /** Usage of measured trees; null for a missing tree. */
 export type Usages = (Usage | null)[];

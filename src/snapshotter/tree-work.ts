@@ -7,12 +7,13 @@ import { TreeThread, type Usages } from './tree-thread.js';
 const pause = 20;
 
 /**
- * Measures and deletes trees in threads, so that the server answers calls meanwhile. Measuring has a thread of its own, so
- * that it does not wait for deletions.
+ * Measures and deletes trees, and makes images of them, in threads, so that the server answers calls meanwhile. Each kind of
+ * work has a thread of its own, so that none waits for deletions.
  */
 export class ThreadedTreeWork implements TreeWork {
   readonly measuresLater = true;
   readonly #measuring = new TreeThread();
+  readonly #imaging = new TreeThread();
   readonly #erasing = new TreeThread();
   readonly #due: string[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -37,6 +38,10 @@ export class ThreadedTreeWork implements TreeWork {
     return usage!;
   }
 
+  async image(path: string, image: string): Promise<void> {
+    await this.#imaging.do({ imageOf: path, image });
+  }
+
   erase(paths: string[]): void {
     this.#due.push(...paths);
     this.#timer ??= setTimeout(() => this.#eraseDue(), pause);
@@ -48,7 +53,7 @@ export class ThreadedTreeWork implements TreeWork {
 
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    await Promise.all([this.#measuring.close(), this.#erasing.close()]);
+    await Promise.all([this.#measuring.close(), this.#imaging.close(), this.#erasing.close()]);
   }
 
   #eraseDue(): void {

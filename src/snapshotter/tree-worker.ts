@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { writeDirectoryImage } from '../erofs/directory-image.js';
 import { LayerhookError } from '../errors/index.js';
 import { transferError } from '../errors/transfer.js';
 import { eraseTree } from '../store/context/tree-work.js';
@@ -22,7 +23,8 @@ function answer(task: TreeTask): TreeAnswer {
 function run(task: TreeTask): Usages {
   if ('measureAll' in task) return task.measureAll.map(usageIfThere);
   if ('measureLayer' in task) return [usageOfLayer(task.measureLayer)];
-  eraseTrees(task.erase);
+  if ('imageOf' in task) writeDirectoryImage(task.imageOf, task.image);
+  else eraseTrees(task.erase);
   return [];
 }
 

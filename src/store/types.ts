@@ -38,6 +38,8 @@ export interface AdoptOptions extends SnapshotOptions {
 export interface CommitOptions extends SnapshotOptions {
   /** name of the parent of a snapshot that was prepared without one; containerd's "rebase" capability */
   parent?: string | undefined;
+  /** present: keep the files in an EROFS image; `verity`: true enables fs-verity where the filesystem has it */
+  image?: { verity: boolean } | undefined;
 }
 
 /**
@@ -147,6 +149,8 @@ export interface LayerStore extends Snapshotter {
 export interface ErofsRecord {
   /** bytes of the layer's tar in the image */
   tarBytes: number;
+  /** present if the image was made from a directory: it has a copy of the files, and no tar */
+  from?: 'directory';
   /** digest of the rest of the image */
   metadata: string;
   /** fs-verity digest of the image, in hexadecimal; missing without fs-verity */

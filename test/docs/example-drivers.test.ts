@@ -5,45 +5,42 @@ import { type DriverHarness, driverSuite } from '../../src/testing/index.js';
 import { scratchDirectories } from '../helpers/conformance.js';
 import { requires } from '../helpers/requires.js';
 
+const example = 'docs/examples/squashfs-driver.sh';
 const scratch = scratchDirectories();
+const stages = {
+  'unpack.ociv1.layer': ['try-skip', 'pre-extract', 'post-extract'],
+  'unpack.ociv1.bundle': ['assemble'],
+  'repack.ociv1.layer': ['delta-list'],
+  'bundle.ociv1': ['mount', 'umount', 'remove'],
+};
 
-/** A hooks.toml that has this program as its driver. */
-function programDriver(name: string, file: string): Pick<DriverHarness, 'hooksFile'> {
+/** Writes a hooks.toml that has the example as its driver. */
+function hooksToml(): string {
   const home = scratch();
-  const program = join(home, name);
-  cpSync(`docs/examples/${file}`, program);
+  const program = join(home, 'squashfs-driver');
+  cpSync(example, program);
   chmodSync(program, 0o755);
-  const hooksFile = join(home, 'hooks.toml');
+  const points = Object.entries(stages).flatMap(([stage, names]) => names.map((name) => `${stage}.${name}`));
   const env = `LAYERHOOK=${resolve('dist/bundle/main.cjs')}`;
-  writeFileSync(hooksFile, `[driver]\nname = "${name}"\nexec = ["${program}"]\nenv = ["${env}"]\n`);
-  return { hooksFile };
+  const lists = `points = ${JSON.stringify(points)}\nenv = ["${env}"]\n`;
+  writeFileSync(join(home, 'hooks.toml'), `[driver]\nname = "squashfs"\nexec = ["${program}"]\n${lists}`);
+  return join(home, 'hooks.toml');
 }
 
-const examples: { file: string; lines: number; needs: string[]; choice: Partial<DriverHarness> }[] = [
-  {
-    ...{ file: 'squashfs-driver.sh', lines: 40, needs: ['tar2sqfs', 'jq'] },
-    choice: { ...programDriver('squashfs', 'squashfs-driver.sh'), times: 'seconds' },
-  },
-  {
-    ...{ file: 'tree-driver.py', lines: 30, needs: ['python3'] },
-    choice: programDriver('tree', 'tree-driver.py'),
-  },
-  {
-    ...{ file: 'reflink-driver.ts', lines: 20, needs: [] },
-    choice: { driver: resolve('dist/docs/examples/reflink-driver.js') },
-  },
-];
+test('the squashfs driver has at most 40 lines', (t) => {
+  t.true(readFileSync(example, 'utf8').trimEnd().split('\n').length <= 40);
+});
 
-for (const { file, lines, needs: programs, choice } of examples) {
-  test(`${file} has at most ${lines} lines`, (t) => {
-    t.true(readFileSync(`docs/examples/${file}`, 'utf8').trimEnd().split('\n').length <= lines);
+const harness: DriverHarness = {
+  hooksFile: hooksToml(),
+  store: join(scratch(), 'store'),
+  times: 'seconds',
+  scratch,
+};
+for (const { name, needs, run } of driverSuite) {
+  test.serial(`squashfs-driver.sh: ${name}`, async (t) => {
+    if (!requires(t, ...needs, 'tar2sqfs', 'jq')) return;
+    await run(harness);
+    t.pass();
   });
-  const harness: DriverHarness = { ...choice, store: join(scratch(), 'store'), scratch };
-  for (const { name, needs, run } of driverSuite) {
-    test.serial(`${file}: ${name}`, async (t) => {
-      if (!requires(t, ...needs, ...programs)) return;
-      await run(harness);
-      t.pass();
-    });
-  }
 }

@@ -1,5 +1,5 @@
 /** The snapshotter after a machine went down before its store was written to disk. */
-import { truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { currentHeader } from 'mtree-ts';
@@ -8,6 +8,7 @@ import { connectSnapshotter } from '../../src/snapshotter/index.js';
 import { openStoreAt } from '../../src/store/open.js';
 import type { LayerIdentity } from '../../src/store/types.js';
 import { layerhook, succeed } from '../helpers/cli.js';
+import { rootTest } from '../helpers/root-test.js';
 import { layer, signal } from '../store/helpers.js';
 import { startDaemon } from './snapshotter.js';
 
@@ -49,5 +50,35 @@ test.serial(
     t.deepEqual(states.sort(), ['damaged', 'on disk', 'unproven']);
     await containerd.remove(lost.chainID);
     await containerd.remove('by containerd');
+  },
+);
+
+rootTest.serial(
+  'images are read when they are wanted, also those of layers that containerd extracted',
+  async (t) => {
+    const daemon = await startDaemon(t);
+    t.is(await daemon.end('SIGKILL'), 'SIGKILL');
+    const before = await openStoreAt({ root: daemon.store, client: 'containerd' }, 'the boot before');
+    const image = { image: { verity: false } };
+    for (const name of ['whole', 'lost']) {
+      await before.prepare(`extract ${name}`, '');
+      writeFileSync(join(await before.directory(`extract ${name}`), 'file'), name);
+      await before.commit(name, `extract ${name}`, image);
+    }
+    const images = (await before.list()).map(({ erofs }) => erofs!.image);
+    await before.close();
+    // the size arrived on the disk, the last blocks did not
+    const { size } = statSync(images[1]!);
+    truncateSync(images[1]!, size - 512);
+    truncateSync(images[1]!, size);
+
+    await daemon.start();
+    const containerd = connectSnapshotter(daemon.address);
+    t.teardown(() => containerd.close());
+    const [mount] = await containerd.view('view', 'whole');
+    t.is(readFileSync(join(mount!.source, 'file'), 'utf8'), 'whole');
+    const refused = { code: 'SNAPSHOT_PRECONDITION', message: /damaged: 1 files differ; .*pull it/ };
+    await t.throwsAsync(containerd.prepare('container', 'lost'), refused);
+    for (const name of ['view', 'whole', 'lost']) await containerd.remove(name);
   },
 );

@@ -1,10 +1,12 @@
-/** A process of its own that uses a store: `node child.js TASK ROOT [...]`. */
+/** A process of its own that uses a store: `node child.js TASK ROOT FORM`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openStoreAt } from '../../src/store/open.js';
-import type { LayerIdentity, Store } from '../../src/store/types.js';
+import type { LayerExtraction, LayerIdentity, Store } from '../../src/store/types.js';
+import { dir, file } from '../../src/testing/entries.js';
 import { layer, signal } from './helpers.js';
+import { commitImage, type Form } from './images.js';
 
 const FILES = 20;
 
@@ -14,13 +16,23 @@ export function fill(directory: string): void {
   for (let at = 0; at < FILES; at++) writeFileSync(join(directory, 'sub', String(at)), 'x'.repeat(at));
 }
 
+/** Commits a layer with the files of {@link fill}. */
+async function commitFilled(extraction: LayerExtraction): Promise<void> {
+  const options = { parent: '', dependencies: [] };
+  if (form === 'image') {
+    const files = Array.from({ length: FILES }, (_, at) => file(`sub/${at}`, 'x'.repeat(at)));
+    return commitImage(extraction, [dir('sub'), ...files], options);
+  }
+  fill(extraction.target);
+  return extraction.commit(options);
+}
+
 /** Extracts a layer, or waits until another process has; says who did. */
 async function extract(store: Store): Promise<string> {
   const extraction = await store.extract(layer('wanted'), '', { signal });
   if (extraction === null) return 'waited';
   await sleep(200);
-  fill(extraction.target);
-  await extraction.commit({ parent: '', dependencies: [] });
+  await commitFilled(extraction);
   return 'extracted';
 }
 
@@ -41,15 +53,14 @@ async function churn(store: Store): Promise<string> {
     await attempt(async () => {
       const extraction = await store.extract(of, '', { signal });
       if (extraction === null) return;
-      fill(extraction.target);
       if (Math.random() < 0.2) await extraction.discard();
-      else await extraction.commit({ parent: '', dependencies: [] });
+      else await commitFilled(extraction);
     });
     const key = `${process.pid}-${Math.random()}`;
     if (Math.random() < 0.5) await attempt(() => provide(store, `provided ${key}`, randomLayer()));
     await attempt(() => store.prepare(key, name));
     await attempt(async () => fill(await store.directory(key)));
-    if (Math.random() < 0.3) await attempt(() => store.commit(`commit ${key}`, key));
+    if (Math.random() < 0.3) await attempt(() => store.commit(`commit ${key}`, key, image));
     else if (Math.random() < 0.7) await attempt(() => store.remove(key));
     if (Math.random() < 0.2) await attempt(() => store.remove(name));
     if (Math.random() < 0.1) await attempt(() => store.gc({ keepBytes: 100_000 }));
@@ -86,7 +97,10 @@ async function attempt(action: () => Promise<unknown>): Promise<void> {
 
 const tasks: Readonly<Record<string, (store: Store) => Promise<string>>> = { extract, hang, churn };
 
-const [task, root] = process.argv.slice(2);
+const [task, root, chosen = 'directory'] = process.argv.slice(2);
+const form = chosen as Form;
+/** in commits of active snapshots, as the snapshotter makes them */
+const image = form === 'image' ? { image: { verity: true } } : {};
 if (task !== undefined && root !== undefined) {
   const store = await openStoreAt({ root }, 'boot 1');
   const said = await tasks[task]!(store);

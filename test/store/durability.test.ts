@@ -2,46 +2,89 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Store } from '../../src/store/types.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { extractFile, layer, nothingBelow, signal, storeAt, walkAll } from './helpers.js';
+import { extractAs, type Form, forms } from './images.js';
 
 const [one, two] = [layer('1'), layer('2', '12')];
 const base = one.chainID;
 
 /** A store with two layers and a bundle, and the same store after the machine was started again. */
-async function reboot(t: ExecutionContext, prepare: (store: Store) => Promise<void> = async () => {}) {
+async function reboot(
+  t: ExecutionContext<unknown>,
+  prepare: (store: Store) => Promise<void> = async () => {},
+  form: Form = 'directory',
+) {
   const root = join(tmpdir(t), 'store');
   const before = await storeAt(t, root);
-  await extractFile(before, one);
-  await extractFile(before, two, base);
+  await extractAs(form, before, one);
+  await extractAs(form, before, two, base);
   await before.prepare('bundle', two.chainID);
   await prepare(before);
   return { root, before, after: await storeAt(t, root, { boot: 'boot 2' }) };
 }
 
-test('what was not flushed is not trusted under another boot', async (t) => {
-  const { before, after } = await reboot(t);
-  t.true(await before.find(one, '', nothingBelow));
-  t.false(await after.find(one, '', nothingBelow));
-  t.is((await after.untrusted('bundle')).length, 2);
-  t.deepEqual(await before.untrusted('bundle'), []);
-});
+for (const form of forms) {
+  const testOf = form === 'image' ? rootTest : test;
 
-test('what was flushed is trusted under any boot', async (t) => {
-  const { after } = await reboot(t, (store) => store.sync());
-  t.true(await after.find(one, '', nothingBelow));
-  t.true(await after.find(two, base, nothingBelow));
-  t.true((await after.list()).filter(({ usage }) => usage).every(({ flushed }) => flushed));
-});
+  testOf(
+    `what was not flushed is not trusted under another boot: ${form}`,
+    async (t: ExecutionContext<unknown>) => {
+      const { before, after } = await reboot(t, async () => {}, form);
+      t.true(await before.find(one, '', nothingBelow));
+      t.false(await after.find(one, '', nothingBelow));
+      t.is((await after.untrusted('bundle')).length, 2);
+      t.deepEqual(await before.untrusted('bundle'), []);
+    },
+  );
 
-test('a flush does not prove what was written under another boot', async (t) => {
-  const { root, after } = await reboot(t);
-  await after.sync();
-  t.false(await after.find(one, '', nothingBelow));
-  const before = await storeAt(t, root);
-  await before.sync();
-  t.true(await after.find(one, '', nothingBelow));
-});
+  testOf(`what was flushed is trusted under any boot: ${form}`, async (t: ExecutionContext<unknown>) => {
+    const { after } = await reboot(t, (store) => store.sync(), form);
+    t.true(await after.find(one, '', nothingBelow));
+    t.true(await after.find(two, base, nothingBelow));
+    t.true((await after.list()).filter(({ usage }) => usage).every(({ flushed }) => flushed));
+  });
+
+  testOf(
+    `a flush does not prove what was written under another boot: ${form}`,
+    async (t: ExecutionContext<unknown>) => {
+      const { root, after } = await reboot(t, async () => {}, form);
+      await after.sync();
+      t.false(await after.find(one, '', nothingBelow));
+      const before = await storeAt(t, root);
+      await before.sync();
+      t.true(await after.find(one, '', nothingBelow));
+    },
+  );
+
+  testOf(
+    `an unproven layer is extracted again, in the same form: ${form}`,
+    async (t: ExecutionContext<unknown>) => {
+      const { after } = await reboot(t, async () => {}, form);
+      await extractAs(form, after, one);
+      t.true(await after.find(one, '', nothingBelow));
+      t.is(readFileSync(join(await after.directory(base), 'file'), 'utf8'), one.diffID);
+      t.deepEqual((await after.lowerdirs(two.chainID)).slice(1), [await after.directory(base)]);
+      t.is((await after.untrusted('bundle')).length, 1);
+    },
+  );
+
+  testOf(
+    `a layer of which a power loss has left nothing is extracted again: ${form}`,
+    async (t: ExecutionContext<unknown>) => {
+      const { before } = await reboot(t, (store) => store.remove('bundle'), form);
+      await before.unmountUnused();
+      const { directory } = (await before.list()).find(({ layer: of }) => of?.diffID === one.diffID)!;
+      await before.close();
+      const again = await storeAt(t, dirname(dirname(dirname(directory))));
+      rmSync(dirname(directory), { recursive: true });
+      t.false(await again.find(one, '', nothingBelow));
+      await extractAs(form, again, one);
+      t.true(await again.find(one, '', nothingBelow));
+    },
+  );
+}
 
 test('with durability sync everything is flushed before it is committed; with none everything is trusted', async (t) => {
   const root = join(tmpdir(t), 'store');

@@ -6,34 +6,71 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { ContentInfo, Store } from '../../src/store/types.js';
+import { fromText } from '../../src/system/bytes.js';
+import { mountsBelow } from '../../src/system/mountinfo.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { layer, nothingBelow, storeAt, walkAll } from './helpers.js';
+import { type Form, forms } from './images.js';
 
 const child = fileURLToPath(new URL('child.js', import.meta.url));
 const wanted = layer('wanted');
 
-test.serial('eight processes that want a layer extract it once', async (t) => {
-  const root = join(tmpdir(t), 'store');
-  const said = await Promise.all(Array.from({ length: 8 }, () => output(start(t, 'extract', root))));
-  t.deepEqual(said.sort(), ['extracted', ...Array(7).fill('waited')]);
-  const store = await storeAt(t, root);
-  t.is((await store.list()).length, 1);
-  t.deepEqual(leftovers(root), []);
-});
+for (const form of forms) {
+  const testOf = form === 'image' ? rootTest.serial : test.serial;
 
-test.serial('who waits for a layer goes on when its extractor is killed', async (t) => {
-  const root = join(tmpdir(t), 'store');
-  const killed = start(t, 'hang', root);
-  await once(killed.stdout!, 'data');
-  const waiting = output(start(t, 'extract', root));
-  killed.kill('SIGKILL');
-  t.is(await waiting, 'extracted');
-  const store = await storeAt(t, root);
-  t.deepEqual(
-    (await walkAll(store)).map(({ name }) => name),
-    [store.nameOf(wanted)],
+  testOf(
+    `eight processes that want a layer extract it once: ${form}`,
+    async (t: ExecutionContext<unknown>) => {
+      const root = join(tmpdir(t), 'store');
+      const said = await Promise.all(
+        Array.from({ length: 8 }, () => output(start(t, 'extract', root, form))),
+      );
+      t.deepEqual(said.sort(), ['extracted', ...Array(7).fill('waited')]);
+      const store = await storeAt(t, root);
+      t.is((await store.list()).length, 1);
+      t.deepEqual(leftovers(root), []);
+    },
   );
-});
+
+  testOf(
+    `who waits for a layer goes on when its extractor is killed: ${form}`,
+    async (t: ExecutionContext<unknown>) => {
+      const root = join(tmpdir(t), 'store');
+      const killed = start(t, 'hang', root);
+      await once(killed.stdout!, 'data');
+      const waiting = output(start(t, 'extract', root, form));
+      killed.kill('SIGKILL');
+      t.is(await waiting, 'extracted');
+      const store = await storeAt(t, root);
+      t.deepEqual(
+        (await walkAll(store)).map(({ name }) => name),
+        [store.nameOf(wanted)],
+      );
+    },
+  );
+
+  testOf(
+    `processes killed at any moment leave a whole store, and leftovers that cleanup takes: ${form}`,
+    async (t: ExecutionContext<unknown>) => {
+      t.timeout(120_000);
+      const root = join(tmpdir(t), 'store');
+      for (let round = 0; round < 6; round++) {
+        const processes = [start(t, 'churn', root, form), start(t, 'churn', root, form)];
+        await Promise.all(processes.map((of) => once(of.stdout!, 'data')));
+        const errors = processes.map((of) => text(of.stderr!));
+        await sleep(50 + Math.random() * 300);
+        for (const of of processes) of.kill('SIGKILL');
+        await Promise.all(processes.map((of) => once(of, 'close')));
+        t.deepEqual(await Promise.all(errors), ['', '']);
+        const store = await storeAt(t, root);
+        await checkWhole(t, store, root);
+        await store.close();
+        t.deepEqual(mountsBelow(fromText(root)), [], 'no image stays mounted');
+      }
+    },
+  );
+}
 
 test.serial('who waits for a layer hears an abort', async (t) => {
   const root = join(tmpdir(t), 'store');
@@ -100,32 +137,19 @@ test.serial(
   },
 );
 
-test.serial(
-  'processes killed at any moment leave a whole store, and leftovers that cleanup takes',
-  async (t) => {
-    t.timeout(120_000);
-    const root = join(tmpdir(t), 'store');
-    for (let round = 0; round < 8; round++) {
-      const processes = [start(t, 'churn', root), start(t, 'churn', root)];
-      await Promise.all(processes.map((of) => once(of.stdout!, 'data')));
-      const errors = processes.map((of) => text(of.stderr!));
-      await sleep(50 + Math.random() * 300);
-      for (const of of processes) of.kill('SIGKILL');
-      await Promise.all(processes.map((of) => once(of, 'close')));
-      t.deepEqual(await Promise.all(errors), ['', '']);
-      const store = await storeAt(t, root);
-      await checkWhole(t, store, root);
-      await store.close();
-    }
-  },
-);
-
 /** Checks that every name has its directory, every committed one all its files, and that nothing else is there. */
-async function checkWhole(t: ExecutionContext, store: Store, root: string, others = 0): Promise<void> {
+async function checkWhole(
+  t: ExecutionContext<unknown>,
+  store: Store,
+  root: string,
+  others = 0,
+): Promise<void> {
   await store.cleanup();
   const contents = await store.list();
   const names = contents.flatMap((content) => content.names.map(({ name }) => name));
   t.is(names.length, (await walkAll(store)).length + others);
+  // mounts the images
+  for (const { name, kind } of await walkAll(store)) if (kind === 'committed') await store.directory(name);
   for (const content of contents) checkContent(t, content);
   t.deepEqual(readdirSync(join(root, 'snapshots')).sort(), contents.map(({ id }) => id).sort());
   t.deepEqual(leftovers(root), []);
@@ -137,11 +161,14 @@ async function checkWhole(t: ExecutionContext, store: Store, root: string, other
   await t.notThrowsAsync(store.find(layer('0'), '', nothingBelow));
 }
 
-function checkContent(t: ExecutionContext, { directory, names, id, usage }: ContentInfo): void {
+function checkContent(
+  t: ExecutionContext<unknown>,
+  { directory, names, id, usage, erofs }: ContentInfo,
+): void {
   t.true(names.length > 0, `content ${id} has no name`);
   t.true(existsSync(directory), `content ${id} has no directory`);
   if (names.every(({ kind }) => kind !== 'committed')) return;
-  t.is(usage?.inodes, 22);
+  t.is(usage?.inodes, erofs === undefined ? 22 : 2);
   const files = readdirSync(join(directory, 'sub'));
   t.is(files.length, 20);
   for (const file of files) t.is(readFileSync(join(directory, 'sub', file)).length, Number(file));
@@ -149,12 +176,17 @@ function checkContent(t: ExecutionContext, { directory, names, id, usage }: Cont
 
 /** What is in the places for what is to go, and of locks. */
 function leftovers(root: string): string[] {
-  const locks = readdirSync(join(root, 'locks')).filter((name) => name !== 'use');
+  const locks = readdirSync(join(root, 'locks')).filter((name) => name !== 'use' && name !== 'images');
   return [...readdirSync(join(root, 'removed')), ...locks.filter((name) => !name.startsWith('lease-'))];
 }
 
-function start(t: ExecutionContext, task: string, root: string): ChildProcess {
-  const of = spawn(process.execPath, [child, task, root], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  t: ExecutionContext<unknown>,
+  task: string,
+  root: string,
+  form: Form = 'directory',
+): ChildProcess {
+  const of = spawn(process.execPath, [child, task, root, form], { stdio: ['ignore', 'pipe', 'pipe'] });
   t.teardown(() => of.kill('SIGKILL'));
   return of;
 }

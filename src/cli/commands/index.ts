@@ -141,6 +141,10 @@ snapshotter (docs/snapshotter.md).`,
         summary: 'list the lifecycle points and the hooks at each',
         load: () => import('./hooks/list.js'),
       },
+      new: {
+        summary: 'write the skeleton of a hook or a driver, with its test',
+        load: () => import('./hooks/new.js'),
+      },
       run: {
         summary: 'call the hooks of one lifecycle point by hand',
         load: () => import('./hooks/run.js'),

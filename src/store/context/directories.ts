@@ -5,7 +5,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { fchmodat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
 import { fromText } from '../../system/bytes.js';
 import { isErrno } from '../../system/errno.js';
-import { AT_FDCWD } from '../../system/files.js';
+import { AT_FDCWD, RENAME_EXCHANGE, renameat2 } from '../../system/files.js';
 import { filesystemOf } from '../../system/filesystem.js';
 import { makeDirectory } from '../../system/make-directory.js';
 import { isMountPoint, unmount } from '../../system/mount.js';
@@ -83,6 +83,24 @@ export class Directories {
   /** Returns the path of a layer's EROFS image. The file exists only if the layer is stored so. */
   image(content: string): string {
     return join(this.#snapshots, content, 'layer.erofs');
+  }
+
+  /**
+   * Makes the directory of a content that is an image an empty mount point: removes the files that the image holds now. A power
+   * loss or kill may have kept them. Call it inside a write transaction.
+   */
+  emptyMountPoint(content: string): void {
+    const fs = this.fs(content);
+    inStore(`emptying ${fs}`, () => {
+      if (isMountPoint(fromText(fs)) || readdirSync(fs).length === 0) return;
+      const temporary = mkdtempSync(join(this.#snapshots, temporaryPrefix));
+      mkdirSync(join(temporary, 'fs'));
+      // at any instant there is a directory
+      renameat2(AT_FDCWD, fromText(join(temporary, 'fs')), AT_FDCWD, fromText(fs), RENAME_EXCHANGE);
+      const place = this.#newPlace(content);
+      renameSync(temporary, place);
+      this.#trees.erase([place]);
+    });
   }
 
   lock(name: string): string {
@@ -201,12 +219,16 @@ export class Directories {
     }
   }
 
+  /** Returns a random name instead of a new directory: a full disk may have no room for one. */
+  #newPlace(content: string): string {
+    return join(this.#removed, `${content}-${Math.random().toString(36).slice(2)}`);
+  }
+
   #moveAway(content: string): string | undefined {
     const fs = fromText(this.fs(content));
     if (isMountPoint(fs)) unmount(fs, { detach: true });
     for (;;) {
-      // a random name instead of a new directory: a full disk may have no room for one
-      const place = join(this.#removed, `${content}-${Math.random().toString(36).slice(2)}`);
+      const place = this.#newPlace(content);
       try {
         renameSync(this.of(content), place);
         return place;

@@ -66,6 +66,7 @@ export class ErofsMounts {
       if (this.#isMounted(content)) continue;
       const image = fromText(this.#directories.image(content));
       if (record.verity !== undefined && verityDigest(image) !== record.verity) throw wrongDigest(content);
+      this.#directories.emptyMountPoint(content);
       mountErofs(image, fromText(this.#directories.fs(content)));
     }
   }

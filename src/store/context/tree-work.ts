@@ -12,6 +12,8 @@ export interface TreeWork {
   measureAll(paths: string[]): Promise<(Usage | null)[]>;
   /** As {@link measure}, and checks that the tree can be a layer. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
   measureLayer(path: string): Promise<Usage>;
+  /** Makes an EROFS image of a tree. @throws LayerhookError LIMIT_EXCEEDED if no image can hold it; NO_SPACE, SYSTEM */
+  image(path: string, image: string): Promise<void>;
   /** Deletes unused trees, now or in the background. @throws LayerhookError SYSTEM, if now */
   erase(paths: string[]): void;
   /** As {@link erase}; resolves when the trees are deleted. @throws LayerhookError SYSTEM */
@@ -34,6 +36,10 @@ export const inlineTreeWork: TreeWork = {
   async measureLayer(path) {
     const { usageOfLayer } = await import('./usage.js');
     return usageOfLayer(path);
+  },
+  async image(path, image) {
+    const { writeDirectoryImage } = await import('../../erofs/directory-image.js');
+    writeDirectoryImage(path, image);
   },
   erase: (paths) => paths.forEach(eraseTree),
   eraseAll: async (paths) => paths.forEach(eraseTree),

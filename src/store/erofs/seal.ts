@@ -10,18 +10,24 @@ const inodes = 2;
 /** of a block in st_blocks; inode(7) */
 const blockBytes = 512;
 
-/** Returns what the store records about a complete image. @throws LayerhookError SYSTEM */
+/**
+ * Returns what the store records about a complete image.
+ *
+ * @param options `tarBytes`: bytes of its tar; null for an image of a directory
+ * @throws LayerhookError SYSTEM
+ */
 export async function sealImage(
   image: string,
-  { tarBytes, verity }: { tarBytes: number; verity: boolean },
+  { tarBytes, verity }: { tarBytes: number | null; verity: boolean },
 ): Promise<{ record: ErofsRecord; usage: Usage }> {
   const path = fromText(image);
   return withImage(image, async (fd) => {
-    const metadata = await inTurns(metadataDigest(fd, tarBytes));
+    const metadata = await inTurns(metadataDigest(fd, tarBytes ?? 0));
     const digest = verity ? enableVerity(path) : null;
     const stat = new StatBuffer();
     statFd(fd, stat, path);
     const usage = { size: stat.blocks * blockBytes, inodes };
-    return { record: { tarBytes, metadata, ...(digest !== null && { verity: digest }) }, usage };
+    const made = tarBytes === null ? ({ tarBytes: 0, from: 'directory' } as const) : { tarBytes };
+    return { record: { ...made, metadata, ...(digest !== null && { verity: digest }) }, usage };
   });
 }

@@ -23,16 +23,30 @@ export async function commitSnapshot(
   options: CommitOptions = {},
 ): Promise<void> {
   requireText('snapshot name', name);
-  const usage = await measureActive(context, key);
+  const sealed = options.image && (await imageOfActive(context, key, options.image));
+  const usage = sealed?.usage ?? (await measureActive(context, key));
   await flushIfSync(context);
   const freed = context.db.write((writer) => {
     if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     const parent = requireActive(writer, context, key).parent || (options.parent ?? '');
     const layer = layerOfLabels(options.labels, parent);
-    const content = commitActive(context, writer, name, key, { ...options, usage, layer });
+    const content = commitActive(context, writer, name, key, {
+      ...options,
+      ...{ usage, layer, erofs: sealed?.record },
+    });
     return layer === undefined ? [] : replaceUnusable(context, writer, layer.chainIDs[0]!, content);
   });
   context.directories.remove(freed);
+  if (sealed) context.db.writeToFree(() => context.directories.emptyMountPoint(sealed.content));
+}
+
+/** Makes an EROFS image of the files of an active snapshot. */
+async function imageOfActive(context: Context, key: string, { verity }: { verity: boolean }) {
+  const content = contentOfActive(context, key);
+  const image = context.directories.image(content);
+  await context.trees.image(context.directories.fs(content), image);
+  const { sealImage } = await import('../erofs/seal.js');
+  return { content, ...(await sealImage(image, { tarBytes: null, verity })) };
 }
 
 /**
@@ -41,11 +55,16 @@ export async function commitSnapshot(
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, SNAPSHOT_BROKEN, SYSTEM
  */
 export async function measureActive(context: Context, key: string): Promise<Usage | null> {
-  const { db, directories, trees } = context;
-  const { content } = db.read((reader) => requireActive(reader, context, key));
-  const reason = directories.whyMissing(content);
-  if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
+  const { directories, trees } = context;
+  const content = contentOfActive(context, key);
   return trees.measuresLater ? null : trees.measure(directories.fs(content));
+}
+
+function contentOfActive(context: Context, key: string): string {
+  const { content } = context.db.read((reader) => requireActive(reader, context, key));
+  const reason = context.directories.whyMissing(content);
+  if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
+  return content;
 }
 
 /** With durability `sync`, flushes the store so that the next commit is already on disk. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { LoadedConfig } from '../../../config/types.js';
-import type { LayerHookOptions } from '../../../snapshotter/index.js';
+import type { ErofsLayers, LayerHookOptions } from '../../../snapshotter/index.js';
 import type { Logger } from '../../../system/logger.js';
 import { storeFlag } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
@@ -8,6 +8,7 @@ import { type CommandContext, defineCommand } from '../../command.js';
 import { callLogger } from '../../output/log-calls.js';
 
 const command = 'layerhook snapshotter serve';
+const containerdSocket = '/run/containerd/containerd.sock';
 
 export default defineCommand({
   usage: '--address SOCKET',
@@ -35,6 +36,15 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
       describe:
         'with --parallel-unpack: report layers in the store to containerd 2.4 or later (older ones fail)',
     },
+    layers: {
+      value: 'FORM',
+      describe:
+        'form of the layers that containerd extracts: directory, or erofs for containerd 2.1 or later (default: directory)',
+    },
+    containerd: {
+      value: 'SOCKET',
+      describe: `socket that tells containerd's version, for --layers erofs (default: ${containerdSocket})`,
+    },
   },
   async run(_, options, context) {
     if (options.metrics !== undefined && resolve(options.metrics) === resolve(options.address))
@@ -44,6 +54,7 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     const { CallMetrics, serveMetrics, serveSnapshotter } = await import('../../../snapshotter/index.js');
     const config = await loadHooks({ file: context.hooksFile, env: process.env });
     const choice = chooseStore({ store: options.store, config, env: process.env });
+    const layers = await erofsLayers(options, choice.root, context.log);
     const metrics = new CallMetrics();
     const logCall = callLogger(context.log);
     const service = await serveSnapshotter({
@@ -52,6 +63,8 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
       client: options.client ?? 'containerd',
       parallelUnpack: options['parallel-unpack'],
       stagedLayers: options['staged-layers'],
+      asImage: layers && (() => layers.isUsed()),
+      notAnImage: (name, error) => context.log.warn(`snapshot ${name} stays a directory: ${error.message}`),
       ...(await hooksOf(config, context.log)),
       answered: (call) => {
         metrics.record(call);
@@ -80,6 +93,29 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     }
   },
 });
+
+/** @throws LayerhookError CONTAINERD_VERSION; usage errors */
+async function erofsLayers(
+  { layers = 'directory', containerd }: { layers?: string | undefined; containerd?: string | undefined },
+  root: string,
+  log: Logger,
+): Promise<ErofsLayers | undefined> {
+  if (layers !== 'directory' && layers !== 'erofs')
+    throw usageError(`--layers ${layers}: use directory or erofs`, command);
+  if (layers === 'directory') {
+    if (containerd !== undefined) throw usageError('--containerd needs --layers erofs', command);
+    return undefined;
+  }
+  const { ErofsLayers } = await import('../../../snapshotter/index.js');
+  const { whyNotErofs } = await import('../../../erofs/index.js');
+  const decision = new ErofsLayers({
+    containerd: containerd ?? containerdSocket,
+    whyNot: () => whyNotErofs(root),
+    warn: (reason) => log.warn(`layers that containerd extracts stay directories: ${reason}`),
+  });
+  await decision.begin();
+  return decision;
+}
 
 /** Returns the calls of the hooks at snapshot points. Without such hooks, the code that calls them is not loaded. */
 async function hooksOf(config: LoadedConfig | null, log: Logger): Promise<LayerHookOptions> {

@@ -25,6 +25,8 @@ are EROFS images.`,
       const { erofs } = layer!;
       if (erofs === undefined)
         throw usageError(`${layerName(layer!)} is a directory: its tar is not stored`, command);
+      if (erofs.from === 'directory')
+        throw usageError(`${layerName(layer!)} was extracted by containerd: its tar is not stored`, command);
       const { copyTar, withImage } = await import('../../../erofs/verify.js');
       const out = file === undefined ? stdout : openNew(file);
       try {

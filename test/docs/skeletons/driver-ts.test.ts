@@ -1,0 +1,8 @@
+import test from 'ava';
+import { requires } from '../../helpers/requires.js';
+import { trySkeleton } from './try-skeleton.js';
+
+test('hooks new --driver --lang ts writes a driver that passes the suite', async (t) => {
+  if (!requires(t, 'root')) return;
+  await trySkeleton(t, 'driver', 'ts', 20);
+});
