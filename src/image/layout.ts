@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errorCode, fsError } from '../errors/fs-error.js';
-import { LayerhookError } from '../errors/index.js';
+import { LayerhookError, type Limits } from '../errors/index.js';
 import { makeDirectory } from '../system/make-directory.js';
 import { writeFileAtomic } from '../system/write-file.js';
 import { encodeJson, JsonLimitError, parseJson } from '../text/json-lossless.js';
@@ -27,6 +27,8 @@ export interface LayoutOptions {
   signal?: AbortSignal | undefined;
   /** limit for each JSON document, bytes; default: 32 MiB for index.json, 8 MiB for configs, 4 MiB for the others */
   maxJson?: number | undefined;
+  /** changed limits of docs/security.md: those of layers, images, indexes and JSON documents */
+  limits?: Limits | undefined;
 }
 
 /**
@@ -85,6 +87,8 @@ export function createLayout(path: string): Layout {
 export class Layout {
   readonly path: string;
   readonly #blobs: string;
+  /** changed limits */
+  readonly limits: Limits;
   readonly #options: LayoutOptions;
   #session: Promise<Session> | undefined;
 
@@ -93,12 +97,13 @@ export class Layout {
     this.path = path;
     this.#blobs = join(path, 'blobs');
     this.#options = options;
+    this.limits = options.limits ?? {};
   }
 
   /** Reads index.json. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
   readIndex(): Index {
     const path = join(this.path, 'index.json');
-    const limit = this.#options.maxJson ?? maxIndexBytes;
+    const limit = this.#limit({ maxBytes: maxIndexBytes });
     const bytes = readSmallFile(path, limit);
     if (bytes === undefined) throw invalidLayout(this.path, 'it has no file index.json');
     return checkIndex(parseDocument(bytes, path, limit), path);
@@ -217,7 +222,7 @@ export class Layout {
   }
 
   #limit({ maxBytes = maxDocumentBytes }: { maxBytes?: number }): number {
-    return this.#options.maxJson ?? maxBytes;
+    return this.#options.maxJson ?? this.limits.json ?? maxBytes;
   }
 
   #openSession(): Promise<Session> {

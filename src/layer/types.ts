@@ -1,4 +1,5 @@
 import type { ByteString } from '../system/bytes.js';
+import type { LayerBudget } from './budget.js';
 
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo';
 
@@ -100,6 +101,8 @@ export interface LayerSource {
   diffID: string;
   /** largest window of a zstd stream in bytes; default 128 MiB */
   zstdWindow?: number | undefined;
+  /** what the layers of the operation may cost; default: the default limits, for this layer alone */
+  budget?: LayerBudget | undefined;
 }
 
 /** What independent extraction could not decide without the layers below; post-extract fixes it up. */

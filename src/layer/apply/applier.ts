@@ -1,6 +1,7 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { baseName, parentOf } from '../../system/paths.js';
+import { type LayerBudget, layerBudget, takeLinkSteps } from '../budget.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import { LowerStack } from '../lower/lower-stack.js';
 import type { TarReader } from '../tar/index.js';
@@ -24,6 +25,8 @@ export interface ApplyLayerOptions extends ApplyOptions {
   digests: boolean;
   /** how many bytes of holes may be hashed for the digests; default: the limit of one operation */
   holes?: HoleBudget;
+  /** what the layers of the operation may cost; default: the default limits, for this layer alone */
+  budget?: LayerBudget;
   /** called where the result differs from the layer, once per layer for each kind of difference */
   warn: (message: string) => void;
   /** called after each entry with the number of entries applied */
@@ -80,9 +83,11 @@ class LayerApplier {
     this.#target = target;
     const warn = once(options.warn);
     const xattrs = new Xattrs(options, warn);
-    this.#resolver = new Resolver(target, (dir, name) =>
-      this.#assume(this.#maker.implicitDirectory(dir, name)),
-    );
+    const { budget = layerBudget() } = options;
+    this.#resolver = new Resolver(target, {
+      makeImplicit: (dir, name) => this.#assume(this.#maker.implicitDirectory(dir, name)),
+      onLink: (steps, path) => takeLinkSteps(budget, steps, showBytes(path)),
+    });
     this.#maker = new Maker(target, {
       options,
       xattrs,
