@@ -1,5 +1,5 @@
 import { BadEntry } from '../layer/apply/errors.js';
-import { layerBudget, takeLinkSteps } from '../layer/budget.js';
+import { layerBudget, takeEntry, takeLinkSteps, takePath } from '../layer/budget.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
 import { none } from '../layer/merged/names.js';
 import { type ByteString, showBytes } from '../system/bytes.js';
@@ -66,6 +66,8 @@ export class Paths {
       }
       const target = this.#linkAt(at, name, child);
       if (target === null) {
+        takeEntry(this.#budget, showBytes(path));
+        takePath(this.#budget, path.length, showBytes(path));
         at = this.makeDirectory(at, name);
         this.implicit.push(at);
         continue;

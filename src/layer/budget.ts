@@ -8,16 +8,20 @@ export interface LayerBudget {
   limits: Limits;
   /** bytes of the blobs, each counted once */
   blobBytes: number;
-  /** four BigInt64: see {@link slots} */
+  /** BigInt64: see {@link slots} */
   taken: SharedArrayBuffer;
 }
 
-const slots = { unpacked: 0, entries: 1, 'header-bytes': 2, 'link-steps': 3 } as const;
+const slots = { unpacked: 0, entries: 1, 'header-bytes': 2, 'link-steps': 3, 'path-bytes': 4 } as const;
 type Slot = keyof typeof slots;
 
 /** @param blobBytes size of all blobs; default: no ratio is required */
 export function layerBudget(limits: Limits = {}, blobBytes = Number.POSITIVE_INFINITY): LayerBudget {
-  return { limits, blobBytes, taken: new SharedArrayBuffer(4 * BigInt64Array.BYTES_PER_ELEMENT) };
+  return {
+    limits,
+    blobBytes,
+    taken: new SharedArrayBuffer(Object.keys(slots).length * BigInt64Array.BYTES_PER_ELEMENT),
+  };
 }
 
 /**
@@ -37,6 +41,16 @@ export function takeUnpacked(budget: LayerBudget, bytes: number, digest: string)
 /** Counts one entry of a layer. @throws LayerhookError LIMIT_EXCEEDED */
 export function takeEntry(budget: LayerBudget, digest: string): void {
   take(budget, 'entries', 1, `number of entries of all layers up to ${digest}`);
+}
+
+/**
+ * Counts a path that is kept to the end of a layer: a few bytes of a layer can make many of them.
+ *
+ * @param path of the entry, for the error
+ * @throws LayerhookError LIMIT_EXCEEDED
+ */
+export function takePath(budget: LayerBudget, bytes: number, path: string): void {
+  if (bytes > 0) take(budget, 'path-bytes', bytes, `size of the paths that layers keep, up to ${path}`);
 }
 
 /** Counts an extended header. @throws LayerhookError LIMIT_EXCEEDED */

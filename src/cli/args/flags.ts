@@ -65,7 +65,7 @@ export const limitFlags = {
     value: 'NAME=VALUE',
     many: true,
     extension: true,
-    describe: 'change a limit of docs/security.md, such as entries=8000000',
+    describe: 'change a limit of docs/security.md, such as entries=2000000',
   },
 } as const satisfies OptionSpecs;
 

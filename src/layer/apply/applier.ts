@@ -1,7 +1,7 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { baseName, parentOf } from '../../system/paths.js';
-import { type LayerBudget, layerBudget, takeLinkSteps } from '../budget.js';
+import { type LayerBudget, layerBudget, takeEntry, takeLinkSteps, takePath } from '../budget.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import { LowerStack } from '../lower/lower-stack.js';
 import type { TarReader } from '../tar/index.js';
@@ -32,6 +32,9 @@ export interface ApplyLayerOptions extends ApplyOptions {
   /** called after each entry with the number of entries applied */
   onEntry?: (entries: number) => void;
 }
+
+/** Bytes of the name and target of a hardlink that no real image exceeds often. */
+const shortLink = 512;
 
 /**
  * Applies a layer to a directory, synchronously: image-spec layer.md, "Applying Changesets".
@@ -67,6 +70,7 @@ export function applyLayer(
 
 class LayerApplier {
   readonly #options: ApplyLayerOptions;
+  readonly #budget: LayerBudget;
   readonly #target: Target;
   readonly #resolver: Resolver;
   readonly #maker: Maker;
@@ -84,8 +88,13 @@ class LayerApplier {
     const warn = once(options.warn);
     const xattrs = new Xattrs(options, warn);
     const { budget = layerBudget() } = options;
+    this.#budget = budget;
     this.#resolver = new Resolver(target, {
-      makeImplicit: (dir, name) => this.#assume(this.#maker.implicitDirectory(dir, name)),
+      makeImplicit: (dir, name, path) => {
+        takeEntry(budget, options.digest);
+        takePath(budget, path.length, showBytes(path));
+        return this.#assume(this.#maker.implicitDirectory(dir, name));
+      },
       onLink: (steps, path) => takeLinkSteps(budget, steps, showBytes(path)),
     });
     this.#maker = new Maker(target, {
@@ -149,6 +158,7 @@ class LayerApplier {
         this.#file(place.path, entry, reader);
         break;
       case 'whiteout':
+        takePath(this.#budget, entry.name.length, showBytes(entry.name));
         this.#whiteouts.hide(place.dir, place.name);
         break;
       case 'opaque':
@@ -180,6 +190,7 @@ class LayerApplier {
         this.#maker.symlink(dir, base, entry);
         break;
       case 'hardlink':
+        takePath(this.#budget, entry.name.length + entry.linkname.length - shortLink, showBytes(entry.name));
         this.#hardlinks.add(dir, base, entry.linkname);
         break;
       default:

@@ -22,8 +22,8 @@ export interface Lookup {
 }
 
 export interface ResolverOptions {
-  /** creates a directory without an entry, replacing any other type of file */
-  makeImplicit: (dir: DirectoryNode, name: ByteString) => DirectoryNode;
+  /** creates a directory without an entry on the way to `path`, replacing any other type of file */
+  makeImplicit: (dir: DirectoryNode, name: ByteString, path: ByteString) => DirectoryNode;
   /** called for each symlink that is followed on the way to `path`, with the number of components of its target */
   onLink: (steps: number, path: ByteString) => void;
 }
@@ -72,7 +72,7 @@ export class Resolver {
         todo.push(...this.#follow(found, path));
       } else {
         if (dir.depth >= maxDepth) throw new BadPath(tooLong);
-        dir = this.#makeImplicit(dir, name);
+        dir = this.#makeImplicit(dir, name, path);
       }
     }
     this.#cache.set(path, dir);
