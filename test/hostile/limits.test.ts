@@ -47,7 +47,7 @@ const cases: Partial<Record<LimitName, LimitCase>> = {
   'file-size': { limit: 10_000, layers: [[file]] },
   'header-size': { limit: 200, layers: [[long]] },
   'header-bytes': { limit: 500, layers: [[long, long, long]] },
-  'path-bytes': { limit: 500, layers: [[{ name: `${'nnnnnnnn/'.repeat(40)}f` }]] },
+  'path-bytes': { limit: 500, layers: [[{ name: `${'nnnnnnnn/'.repeat(10)}f` }]] },
   'link-steps': { limit: 2, layers: [linked] },
   holes: { limit: 50_000, layers: [[sparseFile('s', 100_000)]] },
   json: { limit: 2_000, image: { config: { Labels: { a: 'x'.repeat(5_000) } } } },
