@@ -6,6 +6,7 @@
 import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
+import { writeNotices } from './scripts/notices.js';
 
 const { exports, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -66,7 +67,8 @@ const driversWithin = {
 };
 
 rmSync('dist/bundle', { recursive: true, force: true });
-await build({
+const { metafile } = await build({
+  metafile: true,
   entryPoints: {
     program: 'src/cli/main.ts',
     commands: 'all commands',
@@ -97,5 +99,6 @@ await build({
   sourcesContent: false,
   logLevel: 'warning',
 });
+writeNotices(Object.keys(metafile.inputs), 'dist/bundle/THIRD-PARTY-NOTICES.txt');
 copyFileSync('src/cli/bundle-main.cjs', 'dist/bundle/main.cjs');
 chmodSync('dist/bundle/main.cjs', 0o755);

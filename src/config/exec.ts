@@ -1,3 +1,4 @@
+import { type Limits, limitOf } from '../errors/index.js';
 import { BadResult, show } from '../points/check-result.js';
 import {
   type Declined,
@@ -19,8 +20,6 @@ import type { DriverProgram, ExecRun } from './types.js';
 /** What an exec hook exits with to say: not mine. */
 export const declinedStatus = 77;
 
-const MiB = 1024 * 1024;
-
 /** How an exec hook is run at a point. */
 export interface ExecCall {
   argv: [string, ...string[]];
@@ -31,8 +30,8 @@ export interface ExecCall {
 }
 
 /** A function hook that runs a program; docs/hook-protocol.md describes what passes between the two. */
-export function execHook<P extends PointName>(run: ExecRun, point: P): Hook<P> {
-  return (context) => callProgram(run, point, context) as ReturnType<Hook<P>>;
+export function execHook<P extends PointName>(run: ExecRun, point: P, limits: Limits = {}): Hook<P> {
+  return (context) => callProgram(run, point, context, limits) as ReturnType<Hook<P>>;
 }
 
 /**
@@ -40,20 +39,24 @@ export function execHook<P extends PointName>(run: ExecRun, point: P): Hook<P> {
  *
  * @param store absolute path of the directory for layers, which the program gets as LAYERHOOK_STORE
  */
-export function execDriver(name: string, { points, timeout, ...run }: DriverProgram, store: string): Driver {
+export function execDriver(
+  name: string,
+  { points, timeout, ...run }: DriverProgram,
+  { store, limits }: { store: string; limits?: Limits | undefined },
+): Driver {
   const withStore = { ...run, env: { ...run.env, LAYERHOOK_STORE: store } };
-  const hooks = Object.fromEntries(points.map((point) => [point, execHook(withStore, point)]));
+  const hooks = Object.fromEntries(points.map((point) => [point, execHook(withStore, point, limits)]));
   return { name, hooks, timeout };
 }
 
 /** The call that an exec hook makes, which `hooks check` shows. */
-export function execCall({ argv, env }: ExecRun, point: PointName): ExecCall {
+export function execCall({ argv, env }: ExecRun, point: PointName, limits: Limits = {}): ExecCall {
   const isStream = pointRow(point).result.form === 'stream';
   return {
     argv: [...argv, point],
     env: hookEnvironment(point, env),
     cwd: '/',
-    maxOutput: isStream ? 64 * MiB : MiB,
+    maxOutput: limitOf(limits, isStream ? 'hook-output' : 'hook-answer'),
   };
 }
 
@@ -61,9 +64,10 @@ async function callProgram<P extends PointName>(
   run: ExecRun,
   point: P,
   context: PointContext<P>,
+  limits: Limits,
 ): Promise<Declined | unknown> {
   const { signal, log } = context;
-  const end = await runProcess(execCall(run, point), {
+  const end = await runProcess(execCall(run, point, limits), {
     input: encodeContext(point, context),
     signal,
     onLine: (line) => log.info(line),

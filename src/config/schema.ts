@@ -7,12 +7,13 @@ import type { TomlFile } from '../text/toml.js';
 import type { KeyPath } from '../text/toml-positions.js';
 import { checkDriver } from './check-driver.js';
 import { checkExec, checkPoints, checkTimeout, defaultTimeout } from './check-exec.js';
+import { checkLimits } from './check-limits.js';
 import { checkStore } from './check-store.js';
 import { checkKeys, type Table } from './check-table.js';
 import { resolveModule } from './files.js';
 import type { HookEntry, LoadedConfig, ModuleRun } from './types.js';
 
-const topKeys = ['driver', 'mtree', 'store', 'hook'];
+const topKeys = ['driver', 'mtree', 'store', 'limits', 'hook'];
 const hookKeys = ['point', 'exec', 'module', 'options', 'env', 'timeout', 'on-failure', 'name'];
 /**
  * Checks all that can be known without running anything: keys, types, points, files.
@@ -33,6 +34,7 @@ export function checkConfig(toml: TomlFile): Omit<LoadedConfig, 'sources'> {
     driver: checkDriver(toml),
     mtree,
     ...checkStore(toml),
+    limits: checkLimits(toml),
     entries: hook.map((table, index) => checkHook(toml, ['hook', index], table)),
   };
 }

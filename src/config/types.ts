@@ -1,3 +1,4 @@
+import type { Limits } from '../errors/index.js';
 import type { HookSource } from '../points/dispatch.js';
 import type { OnFailure, PointName } from '../points/points.js';
 import type { Durability } from '../store/types.js';
@@ -14,6 +15,8 @@ export interface LoadedConfig {
   store: string | null;
   /** when the layer store trusts what was committed, or null for its default */
   durability: Durability | null;
+  /** changed limits: those of the caller, else those of [limits] */
+  limits: Limits;
   /** the `[[hook]]` tables in the order of the file */
   entries: HookEntry[];
   /** the same as the dispatcher takes them */

@@ -1,7 +1,7 @@
 import { isBuiltin } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type { DriverChoice } from '../config/types.js';
-import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { isLayerhookError, LayerhookError, type Limits } from '../errors/index.js';
 import { show } from '../points/check-result.js';
 import type { Driver } from '../points/points.js';
 import { isObject } from '../text/is-object.js';
@@ -35,14 +35,16 @@ export function absoluteName(name: string): string {
  *
  * @param choice from the operator: code of this name runs. What a bundle says must pass choose-driver.ts first.
  * @param hooksFile hooks.toml: packages are looked up from its directory first
+ * @param limits of what a program may write to stdout
  * @throws LayerhookError DRIVER_NOT_FOUND, DRIVER_INVALID
  */
-export async function loadDriver(choice: DriverChoice, hooksFile?: string): Promise<Driver> {
+export async function loadDriver(choice: DriverChoice, hooksFile?: string, limits?: Limits): Promise<Driver> {
   const { name, options, program } = choice;
   const shipped = isShipped(name);
   if (program !== undefined) {
     if (shipped) throw notFound(name, 'layerhook ships a driver of this name: name the program otherwise');
-    return (await import('../config/exec.js')).execDriver(name, program, String(options.store));
+    const { execDriver } = await import('../config/exec.js');
+    return execDriver(name, program, { store: String(options.store), limits });
   }
   if (!shipped && !isDriverName(name)) throw notFound(name, 'the name is malformed: URLs are not imported');
   if (shipped) return makeDriver(name, (await shippedDriver(name)).default, [options]);

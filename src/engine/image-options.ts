@@ -1,3 +1,4 @@
+import type { Limits } from '../errors/index.js';
 import type { HistoryOptions } from '../image/history.js';
 import { parsePlatform } from '../image/platform.js';
 import type { Platform } from '../image/types.js';
@@ -11,6 +12,8 @@ export interface ImageOptions {
   platform?: string | Platform | undefined;
   /** limit for each JSON document, bytes; default: 32 MiB for index.json, 8 MiB for configs, 4 MiB for the others */
   maxJson?: number | undefined;
+  /** changed limits of docs/security.md */
+  limits?: Limits | undefined;
 }
 
 /** How an operation writes a new layer. */

@@ -14,7 +14,7 @@ export interface OpenedImage {
 /** Finds the image. Throws if it cannot be unpacked, before anything is started or written. */
 export function openImage(options: ImageOptions): OpenedImage {
   const { path, tag } = parseImageReference(options.image);
-  const layout = openLayout(path, { maxJson: options.maxJson });
+  const layout = openLayout(path, { maxJson: options.maxJson, limits: options.limits });
   const found = resolveReference(layout, tag, platformChoice(options));
   // refuses a media type that is not a layer's before anything is written
   for (const { mediaType, digest } of found.manifest.layers) {

@@ -1,3 +1,4 @@
+import type { Limits } from '../errors/index.js';
 import type { Driver, HookSet } from '../points/points.js';
 import type { Logger } from '../system/logger.js';
 import type { ProgressEvent } from './progress.js';
@@ -16,6 +17,8 @@ export interface OperationOptions {
   hooksFile?: string | null | undefined;
   /** bytes of holes in sparse files that may be hashed, or written into a layer as zeros; default 64 GiB */
   maxHoles?: number | undefined;
+  /** changed limits of docs/security.md; the others are those of hooks.toml, else the defaults */
+  limits?: Limits | undefined;
   signal?: AbortSignal | undefined;
   log?: Logger | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;

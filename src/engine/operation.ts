@@ -1,4 +1,5 @@
 import type { DriverChoice, LoadedConfig } from '../config/types.js';
+import type { Limits } from '../errors/index.js';
 import type { MapOptions } from '../layer/types.js';
 import { createDispatcher, type Dispatcher, type HookSource, hookSources } from '../points/dispatch.js';
 import { HookStates } from '../points/hook-state.js';
@@ -22,6 +23,8 @@ export interface Operation {
   log: Logger;
   /** aborted when the caller's signal is, or by the first failure */
   stop: AbortController;
+  /** changed limits: the caller's, else those of hooks.toml */
+  limits: Limits;
   maxHoles: number | undefined;
   onProgress(event: ProgressEvent): void;
   /** true if only the driver can have a hook at `point` */
@@ -35,6 +38,7 @@ export const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless
  *
  * @param recorded what an existing bundle says of its driver; choose-driver.ts decides how much of it counts
  * @param onlyDriver leave out all other hooks, and go on without a hooks.toml that cannot be used
+ * @param loaded hooks.toml, if the caller has loaded it
  * @param stop the operation's own, if it is linked to the caller's signal already
  */
 export async function openOperation(
@@ -43,14 +47,24 @@ export async function openOperation(
     recorded,
     onlyDriver = false,
     stop = linkedController(options.signal),
-  }: { recorded?: RecordedDriver; onlyDriver?: boolean; stop?: AbortController } = {},
+    loaded,
+  }: {
+    recorded?: RecordedDriver;
+    onlyDriver?: boolean;
+    stop?: AbortController;
+    loaded?: LoadedConfig | null;
+  } = {},
 ): Promise<Operation> {
   restoreModes();
   const log = options.log ?? silentLogger;
-  const config = await configOf(options.hooksFile).catch((error: Error) => {
-    if (onlyDriver) return null;
-    throw error;
-  });
+  const config =
+    loaded === undefined
+      ? await configOf(options).catch((error: Error) => {
+          if (onlyDriver) return null;
+          throw error;
+        })
+      : loaded;
+  const limits = limitsOf(options, config);
   const states = new HookStates(recorded?.state);
   const { driver, choice } = await driverOf(options, config, recorded);
   const others = onlyDriver ? [] : operatorHooks(options, config);
@@ -64,7 +78,8 @@ export async function openOperation(
     states,
     log,
     stop,
-    maxHoles: options.maxHoles,
+    limits,
+    maxHoles: options.maxHoles ?? limits.holes,
     onProgress: options.onProgress ?? (() => {}),
     onlyDriver: (point) => !others.some(({ hooks }) => hooks[point]),
   };
@@ -76,10 +91,10 @@ export async function openOperation(
  * @throws LayerhookError BUNDLE_DRIVER, and as for reading hooks.toml
  */
 export async function driverChoiceOf(
-  options: Pick<OperationOptions, 'driver' | 'driverOptions' | 'store' | 'hooksFile'>,
+  options: Pick<OperationOptions, 'driver' | 'driverOptions' | 'store' | 'hooksFile' | 'limits'>,
   recorded: RecordedDriver,
 ): Promise<DriverChoice> {
-  return chooseDriver({ options, config: await configOf(options.hooksFile) }, recorded);
+  return chooseDriver({ options, config: await configOf(options) }, recorded);
 }
 
 /** Ends what the driver and the hooks hold. Call it when no hook runs. Failures are only logged. */
@@ -103,10 +118,21 @@ export function operatorHooks(
 }
 
 /** Loads hooks.toml; null without one. */
-export async function configOf(file: string | null | undefined): Promise<LoadedConfig | null> {
+export async function configOf({
+  hooksFile: file,
+  limits,
+}: Pick<OperationOptions, 'hooksFile' | 'limits'>): Promise<LoadedConfig | null> {
   if (file === null) return null;
   const { loadHooks } = await import('../config/load.js');
-  return loadHooks({ file, env: process.env });
+  return loadHooks({ file, env: process.env, limits });
+}
+
+/** Returns the changed limits of an operation: the caller's, else those of hooks.toml. */
+export function limitsOf(
+  { limits = {} }: Pick<OperationOptions, 'limits'>,
+  config: LoadedConfig | null,
+): Limits {
+  return config?.limits ?? limits;
 }
 
 async function driverOf(
@@ -118,5 +144,5 @@ async function driverOf(
   if (typeof driver === 'object')
     return { driver, choice: { name: driver.name, options: {}, asObject: true } };
   const choice = chooseDriver({ options, config }, recorded);
-  return { driver: await loadDriver(choice, config?.file), choice };
+  return { driver: await loadDriver(choice, config?.file, limitsOf(options, config)), choice };
 }

@@ -1,9 +1,10 @@
 import { BadEntry } from '../layer/apply/errors.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
 import { none } from '../layer/merged/names.js';
-import type { ByteString } from '../system/bytes.js';
+import { type ByteString, showBytes } from '../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { childOf, componentsReversed, parentOf } from '../system/paths.js';
+import { layerBudget, takeEntry, takeLinkSteps, takePath } from '../tar/budget.js';
 import type { Below } from './below.js';
 import { type ImageTree, replaces } from './tree.js';
 
@@ -29,6 +30,7 @@ export class Paths {
   readonly #below: Below;
   /** the path of the last directory that {@link make} returned: entries of one directory stand together */
   #last: { path: ByteString; inode: number } | null = null;
+  readonly #budget = layerBudget();
   /** directories that were made without an entry, parents first */
   readonly implicit: number[] = [];
 
@@ -64,13 +66,15 @@ export class Paths {
       }
       const target = this.#linkAt(at, name, child);
       if (target === null) {
+        takeEntry(this.#budget, showBytes(path));
+        takePath(this.#budget, path.length, showBytes(path));
         at = this.makeDirectory(at, name);
         this.implicit.push(at);
         continue;
       }
       if (++links > maxSymlinks) throw new BadEntry('its name leads through too many symlinks');
       if (target.startsWith('/')) at = 0;
-      todo.push(...componentsReversed(target));
+      todo.push(...this.#follow(target, path));
     }
     // a new file may take the place of a lower symlink without a call of invalidate
     if (links === 0) this.#last = { path, inode: at };
@@ -112,7 +116,7 @@ export class Paths {
       if (++links > maxSymlinks) return null;
       const followed = at.followed || at.inode === none || this.#tree.child(at.inode, name) === none;
       at = next.startsWith('/') ? { path: '.', inode: 0, followed } : { ...at, followed };
-      todo.push(...componentsReversed(next));
+      todo.push(...this.#follow(next, path));
     }
     return at;
   }
@@ -175,6 +179,13 @@ export class Paths {
   #above(at: Place): Place {
     const path = parentOf(at.path);
     return { ...at, path, inode: path === '.' ? 0 : this.inodeAt(path) };
+  }
+
+  /** Returns the components of a symlink's target, the first one last. @throws LayerhookError LIMIT_EXCEEDED */
+  #follow(target: ByteString, path: ByteString): ByteString[] {
+    const components = componentsReversed(target);
+    takeLinkSteps(this.#budget, components.length, showBytes(path));
+    return components;
   }
 
   #linkAt(directory: number, name: ByteString, child: number): ByteString | null {

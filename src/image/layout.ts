@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { LayerhookError } from '../errors/index.js';
+import { LayerhookError, type Limits } from '../errors/index.js';
 import { throwIfAborted } from '../system/steps.js';
 import { encodeJson, JsonLimitError, parseJson } from '../text/json-lossless.js';
 import { openVerified, readVerified } from './blob.js';
@@ -26,6 +26,8 @@ export interface LayoutOptions {
   signal?: AbortSignal | undefined;
   /** limit for each JSON document, bytes; default: 32 MiB for index.json, 8 MiB for configs, 4 MiB for the others */
   maxJson?: number | undefined;
+  /** changed limits of docs/security.md: those of layers, images, indexes and JSON documents */
+  limits?: Limits | undefined;
 }
 
 /**
@@ -70,6 +72,8 @@ function createStorage(path: string): LayoutStorage {
  * and close last.
  */
 export class Layout {
+  /** changed limits */
+  readonly limits: Limits;
   readonly #storage: LayoutStorage;
   readonly #options: LayoutOptions;
   #writer: Promise<LayoutWriter> | undefined;
@@ -78,6 +82,7 @@ export class Layout {
   constructor(storage: LayoutStorage, options: LayoutOptions = {}) {
     this.#storage = storage;
     this.#options = options;
+    this.limits = options.limits ?? {};
   }
 
   /** The layout as the user named it; {@link openLayout} accepts it. */
@@ -92,7 +97,7 @@ export class Layout {
 
   /** Reads index.json. @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, DIGEST_INVALID, LIMIT_EXCEEDED, SYSTEM */
   readIndex(): Index {
-    const limit = this.#options.maxJson ?? maxIndexBytes;
+    const limit = this.#limit({ maxBytes: maxIndexBytes });
     const read = this.#storage.readIndex(limit);
     if (read === undefined) throw invalidLayout(this.path, 'it has no file index.json');
     return checkIndex(parseDocument(read.bytes, read.what, limit), read.what);
@@ -233,7 +238,7 @@ export class Layout {
   }
 
   #limit({ maxBytes = maxDocumentBytes }: { maxBytes?: number }): number {
-    return this.#options.maxJson ?? maxBytes;
+    return this.#options.maxJson ?? this.limits.json ?? maxBytes;
   }
 
   #openWriter(): Promise<LayoutWriter> {

@@ -1,4 +1,4 @@
-import { LayerhookError } from '../errors/index.js';
+import { LayerhookError, limitOf, overLimit } from '../errors/index.js';
 import { isAttestation, isUnknown } from './index-kinds.js';
 import type { Layout } from './layout.js';
 import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
@@ -7,11 +7,6 @@ import { Platforms } from './platforms.js';
 import { describeDocument, readConfig, readIndexBlob, readManifest } from './read.js';
 import { findTagged } from './references.js';
 import type { Descriptor, Manifest, Platform, ResolvedImage } from './types.js';
-
-const maxDepth = 16;
-/** Limits the images that one tag may lead to, and the layers of an image. Docker allows 127 layers. */
-const maxImages = 100_000;
-const maxLayers = 4096;
 
 type Path = [Descriptor, ...Descriptor[]];
 
@@ -50,8 +45,9 @@ export function loadImage(layout: Layout, reference: string, path: Path): Resolv
   checkIsImage(manifest, manifestDescriptor);
   const config = readConfig(layout, configDescriptor);
   const layers = manifest.layers.length;
-  if (layers > maxLayers) {
-    throw overLimit(`number of layers of manifest ${manifestDescriptor.digest} (${layers})`, maxLayers);
+  if (layers > limitOf(layout.limits, 'layers')) {
+    const what = `number of layers of manifest ${manifestDescriptor.digest} (${layers})`;
+    throw overLimit('layers', what, layout.limits);
   }
   const diffIDs = config.rootfs.diff_ids.length;
   if (layers !== diffIDs) {
@@ -102,13 +98,14 @@ function choosePath(layout: Layout, tag: string, roots: Descriptor[], options: R
 function findManifests(layout: Layout, tag: string, roots: Descriptor[]): Path[] {
   const seen = new Set<string>();
   const found: Path[] = [];
+  const [maxImages, maxDepth] = [limitOf(layout.limits, 'images'), limitOf(layout.limits, 'indexes')];
   const walk = (path: Path): void => {
     const descriptor = path[path.length - 1]!;
     const kind = ociMediaType(descriptor.mediaType);
     if (kind === manifestMediaType && !isAttestation(descriptor)) found.push(path);
-    if (found.length > maxImages) throw overLimit(`number of images of tag ${tag}`, maxImages);
+    if (found.length > maxImages) throw overLimit('images', `number of images of tag ${tag}`, layout.limits);
     if (kind !== indexMediaType || seen.has(descriptor.digest)) return;
-    if (path.length > maxDepth) throw overLimit('depth of nested indexes', maxDepth);
+    if (path.length > maxDepth) throw overLimit('indexes', 'depth of nested indexes', layout.limits);
     seen.add(descriptor.digest);
     for (const child of readIndexBlob(layout, descriptor).manifests) walk([...path, child]);
   };
@@ -149,10 +146,6 @@ function listSome(values: readonly string[]): string {
   const distinct = [...new Set(values)];
   const shown = distinct.slice(0, 20).join(', ');
   return distinct.length > 20 ? `${shown}, and ${distinct.length - 20} others` : shown;
-}
-
-function overLimit(what: string, limit: number): LayerhookError {
-  return new LayerhookError('LIMIT_EXCEEDED', { what, limit });
 }
 
 function checkIsManifest(descriptor: Descriptor, tag: string): void {

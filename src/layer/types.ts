@@ -1,4 +1,5 @@
 import type { ByteString } from '../system/bytes.js';
+import type { LayerBudget } from '../tar/budget.js';
 import type { ByteSource, EntryType, TarEntry, Time } from '../tar/types.js';
 
 export type { ByteSource, EntryType, TarEntry, Time };
@@ -70,6 +71,8 @@ export interface LayerSource {
   diffID: string;
   /** largest window of a zstd stream in bytes; default 128 MiB */
   zstdWindow?: number | undefined;
+  /** what the layers of the operation may cost; default: the default limits, for this layer alone */
+  budget?: LayerBudget | undefined;
 }
 
 /** What independent extraction could not decide without the layers below; post-extract fixes it up. */

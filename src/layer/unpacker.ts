@@ -48,7 +48,7 @@ export interface TarSink {
   onProgress?: (progress: LayerProgress) => void;
 }
 
-type Given = Pick<LayerRequest, 'from' | 'digest' | 'entries'>;
+type Given = Pick<LayerRequest, 'from' | 'digest' | 'entries' | 'budget'>;
 
 /** What is done with a layer. */
 interface Work extends Pick<LayerOptions, 'track'> {
@@ -179,7 +179,7 @@ export class LayerUnpacker {
     this.#track(work.track, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const reply = await lane.applier.request(
-      await work.request({ from: source, digest: source.digest, entries }),
+      await work.request({ from: source, digest: source.digest, entries, budget: source.budget }),
     );
     throwIfAborted(this.#options.signal);
     return reply && appliedLayer(source, reply);
@@ -191,7 +191,8 @@ export class LayerUnpacker {
     const open = this.#take(source, lane);
     const stopReporting = report(open, entries, work.onProgress);
     try {
-      const request = await work.request({ from: open.ring, digest: source.digest, entries });
+      const { digest, budget } = source;
+      const request = await work.request({ from: open.ring, digest, entries, budget });
       const reply = await lane.applier.request(request);
       await open.done;
       return appliedLayer(source, reply!);

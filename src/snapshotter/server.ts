@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket, Server as SocketServer } from 'node:net';
 import { resolve } from 'node:path';
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
-import { LayerhookError } from '../errors/index.js';
+import { LayerhookError, type Limits, limitOf } from '../errors/index.js';
 import { Directories } from '../store/context/directories.js';
 import { openStoreAt } from '../store/open.js';
 import type { Store, StoreOptions } from '../store/types.js';
@@ -26,6 +26,8 @@ const grace = 5000;
 export interface ServeOptions extends StoreOptions, ContainerdOptions, GuardOptions, LayerHookOptions {
   /** path of the unix socket; not used if systemd passes a socket */
   address: string;
+  /** changed limits of docs/security.md */
+  limits?: Limits | undefined;
   /** gets each answered call */
   answered?: (call: Answered) => void;
   /** gets the error of a failed background flush */
@@ -59,7 +61,10 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     const flusher = new Flusher(store, flushDelay, flushFailed);
     const hooks = new LayerHooks(store, options, () => flusher.committed());
     // channelz collects statistics for gRPC's debugger, which cost a tenth of each call
-    const grpc = new Server({ 'grpc.enable_channelz': 0 });
+    const grpc = new Server({
+      'grpc.enable_channelz': 0,
+      'grpc.max_receive_message_length': limitOf(options.limits, 'grpc-message'),
+    });
     const snapshotter = new GuardedSnapshotter(new ContainerdStore(store, options, hooks), store, options);
     await snapshotter.scan();
     const handlers = handlersOf(snapshotter, (call) => {

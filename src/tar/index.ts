@@ -1,2 +1,2 @@
-export { type TarLimits, TarReader, type TarReaderOptions } from './reader.js';
+export { TarReader, type TarReaderOptions } from './reader.js';
 export { mayHaveSparseFiles } from './sparse.js';

@@ -1,7 +1,8 @@
-import { LayerhookError } from '../errors/index.js';
+import { LayerhookError, limitOf, overLimit } from '../errors/index.js';
 import { type ByteString, showBytes } from '../system/bytes.js';
 import { BadTar } from './bad.js';
 import { BlockReader, blockBytes } from './blocks.js';
+import { type LayerBudget, layerBudget, takeEntry, takeHeader } from './budget.js';
 import { Content, padding } from './content.js';
 import { type EntryPrelude, entryName, entryType, makeEntry, storedSize } from './entry.js';
 import { checksumMatches, emptyHeader, readHeader, sumBlock } from './header.js';
@@ -12,15 +13,8 @@ import type { ByteSource, EntryType, TarEntry } from './types.js';
 export interface TarReaderOptions {
   /** digest of the layer, for errors */
   digest?: string;
-  limits?: Partial<TarLimits>;
-}
-
-/** Limits on the cost of a hostile tar. */
-export interface TarLimits {
-  /** bytes of one PAX header or GNU long name; default 1 MiB, as in Go's and containerd's readers */
-  metaBytes: number;
-  /** entries of the whole tar; default unlimited */
-  entries: number;
+  /** what the tar may cost, together with other tars of the operation; default: the default limits, for this tar alone */
+  budget?: LayerBudget;
 }
 
 const paxFlag = 0x78;
@@ -44,18 +38,17 @@ export class TarReader {
   readonly #blocks: BlockReader;
   readonly #content: Content;
   readonly #digest: string;
-  readonly #limits: TarLimits;
+  readonly #budget: LayerBudget;
   readonly #header = emptyHeader();
   readonly #prelude: EntryPrelude = { pax: noRecords, global: noRecords, longName: '', longLink: '' };
-  #entries = 0;
   #state: 'open' | 'ended' | LayerhookError = 'open';
   /** offset of the current header block */
   #headerAt = 0;
-  constructor(source: ByteSource, { digest = '(tar)', limits = {} }: TarReaderOptions = {}) {
+  constructor(source: ByteSource, { digest = '(tar)', budget = layerBudget() }: TarReaderOptions = {}) {
     this.#blocks = new BlockReader(source);
     this.#content = new Content(this.#blocks);
     this.#digest = digest;
-    this.#limits = { metaBytes: 1 << 20, entries: Number.POSITIVE_INFINITY, ...limits };
+    this.#budget = budget;
   }
 
   /** Offset in the file of the bytes from the last readData, which skips holes. */
@@ -88,7 +81,7 @@ export class TarReader {
    *
    * @throws LayerhookError TAR_INVALID: malformed, or cut off inside an entry
    * @throws LayerhookError LAYER_ENTRY: an entry of a type that a layer cannot hold
-   * @throws LayerhookError LIMIT_EXCEEDED: see {@link TarLimits}
+   * @throws LayerhookError LIMIT_EXCEEDED: too many entries, or too large ones
    */
   next(): TarEntry | null {
     if (this.#state !== 'open') return this.#settled();
@@ -193,13 +186,10 @@ export class TarReader {
   #readMeta(what: string): Buffer {
     const { size } = this.#header;
     if (!Number.isSafeInteger(size) || size < 0) throw new BadTar(`${what} has no valid size`);
-    const { metaBytes } = this.#limits;
-    if (size > metaBytes) {
-      throw new LayerhookError('LIMIT_EXCEEDED', {
-        what: `${what} of layer ${this.#digest} (${size} bytes)`,
-        limit: metaBytes,
-      });
-    }
+    const { limits } = this.#budget;
+    if (size > limitOf(limits, 'header-size'))
+      throw overLimit('header-size', `${what} of layer ${this.#digest} (${size} bytes)`, limits);
+    takeHeader(this.#budget, size, this.#digest);
     const data = this.#blocks.take(size);
     if (data === undefined) throw new BadTar(`the tar ends inside ${what}`);
     this.#blocks.skip(padding(size));
@@ -211,19 +201,24 @@ export class TarReader {
     const name = entryName(header, prelude);
     const type = entryType(header.typeflag, name);
     if (type === undefined) throw this.#unknownType(name);
-    if (++this.#entries > this.#limits.entries) {
-      const { entries } = this.#limits;
-      throw new LayerhookError('LIMIT_EXCEEDED', {
-        what: `entries of layer ${this.#digest}`,
-        limit: entries,
-      });
-    }
+    takeEntry(this.#budget, this.#digest);
     const stored = storedSize(header, type, prelude);
     const sparse = this.#readSparse(type, stored, prelude);
     this.#content.start(stored, sparse);
     const entry = makeEntry(header, type, sparse?.size ?? stored, prelude);
     if (sparse?.name) entry.name = sparse.name;
+    this.#requireSize(entry);
     return entry;
+  }
+
+  #requireSize({ name, size }: TarEntry): void {
+    const { limits } = this.#budget;
+    if (size <= limitOf(limits, 'file-size')) return;
+    throw overLimit(
+      'file-size',
+      `size of ${showBytes(name)} in layer ${this.#digest} (${size} bytes)`,
+      limits,
+    );
   }
 
   #readSparse(type: EntryType, stored: number, { pax }: EntryPrelude): SparseFile | undefined {

@@ -52,6 +52,7 @@ test('an empty file has defaults; driver may be a word', async (t) => {
     mtree: null,
     store: null,
     durability: null,
+    limits: {},
     entries: [],
     sources: [],
   });

@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 
 /**
- * Runs a program that must succeed.
+ * Runs a program that must succeed, unless another exit status is expected.
  *
  * @returns the largest resident memory of the program or one of its child processes, in bytes (getrusage)
  */
-export function peakMemory(file: string, args: string[]): number {
+export function peakMemory(file: string, args: string[], expected = 0): number {
   const script = [
     'import resource, subprocess, sys',
     'status = subprocess.call(sys.argv[1:], stdout=sys.stderr)',
@@ -13,7 +13,8 @@ export function peakMemory(file: string, args: string[]): number {
     'sys.exit(status)',
   ].join('\n');
   const ran = spawnSync('python3', ['-c', script, file, ...args], { encoding: 'utf8' });
-  if (ran.status !== 0) throw new Error(`${file} ended with ${ran.signal ?? ran.status}: ${ran.stderr}`);
+  if (ran.status !== expected)
+    throw new Error(`${file} ended with ${ran.signal ?? ran.status}: ${ran.stderr}`);
   return Number(ran.stdout);
 }
 

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -27,6 +35,28 @@ test('npm pack of layerhook takes mtree-ts along', (t) => {
   );
   t.is(resolved.trim(), join(realpathSync(installed), 'node_modules/mtree-ts/dist/index.js'));
   t.false(lstatSync(join(installed, 'node_modules/mtree-ts')).isSymbolicLink());
+});
+
+test('the package has the licence notices of all that is bundled', (t) => {
+  const notices = readFileSync(join(root, 'dist/bundle/THIRD-PARTY-NOTICES.txt'), 'utf8');
+  const named = [...notices.matchAll(/^(\S+) \d+\.\d+\.\d+\S* \([\w.-]+\)$/gm)].map(([, name]) => name!);
+  const maps = readdirSync(join(root, 'dist/bundle'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.map'),
+  );
+  const bundled = maps.flatMap((file) => {
+    const { sources } = JSON.parse(readFileSync(join(root, 'dist/bundle', file), 'utf8')) as {
+      sources: string[];
+    };
+    return sources.flatMap(
+      (source) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules)/.exec(source)?.[1] ?? [],
+    );
+  });
+  t.deepEqual(
+    bundled.filter((name) => !named.includes(name)),
+    [],
+  );
+  t.true(named.includes('tar-stream') && named.includes('lmdb') && named.includes('@iarna/toml'));
+  t.regex(notices, /Permission is hereby granted/);
 });
 
 test('npm pack of mtree-ts gives a package that works alone', (t) => {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { isLayerhookError } from '../../src/errors/index.js';
+import { layerBudget } from '../../src/tar/budget.js';
 import fc from '../helpers/properties.js';
 import { paxRecords, type RawEntry, tar } from '../helpers/tar.js';
 import { readAll, readOne } from './read.js';
@@ -288,9 +289,9 @@ test('a PAX header or long name over 1 MiB is refused before it is read', (t) =>
 
 test('limits can be set', (t) => {
   const archive = tar([{ name: 'a' }, { name: 'b' }, { name: 'x'.repeat(300) }]);
-  t.is(readAll(archive, 512, { limits: { entries: 3 } }).length, 3);
-  const tooMany = caught(() => readAll(archive, 512, { limits: { entries: 2 } }));
+  t.is(readAll(archive, 512, { budget: layerBudget({ entries: 3 }) }).length, 3);
+  const tooMany = caught(() => readAll(archive, 512, { budget: layerBudget({ entries: 2 }) }));
   t.true(isLayerhookError(tooMany, 'LIMIT_EXCEEDED'));
-  const tooLong = caught(() => readAll(archive, 512, { limits: { metaBytes: 200 } }));
+  const tooLong = caught(() => readAll(archive, 512, { budget: layerBudget({ 'header-size': 200 }) }));
   t.true(isLayerhookError(tooLong, 'LIMIT_EXCEEDED'));
 });

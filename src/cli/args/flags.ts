@@ -1,4 +1,4 @@
-import { LayerhookError } from '../../errors/index.js';
+import { isLimit, LayerhookError, type LimitName, type Limits, limitTable } from '../../errors/index.js';
 import { splitTransport } from '../../image/layout-name.js';
 import { parsePlatform } from '../../image/platform.js';
 import { isTime as hasTimeForm } from '../../image/time.js';
@@ -6,6 +6,8 @@ import type { Descriptor, Platform } from '../../image/types.js';
 import { type Compression, compressions } from '../../layer/compression/registry.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
 import { writeFileAtomic } from '../../system/write-file.js';
+import { didYouMean } from '../../text/nearest.js';
+import { limitIn } from '../../text/quantity.js';
 import type { OptionSpecs, OptionValues } from '../command.js';
 import { parseBytes } from './parse-quantity.js';
 import { usageError } from './usage.js';
@@ -60,12 +62,19 @@ export const holesFlag = {
   },
 } as const satisfies OptionSpecs;
 
-export const jsonFlag = {
+/** For commands that read images. */
+export const limitFlags = {
   'max-json': {
     value: 'SIZE',
     extension: true,
     describe:
       'limit for each JSON document of the layout (default: 32MiB for index.json, 4MiB to 8MiB for others)',
+  },
+  limit: {
+    value: 'NAME=VALUE',
+    many: true,
+    extension: true,
+    describe: 'change a limit of docs/security.md, such as entries=2000000',
   },
 } as const satisfies OptionSpecs;
 
@@ -166,10 +175,31 @@ export function readMaxHoles(options: OptionValues<typeof holesFlag>, command: s
   return size === undefined ? undefined : parseBytes(size, '--max-holes', command);
 }
 
-/** Returns the limit of JSON documents in bytes, or undefined without --max-json. @throws LayerhookError USAGE */
-export function readMaxJson(options: OptionValues<typeof jsonFlag>, command: string): { maxJson?: number } {
-  const size = options['max-json'];
-  return size === undefined ? {} : { maxJson: parseBytes(size, '--max-json', command) };
+/** Returns the changed limits. @throws LayerhookError USAGE */
+export function readLimits(
+  options: OptionValues<typeof limitFlags>,
+  command: string,
+): { maxJson?: number; limits: Limits } {
+  const { limit, 'max-json': size } = options;
+  const limits: Record<string, number> = {};
+  for (const text of limit) {
+    const [name, value] = readLimit(text, command);
+    limits[name] = value;
+  }
+  return size === undefined ? { limits } : { maxJson: parseBytes(size, '--max-json', command), limits };
+}
+
+function readLimit(text: string, command: string): [name: LimitName, value: number] {
+  const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  if (!isLimit(name)) {
+    const meant = didYouMean(name, Object.keys(limitTable));
+    const expected = `expected NAME=VALUE${meant}; docs/security.md lists the names`;
+    throw usageError(`invalid --limit ${text}: ${expected}`, command);
+  }
+  const number = limitIn(name, value);
+  if (number !== undefined) return [name, number];
+  const form = limitTable[name].unit === 'bytes' ? 'a size such as 10GiB' : 'a whole number';
+  throw usageError(`invalid --limit ${text}: expected ${form}`, command);
 }
 
 /**

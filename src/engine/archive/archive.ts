@@ -30,7 +30,7 @@ export async function archiveUpperdir(
 ): Promise<ArchiveResult> {
   const { log = silentLogger } = options;
   const own = { owner: 'layerhook', hooks: { [point]: archiveByMethod }, ownErrors: true };
-  const sources = [...operatorHooks(options, await configOf(options.hooksFile)), own];
+  const sources = [...operatorHooks(options, await configOf(options)), own];
   const { signal } = linkedController(options.signal);
   const context = { containerPaths: ['/'], identity: '', ...request };
   const outcome = await createDispatcher(sources, { log, signal }).first(point, context);

@@ -70,7 +70,7 @@ export async function readMtree(file: string): Promise<Manifest> {
   const { parse } = await import('mtree-ts');
   const bytes = readMtreeBytes(file);
   // a bundle of any size can be repacked, and a small mtree cannot describe a huge one
-  const maxBytes = Math.max(bytes.length, 256 * 2 ** 20);
+  const maxBytes = Math.max(2 * bytes.length, 256 * 2 ** 20);
   const mtree = await guardMtree(file, () => parse(bytes, { maxBytes }));
   if (mtree.get('.') !== undefined) return mtree;
   throw new LayerhookError('MTREE_INVALID', {

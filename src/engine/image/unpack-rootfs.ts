@@ -49,7 +49,7 @@ export async function unpackRootfs(options: UnpackRootfsOptions): Promise<void> 
     mkdirSync(rootfs, { mode: 0o700 });
     setRootAttributes(rootfs, map);
     const applied = { map, keepDirlinks, whiteouts: null, overlayXattr: 'trusted', mtree: false } as const;
-    for (const source of layerSources(layout, image)) {
+    for (const source of layerSources(layout, image, options)) {
       await unpacker.apply(source, rootfs, { ...applied, track: rootfs });
     }
     await checkpoint(stop.signal);

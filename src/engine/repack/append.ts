@@ -36,7 +36,8 @@ export async function appendLayer(options: AppendLayerOptions): Promise<AppendRe
   const { chooseCompression, writeLayer } = await import('../../layer/generate/write-layer.js');
   const { path, tag: from } = parseImageReference(options.image);
   const { tag = from, tar, sourceDateEpoch, createdBy, signal } = options;
-  const layout = openLayout(path, { signal, maxJson: options.maxJson });
+  const { maxJson, limits } = options;
+  const layout = openLayout(path, { signal, maxJson, limits });
   try {
     const image = resolveReference(layout, from, platformChoice(options));
     if (options.isDone?.(image)) return null;

@@ -36,10 +36,10 @@ export async function insertLayer(options: InsertLayerOptions): Promise<InsertRe
   const { generateInsertLayer } = await import('../../layer/generate/insert.js');
   const { source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
   const target = fromText(options.target);
-  const holes = holeBudget(options.maxHoles);
+  const holes = holeBudget(options.maxHoles ?? options.limits?.holes);
   const tar = generateInsertLayer({ source, target, opaque, map, sourceDateEpoch, holes, signal, log });
-  const { image, tag, platform, maxJson, compress, history } = options;
+  const { image, tag, platform, maxJson, limits, compress, history } = options;
   const createdBy = 'layerhook insert';
   const layer = { tar, compress, history, createdBy, sourceDateEpoch };
-  return (await appendLayer({ image, tag, platform, maxJson, ...layer, signal }))!;
+  return (await appendLayer({ image, tag, platform, maxJson, limits, ...layer, signal }))!;
 }

@@ -56,7 +56,7 @@ export async function refreshBundle(
 
 /** Takes the highest layer of an image through the points of unpack. */
 export async function unpackTopLayer(
-  { dispatcher, stop, maxHoles, log, onProgress, onlyDriver }: Operation,
+  { dispatcher, stop, limits, maxHoles, log, onProgress, onlyDriver }: Operation,
   context: ImageContext,
   { layout, image }: { layout: Layout; image: ResolvedImage },
 ): Promise<void> {
@@ -68,7 +68,7 @@ export async function unpackTopLayer(
   const threads = new ExtractionThreads({ signal: own.signal, onWarning, maxHoles });
   const layer = {
     context: layerContexts(context).at(-1)!,
-    source: layerSources(layout, image).at(-1)!,
+    source: layerSources(layout, image, { limits }).at(-1)!,
   };
   const { map, keepDirlinks } = context;
   const rest = { map, keepDirlinks, mtree: false, onProgress, onlyDriver, stop: own };

@@ -25,7 +25,10 @@ import { listChanges } from './changes.js';
 import { filterChanges } from './filter-changes.js';
 import type { PackedEntries } from './refresh-mtree.js';
 
-export interface RepackOptions extends OperationOptions, NewLayerOptions, Pick<ImageOptions, 'maxJson'> {
+export interface RepackOptions
+  extends OperationOptions,
+    NewLayerOptions,
+    Pick<ImageOptions, 'maxJson' | 'limits'> {
   /** `LAYOUT[:TAG]`: the layout that the bundle was unpacked from, and the tag to give the new image */
   image?: string | undefined;
   /** the tag to give the new image, in place of that of `image`; without `image`, the bundle knows its layout */
@@ -85,14 +88,15 @@ async function repackHeld(
 ): Promise<RepackResult> {
   const { bundle } = options;
   const operation = await openOperation(options, { recorded: { bundle, ...meta } });
-  const layout = openLayout(path, { signal: operation.stop.signal, maxJson: options.maxJson });
+  const { stop, limits } = operation;
+  const layout = openLayout(path, { signal: stop.signal, maxJson: options.maxJson, limits });
   try {
     checkTag(layout.readIndex(), tag);
     const image = loadImage(layout, tagOf(meta.from[0]) ?? '', meta.from);
     checkPlatform(image, options);
     const mtreeFile = mtreePath(bundle, image.manifestDescriptor.digest);
     const place = { bundle, rootfs: join(bundle, 'rootfs'), mtreeFile };
-    const proven = await requireNoneLost(place, meta, operation.stop.signal);
+    const proven = await requireNoneLost(place, meta, stop.signal);
     return await repackInto(operation, layout, image, proven, { ...options, tag });
   } finally {
     await layout.close();

@@ -28,7 +28,7 @@ export async function unpackImage(
   const { keepDirlinks = false } = options;
   const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map, keepDirlinks };
   const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
-  const sources = layerSources(layout, image, options);
+  const sources = layerSources(layout, image, { ...options, limits: operation.limits });
   const layers = layerContexts(context).map((layer, at) => ({
     context: layer,
     source: sources[at]!,

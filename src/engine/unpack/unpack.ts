@@ -15,14 +15,16 @@ import { ExtractionThreads } from './threads.js';
  */
 export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const stop = linkedController(options.signal);
-  const [{ openImage }, { closeOperation, openOperation }] = await Promise.all([
+  const [{ openImage }, { closeOperation, configOf, limitsOf, openOperation }] = await Promise.all([
     import('../open-image.js'),
     import('../operation.js'),
   ]);
-  const image = openImage(options);
-  const operation = await openOperation(options, { stop });
+  const loaded = await configOf(options);
+  const image = openImage({ ...options, limits: limitsOf(options, loaded) });
+  const operation = await openOperation(options, { stop, loaded });
   const onWarning = (message: string) => operation.log.warn(message);
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles: options.maxHoles });
+  const { maxHoles } = operation;
+  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles });
   try {
     // threads take as long to start as the rest takes to load: both run in parallel if threads are certainly needed
     const { dispatcher, onlyDriver } = operation;

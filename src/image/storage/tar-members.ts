@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { layerBudget } from '../../tar/budget.js';
 import { TarReader } from '../../tar/index.js';
 import type { ByteSource } from '../../tar/types.js';
 import { requireSize } from '../layout-files.js';
@@ -46,7 +47,7 @@ const compressions: [name: string, magic: string][] = [
 export function readMembers(file: string, path: string): Members {
   const fd = openTar(file, path);
   try {
-    return listMembers(new TarReader(new FileSource(fd), { limits: { entries: maxMembers } }));
+    return listMembers(new TarReader(new FileSource(fd), { budget: layerBudget({ entries: maxMembers }) }));
   } catch (error) {
     throw explained(error, fd, path);
   } finally {

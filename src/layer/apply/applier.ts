@@ -1,6 +1,7 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { baseName, parentOf } from '../../system/paths.js';
+import { type LayerBudget, layerBudget, takeEntry, takeLinkSteps, takePath } from '../../tar/budget.js';
 import type { TarReader } from '../../tar/index.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import { LowerStack } from '../lower/lower-stack.js';
@@ -24,11 +25,16 @@ export interface ApplyLayerOptions extends ApplyOptions {
   digests: boolean;
   /** how many bytes of holes may be hashed for the digests; default: the limit of one operation */
   holes?: HoleBudget;
+  /** what the layers of the operation may cost; default: the default limits, for this layer alone */
+  budget?: LayerBudget;
   /** called where the result differs from the layer, once per layer for each kind of difference */
   warn: (message: string) => void;
   /** called after each entry with the number of entries applied */
   onEntry?: (entries: number) => void;
 }
+
+/** Bytes of the name and target of a hardlink that no real image exceeds often. */
+const shortLink = 512;
 
 /**
  * Applies a layer to a directory, synchronously: image-spec layer.md, "Applying Changesets".
@@ -64,6 +70,7 @@ export function applyLayer(
 
 class LayerApplier {
   readonly #options: ApplyLayerOptions;
+  readonly #budget: LayerBudget;
   readonly #target: Target;
   readonly #resolver: Resolver;
   readonly #maker: Maker;
@@ -80,9 +87,16 @@ class LayerApplier {
     this.#target = target;
     const warn = once(options.warn);
     const xattrs = new Xattrs(options, warn);
-    this.#resolver = new Resolver(target, (dir, name) =>
-      this.#assume(this.#maker.implicitDirectory(dir, name)),
-    );
+    const { budget = layerBudget() } = options;
+    this.#budget = budget;
+    this.#resolver = new Resolver(target, {
+      makeImplicit: (dir, name, path) => {
+        takeEntry(budget, options.digest);
+        takePath(budget, path.length, showBytes(path));
+        return this.#assume(this.#maker.implicitDirectory(dir, name));
+      },
+      onLink: (steps, path) => takeLinkSteps(budget, steps, showBytes(path)),
+    });
     this.#maker = new Maker(target, {
       options,
       xattrs,
@@ -144,6 +158,7 @@ class LayerApplier {
         this.#file(place.path, entry, reader);
         break;
       case 'whiteout':
+        takePath(this.#budget, entry.name.length, showBytes(entry.name));
         this.#whiteouts.hide(place.dir, place.name);
         break;
       case 'opaque':
@@ -175,6 +190,7 @@ class LayerApplier {
         this.#maker.symlink(dir, base, entry);
         break;
       case 'hardlink':
+        takePath(this.#budget, entry.name.length + entry.linkname.length - shortLink, showBytes(entry.name));
         this.#hardlinks.add(dir, base, entry.linkname);
         break;
       default:

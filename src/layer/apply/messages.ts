@@ -1,5 +1,6 @@
 import type { Header } from 'mtree-ts';
 import type { TransferredError } from '../../errors/transfer.js';
+import type { LayerBudget } from '../../tar/budget.js';
 import type { HoleBudget } from '../holes.js';
 import type { ApplyOptions, LayerSource, Unsettled, Usage } from '../types.js';
 
@@ -25,10 +26,12 @@ export interface LayerRequest {
   holes: HoleBudget;
   /** one Int32: the number of entries applied */
   entries: SharedArrayBuffer;
+  /** what the layers of the operation may cost */
+  budget?: LayerBudget | undefined;
 }
 
 /** A layer that is not applied: its tar goes unchanged to a file or pipe. */
-export interface StreamRequest extends Pick<LayerRequest, 'id' | 'from' | 'digest' | 'entries'> {
+export interface StreamRequest extends Pick<LayerRequest, 'id' | 'from' | 'digest' | 'entries' | 'budget'> {
   type: 'stream';
   /** open for writing, O_NONBLOCK for a pipe */
   fd: number;

@@ -21,20 +21,28 @@ export interface Lookup {
   stop: { dir: DirectoryNode; name: ByteString } | null;
 }
 
+export interface ResolverOptions {
+  /** creates a directory without an entry on the way to `path`, replacing any other type of file */
+  makeImplicit: (dir: DirectoryNode, name: ByteString, path: ByteString) => DirectoryNode;
+  /** called for each symlink that is followed on the way to `path`, with the number of components of its target */
+  onLink: (steps: number, path: ByteString) => void;
+}
+
 /**
  * Finds directories by their paths in the root. It resolves symlinks itself, as if the root were `/`, and opens each
  * component separately without following symlinks.
  */
 export class Resolver {
   readonly #target: Target;
-  readonly #makeImplicit: (dir: DirectoryNode, name: ByteString) => DirectoryNode;
+  readonly #makeImplicit: ResolverOptions['makeImplicit'];
+  readonly #onLink: ResolverOptions['onLink'];
   /** results since the last removal; only a removal can make a path lead elsewhere */
   readonly #cache = new Map<ByteString, DirectoryNode>();
 
-  /** @param makeImplicit creates a directory without an entry, replacing any other type of file */
-  constructor(target: Target, makeImplicit: (dir: DirectoryNode, name: ByteString) => DirectoryNode) {
+  constructor(target: Target, { makeImplicit, onLink }: ResolverOptions) {
     this.#target = target;
     this.#makeImplicit = makeImplicit;
+    this.#onLink = onLink;
   }
 
   /** Forgets cached results. Must be called when anything is removed, replaced or hidden. */
@@ -61,10 +69,10 @@ export class Resolver {
       else if (typeof found === 'string') {
         if (++links > maxSymlinks) throw new BadPath('its name leads through too many symlinks');
         if (found.startsWith('/')) dir = this.#target.tree.root;
-        todo.push(...componentsReversed(found));
+        todo.push(...this.#follow(found, path));
       } else {
         if (dir.depth >= maxDepth) throw new BadPath(tooLong);
-        dir = this.#makeImplicit(dir, name);
+        dir = this.#makeImplicit(dir, name, path);
       }
     }
     this.#cache.set(path, dir);
@@ -89,7 +97,7 @@ export class Resolver {
         return { dir: null, followed: links > 0, stop: { dir, name } };
       } else {
         if (found.startsWith('/')) dir = this.#target.tree.root;
-        todo.push(...componentsReversed(found));
+        todo.push(...this.#follow(found, path));
       }
     }
     return { dir, followed: links > 0, stop: null };
@@ -112,6 +120,13 @@ export class Resolver {
     if (fd === -E.ENOENT) return this.#lower(dir, name);
     if (fd !== -E.ENOTDIR && fd !== -E.ELOOP) throw new SystemError(-fd, 'openat', dir.pathOf(name));
     return readLink(this.#target.fd(dir), name);
+  }
+
+  /** Returns the components of a symlink's target, the first one last. */
+  #follow(target: ByteString, path: ByteString): ByteString[] {
+    const components = componentsReversed(target);
+    this.#onLink(components.length, path);
+    return components;
   }
 
   /** Looks up one component in the layers below, where the target does not hold them. */

@@ -1,3 +1,4 @@
+import { layerBudget } from '../../tar/budget.js';
 import { mayHaveSparseFiles, TarReader } from '../../tar/index.js';
 import { RingReader, readWholeLayer } from '../stream/index.js';
 import type { ByteSource, LayerSource, Usage } from '../types.js';
@@ -59,13 +60,14 @@ export class LayerServer {
   }
 
   #apply(request: LayerRequest, source: ByteSource): ApplyReply {
-    const { digest, target, options, digests, holes } = request;
+    const { digest, target, options, digests, holes, budget = layerBudget() } = request;
     const entriesDone = new Int32Array(request.entries);
-    return applyLayer(new TarReader(source, { digest }), target, this.#treeOf(request), {
+    return applyLayer(new TarReader(source, { digest, budget }), target, this.#treeOf(request), {
       ...options,
       digest,
       digests,
       holes,
+      budget,
       warn: this.#warn,
       onEntry: (count) => Atomics.store(entriesDone, 0, count),
     });

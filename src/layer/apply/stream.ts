@@ -1,3 +1,4 @@
+import { layerBudget } from '../../tar/budget.js';
 import { TarReader } from '../../tar/index.js';
 import { encodeEntry } from '../entries/json.js';
 import { type ByteSource, nothingUnsettled } from '../types.js';
@@ -13,14 +14,14 @@ import { LineWriter, TarOutput } from './output.js';
  * @throws LayerhookError LAYER_ENTRY, NO_SPACE, SYSTEM, and the errors of the source; ReaderEnded
  */
 export function streamLayer(source: ByteSource, request: Omit<StreamRequest, 'id' | 'from'>): ApplyReply {
-  const { digest, list } = request;
+  const { digest, list, budget = layerBudget() } = request;
   const out = new TarOutput(request);
   const read = () => {
     const piece = source.read();
     if (piece !== null) out.write(piece);
     return piece;
   };
-  const reader = new TarReader({ read }, { digest });
+  const reader = new TarReader({ read }, { digest, budget });
   const lines = list === null ? null : new LineWriter(list);
   const counter = new Int32Array(request.entries);
   let entries = 0;

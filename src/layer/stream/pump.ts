@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Transform } from 'node:stream';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { type LayerBudget, layerBudget, takeUnpacked } from '../../tar/budget.js';
 import { createDecompressor, detectCompression } from '../compression/index.js';
 import type { LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
@@ -44,6 +45,7 @@ class Pump {
   readonly #writer: RingWriter;
   readonly #blobHash: Hash;
   readonly #tarHash: Hash;
+  readonly #budget: LayerBudget;
   readonly #blob: BlobFile;
   #blobBytes = 0;
   #bytes = 0;
@@ -53,6 +55,7 @@ class Pump {
     this.#writer = writer;
     this.#blobHash = hashOf(source.digest);
     this.#tarHash = hashOf(source.diffID);
+    this.#budget = source.budget ?? layerBudget();
     this.#blob = new BlobFile(source);
   }
 
@@ -104,6 +107,7 @@ class Pump {
 
   /** Hashes a piece of the tar and puts it into the ring. */
   #take(piece: Buffer): void {
+    takeUnpacked(this.#budget, piece.length, this.#source.digest);
     this.#tarHash.update(piece);
     this.#bytes += piece.length;
     this.#writer.count(this.#blobBytes, this.#bytes);

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { takeUnpacked } from '../../tar/budget.js';
 import { detectCompression } from '../compression/detect.js';
 import { gunzipWhole } from '../compression/gunzip-whole.js';
 import type { Compression, LayerSource } from '../types.js';
@@ -25,7 +26,7 @@ export function isSmall({ size }: Pick<LayerSource, 'size'>): boolean {
  *
  * @returns the tar; null if that is not possible. The caller must then read it as a stream, which supports more layers
  *   and reports what is wrong with a bad one.
- * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE
+ * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, LIMIT_EXCEEDED
  */
 export function readWholeLayer(source: LayerSource): Buffer | null {
   if (!isSmall(source)) return null;
@@ -33,7 +34,9 @@ export function readWholeLayer(source: LayerSource): Buffer | null {
   const compression = detectCompression(blob);
   if (!matches(blob, source.digest)) return null;
   const tar = readers[compression]?.(blob) ?? null;
-  return tar !== null && matches(tar, source.diffID) ? tar : null;
+  if (tar === null || !matches(tar, source.diffID)) return null;
+  if (source.budget) takeUnpacked(source.budget, tar.length, source.digest);
+  return tar;
 }
 
 function readBlob(source: LayerSource): Buffer {

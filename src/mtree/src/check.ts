@@ -1,7 +1,15 @@
 import type { BigIntStats } from 'node:fs';
-import { type CompareOptions, type Delta, diffKeywords, sortDeltas, typeCounts } from './delta.js';
+import {
+  type CompareOptions,
+  type Delta,
+  diffKeywords,
+  type KeyDelta,
+  sortDeltas,
+  typeCounts,
+} from './delta.js';
 import { type ContentKeyword, contentKeywords, digestFile } from './digest.js';
 import { Entry, type KeywordMap } from './entry.js';
+import { atLine } from './error.js';
 import { canonicalKeyword, type Keyword } from './keywords.js';
 import type { Manifest } from './manifest.js';
 import { isBelow } from './path.js';
@@ -42,6 +50,9 @@ export function* checkSteps(
   checker.addMissing();
   return sortDeltas(checker.deltas);
 }
+
+/** Shared: a hostile manifest has millions of missing files. */
+const noDiffs: KeyDelta[] = [];
 
 class Checker implements Visitor {
   readonly deltas: Delta[] = [];
@@ -93,7 +104,7 @@ class Checker implements Visitor {
     for (const [path, entry] of this.#manifest.byPath) {
       if (this.#seen.has(path) || isBelow(path, this.#skipped) || entry.has('optional')) continue;
       if (!typeCounts(this.#options.types, entry.type)) continue;
-      this.deltas.push({ path, type: 'missing', diffs: [], old: entry, new: undefined });
+      this.deltas.push({ path, type: 'missing', diffs: noDiffs, old: entry, new: undefined });
     }
   }
 
@@ -119,7 +130,7 @@ class Checker implements Visitor {
       return;
     }
     const [now, keywords] = yield* this.#withContent(found, values, old);
-    const diffs = diffKeywords(old.keywords, now, { ...this.#options, keywords });
+    const diffs = atLine(old.line, () => diffKeywords(old.keywords, now, { ...this.#options, keywords }));
     if (diffs.length > 0) {
       this.deltas.push({ path, type: 'modified', diffs, old, new: new Entry(path, 0, '', now) });
     }

@@ -1,4 +1,5 @@
 import { type CompareOptions, type Delta, diffKeywords, sortDeltas, typeCounts } from './delta.js';
+import { atLine } from './error.js';
 import type { Manifest } from './manifest.js';
 import { isBelow } from './path.js';
 
@@ -20,7 +21,9 @@ export function compare(old: Manifest, other: Manifest, options: CompareOptions 
       if (!before.has('optional'))
         deltas.push({ path, type: 'missing', diffs: [], old: before, new: undefined });
     } else if (!before.has('nochange')) {
-      const diffs = diffKeywords(before.keywords, after.keywords, options);
+      const diffs = atLine(before.line || after.line, () =>
+        diffKeywords(before.keywords, after.keywords, options),
+      );
       if (diffs.length > 0) deltas.push({ path, type: 'modified', diffs, old: before, new: after });
     }
   }

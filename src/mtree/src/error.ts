@@ -37,3 +37,18 @@ export class MtreeError extends Error {
     this.line = line;
   }
 }
+
+/**
+ * Runs code that compares the values of an entry.
+ *
+ * @param line of the entry, 0 if it was not parsed: an error without a line gets it
+ * @throws MtreeError, and what `use` throws
+ */
+export function atLine<T>(line: number, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    if (!(error instanceof MtreeError) || error.line !== undefined || line === 0) throw error;
+    throw new MtreeError(error.code, error.message, line, error.cause);
+  }
+}

@@ -2,8 +2,8 @@ import { MtreeError } from './error.js';
 
 export interface ParseOptions {
   /**
-   * limit in bytes for the manifest, and for the paths of all its entries together; default 256 MiB. A manifest may have
-   * one entry for 64 of these bytes, one value of `/set` for 24, and one that an entry inherits from `/set` for 4.
+   * limit in bytes for the manifest, and for the paths of all its entries together; default 64 MiB. A manifest may have
+   * one entry for 128 of these bytes, one value of `/set` for 24, and one that an entry inherits from `/set` for 4.
    * Manifests of large systems stay far below.
    */
   maxBytes?: number;
@@ -20,7 +20,7 @@ export class Budget {
   #values = 0;
   #inherited = 0;
 
-  constructor({ maxBytes = 256 * 2 ** 20 }: ParseOptions) {
+  constructor({ maxBytes = 64 * 2 ** 20 }: ParseOptions) {
     this.#maxBytes = maxBytes;
   }
 
@@ -31,7 +31,7 @@ export class Budget {
 
   /** @param values number of values that are set, which the entry inherits @throws MtreeError TOO_LARGE */
   entry(path: string, values: number, line: number): void {
-    this.#require(++this.#entries, this.#maxBytes / 64, 'entries', line);
+    this.#require(++this.#entries, this.#maxBytes / 128, 'entries', line);
     this.#pathBytes += path.length;
     this.#require(this.#pathBytes, this.#maxBytes, 'bytes of paths', line);
     this.#inherited += values;

@@ -78,11 +78,14 @@ rootTest('extended attributes count', async (t) => {
 });
 
 test('an mtree that is missing, malformed or without its root is refused by name', async (t) => {
-  const { mtreeFile, delta } = tree(t);
+  const { at, mtreeFile, delta } = tree(t);
   writeFileSync(mtreeFile, '#mtree\n./a type=file\n');
   await t.throwsAsync(delta(), { code: 'MTREE_INVALID', message: /file\.mtree.*root directory/ });
   writeFileSync(mtreeFile, '#mtree\n. type=dir\n/nonsense\n');
   await t.throwsAsync(delta(), { code: 'MTREE_INVALID', message: /file\.mtree.*3/ });
+  symlinkSync('a', at('l'));
+  writeFileSync(mtreeFile, '#mtree\n. type=dir\n\n\nl type=link link=\\400\n');
+  await t.throwsAsync(delta(), { code: 'MTREE_INVALID', message: /file\.mtree:5: malformed escape/ });
   rmSync(mtreeFile);
   await t.throwsAsync(delta(), { code: 'SYSTEM', message: /file\.mtree: it does not exist/ });
 });

@@ -1,4 +1,4 @@
-import { jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
 import { defineCommand } from '../../command.js';
 
@@ -13,7 +13,7 @@ verified first, since a later layer may replace or delete the file.`,
   options: {
     'max-size': { value: 'SIZE', describe: 'refuse larger files (default: 64MiB)' },
     ...platformFlag,
-    ...jsonFlag,
+    ...limitFlags,
   },
   endsImmediately: true,
   async run([image, path], options) {
@@ -24,7 +24,7 @@ verified first, since a later layer may replace or delete the file.`,
     const { fromText } = await import('../../../system/bytes.js');
     const content = await readImageFile({
       ...{ image: image!, path: fromText(path!), maxBytes },
-      ...{ ...readPlatform(options), ...readMaxJson(options, command) },
+      ...{ ...readPlatform(options), ...readLimits(options, command) },
     });
     await pipeline(content, process.stdout).catch((error: NodeJS.ErrnoException) => {
       // the reader wanted no more, as of `| head`

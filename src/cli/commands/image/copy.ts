@@ -1,4 +1,4 @@
-import { jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 import { formatBytes } from '../../output/quantities.js';
@@ -22,7 +22,7 @@ directory.`,
     platform: { ...platformFlag.platform, describe: 'copy only the image for this platform (default: all)' },
     all: { describe: 'copy all images of an index: the default, for scripts written for skopeo' },
     'all-tags': { describe: 'copy all of the layout SOURCE; SOURCE and TARGET have no tags then' },
-    ...jsonFlag,
+    ...limitFlags,
   },
   async run(args, options, { signal, log }) {
     const [source, target] = args.map((reference) => reference.replace(/^oci:/, '')) as [string, string];
@@ -36,7 +36,7 @@ directory.`,
       target,
       allTags: options['all-tags'],
       ...readPlatform(options),
-      ...readMaxJson(options, command),
+      ...readLimits(options, command),
       onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
       signal,
     });

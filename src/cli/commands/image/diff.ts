@@ -1,10 +1,10 @@
 import type { Difference } from '../../../engine/diff/diff.js';
 import {
   holesFlag,
-  jsonFlag,
+  limitFlags,
   platformFlag,
+  readLimits,
   readMaxHoles,
-  readMaxJson,
   readPlatform,
 } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
@@ -30,7 +30,7 @@ unless with --times.`,
     'exit-code': { describe: 'exit with status 1 if there are differences' },
     ...platformFlag,
     ...holesFlag,
-    ...jsonFlag,
+    ...limitFlags,
   },
   json: true,
   endsImmediately: true,
@@ -43,7 +43,7 @@ unless with --times.`,
     const lines = await import('./change-lines.js');
     const found = await diffImages({
       ...{ before: before!, after: after!, times, maxHoles: readMaxHoles(options, command) },
-      ...{ ...readPlatform(options), ...readMaxJson(options, command) },
+      ...{ ...readPlatform(options), ...readLimits(options, command) },
     });
     const { changes } = found;
     await show({

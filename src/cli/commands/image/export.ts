@@ -7,11 +7,11 @@ import type { Compression } from '../../../layer/types.js';
 import {
   holesFlag,
   imageFlag,
-  jsonFlag,
+  limitFlags,
   platformFlag,
   readCompress,
+  readLimits,
   readMaxHoles,
-  readMaxJson,
   readPlatform,
   readSourceDateEpoch,
 } from '../../args/flags.js';
@@ -33,7 +33,7 @@ are set last.`,
     output: { value: 'FILE', alias: ['o'], describe: 'file for the tar; - is standard output (default: -)' },
     compress: { value: 'ALGORITHM', describe: 'compression of the tar: gzip, zstd or none (default: none)' },
     ...holesFlag,
-    ...jsonFlag,
+    ...limitFlags,
     ...platformFlag,
   },
   async run(_, options, { signal }) {
@@ -48,7 +48,7 @@ are set last.`,
       ...readPlatform(options),
       maxHoles: readMaxHoles(options, command),
       sourceDateEpoch: readSourceDateEpoch(command),
-      ...readMaxJson(options, command),
+      ...readLimits(options, command),
       signal,
     });
     const special = output === '-' ? process.stdout : openSpecial(output);

@@ -1,4 +1,4 @@
-import { jsonFlag, layoutFlag, readLayout, readMaxJson } from '../../args/flags.js';
+import { layoutFlag, limitFlags, readLayout, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 import { formatBytes } from '../../output/quantities.js';
 
@@ -7,10 +7,10 @@ export default defineCommand({
   description: `Remove every blob that no tag refers to, and the leftovers of killed
 commands. Blobs that a running command has just written are spared.`,
   arguments: [],
-  options: { ...layoutFlag, ...jsonFlag },
+  options: { ...layoutFlag, ...limitFlags },
   async run(_, options, { log, signal }) {
     const path = readLayout(options, 'layerhook gc');
-    const limits = readMaxJson(options, 'layerhook gc');
+    const limits = readLimits(options, 'layerhook gc');
     const { openLayout } = await import('../../../image/layout.js');
     const { collectGarbage } = await import('../../../image/gc.js');
     const { removed, bytes, spared } = await collectGarbage(openLayout(path, { signal, ...limits }));

@@ -2,10 +2,10 @@ import {
   compressFlag,
   historyFlags,
   imageFlag,
-  jsonFlag,
+  limitFlags,
   readCompress,
   readHistory,
-  readMaxJson,
+  readLimits,
   readPlatform,
   readSourceDateEpoch,
 } from '../../args/flags.js';
@@ -32,7 +32,7 @@ SOURCE_DATE_EPOCH; layerhook config sets the rest.`,
       value: 'OS/ARCH[/VARIANT]',
       describe: "platform of the new image (default: this machine's)",
     },
-    ...jsonFlag,
+    ...limitFlags,
   },
   async run([file], options, { signal, log }) {
     const compress = readCompress(options);
@@ -46,7 +46,7 @@ SOURCE_DATE_EPOCH; layerhook config sets the rest.`,
       compress,
       history,
       sourceDateEpoch: readSourceDateEpoch(command),
-      ...readMaxJson(options, command),
+      ...readLimits(options, command),
       signal,
     });
     log.info(`new image manifest created: ${manifest.digest}`, { tag, layer: layer.digest });

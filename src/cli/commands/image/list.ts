@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../../image/types.js';
-import { jsonFlag, layoutFlag, readLayout, readMaxJson } from '../../args/flags.js';
+import { layoutFlag, limitFlags, readLayout, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
@@ -8,11 +8,11 @@ export default defineCommand({
 With --json, also the digest, media type, size and platform of what each tag
 names.`,
   arguments: [],
-  options: { ...layoutFlag, ...jsonFlag },
+  options: { ...layoutFlag, ...limitFlags },
   json: true,
   async run(_, options, { show, log }) {
     const path = readLayout(options, 'layerhook list');
-    const limits = readMaxJson(options, 'layerhook list');
+    const limits = readLimits(options, 'layerhook list');
     const { openLayout } = await import('../../../image/layout.js');
     const { isTag, listTagged } = await import('../../../image/references.js');
     const { quoteIfOdd } = await import('../../umoci/go-format.js');

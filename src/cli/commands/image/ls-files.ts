@@ -1,4 +1,4 @@
-import { jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
@@ -16,7 +16,7 @@ quoted; --json gives them unchanged.`,
       describe: 'show type and mode, owner, size, time, and the number of the layer too',
     },
     ...platformFlag,
-    ...jsonFlag,
+    ...limitFlags,
   },
   json: true,
   endsImmediately: true,
@@ -24,7 +24,7 @@ quoted; --json gives them unchanged.`,
     const { layer, long } = options;
     const { listFiles } = await import('../../../engine/image/list-files.js');
     const { fileLine, longLine } = await import('./file-lines.js');
-    const found = { image: image!, ...readPlatform(options), ...readMaxJson(options, 'layerhook ls-files') };
+    const found = { image: image!, ...readPlatform(options), ...readLimits(options, 'layerhook ls-files') };
     const rows = await listFiles(found, layer);
     await show({
       json: () => rows,

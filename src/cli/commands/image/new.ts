@@ -1,4 +1,4 @@
-import { imageFlag, jsonFlag, readMaxJson, readSourceDateEpoch } from '../../args/flags.js';
+import { imageFlag, limitFlags, readLimits, readSourceDateEpoch } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
@@ -7,14 +7,14 @@ export default defineCommand({
 image that had this tag loses it. The platform is that of this machine; the
 creation time is now, or SOURCE_DATE_EPOCH.`,
   arguments: [],
-  options: { ...imageFlag, ...jsonFlag },
+  options: { ...imageFlag, ...limitFlags },
   async run(_, options, { log, signal }) {
     const epoch = readSourceDateEpoch('layerhook new');
     const { parseImageReference } = await import('../../../image/references.js');
     const { openLayout } = await import('../../../image/layout.js');
     const { newImage } = await import('../../../image/new.js');
     const { path, tag } = parseImageReference(options.image);
-    const layout = openLayout(path, { signal, ...readMaxJson(options, 'layerhook new') });
+    const layout = openLayout(path, { signal, ...readLimits(options, 'layerhook new') });
     try {
       const { digest } = await newImage(
         layout,

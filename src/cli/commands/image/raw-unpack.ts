@@ -1,4 +1,4 @@
-import { imageFlag, mapFlags, platformFlag, readMap } from '../../args/flags.js';
+import { imageFlag, limitFlags, mapFlags, platformFlag, readLimits, readMap } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
@@ -14,6 +14,7 @@ behind.`,
     ...imageFlag,
     ...mapFlags,
     ...platformFlag,
+    ...limitFlags,
   },
   async run([rootfs], options, { signal, log }) {
     const { unpackRootfs } = await import('../../../engine/image/unpack-rootfs.js');
@@ -22,6 +23,7 @@ behind.`,
       platform: options.platform,
       rootfs: rootfs!,
       map: readMap(options),
+      ...readLimits(options, 'layerhook raw unpack'),
       keepDirlinks: options['keep-dirlinks'],
       signal,
       log,

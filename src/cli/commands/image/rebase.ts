@@ -1,4 +1,4 @@
-import { imageFlag, jsonFlag, platformFlag, readMaxJson, readPlatform, tagFlag } from '../../args/flags.js';
+import { imageFlag, limitFlags, platformFlag, readLimits, readPlatform, tagFlag } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 const command = 'layerhook rebase';
@@ -19,7 +19,7 @@ The new image gets both annotations of its new base.`,
     ...tagFlag,
     old: { value: 'PATH[:TAG]', describe: 'present base of the image (default: the one in its annotation)' },
     new: { value: 'PATH[:TAG]', describe: 'next base of the image (default: the one in its annotation)' },
-    ...jsonFlag,
+    ...limitFlags,
     ...platformFlag,
   },
   async run(_, options, { signal, log }) {
@@ -30,7 +30,7 @@ The new image gets both annotations of its new base.`,
       oldBase: options.old,
       newBase: options.new,
       ...readPlatform(options),
-      ...readMaxJson(options, command),
+      ...readLimits(options, command),
       signal,
     });
     const { manifest, tag, removed, added } = result;

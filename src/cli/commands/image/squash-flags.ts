@@ -4,12 +4,12 @@ import {
   historyFlags,
   holesFlag,
   imageFlag,
-  jsonFlag,
+  limitFlags,
   platformFlag,
   readCompress,
   readHistory,
+  readLimits,
   readMaxHoles,
-  readMaxJson,
   readPlatform,
   readSourceDateEpoch,
   tagFlag,
@@ -23,7 +23,7 @@ export const squashFlags = {
   ...historyFlags,
   ...compressFlag,
   ...holesFlag,
-  ...jsonFlag,
+  ...limitFlags,
   ...platformFlag,
 } as const satisfies OptionSpecs;
 
@@ -36,7 +36,7 @@ export function readSquash(options: OptionValues<typeof squashFlags>, command: s
     compress: readCompress(options),
     maxHoles: readMaxHoles(options, command),
     sourceDateEpoch: readSourceDateEpoch(command),
-    ...readMaxJson(options, command),
+    ...readLimits(options, command),
     ...readPlatform(options),
   };
 }

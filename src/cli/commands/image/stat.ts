@@ -1,4 +1,4 @@
-import { imageFlag, jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { imageFlag, limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
@@ -9,7 +9,7 @@ and may change; use --json in scripts.`,
   options: {
     ...imageFlag,
     ...platformFlag,
-    ...jsonFlag,
+    ...limitFlags,
     json: { describe: 'print one line of JSON with the unchanged manifest and config' },
   },
   async run(_, options, { print }) {
@@ -18,7 +18,7 @@ and may change; use --json in scripts.`,
     const { openLayout } = await import('../../../image/layout.js');
     const { statImage } = await import('../../../image/stat.js');
     const { path, tag } = parseImageReference(options.image);
-    const stat = statImage(openLayout(path, readMaxJson(options, 'layerhook stat')), tag, platform);
+    const stat = statImage(openLayout(path, readLimits(options, 'layerhook stat')), tag, platform);
     if (options.json) print((await import('../../umoci/stat-json.js')).statJson(stat));
     else print((await import('../../umoci/stat-text.js')).statText(stat));
   },

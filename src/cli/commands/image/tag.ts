@@ -1,16 +1,16 @@
-import { imageFlag, jsonFlag, readMaxJson } from '../../args/flags.js';
+import { imageFlag, limitFlags, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
   usage: '--image PATH[:TAG] NEW-TAG',
   description: 'Add a tag to an image in its layout. An image that had NEW-TAG loses it.',
   arguments: ['new-tag'],
-  options: { ...imageFlag, ...jsonFlag },
+  options: { ...imageFlag, ...limitFlags },
   async run([newTag], options, { log, signal }) {
     const { copyTag, parseImageReference } = await import('../../../image/references.js');
     const { openLayout } = await import('../../../image/layout.js');
     const { path, tag } = parseImageReference(options.image);
-    const layout = openLayout(path, { signal, ...readMaxJson(options, 'layerhook tag') });
+    const layout = openLayout(path, { signal, ...readLimits(options, 'layerhook tag') });
     try {
       await copyTag(layout, tag, newTag!);
       log.info(`created new tag: ${JSON.stringify(newTag)} -> ${JSON.stringify(tag)}`);

@@ -1,4 +1,4 @@
-import { imageFlag, jsonFlag, platformFlag, readMaxJson, readPlatform } from '../../args/flags.js';
+import { imageFlag, limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 import { formatBytes } from '../../output/quantities.js';
@@ -20,7 +20,7 @@ An image replaces the one for the same platform. The others stay.`,
       describe:
         'selects an image if IMAGE is an index; else the platform of IMAGE (default: that of its config)',
     },
-    ...jsonFlag,
+    ...limitFlags,
   },
   async run(images, options, { signal, log }) {
     if (images.length === 0) throw usageError('missing argument: IMAGE', command);
@@ -31,7 +31,7 @@ An image replaces the one for the same platform. The others stay.`,
       image: options.image,
       images,
       ...platform,
-      ...readMaxJson(options, command),
+      ...readLimits(options, command),
       onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
       signal,
     });

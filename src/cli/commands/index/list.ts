@@ -1,5 +1,5 @@
 import type { IndexEntry } from '../../../image/index-edit.js';
-import { imageFlag, jsonFlag, readMaxJson } from '../../args/flags.js';
+import { imageFlag, limitFlags, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 import { formatBytes } from '../../output/quantities.js';
 import { table } from '../../output/table.js';
@@ -10,7 +10,7 @@ export default defineCommand({
 digest and size of the manifest. The kind is image, attestation, artifact or
 index.`,
   arguments: [],
-  options: { ...imageFlag, ...jsonFlag },
+  options: { ...imageFlag, ...limitFlags },
   json: true,
   async run(_, options, { show }) {
     const { parseImageReference } = await import('../../../image/references.js');
@@ -19,7 +19,7 @@ index.`,
     const { showPlatform } = await import('../../../image/platform.js');
     const { quoteIfOdd } = await import('../../umoci/go-format.js');
     const { path, tag } = parseImageReference(options.image);
-    const entries = listIndex(openLayout(path, readMaxJson(options, 'layerhook index list')), tag);
+    const entries = listIndex(openLayout(path, readLimits(options, 'layerhook index list')), tag);
     await show({
       json: () => entries.map(jsonRow),
       text: () =>

@@ -1,5 +1,5 @@
 import { parsePlatform } from '../../../image/platform.js';
-import { imageFlag, jsonFlag, readMaxJson } from '../../args/flags.js';
+import { imageFlag, limitFlags, readLimits } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 
@@ -10,14 +10,14 @@ export default defineCommand({
   description: `Remove images from the image index TAG, named by their platforms or digests
 as layerhook index ls shows them. The attestations of an image are removed
 with it. The blobs stay until layerhook gc.`,
-  options: { ...imageFlag, ...jsonFlag },
+  options: { ...imageFlag, ...limitFlags },
   async run(which, options, { signal, log }) {
     if (which.length === 0) throw usageError('missing argument: PLATFORM or DIGEST', command);
     const { removeImagesFromIndex } = await import('../../../engine/image/edit-index.js');
     const removed = await removeImagesFromIndex({
       image: options.image,
       which: which.map((one) => (one.includes(':') ? one : parsePlatform(one))),
-      ...readMaxJson(options, command),
+      ...readLimits(options, command),
       signal,
     });
     for (const { digest } of removed) log.info(`removed ${digest} from the index ${options.image}`);

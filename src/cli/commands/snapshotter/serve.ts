@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { LoadedConfig } from '../../../config/types.js';
 import type { ErofsLayers, LayerHookOptions } from '../../../snapshotter/index.js';
 import type { Logger } from '../../../system/logger.js';
-import { storeFlag } from '../../args/flags.js';
+import { limitFlags, readLimits, storeFlag } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { type CommandContext, defineCommand } from '../../command.js';
 import { callLogger } from '../../output/log-calls.js';
@@ -32,6 +32,7 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     'parallel-unpack': {
       describe: 'support parallel unpack; needs capabilities = ["rebase"] in containerd\'s configuration',
     },
+    limit: limitFlags.limit,
     'staged-layers': {
       describe:
         'with --parallel-unpack: report layers in the store to containerd 2.4 or later (older ones fail)',
@@ -49,16 +50,18 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
   async run(_, options, context) {
     if (options.metrics !== undefined && resolve(options.metrics) === resolve(options.address))
       throw usageError('--metrics and --address are the same socket', command);
+    const { limits } = readLimits({ ...options, 'max-json': undefined }, command);
     const { chooseStore } = await import('../../../config/store.js');
     const { loadHooks } = await import('../../../config/load.js');
     const { CallMetrics, serveMetrics, serveSnapshotter } = await import('../../../snapshotter/index.js');
-    const config = await loadHooks({ file: context.hooksFile, env: process.env });
+    const config = await loadHooks({ file: context.hooksFile, env: process.env, limits });
     const choice = chooseStore({ store: options.store, config, env: process.env });
     const layers = await erofsLayers(options, choice.root, context.log);
     const metrics = new CallMetrics();
     const logCall = callLogger(context.log);
     const service = await serveSnapshotter({
       ...choice,
+      limits: config?.limits ?? limits,
       address: options.address,
       client: options.client ?? 'containerd',
       parallelUnpack: options['parallel-unpack'],
