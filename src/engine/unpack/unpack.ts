@@ -22,7 +22,10 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const image = openImage(options);
   const operation = await openOperation(options, { stop });
   const onWarning = (message: string) => operation.log.warn(message);
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles: options.maxHoles });
+  const threads = new ExtractionThreads({
+    ...{ signal: stop.signal, onWarning, maxHoles: options.maxHoles },
+    onRead: ({ digest, decompressor }) => operation.log.debug('read a layer', { digest, decompressor }),
+  });
   try {
     // threads take as long to start as the rest takes to load: both run in parallel if threads are certainly needed
     const { dispatcher, onlyDriver } = operation;

@@ -62,7 +62,7 @@ export class RingWriter {
   readonly #ring: SharedArrayBuffer;
   readonly #control: Int32Array;
   readonly #counters: Float64Array;
-  #slot: Uint8Array | undefined;
+  #slot: Buffer | undefined;
   #filled = 0;
 
   constructor(ring: SharedArrayBuffer) {
@@ -78,15 +78,31 @@ export class RingWriter {
    */
   write(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length; ) {
-      this.#slot ??= this.#nextSlot();
-      if (this.#slot === undefined) return false;
-      const step = Math.min(bytes.length - at, slotBytes - this.#filled);
-      this.#slot.set(step === bytes.length ? bytes : bytes.subarray(at, at + step), this.#filled);
+      const space = this.space();
+      if (space === undefined) return false;
+      const step = Math.min(bytes.length - at, space.length);
+      space.set(step === bytes.length ? bytes : bytes.subarray(at, at + step));
       at += step;
-      this.#filled += step;
-      if (this.#filled === slotBytes) this.#publish();
+      this.advance(step);
     }
     return this.wanted;
+  }
+
+  /**
+   * Returns free memory of the ring, at least one byte, for a producer that writes there instead of being copied. Blocks the
+   * thread while the ring is full.
+   *
+   * @returns undefined if the bytes are not needed because the reader has closed or the ring has failed
+   */
+  space(): Buffer | undefined {
+    this.#slot ??= this.#nextSlot();
+    return this.#slot?.subarray(this.#filled);
+  }
+
+  /** Puts the first bytes of {@link space} into the ring. */
+  advance(bytes: number): void {
+    this.#filled += bytes;
+    if (this.#filled === slotBytes) this.#publish();
   }
 
   /** True while the reader still needs bytes. */
@@ -131,14 +147,14 @@ export class RingWriter {
   }
 
   /** Waits for a free slot; undefined if the reader needs no more bytes. */
-  #nextSlot(): Uint8Array | undefined {
+  #nextSlot(): Buffer | undefined {
     const control = this.#control;
     for (;;) {
       const turn = Atomics.load(control, writerTurnWord);
       if (!this.wanted) return undefined;
       const head = control[headWord]!;
       if (head - Atomics.load(control, tailWord) < slotCount) {
-        return new Uint8Array(this.#ring, slotsAt + (head % slotCount) * slotBytes, slotBytes);
+        return Buffer.from(this.#ring, slotsAt + (head % slotCount) * slotBytes, slotBytes);
       }
       Atomics.wait(control, writerTurnWord, turn);
     }
