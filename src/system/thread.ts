@@ -1,6 +1,7 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { tracedThread } from './trace.js';
 
 /** How a thread starts, and what its end calls. */
 export interface ThreadOptions
@@ -39,7 +40,9 @@ export function startThread(file: URL, { what, onEnd, ...options }: ThreadOption
 
 function start(file: URL, what: string, options: WorkerOptions): Worker {
   try {
-    return new Worker(file, options);
+    const { data, ports } = tracedThread(what);
+    const workerData = data ? { ...options.workerData, ...data } : options.workerData;
+    return new Worker(file, { ...options, workerData, ...(ports && { transferList: ports }) });
   } catch (error) {
     throw threadError(error, what);
   }

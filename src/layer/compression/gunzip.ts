@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { crc32, createInflateRaw, type InflateRaw, inflateRawSync } from 'node:zlib';
+import { span } from '../../system/trace.js';
 import { feed, pieceBytes } from './feed.js';
 import { GzipFrames } from './gzip-frames.js';
 
@@ -74,9 +75,11 @@ export class Gunzip extends Transform {
   async #inflateSome(chunk: Buffer): Promise<Buffer> {
     this.#inflate ??= this.#startMember();
     const inflate = this.#inflate;
+    const inflating = span('inflate', '', 'pool');
     const rest = await feed(inflate, chunk).catch((error: Error) => {
       throw this.#frames.corrupt(error.message, error);
     });
+    inflating();
     if (rest === undefined) return chunk.subarray(chunk.length);
     inflate.destroy();
     this.#inflate = undefined;

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Transform } from 'node:stream';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { span } from '../../system/trace.js';
 import type { BlockingDecoder } from '../compression/algorithm.js';
 import { algorithmOf, createDecompressor, detectCompression } from '../compression/index.js';
 import type { LayerSource } from '../types.js';
@@ -98,15 +99,19 @@ class Pump {
 
   /** Reads and hashes the next piece of the blob; empty at its end. */
   #read(buffer: Buffer): Buffer {
+    const read = span('read', this.#source.digest);
     const piece = buffer.subarray(0, this.#blob.read(buffer));
     this.#blobHash.update(piece);
+    read();
     this.#blobBytes += piece.length;
     return piece;
   }
 
   /** Hashes a piece of the tar and puts it into the ring. */
   #take(piece: Buffer): void {
+    const hash = span('hash', this.#source.digest);
     this.#tarHash.update(piece);
+    hash();
     this.#bytes += piece.length;
     this.#writer.count(this.#blobBytes, this.#bytes);
     if (!this.#writer.write(piece)) throw this.#unwanted();
@@ -131,9 +136,14 @@ class Pump {
   #decodeSome(decoder: BlockingDecoder): boolean {
     const space = this.#writer.wanted ? this.#writer.space() : undefined;
     if (space === undefined) throw this.#unwanted();
+    const { digest } = this.#source;
+    const inflate = span('inflate', digest);
     const produced = decoder.read(space);
+    inflate();
     if (produced === 0) return false;
+    const hash = span('hash', digest);
     this.#tarHash.update(space.subarray(0, produced));
+    hash();
     this.#bytes += produced;
     this.#writer.advance(produced);
     return true;

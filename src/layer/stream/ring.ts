@@ -1,4 +1,5 @@
 import { receiveError, type TransferredError, transferError } from '../../errors/transfer.js';
+import { span } from '../../system/trace.js';
 import type { ByteSource } from '../types.js';
 
 /**
@@ -156,7 +157,9 @@ export class RingWriter {
       if (head - Atomics.load(control, tailWord) < slotCount) {
         return Buffer.from(this.#ring, slotsAt + (head % slotCount) * slotBytes, slotBytes);
       }
+      const waited = span('wait');
       Atomics.wait(control, writerTurnWord, turn);
+      waited();
     }
   }
 }
@@ -192,7 +195,9 @@ export class RingReader implements ByteSource {
       }
       if (state === ended) return null;
       if (state === failed) throw readError(this.#ring, control);
+      const waited = span('wait');
       Atomics.wait(control, readerTurnWord, turn);
+      waited();
     }
   }
 
