@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Logger } from '../system/logger.js';
 import { span } from '../system/trace.js';
@@ -110,6 +109,7 @@ async function runHook<T>(
 function abandonment(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const leave = async (): Promise<void> => {
+      const { setTimeout: wait } = await import('node:timers/promises');
       await wait(abortGrace, undefined, { ref: false });
       reject(signal.reason);
     };

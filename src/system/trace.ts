@@ -1,5 +1,3 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-
 /** A piece of work of one thread. */
 export interface Span {
   /** what is done, such as `inflate`; `wait` while the thread waits for another one */
@@ -13,10 +11,8 @@ export interface Span {
   end: number;
 }
 
-/** Data of a thread that takes part in a trace. */
-interface TracedThread {
-  trace?: { port: MessagePort; thread: string };
-}
+/** Returns the next span of another thread; undefined if there is no more. */
+type Receive = () => Span | undefined;
 
 /** Spans of one trace; more are not recorded, so that the trace of a huge layer fits into memory. */
 const maxSpans = 1_000_000;
@@ -24,14 +20,8 @@ const maxSpans = 1_000_000;
 /** What this thread does with its spans; undefined: nothing is recorded. */
 let record: ((span: Span) => void) | undefined;
 let thread = 'main';
-/** the main thread's ends of the channels to its threads */
-const ports: MessagePort[] = [];
-
-const given = (workerData as TracedThread | null)?.trace;
-if (given !== undefined) {
-  thread = given.thread;
-  record = (span) => given.port.postMessage(span);
-}
+/** the spans of other threads */
+const others: Receive[] = [];
 
 const off = () => {};
 
@@ -63,23 +53,26 @@ let collected: Span[] = [];
 /** Ends the trace. @returns its spans, in no order */
 export function endTrace(): Span[] {
   record = undefined;
-  for (const port of ports.splice(0)) {
-    for (let next = receiveMessageOnPort(port); next && collected.length < maxSpans; ) {
-      collected.push(next.message as Span);
-      next = receiveMessageOnPort(port);
-    }
-    port.close();
+  for (const receive of others.splice(0)) {
+    for (let next = receive(); next && collected.length < maxSpans; next = receive()) collected.push(next);
   }
   return collected.splice(0);
 }
 
-/** Returns what a new thread needs to take part in the trace; nothing without a trace. */
-export function tracedThread(what: string): { data?: TracedThread; ports?: MessagePort[] } {
-  if (record === undefined) return {};
-  const { port1, port2 } = new MessageChannel();
-  ports.push(port1);
-  port1.unref();
-  return { data: { trace: { port: port2, thread: `${what} ${ports.length}` } }, ports: [port2] };
+/** True while a trace records. */
+export function isTracing(): boolean {
+  return record !== undefined;
+}
+
+/** Adds another thread to the trace. @returns the thread's number in the trace */
+export function addThread(receive: Receive): number {
+  return others.push(receive);
+}
+
+/** Makes this thread a part of another thread's trace. */
+export function joinTrace(name: string, send: (span: Span) => void): void {
+  thread = name;
+  record = send;
 }
 
 function now(): number {
