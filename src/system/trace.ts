@@ -11,7 +11,7 @@ export interface Span {
   end: number;
 }
 
-/** Returns the next span of another thread; undefined if there is no more. */
+/** Returns the next span of another thread; undefined at the end. */
 type Receive = () => Span | undefined;
 
 /** Spans of one trace; more are not recorded, so that the trace of a huge layer fits into memory. */
