@@ -1,3 +1,4 @@
+import { span } from '../system/trace.js';
 import { encodeJson } from '../text/json-lossless.js';
 import { refuseDocker, requireIndex } from './index-kinds.js';
 import type { Layout } from './layout.js';
@@ -111,6 +112,15 @@ export class ImageMutation {
    */
   async commit(tag: string, platform?: Platform): Promise<ResolvedImage['path']> {
     checkTag(this.#layout.readIndex(), tag);
+    const committed = span('commit', tag);
+    try {
+      return await this.#commit(tag, platform);
+    } finally {
+      committed();
+    }
+  }
+
+  async #commit(tag: string, platform: Platform | undefined): Promise<ResolvedImage['path']> {
     const manifest = await this.#writeManifest();
     if (platform === undefined) {
       const [root, ...below] = await this.#rewritePath(this.#image.path, manifest);

@@ -9,13 +9,15 @@ import type {
 } from './apply/messages.js';
 import { type HoleBudget, holeBudget } from './holes.js';
 import { type Lane, Lanes } from './lanes.js';
-import { blameBlob, isSmall, type OpenSource } from './stream/index.js';
+import { blameBlob, isSmall, type OpenSource, type SourceSummary } from './stream/index.js';
 import type { AppliedLayer, ApplyOptions, LayerSource, Usage } from './types.js';
 
 export interface UnpackerOptions {
   /** aborts all operations, which fail with the signal's reason or with ABORTED */
   signal: AbortSignal;
   onWarning?: (message: string) => void;
+  /** called after each layer that was read as a stream */
+  onRead?: (layer: SourceSummary) => void;
   /** bytes of holes in sparse files that may be hashed for mtrees, in all layers; default 64 GiB */
   maxHoles?: number | undefined;
 }
@@ -194,7 +196,8 @@ export class LayerUnpacker {
       const { digest, budget } = source;
       const request = await work.request({ from: open.ring, digest, entries, budget });
       const reply = await lane.applier.request(request);
-      await open.done;
+      const read = await open.done;
+      this.#options.onRead?.(read);
       return appliedLayer(source, reply!);
     } catch (error) {
       throw await blameBlob(error, source, this.#options.signal);

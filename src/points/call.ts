@@ -1,6 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Logger } from '../system/logger.js';
+import { span } from '../system/trace.js';
 import { BadResult } from './check-result.js';
 import type { HookStates } from './hook-state.js';
 import { type Declined, declined, type HookState, type OnFailure, type PointName } from './points.js';
@@ -55,6 +55,7 @@ export async function callHook<T>(
   const timer = hook.timeout > 0 ? setTimeout(expire, hook.timeout * 1000) : undefined;
   // `performance` takes a millisecond to load
   const started = Date.now();
+  const called = span(point, `${hook.owner}${layerOf(context)}`, 'hooks');
   const reminding = setInterval(
     () => scope.log.info(`still waiting for ${hook.owner} at ${point}`),
     reminder,
@@ -81,6 +82,7 @@ export async function callHook<T>(
       error,
     );
   } finally {
+    called();
     clearTimeout(timer);
     clearInterval(reminding);
     scope.signal.removeEventListener('abort', onAbort);
@@ -107,6 +109,7 @@ async function runHook<T>(
 function abandonment(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const leave = async (): Promise<void> => {
+      const { setTimeout: wait } = await import('node:timers/promises');
       await wait(abortGrace, undefined, { ref: false });
       reject(signal.reason);
     };

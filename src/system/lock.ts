@@ -1,5 +1,4 @@
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from './bytes.js';
@@ -160,6 +159,7 @@ async function poll<T>(
     if (signal?.aborted) throw new LayerhookError('ABORTED', { what: `waiting for ${what}` }, signal.reason);
     const got = attempt();
     if (got !== undefined) return got;
-    await sleep(pause * (0.5 + Math.random()));
+    const delay = pause * (0.5 + Math.random());
+    await new Promise((resolve) => setTimeout(resolve, delay));
   }
 }

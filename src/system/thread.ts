@@ -1,6 +1,14 @@
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+  type WorkerOptions,
+  workerData,
+} from 'node:worker_threads';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { addThread, isTracing, joinTrace, type Span } from './trace.js';
 
 /** How a thread starts, and what its end calls. */
 export interface ThreadOptions
@@ -39,10 +47,30 @@ export function startThread(file: URL, { what, onEnd, ...options }: ThreadOption
 
 function start(file: URL, what: string, options: WorkerOptions): Worker {
   try {
-    return new Worker(file, options);
+    return new Worker(file, isTracing() ? traced(what, options) : options);
   } catch (error) {
     throw threadError(error, what);
   }
+}
+
+/** Data of a thread that takes part in a trace. */
+interface TracedThread {
+  trace?: { port: MessagePort; name: string };
+}
+
+/** Adds a channel for the spans of the new thread. */
+function traced(what: string, options: WorkerOptions): WorkerOptions {
+  const { port1, port2 } = new MessageChannel();
+  port1.unref();
+  const number = addThread(() => receiveMessageOnPort(port1)?.message as Span | undefined);
+  const trace = { port: port2, name: `${what} ${number}` };
+  return { ...options, workerData: { ...options.workerData, trace }, transferList: [port2] };
+}
+
+/** Call it first in a thread of this package: the thread takes part in the trace, if there is one. */
+export function startTracing(): void {
+  const { trace } = (workerData as TracedThread | null) ?? {};
+  if (trace !== undefined) joinTrace(trace.name, (span) => trace.port.postMessage(span));
 }
 
 /** Translates node's error codes for a refused thread and a full heap. */

@@ -71,12 +71,33 @@ export async function* tarOf(write: (writer: TarWriter) => Promise<void>): Async
   // the consumer of the stream gets this error from the stream
   writing.catch(() => {});
   try {
-    for await (const chunk of writer.stream) yield chunk as Buffer;
+    yield* inPieces(writer.stream as AsyncIterable<Buffer>);
     await writing;
   } finally {
     writer.stream.destroy();
     await writing.catch(() => {});
   }
+}
+
+/** Bytes of a tar that are hashed and compressed together. */
+const pieceBytes = 128 * 1024;
+
+/**
+ * Joins chunks. A small file gives three: header, content, padding. Hashing and compressing each chunk by itself costs 8 % of
+ * the CPU time of a repack of 20,000 small files.
+ */
+async function* inPieces(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    held.push(chunk);
+    bytes += chunk.length;
+    if (bytes < pieceBytes) continue;
+    yield Buffer.concat(held, bytes);
+    held = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(held, bytes);
 }
 
 /** True if a tar can hold the device number: no PAX keyword for device numbers is in wide use. */

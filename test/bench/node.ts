@@ -13,6 +13,10 @@ export interface Node {
   /** containerd's socket */
   socket: string;
   ctr(...args: string[]): void;
+  /** what `ctr` runs */
+  ctrCommand(...args: string[]): string[];
+  /** of containerd */
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -28,16 +32,17 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   address = "${address}"
 `;
   const containerd = await runContainerd(join(dir, 'containerd'), { config });
-  const { socket } = containerd;
-  const ctr = (...args: string[]) =>
-    void execFileSync('ctr', ['--address', socket, '--namespace', namespace, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+  const { socket, pid } = containerd;
+  const ctrCommand = (...args: string[]) => ['ctr', '--address', socket, '--namespace', namespace, ...args];
+  const ctr = (...args: string[]) => {
+    const [file, ...rest] = ctrCommand(...args);
+    execFileSync(file!, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
+  };
   const stop = async () => {
     await containerd.stop();
     await end(daemon);
   };
-  return { socket, ctr, stop };
+  return { socket, pid, ctr, ctrCommand, stop };
 }
 
 async function serve(address: string, store: string): Promise<ChildProcess> {

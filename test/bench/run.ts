@@ -1,76 +1,127 @@
 /**
- * Measures layerhook against its peers, in pairs, on tmpfs: `npm run bench [-- ROUNDS [DRIVER...]]`.
- * Needs root, umoci, GNU tar, debootstrap (once) and python3. docs/performance.md says how to read it.
+ * Measures layerhook against its peers on tmpfs, or in `$BENCH_DIR`: `npm run bench [-- OPTIONS]`. docs/performance.md says
+ * what it needs, and how to read it.
+ *
+ *   --rounds N             rounds that count (default: 5)
+ *   --images NAMES         of five, small, full, layers, large, try (default: the first four)
+ *   --drivers NAMES        of copy, overlay, erofs, btrfs (default: all)
+ *   --tasks NAMES          of cold, second, repack, remove (default: all)
+ *   --out DIR              where results.json and chart.svg go (default: docs/bench)
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { applyChanges } from '../e2e/changes.js';
-import { cachedDebian } from '../helpers/debian.js';
-import { largeImage } from '../helpers/large.js';
-import { peakMemory } from '../helpers/peak.js';
-import { layeredImage } from './layered.js';
-import { type Pair, type Subject, timePairs } from './pairs.js';
-import { benchTable } from './table.js';
-import { coldUnpack, repacks, warmUnpack } from './tasks.js';
-import { bundle, call, env, layerFiles, layout, scratch, type Tool, tools } from './tools.js';
+import { parseArgs } from 'node:util';
+import { mountBtrfs } from '../drivers/btrfs/loop.js';
+import { benchChart } from './chart.js';
+import * as contestant from './contestants.js';
+import { images } from './images.js';
+import { type Contestant, measure, type TaskResult } from './measure.js';
+import { type Node, startNode } from './node.js';
+import { ratioTable } from './table.js';
+import { env, nodes, removeScratch, scratch } from './tools.js';
 
-const rounds = Number(process.argv[2] ?? 5);
-const given = process.argv.slice(3);
-const drivers = given.length > 0 ? given : ['copy', 'overlay', 'erofs'];
+const { values: given } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    images: { type: 'string', default: 'five,small,full,layers' },
+    drivers: { type: 'string', default: 'copy,overlay,erofs,btrfs' },
+    tasks: { type: 'string', default: 'cold,second,repack,remove' },
+    out: { type: 'string', default: 'docs/bench' },
+  },
+});
+const rounds = Number(given.rounds);
+const GiB = 2 ** 30;
 
-/** What is measured: how an image gets to the layout, and what changes much of it. */
-const images: { name: string; make: () => void; changeMuch?: (rootfs: string) => void }[] = [
-  { name: 'Debian, 12k files', make: () => copyLayout('small'), changeMuch: applyChanges },
-  { name: 'Debian, 36k files', make: () => copyLayout('full'), changeMuch: applyChanges },
-  { name: '120 layers', make: () => layeredImage(layout) },
-];
-
+const results: TaskResult[] = [];
+const daemons = join(scratch, 'daemons');
+mkdirSync(daemons);
+const containerd = await startNode(daemons);
 try {
-  const times: Pair[] = [];
-  for (const image of images) times.push(...(await measure(image)));
-  times.push(await startUp());
-  console.log(`${benchTable(times, (value) => `${value.toFixed(3)} s`)}\n`);
-  console.log(benchTable([await largeLayer()], (value) => `${Math.round(value / 2 ** 20)} MiB`));
+  const ours = ourWays();
+  for (const name of given.images.split(',')) await measureImage(name, ours);
 } finally {
-  // a bench that fails leaves bundles mounted
-  execFileSync('sh', ['-c', 'grep -o "$0[^ ]*" /proc/self/mounts | xargs -r umount -l', scratch]);
-  rmSync(scratch, { recursive: true, force: true });
+  await containerd.stop();
+  removeScratch();
+}
+save();
+
+function ourWays(): contestant.Ours[] {
+  const drivers = given.drivers.split(',');
+  const btrfs = drivers.includes('btrfs') ? mountBtrfs(scratch, { size: 6 * GiB }).mountpoint : '';
+  return nodes().flatMap((node) =>
+    drivers.map((driver) => ({ driver, node, dir: driver === 'btrfs' ? btrfs : scratch })),
+  );
 }
 
-async function measure({ name, make, changeMuch }: (typeof images)[number]): Promise<Pair[]> {
-  make();
-  const pairs: Pair[] = [];
-  for (const driver of drivers) {
-    pairs.push(...(await coldUnpack({ rounds, driver }, layerFiles('changed'))));
-    pairs.push(...(await warmUnpack({ rounds, driver })));
-    pairs.push(...(await repacks({ rounds, driver }, changeMuch)));
+async function measureImage(name: string, ours: contestant.Ours[]): Promise<void> {
+  const chosen = images[name];
+  if (chosen === undefined) throw new Error(`no image ${name}: use ${Object.keys(images).join(', ')}`);
+  const { title, make } = chosen;
+  const arena = { dir: join(scratch, 'arena'), layout: join(scratch, 'arena/layout') };
+  mkdirSync(arena.dir);
+  await make(arena.layout);
+  const show = (task: string, contestants: readonly Contestant[]) => {
+    const result = { image: title, task, results: measure(contestants, rounds, env) };
+    results.push(result);
+    console.log(`${ratioTable(result)}\n`);
+  };
+  const tasks: Record<string, () => void> = {
+    cold: () => show('cold unpack', cold(ours, arena, containerd)),
+    second: () => show('second unpack', second(ours, arena)),
+    repack: () => {
+      for (const [what, change] of Object.entries(contestant.changes)) {
+        const mine = ours.map((way) => contestant.repackOurs(way, arena, change));
+        show(`repack, ${what} added`, [...mine, contestant.umociRepack(arena, change), ...alone(ours)]);
+        endAll(ours, arena);
+      }
+    },
+    remove: () =>
+      show('remove a bundle and its layers', [
+        ...ours.map((way) => contestant.removeOurs(way, arena)),
+        contestant.rmRf(arena),
+      ]),
+  };
+  for (const task of given.tasks.split(',')) {
+    // its layer is for cold unpacks only
+    if (name === 'large' && task !== 'cold') continue;
+    tasks[task]!();
+    endAll(ours, arena);
   }
-  rmSync(layout, { recursive: true });
-  return pairs.map((pair) => ({ ...pair, task: `${name}: ${pair.task}` }));
+  rmSync(arena.dir, { recursive: true });
 }
 
-function copyLayout(extent: 'small' | 'full'): void {
-  cpSync(cachedDebian(extent).layout, layout, { recursive: true });
+function cold(ours: contestant.Ours[], arena: contestant.Arena, containerd: Node): Contestant[] {
+  const archive = contestant.archiveOf(arena);
+  return [
+    ...ours.map((way) => contestant.coldOurs(way, arena)),
+    contestant.umociCold(arena),
+    contestant.gnuTar(arena),
+    contestant.containerdImport(containerd, archive),
+    contestant.podmanLoad(arena, archive),
+  ];
 }
 
-function startUp(): Promise<Pair> {
-  const node: Subject = {
-    name: 'node -e 0',
-    run: () => execFileSync(process.execPath, ['-e', '0'], { env }),
-  };
-  const ours: Subject = { name: 'layerhook --version', run: () => call('layerhook', '--version') };
-  return timePairs('start', ours, node, { rounds: rounds * 4 });
+function second(ours: contestant.Ours[], arena: contestant.Arena): Contestant[] {
+  const mine = ours.map((way) => contestant.secondOurs(way, arena)).filter((one) => one !== null);
+  return [...mine, contestant.umociCold(arena), ...alone(ours)];
 }
 
-async function largeLayer(): Promise<Pair> {
-  const large = join(scratch, 'large');
-  await largeImage(large, 3);
-  const peak = (tool: Tool) => {
-    const [file, ...before] = tools[tool];
-    const bytes = peakMemory(file, [...before, 'unpack', '--image', `${large}:large`, bundle]);
-    rmSync(bundle, { recursive: true });
-    return { name: tool, values: [bytes] };
-  };
-  return { task: 'peak memory, layer of 3 GiB', ours: peak('layerhook'), peer: peak('umoci') };
+/** The start of node, which no command can be faster than. */
+function alone(ours: contestant.Ours[]): Contestant[] {
+  return [...new Set(ours.map(({ node }) => node))].map(contestant.nodeAlone);
+}
+
+function endAll(ours: contestant.Ours[], arena: contestant.Arena): void {
+  for (const way of ours) contestant.end(way);
+  contestant.endUmoci(arena);
+}
+
+function save(): void {
+  const cores = cpus();
+  const machine = { processor: cores[0]!.model, cores: cores.length, rounds, date: new Date().toISOString() };
+  mkdirSync(given.out, { recursive: true });
+  writeFileSync(join(given.out, 'results.json'), `${JSON.stringify({ machine, results }, null, 1)}\n`);
+  writeFileSync(join(given.out, 'chart.svg'), benchChart(results, machine));
+  console.log(`wrote ${given.out}/results.json and ${given.out}/chart.svg`);
 }

@@ -13,7 +13,7 @@ import { layeredImage } from './layered.js';
 import { namespace, startNode } from './node.js';
 import { type Pair, type Subject, timePairs } from './pairs.js';
 import { benchTable } from './table.js';
-import { scratch } from './tools.js';
+import { removeScratch, scratch } from './tools.js';
 
 const rounds = Number(process.argv[2] ?? 5);
 /** snapshots that are made and removed in one round */
@@ -38,8 +38,7 @@ try {
 } finally {
   for (const { client } of [ours, peer]) await client.close();
   await node.stop();
-  execFileSync('sh', ['-c', 'grep -o "$0[^ ]*" /proc/self/mounts | xargs -r umount -l', scratch]);
-  rmSync(scratch, { recursive: true, force: true });
+  removeScratch();
 }
 
 function contender(name: Contender['name']): Contender {

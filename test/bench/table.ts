@@ -1,3 +1,4 @@
+import { ratio, type TaskResult } from './measure.js';
 import { median, type Pair, ratios } from './pairs.js';
 
 /** The measurements as a table in Markdown: medians with (min to max), and the ratios of the pairs. */
@@ -10,6 +11,27 @@ export function benchTable(pairs: Pair[], unit: (value: number) => string): stri
     pair.target === undefined ? '' : verdict(pair, pair.target),
   ]);
   return markdown(['task', 'ours', 'peer', 'ours / peer', 'target'], rows);
+}
+
+/** Peers that all others are compared with. */
+const references = ['umoci', 'GNU tar', 'rm -rf', 'node -e 0 (node 24)'];
+
+/** The measurements of a task as a table in Markdown: medians, wall times with (min to max), and ratios to the peers. */
+export function ratioTable({ image, task, results }: TaskResult): string {
+  const peers = results.filter(({ name }) => references.includes(name));
+  const rows = results.map(({ name, wall, cpu, memory }) => [
+    name,
+    spread(wall, (value) => value.toFixed(3)),
+    median(cpu).toFixed(3),
+    String(Math.round(median(memory) / 2 ** 20)),
+    ...peers.map((peer) => ratio(wall, peer.wall).toFixed(3)),
+  ]);
+  const head = [
+    `${task}: ${image}`,
+    ...['wall (s)', 'CPU (s)', 'MiB'],
+    ...peers.map((peer) => `wall / ${peer.name}`),
+  ];
+  return markdown(head, rows);
 }
 
 function verdict(pair: Pair, target: number): string {

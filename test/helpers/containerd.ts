@@ -16,6 +16,7 @@ export interface ContainerdOptions {
 /** A running containerd. */
 export interface Containerd {
   socket: string;
+  readonly pid: number;
   configFile: string;
   /** runs ctr(1) against this containerd */
   ctr: (...args: string[]) => Promise<Finished>;
@@ -67,7 +68,13 @@ export async function runContainerd(
     await stop(daemon);
     daemon = await start();
   };
-  return { socket, configFile: file, ctr, restart, stop: () => stop(daemon) };
+  return {
+    ...{ socket, configFile: file, ctr, restart },
+    stop: () => stop(daemon),
+    get pid() {
+      return daemon.pid!;
+    },
+  };
 }
 
 async function stop(daemon: ChildProcess): Promise<void> {

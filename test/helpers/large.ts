@@ -7,8 +7,8 @@ import type { Digest } from '../../src/image/types.js';
 import { writeImage } from './image.js';
 import { writeLargeLayer } from './peak.js';
 
-/** Creates a layout with the tag `large`, with one layer of this many GiB, using little memory. */
-export async function largeImage(layout: string, gigabytes: number): Promise<void> {
+/** Creates a layout with a tag, with one layer of this many GiB, using little memory. */
+export async function largeImage(layout: string, gigabytes: number, tag = 'large'): Promise<void> {
   mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
   const file = join(layout, 'layer');
   writeLargeLayer(file, gigabytes);
@@ -16,7 +16,7 @@ export async function largeImage(layout: string, gigabytes: number): Promise<voi
   const diffID = await digestOf(createReadStream(file).pipe(createGunzip()));
   const size = statSync(file).size;
   writeImage(layout, [[]], {
-    tag: 'large',
+    tag,
     edit: {
       config: ({ rootfs }) => {
         rootfs.diff_ids = [diffID];

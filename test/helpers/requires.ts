@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
 
 /**
- * True if all requirements of a test are met: `root`, `loop-btrfs` (the kernel can mount a btrfs in a file), or programs by
- * name (on PATH, or absolute paths).
+ * True if all requirements of a test are met: `root`, `loop-btrfs` (the kernel can mount a btrfs in a file), `libisal2`, or
+ * programs by name (on PATH, or absolute paths).
  *
  * If a requirement is missing, the test passes with a logged reason, which the test runner counts as skipped. With
  * LAYERHOOK_REQUIRE_PEERS=1 (as in CI) the test fails instead.
@@ -26,6 +26,7 @@ export function requires(t: ExecutionContext<unknown>, ...needs: string[]): bool
 function isHere(need: string): boolean {
   if (need === 'root') return process.getuid?.() === 0;
   if (need === 'loop-btrfs') return existsSync('/dev/loop-control') && hasBtrfs();
+  if (need === 'libisal2') return spawnSync('sh', ['-c', 'ldconfig -p | grep -q libisal.so.2']).status === 0;
   return hasProgram(need);
 }
 

@@ -78,6 +78,14 @@ export const limitFlags = {
   },
 } as const satisfies OptionSpecs;
 
+export const traceFlag = {
+  trace: {
+    value: 'FILE',
+    extension: true,
+    describe: 'write what each thread did to FILE, for Perfetto; an SVG drawing if FILE ends in .svg',
+  },
+} as const satisfies OptionSpecs;
+
 export const storeFlag = {
   store: {
     value: 'DIR',

@@ -6,6 +6,7 @@ import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
 import { bootId } from '../../system/filesystem.js';
 import { checkpoint } from '../../system/steps.js';
+import { span } from '../../system/trace.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { mtreePath, writeBundleMeta } from '../bundle/metadata.js';
 import type { OpenedImage } from '../open-image.js';
@@ -45,7 +46,9 @@ export async function unpackImage(
       ...{ driver: operation.driverChoice, state: operation.states.toJSON() },
     });
     await checkpoint(operation.stop.signal);
+    const commit = span('commit', base.bundle);
     await staging.publish();
+    commit();
     return {
       bundle: base.bundle,
       manifest: image.manifestDescriptor,

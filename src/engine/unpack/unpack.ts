@@ -24,7 +24,10 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   const operation = await openOperation(options, { stop, loaded });
   const onWarning = (message: string) => operation.log.warn(message);
   const { maxHoles } = operation;
-  const threads = new ExtractionThreads({ signal: stop.signal, onWarning, maxHoles });
+  const threads = new ExtractionThreads({
+    ...{ signal: stop.signal, onWarning, maxHoles },
+    onRead: ({ digest, decompressor }) => operation.log.debug('read a layer', { digest, decompressor }),
+  });
   try {
     // threads take as long to start as the rest takes to load: both run in parallel if threads are certainly needed
     const { dispatcher, onlyDriver } = operation;

@@ -1,3 +1,4 @@
+import { span } from '../../system/trace.js';
 import { layerBudget } from '../../tar/budget.js';
 import { mayHaveSparseFiles, TarReader } from '../../tar/index.js';
 import { RingReader, readWholeLayer } from '../stream/index.js';
@@ -22,6 +23,15 @@ export class LayerServer {
 
   /** @throws LayerhookError as LayerUnpacker's `apply` */
   serve(request: ApplyRequest): ApplyReply | Usage | null {
+    const done = span(request.type, request.type === 'manifest' ? request.target : request.digest);
+    try {
+      return this.#serve(request);
+    } finally {
+      done();
+    }
+  }
+
+  #serve(request: ApplyRequest): ApplyReply | Usage | null {
     if (request.type !== 'manifest') return this.#readLayer(request);
     const tree = this.#trees.get(request.track);
     if (!tree) throw new Error(`no layer was applied to ${request.track}`);
@@ -42,7 +52,9 @@ export class LayerServer {
   }
 
   #readWhole(request: LayerRequest | StreamRequest, source: LayerSource): ApplyReply | null {
+    const inflate = span('read and inflate', source.digest);
     let tar = readWholeLayer(source);
+    inflate();
     if (tar === null) return null;
     // hashing holes or copying files of lower layers may take long, and this thread must react to signals
     const mayBeLong = request.type === 'apply' && (request.options.lowerdirs || mayHaveSparseFiles(tar));

@@ -1,12 +1,9 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { crc32, createInflateRaw, type InflateRaw, inflateRawSync } from 'node:zlib';
-import { LayerhookError } from '../../errors/index.js';
+import { span } from '../../system/trace.js';
 import { feed, pieceBytes } from './feed.js';
-import { beginsMember, gzipHeaderLength } from './gzip-header.js';
+import { GzipFrames } from './gzip-frames.js';
 
-const trailerBytes = 8;
-/** Limit in bytes of a header, which normally holds a file name at most. A hostile one would fill our memory. */
-const maxHeaderBytes = 128 * 1024;
 const smallMemberBytes = 64 * 1024;
 
 /**
@@ -17,11 +14,7 @@ const smallMemberBytes = 64 * 1024;
  * Fails with COMPRESSION_CORRUPT. Inflating runs in libuv's pool, the checksum on this thread.
  */
 export class Gunzip extends Transform {
-  readonly #digest: string;
-  #state: 'header' | 'body' | 'trailer' | 'garbage' = 'header';
-  #members = 0;
-  /** incomplete header or trailer from the end of the last chunk */
-  #held: Buffer = Buffer.alloc(0);
+  readonly #frames: GzipFrames;
   #inflate: InflateRaw | undefined;
   #crc = 0;
   #length = 0;
@@ -31,7 +24,7 @@ export class Gunzip extends Transform {
   /** @param digest digest of the layer, for errors */
   constructor(digest: string) {
     super({ writableHighWaterMark: 1 << 20, readableHighWaterMark: 2 * pieceBytes });
-    this.#digest = digest;
+    this.#frames = new GzipFrames(digest, () => this.#takeSums());
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -39,8 +32,12 @@ export class Gunzip extends Transform {
   }
 
   override _flush(done: TransformCallback): void {
-    const complete = this.#state === 'garbage' || (this.#state === 'header' && this.#mayEndInHeader());
-    done(complete ? null : this.#corrupt('it ends too early'));
+    try {
+      this.#frames.end();
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -48,50 +45,10 @@ export class Gunzip extends Transform {
     done(error);
   }
 
-  #mayEndInHeader(): boolean {
-    return this.#members > 0 && (this.#held.length < 3 || !beginsMember(this.#held));
-  }
-
   async #consume(chunk: Buffer): Promise<void> {
-    let rest = chunk;
-    while (rest.length > 0 && this.#state !== 'garbage') {
-      if (this.#state === 'header') rest = this.#readHeader(rest);
-      else if (this.#state === 'trailer') rest = this.#readTrailer(rest);
-      else rest = this.#inflateSmall(rest) ?? (await this.#inflateSome(rest));
+    for (let rest = this.#frames.read(chunk); rest.length > 0; rest = this.#frames.read(rest)) {
+      rest = this.#inflateSmall(rest) ?? (await this.#inflateSome(rest));
     }
-  }
-
-  #readHeader(chunk: Buffer): Buffer {
-    const data = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
-    const length = gzipHeaderLength(data);
-    if (length === 'bad' && this.#members > 0) this.#state = 'garbage';
-    else if (length === 'bad') throw this.#corrupt('it has no gzip header');
-    else if (length === 'short' && data.length > maxHeaderBytes) throw this.#corrupt('its header has no end');
-    if (typeof length === 'string') {
-      this.#held = length === 'short' ? Buffer.from(data) : Buffer.alloc(0);
-      return data.subarray(data.length);
-    }
-    this.#held = Buffer.alloc(0);
-    this.#state = 'body';
-    return data.subarray(length);
-  }
-
-  /** Checks a member's CRC and length; RFC 1952, section 2.3.1. */
-  #readTrailer(chunk: Buffer): Buffer {
-    const data = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
-    if (data.length < trailerBytes) {
-      this.#held = Buffer.from(data);
-      return data.subarray(data.length);
-    }
-    this.#sum();
-    if (data.readUInt32LE(0) !== this.#crc) throw this.#corrupt('its checksum is wrong');
-    if (data.readUInt32LE(4) !== this.#length % 2 ** 32) throw this.#corrupt('its length is wrong');
-    this.#held = Buffer.alloc(0);
-    this.#crc = 0;
-    this.#length = 0;
-    this.#members++;
-    this.#state = 'header';
-    return data.subarray(trailerBytes);
   }
 
   /**
@@ -99,14 +56,14 @@ export class Gunzip extends Transform {
    * the inflating. Returns undefined if the member is larger, incomplete or corrupt.
    */
   #inflateSmall(chunk: Buffer): Buffer | undefined {
-    if (this.#members === 0 || this.#inflate !== undefined) return undefined;
+    if (this.#frames.members === 0 || this.#inflate !== undefined) return undefined;
     try {
       const { buffer, engine } = inflateRawSync(chunk, {
         info: true,
         maxOutputLength: smallMemberBytes,
       }) as unknown as { buffer: Buffer; engine: InflateRaw };
       this.#emit(buffer);
-      this.#state = 'trailer';
+      this.#frames.endBody();
       return chunk.subarray(engine.bytesWritten);
     } catch {
       // the stream will report what is wrong
@@ -118,13 +75,15 @@ export class Gunzip extends Transform {
   async #inflateSome(chunk: Buffer): Promise<Buffer> {
     this.#inflate ??= this.#startMember();
     const inflate = this.#inflate;
+    const inflating = span('inflate', '', 'pool');
     const rest = await feed(inflate, chunk).catch((error: Error) => {
-      throw this.#corrupt(error.message, error);
+      throw this.#frames.corrupt(error.message, error);
     });
+    inflating();
     if (rest === undefined) return chunk.subarray(chunk.length);
     inflate.destroy();
     this.#inflate = undefined;
-    this.#state = 'trailer';
+    this.#frames.endBody();
     return rest;
   }
 
@@ -148,7 +107,11 @@ export class Gunzip extends Transform {
     this.#unsummed.length = 0;
   }
 
-  #corrupt(reason: string, cause?: Error): LayerhookError {
-    return new LayerhookError('COMPRESSION_CORRUPT', { digest: this.#digest, format: 'gzip', reason }, cause);
+  #takeSums() {
+    this.#sum();
+    const sums = { crc: this.#crc, length: this.#length };
+    this.#crc = 0;
+    this.#length = 0;
+    return sums;
   }
 }

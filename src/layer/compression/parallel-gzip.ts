@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { constants, crc32, deflateRaw } from 'node:zlib';
+import { span } from '../../system/trace.js';
 import type { WriterOptions } from './algorithm.js';
 
 const blockBytes = 1 << 20;
@@ -86,6 +87,11 @@ function compress(
 ): Promise<Buffer> {
   const options = { level, finishFlush, chunkSize: blockBytes, ...(dictionary ? { dictionary } : {}) };
   return new Promise((resolve, reject) => {
-    deflateRaw(block, options, (error, compressed) => (error ? reject(error) : resolve(compressed)));
+    const deflating = span('deflate', '', 'pool');
+    deflateRaw(block, options, (error, compressed) => {
+      deflating();
+      if (error) reject(error);
+      else resolve(compressed);
+    });
   });
 }

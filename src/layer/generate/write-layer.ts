@@ -4,6 +4,7 @@ import { LayerhookError } from '../../errors/index.js';
 import type { Layout } from '../../image/layout.js';
 import { layerMediaType } from '../../image/media-types.js';
 import type { Descriptor, Digest, Manifest } from '../../image/types.js';
+import { span } from '../../system/trace.js';
 import type { Compression } from '../types.js';
 
 /** A layer in a layout that does not belong to an image yet. */
@@ -33,7 +34,9 @@ export async function writeLayer(
   let size = 0;
   async function* counted() {
     for await (const chunk of tar) {
+      const hashing = span('hash');
       hash.update(chunk);
+      hashing();
       size += chunk.length;
       yield chunk;
     }

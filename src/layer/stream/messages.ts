@@ -8,6 +8,8 @@ export interface SourceSummary {
   blobBytes: number;
   digest: string;
   diffID: string;
+  /** what decompressed it, such as `libisal2` */
+  decompressor: string;
 }
 
 /** A message to the worker, which reads one source after the other. Aborting goes through the ring. */

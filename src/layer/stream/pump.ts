@@ -1,8 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Transform } from 'node:stream';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { span } from '../../system/trace.js';
 import { type LayerBudget, layerBudget, takeUnpacked } from '../../tar/budget.js';
-import { createDecompressor, detectCompression } from '../compression/index.js';
+import type { BlockingDecoder } from '../compression/algorithm.js';
+import { algorithmOf, createDecompressor, detectCompression } from '../compression/index.js';
 import type { LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 import type { SourceSummary } from './messages.js';
@@ -49,6 +51,7 @@ class Pump {
   readonly #blob: BlobFile;
   #blobBytes = 0;
   #bytes = 0;
+  #decompressor = '';
 
   constructor(source: LayerSource, writer: RingWriter) {
     this.#source = source;
@@ -62,16 +65,15 @@ class Pump {
   async run(): Promise<void> {
     const buffer = Buffer.allocUnsafeSlow(blobPieceBytes);
     const first = this.#read(buffer);
+    const { digest } = this.#source;
     const compression = detectCompression(first);
-    if (compression === 'none') {
+    const { blockingReader, readBy } = algorithmOf(compression);
+    const decoder = await blockingReader?.(digest);
+    this.#decompressor = decoder?.name ?? readBy;
+    if (decoder) this.#decodeHere(decoder, first, buffer);
+    else if (compression === 'none') {
       for (let piece = first; piece.length > 0; piece = this.#read(buffer)) this.#take(piece);
-    } else {
-      await this.#decode(
-        await createDecompressor(compression, this.#source.digest, this.#source),
-        first,
-        buffer,
-      );
-    }
+    } else await this.#decode(await createDecompressor(compression, digest, this.#source), first, buffer);
   }
 
   verify(): SourceSummary {
@@ -81,7 +83,8 @@ class Pump {
     const unpacked = digestOf(this.#tarHash, diffID);
     if (unpacked !== diffID)
       throw new LayerhookError('DIFF_ID', { digest, actual: unpacked, expected: diffID });
-    return { bytes: this.#bytes, blobBytes: this.#blobBytes, digest, diffID };
+    const decompressor = this.#decompressor;
+    return { bytes: this.#bytes, blobBytes: this.#blobBytes, digest, diffID, decompressor };
   }
 
   /** Explains why a blob does not decompress: BLOB_DIGEST if its digest is wrong, otherwise the error. */
@@ -99,8 +102,10 @@ class Pump {
 
   /** Reads and hashes the next piece of the blob; empty at its end. */
   #read(buffer: Buffer): Buffer {
+    const read = span('read', this.#source.digest);
     const piece = buffer.subarray(0, this.#blob.read(buffer));
     this.#blobHash.update(piece);
+    read();
     this.#blobBytes += piece.length;
     return piece;
   }
@@ -108,13 +113,45 @@ class Pump {
   /** Hashes a piece of the tar and puts it into the ring. */
   #take(piece: Buffer): void {
     takeUnpacked(this.#budget, piece.length, this.#source.digest);
+    const hash = span('hash', this.#source.digest);
     this.#tarHash.update(piece);
+    hash();
     this.#bytes += piece.length;
     this.#writer.count(this.#blobBytes, this.#bytes);
-    if (this.#writer.write(piece)) return;
-    throw (
-      this.#writer.failure ?? new LayerhookError('ABORTED', { what: `reading layer ${this.#source.digest}` })
-    );
+    if (!this.#writer.write(piece)) throw this.#unwanted();
+  }
+
+  /** The error of a reader that needs no more bytes. */
+  #unwanted(): Error {
+    const { failure } = this.#writer;
+    return failure ?? new LayerhookError('ABORTED', { what: `reading layer ${this.#source.digest}` });
+  }
+
+  /** Runs the blob through a decompressor that writes into the ring. */
+  #decodeHere(decoder: BlockingDecoder, first: Buffer, buffer: Buffer): void {
+    for (let piece = first; piece.length > 0; piece = this.#read(buffer)) {
+      decoder.feed(piece);
+      while (this.#decodeSome(decoder)) this.#writer.count(this.#blobBytes, this.#bytes);
+    }
+    decoder.end();
+  }
+
+  /** @returns false if the decompressor needs more input */
+  #decodeSome(decoder: BlockingDecoder): boolean {
+    const space = this.#writer.wanted ? this.#writer.space() : undefined;
+    if (space === undefined) throw this.#unwanted();
+    const { digest } = this.#source;
+    const inflate = span('inflate', digest);
+    const produced = decoder.read(space);
+    inflate();
+    if (produced === 0) return false;
+    takeUnpacked(this.#budget, produced, digest);
+    const hash = span('hash', digest);
+    this.#tarHash.update(space.subarray(0, produced));
+    hash();
+    this.#bytes += produced;
+    this.#writer.advance(produced);
+    return true;
   }
 
   /** Runs the blob through a decompressor. While libuv's pool makes the next piece, this thread handles the previous one. */

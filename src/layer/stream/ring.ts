@@ -1,4 +1,5 @@
 import { receiveError, type TransferredError, transferError } from '../../errors/transfer.js';
+import { span } from '../../system/trace.js';
 import type { ByteSource } from '../types.js';
 
 /**
@@ -62,7 +63,7 @@ export class RingWriter {
   readonly #ring: SharedArrayBuffer;
   readonly #control: Int32Array;
   readonly #counters: Float64Array;
-  #slot: Uint8Array | undefined;
+  #slot: Buffer | undefined;
   #filled = 0;
 
   constructor(ring: SharedArrayBuffer) {
@@ -78,15 +79,31 @@ export class RingWriter {
    */
   write(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length; ) {
-      this.#slot ??= this.#nextSlot();
-      if (this.#slot === undefined) return false;
-      const step = Math.min(bytes.length - at, slotBytes - this.#filled);
-      this.#slot.set(step === bytes.length ? bytes : bytes.subarray(at, at + step), this.#filled);
+      const space = this.space();
+      if (space === undefined) return false;
+      const step = Math.min(bytes.length - at, space.length);
+      space.set(step === bytes.length ? bytes : bytes.subarray(at, at + step));
       at += step;
-      this.#filled += step;
-      if (this.#filled === slotBytes) this.#publish();
+      this.advance(step);
     }
     return this.wanted;
+  }
+
+  /**
+   * Returns free memory of the ring, at least one byte, for a producer that writes there instead of being copied. Blocks the
+   * thread while the ring is full.
+   *
+   * @returns undefined if the bytes are not needed because the reader has closed or the ring has failed
+   */
+  space(): Buffer | undefined {
+    this.#slot ??= this.#nextSlot();
+    return this.#slot?.subarray(this.#filled);
+  }
+
+  /** Puts the first bytes of {@link space} into the ring. */
+  advance(bytes: number): void {
+    this.#filled += bytes;
+    if (this.#filled === slotBytes) this.#publish();
   }
 
   /** True while the reader still needs bytes. */
@@ -131,16 +148,18 @@ export class RingWriter {
   }
 
   /** Waits for a free slot; undefined if the reader needs no more bytes. */
-  #nextSlot(): Uint8Array | undefined {
+  #nextSlot(): Buffer | undefined {
     const control = this.#control;
     for (;;) {
       const turn = Atomics.load(control, writerTurnWord);
       if (!this.wanted) return undefined;
       const head = control[headWord]!;
       if (head - Atomics.load(control, tailWord) < slotCount) {
-        return new Uint8Array(this.#ring, slotsAt + (head % slotCount) * slotBytes, slotBytes);
+        return Buffer.from(this.#ring, slotsAt + (head % slotCount) * slotBytes, slotBytes);
       }
+      const waited = span('wait');
       Atomics.wait(control, writerTurnWord, turn);
+      waited();
     }
   }
 }
@@ -176,7 +195,9 @@ export class RingReader implements ByteSource {
       }
       if (state === ended) return null;
       if (state === failed) throw readError(this.#ring, control);
+      const waited = span('wait');
       Atomics.wait(control, readerTurnWord, turn);
+      waited();
     }
   }
 

@@ -1,11 +1,13 @@
 import { parentPort } from 'node:worker_threads';
 import { transferError } from '../../errors/transfer.js';
+import { startTracing } from '../../system/thread.js';
 import type { ClosedMessage, OpenMessage } from './messages.js';
 import { pumpSource } from './pump.js';
 import { RingWriter } from './ring.js';
 
 /** Entry point of a SourceThread's thread, which reads one source after the other. */
 const port = parentPort!;
+startTracing();
 let last: Promise<void> = Promise.resolve();
 
 port.on('message', (message: OpenMessage) => {

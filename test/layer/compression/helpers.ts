@@ -1,12 +1,31 @@
 import { Readable, type Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { isLayerhookError } from '../../../src/errors/index.js';
+import type { BlockingDecoder } from '../../../src/layer/compression/algorithm.js';
 
 /** What comes out of a stream for what goes in, cut into chunks. */
 export function through(stream: Transform, input: Uint8Array, chunk = 64 * 1024): Promise<Buffer> {
   const output = buffer(stream);
   Readable.from(chunks(Buffer.from(input), chunk)).pipe(stream);
   return output;
+}
+
+/** The same for a decompressor with blocking calls; `room` is the size of the memory that it writes to. */
+export function throughBlocking(
+  decoder: BlockingDecoder,
+  input: Uint8Array,
+  chunk = 64 * 1024,
+  room = 512 * 1024,
+): Buffer {
+  const pieces: Buffer[] = [];
+  const output = Buffer.alloc(room);
+  for (const piece of chunks(Buffer.from(input), chunk)) {
+    decoder.feed(piece);
+    for (let made = decoder.read(output); made > 0; made = decoder.read(output))
+      pieces.push(Buffer.from(output.subarray(0, made)));
+  }
+  decoder.end();
+  return Buffer.concat(pieces);
 }
 
 /** The code of the error that a promise ends in, and the reason it gives. */

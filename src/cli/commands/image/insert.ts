@@ -14,9 +14,11 @@ import {
   readPlatform,
   readSourceDateEpoch,
   tagFlag,
+  traceFlag,
 } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
+import { traced } from '../../output/trace/traced.js';
 
 const command = 'layerhook insert';
 
@@ -38,6 +40,7 @@ image.`,
     ...compressFlag,
     ...holesFlag,
     ...limitFlags,
+    ...traceFlag,
     ...mapFlags,
     ...platformFlag,
   },
@@ -47,22 +50,24 @@ image.`,
     if (history) history.createdBy ??= `${persona} insert`;
     const compress = readCompress(options);
     const { insertLayer } = await import('../../../engine/repack/insert.js');
-    const result = await insertLayer({
-      image: options.image,
-      tag: options.tag,
-      source,
-      target,
-      opaque: options.opaque,
-      ...readPlatform(options),
-      compress,
-      map: readMap(options),
-      history,
-      sourceDateEpoch: readSourceDateEpoch(command),
-      maxHoles: readMaxHoles(options, command),
-      ...readLimits(options, command),
-      signal,
-      log,
-    });
+    const result = await traced(options.trace, command, () =>
+      insertLayer({
+        image: options.image,
+        tag: options.tag,
+        source,
+        target,
+        opaque: options.opaque,
+        ...readPlatform(options),
+        compress,
+        map: readMap(options),
+        history,
+        sourceDateEpoch: readSourceDateEpoch(command),
+        maxHoles: readMaxHoles(options, command),
+        ...readLimits(options, command),
+        signal,
+        log,
+      }),
+    );
     log.info(`new image manifest created: ${result.manifest.digest}`, {
       tag: result.tag,
       layer: result.layer.digest,

@@ -15,10 +15,12 @@ import {
   readMaxHoles,
   readSourceDateEpoch,
   storeFlag,
+  traceFlag,
   writeDigestFile,
 } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { type CommandContext, defineCommand } from '../../command.js';
+import { traced } from '../../output/trace/traced.js';
 
 const command = 'layerhook repack';
 
@@ -41,6 +43,7 @@ the layer get this time too.`,
     ...compressFlag,
     ...holesFlag,
     ...limitFlags,
+    ...traceFlag,
     ...optionalImageFlag,
     tag: {
       value: 'NEW-TAG',
@@ -67,26 +70,28 @@ the layer get this time too.`,
     if (history) history.createdBy ??= `${persona} repack`;
     const sourceDateEpoch = readSourceDateEpoch(command);
     const { repack } = await import('../../../engine/repack/repack.js');
-    const result = await repack({
-      image,
-      tag,
-      platform: options.platform,
-      bundle: bundle!,
-      compress,
-      history,
-      maskPaths: [...options['mask-path']],
-      maskVolumes: !options['no-mask-volumes'],
-      refreshBundle: options['refresh-bundle'],
-      sourceDateEpoch,
-      driver: options.driver,
-      store: options.store,
-      hooksFile,
-      maxHoles: readMaxHoles(options, command),
-      ...readLimits(options, command),
-      signal,
-      log,
-      onProgress,
-    });
+    const result = await traced(options.trace, command, () =>
+      repack({
+        image,
+        tag,
+        platform: options.platform,
+        bundle: bundle!,
+        compress,
+        history,
+        maskPaths: [...options['mask-path']],
+        maskVolumes: !options['no-mask-volumes'],
+        refreshBundle: options['refresh-bundle'],
+        sourceDateEpoch,
+        driver: options.driver,
+        store: options.store,
+        hooksFile,
+        maxHoles: readMaxHoles(options, command),
+        ...readLimits(options, command),
+        signal,
+        log,
+        onProgress,
+      }),
+    );
     log.info(`repacked ${bundle} as ${result.manifest.digest}`, {
       tag: result.tag,
       changes: result.changes,

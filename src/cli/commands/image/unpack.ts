@@ -9,12 +9,14 @@ import {
   readMap,
   readMaxHoles,
   storeFlag,
+  traceFlag,
   writeDigestFile,
 } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand, type Persona } from '../../command.js';
 import { formatBytes, formatCount } from '../../output/quantities.js';
+import { traced } from '../../output/trace/traced.js';
 
 const command = 'layerhook unpack';
 
@@ -52,6 +54,7 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
     ...storeFlag,
     ...holesFlag,
     ...limitFlags,
+    ...traceFlag,
     'zstd-window': {
       value: 'SIZE',
       extension: true,
@@ -72,24 +75,26 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
     }
     const image = await imageOf(options, persona, signal);
     const { unpack } = await import('../../../engine/unpack/unpack.js');
-    const result = await unpack({
-      image,
-      bundle: bundle!,
-      force: options.force,
-      platform: options.platform,
-      driver: options.driver,
-      store: options.store,
-      hooksFile,
-      map: readMap(options),
-      keepDirlinks: options['keep-dirlinks'],
-      mtree,
-      maxHoles: readMaxHoles(options, command),
-      ...readLimits(options, command),
-      zstdWindow: window === undefined ? undefined : parseBytes(window, '--zstd-window', command),
-      signal,
-      log,
-      onProgress,
-    });
+    const result = await traced(options.trace, command, () =>
+      unpack({
+        image,
+        bundle: bundle!,
+        force: options.force,
+        platform: options.platform,
+        driver: options.driver,
+        store: options.store,
+        hooksFile,
+        map: readMap(options),
+        keepDirlinks: options['keep-dirlinks'],
+        mtree,
+        maxHoles: readMaxHoles(options, command),
+        ...readLimits(options, command),
+        zstdWindow: window === undefined ? undefined : parseBytes(window, '--zstd-window', command),
+        signal,
+        log,
+        onProgress,
+      }),
+    );
     const extracted = `${formatCount(result.entries)} entries, ${formatBytes(result.bytes)}`;
     log.info(`unpacked ${image} to ${bundle}`, {
       layers: result.layers,
