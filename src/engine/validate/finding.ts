@@ -30,7 +30,9 @@ export interface Finding {
 
 /** Converts an error of reading into a finding. Rethrows errors that are not faults of the image. */
 export function findingOf(error: unknown, at: Pick<Finding, 'digest' | 'tag'>): Finding {
-  if (!isLayerhookError(error) || ['ABORTED', 'COMPRESSION_UNAVAILABLE', 'NO_SPACE'].includes(error.code))
-    throw error;
-  return { severity: 'error', code: error.code, message: error.message, ...at };
+  if (!isLayerhookError(error) || isLayerhookError(error, 'ABORTED')) throw error;
+  const { code, message } = error;
+  // the layer may be sound: this machine cannot decompress it
+  const severity = code === 'COMPRESSION_UNAVAILABLE' ? 'warning' : 'error';
+  return { severity, code, message, ...at };
 }
