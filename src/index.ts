@@ -12,6 +12,7 @@ export {
 } from './engine/bundle/mount.js';
 export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtree-check.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
+export { changeRow, type Difference, type DiffOptions, diffImages } from './engine/diff/diff.js';
 export { type AddLayerOptions, addLayer } from './engine/image/add-layer.js';
 export {
   type ConfigureImageOptions,
@@ -26,7 +27,10 @@ export {
   removeImagesFromIndex,
 } from './engine/image/edit-index.js';
 export { type ExportImageOptions, exportImage } from './engine/image/export.js';
+export { type ImageTree, type ImageTreeOptions, readImageTree } from './engine/image/image-tree.js';
 export { type ImportImageOptions, type ImportImageResult, importImage } from './engine/image/import.js';
+export { listFiles } from './engine/image/list-files.js';
+export { type ReadFileOptions, readImageFile } from './engine/image/read-file.js';
 export { type RebaseImageOptions, type RebaseImageResult, rebaseImage } from './engine/image/rebase.js';
 export { type RuntimeConfigOptions, runtimeConfig } from './engine/image/runtime-config.js';
 export {
@@ -47,6 +51,8 @@ export { type TreeDriverOptions, treeDriver } from './engine/tree-driver.js';
 export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.js';
 export type { UnpackOptions, UnpackResult } from './engine/unpack/options.js';
 export { unpack } from './engine/unpack/unpack.js';
+export type { Finding, Severity } from './engine/validate/finding.js';
+export { type ValidateOptions, validate } from './engine/validate/validate.js';
 export { recordLayer, verifyLayer } from './engine/verify-layer.js';
 export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';

@@ -126,3 +126,11 @@ test('a large file and a file that changes its type have no long patch', async (
   const patch = await succeed(t, layerhook(['diff', '-p', reference, other]));
   t.is(patch, 'M big (too large)\n--- a/x\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-text\n');
 });
+
+test('a file that takes too long to compare is left out', async (t) => {
+  const lines = (word: string) => Array.from({ length: 100_000 }, (_, at) => `${word}${at}`).join('\n');
+  const { layout, reference } = buildImage(t, [[file('many', lines('a')), file('z', 'x\n')]]);
+  const other = writeImage(layout, [[file('many', lines('b')), file('z', 'y\n')]], { tag: 'b' }).reference;
+  const patch = await succeed(t, layerhook(['diff', '-p', '--max-size', '8MiB', reference, other]));
+  t.regex(patch, /^M many \(too different\)\n--- a\/z\n/);
+});

@@ -307,4 +307,10 @@ snapshotter (docs/snapshotter.md).`,
     summary: 'unpack an image into a runtime bundle',
     load: () => import('./image/unpack.js'),
   },
+  validate: {
+    group: 'layout',
+    summary: 'check every document and blob of a layout or an image',
+    persona: 'layerhook',
+    load: () => import('./image/validate.js'),
+  },
 };

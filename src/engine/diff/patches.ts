@@ -11,7 +11,7 @@ const totalTime = 60_000;
 /** As in git: a file with a NUL byte in its first bytes is binary. */
 const binaryTestBytes = 8000;
 
-/** The difference of one file's content: a unified diff, as bytes, or the reason for its absence. */
+/** The difference of one file's content: a unified diff, as bytes, or why it is left out. */
 export type Patch = { diff: Buffer } | { omitted: 'binary' | 'too large' | 'too different' };
 
 /**

@@ -20,6 +20,8 @@ export interface ReadTreeOptions {
   maxHoles?: number | undefined;
   /** called with each entry of a layer, before the entry is merged; may throw a LayerhookError */
   onEntry?: (layer: number, entry: CheckedEntry) => void;
+  /** limit on the names in all layers; default 10,000,000 */
+  maxNames?: number | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export async function readMergedTree(
   options: ReadTreeOptions = {},
 ): Promise<MergedTree> {
   const { signal = new AbortController().signal, maxHoles } = options;
-  const tree = new MergedTree();
+  const tree = new MergedTree(options.maxNames);
   const merger = new Merger(tree);
   const holes = holeBudget(maxHoles);
   for await (const tar of layerTars(sources, signal)) {

@@ -9,8 +9,11 @@ import { Names, none } from './names.js';
 /** The deepest directory whose path fits PATH_MAX, and the longest name. */
 const maxDepth = 2048;
 const maxName = 255;
-/** Names and files that a tree may have, also those that later layers remove. A tree of so many takes about 1 GiB. */
-const maxNames = 10_000_000;
+/**
+ * Names that a tree may have, and files, also those that later layers remove. A tree of 1,000,000 names took 190 MiB, so the
+ * largest one takes about 2 GiB.
+ */
+const defaultMaxNames = 10_000_000;
 /** Bytes of all names, and of all link targets and xattrs. */
 const maxTextBytes = 2 ** 30;
 
@@ -48,7 +51,7 @@ export const implicit: Metadata = {
  * in the image would, {@link inodes} describes the files, and `readData` (data.ts) gives their content in the order of the
  * layers' tars. An inode with several names is a hardlink: {@link linkCounts}.
  *
- * A tree is columns of numbers, about 110 bytes for a file, so that an image with millions of files fits into memory.
+ * A tree is columns of numbers, less than 200 bytes for a file, so that an image with millions of files fits into memory.
  * The methods that change it are for merge.ts.
  */
 export class MergedTree {
@@ -63,7 +66,11 @@ export class MergedTree {
   readonly #name = words();
   readonly #depth = shorts();
 
-  constructor() {
+  readonly #maxNames: number;
+
+  /** @param maxNames limit on the names in all layers, and on the files */
+  constructor(maxNames: number = defaultMaxNames) {
+    this.#maxNames = maxNames;
     this.inodes.describe(this.addInode('directory'), implicit, 0);
   }
 
@@ -183,8 +190,9 @@ export class MergedTree {
   /** Limits the memory of the tree. To be called after each entry. @throws LayerhookError LIMIT_EXCEEDED */
   checkLimits(): void {
     const over = (what: string, limit: number) => new LayerhookError('LIMIT_EXCEEDED', { what, limit });
-    if (this.names.length > maxNames) throw over('number of names in the layers of the image', maxNames);
-    if (this.inodes.length > maxNames) throw over('number of files in the layers of the image', maxNames);
+    const most = this.#maxNames;
+    if (this.names.length > most) throw over('number of names in the layers of the image', most);
+    if (this.inodes.length > most) throw over('number of files in the layers of the image', most);
     if (this.names.textBytes > maxTextBytes)
       throw over('bytes of all names in the layers of the image', maxTextBytes);
     if (this.inodes.extraBytes > maxTextBytes)
