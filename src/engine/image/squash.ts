@@ -8,9 +8,11 @@ import { squashLayers } from '../../image/squash.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import { chooseCompression, type WrittenLayer, writeLayer } from '../../layer/generate/write-layer.js';
 import { holeBudget } from '../../layer/holes.js';
-import { generateMerged } from '../../layer/merged/generate.js';
+import { generateMerged, type MergedTarOptions } from '../../layer/merged/generate.js';
 import { readMergedTree } from '../../layer/merged/read.js';
+import { readTreeAndKept } from '../../layer/merged/read-kept.js';
 import { layerSources } from '../../layer/sources.js';
+import type { LayerSource } from '../../layer/types.js';
 import { checkpoint } from '../../system/steps.js';
 import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
 
@@ -100,10 +102,18 @@ async function writeSquashed(
   { compress = 'auto', sourceDateEpoch, maxHoles, signal }: FlattenImageOptions,
 ): Promise<WrittenLayer> {
   const sources = layerSources(layout, image);
-  const tree = await readMergedTree(sources, { signal });
-  const kept =
-    from === 0 ? undefined : { count: from, tree: await readMergedTree(sources.slice(0, from), { signal }) };
+  const { tree, kept } = await readTrees(sources, from, signal);
   const holes = holeBudget(maxHoles);
   const tar = generateMerged({ sources, tree, kept, sourceDateEpoch, holes, signal });
   return writeLayer(layout, tar, await chooseCompression(compress, image.manifest), { signal });
+}
+
+async function readTrees(
+  sources: readonly LayerSource[],
+  from: number,
+  signal: AbortSignal | undefined,
+): Promise<Pick<MergedTarOptions, 'tree' | 'kept'>> {
+  if (from === 0) return { tree: await readMergedTree(sources, { signal }) };
+  const { tree, kept } = await readTreeAndKept(sources, from, { signal });
+  return { tree, kept: { count: from, tree: kept } };
 }

@@ -87,8 +87,8 @@ function* mergeTar(
   for (let entry = reader.next(); entry !== null; entry = reader.next()) {
     const checked = checkedEntry(entry, reader, digest);
     if (checked === null) continue;
-    onEntry?.(index, checked);
     try {
+      onEntry?.(index, checked);
       const isHashed = digests === true && checked.type === 'file';
       if (isHashed) takeHoles(holes, reader.holes, showBytes(entry.name));
       merger.add(checked, yield* readContent(reader, isHashed ? entry.size : null));
