@@ -39,15 +39,21 @@ export function flock(
 }
 
 /**
- * Locks an open file or directory exclusively, and checks that its name still leads to it: between open and lock, the
+ * Locks an open file or directory, and checks that its name still leads to it: between open and lock, the
  * previous holder may have removed it.
  *
  * @param directory an open directory, or AT_FDCWD
+ * @param operation default: `exclusive`
  * @returns false if another process has the lock, or the name leads to another file or nothing; close `fd` in both cases
  * @throws LayerhookError SYSTEM
  */
-export function tryLockNamed(fd: number, directory: number, name: ByteString): boolean {
-  if (!flock(fd, 'exclusive')) return false;
+export function tryLockNamed(
+  fd: number,
+  directory: number,
+  name: ByteString,
+  operation: 'shared' | 'exclusive' = 'exclusive',
+): boolean {
+  if (!flock(fd, operation)) return false;
   try {
     return isNamed(directory, name, fd);
   } catch (error) {

@@ -16,6 +16,14 @@ export function isBundleName(name: string): boolean {
   return made.some((pattern) => pattern.test(name));
 }
 
+/** True if a file of this name in a bundle is left by a killed command: no command reads a file under such a name. */
+export function isUnfinishedName(name: string): boolean {
+  return (isBundleName(name) && /\.[0-9a-f]{12}\.tmp$/.test(name)) || entriesName.test(name);
+}
+
+/** Lists of the entries of a layer that passes through a hook as a tar. */
+const entriesName = /^layerhook\.entries-\d+-[0-9a-f]{12}$/;
+
 /**
  * Names of a bundle in the order in which they appear. layerhook.json, the first, tells that a directory has something of a
  * bundle; umoci.json, the last, that the bundle is whole.

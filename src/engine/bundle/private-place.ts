@@ -17,6 +17,8 @@ import {
   tryOpenUnmounted,
 } from '../../system/named-directory.js';
 
+type LockOperation = 'shared' | 'exclusive';
+
 /** How the private directories inside the directory of a bundle begin. */
 export const insidePrefix = '.layerhook-';
 
@@ -97,14 +99,15 @@ async function sweepOne(parentFd: number, name: string): Promise<boolean> {
 /**
  * Opens and locks the directory of a bundle.
  *
+ * @param operation default: `exclusive`
  * @returns null if another process has locked it
  * @throws SystemError ENOTDIR for a symlink too
  */
-export function lockBundle(path: string): NamedDirectory | null {
+export function lockBundle(path: string, operation?: LockOperation): NamedDirectory | null {
   const parent = openParent(fromText(dirname(path)));
   const name = fromText(basename(path)) || '.';
   const fd = tryOpenDirectory(parent, name);
-  const place = fd < 0 ? null : lock(parent, name, fd);
+  const place = fd < 0 ? null : lock(parent, name, fd, operation);
   if (place === null) close(parent);
   if (fd < 0) throw new SystemError(-fd, 'openat', fromText(path));
   return place;
@@ -135,9 +138,9 @@ function removeWhole(place: NamedDirectory): void {
 }
 
 /** Locks an open directory, or closes it: null if another process has locked it, or if it has lost its name. */
-function lock(parent: number, name: string, fd: number): NamedDirectory | null {
+function lock(parent: number, name: string, fd: number, operation?: LockOperation): NamedDirectory | null {
   const place = { parent, name, fd };
-  if (tryLockNamed(fd, parent, name)) return place;
+  if (tryLockNamed(fd, parent, name, operation)) return place;
   close(fd);
   return null;
 }

@@ -5,7 +5,7 @@ import { historyEntry } from '../../image/history.js';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
 import { platformFit, showPlatform } from '../../image/platform.js';
-import { checkTag, parseImageReference, tagOf } from '../../image/references.js';
+import { checkTag, type ImageReference, parseImageReference, tagOf } from '../../image/references.js';
 import { loadImage } from '../../image/resolve.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import type { WrittenLayer } from '../../layer/generate/write-layer.js';
@@ -14,6 +14,7 @@ import type { Change } from '../../layer/types.js';
 import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { checkpoint } from '../../system/steps.js';
+import { holdBundle } from '../bundle/hold.js';
 import { type BundleMeta, keepState, mtreePath, refuseLinkedRootfs } from '../bundle/metadata.js';
 import { requireNoneLost } from '../bundle/power-loss.js';
 import { requireBundle } from '../bundle/stored.js';
@@ -68,6 +69,20 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
   const path = named?.path ?? layoutOf(bundle, meta);
   const tag = options.tag ?? named?.tag ?? 'latest';
   refuseLinkedRootfs(bundle, meta.distrust);
+  const hold = holdBundle(bundle, options.refreshBundle === true);
+  try {
+    return await repackHeld({ ...options, bundle }, { path, tag }, meta);
+  } finally {
+    hold.release();
+  }
+}
+
+async function repackHeld(
+  options: RepackOptions,
+  { path, tag }: ImageReference,
+  meta: Awaited<ReturnType<typeof requireBundle>>,
+): Promise<RepackResult> {
+  const { bundle } = options;
   const operation = await openOperation(options, { recorded: { bundle, ...meta } });
   const layout = openLayout(path, { signal: operation.stop.signal, maxJson: options.maxJson });
   try {
@@ -77,7 +92,7 @@ export async function repack(options: RepackOptions): Promise<RepackResult> {
     const mtreeFile = mtreePath(bundle, image.manifestDescriptor.digest);
     const place = { bundle, rootfs: join(bundle, 'rootfs'), mtreeFile };
     const proven = await requireNoneLost(place, meta, operation.stop.signal);
-    return await repackInto(operation, layout, image, proven, { ...options, bundle, tag });
+    return await repackInto(operation, layout, image, proven, { ...options, tag });
   } finally {
     await layout.close();
     await closeOperation(operation);

@@ -36,15 +36,15 @@ export class Bundles implements BundleRecords {
   }
 
   async require(key: string, { bundle }: BundlePlace): Promise<void> {
-    const info = await this.#store.stat(key);
+    const info = await this.#changesOf(key, bundle);
     if (!owns(info, bundle)) throw isCopy(info, bundle);
     if (sameDirectory(info.labels[bundleLabel]!, bundle)) return;
     await this.#store.update({ name: key, labels: { [bundleLabel]: bundle } }, [`labels.${bundleLabel}`]);
   }
 
   async claim(key: string, place: BundlePlace): Promise<void> {
-    const info = await this.#store.stat(key);
     const { bundle } = place;
+    const info = await this.#changesOf(key, bundle);
     const path = info.labels[bundleLabel];
     if (owns(info, bundle)) return;
     if (!isBundles(info) || path === undefined || isAlive(info, path)) throw isCopy(info, bundle);
@@ -68,6 +68,18 @@ export class Bundles implements BundleRecords {
       if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) throw error;
     }
     return undefined;
+  }
+
+  /** @throws LayerhookError BUNDLE_DAMAGED if a killed `bundle rm` has removed the changes, but not the directory */
+  async #changesOf(key: string, bundle: string): Promise<Info> {
+    try {
+      return await this.#store.stat(key);
+    } catch (error) {
+      if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) throw error;
+      const reason = 'the layer store does not have its changes';
+      const expected = `name its store with --store, or remove the rest: layerhook bundle rm ${bundle}`;
+      throw new LayerhookError('BUNDLE_DAMAGED', { path: bundle, reason, expected }, error);
+    }
   }
 
   async settle(key: string): Promise<void> {

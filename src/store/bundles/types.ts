@@ -55,13 +55,13 @@ export interface BundleRecords {
    * Requires that a snapshot belongs to this bundle, not to the original of a copy. A bundle that was moved keeps its
    * snapshot, and its new path is recorded.
    *
-   * @throws LayerhookError BUNDLE_COPY, BUNDLE_INVALID, SNAPSHOT_NOT_FOUND
+   * @throws LayerhookError BUNDLE_COPY, BUNDLE_INVALID; BUNDLE_DAMAGED if the store lacks the snapshot
    */
   require(key: string, place: BundlePlace): Promise<void>;
   /**
    * Gives a snapshot of another directory to the bundle, at the operator's request.
    *
-   * @throws LayerhookError BUNDLE_COPY while the other directory exists; BUNDLE_BUSY while the snapshot is mounted
+   * @throws LayerhookError BUNDLE_COPY while the other directory exists; BUNDLE_BUSY while the snapshot is mounted; BUNDLE_DAMAGED
    */
   claim(key: string, place: BundlePlace): Promise<void>;
   /**
