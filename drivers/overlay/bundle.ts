@@ -18,10 +18,13 @@ interface Stored {
 }
 
 const maxBytes = 4 << 20;
+const maxPathInKey = 1024;
 
 /** Returns a new key for a snapshot of a bundle. @param bundle its path */
 export function newKey(bundle: string): string {
-  return `bundle:${bundle}#${randomBytes(6).toString('hex')}`;
+  // the names of snapshots are limited to 1900 bytes; a path may have 4095, and is recorded in a label
+  const path = Buffer.byteLength(bundle) <= maxPathInKey ? bundle : '…';
+  return `bundle:${path}#${randomBytes(6).toString('hex')}`;
 }
 
 /** Records the snapshots of a bundle. @param rootfs the bundle's rootfs, which may be in a staging directory */
