@@ -1,0 +1,43 @@
+/** Kills a command at its system calls. */
+import { Fault, runIn, shown } from './place.js';
+import { changing, type Point, pointsOf, sample, tracerFor } from './points.js';
+import { Report } from './report.js';
+import type { Scenario } from './scenarios.js';
+import { Stage } from './trial.js';
+
+export interface Extent {
+  dir: string;
+  /** at most so many faults for each scenario */
+  limit: number;
+  seed: number;
+}
+
+/** Kills the command of a scenario before each call that changes something. */
+export function crash(scenario: Scenario, { dir, limit, seed }: Extent): Report {
+  const report = new Report(`kill -9: ${scenario.name}`);
+  using stage = new Stage(scenario, dir);
+  stage.begin();
+  const points = pointsOf(stage.place, stage.command, changing);
+  stage.disk.unmount();
+  for (const point of sample(points, limit, seed))
+    report.try(`${point.call} ${point.nth}`, () => kill(stage, point));
+  return report;
+}
+
+function kill(stage: Stage, point: Point): string {
+  stage.begin();
+  try {
+    const { status, signal, stderr } = runIn(stage.place, stage.command, {
+      tracer: tracerFor(stage.place, point, 'kill'),
+    });
+    // strace ends as the command does
+    if (status === 0) return 'not met';
+    if (signal !== 'SIGKILL') throw new Fault(`${shown(stage.command)}: ${stderr}`);
+    const reached = stage.reached();
+    stage.collect(reached, stage.scenario.leaves);
+    stage.repeat();
+    return reached;
+  } finally {
+    stage.disk.unmount();
+  }
+}

@@ -1,0 +1,113 @@
+/** The system calls of a command at which a fault is tried, found by tracing the command once. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, Fault, type Place, runIn, shown } from './place.js';
+
+/** A call, by its name and its number among the calls of this name in its thread. */
+export interface Point {
+  call: string;
+  nth: number;
+}
+
+/** Calls that change something on disk, or what others can see of it. */
+export const changing = [
+  ...['mkdir', 'mkdirat', 'mknodat', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'rmdir'],
+  ...['link', 'linkat', 'symlink', 'symlinkat', 'write', 'writev', 'pwrite64', 'pwritev', 'ftruncate'],
+  ...[
+    'fallocate',
+    'copy_file_range',
+    'sendfile',
+    'fsync',
+    'fdatasync',
+    'syncfs',
+    'chmod',
+    'fchmod',
+    'fchmodat',
+  ],
+  ...[
+    'chown',
+    'fchown',
+    'fchownat',
+    'lchown',
+    'utimensat',
+    'setxattr',
+    'lsetxattr',
+    'fsetxattr',
+    'lremovexattr',
+  ],
+  ...['fremovexattr', 'flock', 'mount', 'move_mount', 'umount2'],
+];
+
+/** Calls that can fail without changing anything. Threads that cannot start: test/e2e/process-limit.test.ts. */
+const reading = [
+  'openat',
+  'openat2',
+  'read',
+  'pread64',
+  'getdents64',
+  'statx',
+  'newfstatat',
+  'statfs',
+  'mmap',
+];
+const mounting = ['fsopen', 'fsconfig', 'fsmount', 'open_tree', 'mount_setattr'];
+const inheriting = ['readlinkat', 'llistxattr', 'flistxattr', 'fgetxattr', 'lgetxattr', 'fcntl'];
+export const failing = [...changing, ...reading, ...mounting, ...inheriting];
+
+/** Calls that have no path of the place in their arguments. */
+const withoutPath = new Set(['fsopen', 'fsconfig', 'fsmount']);
+
+/** Returns the calls of a command that concern its place, in the order in which they happen. */
+export function pointsOf(place: Place, command: Command, calls: readonly string[]): Point[] {
+  const log = join(place.root, '../trace');
+  const tracer = ['strace', '-f', '-y', '-qq', '--seccomp-bpf', '-s', '4096', '-o', log];
+  const { status, stderr } = runIn(place, command, {
+    tracer: [...tracer, '-e', `trace=${optional(calls)}`],
+  });
+  if (status !== 0) throw new Fault(`${shown(command)} ended with ${status}: ${stderr}`);
+  return parse(readFileSync(log, 'latin1'), place.root);
+}
+
+/** Names of calls; a machine may lack some. */
+const optional = (calls: readonly string[]) => calls.map((call) => `?${call}`).join();
+
+function parse(log: string, root: string): Point[] {
+  const counts = new Map<string, number>();
+  const points = new Map<string, Point>();
+  for (const line of log.split('\n')) {
+    const [, thread, call] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
+    if (thread === undefined || call === undefined) continue;
+    const nth = (counts.get(thread + call) ?? 0) + 1;
+    counts.set(thread + call, nth);
+    if (line.includes(root) || withoutPath.has(call)) points.set(`${call} ${nth}`, { call, nth });
+  }
+  return [...points.values()];
+}
+
+/** What happens at a point: the process is killed, or the call fails with an error (once, or from there on). */
+export type Happening = 'kill' | { error: string; forever: boolean };
+
+/** Returns the words before a command that make something happen at a call; {@link hasFailed} tells if the call failed. */
+export function tracerFor(place: Place, { call, nth }: Point, happening: Happening): string[] {
+  const what =
+    happening === 'kill'
+      ? `signal=KILL:when=${nth}`
+      : `error=${happening.error}:when=${nth}${happening.forever ? '+' : ''}`;
+  const log = join(place.root, '../trace');
+  // strace 6.1 sends no signals with --seccomp-bpf
+  const fast = happening === 'kill' ? [] : ['--seccomp-bpf'];
+  const tracer = ['strace', '-f', '-qq', ...fast, '-o', log];
+  return [...tracer, '-e', `trace=${call}`, '-e', `inject=${call}:${what}`];
+}
+
+export function hasFailed(place: Place): boolean {
+  return readFileSync(join(place.root, '../trace'), 'latin1').includes('INJECTED');
+}
+
+/** Returns at most `limit` points, spread over all, beginning with another one for another seed. */
+export function sample<T>(points: readonly T[], limit: number, seed: number): T[] {
+  if (points.length <= limit) return [...points];
+  const step = points.length / limit;
+  const start = ((seed * 0.618034) % 1) * step;
+  return Array.from({ length: limit }, (_, at) => points[Math.floor(start + at * step)]!);
+}

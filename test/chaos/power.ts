@@ -1,0 +1,64 @@
+/** Lets the power fail during and right after a command. */
+import { existsSync } from 'node:fs';
+import type { Extent } from './crash.js';
+import type { FileSystem, Loss } from './disk.js';
+import { Fault, lh, runIn, succeedIn } from './place.js';
+import { changing, type Point, pointsOf, sample, tracerFor } from './points.js';
+import { Report } from './report.js';
+import type { Scenario } from './scenarios.js';
+import { Stage } from './trial.js';
+
+/** Lets the power fail after the command, and after it was killed at calls that change something. */
+export function powerLoss(type: FileSystem): (scenario: Scenario, extent: Extent) => Report {
+  return (scenario, { dir, limit, seed }) => {
+    const report = new Report(`power loss, ${type}: ${scenario.name}`);
+    using stage = new Stage(scenario, dir, type);
+    stage.begin();
+    const points = pointsOf(stage.place, stage.command, changing);
+    stage.disk.unmount();
+    // the end of the command comes first: nothing after it flushes anything
+    const moments: (Point | null)[] = [null, ...sample(points, Math.max(0, Math.ceil(limit / 2) - 1), seed)];
+    for (const moment of moments)
+      for (const loss of ['log', 'nothing'] as const) {
+        const when = moment === null ? 'at the end' : `${moment.call} ${moment.nth}`;
+        report.try(`${when}, ${loss} on disk`, () => lose(stage, moment, loss));
+      }
+    return report;
+  };
+}
+
+function lose(stage: Stage, moment: Point | null, loss: Loss): string {
+  stage.begin();
+  const { place, disk } = stage;
+  try {
+    const tracer = moment === null ? [] : tracerFor(place, moment, 'kill');
+    runIn(place, stage.command, { tracer });
+    disk.losePower(loss);
+    if (isRefused(stage)) {
+      succeedIn(place, lh('bundle', 'rm', place.bundle));
+      stage.again();
+      return 'refused';
+    }
+    stage.scenario.begin?.(place);
+    const reached = stage.reached();
+    stage.again();
+    return reached;
+  } finally {
+    disk.unmount();
+  }
+}
+
+/** True if a bundle that the command made is refused: it may have lost content. What was flushed before is never refused. */
+function isRefused({ place, wasThere }: Stage): boolean {
+  if (!existsSync(place.bundle)) return false;
+  const probe = `${place.layout}:probe`;
+  for (const command of [lh('bundle', 'mount', place.bundle), lh('repack', '--image', probe, place.bundle)]) {
+    const { status, stderr } = runIn(place, command);
+    if (status === 0) continue;
+    if (wasThere('rootfs')) throw new Fault(`what was flushed is refused: ${stderr}`);
+    if (!/^layerhook: [^\n]*bundle[^\n]*\n$/.test(stderr)) throw new Fault(stderr);
+    return true;
+  }
+  succeedIn(place, lh('rm', '--image', probe), lh('gc', '--layout', place.layout));
+  return false;
+}

@@ -1,0 +1,33 @@
+/** Counts faults and the states that they left, and keeps what was wrong. */
+export class Report {
+  readonly title: string;
+  readonly states: Record<string, number> = {};
+  readonly wrong: string[] = [];
+  readonly #start = performance.now();
+
+  constructor(title: string) {
+    this.title = title;
+  }
+
+  /** Runs one trial, which returns the state that it found, or throws what is wrong. */
+  try(fault: string, trial: () => string): void {
+    let state = 'wrong';
+    try {
+      state = trial();
+    } catch (error) {
+      this.wrong.push(`${this.title}: ${fault}: ${(error as Error).message}`);
+    }
+    this.states[state] = (this.states[state] ?? 0) + 1;
+  }
+
+  get tried(): number {
+    return Object.values(this.states).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** One line of figures. */
+  get figures(): string {
+    const states = Object.entries(this.states).map(([state, count]) => `${count} ${state}`);
+    const seconds = Math.round((performance.now() - this.#start) / 1000);
+    return `${this.title}: ${this.tried} faults in ${seconds} s: ${states.sort().join(', ') || 'none'}`;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Tries faults: `npm run chaos [-- KIND [SCENARIO...]] [--limit N] [--seed N] [--seconds N]`. Needs root, strace and loop devices;
+ * docs/store.md says what each kind does. `--limit` is the number of faults for each scenario; without it, all are tried.
+ * The kind `short` is what the tests run.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { crash, type Extent } from './crash.js';
+import { fail } from './errors.js';
+import { load } from './load.js';
+import { powerLoss } from './power.js';
+import type { Report } from './report.js';
+import { type Scenario, scenarios } from './scenarios.js';
+
+const kinds: Readonly<Record<string, (scenario: Scenario, extent: Extent) => Report>> = {
+  crash,
+  errors: fail,
+  ext4: powerLoss('ext4'),
+  xfs: powerLoss('xfs'),
+};
+
+/** The short form: kind, names of scenarios, faults for each. */
+const short: readonly [kind: string, names: string[], limit: number][] = [
+  ['crash', ['unpack overlay', 'repack overlay refresh', 'commit', 'config'], 2],
+  ['errors', ['unpack copy', 'repack copy refresh', 'tag'], 3],
+  ['ext4', ['repack overlay refresh'], 2],
+  ['xfs', ['unpack copy'], 2],
+];
+const shortLoad = { seconds: 10, processes: 8, clients: 40 };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    limit: { type: 'string', default: '1000000' },
+    seed: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '900' },
+  },
+});
+const [kind, ...names] = positionals;
+const [limit, seed, seconds] = [values.limit, values.seed, values.seconds].map(Number) as [
+  number,
+  number,
+  number,
+];
+
+if (isOwnNamespace()) process.exitCode = await tryAll();
+else {
+  // mounts that a killed command leaves go away with the namespace
+  const args = ['-m', '--propagation', 'private', process.execPath, ...process.argv.slice(1)];
+  process.exitCode = spawnSync('unshare', args, { stdio: 'inherit' }).status ?? 1;
+}
+
+function isOwnNamespace(): boolean {
+  return readlinkSync('/proc/self/ns/mnt') !== readlinkSync(`/proc/${process.ppid}/ns/mnt`);
+}
+
+/** Tries all that the arguments choose. @returns the exit status */
+async function tryAll(): Promise<number> {
+  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const dir = mkdtempSync(join(base, 'layerhook-chaos-'));
+  try {
+    const wanted = kind === 'short' ? short : whole();
+    const reports = wanted.flatMap(([name, parts, most]) => tryKind(name, parts, { dir, limit: most, seed }));
+    const faults = reports.reduce((sum, { tried }) => sum + tried, 0);
+    const wrong = reports.reduce((sum, report) => sum + report.wrong.length, 0);
+    if (reports.length > 0) console.log(`${faults} faults tried, ${wrong} wrong`);
+    if (kind === 'short') console.log(await load({ dir: join(dir, 'load'), ...shortLoad }));
+    else if (kind === undefined || kind === 'load')
+      console.log(await load({ dir: join(dir, 'load'), seconds, processes: 64, clients: 200 }));
+    return wrong > 0 ? 1 : 0;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function whole(): typeof short {
+  const chosen = Object.keys(kinds).filter((name) => kind === undefined || kind === name);
+  return chosen.map((name) => [name, names, limit]);
+}
+
+/** @param parts names of scenarios, or parts of names; none: all scenarios */
+function tryKind(name: string, parts: string[], extent: Extent): Report[] {
+  const chosen = scenarios.filter(
+    (each) => parts.length === 0 || parts.some((part) => each.name.includes(part)),
+  );
+  return chosen.map((scenario, at) => {
+    const report = kinds[name]!(scenario, { ...extent, dir: join(extent.dir, `${name}${at}`) });
+    console.log(report.figures);
+    for (const wrong of report.wrong) console.log(`  WRONG ${wrong}`);
+    return report;
+  });
+}

@@ -1,0 +1,240 @@
+/** What is tried under faults: commands, the state that each begins with, and what shows its result. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { writeImage } from '../../src/testing/image.js';
+import { annotationsOf, script } from '../hooks/archive/setup.js';
+import { large, layers } from './image.js';
+import { bundle, files, listed, tags, type View } from './look.js';
+import { type Command, Fault, lh, type Place, runIn, succeedIn } from './place.js';
+
+export interface Scenario {
+  name: string;
+  /** programs that it needs beside strace */
+  needs?: string[];
+  /** Makes the state that every trial begins with. */
+  prepare(place: Place): void;
+  /** Mounts what is mounted when the command starts. */
+  begin?(place: Place): void;
+  command(place: Place): Command;
+  /** what shows the state */
+  looks: ((place: Place) => View)[];
+  /** commands that free what a fault left, without naming anything */
+  gc(place: Place): Command[];
+  /** files that no garbage collection can find, and that the command removes when it is repeated */
+  leaves?: RegExp;
+  /** what the command says if it has been done already */
+  done?: RegExp;
+}
+
+function image({ layout }: Place): void {
+  writeImage(layout, layers, {});
+}
+
+const unpack = (place: Place, driver: string) =>
+  lh('unpack', '--driver', driver, '--image', `${place.layout}:latest`, place.bundle);
+
+/** A bundle with changes that have been flushed. */
+function changedBundle(place: Place, driver: string): void {
+  image(place);
+  succeedIn(place, unpack(place, driver));
+  const change = 'echo changed > d/large; rm s; mkdir new; echo new > new/file; chmod 700 e; sync -f .';
+  execFileSync('sh', ['-ec', change], { cwd: join(place.bundle, 'rootfs') });
+}
+
+const mountBundle = (place: Place) => void succeedIn(place, lh('bundle', 'mount', place.bundle));
+const repack = (place: Place, ...options: string[]) =>
+  lh('repack', ...options, '--image', `${place.layout}:new`, place.bundle);
+const layoutGc = (place: Place) => [lh('gc', '--layout', place.layout)];
+const storeGc = () => [lh('store', 'gc')];
+const bothGc = (place: Place) => [...layoutGc(place), ...storeGc()];
+const whole = [tags, bundle, listed];
+
+/** Private directories beside a bundle. */
+const beside = /^\/\.b\.layerhook-/;
+
+const unpacks = ['copy', 'overlay', 'erofs'].map(
+  (driver): Scenario => ({
+    name: `unpack ${driver}`,
+    prepare: (place) => {
+      image(place);
+      // an empty store
+      succeedIn(place, unpack(place, driver), lh('bundle', 'rm', place.bundle), lh('store', 'gc'));
+    },
+    command: (place) => unpack(place, driver),
+    looks: whole,
+    gc: storeGc,
+    leaves: beside,
+    done: /already/,
+  }),
+);
+
+const repacks = [
+  ['copy', false],
+  ['copy', true],
+  ['overlay', false],
+  ['overlay', true],
+  ['erofs', true],
+] as const;
+
+const repacking = repacks.map(
+  ([driver, refresh]): Scenario => ({
+    name: `repack ${driver}${refresh ? ' refresh' : ''}`,
+    prepare: (place) => changedBundle(place, driver),
+    begin: mountBundle,
+    command: (place) => repack(place, ...(refresh ? ['--refresh-bundle', '--no-history'] : [])),
+    looks: whole,
+    gc: bothGc,
+    leaves: /^\/b\/(.*\.tmp|layerhook\.(clock|entries-.*))$/,
+  }),
+);
+
+const removing = ['copy', 'overlay'].map(
+  (driver): Scenario => ({
+    name: `bundle rm ${driver}`,
+    prepare: (place) => changedBundle(place, driver),
+    begin: mountBundle,
+    command: (place) => lh('bundle', 'rm', place.bundle),
+    looks: [tags, wholeBundle, listed],
+    gc: storeGc,
+    leaves: /^\/(\.b\.layerhook-|b(\/|$))/,
+    done: /no bundle at/,
+  }),
+);
+
+/** A bundle that is partly removed is refused until it is removed. */
+function wholeBundle(place: Place): View {
+  const { status, stderr } = runIn(place, lh('bundle', 'mount', place.bundle));
+  if (status === 0) return bundle(place);
+  if (!/bundle rm|no bundle at/.test(stderr)) throw new Fault(stderr);
+  return {};
+}
+
+const ofBundles: Scenario[] = [
+  {
+    name: 'bundle mount',
+    prepare: (place) => changedBundle(place, 'overlay'),
+    command: (place) => lh('bundle', 'mount', place.bundle),
+    looks: [bundle, listed],
+    gc: storeGc,
+  },
+  {
+    name: 'store gc',
+    prepare: (place) => {
+      changedBundle(place, 'erofs');
+      succeedIn(place, lh('bundle', 'rm', place.bundle), unpack(place, 'overlay'));
+    },
+    begin: mountBundle,
+    command: () => lh('store', 'gc'),
+    looks: whole,
+    gc: storeGc,
+  },
+];
+
+const onLayout = (name: string, command: (place: Place) => Command): Scenario => ({
+  name,
+  prepare: (place) => {
+    image(place);
+    writeFileSync(join(place.root, 'in'), 'inserted');
+    succeedIn(place, lh('config', '--image', `${place.layout}:latest`, '--tag', 'other', '--author', 'x'));
+    succeedIn(place, lh('rm', '--image', `${place.layout}:other`));
+  },
+  command,
+  looks: [tags],
+  gc: layoutGc,
+});
+
+const ofLayouts: Scenario[] = [
+  onLayout('tag', ({ layout }) => lh('tag', '--image', `${layout}:latest`, 'new')),
+  onLayout('config', ({ layout }) =>
+    lh('config', '--image', `${layout}:latest`, '--config.env', 'A=b', '--no-history'),
+  ),
+  onLayout('insert', ({ layout, root }) =>
+    lh('insert', '--image', `${layout}:latest`, '--tag', 'new', join(root, 'in'), '/in'),
+  ),
+  onLayout('new', ({ layout }) => lh('new', '--image', `${layout}:new`)),
+  onLayout('gc', ({ layout }) => lh('gc', '--layout', layout)),
+  {
+    name: 'init',
+    prepare: () => {},
+    command: ({ layout }) => lh('init', '--layout', layout),
+    looks: [tags],
+    gc: () => [],
+    leaves: /^\/layout/,
+    done: /already exists/,
+  },
+];
+
+const archive = (method: string): Scenario => ({
+  name: `archive_overlay ${method}`,
+  prepare: ({ root }) => {
+    for (const made of ['lower', 'upper', 'work', 'merged', 'out', 'bundle']) mkdirSync(join(root, made));
+    writeFileSync(join(root, 'lower/a'), 'a');
+    mkdirSync(join(root, 'upper/d'));
+    writeFileSync(join(root, 'upper/d/large'), large);
+    const to = { 'mount-point': '/data', 'archive-to': join(root, 'out/data'), method };
+    const annotations = annotationsOf({ data: { ...to, success: join(root, 'out/ok') } });
+    const mounts = [{ destination: '/data', type: 'overlay', source: join(root, 'merged'), options: [] }];
+    const config = { ociVersion: '1.0.2', annotations, mounts };
+    writeFileSync(join(root, 'bundle/config.json'), JSON.stringify(config));
+    // the first mount gives the upperdir a random attribute
+    mountOverlay({ root });
+  },
+  begin: mountOverlay,
+  command: ({ root }) => ({
+    argv: [process.execPath, script, '--state-dir', join(root, 'state')],
+    input: JSON.stringify({
+      ...{ ociVersion: '1.0.2', id: 'box', status: 'stopped', pid: 0, bundle: join(root, 'bundle') },
+    }),
+  }),
+  looks: [files('out/data'), files('out/ok')],
+  gc: () => [],
+  leaves: /^\/(out\/\.|state)/,
+});
+
+function mountOverlay({ root }: Pick<Place, 'root'>): void {
+  const options = `lowerdir=${root}/lower,upperdir=${root}/upper,workdir=${root}/work`;
+  execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options, join(root, 'merged')]);
+}
+
+const ctk: Scenario = {
+  name: 'ctk',
+  prepare: ({ root }) => {
+    mkdirSync(join(root, 'etc'));
+    writeFileSync(join(root, 'etc/daemon.json'), '{\n  "debug": true\n}\n');
+  },
+  command: ({ root }) =>
+    lh(
+      ...['ctk', 'runtime', 'configure', '--runtime', 'docker', '--runtime-path', '/bin/true'],
+      ...['--config-file', join(root, 'etc/daemon.json'), '--path', resolve('hooks/layerhook-runtime')],
+    ),
+  looks: [files('etc/daemon.json')],
+  gc: () => [],
+  leaves: /^\/etc\/daemon\.json\./,
+};
+
+const commit: Scenario = {
+  name: 'commit',
+  prepare: () => {},
+  command: ({ store }) => ({ argv: [process.execPath, resolve('dist/test/chaos/commit.js'), store] }),
+  looks: [snapshots],
+  gc: storeGc,
+};
+
+/** The snapshots that the client of `commit.js` sees, with their files. */
+function snapshots(place: Place): View {
+  const { argv } = commit.command(place);
+  return JSON.parse(succeedIn(place, { argv: [...argv, 'list'] })) as View;
+}
+
+export const scenarios: readonly Scenario[] = [
+  ...unpacks,
+  ...repacking,
+  ...removing,
+  ...ofBundles,
+  ...ofLayouts,
+  archive('copy'),
+  archive('tar'),
+  ctk,
+  commit,
+];
