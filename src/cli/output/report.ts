@@ -41,9 +41,16 @@ export function report(
 /** Converts errors of the operating system to an entry of the error table. Any other error is a bug of layerhook. */
 export function toLayerhookError(error: unknown): LayerhookError {
   if (isLayerhookError(error)) return error;
-  if (isSystemError(error)) return fsError(error, callOf(error));
+  if (isSystemError(error))
+    return error.syscall === 'uv_cwd' ? noDirectory(error) : fsError(error, callOf(error));
   const reason = error instanceof Error ? error.message : String(error);
   return new LayerhookError('INTERNAL', { reason: reason.split('\n', 1)[0]! }, error);
+}
+
+/** For a process whose working directory was removed. */
+function noDirectory(error: Error): LayerhookError {
+  const [what, reason, expected] = ['the working directory', 'it was removed', 'change to another directory'];
+  return new LayerhookError('SYSTEM', { what, reason, expected }, error);
 }
 
 /** Returns the system call and its path. */

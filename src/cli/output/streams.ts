@@ -1,4 +1,5 @@
 import { fstatSync, statSync } from 'node:fs';
+import { fsError } from '../../errors/fs-error.js';
 
 /** The streams are created by the first write, since that takes node milliseconds and most commands print nothing. */
 export const output = { write: (text: string | Uint8Array): unknown => stream('stdout').write(text) };
@@ -15,9 +16,9 @@ export function isTerminal(): boolean {
   );
 }
 
-/** True if neither stream has output that waits for a slow reader. */
+/** True if neither stream has output that waits for a slow reader, or an error that it has not reported yet. */
 export function isAllWritten(): boolean {
-  return [...created].every((name) => process[name].writableLength === 0);
+  return [...created].every((name) => process[name].writableLength === 0 && process[name].errored === null);
 }
 
 /**
@@ -44,12 +45,16 @@ const created = new Set<'stdout' | 'stderr'>();
 
 function stream(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];
-  if (!created.has(name)) stream.on('error', ignoreBrokenPipe);
+  if (!created.has(name)) stream.on('error', reportUnwritten);
   created.add(name);
   return stream;
 }
 
-/** Ignores errors of a reader that has closed its pipe (`layerhook ls | head -1`) and of a closed terminal (EIO). */
-function ignoreBrokenPipe(this: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE' && !(error.code === 'EIO' && this.isTTY)) throw error;
+/**
+ * Throws the error of output that is lost, for instance on a full disk. Ignores errors of a reader that has closed its pipe
+ * (`layerhook ls | head -1`) and of a closed terminal (EIO).
+ */
+function reportUnwritten(this: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE' || (error.code === 'EIO' && this.isTTY)) return;
+  throw fsError(error, `cannot write to ${this === process.stdout ? 'standard output' : 'standard error'}`);
 }

@@ -1,0 +1,40 @@
+/** Commands whose output or working directory is gone. */
+import test from 'ava';
+import { layerhook, mainFile, refused, run } from '../helpers/cli.js';
+import { buildImage } from '../helpers/image.js';
+import { tmpdir } from '../helpers/tmp.js';
+
+const shell = (script: string, ...args: string[]) =>
+  run('sh', ['-c', script, process.execPath, mainFile, ...args], {
+    env: { XDG_CONFIG_HOME: '/nonexistent' },
+  });
+
+test('output that cannot be written is an error', async (t) => {
+  const { layout } = buildImage(t, []);
+  for (const command of [['ls', '--layout', layout], ['stat', '--json', '--image', layout], ['--help']])
+    await refused(t, shell('exec "$0" "$@" > /dev/full', ...command), /standard output/);
+  const { status } = await shell('"$0" "$@" 2> /dev/full', 'ls', '--layout', '/nonexistent');
+  t.is(status, 1);
+});
+
+test('a reader that has closed its pipe is no error', async (t) => {
+  const { layout } = buildImage(t, []);
+  const { status, stderr } = await shell(
+    '{ "$0" "$@"; echo "status $?" >&2; } | true',
+    'ls',
+    '--layout',
+    layout,
+  );
+  t.deepEqual({ status, stderr }, { status: 0, stderr: 'status 0\n' });
+});
+
+test('a working directory that was removed is named', async (t) => {
+  const { reference } = buildImage(t, []);
+  const cwd = tmpdir(t);
+  const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
+  const gone = run('sh', ['-c', script, process.execPath, mainFile, 'unpack', '--image', reference, 'b'], {
+    cwd,
+  });
+  await refused(t, gone, /^layerhook: the working directory: it was removed; change to another directory\n$/);
+  t.is((await layerhook(['ls', '--layout', reference.split(':')[0]!], { cwd })).status, 0);
+});
