@@ -6,7 +6,7 @@
  * runtime.ociv1.container.poststop-archive write the archive.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { isLayerhookError, LayerhookError, type Logger, packageVersion } from 'layerhook';
+import { fsError, isLayerhookError, LayerhookError, type Logger, packageVersion } from 'layerhook';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
 import { defaultStateDir, setHome } from './archive/places.js';
@@ -81,7 +81,14 @@ function print(text: string): number {
 }
 
 function show(error: unknown): string {
-  return isLayerhookError(error)
-    ? `${error.message} (${error.hint})`
+  const known = isSystemError(error)
+    ? fsError(error, [error.syscall, error.path].filter(Boolean).join(' '))
+    : error;
+  return isLayerhookError(known)
+    ? `${known.message} (${known.hint})`
     : `internal error: ${(error as Error).stack}`;
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }

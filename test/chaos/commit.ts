@@ -1,19 +1,32 @@
 /** A containerd that extracts a layer through a snapshotter, in one process: `node commit.js STORE [list]`. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isLayerhookError } from '../../src/errors/index.js';
 import type { Snapshotter } from '../../src/store/types.js';
 import { connectSnapshotter, serveSnapshotter } from '../../src/store.js';
 
 const [store, task] = process.argv.slice(2) as [string, string?];
-const address = join(store, '../socket');
-const served = await serveSnapshotter({ root: store, address });
-const client = connectSnapshotter(address);
+
 try {
-  if (task === 'list') console.log(JSON.stringify(await list()));
-  else await extract(client);
-} finally {
-  await client.close();
-  await served.close();
+  await serve();
+} catch (error) {
+  // any other error is shown with its stack, which a trial refuses
+  if (!isLayerhookError(error)) throw error;
+  console.error(`layerhook: ${error.message}; ${error.hint}`);
+  process.exit(1);
+}
+
+async function serve(): Promise<void> {
+  const address = join(store, '../socket');
+  const served = await serveSnapshotter({ root: store, address });
+  const client = connectSnapshotter(address);
+  try {
+    if (task === 'list') console.log(JSON.stringify(await list(client)));
+    else await extract(client);
+  } finally {
+    await client.close();
+    await served.close();
+  }
 }
 
 /** Commits two layers, the second on top of the first, and removes a container's snapshot. */
@@ -46,7 +59,7 @@ async function unlessDone(action: () => Promise<unknown>): Promise<void> {
 }
 
 /** Returns the content of committed snapshots, which nothing but a whole extraction may have made. */
-async function list(): Promise<Record<string, string>> {
+async function list(client: Snapshotter): Promise<Record<string, string>> {
   const view: Record<string, string> = {};
   for await (const { name, kind } of client.walk()) {
     if (kind !== 'committed') continue;

@@ -95,3 +95,14 @@ function isWanted(records: () => ContainerRecord[]): boolean {
     return false;
   }
 }
+
+test('a directory that cannot be read is an error without a stack', (t) => {
+  if (!requires(t, 'root', 'strace')) return;
+  const { out, start, traced } = changed(t);
+  start({ data: archive(out, 'tar') });
+  const failing = ['-e', 'trace=getdents64', '-e', 'inject=getdents64:error=EIO:when=2+'];
+  const { status, log } = traced('strace', '-f', '-qq', '-o', '/dev/null', ...failing);
+  t.is(status, 1, log);
+  t.regex(log, /level=error msg="getdents64 [^"]*i\/o error \(EIO\)/);
+  t.notRegex(log, /internal error|\.js:\d/);
+});
