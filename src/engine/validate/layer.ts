@@ -5,9 +5,9 @@ import { detectCompression } from '../../layer/compression/detect.js';
 import type { Compression } from '../../layer/compression/registry.js';
 import { layerTars } from '../../layer/merged/tars.js';
 import { BlobFile } from '../../layer/stream/blob-file.js';
-import { TarReader } from '../../layer/tar/index.js';
 import type { ByteSource, LayerSource } from '../../layer/types.js';
 import { Pace } from '../../system/steps.js';
+import { TarReader } from '../../tar/index.js';
 
 /** Bad entries of one layer that are listed. */
 const maxBadEntries = 20;

@@ -1,4 +1,4 @@
-import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { isLayerhookError, LayerhookError, type Limits } from '../../errors/index.js';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from '../../image/media-types.js';
 import { readConfig, readIndexBlob, readManifest } from '../../image/read.js';
@@ -17,6 +17,8 @@ export interface ValidateOptions {
   /** `LAYOUT` for all of a layout, or `LAYOUT:TAG` */
   what: string;
   maxJson?: number | undefined;
+  /** changed limits */
+  limits?: Limits | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -33,10 +35,10 @@ interface Reference {
  * @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID, REFERENCE_INVALID, REFERENCE_NOT_FOUND, ABORTED, SYSTEM
  */
 export async function* validate(options: ValidateOptions): AsyncGenerator<Finding> {
-  const { what, maxJson, signal } = options;
+  const { what, maxJson, limits, signal } = options;
   const isImage = what.includes(':');
   const { path, tag } = parseImageReference(what);
-  const layout = openLayout(path, { maxJson });
+  const layout = openLayout(path, { maxJson, limits });
   const index = layout.readIndex();
   const roots = isImage ? findTagged(layout, index, tag) : index.manifests;
   yield* checkTags(isImage ? { ...index, manifests: roots } : index);
@@ -106,7 +108,7 @@ class Checker {
     if (said === undefined || diffID === undefined) return yield* this.#blob(at);
     const data = at.descriptor.data;
     const source = {
-      ...{ path: this.#layout.blobPath(digest), digest, size, mediaType: type, diffID },
+      ...{ ...this.#layout.blobPlace(digest), digest, size, mediaType: type, diffID },
       ...(typeof data === 'string' && { data: Buffer.from(data, 'base64') }),
     };
     yield* this.#content(at, source);

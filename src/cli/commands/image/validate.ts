@@ -1,5 +1,5 @@
 import type { Finding } from '../../../engine/validate/finding.js';
-import { jsonFlag, readMaxJson } from '../../args/flags.js';
+import { limitFlags, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
@@ -11,7 +11,7 @@ does not belong into it. Nothing is changed. The exit status is 1 if there
 are errors, 2 if there are only warnings, and 0 otherwise. Notes are
 harmless. docs/images.md explains the findings.`,
   arguments: ['LAYOUT|IMAGE:TAG'],
-  options: { ...jsonFlag },
+  options: { ...limitFlags },
   json: true,
   endsImmediately: true,
   async run([what], options, { show, log }) {
@@ -19,7 +19,7 @@ harmless. docs/images.md explains the findings.`,
     const { quoteIfOdd } = await import('../../umoci/go-format.js');
     const count = { error: 0, warning: 0, note: 0 };
     const findings = async function* () {
-      for await (const found of validate({ what: what!, ...readMaxJson(options, 'layerhook validate') })) {
+      for await (const found of validate({ what: what!, ...readLimits(options, 'layerhook validate') })) {
         count[found.severity]++;
         yield found;
       }
