@@ -3,8 +3,8 @@ import {
   holesFlag,
   limitFlags,
   platformFlag,
-  readMaxHoles,
   readLimits,
+  readMaxHoles,
   readPlatform,
 } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';

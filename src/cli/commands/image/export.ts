@@ -10,8 +10,8 @@ import {
   limitFlags,
   platformFlag,
   readCompress,
-  readMaxHoles,
   readLimits,
+  readMaxHoles,
   readPlatform,
   readSourceDateEpoch,
 } from '../../args/flags.js';

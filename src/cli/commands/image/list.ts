@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../../image/types.js';
-import { limitFlags, layoutFlag, readLayout, readLimits } from '../../args/flags.js';
+import { layoutFlag, limitFlags, readLayout, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
 export default defineCommand({
