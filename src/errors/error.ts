@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable } from './table.js';
+import { type ErrorCode, errorTable, exitStatusOf } from './table.js';
 
 type Placeholder<S extends string> = S extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Placeholder<Rest>
@@ -27,7 +27,7 @@ export class LayerhookError<Code extends ErrorCode = ErrorCode> extends Error {
     super(fill(row.message, details), cause === undefined ? undefined : { cause });
     this.code = code;
     this.hint = fill(row.hint, details);
-    this.exitStatus = row.exit;
+    this.exitStatus = exitStatusOf(code);
     this.details = details;
   }
 }

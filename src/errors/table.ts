@@ -3,7 +3,7 @@
  *
  * - `message`: what failed and where, in one line; the error's details replace `{name}`
  * - `hint`: what would be right, in one line
- * - `exit`: the exit status of the command
+ * - `exit`: the exit status of the command, if it is not 1
  *
  * docs/errors.md lists the same rows; test/errors/table.test.ts compares the two.
  */
@@ -16,388 +16,321 @@ export const errorTable = {
   ARCHIVE_CONTAINER: {
     message: 'cannot archive the container: {reason}',
     hint: 'archive_overlay is a poststop hook that gets the state of the container from the OCI runtime; see docs/archive-overlay.md',
-    exit: 1,
   },
-  ARCHIVE_DESTINATION: { message: 'cannot archive to {path}: {reason}', hint: '{expected}', exit: 1 },
+  ARCHIVE_DESTINATION: { message: 'cannot archive to {path}: {reason}', hint: '{expected}' },
   ARCHIVE_UPPERDIR: {
     message: 'no upperdir found for {mountPoint}: {reason}',
     hint: 'name the destination of an overlay mount of the container; mount it with rw=true',
-    exit: 1,
   },
   BLOB_DIGEST: {
     message: 'blob {digest} in {path} is corrupt: its content hashes to {actual}',
     hint: 'the layout is corrupt; copy the image again',
-    exit: 1,
   },
   BLOB_MEDIA_TYPE: {
     message: 'blob {digest} says mediaType {actual}, its descriptor says {expected}',
     hint: 'the image is inconsistent (CVE-2021-41190); do not trust it',
-    exit: 1,
   },
   BLOB_NOT_FOUND: {
     message: 'blob {digest} is not in {path}',
     hint: 'the layout is incomplete; copy the image again',
-    exit: 1,
   },
   BLOB_SIZE: {
     message: 'blob {digest} has {actual} bytes, its descriptor says {expected}',
     hint: 'the layout is corrupt; copy the image again',
-    exit: 1,
   },
   BTRFS_REQUIRED: {
     message: 'the btrfs driver cannot use {path}: {reason}',
     hint: 'store and bundle must be on the same btrfs file system; name another store with --store, or use another driver',
-    exit: 1,
   },
-  BUNDLE_BUSY: { message: 'bundle {path} is in use: {reason}', hint: '{expected}', exit: 1 },
+  BUNDLE_BUSY: { message: 'bundle {path} is in use: {reason}', hint: '{expected}' },
   BUNDLE_COPY: {
     message: 'bundle {path} is a copy: its changes in the store belong to {owner}',
     hint: '{expected}',
-    exit: 1,
   },
   BUNDLE_DAMAGED: {
     message: 'bundle {path} is damaged: {reason}',
     hint: '{expected}',
-    exit: 1,
   },
   BUNDLE_DRIVER: {
     message: 'cannot use the driver {name} of bundle {path}: {reason}',
     hint: '{expected}',
-    exit: 1,
   },
   BUNDLE_EXISTS: {
     message: 'bundle {path} already has a {what}',
     hint: 'name a bundle directory that does not exist, or remove this one first',
-    exit: 1,
   },
   BUNDLE_INVALID: {
     message: 'bundle {path} cannot be used: {reason}',
     hint: 'unpack the image again into a new bundle',
-    exit: 1,
   },
   BUNDLE_LAYOUT: {
     message: 'the layout of bundle {path} is unknown: {reason}',
     hint: 'name the layout and the new tag with --image LAYOUT:TAG',
-    exit: 1,
   },
   BUNDLE_NOT_FOUND: {
     message: 'no bundle at {path}: {reason}',
     hint: 'create one with: layerhook unpack --image LAYOUT:TAG BUNDLE',
-    exit: 1,
   },
   COMPRESSION_CORRUPT: {
     message: 'layer {digest}: {format} stream is corrupt: {reason}',
     hint: 'copy the image again',
-    exit: 1,
   },
   COMPRESSION_UNAVAILABLE: {
     message: '{format} is not available: {reason}',
     hint: '{expected}',
-    exit: 1,
   },
   COMPRESSION_UNKNOWN: {
     message: 'unknown compression {value}',
     hint: 'use one of {choices}',
-    exit: 1,
   },
-  CONFIG_INVALID: { message: '{file}:{line}: {reason}', hint: '{expected}', exit: 1 },
+  CONFIG_INVALID: { message: '{file}:{line}: {reason}', hint: '{expected}' },
   CONFIG_UNREADABLE: {
     message: 'cannot read {file}: {reason}',
     hint: 'check the path and its permissions',
-    exit: 1,
   },
   CONTAINERD_VERSION: {
     message: 'layers cannot be EROFS images: {reason}',
     hint: 'use containerd 2.1 or later, or leave out --layers erofs',
-    exit: 1,
   },
   CTK_CONFIG: {
     message: '{file} was left unchanged: {reason}',
     hint: 'correct the file, or name another with --config-file; --dry-run shows the result without writing it',
-    exit: 1,
   },
   DELTA_UNAVAILABLE: {
     message: 'cannot determine what changed in bundle {path}: {reason}',
     hint: 'unpack with mtree = "always", or add a hook at repack.ociv1.layer.delta-list',
-    exit: 1,
   },
   DIFF_ID: {
     message: 'layer {digest} unpacks to {actual}, the image config says {expected}',
     hint: 'the image is corrupt or was tampered with; copy the image again',
-    exit: 1,
   },
   DIGEST_INVALID: {
     message: 'malformed digest {value}',
     hint: 'a digest is sha256: and 64 hex digits, or sha512: and 128 hex digits',
-    exit: 1,
   },
   DIRECTORY_INVALID: {
     message: '{path} cannot be used as a directory: {reason}',
     hint: 'name a directory, or a path where layerhook can create one',
-    exit: 1,
   },
   DIRECTORY_NOT_EMPTY: {
     message: '{path} has other files: {names}',
     hint: 'name a new or empty directory; --force unpacks beside these files, and bundle rm keeps them',
-    exit: 1,
   },
-  DRIVER_INVALID: { message: 'driver {name}: {reason}', hint: '{expected}', exit: 1 },
+  DRIVER_INVALID: { message: 'driver {name}: {reason}', hint: '{expected}' },
   DRIVER_NOT_FOUND: {
     message: 'driver {name} cannot be loaded: {reason}',
     hint: 'name a shipped driver (copy, overlay, erofs, btrfs) or a module that exports one',
-    exit: 1,
   },
   DRIVER_OPTION: {
     message: 'driver {driver}: option {option} {reason}',
     hint: 'see docs/shipped-drivers.md for the options of each driver',
-    exit: 1,
   },
   FILE_CHANGED: {
     message: '{path} changed while it was read',
     hint: 'stop the processes that write to the rootfs, and repack again',
-    exit: 1,
   },
   HOOK_FAILED: {
     message: 'hook {hook} failed at {point}{layer}: {reason}',
     hint: '--log=info shows the messages of the hook; layerhook hooks check shows its input',
-    exit: 1,
   },
   HOOK_INVALID: {
     message: 'hook {hook} cannot be used at {point}: {reason}',
     hint: 'a hook is a function; see docs/hook-protocol.md for what each point allows',
-    exit: 1,
   },
   HOOK_MISSING: {
     message: 'hook {hook} cannot be run: {reason}',
     hint: 'correct the path in hooks.toml: it must be absolute, and the file executable',
-    exit: 1,
   },
   HOOK_RESULT: {
     message: 'hook {hook} returned an invalid result at {point}{layer}: {reason}',
     hint: 'see docs/hook-protocol.md for the result of each point',
-    exit: 1,
   },
   HOOK_TIMEOUT: {
     message: 'hook {hook} did not finish within {seconds} s at {point}{layer}',
     hint: 'raise the timeout of the hook in hooks.toml, or find out what the hook waits for',
-    exit: 1,
   },
   HOOK_UNKNOWN_POINT: {
     message: 'hook {hook} names an unknown lifecycle point: {point}',
     hint: 'layerhook hooks list shows all lifecycle points',
-    exit: 1,
   },
   ID_MAP_INVALID: {
     message: 'malformed id map {value}',
     hint: 'an id map is CONTAINER:HOST[:SIZE], such as 0:100000:65536',
-    exit: 1,
   },
   ID_UNMAPPED: {
     message: '{path}: {kind} {id} is not in the id map',
     hint: 'add a --uid-map or --gid-map range that contains it',
-    exit: 1,
   },
-  IMAGE_ELSEWHERE: { message: '{value} is not an OCI image layout: {reason}', hint: '{expected}', exit: 1 },
-  IMAGE_FILE: { message: 'cannot read {path} in {image}: {reason}', hint: '{expected}', exit: 1 },
+  IMAGE_ELSEWHERE: { message: '{value} is not an OCI image layout: {reason}', hint: '{expected}' },
+  IMAGE_FILE: { message: 'cannot read {path} in {image}: {reason}', hint: '{expected}' },
   IMAGE_INVALID: {
     message: '{what} is malformed: {reason}',
     hint: 'the image breaks the OCI image-spec; build or copy it again',
-    exit: 1,
   },
   IMAGE_UNWRITABLE: {
     message: '{digest} has mediaType {mediaType}: a Docker schema 2 image can be read, not changed',
     hint: 'convert the image first, for example with: skopeo copy --format oci',
-    exit: 1,
   },
   INDEX_ENTRY: {
     message: 'the index {tag} has no entry {wanted}',
     hint: 'name a platform or a digest that layerhook index ls shows',
-    exit: 1,
   },
   INDEX_REQUIRED: {
     message: 'tag {tag} names one image ({mediaType}), not an index',
     hint: 'name the tag of an index, or a new tag: layerhook index add --image LAYOUT:NEW-TAG IMAGE... creates an index',
-    exit: 1,
   },
   INTERNAL: {
     message: 'internal error: {reason}',
     hint: 'this is a bug in layerhook; run the command again with --debug and report its output',
-    exit: 1,
   },
   LAYER_ENTRY: {
     message: 'layer {digest}: entry {name}: {reason}',
     hint: 'the layer is malformed or hostile; nothing outside the target was touched',
-    exit: 1,
   },
   LAYER_MEDIA_TYPE: {
     message: 'layer {digest} has the unsupported mediaType {mediaType}',
     hint: 'the image seems to be an artifact; only container images can be unpacked',
-    exit: 1,
   },
   LAYER_NOT_FOUND: {
     message: 'no layer {layer} in {image}: {reason}',
     hint: 'give its number, 0 for the lowest, or its digest; layerhook stat --image {image} lists the layers',
-    exit: 1,
   },
   LAYER_PATH: {
     message: '{path} cannot go into a layer: {reason}',
     hint: 'remove or rename the file, or exclude it with --mask-path',
-    exit: 1,
   },
   LAYER_TAR: {
     message: '{path} cannot become a layer: {reason}',
     hint: 'give an uncompressed tar; --compress chooses the compression of the layer',
-    exit: 1,
   },
-  LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist', exit: 1 },
+  LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist' },
   LAYOUT_INVALID: {
     message: 'invalid OCI image layout {path}: {reason}',
     hint: 'copy the image again, or create another layout with: layerhook init --layout PATH',
-    exit: 1,
   },
   LAYOUT_NOT_FOUND: {
     message: 'no OCI image layout at {path}',
     hint: 'create one with: layerhook init --layout {path}',
-    exit: 1,
   },
   LAYOUT_UNWRITABLE: {
     message: 'cannot write to {path}: {reason}',
     hint: '{expected}',
-    exit: 1,
   },
   LIMIT_EXCEEDED: {
     message: '{what} is over the limit of {limit}',
     hint: 'the image may be hostile; if it is trusted, raise the limit',
-    exit: 1,
   },
   LISTEN: {
     message: 'cannot serve at {address}: {reason}',
     hint: '{expected}',
-    exit: 1,
   },
-  MOUNT_FAILED: { message: 'cannot mount {what} at {path}: {reason}', hint: '{expected}', exit: 1 },
+  MOUNT_FAILED: { message: 'cannot mount {what} at {path}: {reason}', hint: '{expected}' },
   MTREE_DIFFERENT: {
     message: 'validation failed: {count} files of {path} differ from the mtree',
     hint: 'standard output lists them',
-    exit: 1,
   },
-  MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format', exit: 1 },
+  MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format' },
   NO_SPACE: {
     message: 'no space left: {path}',
     hint: 'partial results were removed; layerhook store gc frees layers, layerhook gc blobs of a layout',
-    exit: 1,
   },
   PLATFORM_INVALID: {
     message: 'malformed platform {value}',
     hint: 'a platform is OS/ARCHITECTURE[/VARIANT], such as linux/arm64/v8',
-    exit: 1,
   },
   PLATFORM_NOT_FOUND: {
     message: '{reference} has no image for {platform}, only for {available}',
     hint: 'choose one of these platforms with --platform',
-    exit: 1,
   },
-  PULL_FAILED: { message: 'cannot copy {source}: {reason}', hint: '{expected}', exit: 1 },
-  REBASE: { message: 'cannot rebase {image}: {reason}', hint: '{expected}', exit: 1 },
+  PULL_FAILED: { message: 'cannot copy {source}: {reason}', hint: '{expected}' },
+  REBASE: { message: 'cannot rebase {image}: {reason}', hint: '{expected}' },
   REFERENCE_AMBIGUOUS: {
     message: 'tag {reference} is ambiguous: {count} images have this tag',
     hint: 'remove the tag, or tag one of the images differently',
-    exit: 1,
   },
   REFERENCE_INVALID: {
     message: 'malformed reference {value}: {reason}',
     hint: 'an image is PATH[:TAG]; a tag has letters, digits and - . _ : @ / +',
-    exit: 1,
   },
   REFERENCE_NOT_FOUND: {
     message: 'tag {reference} is not in {path}{meant}',
     hint: 'layerhook ls --layout {path} shows the tags',
-    exit: 1,
   },
   RUNTIME_EXEC: {
     message: 'cannot run {path}: {reason}',
     hint: 'the file must be a program that this machine can run',
-    exit: 1,
   },
   RUNTIME_HOOKS: {
     message: 'cannot use the hooks of {file}: {reason}',
     hint: 'correct the file; on-error = "pass-through" in runtime.toml starts containers without these hooks',
-    exit: 1,
   },
   RUNTIME_NOT_FOUND: {
     message: 'no OCI runtime found: {reason}',
     hint: 'install one, or name one with --runtime-path or under runtimes in runtime.toml',
-    exit: 1,
   },
   RUNTIME_SPEC: {
     message: 'cannot add hooks to {file}: {reason}',
     hint: 'the container engine must pass a bundle with a config.json that follows the OCI runtime-spec',
-    exit: 1,
   },
   SNAPSHOTTER_IN_USE: {
     message: 'containerd still has {committed} layers and {active} containers in the snapshotter {name}',
     hint: 'remove the containers and images that use it (crictl rmp, rmi; ctr containers rm, images rm), or use --force',
-    exit: 1,
   },
   SNAPSHOT_ARGUMENT: {
     message: '{what} cannot be used: {reason}',
     hint: 'see docs/store.md for the names and parents that a snapshot may have',
-    exit: 1,
   },
   SNAPSHOT_BROKEN: {
     message: 'snapshot {name} cannot be used: {reason}',
     hint: 'extract its image again: remove the image and pull it, or unpack it into another bundle',
-    exit: 1,
   },
   SNAPSHOT_EXISTS: {
     message: 'snapshot {name} already exists',
     hint: 'choose another name, or remove the snapshot first; keys and names share one namespace',
-    exit: 1,
   },
   SNAPSHOT_NOT_FOUND: {
     message: 'snapshot {name} not found',
     hint: 'this client never created the snapshot, or it was removed',
-    exit: 1,
   },
   SNAPSHOT_PRECONDITION: {
     message: 'snapshot {name}: {reason}',
     hint: 'see docs/store.md for what each kind of snapshot allows',
-    exit: 1,
   },
   STORE_DAMAGED: {
     message: '{count} layers in the store are damaged',
     hint: 'the lines above name them; unpack their images into other bundles to extract them again',
-    exit: 1,
   },
   STORE_INVALID: {
     message: 'cannot use {path} as a layer store: {reason}',
     hint: 'name another directory, or move this one elsewhere; see docs/store.md for what can be recovered',
-    exit: 1,
   },
   STORE_NOT_FOUND: {
     message: 'no layer store at {path}',
     hint: 'name one with --store; layerhook unpack --driver overlay creates one',
-    exit: 1,
   },
-  SYSTEM: { message: '{what}: {reason}', hint: '{expected}', exit: 1 },
+  SYSTEM: { message: '{what}: {reason}', hint: '{expected}' },
   TAR_INVALID: {
     message: 'layer {digest}: tar is malformed at byte {offset}: {reason}',
     hint: 'build or copy the image again',
-    exit: 1,
   },
   UNHEALTHY: {
     message: 'the snapshotter is unhealthy, according to {address}: {reason}',
     hint: 'see the log of layerhook snapshotter serve; health checks need its option --metrics',
-    exit: 1,
   },
-  UNMOUNT_FAILED: { message: 'cannot unmount {path}: {reason}', hint: '{expected}', exit: 1 },
-  USAGE: { message: '{reason}', hint: 'see {command} --help', exit: 1 },
+  UNMOUNT_FAILED: { message: 'cannot unmount {path}: {reason}', hint: '{expected}' },
+  USAGE: { message: '{reason}', hint: 'see {command} --help' },
 } as const satisfies Record<string, ErrorRow>;
 
 export interface ErrorRow {
   message: string;
   hint: string;
-  exit: number;
+  exit?: number;
 }
 
 export type ErrorCode = keyof typeof errorTable;
+
+/** Returns the exit status of a command that ends with an error of `code`. */
+export function exitStatusOf(code: ErrorCode): number {
+  const row: ErrorRow = errorTable[code];
+  return row.exit ?? 1;
+}

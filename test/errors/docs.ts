@@ -1,13 +1,14 @@
 /** Rewrites the table of docs/errors.md from the error table: `node dist/test/errors/docs.js`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { errorTable } from '../../src/errors/index.js';
+import { type ErrorCode, errorTable, exitStatusOf } from '../../src/errors/index.js';
 
 /** The rows of docs/errors.md. */
 export function errorRows(): string[] {
-  return Object.entries(errorTable).map(
-    ([code, { message, hint, exit }]) => `| \`${code}\` | ${cell(message)} | ${cell(hint)} | ${exit} |`,
-  );
+  return (Object.keys(errorTable) as ErrorCode[]).map((code) => {
+    const { message, hint } = errorTable[code];
+    return `| \`${code}\` | ${cell(message)} | ${cell(hint)} | ${exitStatusOf(code)} |`;
+  });
 }
 
 /** The document with its rows replaced by the table's. */

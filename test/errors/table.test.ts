@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { type ErrorCode, errorTable, isLayerhookError, LayerhookError } from '../../src/errors/index.js';
+import {
+  type ErrorCode,
+  errorTable,
+  exitStatusOf,
+  isLayerhookError,
+  LayerhookError,
+} from '../../src/errors/index.js';
 import { committedFiles } from '../helpers/repository.js';
 import { errorRows } from './docs.js';
 
@@ -12,7 +18,8 @@ test('the table is sorted by code', (t) => {
 
 test('messages and hints are one line, without a full stop; exit statuses are those of a process', (t) => {
   for (const code of codes) {
-    const { message, hint, exit } = errorTable[code];
+    const { message, hint } = errorTable[code];
+    const exit = exitStatusOf(code);
     for (const text of [message, hint]) t.regex(text, /^\S[^\n]*[^\s.]$/, code);
     t.true(Number.isInteger(exit) && exit >= 1 && exit <= 255, code);
   }

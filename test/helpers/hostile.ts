@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { type ErrorCode, errorTable } from '../../src/errors/index.js';
+import { type ErrorCode, errorTable, exitStatusOf } from '../../src/errors/index.js';
 import { type Finished, layerhook } from './cli.js';
 import { buildImage, type ImageOptions, type RawLayer } from './image.js';
 import { tmpdir } from './tmp.js';
@@ -84,7 +84,8 @@ export async function assertRefused(
 /** Requires that a run ended with this error: its exit status, and one line on stderr with its message. */
 export function assertError(t: ExecutionContext<unknown>, finished: Finished, code: ErrorCode): void {
   assertOneLine(t, finished);
-  const { message, exit } = errorTable[code];
+  const { message } = errorTable[code];
+  const exit = exitStatusOf(code);
   t.is(finished.status, exit, finished.stderr);
   const words = message.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   t.regex(finished.stderr, new RegExp(words.join('.*')), code);
