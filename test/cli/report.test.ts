@@ -47,7 +47,7 @@ test('--log-format=json: one object, with code and details', (t) => {
 test('errors of the system are told in words, with their path', (t) => {
   t.is(
     run('fail', 'ENOSPC').stderr,
-    'layerhook: no space left: open /some/where; free some space; partial results were removed\n',
+    'layerhook: no space left: open /some/where; partial results were removed; layerhook store gc frees layers, layerhook gc blobs of a layout\n',
   );
   t.regex(
     run('fail', 'EACCES').stderr,

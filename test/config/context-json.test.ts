@@ -18,6 +18,7 @@ test('simple values come first, then lists, then documents; one line', (t) => {
     'diffID',
     'chainID',
     'blob',
+    'blobOffset',
     'treeIDs',
     'lowerChainIDs',
     'chainIDs',

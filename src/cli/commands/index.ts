@@ -106,6 +106,11 @@ snapshotter (docs/snapshotter.md).`,
     persona: 'layerhook',
     load: () => import('./image/diff.js'),
   },
+  doctor: {
+    summary: 'show what layerhook can use on this machine, and what is missing',
+    persona: 'layerhook',
+    load: () => import('./doctor/doctor.js'),
+  },
   export: {
     group: 'image',
     persona: 'layerhook',
