@@ -63,7 +63,7 @@ test('install writes a program that works with any PATH, and does not replace an
   t.regex(stderr, /another program has this name/);
 });
 
-test('--dry-run prints what would be written, and writes nothing', async (t) => {
+test('--dry-run prints a diff, and writes nothing', async (t) => {
   const file = join(tmpdir(t), 'etc/config.toml');
   const ours = [
     '--runtime',
@@ -77,8 +77,8 @@ test('--dry-run prints what would be written, and writes nothing', async (t) => 
     'true',
   ];
   const stdout = await succeed(t, layerhook(['ctk', 'runtime', 'configure', ...ours]));
-  t.true(stdout.includes(`# ${file}\nversion = 2\n`));
-  t.true(stdout.includes('BinaryName = "/bin/true"'));
+  t.regex(stdout, /^--- \/dev\/null\n\+\+\+ \S+config.toml\n@@ -0,0 \+1,\d+ @@\n\+version = 2\n/m);
+  t.regex(stdout, /^\+.*BinaryName = "\/bin\/true"$/m);
   t.false(existsSync(file));
 });
 

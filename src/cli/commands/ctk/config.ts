@@ -17,9 +17,9 @@ The names that container-hooks-ctk uses for settings work too.`,
     },
     ...dryRunFlag,
   },
-  async run(_, { 'config-file': file, set, 'dry-run': isDryRun }, { print, log }) {
+  async run(_, { 'config-file': file, set, 'dry-run': isDryRun }, { print }) {
     const { planSettings } = await import('../../../ctk/settings.js');
     const changes = planSettings(file === undefined ? undefined : resolve(file), set);
-    finish(changes, { isDryRun, hint: 'containers that start from now on use it' }, { print, log });
+    await finish(changes, { isDryRun, hint: 'containers that start from now on use it' }, { print });
   },
 });

@@ -44,6 +44,6 @@ engine afterwards.`,
     const { changes, notes, warnings } = planConfigure({ ...target, path, isDefault, dropIn, runtimePath });
     for (const warning of warnings) log.warn(warning);
     for (const note of notes) log.info(note);
-    finish(changes, { isDryRun, hint: `restart ${target.engine} to apply it` }, { print, log });
+    await finish(changes, { isDryRun, hint: `restart ${target.engine} to apply it` }, { print });
   },
 });

@@ -17,7 +17,7 @@ the command again after either has moved.`,
     },
     ...dryRunFlag,
   },
-  async run(_, { prefix = '/usr/local', 'config-file': config, 'dry-run': isDryRun }, { print, log }) {
+  async run(_, { prefix = '/usr/local', 'config-file': config, 'dry-run': isDryRun }, { print }) {
     const { planInstall } = await import('../../../ctk/install.js');
     const { packageFile } = await import('../../../places.js');
     const { dirname } = await import('node:path');
@@ -29,10 +29,10 @@ the command again after either has moved.`,
       node: process.execPath,
     });
     const changes = change.before === change.after ? [] : [change];
-    finish(
+    await finish(
       changes,
       { isDryRun, hint: 'layerhook ctk runtime configure adds it to an engine' },
-      { print, log },
+      { print },
     );
     if (!isDryRun) chmodSync(change.file, 0o755);
   },

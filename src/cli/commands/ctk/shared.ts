@@ -40,7 +40,7 @@ const builtIn = [
 ];
 
 export const dryRunFlag = {
-  'dry-run': { describe: 'print the files that would be written, and write nothing' },
+  'dry-run': { describe: 'print a diff of the files that would be written, and write nothing' },
 } as const satisfies OptionSpecs;
 
 /** @throws LayerhookError USAGE */
@@ -68,23 +68,33 @@ export function isName(name: string): boolean {
 }
 
 /**
- * Writes the changed files, or with `--dry-run` prints them.
+ * Writes the changed files and prints their names, or with `--dry-run` prints a unified diff of each.
  *
- * @param hint what the user should do next, logged if a file was written
+ * @param hint what the user should do next, printed if a file was written
  */
-export function finish(
+export async function finish(
   changes: readonly FileChange[],
   { isDryRun, hint }: { isDryRun: boolean; hint: string },
-  { print, log }: Pick<CommandContext, 'print' | 'log'>,
-): void {
+  { print }: Pick<CommandContext, 'print'>,
+): Promise<void> {
   if (isDryRun) {
-    for (const { file, after } of changes) {
-      print(after === undefined ? `# ${file} would be removed` : `# ${file}`);
-      if (after !== undefined) print(after.trimEnd());
-    }
+    const { createTwoFilesPatch } = await import('diff');
+    for (const change of changes) print(unifiedDiff(change, createTwoFilesPatch));
     return;
   }
   applyChanges(changes);
-  for (const { file, after } of changes) log.info(`${after === undefined ? 'removed' : 'wrote'} ${file}`);
-  log.info(changes.length === 0 ? 'nothing to change' : hint);
+  for (const { file, after } of changes) print(`${after === undefined ? 'removed' : 'wrote'} ${file}`);
+  print(changes.length === 0 ? 'nothing to change' : hint);
+}
+
+function unifiedDiff(
+  { file, before, after }: FileChange,
+  create: (oldName: string, newName: string, before: string, after: string) => string,
+): string {
+  const [from, to] = [before === undefined ? '/dev/null' : file, after === undefined ? '/dev/null' : file];
+  const patch = create(from, to, before ?? '', after ?? '');
+  return patch
+    .slice(patch.indexOf('--- '))
+    .replaceAll(/^(---|\+\+\+) (.*)\t$/gm, '$1 $2')
+    .trimEnd();
 }

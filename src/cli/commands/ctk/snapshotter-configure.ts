@@ -33,7 +33,7 @@ when to use each option.`,
     'drop-in': { describe: 'write a drop-in file beside the configuration' },
     ...dryRunFlag,
   },
-  async run(_, options, { print, log }) {
+  async run(_, options, { print }) {
     const { address = defaultAddress, store = defaultStore, 'dry-run': isDryRun } = options;
     for (const [option, path] of [
       ['address', address],
@@ -58,6 +58,6 @@ when to use each option.`,
     };
     const changes = planSnapshotter(file, added, options['drop-in']);
     const hint = `restart containerd to apply it, after the start of layerhook snapshotter serve --address ${address}`;
-    finish(changes, { isDryRun, hint }, { print, log });
+    await finish(changes, { isDryRun, hint }, { print });
   },
 });

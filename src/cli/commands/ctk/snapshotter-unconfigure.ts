@@ -24,6 +24,6 @@ snapshotter: containerd could then neither run nor remove them.`,
       log.warn(`${unknown}: containerd cannot run or remove images and containers that are left in ${name}`);
     }
     const hint = 'restart containerd to apply it';
-    finish(changes, { isDryRun: options['dry-run'], hint }, { print, log });
+    await finish(changes, { isDryRun: options['dry-run'], hint }, { print });
   },
 });

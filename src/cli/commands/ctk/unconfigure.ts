@@ -10,10 +10,10 @@ removed. Existing containers of this runtime need its program until they are
 removed.`,
   arguments: [],
   options: { ...engineFlags, ...dryRunFlag },
-  async run(_, options, { print, log }) {
+  async run(_, options, { print }) {
     const target = readEngine(options, 'layerhook ctk runtime unconfigure');
     const { planUnconfigure } = await import('../../../ctk/configure.js');
     const hint = `restart ${target.engine} to apply it; existing containers of the runtime ${target.name} need its program until they are removed`;
-    finish(planUnconfigure(target), { isDryRun: options['dry-run'], hint }, { print, log });
+    await finish(planUnconfigure(target), { isDryRun: options['dry-run'], hint }, { print });
   },
 });

@@ -89,6 +89,7 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
       const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service));
       const { client } = service.store;
       context.log.info('serving', { address: options.address, store: choice.root, client });
+      context.print(`serving the layer store ${choice.root} at ${options.address}, as client ${client}`);
       await untilSignal(context);
       if (stopMetrics) await stopMetrics();
     } finally {
