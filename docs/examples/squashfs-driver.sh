@@ -15,7 +15,7 @@ if [[ $1 == unpack.* ]]; then mkdir -pm 755 "$dir/0" "$dir/files" "$LAYERHOOK_ST
 [ -d "$dir" ] && cd "$dir" || exit 77
 shopt -s nullglob && layer_files=(files/*) && count=${#layer_files[@]}
 # The lower layers may still be on their way. tar2sqfs knows nothing of whiteouts: overlay-tar converts them.
-squash='set -euo pipefail; cd "$1"; n=$2 new=$3; shift 3; until [ $n = 0 ] || mountpoint -q $n; do sleep 0.05; done
+squash='set -euo pipefail; cd "$1"; n=$2 new=$3; shift 3; until [ $n = 0 ] || mountpoint -q $n; do kill -0 $PPID; sleep 0.05; done
 "$0" raw overlay-tar --scratch . --lowerdir "$(seq -s: $n -1 0)" "$@" | tar2sqfs -q -j 1 -c gzip "$new"'
 case $1 in
 *.try-skip) [ -e "$file" ] && ln -s "$file" "files/$n" && attach "$n" && echo '{"skip": true}' || echo '{"skip": false}' ;;

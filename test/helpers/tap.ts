@@ -49,7 +49,7 @@ export class TapReader {
   }
 
   #test(title: string, failed: boolean): void {
-    const skip = /^(.*?) ?# SKIP$/.exec(title);
+    const skip = /^(.*?) ?# SKIP(?: .*)?$/.exec(title);
     if (skip && !failed) this.tests.push({ title: skip[1]!, outcome: 'skipped', reason: 'test.skip' });
     else this.tests.push({ title, outcome: failed ? 'failed' : 'passed', reason: '' });
   }
