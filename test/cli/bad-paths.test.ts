@@ -38,7 +38,7 @@ rootTest('below /proc nothing is made, and nothing hangs', async (t) => {
   ]);
 });
 
-test('what is no directory is not taken for a store', async (t) => {
+test('a file or a dangling symlink is refused as a store', async (t) => {
   const { dir, image } = fixture(t);
   const reason =
     /\/(file|dangling)(\/\S+)? cannot be used as a directory: \S+ is (not a directory|a symlink)/;
@@ -100,7 +100,7 @@ test('an address that cannot be one', async (t) => {
   ]);
 });
 
-test('a platform that is none is told alike by all commands', async (t) => {
+test('all commands report a malformed platform alike', async (t) => {
   const { dir, image } = fixture(t);
   const reason = /malformed platform a\/b\/c\/d; a platform is OS\/ARCHITECTURE/;
   const platform = ['--platform', 'a/b/c/d', '--image', image];
@@ -112,7 +112,7 @@ test('a platform that is none is told alike by all commands', async (t) => {
   ]);
 });
 
-test('an empty path is no path', async (t) => {
+test('an empty path is refused', async (t) => {
   const { dir, image } = fixture(t);
   await refuseAll(t, dir, [
     [['store', 'ls', '--store', ''], /--store cannot be empty/],

@@ -12,7 +12,7 @@ import { runFile } from './run.js';
 
 /** A config with every field that `config` changes, and with one that layerhook does not know. */
 const config = {
-  author: 'somebody else',
+  author: 'another author',
   variant: 'v8',
   unknown: { stays: true },
   config: {

@@ -24,7 +24,7 @@ function setup(t: ExecutionContext<unknown>, point: string, output: string, more
   return { dir, program, image, run, context: () => JSON.parse(readFileSync(seen, 'utf8')) };
 }
 
-test('hooks list shows who is asked at each point, in order', (t) => {
+test('hooks list shows the hooks of each point, in order', (t) => {
   const dir = privateDir(t);
   const program = script(dir, 'program', '');
   const text = `[[hook]]\npoint = "repack.ociv1.layer.delta-list"\nexec = ["${program}"]\non-failure = "mtree"\n`;

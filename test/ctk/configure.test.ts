@@ -110,7 +110,7 @@ for (const [engine, title, text, formerDefault] of samples) {
     t.deepEqual(planUnconfigure({ engine, file, name }), []);
   });
 
-  test(`${engine}, ${title}: unconfigured after somebody has changed it`, (t) => {
+  test(`${engine}, ${title}: unconfigured after another edit`, (t) => {
     const file = write(t, text);
     const format = engines[engine];
     configure({ engine, file, isDefault: true });
@@ -135,7 +135,7 @@ for (const engine of ['docker', 'containerd', 'crio'] as const) {
     t.deepEqual(readdirSync(join(file, '..')), []);
   });
 
-  test(`${engine}: a file that does not parse stays as it is`, (t) => {
+  test(`${engine}: a malformed file stays unchanged`, (t) => {
     const file = write(t, '{ "a": [1, \n[x');
     for (const plan of [
       () => planConfigure({ engine, file, name, path, runtimePath, isDefault: true, dropIn: false }),

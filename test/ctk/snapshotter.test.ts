@@ -139,7 +139,7 @@ for (const [title, text, criTables, unpacks] of samples) {
     }
   });
 
-  test(`${title}: unconfigured after somebody has changed it`, (t) => {
+  test(`${title}: unconfigured after another edit`, (t) => {
     const file = write(t, text);
     applyChanges(planSnapshotter(file, everything, false));
     writeFileSync(file, `${read(file)}\n[proxy_plugins.other]\ntype = "content"\naddress = "/o"\n`);
@@ -228,7 +228,7 @@ test('a file that takes the place of what would be written is named', (t) => {
   }
 });
 
-test('what cannot be changed stays as it is', (t) => {
+test('an unsupported configuration stays unchanged', (t) => {
   for (const [text, reason] of [
     ['version = 9\n', /its version is 9, but only 1, 2, 3, 4 are supported/],
     ['version = 2\nproxy_plugins = { x = { type = "snapshot" } }\n', /its layout does not allow it/],

@@ -97,7 +97,7 @@ test('one daemon ends before the next begins, and may take its time', (t) => {
   t.is(String(pod.terminationGracePeriodSeconds), service.TimeoutStopSec as string);
 });
 
-test('the runtime class is the handler that is configured, in the namespace of nobody', (t) => {
+test('the runtime class names the configured handler, and all objects share one namespace', (t) => {
   const runtimeClass = find('RuntimeClass');
   t.is(runtimeClass.handler, flagsOf(configure.args).get('--runtime-handler'));
   const namespace = find('Namespace').metadata.name;

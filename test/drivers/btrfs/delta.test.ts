@@ -151,7 +151,7 @@ test('directories that changed places are compared file by file', async (t) => {
   ]);
 });
 
-test('hardlinks that are made, taken away or moved change all their names', async (t) => {
+test('an added, removed or moved hardlink changes all names of the file', async (t) => {
   const pair = pairOn(t, (at) => {
     for (const [first, second] of ['ab', 'cd', 'ef', 'gh']) {
       writeFileSync(at(first!), 'same');

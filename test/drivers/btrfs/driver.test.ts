@@ -109,7 +109,7 @@ test('what is only cached is flushed by a snapshot that is gone then, or without
   t.deepEqual(kept(bundles.store), before);
 });
 
-test('without the layer in the store the manifest tells what changed, and without that nobody', async (t) => {
+test('without the layer in the store the manifest gives the changes; without both, repack fails', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);
@@ -226,7 +226,7 @@ test('a bundle inside a directory that was there, and one that is moved', async 
   t.is(changes, 2);
 });
 
-test('a rootfs that is no subvolume any more is not removed as one', async (t) => {
+test('a rootfs that stopped being a subvolume is not removed as one', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);

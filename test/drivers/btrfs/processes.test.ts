@@ -1,4 +1,4 @@
-/** Several processes with one store: at once, killed, and without privileges. */
+/** Several processes with one store: in parallel, killed, and without privileges. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -84,7 +84,7 @@ test.serial('killed at any moment, it leaves whole layers, and what goes the nex
   t.is(subvolumes(mountpoint).filter((path) => path.startsWith('store/')).length, layers.length);
 });
 
-test.serial('what a killed process has begun is removed by who makes the next layer', async (t) => {
+test.serial('making the next layer removes what a killed process began', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);

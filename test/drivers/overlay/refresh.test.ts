@@ -56,7 +56,7 @@ test.beforeEach((t) => {
   requires(t, 'root', 'mount');
 });
 
-test('a repack holds what changed, and the bundle stays as it is', async (t) => {
+test('a repack holds the changes, and the bundle stays unchanged', async (t) => {
   const bundles = await unpacked(t);
   t.like(await bundles.repack('latest'), { changes: 0, layer: null });
   sh(bundles.rootfs(), changed);

@@ -84,7 +84,7 @@ test.serial(
   },
 );
 
-test.serial('eight unpacks at once extract each layer once', async (t) => {
+test.serial('eight parallel unpacks extract each layer once', async (t) => {
   const image = bigImage(t);
   const here = place(t);
   const bundles = Array.from({ length: 8 }, (_, i) => `b${i}`);
