@@ -20,7 +20,7 @@ os.execve(sys.argv[1], sys.argv[1:], env)`;
   return run('python3', ['-c', program, ...argv]);
 }
 
-/** The same, once as it is and once through layerhook-runtime. */
+/** Runs the program twice: directly and through layerhook-runtime. */
 async function both(t: ExecutionContext, prepare: string, argv: readonly [string, ...string[]]) {
   if (!requires(t, 'python3')) return undefined;
   const [program, ...args] = argv;

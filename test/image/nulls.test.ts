@@ -217,7 +217,7 @@ test('what umoci 0.6, skopeo and podman accept as null, empty or missing is acce
   }
 });
 
-test('any number of nulls and empty values at once is read, or is one clear error', (t) => {
+test('any combination of nulls and empty values is read, or is one clear error', (t) => {
   const places = allPlaces(t);
   const dir = tmpdir(t);
   let count = 0;

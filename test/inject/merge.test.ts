@@ -73,7 +73,7 @@ test('hooks are added once', (t) => {
   t.is(add(once, everyKind, 'after'), undefined);
 });
 
-test('a hook with the same content is the same hook, whatever its white space and order', (t) => {
+test('white space and order do not distinguish two hooks', (t) => {
   const text = '{"hooks":{"poststop":[{ "args" : ["a"], "path":"/a" }]}}';
   const given = { ...noHooks(), poststop: ['{"path":"/a","args":["a"]}'] };
   t.is(addHooks(text, given, { file: 'f', order: 'before' }), undefined);

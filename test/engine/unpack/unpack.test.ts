@@ -211,7 +211,7 @@ rootTest('an aborted unpack fails with ABORTED and leaves nothing', async (t) =>
 });
 
 rootTest(
-  'an existing bundle is refused and stays as it was; an existing empty directory becomes the bundle',
+  'an existing bundle is refused and stays unchanged; an existing empty directory becomes the bundle',
   async (t) => {
     const { dir, bundle } = place(t);
     const image = buildImage(t, layers).reference;
