@@ -37,7 +37,7 @@ test('the same layer twice', async (t) => {
   t.is(readdirSync(root).length, 5);
 });
 
-test('layers that were announced but left out hold nobody up', async (t) => {
+test('layers that were announced but left out do not delay others', async (t) => {
   const big = (prefix: string) => many(20, 1 << 20, prefix);
   const { unpacker, sources, target } = bench(t, [big('a'), big('b'), big('c'), big('d'), [file('other')]]);
   const root = target('root');

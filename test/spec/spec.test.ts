@@ -95,7 +95,7 @@ for (const [what, image] of Object.entries({
   'a variable without a name': minimal({ Env: ['=x'] }),
   'a variable without a value': minimal({ Env: ['PATH'] }),
   'an unknown user': minimal({ User: 'eve' }),
-  'a time that is none': minimal({}, { created: 'now' }),
+  'a malformed time': minimal({}, { created: 'now' }),
 })) {
   test(`refused: ${what}`, (t) => {
     t.throws(() => generateSpec(image, { rootfs: tmpdir(t), map: unmapped }), { code: 'IMAGE_INVALID' });

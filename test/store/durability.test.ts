@@ -71,7 +71,7 @@ for (const form of forms) {
   );
 
   testOf(
-    `a layer of which a power loss has left nothing is extracted again: ${form}`,
+    `a layer that a power loss has erased is extracted again: ${form}`,
     async (t: ExecutionContext<unknown>) => {
       const { before } = await reboot(t, (store) => store.remove('bundle'), form);
       await before.unmountUnused();
@@ -176,7 +176,7 @@ test('a layer whose directory is gone is extracted again', async (t) => {
   t.true(await before.find(one, '', nothingBelow));
 });
 
-test('a bundle of which a power loss has left only the name has its directories again', async (t) => {
+test('a bundle that lost its directories in a power loss gets new ones', async (t) => {
   const { after } = await reboot(t);
   const directory = await after.directory('bundle');
   rmSync(dirname(directory), { recursive: true });

@@ -101,7 +101,7 @@ test('the same layer on top of others is not shared if it took from below what i
   t.true(await store.find(elsewhere, store.nameOf(one), same));
 });
 
-test('a layer of which it is not known what it took from below is used on the same chain only', async (t) => {
+test('a layer with unknown dependencies is used on the same chain only', async (t) => {
   const store = await freshStore(t);
   await extractFile(store, one, '', null);
   t.true(await store.find(one, '', nothingBelow));

@@ -69,7 +69,7 @@ test.serial('where there is next to no room, a new store is refused with a clear
   }
 });
 
-/** Extracts a megabyte; false if there is no room for it, and then gives the layer up. */
+/** Extracts a megabyte; without room for it, discards the layer and returns false. */
 async function fillAndCommit(extraction: LayerExtraction): Promise<boolean> {
   try {
     writeFileSync(join(extraction.target, 'file'), Buffer.alloc(MEGABYTE, 1));

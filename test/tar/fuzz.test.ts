@@ -26,7 +26,7 @@ function byUs(archive: Buffer): Seen[] | undefined {
   }
 }
 
-test('whatever it is given, the reader refuses it or reads it once, to its end and not beyond', (t) => {
+test('the reader refuses any input, or reads it once, to its end and not beyond', (t) => {
   fc.assert(
     fc.property(
       fc.oneof(mutatedArchive, fc.uint8Array({ maxLength: 2000 })),
@@ -75,7 +75,7 @@ test('what tar-stream and GNU tar read alike, we read like them, or refuse', asy
       const ours = byUs(archive);
       const streamed = await byTarStream(archive);
       if (ours === undefined || streamed === undefined) return;
-      // they pass over as many bytes as a link's header says; Go, libarchive and we know that there are none
+      // tar-stream and GNU tar skip as many bytes as a link's header says; Go, libarchive and layerhook skip none
       if (streamed.some(({ type, size }) => size > 0 && !/file|directory/.test(type))) return;
       const gnu = byGnuTar(archive);
       if (gnu === undefined || !agree(streamed, gnu)) return;

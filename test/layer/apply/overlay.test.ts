@@ -120,7 +120,7 @@ test('a whiteout below what the layer replaced is not needed', (t) => {
   t.deepEqual([...tree.keys()], ['.', 'd', 'f', 'l']);
 });
 
-test('a hidden directory is one whiteout, whatever is hidden below it', (t) => {
+test('a hidden directory is one whiteout, without those below it', (t) => {
   for (const layer of [
     [file('.wh.d'), file('d/.wh.x'), file('d/.wh..wh..opq')],
     [file('d/.wh..wh..opq'), file('d/.wh.x'), file('.wh.d')],

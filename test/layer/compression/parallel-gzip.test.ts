@@ -69,6 +69,6 @@ test('a reader that does not keep up holds the writer back', async (t) => {
   };
   feed();
   await new Promise((resolve) => setTimeout(resolve, 700));
-  t.true(written < 12, `${written} MiB were taken with nobody reading`);
+  t.true(written < 12, `${written} MiB were taken without a reader`);
   stream.destroy();
 });

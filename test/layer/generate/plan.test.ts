@@ -31,7 +31,7 @@ test('directories above a changed or deleted path are entries, the rootfs is not
   t.deepEqual(plan.entries, ['a', 'a/b', 'a/b/c', 'd']);
 });
 
-test('a deleted directory needs one whiteout, whatever is listed below it', (t) => {
+test('a deleted directory needs one whiteout, without those for entries below it', (t) => {
   const plan = planLayer(changes('delete d/x/y', 'delete d', 'delete d/x'), tree({}));
   t.deepEqual(plan, { whiteouts: ['.wh.d'], entries: [], sockets: [] });
 });

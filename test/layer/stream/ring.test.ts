@@ -85,7 +85,7 @@ test('a writer that fails wakes the reader that waits', async (t) => {
   t.like(await reader.report, { bytes: 10, ended: 'the writer gave up' });
 });
 
-test('whoever looks after the threads can end a wait on either side', async (t) => {
+test('the owner of the threads can end a wait on either side', async (t) => {
   const waiting = createRing();
   const reader = startThread({ do: 'read', ring: waiting });
   t.true(await isPending(reader.report));

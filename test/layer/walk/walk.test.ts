@@ -24,7 +24,7 @@ test('visits names in byte order, what is in a directory right after it', (t) =>
   t.deepEqual([...expected].reverse().sort(comparePaths), expected);
 });
 
-test('does not follow links, nor descend where it is told not to', (t) => {
+test('does not follow links, nor descend where the visitor returns false', (t) => {
   const root = tmpdir(t);
   mkdirSync(join(root, 'd/e'), { recursive: true });
   symlinkSync('/', join(root, 'link'));
