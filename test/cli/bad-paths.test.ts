@@ -57,7 +57,7 @@ test('a file or a dangling symlink is refused as a store', async (t) => {
   t.false(existsSync(join(dir, 'b')));
 });
 
-test('what is in the way of a bundle or a layout is named', async (t) => {
+test('a file in the way of a bundle or a layout is named', async (t) => {
   const { dir, image } = fixture(t);
   await refuseAll(t, dir, [
     [['unpack', '--image', image, 'file'], /file already has a file in its place/],
@@ -75,7 +75,7 @@ test('what is in the way of a bundle or a layout is named', async (t) => {
   ]);
 });
 
-test('an address that cannot be one', async (t) => {
+test('an unusable socket address is refused', async (t) => {
   const { dir } = fixture(t);
   mkdirSync(join(dir, 'directory'));
   const serve = (address: string, ...more: string[]) => [

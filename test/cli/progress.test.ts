@@ -49,7 +49,7 @@ test('on a terminal bars are shown, and nothing of them is left', (t) => {
   }
 });
 
-test('it is redrawn at most ten times a second', (t) => {
+test('progress is redrawn at most ten times a second', (t) => {
   if (!requires(t, 'script')) return;
   const began = performance.now();
   const output = onTerminal(100, 'work');

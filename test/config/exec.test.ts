@@ -30,7 +30,7 @@ async function setup(t: ExecutionContext<unknown>, point: string, body: string, 
   return { dir, program, dispatcher, logged, abort, strip };
 }
 
-test('it gets arguments and the point, JSON on stdin, a minimal environment, cwd /', async (t) => {
+test('a program gets arguments and the point, JSON on stdin, a minimal environment, cwd /', async (t) => {
   process.env.LAYERHOOK_TEST_SECRET = 'caller';
   const body = `d=$(dirname "$0"); printf '%s\\n' "$@" > $d/args; cat > $d/stdin; env > $d/env; pwd > $d/cwd
 echo '{"skip": true}'`;

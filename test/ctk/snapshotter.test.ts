@@ -151,7 +151,7 @@ for (const [title, text, criTables, unpacks] of samples) {
   });
 }
 
-test('what the user set himself meanwhile stays', (t) => {
+test('a value that the user set meanwhile stays', (t) => {
   const file = write(t, 'version = 3\n');
   applyChanges(planSnapshotter(file, { ...asked, isCriDefault: true }, false));
   writeFileSync(file, read(file).replace('snapshotter = "layerhook"\n', 'snapshotter = "native"\n'));

@@ -66,7 +66,7 @@ async function fetched(
     .filter((digest) => blobs.includes(digest));
 }
 
-test.serial('what one containerd has pulled, another takes from the share', async (t) => {
+test.serial('a layer that one containerd pulled is taken from the share by another', async (t) => {
   if (!requires(t, ...needs)) return;
   const { share, tars, node } = await startShare(t);
   const registry = await startRegistry(t);

@@ -81,7 +81,7 @@ rootTest('attributes, access lists, and files of the overlay below', async (t) =
   t.deepEqual(diffTrees(made.tree(), wanted), []);
 });
 
-rootTest('what overlayfs would act on is escaped or refused', async (t) => {
+rootTest('xattrs and devices that overlayfs would interpret are escaped or refused', async (t) => {
   const xattrs = {
     'trusted.overlay.opaque': 'y',
     'trusted.overlay.redirect': '/etc',

@@ -125,7 +125,7 @@ test('a missing runtime fails every command', async (t) => {
   }
 });
 
-test('it never becomes itself', async (t) => {
+test('the launcher never becomes itself', async (t) => {
   const { dir, flags } = setUp(t);
   symlinkSync(launcher, join(dir, 'runc'));
   const { status, stderr } = await run(launcher, [...flags(join(dir, 'runc')), 'state', 'id']);

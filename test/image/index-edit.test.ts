@@ -178,7 +178,7 @@ test('of several changes of an index at the same time none is lost', async (t) =
     );
 });
 
-test('what is not an index, or cannot be changed, is refused', async (t) => {
+test('a manifest in place of an index, and an unknown reference, are refused', async (t) => {
   const layout = images(t, 'amd64');
   const one = { image: `${layout}:amd64` };
   await t.throwsAsync(addImagesToIndex({ ...one, images: [`${layout}:amd64`] }), { code: 'INDEX_REQUIRED' });

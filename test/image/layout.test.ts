@@ -212,7 +212,7 @@ test('embedded data stands for the blob, and is verified as one', async (t) => {
   });
 });
 
-rootTest('what root writes belongs to the owner of the layout', async (t) => {
+rootTest('files that root writes belong to the owner of the layout', async (t) => {
   const layout = createLayout(join(tmpdir(t), 'layout'));
   execFileSync('chown', ['-R', '1234:5678', layout.path]);
   const { digest } = await layout.writeBlob(Buffer.from('x'), { algorithm: 'sha512' });

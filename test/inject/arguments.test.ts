@@ -69,7 +69,7 @@ test('an option of ours without a value is an error', (t) => {
   t.throws(() => readArguments(['--hook-config-path']), { message: '--hook-config-path needs a value' });
 });
 
-test('what looks like our option behind the command belongs to the container', (t) => {
+test('an option behind the command belongs to the container', (t) => {
   const { own, passed } = read('exec id prog --runtime-path x');
   t.is(own.runtime, undefined);
   t.is(passed.join(' '), 'exec id prog --runtime-path x');

@@ -49,7 +49,7 @@ test('given hooks come before or after those that are there', (t) => {
   t.deepEqual(paths(add(text, given, 'after'), 'prestart'), ['/old1', '/old2', '/new1', '/new2']);
 });
 
-test('what is not a hook stays byte for byte', (t) => {
+test('all text outside of hooks stays byte for byte', (t) => {
   const head =
     '{ "ociVersion":"1.0.2",\n  "big": 12345678901234567890123, "float": 1.0e400, "é\xff": "\\u00e9\\/",';
   const tail = '"linux": {"resources": {"memory": {"limit": 9223372036854775807}}},\n"x": [ 1,2 ] }\n';

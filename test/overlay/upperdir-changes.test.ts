@@ -325,7 +325,7 @@ test('500 layers', async (t) => {
   t.is((await upperdirChanges({ upperdir, lowerdirs })).changes.length, 125);
 });
 
-test('what cannot be read is named', async (t) => {
+test('an unreadable path is named', async (t) => {
   const dir = tmpdir(t);
   const error = await t.throwsAsync(upperdirChanges({ upperdir: join(dir, 'none'), lowerdirs: [dir] }));
   t.like(error, { code: 'SYSTEM' });

@@ -79,7 +79,7 @@ test.serial(
   },
 );
 
-test.serial('what a server that died has not measured, others measure', async (t) => {
+test.serial('usage that a dead server has not measured is measured by others', async (t) => {
   const { containerd, root } = await serve(t, { durability: 'sync' });
   await prepareLarge(containerd, 'key');
   await containerd.commit('name', 'key');

@@ -91,7 +91,7 @@ test('a layer that another client has is there: containerd finds it by its label
   t.deepEqual(readdirSync(view!.source), ['file']);
 });
 
-test('what containerd removes stays for the others, and the reverse', async (t) => {
+test('a layer that containerd removes stays for other clients, and the reverse', async (t) => {
   const { containerd, store } = await serve(t);
   await extractFile(store, a);
   await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } }).catch(() => {});
@@ -104,7 +104,7 @@ test('what containerd removes stays for the others, and the reverse', async (t) 
   t.is((await found(containerd, a.chainID, '')).length, 1);
 });
 
-test('what containerd has committed with the label is found by other clients', async (t) => {
+test('other clients find a layer that containerd committed with the label', async (t) => {
   const { containerd, store } = await serve(t);
   const [mount] = await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
   writeFileSync(join(mount!.source, 'file'), 'x');
@@ -307,7 +307,7 @@ test('one server a client and address', async (t) => {
   await again.close();
 });
 
-test('what is there and no socket is left alone', async (t) => {
+test('a file in place of the socket is left alone', async (t) => {
   const dir = tmpdir(t);
   const address = join(dir, 'file');
   writeFileSync(address, 'precious');

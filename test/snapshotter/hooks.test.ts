@@ -122,7 +122,7 @@ test('hooks are not called on top of a broken layer', async (t) => {
   await t.throwsAsync(prepare(served, b, name, { number: 2 }), { message });
 });
 
-test('what a hook declines, or does not skip, is extracted as ever', async (t) => {
+test('a layer that a hook declines or does not skip is extracted by containerd', async (t) => {
   for (const result of [declined, { skip: false }] as const) {
     const served = await serve(t, ({ target }) => {
       writeFileSync(join(target, 'half'), 'x');
@@ -195,7 +195,7 @@ test('a hook with an invalid result, or that takes too long, has failed', async 
   await isEmpty(t, late);
 });
 
-test('what cannot be a layer is refused, and nothing outside is touched', async (t) => {
+test('a malformed layer of a hook is refused, and nothing outside is touched', async (t) => {
   const outside = tmpdir(t);
   writeFileSync(join(outside, 'precious'), 'x');
   const isNone = /it is not a directory/;

@@ -103,7 +103,7 @@ test('gc leaves to a process what it has found or extracted and not yet used', a
   t.deepEqual(await left(store), []);
 });
 
-test('what another client has stays on disk', async (t) => {
+test('a layer that another client uses stays on disk', async (t) => {
   const root = join(tmpdir(t), 'store');
   const store = await withLayers(root, t);
   const other = await storeAt(t, root, { client: 'containerd' });

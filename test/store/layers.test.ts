@@ -160,7 +160,7 @@ test('a client that names layers in its own way adopts what is there', async (t)
   t.deepEqual(await theirs.lowerdirs('ns/2'), await ours.lowerdirs(ours.nameOf(two)));
 });
 
-test('what containerd committed with its label is a layer', async (t) => {
+test('a snapshot that containerd committed with its label is a layer', async (t) => {
   const root = join(tmpdir(t), 'store');
   const [ours, theirs] = [await storeAt(t, root), await storeAt(t, root, { client: 'containerd' })];
   await theirs.prepare('default/1/extract-1 x', '');

@@ -24,7 +24,7 @@ test('goes through symlinks to directories', (t) => {
   t.false(makeDirectory(join(root, 'link')));
 });
 
-test('what is in the way is named', (t) => {
+test('the file in the way is named', (t) => {
   const root = tmpdir(t);
   writeFileSync(join(root, 'file'), '');
   symlinkSync('nowhere', join(root, 'dangling'));
@@ -65,7 +65,7 @@ test('the nearest directory is where making begins', (t) => {
   t.is(nearestDirectory(root), root);
 });
 
-rootTest('where the filesystem takes nothing, it ends', (t) => {
+rootTest('a filesystem that refuses new entries is an error', (t) => {
   t.throws(() => makeDirectory('/proc/x/y'), {
     code: 'DIRECTORY_INVALID',
     message: /: \/proc does not allow new entries$/,

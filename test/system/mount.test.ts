@@ -199,7 +199,7 @@ rootTest('a directory is bound, read-only if asked, also by kernels without moun
   t.regex(error!.message, /cannot mount \/no\/such at .*: \/no\/such does not exist/);
 });
 
-rootTest('what is mounted is moved, with what is mounted in it, also on a shared mount', (t) => {
+rootTest('a mount is moved with the mounts in it, also on a shared mount', (t) => {
   for (const propagation of ['--make-private', '--make-shared']) {
     const { at, lowerdirs, upperdir, workdir, target } = layers(t, 2);
     mountBind(at('.'), at('.'));

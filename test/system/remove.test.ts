@@ -72,7 +72,7 @@ test('a symlink in the place of a deep directory is removed, not followed', (t) 
   t.deepEqual(readdirSync(join(dir, 'canary')), ['file']);
 });
 
-rootTest('what is mounted below stays', (t) => {
+rootTest('a mount below stays', (t) => {
   const dir = tmpdir(t);
   mkdirSync(join(dir, 'canary'));
   writeFileSync(join(dir, 'canary/file'), '');

@@ -67,7 +67,7 @@ test('content never depends on where the source cuts', (t) => {
   t.pass();
 });
 
-test('what tar-stream and GNU tar read alike, we read like them, or refuse', async (t) => {
+test('an archive that tar-stream and GNU tar read alike is read like that, or refused', async (t) => {
   if (!requires(t, 'tar')) return;
   let compared = 0;
   await fc.assert(
@@ -102,7 +102,7 @@ function alias(type: string): string {
   return { link: 'hardlink', 'character-device': 'char', 'block-device': 'block' }[type] ?? type;
 }
 
-test('what Go reads, we read like it, or refuse', (t) => {
+test('an archive that Go reads is read like that, or refused', (t) => {
   const archives = fc.sample(fc.oneof(soundArchive, mutatedArchive, mutatedArchive), 4000);
   const go = byGo(archives, tmpdir(t));
   if (go === undefined) {

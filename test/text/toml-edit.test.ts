@@ -74,6 +74,6 @@ test('removing is the opposite of adding', (t) => {
   t.is(removeValue(setValue(text, table, 'new', 1), table, 'new'), text);
 });
 
-test('what is not TOML is named by its line', (t) => {
+test('malformed TOML is an error with its line', (t) => {
   t.throws(() => parse('a = 1\nb = \n'), { message: /line 2 is not TOML/ });
 });

@@ -188,7 +188,7 @@ test('a file with more names in one directory than fit into one item', async (t)
   );
 });
 
-test('what was only read, touched back or written the same has not changed', async (t) => {
+test('a file that was only read, touched back or written the same is unchanged', async (t) => {
   const pair = pairOn(t, (at) => {
     for (const name of ['read', 'touched', 'written', 'replaced', 'moved']) {
       writeFileSync(at(name), name);

@@ -64,7 +64,7 @@ test('any edits, repacked and refreshed again and again: the bundle knows what i
   await fc.assert(property, { numRuns: 4 });
 });
 
-test('what is masked is not in the new layer, and still a change of the bundle after a refresh', async (t) => {
+test('a masked change is left out of the new layer, and found again after a refresh', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);
@@ -80,7 +80,7 @@ test('what is masked is not in the new layer, and still a change of the bundle a
   t.is(second.changes, 1);
 });
 
-test('what is only cached is flushed by a snapshot that is gone then, or without one', async (t) => {
+test('cached data is flushed by a temporary snapshot, or without one', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);

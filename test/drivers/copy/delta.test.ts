@@ -22,7 +22,7 @@ import { rootTest } from '../../helpers/root-test.js';
 import { keepTimes } from '../../helpers/times.js';
 import { makeBundle } from './bundle.js';
 
-test('nothing changed, nothing found', async (t) => {
+test('an unchanged bundle has an empty delta', async (t) => {
   const bundle = await makeBundle(t, (at) => {
     mkdirSync(at('d'));
     writeFileSync(at('d/f'), '');

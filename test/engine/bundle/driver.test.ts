@@ -262,7 +262,7 @@ rootTest('root repacks and removes a plain bundle of another user', async (t) =>
   t.false(existsSync(join(dir, 'anything')));
 });
 
-test('what root writes in a bundle goes through no link that another user made', async (t) => {
+test('writes of root in a bundle do not follow links that another user made', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   for (const driver of ['copy', 'overlay']) {
     const store = join(tmpdir(t), 'store');

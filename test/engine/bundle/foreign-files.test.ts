@@ -289,7 +289,7 @@ for (const [what, { layout, foreign }] of Object.entries(killed)) {
   });
 }
 
-test('what an unpack leaves that is killed while the bundle appears in a directory is removed by bundle rm', async (t) => {
+test('bundle rm removes the remains of an unpack killed while the bundle appears in a directory', async (t) => {
   if (!requires(t, 'root', 'strace')) return;
   const { bundle, unpackArgs } = place(t);
   let when = 1;

@@ -27,7 +27,7 @@ test('one layer is applied on top of what is there, and verified', async (t) => 
   await t.throwsAsync(applyLayer(options), { code: 'BLOB_SIZE' });
 });
 
-test('an abort signal stops it', async (t) => {
+test('an abort signal stops the extraction', async (t) => {
   const { layout, manifest, config } = buildImage(t, [[{ name: 'file', content: 'x' }]]);
   const [descriptor, diffID] = [manifest.layers[0]!, config.rootfs.diff_ids[0]!];
   const options = { layout, descriptor, diffID, target: tmpdir(t), map, signal: AbortSignal.abort() };

@@ -235,7 +235,7 @@ rootTest(
   },
 );
 
-rootTest('what a killed unpack left is removed by the next one; a live one is left alone', async (t) => {
+rootTest('the next unpack removes the remains of a killed one; a live one is left alone', async (t) => {
   const { dir, bundle } = place(t);
   const image = buildImage(t, layers).reference;
   mkdirSync(join(dir, '.bundle.layerhook-dead01/rootfs'), { recursive: true });

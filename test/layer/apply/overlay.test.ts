@@ -91,7 +91,7 @@ test('a directory that is hidden and there again is opaque, in any order', (t) =
   }
 });
 
-test('what only the layers below can tell is returned, parents first', (t) => {
+test('entries that depend on lower layers are returned, parents first', (t) => {
   const { layers } = overlay(t, [
     file('i/j/f'),
     dir('listed'),
@@ -131,7 +131,7 @@ test('a hidden directory is one whiteout, without those below it', (t) => {
   }
 });
 
-test('where devices 0:0 are refused, as on another overlay, whiteouts are marked files', (t) => {
+test('on a filesystem that refuses devices 0:0, as another overlay does, whiteouts are marked files', (t) => {
   const base = tmpdir(t);
   const [outer, upper, work, lower, merged] = ['outer', 'upper', 'work', 'lower', 'merged'].map((name) =>
     newDirectory(join(base, name)),

@@ -327,7 +327,7 @@ test('onPacked gets each packed file, with its digest, also for further names', 
   ]);
 });
 
-test('it stops when aborted, and when the reader stops', async (t) => {
+test('generation stops when aborted, and when the reader stops', async (t) => {
   const { root } = rootfsOf(t, ['a', 'b']);
   await t.throwsAsync(tarOf(root, ['add a'], { signal: AbortSignal.abort() }), { code: 'ABORTED' });
   for await (const _ of generateLayer({ rootfs: root, changes: [{ path: 'a', kind: 'add' }], map })) break;

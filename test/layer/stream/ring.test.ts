@@ -124,7 +124,7 @@ test('counters travel beside the bytes', (t) => {
   t.deepEqual(ringCounters(ring), { blobBytes: 2 ** 40, bytes: 2 ** 41 });
 });
 
-test('what is read can be written to files and hashed in place', (t) => {
+test('pieces of a ring can be written to files and hashed in place', (t) => {
   const ring = createRing();
   const writer = new RingWriter(ring);
   writer.write(Buffer.from('caf\xe9', 'latin1'));

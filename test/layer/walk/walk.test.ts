@@ -47,7 +47,7 @@ test('a symlink to the root directory is followed, a missing root is an error', 
   });
 });
 
-test('what vanishes between the listing and the look is as if never there', (t) => {
+test('an entry that vanishes between the listing and its stat is left out', (t) => {
   const root = tmpdir(t);
   for (const name of ['a', 'b', 'c/d']) mkdirSync(join(root, name), { recursive: true });
   const paths: string[] = [];
