@@ -22,7 +22,7 @@ async function refuseAll(t: ExecutionContext, dir: string, cases: [string[], Reg
   t.deepEqual(readdirSync(dir).sort(), before);
 }
 
-rootTest('below /proc nothing is made, and nothing hangs', async (t) => {
+rootTest('a path below /proc is refused without hanging', async (t) => {
   const { dir, image } = fixture(t);
   const reason = /\/proc(\/\S+)? cannot be used as a directory: \/proc\S* does not allow new entries/;
   await refuseAll(t, dir, [

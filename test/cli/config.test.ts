@@ -71,7 +71,7 @@ const changes: Record<string, readonly string[]> = {
 };
 
 for (const [what, args] of Object.entries(changes)) {
-  test(`config, ${what}: the image is the one that umoci makes`, (t) => {
+  test(`config, ${what}: the image equals that of umoci`, (t) => {
     if (!requires(t, 'umoci')) return;
     const { layout, reference } = imageOf(t);
     const theirs = join(tmpdir(t), 'layout');

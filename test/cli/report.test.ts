@@ -56,7 +56,7 @@ test('errors of the system are described in words, with their path', (t) => {
   t.regex(run('fail', 'ENOENT').stderr, /open \/some\/where: no such file or directory \(ENOENT\); /);
 });
 
-test('a bug of ours is called one, without a stack', (t) => {
+test('a bug in layerhook is reported as one, without a stack', (t) => {
   const { status, stderr } = run('fail', 'bug');
   t.is(status, 1);
   t.regex(stderr, /^layerhook: internal error: cannot read; this is a bug in layerhook; [^\n]+\n$/);

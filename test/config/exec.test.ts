@@ -102,7 +102,7 @@ test('any other end is a failure with the last line of stderr, and stderr is log
   });
 });
 
-test('garbage on stdout is HOOK_RESULT with what came', async (t) => {
+test('garbage on stdout is HOOK_RESULT with the output', async (t) => {
   const bad = async (point: typeof skip | typeof assemble, body: string, message: RegExp) => {
     const { dispatcher, strip } = await setup(t, point, body);
     await t.throwsAsync(dispatcher.first(point as typeof skip, strip(layerContext('/r'))), {

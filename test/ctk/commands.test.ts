@@ -63,7 +63,7 @@ test('install writes a program that works with any PATH, and does not replace an
   t.regex(stderr, /another program has this name/);
 });
 
-test('--dry-run prints what would be written, and writes nothing', async (t) => {
+test('--dry-run prints the changes, and writes no file', async (t) => {
   const file = join(tmpdir(t), 'etc/config.toml');
   const ours = [
     '--runtime',

@@ -127,7 +127,7 @@ for (const [engine, title, text, formerDefault] of samples) {
 }
 
 for (const engine of ['docker', 'containerd', 'crio'] as const) {
-  test(`${engine}: a configuration that was not there is made, and gone again`, (t) => {
+  test(`${engine}: a new configuration file is created, and removed again`, (t) => {
     const file = join(tmpdir(t), 'etc', 'config');
     configure({ engine, file, isDefault: true });
     t.is(engines[engine].read(read(file)).defaultRuntime, name);
@@ -147,7 +147,7 @@ for (const engine of ['docker', 'containerd', 'crio'] as const) {
     t.is(read(file), '{ "a": [1, \n[x');
   });
 
-  test(`${engine}: mode and owner stay, and a symlink is one afterwards`, (t) => {
+  test(`${engine}: mode, owner and symlink of the file stay`, (t) => {
     const file = write(t, '');
     const link = join(file, '../link');
     symlinkSync('config', link);

@@ -159,7 +159,7 @@ test('a value that the user set meanwhile stays', (t) => {
   t.is(tableAt(values(file), ['plugins', 'io.containerd.cri.v1.images'])?.snapshotter, 'native');
 });
 
-test('a file that was not there is made, and gone again', (t) => {
+test('a new file is created, and removed again', (t) => {
   const file = join(tmpdir(t), 'etc/config.toml');
   applyChanges(planSnapshotter(file, everything, false));
   t.is(values(file).version, 2);
@@ -214,7 +214,7 @@ test('passwords in a configuration are not shown by copies of it', (t) => {
   t.is(mode(`${file}.layerhook-ctk`), 0o600);
 });
 
-test('a file that takes the place of what would be written is named', (t) => {
+test('a file in the way of a write is named', (t) => {
   const file = write(t, 'version = 2\nimports = ["conf.d/*.toml"]\n');
   mkdirSync(join(file, '../conf.d'));
   const other = '[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "native"\n';

@@ -19,7 +19,7 @@ const [serve] = pod.containers as [PodSpec['containers'][0]];
 const service = unit('docs/examples/layerhook-snapshotter.service');
 const socket = unit('docs/examples/layerhook-snapshotter.socket');
 
-test('every command is one that is there, with options that it has', async (t) => {
+test('every command exists, with its options', async (t) => {
   const commands = [
     configure.args,
     serve.args,

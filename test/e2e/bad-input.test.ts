@@ -93,7 +93,7 @@ rootTest('an existing bundle stays unchanged', async (t) => {
   t.deepEqual(diffTrees(before, treeOf(place.bundles)), []);
 });
 
-test('repack of a bundle that is not there', async (t) => {
+test('repack of a missing bundle', async (t) => {
   const place = arena(t);
   const image = buildImage(t, good);
   const finished = await layerhook(['repack', '--image', `${image.layout}:new`, place.bundle]);

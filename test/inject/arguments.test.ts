@@ -64,7 +64,7 @@ test('our own options go before the command, in any order and spelling, and are 
   t.deepEqual([given.log, given.logFormat, given.isDebug], ['/l', 'text', true]);
 });
 
-test('an option of ours without a value is an error', (t) => {
+test('an option of layerhook-runtime without a value is an error', (t) => {
   t.throws(() => read('--runtime-path= create id'), { message: '--runtime-path needs a value' });
   t.throws(() => readArguments(['--hook-config-path']), { message: '--hook-config-path needs a value' });
 });

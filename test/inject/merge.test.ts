@@ -42,7 +42,7 @@ for (const [title, text] of [
   });
 }
 
-test('given hooks come before or after those that are there', (t) => {
+test('given hooks come before or after existing hooks', (t) => {
   const text = '{"hooks":{"prestart":[ {"path":"/old1"} , {"path":"/old2"} ]}}';
   const given = { prestart: ['/new1', '/new2'] };
   t.deepEqual(paths(add(text, given, 'before'), 'prestart'), ['/new1', '/new2', '/old1', '/old2']);

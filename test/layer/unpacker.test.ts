@@ -167,7 +167,7 @@ test('warnings come once a layer', async (t) => {
 });
 
 // alone: what the tests beside it do would hold this thread up until all is written
-test.serial('an abort ends it soon, and nothing is written after that', async (t) => {
+test.serial('an abort ends the unpacker soon, and nothing is written after that', async (t) => {
   const { unpacker, sources, target, abort } = bench(t, [many(20_000, 4000)], { compression: 'none' });
   const root = target('root');
   const applying = unpacker.apply(sources[0]!, root, options);

@@ -134,7 +134,7 @@ test('the label is never kept', async (t) => {
   t.is((await store.list()).length, 3);
 });
 
-test('an image that is pulled again by another name heals what is broken, for all names', async (t) => {
+test('an image that is pulled again by another name heals broken layers, for all names', async (t) => {
   const labels = { [REF]: layer('a').chainID };
   const { root, store } = await left(t, async (store) => {
     await store.prepare('ns/1/extract-1 a', '', { labels });

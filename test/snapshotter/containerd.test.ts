@@ -221,7 +221,7 @@ rootTest(
   },
 );
 
-test('parallel unpack: what containerd has extracted as the lowest layer is a hit', async (t) => {
+test('parallel unpack: a layer that containerd extracted as the lowest is a hit', async (t) => {
   const { containerd } = await serve(t, { parallelUnpack: true });
   const labels = { [REF]: a.chainID };
   await containerd.prepare('ns/1/extract-1 a', '', { labels });
@@ -318,7 +318,7 @@ test('a file in place of the socket is left alone', async (t) => {
   });
 });
 
-test('closing deletes nothing, and a commit is on disk then', async (t) => {
+test('closing deletes nothing, and flushes commits to disk', async (t) => {
   const dir = tmpdir(t);
   const options = { root: join(dir, 'store'), address: join(dir, 'socket') };
   const service = await serveSnapshotter(options);

@@ -34,7 +34,7 @@ import {
   write,
 } from './served.js';
 
-test('a layer that a hook has put there is there, on top of those below', async (t) => {
+test('a layer from a hook is found, on top of those below', async (t) => {
   const contexts: SnapshotSkipContext[] = [];
   const served = await serve(t, (context) => {
     contexts.push(context);
@@ -86,7 +86,7 @@ test('a layer that a hook has put there is there, on top of those below', async 
   });
 });
 
-test('other clients find what a hook has put there, and it goes with its last name', async (t) => {
+test('other clients find a layer from a hook, and its last name removes it', async (t) => {
   const served = await serve(t, fill);
   await t.throwsAsync(prepare(served, a), exists);
   t.true(await served.store.find(a, '', nothingBelow));
@@ -287,7 +287,7 @@ test('a call that is cancelled, or a service that ends, stops the hook and leave
   }
 });
 
-test('parallel unpack: a layer that a hook has put there is staged, and gets its parent at commit', async (t) => {
+test('parallel unpack: a layer from a hook is staged, and gets its parent at commit', async (t) => {
   const contexts: SnapshotSkipContext[] = [];
   const hook: Hook<typeof POINT> = (context) => {
     contexts.push(context);

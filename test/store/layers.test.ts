@@ -15,7 +15,7 @@ import {
 
 const [one, two] = [layer('1'), layer('2', '12')];
 
-test('a layer is there once it was extracted', async (t) => {
+test('a layer is found after its extraction', async (t) => {
   const store = await freshStore(t);
   t.false(await store.find(one, '', nothingBelow));
   await extractFile(store, one);
@@ -26,7 +26,7 @@ test('a layer is there once it was extracted', async (t) => {
   t.deepEqual(info.labels, { 'containerd.io/snapshot.ref': one.chainID, 'layerhook/diff-id': one.diffID });
 });
 
-test('a layer that was given up is not there, and others can try', async (t) => {
+test('a discarded layer is not found, and others can try', async (t) => {
   const store = await freshStore(t);
   const extraction = await store.extract(one, '', { signal });
   writeFileSync(join(extraction!.target, 'half'), '');
@@ -46,7 +46,7 @@ test('a layer with another map is another layer', async (t) => {
   t.not(await store.directory(store.nameOf(mapped)), await store.directory(store.nameOf(one)));
 });
 
-test('a layer cannot be committed on top of one that is not there; it is given up then', async (t) => {
+test('a layer on top of a missing one cannot be committed, and is discarded', async (t) => {
   const store = await freshStore(t);
   const extraction = await store.extract(two, one.chainID, { signal });
   await t.throwsAsync(extraction!.commit({ parent: one.chainID, dependencies: [] }), {

@@ -7,7 +7,7 @@ import { makeDirectory, nearestDirectory } from '../../src/system/make-directory
 import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-test('makes what is missing, with the mode, and says whether it did', (t) => {
+test('makes missing directories, with the mode, and returns whether it made any', (t) => {
   const root = tmpdir(t);
   t.true(makeDirectory(join(root, 'a/b/c'), 0o700));
   for (const path of ['a', 'a/b', 'a/b/c']) t.is(statSync(join(root, path)).mode & 0o7777, 0o700, path);

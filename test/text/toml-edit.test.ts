@@ -44,7 +44,7 @@ test('a new value is the first of its table, or in front of all tables', (t) => 
   t.is(setValue(text, [], 'new', 1), text.replace('version', 'new = 1\nversion'));
 });
 
-test('a table that is not there is made at the end', (t) => {
+test('a missing table is added at the end', (t) => {
   const changed = setValue(text, ['other', 'x.y'], 'k', 'v');
   t.is(changed, `${text}\n\n[other."x.y"]\n  k = "v"\n`);
 });

@@ -111,7 +111,7 @@ test('each kind of change is found, and nothing else', async (t) => {
   ]);
 });
 
-test('renamed directories are gone with all below them, and there with all below them', async (t) => {
+test('renamed directories are removed and added with all below them', async (t) => {
   const pair = pairOn(t, (at) => {
     mkdirSync(at('a/b/c'), { recursive: true });
     writeFileSync(at('a/b/c/file'), 'x');
@@ -285,7 +285,7 @@ test('content is compared in steps', async (t) => {
   await t.throwsAsync(comparing, { code: 'ABORTED' });
 });
 
-test('any tree, any edits: what is found is what differs', async (t) => {
+test('any tree, any edits: the delta lists exactly the differences', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint || !requires(t, 'setpriv', 'python3')) return;
   const edits = fc.array(edit, { minLength: 10, maxLength: 40, size: 'max' });

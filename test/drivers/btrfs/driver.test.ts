@@ -213,7 +213,7 @@ test('a full filesystem ends the unpack, and nothing of it stays', async (t) => 
   t.is(subvolumes(mountpoint).length, 1);
 });
 
-test('a bundle inside a directory that was there, and one that is moved', async (t) => {
+test('a bundle inside an existing directory, and a moved bundle', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);

@@ -15,7 +15,7 @@ function changes(rows: string[]): Change[] {
   });
 }
 
-test('after a refresh what was packed has not changed', async (t) => {
+test('after a refresh, packed changes are not found again', async (t) => {
   const bundle = await makeBundle(t, (at) => {
     writeFileSync(at('gone'), '');
     mkdirSync(at('d/e'), { recursive: true });

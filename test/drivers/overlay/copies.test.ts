@@ -140,7 +140,7 @@ test('when the original is removed first, nothing is left for its copy', async (
   t.deepEqual(await here.remove('copy'), []);
 });
 
-test('a bundle that is moved stays itself; what is copied to its old place does not become it', async (t) => {
+test('a moved bundle keeps its identity; a copy at its old place does not get it', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const here = await place(t);
   await here.umount('b');

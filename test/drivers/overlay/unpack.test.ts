@@ -187,7 +187,7 @@ rootTest(
   },
 );
 
-test('--keep-dirlinks keeps what the layers below say', async (t) => {
+test('--keep-dirlinks keeps symlinks of the layers below', async (t) => {
   const layers = [
     [dir('usr'), dir('usr/bin'), symlink('bin', 'usr/bin'), file('usr/bin/a')],
     [dir('bin'), file('bin/b'), file('bin/.wh.a')],

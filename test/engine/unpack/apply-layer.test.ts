@@ -7,7 +7,7 @@ import { tmpdir } from '../../helpers/tmp.js';
 
 const map = { uidMappings: [], gidMappings: [], rootless: process.getuid?.() !== 0 };
 
-test('one layer is applied on top of what is there, and verified', async (t) => {
+test('one layer is applied on top of existing files, and verified', async (t) => {
   const target = tmpdir(t);
   for (const name of ['gone', 'kept', 'changed']) writeFileSync(join(target, name), name);
   mkdirSync(join(target, 'real'));

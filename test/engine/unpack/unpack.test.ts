@@ -135,7 +135,7 @@ rootTest('hook sets are called in order, each with its own policy, and errors na
   t.regex(error!.message, /slow/);
 });
 
-rootTest('a failing hook leaves no bundle and no litter, and what it made is taken down', async (t) => {
+rootTest('a failing hook leaves no bundle and no litter, and the remove hook is called', async (t) => {
   for (const point of [
     'unpack.ociv1.layer.try-skip',
     'unpack.ociv1.layer.post-extract',

@@ -81,7 +81,7 @@ test('a device 0:0 in an image would act as a whiteout: refused', (t) => {
   t.notThrows(() => overlay(t, [{ name: 'x', type: 'block', devMajor: 0, devMinor: 0 }]));
 });
 
-test('a directory that is hidden and there again is opaque, in any order', (t) => {
+test('a directory that is hidden and made again is opaque, in any order', (t) => {
   for (const layer of [
     [file('.wh.d'), dir('d'), file('d/f')],
     [dir('d'), file('d/f'), file('.wh.d')],

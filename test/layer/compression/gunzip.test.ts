@@ -136,7 +136,7 @@ for (const [kind, gunzip] of Object.entries(kinds)) {
     t.is(await refusal(gunzip(bytes, 4096)), 'COMPRESSION_CORRUPT: its header has no end');
   });
 
-  test(`${kind}: gzip(1) writes what is read`, async (t) => {
+  test(`${kind}: output of gzip(1) is read`, async (t) => {
     if (!requires(t, 'gzip')) return;
     for (const level of ['-1', '-9']) {
       t.true((await gunzip(execFileSync('gzip', [level], { input: large }))).equals(large));

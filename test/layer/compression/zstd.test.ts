@@ -30,7 +30,7 @@ test('a zstd is installed', (t) => {
 });
 
 for (const [kind, zstd] of kinds) {
-  test(`${kind}: what is compressed decompresses to the same`, async (t) => {
+  test(`${kind}: compressed data decompresses to the same`, async (t) => {
     for (const content of [Buffer.alloc(0), small, large]) {
       const bytes = await compress(content, zstd);
       for (const cut of [100, 1 << 22]) t.true((await decompress(bytes, zstd, cut)).equals(content));
@@ -85,7 +85,7 @@ for (const [kind, zstd] of kinds) {
   });
 }
 
-test('zstd(1) reads what we write, and we what it writes', async (t) => {
+test('zstd(1) and layerhook read the output of each other', async (t) => {
   if (!requires(t, 'zstd')) return;
   const bytes = await through(await createCompressor('zstd'), large);
   execFileSync('zstd', ['-t', '-q'], { input: bytes });

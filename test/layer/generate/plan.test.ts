@@ -87,7 +87,7 @@ test('a file below such a directory is refused too', (t) => {
   t.throws(() => planLayer(changes('add .wh.d/x'), lookup), { code: 'LAYER_PATH' });
 });
 
-test('a rootfs that is no longer as the delta says is an error', (t) => {
+test('a rootfs that contradicts the delta is an error', (t) => {
   t.throws(() => planLayer(changes('add a'), tree({})), { code: 'FILE_CHANGED' });
   t.throws(() => planLayer(changes('delete a'), tree({ a: 'file' })), { code: 'FILE_CHANGED' });
   t.throws(() => planLayer(changes('add lib/x'), tree({ lib: 'symlink' })), {
