@@ -63,9 +63,13 @@ function blank(text) {
   return text.replace(/[^\n]/g, ' ');
 }
 
-const checked = /^(?:(?:src|drivers|hooks|docs|scripts)\/.*|[^/]+)\.(?:ts|js|mjs|md|toml|example)$/;
+const checked = /^(?:(?:src|drivers|hooks|docs|scripts|test)\/.*|[^/]+)\.(?:ts|js|mjs|md|toml|example)$/;
 /** These files quote the wordings. */
-const exempt = new Set(['scripts/plain-english.js', 'CONTRIBUTING.md']);
+const exempt = new Set([
+  'scripts/plain-english.js',
+  'test/structure/plain-english.test.ts',
+  'CONTRIBUTING.md',
+]);
 
 function main() {
   const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {

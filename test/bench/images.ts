@@ -29,7 +29,7 @@ function copyDebian(extent: 'small' | 'full', layout: string): void {
 
 /**
  * An image as a web application has: a system with some large files, its packages, a tree of node_modules, the application,
- * and a layer that replaces and deletes some files. 34,000 entries, 600 MB, of which gzip leaves a third.
+ * and a layer that replaces and deletes some files. 34,000 entries, 600 MB; gzip compresses them to a third.
  */
 function fiveLayers(layout: string): void {
   const content = contents();

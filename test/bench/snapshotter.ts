@@ -30,7 +30,7 @@ const [ours, peer] = [contender('layerhook'), contender('overlayfs')];
 try {
   const pairs = [
     await compare(`${snapshots} prepare, commit, remove`, (of) => lives(of, 1)),
-    await compare(`${snapshots} prepare, commit, remove, 16 at once`, (of) => lives(of, 16)),
+    await compare(`${snapshots} prepare, commit, remove, 16 in parallel`, (of) => lives(of, 16)),
     ...(await imports('120 layers of 100 files', 100)),
     ...(await imports('120 layers of 2 files', 2)),
   ];
@@ -71,7 +71,7 @@ function lives({ name, client }: Contender, atOnce: number): Omit<Subject, 'name
         for (let key = keys.pop(); key !== undefined; key = keys.pop()) await live(key);
       };
       await Promise.all(Array.from({ length: atOnce }, next));
-      // which is done then
+      // --sync waits until the removals are done
       node.ctr('leases', 'delete', '--sync', 'round');
     },
   };

@@ -22,7 +22,7 @@ async function refuseAll(t: ExecutionContext, dir: string, cases: [string[], Reg
   t.deepEqual(readdirSync(dir).sort(), before);
 }
 
-rootTest('below /proc nothing is made, and nothing hangs', async (t) => {
+rootTest('a path below /proc is refused without hanging', async (t) => {
   const { dir, image } = fixture(t);
   const reason = /\/proc(\/\S+)? cannot be used as a directory: \/proc\S* does not allow new entries/;
   await refuseAll(t, dir, [
@@ -38,7 +38,7 @@ rootTest('below /proc nothing is made, and nothing hangs', async (t) => {
   ]);
 });
 
-test('what is no directory is not taken for a store', async (t) => {
+test('a file or a dangling symlink is refused as a store', async (t) => {
   const { dir, image } = fixture(t);
   const reason =
     /\/(file|dangling)(\/\S+)? cannot be used as a directory: \S+ is (not a directory|a symlink)/;
@@ -57,7 +57,7 @@ test('what is no directory is not taken for a store', async (t) => {
   t.false(existsSync(join(dir, 'b')));
 });
 
-test('what is in the way of a bundle or a layout is named', async (t) => {
+test('a file in the way of a bundle or a layout is named', async (t) => {
   const { dir, image } = fixture(t);
   await refuseAll(t, dir, [
     [['unpack', '--image', image, 'file'], /file already has a file in its place/],
@@ -75,7 +75,7 @@ test('what is in the way of a bundle or a layout is named', async (t) => {
   ]);
 });
 
-test('an address that cannot be one', async (t) => {
+test('an unusable socket address is refused', async (t) => {
   const { dir } = fixture(t);
   mkdirSync(join(dir, 'directory'));
   const serve = (address: string, ...more: string[]) => [
@@ -100,7 +100,7 @@ test('an address that cannot be one', async (t) => {
   ]);
 });
 
-test('a platform that is none is told alike by all commands', async (t) => {
+test('all commands report a malformed platform alike', async (t) => {
   const { dir, image } = fixture(t);
   const reason = /malformed platform a\/b\/c\/d; a platform is OS\/ARCHITECTURE/;
   const platform = ['--platform', 'a/b/c/d', '--image', image];
@@ -112,7 +112,7 @@ test('a platform that is none is told alike by all commands', async (t) => {
   ]);
 });
 
-test('an empty path is no path', async (t) => {
+test('an empty path is refused', async (t) => {
   const { dir, image } = fixture(t);
   await refuseAll(t, dir, [
     [['store', 'ls', '--store', ''], /--store cannot be empty/],

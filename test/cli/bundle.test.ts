@@ -103,7 +103,7 @@ test('a command without a bundle says what it lacks', (t) => {
   t.regex(bundle('ls', 'x').stderr, /positional/);
 });
 
-rootTest('ls shows what the store has of bundles: mounted, unmounted and missing', async (t) => {
+rootTest('ls shows the bundles of the store: mounted, unmounted and missing', async (t) => {
   const { dir, bundle, bundles, store } = place(t, 'un: mounted', 'plain');
   const opened = await openStore({ root: store });
   for (const path of [...bundles, join(dir, 'gone')]) {

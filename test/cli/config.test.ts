@@ -12,7 +12,7 @@ import { runFile } from './run.js';
 
 /** A config with every field that `config` changes, and with one that layerhook does not know. */
 const config = {
-  author: 'somebody else',
+  author: 'another author',
   variant: 'v8',
   unknown: { stays: true },
   config: {
@@ -71,7 +71,7 @@ const changes: Record<string, readonly string[]> = {
 };
 
 for (const [what, args] of Object.entries(changes)) {
-  test(`config, ${what}: the image is the one that umoci makes`, (t) => {
+  test(`config, ${what}: the image equals that of umoci`, (t) => {
     if (!requires(t, 'umoci')) return;
     const { layout, reference } = imageOf(t);
     const theirs = join(tmpdir(t), 'layout');

@@ -54,7 +54,7 @@ for (const [name, program, args] of readers) {
   });
 }
 
-rootTest('an ordinary user extracts directories that nobody may write to', (t) => {
+rootTest('an ordinary user extracts read-only directories', (t) => {
   if (!requires(t, 'tar', 'setpriv')) return;
   const { reference } = buildImage(t, [
     [

@@ -39,7 +39,7 @@ const fail = defineCommand({
       throw new LayerhookError(how, { digest: 'sha256:0', path: '/l', actual: 1, expected: 2 });
     if (how === 'escapes') throw new LayerhookError('LAYOUT_NOT_FOUND', { path: 'a\nb\u001b[31m' });
     if (how === 'later')
-      await new Promise(() => setTimeout(() => Promise.reject(new Error('nobody waits')), 10));
+      await new Promise(() => setTimeout(() => Promise.reject(new Error('unhandled')), 10));
     if (how === 'bug') throw new TypeError('cannot read\nof undefined');
     throw Object.assign(new Error(`${how}: xyz, open`), { code: how, syscall: 'open', path });
   },

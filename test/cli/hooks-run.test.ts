@@ -24,7 +24,7 @@ function setup(t: ExecutionContext<unknown>, point: string, output: string, more
   return { dir, program, image, run, context: () => JSON.parse(readFileSync(seen, 'utf8')) };
 }
 
-test('hooks list shows who is asked at each point, in order', (t) => {
+test('hooks list shows the hooks of each point, in order', (t) => {
   const dir = privateDir(t);
   const program = script(dir, 'program', '');
   const text = `[[hook]]\npoint = "repack.ociv1.layer.delta-list"\nexec = ["${program}"]\non-failure = "mtree"\n`;
@@ -92,7 +92,7 @@ test('hooks run: a delta of a bundle, with names that are not UTF-8', (t) => {
   t.like(context(), { bundle, rootfs: join(bundle, 'rootfs'), mtree: null, maskPaths: [] });
 });
 
-test('hooks run: fields of --context count, and what is missing is named', (t) => {
+test('hooks run: --context supplies fields, and missing fields are named', (t) => {
   const point = 'runtime.ociv1.container.poststop-archive';
   const { dir, run, context } = setup(t, point, `echo '{"archived": "/a"}'`);
   t.regex(run(point).stderr, /needs state, name, key, mountPoint, upperdir, .*, replace in --context/);
@@ -127,7 +127,7 @@ test('hooks run: a layer that containerd would want', (t) => {
   t.regex(run(point).stderr, /needs chainID, .* in --context/);
 });
 
-test('hooks run says what it lacks', (t) => {
+test('hooks run names a missing or wrong argument', (t) => {
   const { image, run } = setup(t, 'bundle.ociv1.remove', '');
   t.regex(run('bundle.ociv1.remove').stderr, /needs --bundle/);
   t.regex(run('unpack.ociv1.bundle.assemble').stderr, /needs --image/);

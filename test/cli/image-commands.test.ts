@@ -109,7 +109,7 @@ function richImage(t: ExecutionContext) {
     edit: {
       config: (config) => {
         config.created = '2020-01-01T01:02:03.450000000+01:00';
-        config.author = 'Someone <some@one>';
+        config.author = 'Example <some@one>';
         config['os.version'] = '1.2';
         config['os.features'] = ['a', 'b c'];
         config.variant = 'v2';
@@ -139,7 +139,7 @@ test('stat shows every field', (t) => {
   t.is(stdout, readFileSync('test/cli/stat.txt', 'utf8'));
 });
 
-test('stat --json has the documents as they are', (t) => {
+test('stat --json has the documents unchanged', (t) => {
   const { layout, reference, config, manifest } = buildImage(t, [[{ name: 'a' }]], {
     edit: { config: (document) => void Object.assign(document, { 'x-unknown': [1, { 'a b': ' < ' }] }) },
   });
@@ -218,7 +218,7 @@ const failures: [title: string, code: RegExp, args: (layout: string) => string[]
   ['tag without a tag', /positional/, (layout) => ['tag', '--image', layout]],
   ['remove without an image', /--image/, () => ['rm']],
   [
-    'list of what is no layout',
+    'list of a directory that is not a layout',
     /invalid OCI image layout/,
     (layout) => ['ls', '--layout', join(layout, 'blobs')],
   ],

@@ -82,7 +82,7 @@ test('exit statuses are those of umoci', (t) => {
   }
 });
 
-test('a reader that goes away is no error', (t) => {
+test('a reader that ends early causes no error', (t) => {
   const script = `${process.execPath} ${fixture} lines 2>&1 | head -n 1; echo "\${PIPESTATUS[0]}"`;
   t.is(execFileSync('bash', ['-c', script], { encoding: 'utf8' }), 'line 0\n0\n');
 });

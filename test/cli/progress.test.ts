@@ -13,7 +13,7 @@ function onTerminal(columns: number, ...args: string[]): string {
   return spawnSync('script', ['-qfec', command, '/dev/null'], { encoding: 'utf8' }).stdout;
 }
 
-/** What is on the screen at the end, and the most lines that were redrawn at once. */
+/** What is on the screen at the end, and the highest number of lines redrawn together. */
 function play(output: string): { screen: string[]; highest: number; widest: number } {
   const screen: string[] = [''];
   let row = 0;
@@ -49,7 +49,7 @@ test('on a terminal bars are shown, and nothing of them is left', (t) => {
   }
 });
 
-test('it is redrawn at most ten times a second', (t) => {
+test('progress is redrawn at most ten times a second', (t) => {
   if (!requires(t, 'script')) return;
   const began = performance.now();
   const output = onTerminal(100, 'work');
@@ -58,7 +58,7 @@ test('it is redrawn at most ten times a second', (t) => {
   t.true(redrawn > 3 && redrawn <= most, `redrawn ${redrawn} times, at most ${most}`);
 });
 
-test('elsewhere there is no progress: without a terminal, with --quiet, with --log-format=json', (t) => {
+test('progress is off without a terminal, with --quiet and with --log-format=json', (t) => {
   t.is(run('work').stderr, 'layerhook: warning: a word in between\n');
   if (!requires(t, 'script')) return;
   t.is(onTerminal(80, '--quiet', 'work'), 'finished\r\n');

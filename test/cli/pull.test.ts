@@ -73,7 +73,7 @@ const names: readonly [value: string, answer: RegExp][] = [
 ];
 
 for (const [value, answer] of names)
-  test(`--image ${value} is answered with what would be right`, (t) => {
+  test(`--image ${value} is refused with the right form`, (t) => {
     const { bundle, run } = workplace(t);
     const { status, stderr } = run('unpack', '--image', value, bundle);
     t.is(status, 1);

@@ -48,7 +48,7 @@ test('each difference is a line, and the exit status is 1', (t) => {
   t.regex(stderr, /^layerhook: validation failed: 3 files [^\n]+\n$/);
 });
 
-test('what cannot be checked is one line', (t) => {
+test('each failure of the check is one line', (t) => {
   const { root, manifest } = tree(tmpdir(t));
   const broken = join(root, 'broken.mtree');
   writeFileSync(broken, '. type=dir\n/frob\n');
@@ -81,7 +81,7 @@ test('a hostile manifest is one clear error, and --max-manifest says how much th
   refuse('-f', manifest);
 });
 
-test('it finds what umoci’s command finds', (t) => {
+test('the command finds the same differences as umoci’s command', (t) => {
   const umoci = process.env['UMOCI'] ?? 'umoci';
   if (!requires(t, umoci)) return;
   const { root, manifest } = tree(tmpdir(t));

@@ -44,7 +44,7 @@ test('--log-format=json: one object, with code and details', (t) => {
   t.regex(JSON.parse(run('--log-format=json', '--debug', 'fail', 'known').stderr).stack, /the cause/);
 });
 
-test('errors of the system are told in words, with their path', (t) => {
+test('errors of the system are described in words, with their path', (t) => {
   t.is(
     run('fail', 'ENOSPC').stderr,
     'layerhook: no space left: open /some/where; partial results were removed; layerhook store gc frees layers, layerhook gc blobs of a layout\n',
@@ -56,16 +56,16 @@ test('errors of the system are told in words, with their path', (t) => {
   t.regex(run('fail', 'ENOENT').stderr, /open \/some\/where: no such file or directory \(ENOENT\); /);
 });
 
-test('a bug of ours is called one, without a stack', (t) => {
+test('a bug in layerhook is reported as one, without a stack', (t) => {
   const { status, stderr } = run('fail', 'bug');
   t.is(status, 1);
   t.regex(stderr, /^layerhook: internal error: cannot read; this is a bug in layerhook; [^\n]+\n$/);
 });
 
-test('an error that nobody waits for ends the run as any other', (t) => {
+test('an unhandled rejection ends the run like any other error', (t) => {
   const { status, stderr } = run('fail', 'later');
   t.is(status, 1);
-  t.regex(stderr, /^layerhook: internal error: nobody waits; [^\n]+\n$/);
+  t.regex(stderr, /^layerhook: internal error: unhandled; [^\n]+\n$/);
 });
 
 test('the log goes to stderr, from the level asked for', (t) => {
@@ -94,12 +94,12 @@ test('the log as JSON', (t) => {
   );
 });
 
-test('colour is off when stderr is no terminal, and on when asked for', (t) => {
+test('colour needs a terminal at stderr, or --color=always', (t) => {
   t.notRegex(run('fail', 'known').stderr, /\u001b/);
   t.regex(run('--color=always', 'fail', 'known').stderr, /^\u001b\[31mlayerhook:\u001b\[39m no OCI/);
 });
 
-test('DEBUG=layerhook:* traces through debug, whatever the level', (t) => {
+test('DEBUG=layerhook:* traces through debug at any log level', (t) => {
   const { stderr } = runFile(fixture, ['echo', '--image', 'a', 'x'], { DEBUG: 'layerhook:*' });
   t.regex(stderr, /layerhook:debug debugging/);
   t.regex(stderr, /layerhook:info informing/);

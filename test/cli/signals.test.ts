@@ -16,7 +16,7 @@ for (const [signal, status] of [
   });
 }
 
-test('what only reads is ended at once, also while it is busy', async (t) => {
+test('a signal ends a reading command immediately, also while it is busy', async (t) => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const { child, ended } = await start('read');
     child.kill(signal);

@@ -71,7 +71,7 @@ test('a layer whose directory is gone is shown as missing, fails a verification,
   t.is((await layers(t, root)).length, 1);
 });
 
-test('ls shows each layer and who needs it', async (t) => {
+test('ls shows each layer and its users', async (t) => {
   const { dir, root } = await filledStore(t);
   const text = await ask(t, root, 'ls');
   t.regex(text, /^LAYER +DIFFID +SIZE +INODES +FORM +STATE +LAST USED \(UTC\) +BUNDLES +CLIENTS\n/);
@@ -201,7 +201,7 @@ test('gc keeps to a size and a time', async (t) => {
   }
 });
 
-test('where there is no store, none is made, and what asks for a layer of it is told', async (t) => {
+test('a missing store is not created, and commands that name a layer fail', async (t) => {
   const dir = tmpdir(t);
   const others = join(dir, 'others');
   mkdirSync(others);
@@ -229,7 +229,7 @@ test('where there is no store, none is made, and what asks for a layer of it is 
   t.deepEqual(readdirSync(others), []);
 });
 
-test('what is no directory is no store', async (t) => {
+test('a file is refused as a store', async (t) => {
   const root = join(tmpdir(t), 'file');
   writeFileSync(root, '');
   for (const command of ['ls', 'du', 'df', 'sync', 'verify', 'gc'])

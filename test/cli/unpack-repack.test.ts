@@ -100,7 +100,7 @@ test('--json and --digestfile tell the new manifest', (t) => {
   t.is(index.manifests.at(-1).digest, repacked.manifest.digest);
 });
 
-test('unpack refuses what is no value of --mtree and --platform, before it makes anything', (t) => {
+test('unpack refuses malformed values of --mtree and --platform before it writes', (t) => {
   const { reference } = buildImage(t, [[{ name: 'a' }]]);
   const bundle = join(tmpdir(t), 'bundle');
   for (const [option, value, told] of [

@@ -170,7 +170,7 @@ test('a layer that many images name is read once, and other diffIDs are still fo
   );
 });
 
-test('an index, and what is not there', async (t: ExecutionContext) => {
+test('a nested index, and missing tags, layouts and manifests', async (t: ExecutionContext) => {
   const { layout, reference } = buildImage(t, layers);
   await refused(t, layerhook(['validate', `${layout}:none`]), /tag none is not in/);
   await refused(t, layerhook(['validate', join(layout, 'none')]), /no OCI image layout/);

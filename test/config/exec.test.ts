@@ -30,7 +30,7 @@ async function setup(t: ExecutionContext<unknown>, point: string, body: string, 
   return { dir, program, dispatcher, logged, abort, strip };
 }
 
-test('it gets arguments and the point, JSON on stdin, a minimal environment, cwd /', async (t) => {
+test('a program gets arguments and the point, JSON on stdin, a minimal environment, cwd /', async (t) => {
   process.env.LAYERHOOK_TEST_SECRET = 'caller';
   const body = `d=$(dirname "$0"); printf '%s\\n' "$@" > $d/args; cat > $d/stdin; env > $d/env; pwd > $d/cwd
 echo '{"skip": true}'`;
@@ -102,7 +102,7 @@ test('any other end is a failure with the last line of stderr, and stderr is log
   });
 });
 
-test('garbage on stdout is HOOK_RESULT with what came', async (t) => {
+test('garbage on stdout is HOOK_RESULT with the output', async (t) => {
   const bad = async (point: typeof skip | typeof assemble, body: string, message: RegExp) => {
     const { dispatcher, strip } = await setup(t, point, body);
     await t.throwsAsync(dispatcher.first(point as typeof skip, strip(layerContext('/r'))), {

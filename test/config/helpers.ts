@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava';
 import { loadHooks } from '../../src/config/load.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-/** A directory of the test that nobody else may write. */
+/** A directory of the test that only its owner may write. */
 export function privateDir(t: ExecutionContext<unknown>): string {
   const dir = tmpdir(t);
   chmodSync(dir, 0o755);

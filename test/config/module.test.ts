@@ -83,7 +83,7 @@ for (const [title, module, table, message] of bad) {
   });
 }
 
-test('CONFIG_INVALID: a module that is no path, or missing', async (t) => {
+test('CONFIG_INVALID: a module that is a package name, or missing', async (t) => {
   const dir = privateDir(t);
   const load_ = (name: string) => load(dir, `[[hook]]\nmodule = "${name}"`);
   await t.throwsAsync(load_('some-package'), {

@@ -137,7 +137,7 @@ for (const [title, text, reason] of faults) {
   });
 }
 
-test('a misspelt file of a driver or a hook is named with what was meant', async (t) => {
+test('an error about a misspelt driver or hook file suggests the right name', async (t) => {
   const dir = privateDir(t);
   write(dir, 'reflink.mjs', '');
   for (const toml of [driver(join(dir, 'reflnk.mjs')), '[[hook]]\nmodule = "./reflnk.mjs"\n'])

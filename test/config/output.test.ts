@@ -3,7 +3,7 @@ import { parseDelta } from '../../src/config/output.js';
 
 const parse = (text: string) => parseDelta(Buffer.from(text, 'latin1'));
 
-test('a path a line, bytes as they are', (t) => {
+test('one path per line, bytes unchanged', (t) => {
   t.deepEqual(parse('etc/hosts\n\n b c \nh\u00c3\u00b6me\n\u00ff\nlast'), [
     { path: 'etc/hosts' },
     { path: ' b c ' },

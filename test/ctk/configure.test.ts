@@ -110,7 +110,7 @@ for (const [engine, title, text, formerDefault] of samples) {
     t.deepEqual(planUnconfigure({ engine, file, name }), []);
   });
 
-  test(`${engine}, ${title}: unconfigured after somebody has changed it`, (t) => {
+  test(`${engine}, ${title}: unconfigured after another edit`, (t) => {
     const file = write(t, text);
     const format = engines[engine];
     configure({ engine, file, isDefault: true });
@@ -127,7 +127,7 @@ for (const [engine, title, text, formerDefault] of samples) {
 }
 
 for (const engine of ['docker', 'containerd', 'crio'] as const) {
-  test(`${engine}: a configuration that was not there is made, and gone again`, (t) => {
+  test(`${engine}: a new configuration file is created, and removed again`, (t) => {
     const file = join(tmpdir(t), 'etc', 'config');
     configure({ engine, file, isDefault: true });
     t.is(engines[engine].read(read(file)).defaultRuntime, name);
@@ -135,7 +135,7 @@ for (const engine of ['docker', 'containerd', 'crio'] as const) {
     t.deepEqual(readdirSync(join(file, '..')), []);
   });
 
-  test(`${engine}: a file that does not parse stays as it is`, (t) => {
+  test(`${engine}: a malformed file stays unchanged`, (t) => {
     const file = write(t, '{ "a": [1, \n[x');
     for (const plan of [
       () => planConfigure({ engine, file, name, path, runtimePath, isDefault: true, dropIn: false }),
@@ -147,7 +147,7 @@ for (const engine of ['docker', 'containerd', 'crio'] as const) {
     t.is(read(file), '{ "a": [1, \n[x');
   });
 
-  test(`${engine}: mode and owner stay, and a symlink is one afterwards`, (t) => {
+  test(`${engine}: mode, owner and symlink of the file stay`, (t) => {
     const file = write(t, '');
     const link = join(file, '../link');
     symlinkSync('config', link);

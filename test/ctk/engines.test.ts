@@ -68,7 +68,7 @@ async function runPod(socket: string, name: string): Promise<string> {
 }
 
 for (const dropIn of [false, true]) {
-  test(`containerd reads what is configured ${dropIn ? 'as a drop-in' : 'in its file'}`, async (t) => {
+  test(`containerd reads the configuration ${dropIn ? 'as a drop-in' : 'in its file'}`, async (t) => {
     if (!requires(t, 'containerd')) return;
     const dir = tmpdir(t);
     const file = join(dir, 'config.toml');

@@ -208,7 +208,7 @@ for (const [engine, documents] of [
   ['containerd', toml('containerd')],
   ['crio', toml('crio')],
 ] as const) {
-  test(`${engine}: what ctk does not change stays byte for byte, in any document`, (t) => {
+  test(`${engine}: other text stays byte for byte, in any document`, (t) => {
     const file = fileWith(t, '');
     fc.assert(
       fc.property(documents, fc.boolean(), (text, isDefault) => {

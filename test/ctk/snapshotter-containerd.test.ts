@@ -75,7 +75,7 @@ for (const dropIn of [false, true]) {
   });
 }
 
-test('where nothing is served, status says so, and unconfigure warns', async (t) => {
+test('without a daemon, status says so, and unconfigure warns', async (t) => {
   const file = join(tmpdir(t), 'config.toml');
   const address = join(tmpdir(t), 'none.sock');
   const ctk = (...args: string[]) => layerhook(['ctk', 'snapshotter', ...args, '--config', file]);

@@ -139,7 +139,7 @@ for (const [title, text, criTables, unpacks] of samples) {
     }
   });
 
-  test(`${title}: unconfigured after somebody has changed it`, (t) => {
+  test(`${title}: unconfigured after another edit`, (t) => {
     const file = write(t, text);
     applyChanges(planSnapshotter(file, everything, false));
     writeFileSync(file, `${read(file)}\n[proxy_plugins.other]\ntype = "content"\naddress = "/o"\n`);
@@ -151,7 +151,7 @@ for (const [title, text, criTables, unpacks] of samples) {
   });
 }
 
-test('what the user set himself meanwhile stays', (t) => {
+test('a value that the user set meanwhile stays', (t) => {
   const file = write(t, 'version = 3\n');
   applyChanges(planSnapshotter(file, { ...asked, isCriDefault: true }, false));
   writeFileSync(file, read(file).replace('snapshotter = "layerhook"\n', 'snapshotter = "native"\n'));
@@ -159,7 +159,7 @@ test('what the user set himself meanwhile stays', (t) => {
   t.is(tableAt(values(file), ['plugins', 'io.containerd.cri.v1.images'])?.snapshotter, 'native');
 });
 
-test('a file that was not there is made, and gone again', (t) => {
+test('a new file is created, and removed again', (t) => {
   const file = join(tmpdir(t), 'etc/config.toml');
   applyChanges(planSnapshotter(file, everything, false));
   t.is(values(file).version, 2);
@@ -214,7 +214,7 @@ test('passwords in a configuration are not shown by copies of it', (t) => {
   t.is(mode(`${file}.layerhook-ctk`), 0o600);
 });
 
-test('a file that takes the place of what would be written is named', (t) => {
+test('a file in the way of a write is named', (t) => {
   const file = write(t, 'version = 2\nimports = ["conf.d/*.toml"]\n');
   mkdirSync(join(file, '../conf.d'));
   const other = '[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "native"\n';
@@ -228,7 +228,7 @@ test('a file that takes the place of what would be written is named', (t) => {
   }
 });
 
-test('what cannot be changed stays as it is', (t) => {
+test('an unsupported configuration stays unchanged', (t) => {
   for (const [text, reason] of [
     ['version = 9\n', /its version is 9, but only 1, 2, 3, 4 are supported/],
     ['version = 2\nproxy_plugins = { x = { type = "snapshot" } }\n', /its layout does not allow it/],

@@ -8,7 +8,7 @@ export interface RunResult {
 }
 
 /**
- * Runs a bundle with the first OCI runtime that can; undefined if there is none.
+ * Runs a bundle with the first OCI runtime that can; undefined if none is installed.
  *
  * @param state directory where the runtime may keep the container's state
  */

@@ -132,7 +132,7 @@ async function unpackAgain(): Promise<void> {
   row('/bin/sleep', existsSync(join(rootfs, 'bin/sleep')) ? 'is still there!' : 'is gone');
 }
 
-/** Without privileges the container's root is who runs this. */
+/** Without privileges, the user that runs the demo is the container's root. */
 function rootlessMap(): MapOptions {
   const own = (hostID: number) => [{ containerID: 0, hostID, size: 1 }];
   return { uidMappings: own(process.geteuid!()), gidMappings: own(process.getegid!()), rootless: true };

@@ -26,7 +26,7 @@ export function tracingHooks(say: (text: string) => void, command?: string[]): H
       return declined;
     },
     'unpack.ociv1.bundle.config': ({ spec }) => {
-      tell('unpack.ociv1.bundle.config', command ? 'here a hook sets the command to run' : 'left as it is');
+      tell('unpack.ociv1.bundle.config', command ? 'here a hook sets the command to run' : 'unchanged');
       if (command === undefined) return spec;
       return { ...spec, process: { ...(spec.process as object), terminal: false, args: command } };
     },

@@ -19,7 +19,7 @@ const [serve] = pod.containers as [PodSpec['containers'][0]];
 const service = unit('docs/examples/layerhook-snapshotter.service');
 const socket = unit('docs/examples/layerhook-snapshotter.socket');
 
-test('every command is one that is there, with options that it has', async (t) => {
+test('every command exists, with its options', async (t) => {
   const commands = [
     configure.args,
     serve.args,
@@ -97,7 +97,7 @@ test('one daemon ends before the next begins, and may take its time', (t) => {
   t.is(String(pod.terminationGracePeriodSeconds), service.TimeoutStopSec as string);
 });
 
-test('the runtime class is the handler that is configured, in the namespace of nobody', (t) => {
+test('the runtime class names the configured handler, and all objects share one namespace', (t) => {
   const runtimeClass = find('RuntimeClass');
   t.is(runtimeClass.handler, flagsOf(configure.args).get('--runtime-handler'));
   const namespace = find('Namespace').metadata.name;

@@ -151,7 +151,7 @@ test('layer-cache.sh: unpacks at the same time agree, and leave nothing half wri
   t.is(readdirSync(cache).length, 3);
 });
 
-test('layer-cache.sh: what cannot be kept is left to others', async (t) => {
+test('layer-cache.sh: a layer that cannot be kept is declined', async (t) => {
   const { dir, cache, dispatcher, context, postContext } = await setup(t);
   const rootfs = join(dir, 'r');
   mkdirSync(rootfs);

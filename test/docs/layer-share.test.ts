@@ -71,7 +71,7 @@ function layer(dir: string): string {
   return source;
 }
 
-test('layer-share.sh: what one keeps, another takes, attribute by attribute', async (t) => {
+test('layer-share.sh: a layer that one kept, another takes, attribute by attribute', async (t) => {
   if (!requires(t, 'root', 'setfattr', 'setfacl')) return;
   const { dir, files, keep, take } = await setup(t);
   const source = layer(dir);
@@ -103,7 +103,7 @@ rootTest('layer-share.sh: a damaged tar fails the hook, and gives way to a whole
   t.is(readFileSync(join((await take())!, 'file'), 'utf8'), 'one');
 });
 
-test('layer-share.sh: what is half written is not taken, and removed when it is old', async (t) => {
+test('layer-share.sh: a half-written layer is not taken, and removed when old', async (t) => {
   const { dir, share, files, keep, take } = await setup(t);
   const name = digestOf('layer').replace(':', '-');
   const half = write(share, `${name}/new.12345678`, 'half');
@@ -117,7 +117,7 @@ test('layer-share.sh: what is half written is not taken, and removed when it is 
   if (requires(t, 'root')) t.is(readFileSync(join((await take())!, 'file'), 'utf8'), 'one');
 });
 
-test('layer-share.sh: a share that is not there, a strange chainID, a user namespace', async (t) => {
+test('layer-share.sh: a missing share, a strange chainID, a user namespace', async (t) => {
   const { share, take } = await setup(t);
   t.is(await take({ overlayXattr: 'user' }), undefined);
   t.is(await take({ chainID: `sha512:${'a'.repeat(128)}` }), undefined);

@@ -12,7 +12,7 @@ import { btrfs } from './btrfs/loop.js';
 
 for (const driver of ['copy', 'overlay', 'erofs', 'btrfs']) {
   for (const seed of seeds) {
-    test.serial(`any image is what the model says: ${driver}, seed ${seed}`, async (t) => {
+    test.serial(`any image equals the model: ${driver}, seed ${seed}`, async (t) => {
       const base = btrfs(t, { size: 2 ** 31 });
       if (base === null) return;
       const scratch = () => mkdtempSync(join(base, 'scratch-'));

@@ -1,4 +1,4 @@
-/** Each kind of bad input ends with one clear line, non-zero, and the bundle absent or as it was. */
+/** Each kind of bad input ends with one clear line, non-zero, and an absent or unchanged bundle. */
 import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -47,7 +47,7 @@ test('no layout', async (t) => {
   place.assertUntouched();
 });
 
-test('a directory that is no layout', async (t) => {
+test('a directory that is not a layout', async (t) => {
   const place = arena(t);
   const finished = await layerhook(['unpack', '--image', `${place.outside}:tag`, place.bundle]);
   assertError(t, finished, 'LAYOUT_INVALID');
@@ -82,7 +82,7 @@ for (const [reference, what] of [
   });
 }
 
-rootTest('an existing bundle stays as it is', async (t) => {
+rootTest('an existing bundle stays unchanged', async (t) => {
   const place = arena(t);
   const image = buildImage(t, good);
   await succeed(t, layerhook(['unpack', '--image', image.reference, place.bundle]));
@@ -93,7 +93,7 @@ rootTest('an existing bundle stays as it is', async (t) => {
   t.deepEqual(diffTrees(before, treeOf(place.bundles)), []);
 });
 
-test('repack of a bundle that is not there', async (t) => {
+test('repack of a missing bundle', async (t) => {
   const place = arena(t);
   const image = buildImage(t, good);
   const finished = await layerhook(['repack', '--image', `${image.layout}:new`, place.bundle]);
@@ -109,7 +109,7 @@ rootTest('repack of a bundle whose umoci.json is garbage', async (t) => {
   const before = treeOf(image.layout);
   const finished = await layerhook(['repack', '--image', `${image.layout}:new`, place.bundle]);
   assertError(t, finished, 'BUNDLE_INVALID');
-  t.deepEqual(diffTrees(before, treeOf(image.layout)), [], 'the layout is as it was');
+  t.deepEqual(diffTrees(before, treeOf(image.layout)), [], 'the layout is unchanged');
 });
 
 test('index.json is not JSON', (t) =>
@@ -203,7 +203,7 @@ test('a diffID that is not that of the layer', (t) =>
 test('fewer diffIDs than layers', (t) =>
   spoiled(t, 'IMAGE_INVALID', () => {}, { edit: { config: ({ rootfs }) => void rootfs.diff_ids.pop() } }));
 
-test('a layer that is no gzip', (t) =>
+test('a layer that is not gzip', (t) =>
   spoiled(t, 'TAR_INVALID', () => {}, {
     blob: (bytes) => Buffer.concat([Buffer.from('no'), bytes]),
   }));
@@ -220,7 +220,7 @@ test('a gzip stream with a wrong checksum', (t) =>
 test('a gzip stream that ends too soon', (t) =>
   spoiled(t, 'COMPRESSION_CORRUPT', () => {}, { blob: (bytes) => gzipSync(bytes).subarray(0, -20) }));
 
-test('a layer of a media type that is none', (t) =>
+test('a layer of an unknown media type', (t) =>
   spoiled(t, 'LAYER_MEDIA_TYPE', () => {}, {
     edit: {
       manifest: ({ layers }) => {
@@ -231,12 +231,12 @@ test('a layer of a media type that is none', (t) =>
 
 for (const [what, bytes] of [
   ['a header with a wrong checksum', tar([{ name: 'a', badChecksum: true }])],
-  ['text', Buffer.from('this is no tar at all, but it is longer than one block of a tar. '.repeat(20))],
+  ['text', Buffer.from('not a tar at all, but it is longer than one block of a tar. '.repeat(20))],
   ['content that ends too soon', tar([{ name: 'a', content: 'short', size: 5000 }]).subarray(0, 1024)],
   ['half a header', tar([{ name: 'a' }]).subarray(0, 300)],
-  ['a size that is no number', tar([{ name: 'a', patch: (header) => header.write('9z', 124) }])],
+  ['a size that is not a number', tar([{ name: 'a', patch: (header) => header.write('9z', 124) }])],
 ] as const) {
-  rootTest(`a tar that is none: ${what}`, async (t) => {
+  rootTest(`a malformed tar: ${what}`, async (t) => {
     await assertRefused(t, 'TAR_INVALID', () => [...good, Buffer.from(bytes)]);
   });
 }

@@ -92,7 +92,7 @@ test.serial('the daemon is killed in the middle of an import, and started again'
   t.is(await daemon.end('SIGKILL'), 'SIGKILL');
   t.not((await importing).status, 0);
   await daemon.start();
-  // containerd tries to connect again after a while, and refuses all calls until then
+  // containerd refuses all calls until it connects again after a while
   const snapshots = (...args: string[]) => ctr('snapshots', '--snapshotter', 'layerhook', ...args);
   while ((await snapshots('prepare', 'a try')).status !== 0) await delay(200);
   await succeed(t, snapshots('rm', 'a try'));
@@ -105,7 +105,7 @@ test.serial('the daemon is killed in the middle of an import, and started again'
 });
 
 test.serial(
-  'a service manager is told when the daemon is ready and stops, and may pass it the socket',
+  'the daemon notifies a service manager when ready and when stopping, and may receive its socket',
   async (t) => {
     if (!requires(t, 'python3')) return;
     const dir = tmpdir(t);

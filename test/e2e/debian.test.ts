@@ -32,7 +32,7 @@ test('Debian of one layer unpacks to what debootstrap made', async (t) => {
   t.deepEqual(diffTrees(treeOf(join(bundle, 'rootfs')), treeOf(image.rootfs)), []);
 });
 
-test('an image that skopeo compressed anew with zstd unpacks to the same tree', async (t) => {
+test('an image that skopeo recompressed with zstd unpacks to the same tree', async (t) => {
   const image = debian(t);
   if (!image || !requires(t, 'skopeo', 'python3')) return;
   const dir = tmpdir(t);

@@ -151,7 +151,7 @@ rootTest('a hook that fails after extraction leaves no bundle either', async (t)
   }
 });
 
-rootTest('a hook that fails at repack leaves layout and bundle as they were', async (t) => {
+rootTest('a hook that fails at repack leaves layout and bundle unchanged', async (t) => {
   const { bundles, unpack, repack } = setting(t, 'exit 1', 'repack.ociv1.layer.delta-list');
   await succeed(t, layerhook(unpack));
   writeFileSync(join(bundles, 'b/rootfs/new'), 'new');

@@ -38,7 +38,7 @@ for (const fileSystem of ['tmpfs', 'ext4'] as const) {
   });
 }
 
-rootTest('repack onto a full disk leaves the layout as it was', async (t) => {
+rootTest('repack onto a full disk leaves the layout unchanged', async (t) => {
   const mount = smallFileSystem(t, 'tmpfs');
   const image = buildImage(t, [[{ name: 'a', content: 'a' }]]);
   execFileSync('cp', ['-a', image.layout, join(mount, 'layout')]);
@@ -84,7 +84,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 rootTest.serial(
-  'Ctrl-C at several moments of repack leaves the layout and the bundle as they were',
+  'Ctrl-C at several moments of repack leaves the layout and the bundle unchanged',
   async (t) => {
     const image = bigImage(t);
     const bundle = join(tmpdir(t), 'bundle');

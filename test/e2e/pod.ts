@@ -165,7 +165,7 @@ function readOnly(source: string, destination = source) {
   return { destination, type: 'bind', source, options: ['rbind', 'ro'] };
 }
 
-/** The directory of a volume, made if it is to be. */
+/** The directory of a volume, created for the type DirectoryOrCreate. */
 function volume({ volumes }: PodSpec, name: string): string {
   const { path, type } = volumes.find((each) => each.name === name)!.hostPath;
   if (type === 'DirectoryOrCreate') mkdirSync(path, { recursive: true, mode: 0o755 });

@@ -13,7 +13,7 @@ import { layer, signal } from '../store/helpers.js';
 import { startDaemon } from './snapshotter.js';
 
 test.serial(
-  'what layerhook extracted is read when it is wanted; what was lost, or cannot be read, is refused',
+  'a layer of layerhook is verified at its first use; a lost or unverifiable one is refused',
   async (t) => {
     const daemon = await startDaemon(t);
     t.is(await daemon.end('SIGKILL'), 'SIGKILL');

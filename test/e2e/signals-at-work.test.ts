@@ -20,7 +20,7 @@ const GiB = 2 ** 30;
 const statuses = { SIGINT: 130, SIGTERM: 143 } as const;
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
-/** A bundle, and what repack must leave as it is. */
+/** A bundle, and the files that repack must leave unchanged. */
 async function unpacked(t: ExecutionContext<unknown>, ...options: string[]) {
   const image = buildImage(t, [[{ name: 'big', content: 'x', mtime: 1 }]]);
   const bundle = join(tmpdir(t), 'b');
@@ -77,7 +77,7 @@ for (const signal of signals) {
     });
   }
 
-  test.serial(`${signal} ends archive_overlay while it copies, and there is no archive`, async (t) => {
+  test.serial(`${signal} ends archive_overlay while it copies, without an archive`, async (t) => {
     if (!requires(t, 'root', 'strace')) return;
     const box = stopped(t, (at) => writeFileSync(at('a'), ''));
     execFileSync('sh', ['-c', 'head -c 64000000 /dev/zero > "$0"', join(box.merged, 'big')]);

@@ -66,7 +66,7 @@ async function fetched(
     .filter((digest) => blobs.includes(digest));
 }
 
-test.serial('what one containerd has pulled, another takes from the share', async (t) => {
+test.serial('a layer that one containerd pulled is taken from the share by another', async (t) => {
   if (!requires(t, ...needs)) return;
   const { share, tars, node } = await startShare(t);
   const registry = await startRegistry(t);
@@ -84,7 +84,7 @@ test.serial('what one containerd has pulled, another takes from the share', asyn
   const images = (...args: string[]) => second.containerd.ctr('--namespace', 'k8s.io', 'images', ...args);
   const names = (await images('ls', '-q')).stdout.trim().split('\n');
   await images('rm', '--sync', ...names);
-  t.deepEqual(readdirSync(join(second.daemon.store, 'snapshots')), [], 'nobody else has them');
+  t.deepEqual(readdirSync(join(second.daemon.store, 'snapshots')), [], 'no snapshot is left');
 
   const chainID = image.config.rootfs.diff_ids[0]!.replace(':', '-');
   for (const other of readdirSync(share).filter((of) => of !== chainID))
@@ -138,7 +138,7 @@ test.serial('the daemon is killed while a hook fills a layer', async (t) => {
   const { containerd, daemon } = node;
   const pulling = t.throwsAsync(pullImage(containerd.socket, name));
   while (!existsSync(asked)) await delay(20);
-  t.deepEqual(await daemon.snapshots(), [], 'nobody sees it');
+  t.deepEqual(await daemon.snapshots(), [], 'containerd sees no snapshot');
   await daemon.end('SIGKILL');
   // it goes on by itself
   spawnSync('kill', ['-KILL', readFileSync(pid, 'utf8').trim()]);
@@ -147,7 +147,7 @@ test.serial('the daemon is killed while a hook fills a layer', async (t) => {
   await daemon.start();
   t.deepEqual(await daemon.snapshots(), []);
   while (readdirSync(join(daemon.store, 'snapshots')).length > 0) await delay(20);
-  // containerd tries to connect again after a while, and refuses all calls until then
+  // containerd refuses all calls until it connects again after a while
   const snapshots = (...args: string[]) => containerd.ctr('snapshots', '--snapshotter', 'layerhook', ...args);
   while ((await snapshots('prepare', 'a try')).status !== 0) await delay(200);
   await snapshots('rm', 'a try');

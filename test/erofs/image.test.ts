@@ -81,7 +81,7 @@ rootTest('attributes, access lists, and files of the overlay below', async (t) =
   t.deepEqual(diffTrees(made.tree(), wanted), []);
 });
 
-rootTest('what overlayfs would act on is escaped or refused', async (t) => {
+rootTest('xattrs and devices that overlayfs would interpret are escaped or refused', async (t) => {
   const xattrs = {
     'trusted.overlay.opaque': 'y',
     'trusted.overlay.redirect': '/etc',
@@ -206,7 +206,7 @@ rootTest('200,000 names in one directory, and names of all lengths', async (t) =
   t.throws(() => lstatSync(join(place, 'd', 'missing')), { code: 'ENOENT' });
 });
 
-rootTest('a file that is not complete is no image: the superblock comes last', async (t) => {
+rootTest('an incomplete file is not an image: the superblock comes last', async (t) => {
   const bytes = tar([file('f', 'content')]);
   const path = join(tmpdir(t), 'image');
   writeFileSync(path, Buffer.concat([Buffer.alloc(tarAt), bytes]));

@@ -22,7 +22,7 @@ const entry: fc.Arbitrary<RawEntry> = fc.oneof(
   fc.constant(file('.wh..wh..opq')),
   fc.constant(dir('.', { mode: 0o711 })),
 );
-/** Without hardlinks that a later entry replaces: the model makes a waiting link even then. */
+/** Without hardlinks that a later entry replaces: the model makes a waiting link in that case, too. */
 const layer = fc.array(entry, { minLength: 1, maxLength: 7 }).map((entries) =>
   entries.filter(({ type, name }, at) => {
     const later = entries.slice(at + 1);

@@ -61,7 +61,7 @@ test('no placeholder is left over in any row', (t) => {
   }
 });
 
-test('what an image put into a name cannot reach the terminal as control characters', (t) => {
+test('control characters in a name of an image do not reach the terminal', (t) => {
   const error = new LayerhookError('FILE_CHANGED', { path: 'a\n\u001b[2Jb\u007f\u009b' });
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
   t.notRegex(error.message, /[\u0000-\u001f\u007f-\u009f]/);

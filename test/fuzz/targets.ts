@@ -239,7 +239,7 @@ export const targets: Record<string, () => Target> = {
     return {
       inputs: mutated([JSON.stringify(state), JSON.stringify(config)]),
       run(input) {
-        // the state as it is, then the same bytes as the config.json that a sound state leads to
+        // first the state itself, then the same bytes as the config.json that a sound state leads to
         const expected = isTyped('ARCHIVE_CONTAINER');
         const read = refuses(expected, () => readContainer(input.toString()));
         writeFileSync(join(bundle, 'config.json'), input);

@@ -31,7 +31,7 @@ test('counts passes, failures, and tests skipped by ava or by requires()', (t) =
   t.is(tests[3]!.title, 'b › off');
 });
 
-test('a test that failed stays failed whatever it logged', (t) => {
+test('a test that failed stays failed regardless of its log', (t) => {
   const { totals } = read('not ok 1 - x\n#   SKIPPED: needs root\n# fail 1', 1);
   t.deepEqual(totals, { passed: 0, failed: 1, skipped: 0 });
 });

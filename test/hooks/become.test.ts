@@ -20,7 +20,7 @@ os.execve(sys.argv[1], sys.argv[1:], env)`;
   return run('python3', ['-c', program, ...argv]);
 }
 
-/** The same, once as it is and once through layerhook-runtime. */
+/** Runs the program twice: directly and through layerhook-runtime. */
 async function both(t: ExecutionContext, prepare: string, argv: readonly [string, ...string[]]) {
   if (!requires(t, 'python3')) return undefined;
   const [program, ...args] = argv;
@@ -119,7 +119,7 @@ for fd in (4, 5): os.set_inheritable(fd, False)`;
   t.is(outputs?.wrapped, outputs?.direct);
 });
 
-test('nothing but descriptors 0 to 2', (t) => same(t, ownFiles, ['/bin/ls', '/proc/self/fd']));
+test('only descriptors 0 to 2', (t) => same(t, ownFiles, ['/bin/ls', '/proc/self/fd']));
 
 test('flags of the descriptors: pipes stay blocking', (t) =>
   same(t, '', ['/bin/grep', '^flags', '/proc/self/fdinfo/0', '/proc/self/fdinfo/1', '/proc/self/fdinfo/2']));
@@ -161,7 +161,7 @@ test('signals reach the runtime', async (t) => {
   t.is(output, 'ready\ngot TERM\n');
 });
 
-test('it works through a symlink, as npm links it, and without an environment', async (t) => {
+test('the launcher works through a symlink, as npm links it, and without an environment', async (t) => {
   if (!requires(t, 'python3')) return;
   const { dir, flags } = setUp(t);
   mkdirSync(join(dir, 'bin'));
@@ -181,7 +181,7 @@ for (const argv of [
   ['/bin/cat', '/proc/self/environ', '/proc/self/limits'],
   ['/bin/ls', '/proc/self/fd'],
 ]) {
-  test(`where /bin/sh is bash: ${argv.join(' ')}`, async (t) => {
+  test(`with bash as /bin/sh: ${argv.join(' ')}`, async (t) => {
     if (!requires(t, 'python3', 'bash')) return;
     const prepare = `${ownFiles}
 os.dup2(os.open('/etc/passwd', os.O_RDONLY), 7)

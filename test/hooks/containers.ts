@@ -9,7 +9,7 @@ import { tmpdir } from '../helpers/tmp.js';
 
 /**
  * Puts a command into a mount namespace of its own, without the part of a hybrid cgroup setup that crun and podman
- * refuse; where there is none, nothing is taken away.
+ * refuse. On other systems all cgroups stay mounted.
  */
 export const inOwnMounts = [
   'unshare',

@@ -47,7 +47,7 @@ test.serial('podman --runtime: containers have the hooks, and their exit status'
   const toml = join(dir, 'runtime.toml');
   writeFileSync(toml, `hooks = "${hooks.file}"\nruntimes = ["crun"]\n`);
   const engine = join(dir, 'containers.conf');
-  // podman lets only runtimes that it is told of run without cgroups
+  // podman lets only the runtimes in this list run without cgroups
   writeFileSync(engine, '[engine]\nruntime_supports_nocgroup = ["layerhook-runtime"]\n');
   // podman gives --runtime-flag to some calls only: not when it deletes a container
   const runtime = join(dir, 'layerhook-runtime');

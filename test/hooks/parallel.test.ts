@@ -8,7 +8,7 @@ import { launcher, setUp } from './wrapper.js';
 
 const starts = 200;
 
-test('200 starts at once, four of each bundle: each config.json is whole and has its hooks once', async (t) => {
+test('200 parallel starts, four of each bundle: each config.json is whole and has its hooks once', async (t) => {
   const hook = { path: '/bin/true', args: ['x'.repeat(2000)] };
   const { dir, bundle, flags } = setUp(t, Object.fromEntries(hookKinds.map((kind) => [kind, [hook]])));
   const bundles = Array.from({ length: starts / 4 }, (_, index) => join(dir, `bundle-${index}`));

@@ -11,7 +11,7 @@ import { launcher } from './wrapper.js';
 
 const runtimes = ['runc', 'crun'];
 
-/** Calls a runtime through layerhook-runtime. The container's id, of which a cgroup is named, is its own. */
+/** Calls a runtime through layerhook-runtime. The container's ID is unique, because a cgroup gets the same name. */
 function caller({ dir, state }: ContainerBundle, runtime: string, hooksFile: string) {
   const ours = [launcher, '--hook-config-path', hooksFile, '--runtime-path', runtime, '--root', state];
   const id = basename(dir);

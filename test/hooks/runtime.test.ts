@@ -52,7 +52,7 @@ for (const command of ['start', 'state', 'delete', 'kill', 'exec']) {
   });
 }
 
-test('mode and owner of config.json stay, and it is not written again when nothing is to be added', async (t) => {
+test('mode and owner of config.json stay, and it is not rewritten without a hook to add', async (t) => {
   const { bundle, configFile, flags } = setUp(t);
   chmodSync(configFile, 0o640);
   if (process.getuid!() === 0) chownSync(configFile, 1234, 5678);
@@ -125,7 +125,7 @@ test('a missing runtime fails every command', async (t) => {
   }
 });
 
-test('it never becomes itself', async (t) => {
+test('the launcher never becomes itself', async (t) => {
   const { dir, flags } = setUp(t);
   symlinkSync(launcher, join(dir, 'runc'));
   const { status, stderr } = await run(launcher, [...flags(join(dir, 'runc')), 'state', 'id']);
@@ -253,7 +253,7 @@ test('no configuration at all: the container starts, with a warning', async (t) 
   const before = readFileSync(configFile);
   const log = join(dir, 'log.json');
   const engine = ['--log', log, '--log-format', 'json', 'create', '--bundle', bundle, 'id'];
-  // an /etc of its own, in which there is no /etc/layerhook
+  // an /etc of its own, without /etc/layerhook
   const script = 'mount -t tmpfs none /etc && exec "$@"';
   const options = { env: { PATH: `${bin}:${process.env.PATH}`, LAYERHOOK_RUNTIME_CONFIG: '' } };
   const { status, stdout, stderr } = await run(

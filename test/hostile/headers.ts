@@ -101,7 +101,7 @@ export const headers: Advisory[] = [
   {
     ids: ['CVE-2021-20291', 'GHSA-7qw8-847f-pggm'],
     of: 'containers/storage',
-    what: 'a layer that is no tar, at which a reader waits for ever',
+    what: 'a layer that is not a tar, on which a reader waits for ever',
     layers: () => [Buffer.from('not a tar'.repeat(200))],
     result: 'refused',
   },

@@ -25,7 +25,7 @@ interface LimitCase {
   limit: number;
   layers?: RawLayer[];
   image?: ImageOptions;
-  /** wraps the image in this many indexes, each of which names it twice */
+  /** wraps the image in this many nested indexes; each index names its child twice */
   indexes?: number;
   /** body of a program at the point */
   hook?: [point: string, body: string];

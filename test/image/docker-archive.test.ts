@@ -94,7 +94,7 @@ rootTest('an image of docker save is unpacked', async (t) => {
   t.is(readFileSync(join(bundle, 'rootfs/b'), 'utf8'), 'b');
 });
 
-test('it cannot be changed', async (t) => {
+test('a docker-archive is read-only', async (t) => {
   const layout = opened(t, saved());
   await t.throwsAsync(newImage(layout, 'new', new Date(0)), { code: 'LAYOUT_UNWRITABLE' });
   await t.throwsAsync(collectGarbage(layout), { code: 'LAYOUT_UNWRITABLE' });

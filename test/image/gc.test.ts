@@ -33,7 +33,7 @@ test('a layout without garbage keeps everything', async (t) => {
   t.deepEqual(layout.blobs(), before);
 });
 
-test('what no tag leads to goes, of every algorithm; what is shared stays', async (t) => {
+test('unreachable blobs of every algorithm are removed; shared blobs stay', async (t) => {
   const { layout: path } = buildImage(t, [[{ name: 'shared' }], [{ name: 'a' }]], { tag: 'a' });
   writeImage(path, [[{ name: 'shared' }], [{ name: 'b' }]], { tag: 'b' });
   const layout = openLayout(path);
@@ -115,7 +115,7 @@ test('a blob that was garbage before its writer wrote it again is spared', async
   await writer.close();
 });
 
-test('what killed writers left is removed, what is not theirs stays', async (t) => {
+test('the remains of killed writers are removed, other files stay', async (t) => {
   const { layout: path } = buildImage(t, []);
   mkdirSync(join(path, '.umoci-123/sub'), { recursive: true });
   writeFileSync(join(path, '.umoci-123/blob'), 'half');

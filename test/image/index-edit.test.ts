@@ -129,7 +129,7 @@ test('attestations come with their image, go with it, and are never lost otherwi
   });
 });
 
-rootTest('repack --platform changes one image of the index as it is now', async (t) => {
+rootTest('repack --platform changes one image of the current index', async (t) => {
   const layout = images(t, 'amd64', 'arm64');
   const multi = `${layout}:multi`;
   await addImagesToIndex({ image: multi, images: [`${layout}:amd64`, `${layout}:arm64`] });
@@ -178,7 +178,7 @@ test('of several changes of an index at the same time none is lost', async (t) =
     );
 });
 
-test('what is not an index, or cannot be changed, is refused', async (t) => {
+test('a manifest in place of an index, and an unknown reference, are refused', async (t) => {
   const layout = images(t, 'amd64');
   const one = { image: `${layout}:amd64` };
   await t.throwsAsync(addImagesToIndex({ ...one, images: [`${layout}:amd64`] }), { code: 'INDEX_REQUIRED' });
@@ -207,7 +207,7 @@ test('what is not an index, or cannot be changed, is refused', async (t) => {
   });
 });
 
-test('an index that names the next one many times, at every depth, is added at once', async (t) => {
+test('an index that names the next one many times, at every depth, is added immediately', async (t) => {
   const layout = images(t, 'amd64');
   const type = 'application/vnd.oci.image.index.v1+json';
   let children = [resolveReference(openLayout(layout), 'amd64').manifestDescriptor];

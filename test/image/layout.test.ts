@@ -46,7 +46,7 @@ test('a layout is not made over anything', (t) => {
   t.throws(() => createLayout(join(dir, 'file/x')), { code: 'DIRECTORY_INVALID' });
 });
 
-test('what is no layout is said to be none', (t) => {
+test('a directory that is not a layout is refused', (t) => {
   const dir = tmpdir(t);
   t.throws(() => openLayout(join(dir, 'none')), { code: 'LAYOUT_NOT_FOUND' });
   t.throws(() => openLayout(dir), { code: 'LAYOUT_INVALID', message: /no file oci-layout/ });
@@ -212,7 +212,7 @@ test('embedded data stands for the blob, and is verified as one', async (t) => {
   });
 });
 
-rootTest('what root writes belongs to the owner of the layout', async (t) => {
+rootTest('files that root writes belong to the owner of the layout', async (t) => {
   const layout = createLayout(join(tmpdir(t), 'layout'));
   execFileSync('chown', ['-R', '1234:5678', layout.path]);
   const { digest } = await layout.writeBlob(Buffer.from('x'), { algorithm: 'sha512' });
@@ -228,7 +228,7 @@ rootTest('what root writes belongs to the owner of the layout', async (t) => {
   }
 });
 
-test('a full disk is NO_SPACE, and index.json stays as it was', async (t) => {
+test('a full disk is NO_SPACE, and index.json stays unchanged', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const dir = tmpdir(t);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir]);
@@ -250,7 +250,7 @@ test('a layout is read through symlinks, and without the right to write', (t) =>
   t.true(existsSync(join(link, 'index.json')));
 });
 
-test('files that are no blobs are not listed', (t) => {
+test('files other than blobs are not listed', (t) => {
   const { layout } = buildImage(t, []);
   const before = openLayout(layout).blobs().length;
   writeFileSync(join(layout, 'blobs/sha256/README'), '');

@@ -184,7 +184,7 @@ test('at every path, null and empty do what a missing key does, or are one clear
   }
 });
 
-test('what umoci 0.6, skopeo and podman accept as null, empty or missing is accepted', (t) => {
+test('fields that umoci 0.6, skopeo and podman accept as null, empty or missing are accepted', (t) => {
   const dir = tmpdir(t);
   const accepted: [Kind, ...Place][] = [
     ...kinds.slice(0, 3).flatMap((kind): [Kind, ...Place][] => [
@@ -217,7 +217,7 @@ test('what umoci 0.6, skopeo and podman accept as null, empty or missing is acce
   }
 });
 
-test('any number of nulls and empty values at once is read, or is one clear error', (t) => {
+test('any combination of nulls and empty values is read, or is one clear error', (t) => {
   const places = allPlaces(t);
   const dir = tmpdir(t);
   let count = 0;

@@ -31,7 +31,7 @@ async function ours(t: ExecutionContext): Promise<Layout> {
   return layout;
 }
 
-test('skopeo copies what we made, verifying all of it', async (t) => {
+test('skopeo copies and verifies images of layerhook', async (t) => {
   if (!requires(t, 'skopeo')) return;
   const { path } = await ours(t);
   const target = join(tmpdir(t), 'copied');
@@ -43,7 +43,7 @@ test('skopeo copies what we made, verifying all of it', async (t) => {
   t.is(readdirSync(`${target}-full`).length, 4);
 });
 
-test('umoci reads what we made, changes it, and we read that', async (t) => {
+test('umoci reads and changes images of layerhook, and layerhook reads the result', async (t) => {
   if (!requires(t, 'umoci')) return;
   const layout = await ours(t);
   const umoci = (...args: string[]) => execFileSync('umoci', args, { encoding: 'utf8' });

@@ -12,7 +12,7 @@ test('the first colon ends the path, no colon means latest', (t) => {
   t.deepEqual(parseImageReference('/a b/ü:x/y@1+2'), { path: '/a b/ü', tag: 'x/y@1+2' });
 });
 
-test('malformed references are told apart', (t) => {
+test('each malformed reference gets its own error message', (t) => {
   for (const [value, message] of [
     [':x', /path is empty/],
     ['', /path is empty/],
@@ -26,7 +26,7 @@ test('malformed references are told apart', (t) => {
 const alphanumeric = fc.stringMatching(/^[A-Za-z0-9]{1,5}$/);
 const separator = fc.constantFrom('-', '.', '_', ':', '@', '+', '--', '/');
 
-test('every tag of the grammar is taken, and comes back as it was', (t) => {
+test('every tag of the grammar is accepted and returned unchanged', (t) => {
   fc.assert(
     fc.property(
       alphanumeric,
@@ -49,7 +49,7 @@ test('a tag never begins or ends with a separator, nor has two in a row but --',
   );
 });
 
-test('a long tag is judged at once', (t) => {
+test('a long tag is judged within a second', (t) => {
   const start = Date.now();
   t.false(isTag(`${'a-'.repeat(50_000)}!`));
   t.true(Date.now() - start < 1000);

@@ -96,7 +96,7 @@ test('an image of an index is chosen by platform', (t) => {
   }
 });
 
-test('without a platform asked it is the only image, whatever it is for, else that of this machine', (t) => {
+test('without --platform, the only image is chosen for any platform, else that of this machine', (t) => {
   const only = resolveReference(multiPlatform(t, ['linux/s390x']), 'multi');
   t.is(only.config.architecture, 's390x');
   const host = process.arch === 'arm64' ? 'arm64' : 'amd64';
@@ -107,7 +107,7 @@ test('without a platform asked it is the only image, whatever it is for, else th
   });
 });
 
-test("BuildKit's attestations are no images", (t) => {
+test("BuildKit's attestations are not images", (t) => {
   const layout = multiPlatform(t, ['linux/s390x', 'unknown/unknown']);
   t.is(resolveReference(layout, 'multi').config.architecture, 's390x');
 });
@@ -121,7 +121,7 @@ test('indexes may be nested, to a limit', (t) => {
   });
 });
 
-test('an index that names the next one many times, at every depth, is resolved at once', (t) => {
+test('an index that names the next one many times, at every depth, is resolved immediately', (t) => {
   const { layout } = buildImage(t, []);
   let children: Descriptor[] = [readTop(layout).manifests[0]!];
   for (let depth = 0; depth < 12; depth += 1) {
@@ -219,7 +219,7 @@ const corruptions: [
     { manifest: (document) => void Object.assign(document, { schemaVersion: 1 }) },
   ],
   [
-    'layers that are no list',
+    'layers that are not a list',
     'IMAGE_INVALID',
     { manifest: (document) => void Object.assign(document, { layers: 'x' }) },
   ],
@@ -270,7 +270,7 @@ const corruptions: [
     { config: (config) => void Object.assign(config, { rootfs: null }) },
   ],
   [
-    'diff_ids that are none',
+    'malformed diff_ids',
     'DIGEST_INVALID',
     {
       config: ({ rootfs }) => {
@@ -285,7 +285,7 @@ const corruptions: [
   ],
   ['more layers than diff_ids', 'IMAGE_INVALID', { config: ({ rootfs }) => void rootfs.diff_ids.pop() }],
   [
-    'Env that is no list',
+    'Env that is not a list',
     'IMAGE_INVALID',
     { config: (config) => void Object.assign(config, { config: { Env: 'A=B' } }) },
   ],

@@ -27,7 +27,7 @@ function wrapped(layout: string, manifests: Descriptor[]): Descriptor[] {
   return [{ ...index, annotations: { 'org.opencontainers.image.ref.name': 'multi' } }];
 }
 
-test('an attestation is never chosen; a manifest for unknown/unknown only if there is no other', (t) => {
+test('an attestation is never chosen; a manifest for unknown/unknown only without another', (t) => {
   const { layout: path } = buildImage(t, []);
   const [image] = readTop(path).manifests;
   const unknown = { ...image!, platform: platform('unknown/unknown') };

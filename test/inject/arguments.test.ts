@@ -64,12 +64,12 @@ test('our own options go before the command, in any order and spelling, and are 
   t.deepEqual([given.log, given.logFormat, given.isDebug], ['/l', 'text', true]);
 });
 
-test('an option of ours without a value is an error', (t) => {
+test('an option of layerhook-runtime without a value is an error', (t) => {
   t.throws(() => read('--runtime-path= create id'), { message: '--runtime-path needs a value' });
   t.throws(() => readArguments(['--hook-config-path']), { message: '--hook-config-path needs a value' });
 });
 
-test('what looks like our option behind the command belongs to the container', (t) => {
+test('an option behind the command belongs to the container', (t) => {
   const { own, passed } = read('exec id prog --runtime-path x');
   t.is(own.runtime, undefined);
   t.is(passed.join(' '), 'exec id prog --runtime-path x');

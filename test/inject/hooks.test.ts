@@ -63,7 +63,7 @@ for (const [text, reason] of [
   });
 }
 
-test('what is missing is an error', (t) => {
+test('a missing file is an error', (t) => {
   t.throws(() => readHooks(['/nonexistent/hooks.json'], spec, () => {}), { message: /it does not exist/ });
 });
 

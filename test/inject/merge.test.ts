@@ -42,14 +42,14 @@ for (const [title, text] of [
   });
 }
 
-test('given hooks come before or after those that are there', (t) => {
+test('given hooks come before or after existing hooks', (t) => {
   const text = '{"hooks":{"prestart":[ {"path":"/old1"} , {"path":"/old2"} ]}}';
   const given = { prestart: ['/new1', '/new2'] };
   t.deepEqual(paths(add(text, given, 'before'), 'prestart'), ['/new1', '/new2', '/old1', '/old2']);
   t.deepEqual(paths(add(text, given, 'after'), 'prestart'), ['/old1', '/old2', '/new1', '/new2']);
 });
 
-test('what is not a hook stays byte for byte', (t) => {
+test('all text outside of hooks stays byte for byte', (t) => {
   const head =
     '{ "ociVersion":"1.0.2",\n  "big": 12345678901234567890123, "float": 1.0e400, "é\xff": "\\u00e9\\/",';
   const tail = '"linux": {"resources": {"memory": {"limit": 9223372036854775807}}},\n"x": [ 1,2 ] }\n';
@@ -73,7 +73,7 @@ test('hooks are added once', (t) => {
   t.is(add(once, everyKind, 'after'), undefined);
 });
 
-test('a hook with the same content is the same hook, whatever its white space and order', (t) => {
+test('white space and order do not distinguish two hooks', (t) => {
   const text = '{"hooks":{"poststop":[{ "args" : ["a"], "path":"/a" }]}}';
   const given = { ...noHooks(), poststop: ['{"path":"/a","args":["a"]}'] };
   t.is(addHooks(text, given, { file: 'f', order: 'before' }), undefined);

@@ -40,7 +40,7 @@ test('a second lane comes for much that waits, or for many', async (t) => {
   t.is(other.all.length, two);
 });
 
-test('who waits gets a lane in turn', async (t) => {
+test('waiting tasks get a lane in turn', async (t) => {
   const lanes = make(t);
   const first = await lanes.take(10);
   const given: number[] = [];

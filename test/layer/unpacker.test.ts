@@ -37,7 +37,7 @@ test('the same layer twice', async (t) => {
   t.is(readdirSync(root).length, 5);
 });
 
-test('layers that were announced but left out hold nobody up', async (t) => {
+test('layers that were announced but left out do not delay others', async (t) => {
   const big = (prefix: string) => many(20, 1 << 20, prefix);
   const { unpacker, sources, target } = bench(t, [big('a'), big('b'), big('c'), big('d'), [file('other')]]);
   const root = target('root');
@@ -167,7 +167,7 @@ test('warnings come once a layer', async (t) => {
 });
 
 // alone: what the tests beside it do would hold this thread up until all is written
-test.serial('an abort ends it soon, and nothing is written after that', async (t) => {
+test.serial('an abort ends the unpacker soon, and nothing is written after that', async (t) => {
   const { unpacker, sources, target, abort } = bench(t, [many(20_000, 4000)], { compression: 'none' });
   const root = target('root');
   const applying = unpacker.apply(sources[0]!, root, options);

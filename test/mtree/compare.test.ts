@@ -14,7 +14,7 @@ test('all differing keywords of all differing files, sorted by path', (t) => {
   t.deepEqual(diff(old, other), ['modified b size:1>2 mode:0644>0600', 'missing c', 'extra d']);
 });
 
-test('the way values are written is no difference', (t) => {
+test('different spellings of a value are equal', (t) => {
   const pairs = [
     ['mode=0755', 'mode=755'],
     ['mode=04755', 'mode=u=rwxs,go=rx'],

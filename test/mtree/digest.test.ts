@@ -8,7 +8,7 @@ import { tmpdir } from '../helpers/tmp.js';
 
 const sizes = [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 70_000];
 
-test('cksum is that of cksum(1), whatever the size', (t) => {
+test('cksum equals that of cksum(1) for any size', (t) => {
   const root = tmpdir(t);
   for (const size of [...sizes, 600_000]) writeFileSync(join(root, String(size)), randomBytes(size));
   for (const { path, keywords } of walk(root, { keywords: ['type', 'cksum'] }).entries.slice(1)) {

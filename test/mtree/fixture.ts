@@ -80,7 +80,7 @@ export function setXattr(path: string, name: string, value: string): void {
   execFileSync('setfattr', ['-n', xattrName(name), '-v', value, path]);
 }
 
-/** Reads the extended attributes of all files below `root` at once, for the option `xattrs`. */
+/** Reads the extended attributes of all files below `root` in one call, for the option `xattrs`. */
 export function xattrReader(root: string): (path: Buffer) => Map<string, Buffer> {
   const args = ['-R', '-h', '-P', '-d', '-m', '-', '-e', 'hex', '--absolute-names', root];
   const blocks = execFileSync('getfattr', args, { encoding: 'latin1', maxBuffer: 1 << 28 }).split('\n\n');
@@ -98,7 +98,7 @@ export function xattrReader(root: string): (path: Buffer) => Map<string, Buffer>
 
 /**
  * The path of gomtree, which Debian does not package: from $GOMTREE, PATH, or built by `go install` into a cache.
- * If there is none the test logs why and passes, in CI too; undefined then.
+ * Without gomtree, returns undefined, and the test logs why and passes, in CI too.
  */
 export function findGomtree(t: ExecutionContext<unknown>): string | undefined {
   search ??= searchGomtree();

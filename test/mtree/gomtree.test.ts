@@ -73,7 +73,7 @@ for (const [title, keywords] of keywordSets) {
   });
 }
 
-test('formats a parsed gomtree manifest byte for byte as it was', (t) => {
+test('a parsed gomtree manifest is formatted to the same bytes', (t) => {
   const setup = prepare(t);
   if (!setup) return;
   const theirs = run(setup.gomtree, '-c', '-p', setup.root, '-k', umociKeywords.join()).stdout;
@@ -116,7 +116,7 @@ for (const strict of [true, false]) {
       theirLines.filter((line) => !lines.has(line) && !/"sha256digest"/.test(line)),
       [],
     );
-    // gomtree prints a name with a line end as it is, we in one line
+    // gomtree prints a line end in a name unescaped, layerhook escapes it
     const theirPaths = asText(run(gomtree, ...args, 'path').stdout).replace('é\n\n', 'é\\n\n');
     t.deepEqual(formatPaths(ours, { strict }).split('\n').sort(), theirPaths.split('\n').sort());
   });
@@ -210,7 +210,7 @@ interface JSONDelta {
   keys: { name: string; type: string }[] | null;
 }
 
-/** We do not read a file whose type or size differs: gomtree's verdict on its content is left out then. */
+/** Removes gomtree's verdict on the content of files whose type or size differs: mtree-ts does not read those. */
 function withoutNeedlessDigests(deltas: JSONDelta[]): JSONDelta[] {
   return deltas.map(({ keys, ...delta }) => {
     const differs = keys?.some(({ name, type }) => /^(?:size|type)$/.test(name) && type === 'modified');

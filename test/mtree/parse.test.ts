@@ -5,7 +5,7 @@ test('relative entries go down into directories, .. goes up, full paths stay whe
   const manifest = parse(
     [
       '#mtree v2.0',
-      '#   user: someone',
+      '#   user: example',
       '',
       '. type=dir',
       '    a type=file size=1',
@@ -42,7 +42,7 @@ test('relative entries go down into directories, .. goes up, full paths stay whe
   t.is(manifest.get('nothing'), undefined);
 });
 
-test('/set adds to what is set, /unset takes away, an entry wins', (t) => {
+test('/set adds defaults, /unset removes them, an entry wins', (t) => {
   const manifest = parse(
     [
       '/set type=file uid=1 gid=2',
@@ -129,7 +129,7 @@ for (const [title, text, code, line] of malformed) {
   });
 }
 
-test('a malformed link is an error with its line when it is asked for', (t) => {
+test('reading a malformed link throws an error with its line', (t) => {
   const entry = parse('\na type=link link=\\x').get('a')!;
   const error = t.throws(() => entry.link, { instanceOf: MtreeError });
   t.is(error?.line, 2);

@@ -35,7 +35,7 @@ test('its table of keywords is that of the code', (t) => {
   t.deepEqual(table!.trim().split('\n'), rows);
 });
 
-test('it names every function that the package exports', (t) => {
+test('the README names every function that the package exports', (t) => {
   const [, section] = /## Functions\n(.*?)\n## /s.exec(readme)!;
   const unnamed = Object.keys(mtree).filter(
     (name) => !section!.includes(name) && !readme.includes(`\`${name}\``),

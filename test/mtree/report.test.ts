@@ -44,7 +44,7 @@ test('paths only: those modified, or all if strict', (t) => {
   t.is(formatPaths(deltas, { strict: true }), 'a b\ngone\\n\\x1b\nn\\xffwé\\u2028"\\\n');
 });
 
-test('what cannot be read says why; hostile values do not reach the terminal', (t) => {
+test('an unreadable file is reported with the reason; hostile values do not reach the terminal', (t) => {
   const error = new Error('cannot read "x": EACCES');
   const errored = { path: 'x', type: 'errored' as const, diffs: [], old: undefined, new: undefined, error };
   t.is(formatBSD([errored]), '"x": cannot read "x": EACCES\n');

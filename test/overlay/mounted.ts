@@ -36,7 +36,7 @@ const ours = 'redirect_dir=off,metacopy=off,index=off';
 /**
  * Mounts an overlay.
  *
- * @param lowers fill the lower layers, lowest first; all times are of whole seconds in the past then
+ * @param lowers fill the lower layers, lowest first; afterwards all times get whole seconds in the past
  */
 export function mounted(
   t: ExecutionContext<unknown>,

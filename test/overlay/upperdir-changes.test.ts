@@ -31,7 +31,7 @@ test('files added, changed and deleted, with the directories whose times changed
   ]);
 });
 
-test('what was only copied up is no change', async (t) => {
+test('a file that was only copied up is unchanged', async (t) => {
   const { at, merged, upper, changes } = mounted(t, [
     layer(
       'mkdir -p a/b; echo 1 > a/b/f; ln -s f a/l; mkfifo a/p; mknod a/dev c 1 3; setfattr -n user.x -v y a/b/f',
@@ -93,7 +93,7 @@ test('a device of other numbers and a link to another target are changes', async
   t.deepEqual(await changes(), ['modify l', 'modify n']);
 });
 
-test('replaced types: one entry, and nothing below what is no directory', async (t) => {
+test('replaced types: one entry, and none below a former directory', async (t) => {
   const { merged, changes } = mounted(t, [layer('mkdir -p a/b/c d/e; touch a/b/c/f d/e/f g; ln -s d l')]);
   sh(merged, 'rm -r a d; echo > a; ln -s a d; rm g l; mkdir -p g/h l; touch l/x');
   t.deepEqual(await changes(), [
@@ -114,7 +114,7 @@ test('a whiteout of nothing is dropped', async (t) => {
   );
 });
 
-test('an opaque directory: what it lacks is deleted, what it has again is no change', async (t) => {
+test('an opaque directory: entries it lacks are deleted, entries it has again are unchanged', async (t) => {
   const { merged, upper, changes } = mounted(t, [
     layer(
       'mkdir -p d/same d/gone d/sub; echo 1 > d/f; echo 2 > d/g; echo 3 > d/sub/s; touch d/sub/t d/same/x; mkdir o',
@@ -164,7 +164,7 @@ test('a changed file with several names is changed under all of them', async (t)
   t.deepEqual(await changes(), ['modify d/a', 'modify d/b', 'modify d/c', 'modify d/e', 'add d/f']);
 });
 
-test('hardlinks that are as below are no change', async (t) => {
+test('hardlinks equal to those below are unchanged', async (t) => {
   const { merged, changes } = mounted(t, [layer('mkdir d; echo 1 > d/a; ln d/a d/b; ln d/a d/c')], {
     options: 'redirect_dir=off,metacopy=off,index=on',
   });
@@ -325,7 +325,7 @@ test('500 layers', async (t) => {
   t.is((await upperdirChanges({ upperdir, lowerdirs })).changes.length, 125);
 });
 
-test('what cannot be read is named', async (t) => {
+test('an unreadable path is named', async (t) => {
   const dir = tmpdir(t);
   const error = await t.throwsAsync(upperdirChanges({ upperdir: join(dir, 'none'), lowerdirs: [dir] }));
   t.like(error, { code: 'SYSTEM' });

@@ -71,7 +71,7 @@ test('a warm unpack loads three files outside the bundle', async (t) => {
 });
 
 rootTest(
-  "what a stranger's driver declines and throws is understood, though it imports the library",
+  'results and errors of a foreign driver are recognized, though it imports the library',
   async (t) => {
     const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
     const dir = tmpdir(t);
@@ -135,7 +135,7 @@ test("a hook's own lmdb works beside the one in the bundle, with its keys, value
   }
 });
 
-test('what V8 compiled is kept for the next start, where only this user can write', async (t) => {
+test('compiled code of V8 is kept for the next start, where only this user can write', async (t) => {
   const base = tmpdir(t);
   const kept = join(base, 'layerhook');
   const start = async (env: Record<string, string> = {}) => {

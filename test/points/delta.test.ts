@@ -68,7 +68,7 @@ test('a path given twice is one change; with different kinds the rootfs decides'
   ]);
 });
 
-test('what is no change is an error that says so', async (t) => {
+test('a malformed change is an error that names it', async (t) => {
   const rootfs = tmpdir(t);
   const bad = (stream: unknown, message: RegExp) =>
     t.throwsAsync(collectDelta(stream, rootfs, signal), { message });

@@ -121,7 +121,7 @@ test('a result that the point does not take is an error that says what was expec
   await bad(delta, 'etc/passwd', /expected an iterable/);
 });
 
-test('a good pre-extract result passes as it is', async (t) => {
+test('a good pre-extract result passes unchanged', async (t) => {
   const result = { into: 'directory', target: '/store/1', whiteouts: 'overlay' } as const;
   const outcome = await setup({ [pre]: () => result }).dispatcher.first(pre, layer());
   t.deepEqual(outcome, { handled: true, by: 'mine', timeout: 0, result });

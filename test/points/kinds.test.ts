@@ -46,7 +46,7 @@ test('first: asks in order, stops at the first that handles it', async (t) => {
   t.deepEqual(asked, [0, 1]);
 });
 
-test('first: nobody there, or all decline', async (t) => {
+test('first: no hook is registered, or all decline', async (t) => {
   t.deepEqual(await dispatcherOf().first(skip, layerContext('/r')), { handled: false });
   const declining = dispatcherOf({ [skip]: () => declined }, { [skip]: () => declined });
   t.deepEqual(await declining.first(skip, layerContext('/r')), { handled: false });
@@ -93,7 +93,7 @@ test('chain: each gets the value of the one before; one that declines leaves no 
   t.is(await dispatcherOf().chain(config, { ...imageContext('/r'), spec }), spec);
 });
 
-test('handles and describe say who is registered', (t) => {
+test('handles and describe give the registered hooks', (t) => {
   const dispatcher = createDispatcher(
     [
       { owner: 'hooks.toml:3 exec /bin/x', hooks: { [post]: () => {} }, onFailure: 'continue', timeout: 9 },
@@ -109,7 +109,7 @@ test('handles and describe say who is registered', (t) => {
   ]);
 });
 
-test('hooks at unknown points, that are no functions, or with a policy the point has not, are errors', (t) => {
+test('an unknown point, a hook other than a function and an unsupported policy are errors', (t) => {
   const make = (hooks: object, onFailure?: 'continue' | 'mtree') => () =>
     createDispatcher([{ owner: 'mine', hooks: hooks as Hooks, ...(onFailure && { onFailure }) }], scope);
   t.throws(make({ 'unpack.ociv1.layer.tryskip': () => {} }), {

@@ -28,7 +28,7 @@ export const wrong: PreExtractResult[] = [
   { into: 'squashfs', target },
   // @ts-expect-error a tar needs a target
   { into: 'tar' },
-  // @ts-expect-error nothing is extracted, so there are no whiteouts
+  // @ts-expect-error a tar is not extracted, so whiteouts do not apply
   { into: 'tar', target, whiteouts: 'overlay' },
   // @ts-expect-error a tar goes to no program
   { into: 'tar', target, argv: ['sqfstar'] },

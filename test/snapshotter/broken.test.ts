@@ -72,7 +72,7 @@ async function removeDirectory(store: Store, name: string): Promise<void> {
   rmSync(dirname(await store.directory(name)), { recursive: true });
 }
 
-test('what is broken is reported at the start, labelled, refused with what to do, and can be removed', async (t) => {
+test('a broken layer is reported at the start, labelled, refused with advice, and can be removed', async (t) => {
   const { root } = await left(t, async (store) => {
     await threeLayers(store);
     await removeDirectory(store, 'ns/1/a');
@@ -105,7 +105,7 @@ test('what is broken is reported at the start, labelled, refused with what to do
   t.is(await service.untrusted(), 0);
 });
 
-test('what breaks while it is served is reported when it is wanted, once', async (t) => {
+test('a layer that breaks during the service is reported at its first use, once', async (t) => {
   const { root, store } = await left(t, threeLayers);
   const { containerd, reported } = await serve(t, root);
   t.deepEqual(reported, []);
@@ -134,7 +134,7 @@ test('the label is never kept', async (t) => {
   t.is((await store.list()).length, 3);
 });
 
-test('an image that is pulled again by another name heals what is broken, for all names', async (t) => {
+test('an image that is pulled again by another name heals broken layers, for all names', async (t) => {
   const labels = { [REF]: layer('a').chainID };
   const { root, store } = await left(t, async (store) => {
     await store.prepare('ns/1/extract-1 a', '', { labels });
@@ -165,7 +165,7 @@ test('a layer that the command line extracts again heals what containerd has of 
   await containerd.prepare('ns/2/container', 'ns/1/a');
 });
 
-test('what was committed and not flushed before the machine went down is refused, unless it can be verified', async (t) => {
+test('a layer that was not flushed before the machine went down is refused without verification', async (t) => {
   const { root, store } = await left(t, threeLayers, 'boot before');
   const { containerd, reported } = await serve(t, root);
   t.deepEqual(
@@ -180,7 +180,7 @@ test('what was committed and not flushed before the machine went down is refused
   t.true((await store.list()).every(({ damaged }) => damaged === undefined));
 });
 
-test('what can be verified is, when it is wanted', async (t) => {
+test('an unflushed layer is verified at its first use', async (t) => {
   const { root, store } = await left(t, threeLayers, 'boot before');
   const asked: string[] = [];
   const { containerd } = await serve(t, root, {
@@ -198,7 +198,7 @@ test('what can be verified is, when it is wanted', async (t) => {
   t.is((await store.list()).filter(({ trusted }) => !trusted).length, 1);
 });
 
-test('what a server that was killed had committed is flushed by the next', async (t) => {
+test('the next server flushes the commits of a killed one', async (t) => {
   const { root, store } = await left(t, threeLayers);
   t.true((await store.list()).every(({ flushed }) => !flushed));
   await serve(t, root);

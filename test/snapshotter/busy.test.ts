@@ -63,7 +63,7 @@ test.serial('calls are answered while a tree is deleted and another is measured 
 });
 
 test.serial(
-  'a commit does not wait for what it takes, which is told when asked for, and noted by a sync',
+  'a commit does not wait for the measurement of its usage; usage and sync provide it',
   async (t) => {
     const { containerd, service, root } = await serve(t);
     await prepareLarge(containerd, 'key');
@@ -79,7 +79,7 @@ test.serial(
   },
 );
 
-test.serial('what a server that died has not measured, others measure', async (t) => {
+test.serial('usage that a dead server has not measured is measured by others', async (t) => {
   const { containerd, root } = await serve(t, { durability: 'sync' });
   await prepareLarge(containerd, 'key');
   await containerd.commit('name', 'key');
@@ -104,7 +104,7 @@ test.serial('a server that is ended leaves what is not deleted yet to a cleanup'
   t.deepEqual(removed(), []);
 });
 
-rootTest.serial('what cannot be deleted is told, and cleanup fails until it can', async (t) => {
+rootTest.serial('a failed deletion is reported, and cleanup fails until the deletion succeeds', async (t) => {
   let tell = (_: unknown) => {};
   const told = new Promise((resolve) => {
     tell = resolve;

@@ -91,7 +91,7 @@ test('a layer that another client has is there: containerd finds it by its label
   t.deepEqual(readdirSync(view!.source), ['file']);
 });
 
-test('what containerd removes stays for the others, and the reverse', async (t) => {
+test('a layer that containerd removes stays for other clients, and the reverse', async (t) => {
   const { containerd, store } = await serve(t);
   await extractFile(store, a);
   await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } }).catch(() => {});
@@ -104,7 +104,7 @@ test('what containerd removes stays for the others, and the reverse', async (t) 
   t.is((await found(containerd, a.chainID, '')).length, 1);
 });
 
-test('what containerd has committed with the label is found by other clients', async (t) => {
+test('other clients find a layer that containerd committed with the label', async (t) => {
   const { containerd, store } = await serve(t);
   const [mount] = await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
   writeFileSync(join(mount!.source, 'file'), 'x');
@@ -112,7 +112,7 @@ test('what containerd has committed with the label is found by other clients', a
   t.true(await store.find(a, '', nothingBelow));
 });
 
-rootTest('what is there with mapped owners, and what is asked for with them, is no hit', async (t) => {
+rootTest('layers with mapped owners are not hits, stored or requested', async (t) => {
   const { containerd, store } = await serve(t);
   await extractFile(store, a);
   const labels = {
@@ -152,7 +152,7 @@ test('parallel unpack: a hit is staged by a read-only mount, held, and gets its 
   const names: string[] = [];
   for await (const { name } of containerd.walk()) names.push(name);
   t.deepEqual(names, [key]);
-  // nobody frees it meanwhile
+  // the staged snapshot keeps the layer
   for (const name of [b.chainID, a.chainID]) await store.remove(name);
   await commitFile(store, 'other');
   await containerd.prepare('ns/2/extract-2 a', '');
@@ -166,7 +166,7 @@ test('parallel unpack: a hit is staged by a read-only mount, held, and gets its 
   t.deepEqual((await store.list()).length, 1, 'other');
 });
 
-test('parallel unpack: a staged snapshot that is removed holds nothing any more', async (t) => {
+test('parallel unpack: a removed staged snapshot no longer holds its layer', async (t) => {
   const { containerd, store } = await serve(t, { parallelUnpack: true, stagedLayers: true });
   await extractFile(store, a);
   await containerd.prepare('ns/1/extract-1 a', '', { labels: { [REF]: a.chainID } });
@@ -221,7 +221,7 @@ rootTest(
   },
 );
 
-test('parallel unpack: what containerd has extracted as the lowest layer is a hit', async (t) => {
+test('parallel unpack: a layer that containerd extracted as the lowest is a hit', async (t) => {
   const { containerd } = await serve(t, { parallelUnpack: true });
   const labels = { [REF]: a.chainID };
   await containerd.prepare('ns/1/extract-1 a', '', { labels });
@@ -307,7 +307,7 @@ test('one server a client and address', async (t) => {
   await again.close();
 });
 
-test('what is there and no socket is left alone', async (t) => {
+test('a file in place of the socket is left alone', async (t) => {
   const dir = tmpdir(t);
   const address = join(dir, 'file');
   writeFileSync(address, 'precious');
@@ -318,7 +318,7 @@ test('what is there and no socket is left alone', async (t) => {
   });
 });
 
-test('closing deletes nothing, and a commit is on disk then', async (t) => {
+test('closing deletes nothing, and flushes commits to disk', async (t) => {
   const dir = tmpdir(t);
   const options = { root: join(dir, 'store'), address: join(dir, 'socket') };
   const service = await serveSnapshotter(options);
@@ -335,7 +335,7 @@ test('closing deletes nothing, and a commit is on disk then', async (t) => {
   t.true(contents.find(({ usage }) => usage)!.flushed);
 });
 
-test('a server with clients that stay connected ends, and one that asks then is told', async (t) => {
+test('a server with connected clients ends, and their next request fails', async (t) => {
   const dir = tmpdir(t);
   const options = { root: join(dir, 'store'), address: join(dir, 'socket') };
   const service = await serveSnapshotter(options);
@@ -375,7 +375,7 @@ test('a snapshot whose directory is gone does not stop the server: it is listed 
   t.deepEqual(readdirSync(join(root, 'snapshots')), []);
 });
 
-test('a client is told when nobody serves', async (t) => {
+test('a client without a server gets a typed error', async (t) => {
   const client = connectSnapshotter(join(tmpdir(t), 'nobody'));
   const error = await t.throwsAsync(client.stat('x'));
   t.true(isLayerhookError(error, 'SYSTEM'));

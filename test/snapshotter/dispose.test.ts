@@ -2,7 +2,7 @@ import test from 'ava';
 import { isLayerhookError } from '../../src/errors/index.js';
 import { serve } from './served.js';
 
-test('a client of the snapshotter is disposed of as it is closed', async (t) => {
+test('disposing of a snapshotter client closes it', async (t) => {
   const { containerd } = await serve(t, () => ({ skip: false }));
   await t.throwsAsync(containerd.stat('none'), { code: 'SNAPSHOT_NOT_FOUND' });
   await containerd[Symbol.asyncDispose]();

@@ -1,11 +1,11 @@
-/** Hooks that are told what a containerd has extracted. */
+/** Hooks that run after containerd has extracted a layer. */
 import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { declined, type SnapshotExtractedContext } from '../../src/points/points.js';
 import { a, b, exists, extract, fill, isEmpty, POINT, POST, prepare, REF, serve } from './served.js';
 
-test('a hook is told of what containerd has extracted, and of nothing else', async (t) => {
+test('the hook runs for layers that containerd extracted, and for no others', async (t) => {
   const contexts: SnapshotExtractedContext[] = [];
   const served = await serve(t, {
     [POINT]: (context) => (context.chainID === b.chainID ? fill(context) : declined),
@@ -34,7 +34,7 @@ test('a hook is told of what containerd has extracted, and of nothing else', asy
   t.deepEqual(names.sort(), [name, 'no layer', `ns/2/${b.chainID}`].sort());
 });
 
-test('a hook that fails when it is told harms nobody', async (t) => {
+test('a failing hook does not affect containerd', async (t) => {
   const seen: string[] = [];
   const served = await serve(t, {
     [POST]: ({ chainID }) => {
@@ -51,7 +51,7 @@ test('a hook that fails when it is told harms nobody', async (t) => {
   t.deepEqual(seen, [a.chainID, b.chainID]);
 });
 
-test('a layer that is removed while a hook is told stays until it has ended; a service that ends stops it', async (t) => {
+test('a layer that is removed during its hook stays until the hook ends; closing the service stops the hook', async (t) => {
   let isTold = () => {};
   const told = new Promise<void>((resolve) => {
     isTold = resolve;

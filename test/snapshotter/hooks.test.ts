@@ -34,7 +34,7 @@ import {
   write,
 } from './served.js';
 
-test('a layer that a hook has put there is there, on top of those below', async (t) => {
+test('a layer from a hook is found, on top of those below', async (t) => {
   const contexts: SnapshotSkipContext[] = [];
   const served = await serve(t, (context) => {
     contexts.push(context);
@@ -86,7 +86,7 @@ test('a layer that a hook has put there is there, on top of those below', async 
   });
 });
 
-test('other clients find what a hook has put there, and it goes with its last name', async (t) => {
+test('other clients find a layer from a hook, and its last name removes it', async (t) => {
   const served = await serve(t, fill);
   await t.throwsAsync(prepare(served, a), exists);
   t.true(await served.store.find(a, '', nothingBelow));
@@ -96,7 +96,7 @@ test('other clients find what a hook has put there, and it goes with its last na
   await isEmpty(t, served);
 });
 
-test('a layer that a hook has put there takes the place of a broken one, whoever has that', async (t) => {
+test('a layer from a hook replaces a broken one, also one that others use', async (t) => {
   const served = await serve(t, fill);
   const extraction = await served.store.extract(a, '', { signal: new AbortController().signal });
   await extraction!.commit({ parent: '', dependencies: [] });
@@ -109,7 +109,7 @@ test('a layer that a hook has put there takes the place of a broken one, whoever
   t.deepEqual(readdirSync(below!), ['file']);
 });
 
-test('on top of a broken layer no hook is asked', async (t) => {
+test('hooks are not called on top of a broken layer', async (t) => {
   const served = await serve(t, (context) => {
     t.is(context.chainID as string, a.chainID);
     return fill(context);
@@ -122,7 +122,7 @@ test('on top of a broken layer no hook is asked', async (t) => {
   await t.throwsAsync(prepare(served, b, name, { number: 2 }), { message });
 });
 
-test('what a hook declines, or does not skip, is extracted as ever', async (t) => {
+test('a layer that a hook declines or does not skip is extracted by containerd', async (t) => {
   for (const result of [declined, { skip: false }] as const) {
     const served = await serve(t, ({ target }) => {
       writeFileSync(join(target, 'half'), 'x');
@@ -137,7 +137,7 @@ test('what a hook declines, or does not skip, is extracted as ever', async (t) =
   }
 });
 
-test('hooks are not asked for what is there, what is no layer, and what has mapped owners', async (t) => {
+test('hooks are not called for existing layers, for other snapshots, and with mapped owners', async (t) => {
   const served = await serve(t, () => t.fail() as never);
   await served.containerd.prepare('container', '');
   await served.containerd.prepare('odd', '', { labels: { [REF]: 'no digest' } });
@@ -195,7 +195,7 @@ test('a hook with an invalid result, or that takes too long, has failed', async 
   await isEmpty(t, late);
 });
 
-test('what cannot be a layer is refused, and nothing outside is touched', async (t) => {
+test('a malformed layer of a hook is refused, and nothing outside is touched', async (t) => {
   const outside = tmpdir(t);
   writeFileSync(join(outside, 'precious'), 'x');
   const isNone = /it is not a directory/;
@@ -217,7 +217,7 @@ test('what cannot be a layer is refused, and nothing outside is touched', async 
   t.deepEqual(readdirSync(outside), ['precious']);
 });
 
-rootTest('a mount that a hook leaves is taken away, and what is mounted stays', async (t) => {
+rootTest('a mount that a hook leaves is unmounted, and the mounted files stay', async (t) => {
   const outside = tmpdir(t);
   writeFileSync(join(outside, 'precious'), 'x');
   for (const skip of [true, false]) {
@@ -251,7 +251,7 @@ test('prepares of one layer at the same time ask once', async (t) => {
   t.is((await served.store.list()).length, 1);
 });
 
-test('while a hook is asked containerd sees nothing of it, and neither cleanup nor a gc takes it', async (t) => {
+test('during a hook, containerd does not see the new layer, and cleanup and gc keep it', async (t) => {
   const seen: string[] = [];
   const served: Served = await serve(t, async (context) => {
     for await (const { name } of served.containerd.walk()) seen.push(name);
@@ -287,7 +287,7 @@ test('a call that is cancelled, or a service that ends, stops the hook and leave
   }
 });
 
-test('parallel unpack: a layer that a hook has put there is staged, and gets its parent at commit', async (t) => {
+test('parallel unpack: a layer from a hook is staged, and gets its parent at commit', async (t) => {
   const contexts: SnapshotSkipContext[] = [];
   const hook: Hook<typeof POINT> = (context) => {
     contexts.push(context);
@@ -332,7 +332,7 @@ test('a diffID that does not make the chainID is not believed', async (t) => {
   );
 });
 
-test('parallel unpack without staged layers: hooks are asked for the lowest layer alone, where that is known', async (t) => {
+test('parallel unpack without staged layers: hooks are called only for a layer known to be the lowest', async (t) => {
   const asked: string[] = [];
   const hook: Hook<typeof POINT> = (context) => {
     asked.push(context.chainID);

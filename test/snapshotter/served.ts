@@ -31,7 +31,7 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** @param hooks what is asked for layers; or functions by point; or several with what they do when they fail */
+/** @param hooks the function of the try-skip point, functions by point, or hook sources with failure policies */
 export async function serve(
   t: ExecutionContext<unknown>,
   hooks: Hook<typeof POINT> | Hooks | HookSource[],

@@ -95,7 +95,7 @@ for (const [what, image] of Object.entries({
   'a variable without a name': minimal({ Env: ['=x'] }),
   'a variable without a value': minimal({ Env: ['PATH'] }),
   'an unknown user': minimal({ User: 'eve' }),
-  'a time that is none': minimal({}, { created: 'now' }),
+  'a malformed time': minimal({}, { created: 'now' }),
 })) {
   test(`refused: ${what}`, (t) => {
     t.throws(() => generateSpec(image, { rootfs: tmpdir(t), map: unmapped }), { code: 'IMAGE_INVALID' });
@@ -120,7 +120,7 @@ test('an oversized passwd is refused', (t) => {
   t.throws(() => generateSpec(minimal({}), { rootfs, map: unmapped }), { code: 'LIMIT_EXCEEDED' });
 });
 
-test('what an image says ends up inside the container only', (t) => {
+test('values of an image end up inside the container only', (t) => {
   const evil = { Labels: { hook: '/bin/evil' }, Env: ['LD_PRELOAD=/evil.so'], Volumes: { '/etc': {} } };
   const spec = generateSpec(minimal(evil), { rootfs: join(tmpdir(t), 'rootfs'), map: unmapped });
   t.is(spec.root.path, 'rootfs');

@@ -33,7 +33,7 @@ async function chained(t: ExecutionContext): Promise<{ root: string; store: Stor
 }
 
 for (const [what, spoil] of Object.entries(breaks)) {
-  test(`a layer that ${what} is refused below whatever is mounted, and can be removed`, async (t) => {
+  test(`a layer that ${what} is refused below any mount, and can be removed`, async (t) => {
     const { root, store } = await chained(t);
     spoil(await store.directory('a'));
     const refused = { code: 'SNAPSHOT_BROKEN', message: /^snapshot a cannot be used: its directory is / };
@@ -48,7 +48,7 @@ for (const [what, spoil] of Object.entries(breaks)) {
     );
     t.is((await store.list()).filter(({ missing }) => missing !== undefined).length, 1);
     t.is((await walkAll(store)).length, 4);
-    t.true((await store.usage('a')).inodes > 0, 'as it was committed');
+    t.true((await store.usage('a')).inodes > 0, 'its recorded usage stays');
     for (const name of ['active', 'view', 'b', 'a']) await store.remove(name);
     await store.cleanup();
     t.deepEqual(readdirSync(join(root, 'snapshots')), []);

@@ -27,7 +27,7 @@ async function commitFilled(extraction: LayerExtraction): Promise<void> {
   return extraction.commit(options);
 }
 
-/** Extracts a layer, or waits until another process has; says who did. */
+/** Extracts a layer, or waits until another process has extracted it. Returns "extracted" or "waited". */
 async function extract(store: Store): Promise<string> {
   const extraction = await store.extract(layer('wanted'), '', { signal });
   if (extraction === null) return 'waited';

@@ -29,7 +29,7 @@ for (const form of forms) {
   const testOf = form === 'image' ? rootTest : test;
 
   testOf(
-    `what was not flushed is not trusted under another boot: ${form}`,
+    `unflushed content is not trusted under another boot: ${form}`,
     async (t: ExecutionContext<unknown>) => {
       const { before, after } = await reboot(t, async () => {}, form);
       t.true(await before.find(one, '', nothingBelow));
@@ -39,7 +39,7 @@ for (const form of forms) {
     },
   );
 
-  testOf(`what was flushed is trusted under any boot: ${form}`, async (t: ExecutionContext<unknown>) => {
+  testOf(`flushed content is trusted under any boot: ${form}`, async (t: ExecutionContext<unknown>) => {
     const { after } = await reboot(t, (store) => store.sync(), form);
     t.true(await after.find(one, '', nothingBelow));
     t.true(await after.find(two, base, nothingBelow));
@@ -71,7 +71,7 @@ for (const form of forms) {
   );
 
   testOf(
-    `a layer of which a power loss has left nothing is extracted again: ${form}`,
+    `a layer that a power loss has erased is extracted again: ${form}`,
     async (t: ExecutionContext<unknown>) => {
       const { before } = await reboot(t, (store) => store.remove('bundle'), form);
       await before.unmountUnused();
@@ -154,7 +154,7 @@ test('a damaged layer that another chain shares is replaced there too', async (t
   t.true(await before.find(layer('2', 'x2'), layer('x').chainID, nothingBelow));
 });
 
-test('what was read and found whole after a reboot is trusted', async (t) => {
+test('content verified after a reboot is trusted', async (t) => {
   const { root, after } = await reboot(t);
   for (const { id } of await after.list()) await after.markVerified(id);
   t.true(await after.find(one, '', nothingBelow));
@@ -162,7 +162,7 @@ test('what was read and found whole after a reboot is trusted', async (t) => {
   t.true(await later.find(one, '', nothingBelow));
 });
 
-test('what was found whole under the boot that wrote it is still not known to be on disk', async (t) => {
+test('content verified under the boot that wrote it is not trusted after a reboot', async (t) => {
   const { before, after } = await reboot(t);
   for (const { id } of await before.list()) await before.markVerified(id);
   t.false(await after.find(one, '', nothingBelow));
@@ -176,7 +176,7 @@ test('a layer whose directory is gone is extracted again', async (t) => {
   t.true(await before.find(one, '', nothingBelow));
 });
 
-test('a bundle of which a power loss has left only the name has its directories again', async (t) => {
+test('a bundle that lost its directories in a power loss gets new ones', async (t) => {
   const { after } = await reboot(t);
   const directory = await after.directory('bundle');
   rmSync(dirname(directory), { recursive: true });

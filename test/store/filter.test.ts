@@ -88,7 +88,7 @@ for (const filter of malformed) {
   });
 }
 
-test('one of several filters is enough; all match where there are none', (t) => {
+test('one matching filter of several is enough; an empty list matches all', (t) => {
   t.true(compileFilters(['kind==view', 'kind==committed'])(info));
   t.false(compileFilters(['kind==view', 'kind==active'])(info));
   t.true(compileFilters([])(info));

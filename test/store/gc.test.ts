@@ -5,7 +5,7 @@ import type { Store } from '../../src/store/types.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { extractFile, type freshStore, layer, nothingBelow, signal, storeAt, walkAll } from './helpers.js';
 
-/** A store with layers a ← b and a ← c, d; nobody uses them. */
+/** A store with unused layers a ← b and a ← c, d. */
 async function withLayers(root: string, t: Parameters<typeof freshStore>[0]): Promise<Store> {
   const store = await storeAt(t, root);
   await extractFile(store, layer('a'));
@@ -103,7 +103,7 @@ test('gc leaves to a process what it has found or extracted and not yet used', a
   t.deepEqual(await left(store), []);
 });
 
-test('what another client has stays on disk', async (t) => {
+test('a layer that another client uses stays on disk', async (t) => {
   const root = join(tmpdir(t), 'store');
   const store = await withLayers(root, t);
   const other = await storeAt(t, root, { client: 'containerd' });

@@ -32,7 +32,7 @@ export async function commitFile(store: Store, name: string, parent = ''): Promi
   await store.commit(name, key);
 }
 
-/** A layer that is told from others by a letter or so. */
+/** A layer identity that differs from others by a short name. */
 export function layer(diff: string, chain = diff, map = ''): LayerIdentity {
   return { diffID: `sha256:diff-${diff}`, chainID: `sha256:chain-${chain}`, map };
 }

@@ -15,7 +15,7 @@ import {
 
 const [one, two] = [layer('1'), layer('2', '12')];
 
-test('a layer is there once it was extracted', async (t) => {
+test('a layer is found after its extraction', async (t) => {
   const store = await freshStore(t);
   t.false(await store.find(one, '', nothingBelow));
   await extractFile(store, one);
@@ -26,7 +26,7 @@ test('a layer is there once it was extracted', async (t) => {
   t.deepEqual(info.labels, { 'containerd.io/snapshot.ref': one.chainID, 'layerhook/diff-id': one.diffID });
 });
 
-test('a layer that was given up is not there, and others can try', async (t) => {
+test('a discarded layer is not found, and others can try', async (t) => {
   const store = await freshStore(t);
   const extraction = await store.extract(one, '', { signal });
   writeFileSync(join(extraction!.target, 'half'), '');
@@ -46,7 +46,7 @@ test('a layer with another map is another layer', async (t) => {
   t.not(await store.directory(store.nameOf(mapped)), await store.directory(store.nameOf(one)));
 });
 
-test('a layer cannot be committed on top of one that is not there; it is given up then', async (t) => {
+test('a layer on top of a missing one cannot be committed, and is discarded', async (t) => {
   const store = await freshStore(t);
   const extraction = await store.extract(two, one.chainID, { signal });
   await t.throwsAsync(extraction!.commit({ parent: one.chainID, dependencies: [] }), {
@@ -101,7 +101,7 @@ test('the same layer on top of others is not shared if it took from below what i
   t.true(await store.find(elsewhere, store.nameOf(one), same));
 });
 
-test('a layer of which it is not known what it took from below is used on the same chain only', async (t) => {
+test('a layer with unknown dependencies is used on the same chain only', async (t) => {
   const store = await freshStore(t);
   await extractFile(store, one, '', null);
   t.true(await store.find(one, '', nothingBelow));
@@ -160,7 +160,7 @@ test('a client that names layers in its own way adopts what is there', async (t)
   t.deepEqual(await theirs.lowerdirs('ns/2'), await ours.lowerdirs(ours.nameOf(two)));
 });
 
-test('what containerd committed with its label is a layer', async (t) => {
+test('a snapshot that containerd committed with its label is a layer', async (t) => {
   const root = join(tmpdir(t), 'store');
   const [ours, theirs] = [await storeAt(t, root), await storeAt(t, root, { client: 'containerd' })];
   await theirs.prepare('default/1/extract-1 x', '');

@@ -90,16 +90,19 @@ rootTest('the root directory of an image shows through: its mode, owner, attribu
   t.is(getXattr(fromText(upper), 'trusted.overlay.opaque'), undefined);
 });
 
-test.serial('the store is for its owner alone, whatever the umask; what is mounted is not', async (t) => {
-  const old = process.umask(0o077);
-  const root = join(tmpdir(t), 'parent', 'store');
-  const store = await storeAt(t, root);
-  await store.prepare('a', '');
-  process.umask(old);
-  t.is(lstatSync(root).mode & 0o777, 0o700);
-  t.is(lstatSync(join(root, 'metadata/store.mdb')).mode & 0o777, 0o600);
-  t.is(lstatSync(await store.directory('a')).mode & 0o777, 0o755);
-});
+test.serial(
+  'only its owner can enter the store, under any umask; mounted directories are open',
+  async (t) => {
+    const old = process.umask(0o077);
+    const root = join(tmpdir(t), 'parent', 'store');
+    const store = await storeAt(t, root);
+    await store.prepare('a', '');
+    process.umask(old);
+    t.is(lstatSync(root).mode & 0o777, 0o700);
+    t.is(lstatSync(join(root, 'metadata/store.mdb')).mode & 0o777, 0o600);
+    t.is(lstatSync(await store.directory('a')).mode & 0o777, 0o755);
+  },
+);
 
 for (const name of ['a:b', 'a,b', 'a\\b', 'a b', 'é\n']) {
   rootTest(`layers of a store at ${JSON.stringify(name)} can be mounted, by mount(8) too`, async (t) => {

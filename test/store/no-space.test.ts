@@ -51,7 +51,7 @@ for (const filesystem of ['ext4', 'btrfs'] as const) {
   });
 }
 
-test.serial('where there is next to no room, a new store is refused with a clear word', async (t) => {
+test.serial('on an almost full disk, a new store is refused with a clear error', async (t) => {
   if (!requires(t, 'root', 'mkfs.ext4')) return;
   const disk = smallFilesystem(t, 'ext4');
   const image = buildImage(t, [[{ name: 'a', content: 'a' }]]).reference;
@@ -69,7 +69,7 @@ test.serial('where there is next to no room, a new store is refused with a clear
   }
 });
 
-/** Extracts a megabyte; false if there is no room for it, and then gives the layer up. */
+/** Extracts a megabyte; without room for it, discards the layer and returns false. */
 async function fillAndCommit(extraction: LayerExtraction): Promise<boolean> {
   try {
     writeFileSync(join(extraction.target, 'file'), Buffer.alloc(MEGABYTE, 1));

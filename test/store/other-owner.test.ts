@@ -63,7 +63,7 @@ rootTest('a symlink of another user in a store is refused', async (t) => {
   });
 });
 
-rootTest('a directory that others may write to is no place for a store, unless it is sticky', async (t) => {
+rootTest('a directory that others may write to is refused as a store, unless it is sticky', async (t) => {
   const root = join(tmpdir(t), 'store');
   mkdirSync(root);
   for (const mode of [0o777, 0o770, 0o2775]) {

@@ -34,7 +34,7 @@ for (const form of forms) {
   );
 
   testOf(
-    `who waits for a layer goes on when its extractor is killed: ${form}`,
+    `a process that waits for a layer goes on when its extractor is killed: ${form}`,
     async (t: ExecutionContext<unknown>) => {
       const root = join(tmpdir(t), 'store');
       const killed = start(t, 'hang', root);
@@ -72,7 +72,7 @@ for (const form of forms) {
   );
 }
 
-test.serial('who waits for a layer hears an abort', async (t) => {
+test.serial('an abort ends the wait for a layer', async (t) => {
   const root = join(tmpdir(t), 'store');
   await once(start(t, 'hang', root).stdout!, 'data');
   const store = await storeAt(t, root);
@@ -95,7 +95,7 @@ test.serial('cleanup takes what a dead extractor left, not what a living one wri
   t.deepEqual(leftovers(root), []);
 });
 
-test.serial('cleanup takes whatever else is in the place of contents', async (t) => {
+test.serial('cleanup removes foreign files from the directories of the store', async (t) => {
   const root = join(tmpdir(t), 'store');
   const store = await storeAt(t, root);
   await store.prepare('bundle', '');

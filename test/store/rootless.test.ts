@@ -20,7 +20,7 @@ const result = {
   rootfs: [],
 };
 
-test('a user who may not mount gets an overlay by fuse-overlayfs', (t) => {
+test('a user without the right to mount gets an overlay by fuse-overlayfs', (t) => {
   if (!requires(t, 'root', 'fuse-overlayfs', 'fusermount3', 'setpriv')) return;
   const found = tryOverlay(t, []);
   t.like(found, { uid: 1000, type: 'fuse.fuse-overlayfs', ...result });

@@ -6,7 +6,7 @@ import { openStore } from '../../src/store/index.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, freshStore, walkAll } from './helpers.js';
 
-test('an active snapshot becomes a committed one, on top of which others are made', async (t) => {
+test('a commit makes an active snapshot a parent for others', async (t) => {
   const store = await freshStore(t);
   await commitFile(store, 'base');
   t.like(await store.stat('base'), { kind: 'committed', name: 'base', parent: '', labels: {} });
@@ -133,7 +133,7 @@ test('usage counts a file with several names once, and says the same after the c
   t.deepEqual(await store.usage('view'), { size: 0, inodes: 0 });
 });
 
-test('a store is disposed of as it is closed', async (t) => {
+test('disposing of a store closes it', async (t) => {
   const store = await openStore({ root: join(tmpdir(t), 'store') });
   await t.throwsAsync(store.stat('none'), { code: 'SNAPSHOT_NOT_FOUND' });
   await store[Symbol.asyncDispose]();

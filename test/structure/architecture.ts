@@ -39,7 +39,7 @@ function folderOf(path: string): string | undefined {
   return /^(?:src\/([^/]+)\/|(drivers|hooks)\/)/.exec(path)?.slice(1).find(Boolean);
 }
 
-/** Leaves out an arrow where a longer way leads to the same folder: the picture shows who builds on whom. */
+/** Leaves out an arrow where a longer way leads to the same folder: the picture shows which folder builds on which. */
 function withoutShortcuts(graph: Graph): Graph {
   const reach = new Map<string, Set<string>>();
   const reachable = (from: string): Set<string> => {

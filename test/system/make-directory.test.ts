@@ -7,7 +7,7 @@ import { makeDirectory, nearestDirectory } from '../../src/system/make-directory
 import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-test('makes what is missing, with the mode, and says whether it did', (t) => {
+test('makes missing directories, with the mode, and returns whether it made any', (t) => {
   const root = tmpdir(t);
   t.true(makeDirectory(join(root, 'a/b/c'), 0o700));
   for (const path of ['a', 'a/b', 'a/b/c']) t.is(statSync(join(root, path)).mode & 0o7777, 0o700, path);
@@ -24,7 +24,7 @@ test('goes through symlinks to directories', (t) => {
   t.false(makeDirectory(join(root, 'link')));
 });
 
-test('what is in the way is named', (t) => {
+test('the file in the way is named', (t) => {
   const root = tmpdir(t);
   writeFileSync(join(root, 'file'), '');
   symlinkSync('nowhere', join(root, 'dangling'));
@@ -65,7 +65,7 @@ test('the nearest directory is where making begins', (t) => {
   t.is(nearestDirectory(root), root);
 });
 
-rootTest('where the filesystem takes nothing, it ends', (t) => {
+rootTest('a filesystem that refuses new entries is an error', (t) => {
   t.throws(() => makeDirectory('/proc/x/y'), {
     code: 'DIRECTORY_INVALID',
     message: /: \/proc does not allow new entries$/,

@@ -32,7 +32,7 @@ import { overlayDirsOf } from '../../src/system/overlay-options.js';
 import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-/** What overlay options, mountinfo and shells each escape, and bytes that are no UTF-8 when taken apart. */
+/** What overlay options, mountinfo and shells each escape, and bytes that are malformed UTF-8 when separated. */
 const odd = 'a:b,c\\d\ne\\,"= é';
 
 interface Dirs {
@@ -107,7 +107,7 @@ rootTest('500 layers mount, and 501 are refused with a reason', (t) => {
   t.regex(error!.message, /501 layers|limit is 500/);
 });
 
-rootTest('mount(2) takes 300 layers by short names, and leaves the working directory as it was', (t) => {
+rootTest('mount(2) takes 300 layers by short names, and the working directory stays the same', (t) => {
   const dirs = layers(t, 300);
   const before = readlinkSync('/proc/self/cwd');
   t.is(mountByOptions(overlayRequest(dirs), dirs.target), null);
@@ -199,7 +199,7 @@ rootTest('a directory is bound, read-only if asked, also by kernels without moun
   t.regex(error!.message, /cannot mount \/no\/such at .*: \/no\/such does not exist/);
 });
 
-rootTest('what is mounted is moved, with what is mounted in it, also on a shared mount', (t) => {
+rootTest('a mount is moved with the mounts in it, also on a shared mount', (t) => {
   for (const propagation of ['--make-private', '--make-shared']) {
     const { at, lowerdirs, upperdir, workdir, target } = layers(t, 2);
     mountBind(at('.'), at('.'));

@@ -72,7 +72,7 @@ test('a symlink in the place of a deep directory is removed, not followed', (t) 
   t.deepEqual(readdirSync(join(dir, 'canary')), ['file']);
 });
 
-rootTest('what is mounted below stays', (t) => {
+rootTest('a mount below stays', (t) => {
   const dir = tmpdir(t);
   mkdirSync(join(dir, 'canary'));
   writeFileSync(join(dir, 'canary/file'), '');
@@ -87,7 +87,7 @@ rootTest('what is mounted below stays', (t) => {
   t.true(removeTree(join(dir, 'tree')));
 });
 
-rootTest('directories of mode 0, as somebody who is not root', (t) => {
+rootTest('directories of mode 0, as an unprivileged user', (t) => {
   const dir = tmpdir(t);
   mkdirSync(join(dir, 'tree/closed/full'), { recursive: true });
   writeFileSync(join(dir, 'tree/closed/full/file'), '');

@@ -80,7 +80,7 @@ test('the seventh edition: no magic, no owners by name, a directory is a name wi
   const [file, directory, next] = readAll(
     tar([
       { name: 'f', type: '\0', content: 'abc', uname: 'never', patch: v7 },
-      // sizes of directories are no content: some old tars say how large the directory was
+      // directories have no content: some old tars record the directory's own size
       { name: 'd/', type: '\0', size: 512, patch: v7 },
       { name: 'after', type: '\0', patch: v7 },
     ]),
@@ -173,7 +173,7 @@ test('the checksum may be of signed bytes, and must be right', (t) => {
   t.is(reasonOf([{ name: 'f', badChecksum: true }]), 'a header has a wrong checksum');
 });
 
-test('links, directories and devices have no content, whatever their size says', (t) => {
+test('the size of links, directories and devices is ignored', (t) => {
   for (const type of ['hardlink', 'symlink', 'char', 'block', 'dir', 'fifo'] as const) {
     const entries = readAll(tar([{ name: 'e', type, size: 512, linkname: 'x' }, { name: 'next' }]));
     t.deepEqual(

@@ -26,7 +26,7 @@ function byUs(archive: Buffer): Seen[] | undefined {
   }
 }
 
-test('whatever it is given, the reader refuses it or reads it once, to its end and not beyond', (t) => {
+test('the reader refuses any input, or reads it once, to its end and not beyond', (t) => {
   fc.assert(
     fc.property(
       fc.oneof(mutatedArchive, fc.uint8Array({ maxLength: 2000 })),
@@ -67,7 +67,7 @@ test('content never depends on where the source cuts', (t) => {
   t.pass();
 });
 
-test('what tar-stream and GNU tar read alike, we read like them, or refuse', async (t) => {
+test('an archive that tar-stream and GNU tar read alike is read like that, or refused', async (t) => {
   if (!requires(t, 'tar')) return;
   let compared = 0;
   await fc.assert(
@@ -75,7 +75,7 @@ test('what tar-stream and GNU tar read alike, we read like them, or refuse', asy
       const ours = byUs(archive);
       const streamed = await byTarStream(archive);
       if (ours === undefined || streamed === undefined) return;
-      // they pass over as many bytes as a link's header says; Go, libarchive and we know that there are none
+      // tar-stream and GNU tar skip as many bytes as a link's header says; Go, libarchive and layerhook skip none
       if (streamed.some(({ type, size }) => size > 0 && !/file|directory/.test(type))) return;
       const gnu = byGnuTar(archive);
       if (gnu === undefined || !agree(streamed, gnu)) return;
@@ -102,7 +102,7 @@ function alias(type: string): string {
   return { link: 'hardlink', 'character-device': 'char', 'block-device': 'block' }[type] ?? type;
 }
 
-test('what Go reads, we read like it, or refuse', (t) => {
+test('an archive that Go reads is read like that, or refused', (t) => {
   const archives = fc.sample(fc.oneof(soundArchive, mutatedArchive, mutatedArchive), 4000);
   const go = byGo(archives, tmpdir(t));
   if (go === undefined) {

@@ -15,7 +15,7 @@ test('octal fields are padded by spaces, zeros or NULs, on either side', (t) => 
   t.is(field('777777777777'), 0o777777777777);
 });
 
-test('what is no octal number is NaN', (t) => {
+test('a malformed octal number is NaN', (t) => {
   for (const text of ['0000648\0', '00x0644\0', '-000644\0', '0644 1 \0', 'abcdefgh', '0x1ff\0\0\0']) {
     t.is(field(text), Number.NaN, text);
   }
@@ -77,7 +77,7 @@ test('PAX times before the epoch count down from it', (t) => {
   t.deepEqual(parseTime('-1.0000000009'), { sec: -1, nsec: 0 });
 });
 
-test('what is no time is undefined', (t) => {
+test('a malformed time is undefined', (t) => {
   for (const text of ['', '.5', 'x', '1.x', '1.5.5', '1.-5', '--1', '1e3', '9'.repeat(30)]) {
     t.is(parseTime(text), undefined, text);
   }

@@ -270,7 +270,7 @@ test('a global header must not say what readers disagree on', (t) => {
   t.is(reasonOf([xattr, { name: 'f' }]), 'a global PAX header sets xattrs for all entries');
 });
 
-test('what readers understand differently is refused', (t) => {
+test('headers that readers understand differently are refused', (t) => {
   const pax = { name: 'p', type: 'pax', content: paxRecords({ path: 'one' }) };
   const long = { name: 'l', type: 'L', content: 'two\0' };
   t.is(reasonOf([pax, long, { name: 'f' }]), 'an entry has two long names');

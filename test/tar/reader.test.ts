@@ -15,7 +15,7 @@ function reasonOf(bytes: Uint8Array): string {
   try {
     while (reader.next() !== null);
   } catch (error) {
-    // the reader stays with its error: whoever goes on does not read from the middle
+    // the reader keeps its error: a caller that goes on does not read from the middle
     const again = (() => {
       try {
         reader.next();
@@ -49,7 +49,7 @@ test('a tar ends with two blocks of zeros, or one, or none', (t) => {
   t.deepEqual(names(), []);
 });
 
-test('what follows the trailer is no entry, but is read', (t) => {
+test('bytes after the trailer are read, but yield no entry', (t) => {
   const bytes = Buffer.concat([A, zeros, zeros, B, Buffer.from('junk')]);
   const reader = new TarReader(sourceOf(bytes, 512));
   t.is(reader.next()?.name, 'a');

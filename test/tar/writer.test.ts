@@ -120,7 +120,7 @@ test('only entries that need one have a PAX header', async (t) => {
   t.is(tar.indexOf('PaxHeader'), -1);
 });
 
-test('the bytes of a tar stay as they are from one release to the next', async (t) => {
+test('the bytes of a tar stay the same from one release to the next', async (t) => {
   const tar = await tarOf(
     [entry('.wh.gone', { mode: 0, mtime: { sec: 0, nsec: 0 } })],
     [entry('d', { type: 'directory', mode: 0o755 })],

@@ -188,7 +188,7 @@ for (const { title, driver, fails, passes } of drivers) {
     // those that pass first: what others do may spoil a wrong driver's store
     for (const name of [...passes, ...fails]) {
       const one = driverSuite.find((other) => other.name === name);
-      if (!one) throw new Error(`there is no case ${name}`);
+      if (!one) throw new Error(`case ${name} not found`);
       const outcome = await one.run(harness).catch((error: Error) => error);
       if (!outcome) continue;
       found.push(name);

@@ -29,11 +29,11 @@ test('keys like __proto__ are data', (t) => {
   t.is(rewrite(text), text);
 });
 
-test('bytes that are no UTF-8 become U+FFFD', (t) => {
+test('malformed UTF-8 becomes U+FFFD', (t) => {
   t.deepEqual(parseJson(Buffer.from([0x22, 0xff, 0x22])), '\ufffd');
 });
 
-test('what is no JSON, and what is nested too deeply, is refused', (t) => {
+test('malformed and too deeply nested JSON is refused', (t) => {
   for (const text of ['', '{', '{} {}', '01', "{'a':1}", '\ufeff{}']) {
     t.throws(() => parseJson(Buffer.from(text)), { instanceOf: SyntaxError }, JSON.stringify(text));
   }

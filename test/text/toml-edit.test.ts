@@ -44,7 +44,7 @@ test('a new value is the first of its table, or in front of all tables', (t) => 
   t.is(setValue(text, [], 'new', 1), text.replace('version', 'new = 1\nversion'));
 });
 
-test('a table that is not there is made at the end', (t) => {
+test('a missing table is added at the end', (t) => {
   const changed = setValue(text, ['other', 'x.y'], 'k', 'v');
   t.is(changed, `${text}\n\n[other."x.y"]\n  k = "v"\n`);
 });
@@ -74,6 +74,6 @@ test('removing is the opposite of adding', (t) => {
   t.is(removeValue(setValue(text, table, 'new', 1), table, 'new'), text);
 });
 
-test('what is not TOML is named by its line', (t) => {
+test('malformed TOML is an error with its line', (t) => {
   t.throws(() => parse('a = 1\nb = \n'), { message: /line 2 is not TOML/ });
 });

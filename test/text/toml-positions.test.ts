@@ -48,7 +48,7 @@ test('finds keys of tables, arrays of tables, dotted and quoted ones', (t) => {
   t.is(lineOf(['other', 'table', 'y']), 25);
 });
 
-test('what is not there has the line of what holds it', (t) => {
+test('a missing key has the line of its table', (t) => {
   const lineOf = findLines(source);
   t.is(lineOf(['hook', 1, 'point']), 18);
   t.is(lineOf(['hook', 0, 'options', 'deep', 'inline']), 15);

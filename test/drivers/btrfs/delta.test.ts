@@ -111,7 +111,7 @@ test('each kind of change is found, and nothing else', async (t) => {
   ]);
 });
 
-test('renamed directories are gone with all below them, and there with all below them', async (t) => {
+test('renamed directories are removed and added with all below them', async (t) => {
   const pair = pairOn(t, (at) => {
     mkdirSync(at('a/b/c'), { recursive: true });
     writeFileSync(at('a/b/c/file'), 'x');
@@ -151,7 +151,7 @@ test('directories that changed places are compared file by file', async (t) => {
   ]);
 });
 
-test('hardlinks that are made, taken away or moved change all their names', async (t) => {
+test('an added, removed or moved hardlink changes all names of the file', async (t) => {
   const pair = pairOn(t, (at) => {
     for (const [first, second] of ['ab', 'cd', 'ef', 'gh']) {
       writeFileSync(at(first!), 'same');
@@ -188,7 +188,7 @@ test('a file with more names in one directory than fit into one item', async (t)
   );
 });
 
-test('what was only read, touched back or written the same has not changed', async (t) => {
+test('a file that was only read, touched back or written the same is unchanged', async (t) => {
   const pair = pairOn(t, (at) => {
     for (const name of ['read', 'touched', 'written', 'replaced', 'moved']) {
       writeFileSync(at(name), name);
@@ -285,7 +285,7 @@ test('content is compared in steps', async (t) => {
   await t.throwsAsync(comparing, { code: 'ABORTED' });
 });
 
-test('any tree, any edits: what is found is what differs', async (t) => {
+test('any tree, any edits: the delta lists exactly the differences', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint || !requires(t, 'setpriv', 'python3')) return;
   const edits = fc.array(edit, { minLength: 10, maxLength: 40, size: 'max' });

@@ -64,7 +64,7 @@ test('any edits, repacked and refreshed again and again: the bundle knows what i
   await fc.assert(property, { numRuns: 4 });
 });
 
-test('what is masked is not in the new layer, and still a change of the bundle after a refresh', async (t) => {
+test('a masked change is left out of the new layer, and found again after a refresh', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);
@@ -80,7 +80,7 @@ test('what is masked is not in the new layer, and still a change of the bundle a
   t.is(second.changes, 1);
 });
 
-test('what is only cached is flushed by a snapshot that is gone then, or without one', async (t) => {
+test('cached data is flushed by a temporary snapshot, or without one', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);
@@ -109,7 +109,7 @@ test('what is only cached is flushed by a snapshot that is gone then, or without
   t.deepEqual(kept(bundles.store), before);
 });
 
-test('without the layer in the store the manifest tells what changed, and without that nobody', async (t) => {
+test('without the layer in the store the manifest gives the changes; without both, repack fails', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);
@@ -213,7 +213,7 @@ test('a full filesystem ends the unpack, and nothing of it stays', async (t) => 
   t.is(subvolumes(mountpoint).length, 1);
 });
 
-test('a bundle inside a directory that was there, and one that is moved', async (t) => {
+test('a bundle inside an existing directory, and a moved bundle', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);
@@ -226,7 +226,7 @@ test('a bundle inside a directory that was there, and one that is moved', async 
   t.is(changes, 2);
 });
 
-test('a rootfs that is no subvolume any more is not removed as one', async (t) => {
+test('a rootfs that stopped being a subvolume is not removed as one', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);

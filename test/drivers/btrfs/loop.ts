@@ -9,7 +9,7 @@ const MiB = 2 ** 20;
 
 export const btrfsNeeds = ['root', 'loop-btrfs', 'mkfs.btrfs', 'btrfs'];
 
-/** A btrfs of its own on a loop device, gone when the test ends; null, with the test skipped, where there can be none. */
+/** Makes a btrfs on a loop device, removed when the test ends. Returns null and skips the test where btrfs is unavailable. */
 export function btrfs(t: ExecutionContext<unknown>, options: BtrfsOptions = {}): string | null {
   if (!requires(t, ...btrfsNeeds)) return null;
   const { mountpoint, unmount } = mountBtrfs(tmpdir(t), options);

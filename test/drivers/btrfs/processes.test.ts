@@ -1,4 +1,4 @@
-/** Several processes with one store: at once, killed, and without privileges. */
+/** Several processes with one store: in parallel, killed, and without privileges. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -50,41 +50,44 @@ test.serial('eight processes that want one image extract each layer once', async
   t.is(kept(bundles.store).length, layers.length);
 });
 
-test.serial('killed at any moment, it leaves whole layers, and what goes the next time', async (t) => {
-  const mountpoint = btrfs(t);
-  if (!mountpoint || !requires(t, 'python3')) return;
-  const { reference } = buildImage(t, layers);
-  const bundles = onBtrfs(mountpoint);
-  let killed = 0;
-  for (let delay = 120; delay < 700 && killed < 20; delay += 40) {
-    const args = unpackArgs(reference, bundles.store, join(mountpoint, 'bundle'));
-    const started = async (pid: number) => {
-      await wait(delay);
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch (error) {
-        t.is((error as NodeJS.ErrnoException).code, 'ESRCH');
-      }
-    };
-    const { signal } = await layerhook(args, { started });
-    if (signal !== null) killed++;
-    if (!existsSync(join(mountpoint, 'bundle'))) continue;
-    // it was done, though perhaps not yet ended
-    t.true(existsSync(join(mountpoint, 'bundle', 'umoci.json')));
-    break;
-  }
-  t.true(killed > 0);
-  if (existsSync(join(mountpoint, 'bundle'))) await bundles.remove('bundle');
-  await bundles.unpack(reference, 'whole');
-  const other = onBtrfs(join(mountpoint, '.'));
-  await other.unpack(reference, 'fresh', { driverOptions: { store: join(mountpoint, 'fresh-store') } });
-  t.deepEqual(diffTrees(bundles.tree('whole'), bundles.tree('fresh')), []);
-  const whole = kept(bundles.store).sort();
-  t.deepEqual(whole, kept(join(mountpoint, 'fresh-store')).sort());
-  t.is(subvolumes(mountpoint).filter((path) => path.startsWith('store/')).length, layers.length);
-});
+test.serial(
+  'an unpack killed at any moment leaves whole layers, and remains that the next one removes',
+  async (t) => {
+    const mountpoint = btrfs(t);
+    if (!mountpoint || !requires(t, 'python3')) return;
+    const { reference } = buildImage(t, layers);
+    const bundles = onBtrfs(mountpoint);
+    let killed = 0;
+    for (let delay = 120; delay < 700 && killed < 20; delay += 40) {
+      const args = unpackArgs(reference, bundles.store, join(mountpoint, 'bundle'));
+      const started = async (pid: number) => {
+        await wait(delay);
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch (error) {
+          t.is((error as NodeJS.ErrnoException).code, 'ESRCH');
+        }
+      };
+      const { signal } = await layerhook(args, { started });
+      if (signal !== null) killed++;
+      if (!existsSync(join(mountpoint, 'bundle'))) continue;
+      // it was done, though perhaps not yet ended
+      t.true(existsSync(join(mountpoint, 'bundle', 'umoci.json')));
+      break;
+    }
+    t.true(killed > 0);
+    if (existsSync(join(mountpoint, 'bundle'))) await bundles.remove('bundle');
+    await bundles.unpack(reference, 'whole');
+    const other = onBtrfs(join(mountpoint, '.'));
+    await other.unpack(reference, 'fresh', { driverOptions: { store: join(mountpoint, 'fresh-store') } });
+    t.deepEqual(diffTrees(bundles.tree('whole'), bundles.tree('fresh')), []);
+    const whole = kept(bundles.store).sort();
+    t.deepEqual(whole, kept(join(mountpoint, 'fresh-store')).sort());
+    t.is(subvolumes(mountpoint).filter((path) => path.startsWith('store/')).length, layers.length);
+  },
+);
 
-test.serial('what a killed process has begun is removed by who makes the next layer', async (t) => {
+test.serial('making the next layer removes what a killed process began', async (t) => {
   const mountpoint = btrfs(t);
   if (!mountpoint) return;
   const bundles = onBtrfs(mountpoint);

@@ -23,7 +23,7 @@ export interface Bundle {
   /** sorted `kind path` lines; undefined if declined */
   delta(options?: { mtree?: string | null; mask?: string[]; digest?: string }): Promise<string[] | undefined>;
   refresh(changes: Change[], digest?: string): Promise<void>;
-  /** umoci's manifest of the rootfs as it is now */
+  /** umoci's manifest of the current rootfs */
   manifest(): string;
 }
 

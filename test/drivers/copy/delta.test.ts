@@ -22,7 +22,7 @@ import { rootTest } from '../../helpers/root-test.js';
 import { keepTimes } from '../../helpers/times.js';
 import { makeBundle } from './bundle.js';
 
-test('nothing changed, nothing found', async (t) => {
+test('an unchanged bundle has an empty delta', async (t) => {
   const bundle = await makeBundle(t, (at) => {
     mkdirSync(at('d'));
     writeFileSync(at('d/f'), '');
@@ -82,7 +82,7 @@ rootTest('owners and device numbers count', async (t) => {
   t.deepEqual(await bundle.delta({ mtree }), ['modify dev', 'modify f']);
 });
 
-test('what was changed back is no change, if there is a manifest to tell', async (t) => {
+test('with a manifest, a file that was changed back is unchanged', async (t) => {
   const bundle = await makeBundle(t, (at) => {
     for (const name of ['touched', 'rewritten', 'replaced', 'moved']) {
       writeFileSync(at(name), name);
@@ -160,7 +160,7 @@ test('a hardlink that moved from one file to another, all else equal, is a chang
   const { at } = bundle;
   const mtree = bundle.manifest();
   keepTimes(at('.'), () => {
-    // b and d change places, e and f are linked anew
+    // b and d change places, e and f get new hardlinks
     renameSync(at('b'), at('x'));
     renameSync(at('d'), at('b'));
     renameSync(at('x'), at('d'));

@@ -15,7 +15,7 @@ function changes(rows: string[]): Change[] {
   });
 }
 
-test('after a refresh what was packed has not changed', async (t) => {
+test('after a refresh, packed changes are not found again', async (t) => {
   const bundle = await makeBundle(t, (at) => {
     writeFileSync(at('gone'), '');
     mkdirSync(at('d/e'), { recursive: true });
@@ -27,7 +27,7 @@ test('after a refresh what was packed has not changed', async (t) => {
   const delta = (await bundle.delta())!;
   t.deepEqual(delta, ['add new', 'delete d/e', 'delete gone', 'modify .', 'modify d']);
   const mtree = bundle.manifest();
-  // what lies below something that is no directory any more needs no whiteout: callers may leave it out
+  // entries below a former directory need no whiteout: callers may leave them out
   await bundle.refresh(
     changes(delta).filter(({ path }) => path !== 'd/e'),
     newDigest,
@@ -61,7 +61,7 @@ test('masked changes are still found after a refresh', async (t) => {
   const packed = (await bundle.delta({ mask: ['/vol'] }))!;
   t.deepEqual(packed, ['modify other']);
   await bundle.refresh(changes(packed), newDigest);
-  // `other` changed in the moment of the delta, so the manifest is asked
+  // `other` changed in the moment of the delta, so the manifest decides
   t.deepEqual(await bundle.delta({ digest: newDigest, mtree: bundle.manifest() }), [
     ...['add vol/new', 'delete vol/gone', 'modify vol', 'modify vol/changed'],
   ]);
@@ -108,7 +108,7 @@ test('after unpacking no file is in doubt', async (t) => {
   t.deepEqual(findings(readStatIndex(bundle.index)!, bundle.rootfs), []);
 });
 
-test('another device number of the whole filesystem is no change, that of a part is in doubt', async (t) => {
+test('a new device number of the whole filesystem is ignored, of some files it is suspect', async (t) => {
   const bundle = await makeBundle(t, (at) => writeFileSync(at('f'), ''));
   const index = readStatIndex(bundle.index)!;
   for (let row = 0; row < index.paths.length; row++) index.words[row * statWords + statWord.devMinor]! += 7;

@@ -182,7 +182,7 @@ rootTest('--keep-dirlinks and ID maps', async (t) => {
   t.is(trees[0]!.get('real/f')?.owner, '1000:2000');
 });
 
-rootTest('where EROFS cannot be mounted, the reason is given and layers are directories', async (t) => {
+rootTest('without EROFS mounts, the reason is given and layers are directories', async (t) => {
   const here = place(t);
   // a user namespace may mount overlays, but not EROFS
   const command = [

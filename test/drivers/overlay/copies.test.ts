@@ -140,7 +140,7 @@ test('when the original is removed first, nothing is left for its copy', async (
   t.deepEqual(await here.remove('copy'), []);
 });
 
-test('a bundle that is moved stays itself; what is copied to its old place does not become it', async (t) => {
+test('a moved bundle keeps its identity; a copy at its old place does not get it', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const here = await place(t);
   await here.umount('b');
@@ -202,7 +202,7 @@ test('a backup that is restored to the same place is claimed', async (t) => {
   await here.isWhole('b');
 });
 
-test('what is still mounted at a place that nobody knows is not claimed', async (t) => {
+test('a bundle that is still mounted at an unknown place is not claimed', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const here = await place(t);
   here.copy('b', 'copy');
@@ -294,7 +294,7 @@ test('a bundle of an earlier version is known by its path, and claimed after it 
   await here.isWhole('again');
 });
 
-test('a bundle stays itself when its filesystem is mounted anew, and its copy in a snapshot of that does not', async (t) => {
+test('a bundle is recognized after its filesystem is remounted; its copy in a snapshot is refused', async (t) => {
   if (!requires(t, 'root', 'loop-btrfs', 'mkfs.btrfs', 'btrfs')) return;
   const base = tmpdir(t);
   const { mountpoint } = mountBtrfs(base);

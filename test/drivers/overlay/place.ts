@@ -6,7 +6,7 @@ import { openStore, type Store } from '../../../src/store/index.js';
 import { readMountInfo } from '../../../src/system/mountinfo.js';
 import { type Finished, layerhook, type RunOptions } from '../../helpers/cli.js';
 
-/** A store and room for bundles, with all mounts below taken away when the test ends. */
+/** A store and room for bundles. All mounts below are removed when the test ends. */
 export interface Place {
   directory: string;
   store: string;

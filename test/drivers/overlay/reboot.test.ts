@@ -32,7 +32,7 @@ async function changedBundle(t: ExecutionContext): Promise<Bundles> {
   return here;
 }
 
-rootTest('a bundle comes back after a reboot, if its layers are what they were', async (t) => {
+rootTest('a bundle comes back after a reboot, if its layers are unchanged', async (t) => {
   const here = await changedBundle(t);
   await reboot(here);
   t.false(existsSync(join(here.rootfs(), 'change')));

@@ -56,7 +56,7 @@ test.beforeEach((t) => {
   requires(t, 'root', 'mount');
 });
 
-test('a repack holds what changed, and the bundle stays as it is', async (t) => {
+test('a repack holds the changes, and the bundle stays unchanged', async (t) => {
   const bundles = await unpacked(t);
   t.like(await bundles.repack('latest'), { changes: 0, layer: null });
   sh(bundles.rootfs(), changed);
@@ -99,7 +99,7 @@ test('a refreshed bundle is changed, repacked and refreshed again', async (t) =>
   t.deepEqual(diffTrees(treeOf(bundles.rootfs('second')), treeOf(bundles.rootfs())), []);
 });
 
-test('what is masked stays in the bundle, and is a change later', async (t) => {
+test('a masked change stays in the bundle, and is found later', async (t) => {
   const bundles = await unpacked(t, { Volumes: { '/var/data': {} } });
   sh(
     bundles.rootfs(),
@@ -128,7 +128,7 @@ test('what is masked stays in the bundle, and is a change later', async (t) => {
   ]);
 });
 
-test('what a hook leaves out, and what is deleted there, stays in the bundle', async (t) => {
+test('changes and deletions that a hook leaves out stay in the bundle', async (t) => {
   const bundles = await unpacked(t);
   sh(bundles.rootfs(), changed);
   const hooks = { 'repack.ociv1.layer.delta-list': () => [{ path: 'etc/a', kind: 'modify' as const }] };

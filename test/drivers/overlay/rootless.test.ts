@@ -84,7 +84,7 @@ mapped[0:4] = b'MAPS'
 open('ready', 'w').close()
 signal.pause()`;
 
-test('what fuse-overlayfs has not been handed yet is in the layer: files that are open, and mapped', (t) => {
+test('unwritten data of open and mapped files on fuse-overlayfs is in the layer', (t) => {
   if (!requires(t, 'root', 'fuse-overlayfs', 'fusermount3', 'setpriv', 'python3')) return;
   const repack = `mkfifo ready; python3 -c "${writer}" & cat ready; lh repack --image image:v2 bundle; kill $!; wait || true\n`;
   const unpackAgain = 'lh unpack --rootless --image image:v2 again\n';
@@ -98,7 +98,7 @@ test('in a user namespace a bundle is mounted by the kernel, repacked and remove
   t.deepEqual(run(t, unpack + mountType + life, { wrapper }), ['overlay', ...seen]);
 });
 
-test('where no overlay can be mounted, a bundle is a plain directory, with a note', (t) => {
+test('without overlay mounts, a bundle is a plain directory, with a note', (t) => {
   if (!requires(t, 'root', 'setpriv', 'jq')) return;
   // fuse-overlayfs is not found there
   const [note, ...lines] = run(t, `LH_PATH=/no/such\n${unpack}${life}`);

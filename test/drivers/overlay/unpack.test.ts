@@ -84,7 +84,7 @@ test.serial(
   },
 );
 
-test.serial('eight unpacks at once extract each layer once', async (t) => {
+test.serial('eight parallel unpacks extract each layer once', async (t) => {
   const image = bigImage(t);
   const here = place(t);
   const bundles = Array.from({ length: 8 }, (_, i) => `b${i}`);
@@ -187,7 +187,7 @@ rootTest(
   },
 );
 
-test('--keep-dirlinks keeps what the layers below say', async (t) => {
+test('--keep-dirlinks keeps symlinks of the layers below', async (t) => {
   const layers = [
     [dir('usr'), dir('usr/bin'), symlink('bin', 'usr/bin'), file('usr/bin/a')],
     [dir('bin'), file('bin/b'), file('bin/.wh.a')],

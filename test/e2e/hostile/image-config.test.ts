@@ -1,5 +1,5 @@
 /**
- * What an image may say of itself: CVE-2021-41190 (documents that are two things at once), CVE-2024-9676,
+ * What an image may say of itself: CVE-2021-41190 (documents that are both a manifest and an index), CVE-2024-9676,
  * CVE-2022-23648 and CVE-2026-47262 (files of the image read on the host: links, fifos, huge ones),
  * CVE-2026-53488 and CVE-2025-23266 (labels and environment that reach the host's programs).
  */
@@ -67,7 +67,7 @@ for (const [what, entries] of Object.entries({
     { name: 'etc/passwd', type: 'symlink', linkname: `${'../'.repeat(12)}${outside}/passwd` },
   ],
   'a directory': (): RawEntry[] => [{ name: 'etc/passwd', type: 'dir' }],
-  'a fifo that nobody writes': (): RawEntry[] => [{ name: 'etc/passwd', type: 'fifo' }],
+  'a fifo without a writer': (): RawEntry[] => [{ name: 'etc/passwd', type: 'fifo' }],
   'a device that never ends': (): RawEntry[] => [
     { name: 'etc/passwd', type: 'char', devMajor: 1, devMinor: 5 },
   ],

@@ -6,7 +6,7 @@ import { assertRefused, topOf, unpackHostile } from '../../helpers/hostile.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { paxRecords, type RawEntry, tar } from '../../helpers/tar.js';
 
-/** A tar inside a file's content; who misreads the size takes its entries for the outer tar's. */
+/** A tar inside a file's content; a reader that misreads the size takes its entries for the outer tar's. */
 const smuggled = tar([{ name: 'smuggled', content: 'evil' }], { trailer: false });
 
 rootTest('a PAX size overrides the header: a tar inside the content is content', async (t) => {
@@ -58,9 +58,9 @@ for (const [what, entries] of Object.entries({
   'a PAX record without a length': [{ name: 'x', type: 'pax', content: 'path=a\n' }, { name: 'a' }],
   'a PAX record without =': [{ name: 'x', type: 'pax', content: '8 pathx\n' }, { name: 'a' }],
   'a PAX path with NUL': [{ name: 'a', pax: { path: 'a\0b' } }],
-  'a PAX size that is no number': [{ name: 'a', pax: { size: '1e3' } }],
+  'a PAX size that is not a number': [{ name: 'a', pax: { size: '1e3' } }],
   'a PAX owner of 2^32': [{ name: 'a', pax: { uid: '4294967296' } }],
-  'a PAX owner that is no number': [{ name: 'a', pax: { uid: 'root' } }],
+  'a PAX owner that is not a number': [{ name: 'a', pax: { uid: 'root' } }],
   'a PAX header of a gigabyte': [{ name: 'x', type: 'pax', content: '', size: 2 ** 30 }],
   'a GNU name of a gigabyte': [{ name: '././@LongLink', type: 'L', content: '', size: 2 ** 30 }],
 } as Record<string, RawEntry[]>)) {
@@ -71,7 +71,7 @@ for (const [what, entries] of Object.entries({
   });
 }
 
-rootTest('a link has no content, whatever its size says: as Go and GNU tar read it', async (t) => {
+rootTest('the size of a link is ignored, as in Go and GNU tar', async (t) => {
   const { rootfs } = await unpackHostile(t, () => [
     [{ name: 'a' }, { name: 'l', type: 'hardlink', linkname: 'a', content: smuggled }],
   ]);

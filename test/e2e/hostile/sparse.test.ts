@@ -1,4 +1,4 @@
-/** Sparse files: a hole of any size costs its maker nothing, and whoever hashes it or writes it out a second for a gigabyte. */
+/** Sparse files: a hole of any size costs its maker nothing; hashing or writing it costs a second for a gigabyte. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -43,18 +43,21 @@ async function place(t: ExecutionContext) {
   };
 }
 
-rootTest('it is damaged, and every command says which command removes it', async (t) => {
-  if (!requires(t, 'mount')) return;
-  const { rmrf, states, options, image, bundle, isGone } = await place(t);
-  rmrf();
-  t.deepEqual(await states(), ['damaged']);
-  for (const call of [mountBundle(options), removeBundle(options), repack({ ...options, image })]) {
-    const error = await t.throwsAsync(call, { code: 'BUNDLE_DAMAGED', message: /umoci.json is missing/ });
-    t.like(error, { hint: `remove it with its changes: layerhook bundle rm --force ${bundle}` });
-  }
-  t.like(await removeBundle({ ...options, force: true }), { removed: true, left: [] });
-  await isGone();
-});
+rootTest(
+  'a bundle without files is damaged, and every command names the command that removes it',
+  async (t) => {
+    if (!requires(t, 'mount')) return;
+    const { rmrf, states, options, image, bundle, isGone } = await place(t);
+    rmrf();
+    t.deepEqual(await states(), ['damaged']);
+    for (const call of [mountBundle(options), removeBundle(options), repack({ ...options, image })]) {
+      const error = await t.throwsAsync(call, { code: 'BUNDLE_DAMAGED', message: /umoci.json is missing/ });
+      t.like(error, { hint: `remove it with its changes: layerhook bundle rm --force ${bundle}` });
+    }
+    t.like(await removeBundle({ ...options, force: true }), { removed: true, left: [] });
+    await isGone();
+  },
+);
 
 rootTest('umount works, and rm --force after that', async (t) => {
   if (!requires(t, 'mount')) return;

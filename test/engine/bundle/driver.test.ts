@@ -1,4 +1,4 @@
-/** What a bundle may choose: it is input, and those who can write it may be others than those who work on it. */
+/** What a bundle may choose: a bundle is input, and other users than the one that runs layerhook may write to it. */
 import {
   chmodSync,
   chownSync,
@@ -131,7 +131,7 @@ function tellingDriver(dir: string): { driver: string; hooksFile: string; told: 
   };
 }
 
-rootTest('a driver of hooks.toml has the options of hooks.toml, whatever the bundle says', async (t) => {
+rootTest('a driver of hooks.toml gets only the options of hooks.toml, not those of the bundle', async (t) => {
   const place = tmpdir(t);
   const { driver, hooksFile, told } = tellingDriver(place);
   const store = join(place, 'store');
@@ -262,13 +262,13 @@ rootTest('root repacks and removes a plain bundle of another user', async (t) =>
   t.false(existsSync(join(dir, 'anything')));
 });
 
-test('what root writes in a bundle goes through no link that another user made', async (t) => {
+test('writes of root in a bundle do not follow links that another user made', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   for (const driver of ['copy', 'overlay']) {
     const store = join(tmpdir(t), 'store');
     const { dir, bundle, commands } = await unpacked(t, { driver, store });
     const canary = join(dir, 'canary');
-    writeFileSync(canary, 'as it was');
+    writeFileSync(canary, 'untouched');
     const files = ['layerhook.json', 'umoci.json', 'layerhook.index', 'layerhook.overlay'];
     const temporary = files.flatMap((name) => [`${name}.tmp`, `${name}.${process.pid}.tmp`]);
     for (const name of ['layerhook.clock', ...temporary]) {
@@ -279,7 +279,7 @@ test('what root writes in a bundle goes through no link that another user made',
     chownSync(bundle, nobody, nobody);
     writeFileSync(join(bundle, 'rootfs/b'), driver);
     t.like(await commands.refresh!({ store }), { changes: 2 });
-    t.is(readFileSync(canary, 'utf8'), 'as it was');
+    t.is(readFileSync(canary, 'utf8'), 'untouched');
     await commands.remove!({ store });
   }
 });

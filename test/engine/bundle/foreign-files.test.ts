@@ -74,7 +74,7 @@ for (const [what, make] of Object.entries(files)) {
   );
 }
 
-rootTest('an image layout is no place for a bundle; by force both live there', async (t) => {
+rootTest('a bundle in an image layout is refused without --force, which keeps both', async (t) => {
   const { layout, unpackArgs } = place(t);
   const before = readdirSync(layout).sort();
   await refused(t, layerhook([...unpackArgs, layout]), /has other files: blobs, index.json, oci-layout/);
@@ -124,7 +124,7 @@ for (const [what, name] of Object.entries(bundleNames)) {
 
 for (const isMounted of [false, true]) {
   const what = isMounted ? ', what is mounted at rootfs included' : '';
-  rootTest(`unpack by force that fails leaves all as it was${what}`, async (t) => {
+  rootTest(`a failing unpack by force changes no file${what}`, async (t) => {
     const { dir, bundle, image } = place(t);
     mkdirSync(join(bundle, 'zz'));
     writeFileSync(join(bundle, 'zz/notes'), 'mine');
@@ -289,7 +289,7 @@ for (const [what, { layout, foreign }] of Object.entries(killed)) {
   });
 }
 
-test('what an unpack leaves that is killed while the bundle appears in a directory is removed by bundle rm', async (t) => {
+test('bundle rm removes the remains of an unpack killed while the bundle appears in a directory', async (t) => {
   if (!requires(t, 'root', 'strace')) return;
   const { bundle, unpackArgs } = place(t);
   let when = 1;

@@ -104,7 +104,7 @@ rootTest('remove asks the driver, and deletes nothing that was mounted', async (
   t.is(readFileSync(join(content, 'file'), 'utf8'), 'kept');
 });
 
-rootTest('a bundle in which something else is mounted stays as it is, also by force', async (t) => {
+rootTest('a bundle with another mount in it stays unchanged, also by force', async (t) => {
   const { dir, bundle, content, driver, calls } = await unpacked(t);
   mkdirSync(join(dir, 'volume'));
   mkdirSync(join(content, 'proc'));
@@ -143,7 +143,7 @@ rootTest('force removes a bundle whose driver is gone, and calls the hooks that 
 });
 
 rootTest(
-  'force removes a bundle whose driver nobody names, and calls the hooks that are there',
+  'force removes a bundle without the driver object that unpacked it, and calls the available hooks',
   async (t) => {
     const { dir, bundle, content } = await unpacked(t);
     let called = 0;
@@ -162,7 +162,7 @@ rootTest(
   },
 );
 
-test('force never removes what is no bundle', async (t) => {
+test('force never removes a directory that is not a bundle', async (t) => {
   const dir = tmpdir(t);
   writeFileSync(join(dir, 'file'), '');
   const error = await t.throwsAsync(removeBundle({ bundle: dir, force: true, ...config }));

@@ -35,7 +35,7 @@ async function unpacked(t: ExecutionContext, driver: string) {
   return { dir, bundle, image, repackArgs };
 }
 
-/** Replaces a file by something hostile. @returns asserts that what is outside stayed as it was */
+/** Replaces a file by something hostile. @returns asserts that the files outside are unchanged */
 function replace(t: ExecutionContext, path: string, kind: HostileKind): (message: string) => void {
   rmSync(path, { force: true });
   const { outside } = putHostile(t, path, kind);

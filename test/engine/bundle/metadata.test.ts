@@ -1,4 +1,4 @@
-/** Metadata of bundles that someone or some disk has damaged: one clear error, never a guess. */
+/** Damaged metadata of bundles, by an edit or by a disk: one clear error, never a guess. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,7 +67,7 @@ for (const text of ['', '{', 'null', '[]', '"x"'])
     }
   });
 
-rootTest('what is no file is not read, nor waited for', async (t) => {
+rootTest('a directory or FIFO in place of a metadata file is refused without reading it', async (t) => {
   for (const name of ['umoci.json', 'layerhook.json'])
     for (const make of [mkdirSync, (path: string) => execFileSync('mkfifo', [path])]) {
       const { image, bundle } = await unpacked(t);

@@ -22,7 +22,7 @@ async function opened(t: ExecutionContext<unknown>) {
   return { at, check };
 }
 
-test('it returns the files that differ in any of umoci’s keywords, and those without an entry', async (t) => {
+test('the check returns the files that differ in any of umoci’s keywords, and those without an entry', async (t) => {
   const { at, check } = await opened(t);
   t.deepEqual(await check.changed([...files, 'd/symlink', '.']), []);
   writeFileSync(at('d/content'), 'y');
@@ -40,7 +40,7 @@ test('it returns the files that differ in any of umoci’s keywords, and those w
   t.deepEqual(await check.changed(['d/same']), []);
 });
 
-test('it stops after an abort', async (t) => {
+test('the check stops after an abort', async (t) => {
   const { at, check } = await opened(t);
   writeFileSync(at('d/same'), Buffer.alloc(128 << 20));
   const stop = new AbortController();

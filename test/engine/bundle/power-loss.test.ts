@@ -77,7 +77,7 @@ for (const [title, lose] of losses)
     await t.throwsAsync(here.repack('lost'), lost);
   });
 
-rootTest('what was changed after the unpack is a change, and the rootfs is read once', async (t) => {
+rootTest('changes after the unpack are found, and the rootfs is read once', async (t) => {
   const { bundle, at, ...here } = await unpacked(t);
   t.is(typeof bootOf(bundle), 'string');
   writeFileSync(at('d/a'), 'changed');

@@ -112,7 +112,7 @@ rootTest('times follow SOURCE_DATE_EPOCH, owners the map', async (t) => {
   t.like(config.history!.at(-1), { created: '2017-07-14T02:40:00Z', created_by: 'layerhook insert' });
 });
 
-test('what cannot be inserted leaves the image as it was', async (t) => {
+test('a refused insert leaves the image unchanged', async (t) => {
   const image = makeImage(t);
   const source = sourceOf(t);
   const before = readFileSync(join(image.layout, 'index.json'));

@@ -7,7 +7,7 @@ import { tmpdir } from '../../helpers/tmp.js';
 
 const map = { uidMappings: [], gidMappings: [], rootless: process.getuid?.() !== 0 };
 
-test('one layer is applied on top of what is there, and verified', async (t) => {
+test('one layer is applied on top of existing files, and verified', async (t) => {
   const target = tmpdir(t);
   for (const name of ['gone', 'kept', 'changed']) writeFileSync(join(target, name), name);
   mkdirSync(join(target, 'real'));
@@ -27,7 +27,7 @@ test('one layer is applied on top of what is there, and verified', async (t) => 
   await t.throwsAsync(applyLayer(options), { code: 'BLOB_SIZE' });
 });
 
-test('it stops when it is told to', async (t) => {
+test('an abort signal stops the extraction', async (t) => {
   const { layout, manifest, config } = buildImage(t, [[{ name: 'file', content: 'x' }]]);
   const [descriptor, diffID] = [manifest.layers[0]!, config.rootfs.diff_ids[0]!];
   const options = { layout, descriptor, diffID, target: tmpdir(t), map, signal: AbortSignal.abort() };

@@ -88,7 +88,7 @@ for (const shared of [false, true]) {
   );
 }
 
-rootTest('a mount at rootfs comes along into a mount point with a file of someone else', async (t) => {
+rootTest('a mount at rootfs moves along into a mount point that holds a foreign file', async (t) => {
   const { dir, image, hooks } = place(t);
   const bundle = join(dir, 'bundle');
   mkdirSync(bundle);
@@ -98,7 +98,7 @@ rootTest('a mount at rootfs comes along into a mount point with a file of someon
   isWhole(t, dir, bundle, ['notes']);
 });
 
-rootTest('what a killed unpack left mounted is taken away by the next one, and not emptied', async (t) => {
+rootTest('the next unpack unmounts what a killed unpack left mounted, and does not empty it', async (t) => {
   const { dir, image, hooks } = place(t);
   const dead = join(dir, '.bundle.layerhook-dead01');
   mkdirSync(join(dead, 'rootfs'), { recursive: true });
@@ -113,7 +113,7 @@ rootTest('what a killed unpack left mounted is taken away by the next one, and n
   t.deepEqual(readdirSync(kept), ['file']);
 });
 
-rootTest('what a failed unpack mounted is taken away, also if no hook does', async (t) => {
+rootTest('a failed unpack unmounts its mounts, also without a hook', async (t) => {
   const { dir, image, hooks } = place(t);
   const fail = () => {
     throw new Error('no');

@@ -135,7 +135,7 @@ rootTest('hook sets are called in order, each with its own policy, and errors na
   t.regex(error!.message, /slow/);
 });
 
-rootTest('a failing hook leaves no bundle and no litter, and what it made is taken down', async (t) => {
+rootTest('a failing hook leaves no bundle and no litter, and the remove hook is called', async (t) => {
   for (const point of [
     'unpack.ociv1.layer.try-skip',
     'unpack.ociv1.layer.post-extract',
@@ -211,7 +211,7 @@ rootTest('an aborted unpack fails with ABORTED and leaves nothing', async (t) =>
 });
 
 rootTest(
-  'an existing bundle is refused and stays as it was; an existing empty directory becomes the bundle',
+  'an existing bundle is refused and stays unchanged; an existing empty directory becomes the bundle',
   async (t) => {
     const { dir, bundle } = place(t);
     const image = buildImage(t, layers).reference;
@@ -235,7 +235,7 @@ rootTest(
   },
 );
 
-rootTest('what a killed unpack left is removed by the next one; a live one is left alone', async (t) => {
+rootTest('the next unpack removes the remains of a killed one; a live one is left alone', async (t) => {
   const { dir, bundle } = place(t);
   const image = buildImage(t, layers).reference;
   mkdirSync(join(dir, '.bundle.layerhook-dead01/rootfs'), { recursive: true });

@@ -124,7 +124,7 @@ test('fuse-overlayfs: the upperdir is found by the process that serves the mount
   await isImageOf(t, layout, merged);
 });
 
-rootTest("the options of config.json's mount say it where nothing is mounted any more", (t) => {
+rootTest("the options of config.json's mount give the upperdir after an unmount", (t) => {
   const { stop, merged, upperdir, out } = stopped(t, (at) => sh(at('.'), base), {
     mount: ({ upperdir, lowerdirs }) => ({
       ...{ type: 'overlay', source: 'overlay' },
@@ -137,7 +137,7 @@ rootTest("the options of config.json's mount say it where nothing is mounted any
   t.deepEqual(diffTrees(treeOf(upperdir), treeOf(join(out, 'copy'))), []);
 });
 
-test('hooks install writes once, and hooks uninstall takes away only that', async (t) => {
+test('hooks install writes once, and hooks uninstall removes only that file', async (t) => {
   const dir = join(tmpdir(t), 'a/hooks.d');
   const run = (command: string, ...more: string[]) =>
     layerhook(['hooks', command, 'archive-overlay', '--hooks-dir', dir, ...more]);

@@ -102,7 +102,7 @@ rootTest(
   },
 );
 
-rootTest('a directory that is no archive of its own is never overwritten', (t) => {
+rootTest('a foreign directory is never overwritten by an archive', (t) => {
   const { stop, again, out } = changed(t);
   const [theirs, file] = [join(out, 'theirs'), join(out, 'file')];
   mkdirSync(theirs);
@@ -121,7 +121,7 @@ rootTest('a directory that is no archive of its own is never overwritten', (t) =
   t.is(readFileSync(file, 'utf8'), 'x');
   t.deepEqual(readdirSync(join(out, 'empty')).sort(), ['a', 'new']);
   t.deepEqual(readdirSync(out).sort(), ['empty', 'file', 'theirs']);
-  // an archive that was moved away, and somebody's directory in its place
+  // an archive that was moved away, and a foreign directory in its place
   sh(out, 'mv empty moved; mkdir empty; echo x > empty/x');
   t.is(again('retry').status, 1);
   t.is(stop({ empty: archive(join(out, 'empty')) }).status, 1);

@@ -60,7 +60,7 @@ for (const [method, compress] of [
   ['tar.gz', ['-z']],
   ['tar.zst', ['--zstd']],
 ] as const) {
-  test(`${method} has the upperdir under names ./…, which GNU tar extracts as it was`, (t) => {
+  test(`${method} has the upperdir under names ./…, and GNU tar extracts the same tree`, (t) => {
     if (!requires(t, ...needs)) return;
     const { stop, upperdir, out } = changed(t);
     const file = join(out, 'data');
@@ -165,7 +165,7 @@ test('a layer is appended once, also if that could not be recorded', (t) => {
   t.is(readFileSync(join(layout, 'index.json'), 'utf8'), once);
 });
 
-test('a container that changed nothing: an empty copy, a tar of the root, and the image as it was', (t) => {
+test('a container without changes: an empty copy, a tar of the root, and an unchanged image', (t) => {
   if (!requires(t, ...needs)) return;
   const { stop, out, lowerdirs } = stopped(t, (at) => sh(at('.'), base));
   const { layout } = imageOf(t, lowerdirs[0]!);
@@ -182,7 +182,7 @@ test('a container that changed nothing: an empty copy, a tar of the root, and th
   t.regex(log, /nothing changed/);
 });
 
-test('hooks.toml may archive instead, and sees what is asked', (t) => {
+test('a hook of hooks.toml may archive instead, and sees the request', (t) => {
   if (!requires(t, ...needs)) return;
   const { stop, out, bundle, upperdir, lowerdirs } = changed(t);
   const [seen, hook, hooks] = ['seen', 'hook', 'hooks.toml'].map((name) => join(out, name)) as [

@@ -86,7 +86,7 @@ for (const [owner, uid] of [
     t.is(listing(), before);
   });
 
-test('what a container exchanges in a copy under way is neither linked, changed nor filled', async (t) => {
+test('files that a container exchanges during a copy are neither linked, changed nor filled', async (t) => {
   if (!requires(t, 'root', 'strace')) return;
   const { volume, host, listing } = places(t, 0);
   const { start, traced, upperdir, merged } = stopped(t, (at) => sh(at('.'), 'echo a > a'), {

@@ -15,7 +15,7 @@ for line in range(2): sys.stdout.buffer.write(log.recv(4096) + b'\\n')
 
 test('--syslog: the daemon gets each line, with its priority', (t) => {
   if (!requires(t, 'root', 'unshare', 'python3')) return;
-  // a /dev of its own: the socket is nobody else's
+  // a /dev of its own: no other process has its socket
   const shell = 'mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; exec "$0" "$@"';
   const hook = [process.execPath, script, '--syslog', '--state-dir', tmpdir(t)];
   const python = ['python3', '-c', daemon, ...hook];

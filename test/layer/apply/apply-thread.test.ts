@@ -8,7 +8,7 @@ import { tmpdir } from '../../helpers/tmp.js';
 
 const digest = `sha256:${'0'.repeat(64)}`;
 
-test('a thread that has ended fails what it is asked', async (t) => {
+test('a thread that has ended fails each request', async (t) => {
   const thread = new ApplyThread(() => {});
   await thread.close();
   const request: Requested<ApplyRequest> = {

@@ -347,7 +347,7 @@ test('a path as deep as PATH_MAX allows', (t) => {
   t.deepEqual(readdirSync(root), []);
 });
 
-test('many directories at once: more than are kept open', (t) => {
+test('many directories: more than are kept open', (t) => {
   const dirs = Array.from({ length: 700 }, (_, i) => `d${i}/e`);
   const { tree } = apply(t, [
     [...dirs.map((name) => dir(name, { mtime: 5 })), ...dirs.map((name) => file(`${name}/f`))],

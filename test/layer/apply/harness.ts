@@ -68,7 +68,7 @@ export function apply(
   }
 }
 
-/** Applies one layer to a directory as it is. */
+/** Applies one layer to `root`, without a check of the files outside. */
 export function applyOne(
   layer: RawEntry[] | Buffer,
   root: string,

@@ -86,12 +86,12 @@ test('hardlinks to directories, to the root and to nothing are errors', (t) => {
   t.throws(() => apply(t, [[dir('x'), file('x/y'), hardlink('x', 'x/y')]]), { code: 'LAYER_ENTRY' });
 });
 
-test('a hardlink to itself changes nothing if it is there', (t) => {
+test('a hardlink to itself changes nothing if the file exists', (t) => {
   const { root } = apply(t, [[file('h', 'x'), hardlink('h', './h')]]);
   t.is(readFileSync(join(root, 'h'), 'utf8'), 'x');
 });
 
-test('targets of symlinks are stored as they are', (t) => {
+test('targets of symlinks are stored unchanged', (t) => {
   const targets = ['/etc/passwd', '../../..', './a/../b//c/', '\xff\n', ' ', '/'];
   const { tree } = apply(t, [targets.map((target, i) => symlink(`l${i}`, target))]);
   t.deepEqual(
@@ -125,7 +125,7 @@ test('usrmerge: entries below a symlink to a directory are in the directory', (t
   t.like(result.tree.get('usr/lib'), { mode: '0711', mtime: '5.000000000' });
 });
 
-test('umoci#546: what is in the way of a parent is replaced by a directory', (t) => {
+test('umoci#546: a file in the way of a parent is replaced by a directory', (t) => {
   for (const there of [file('a', 'x'), { name: 'a', type: 'fifo' }, symlink('a', 'b')]) {
     const result = apply(t, [[there], [file('a/c/d')]]);
     const real = there.type === 'symlink' ? ['a -> b', 'b/', 'b/c/', 'b/c/d'] : ['a/', 'a/c/', 'a/c/d'];

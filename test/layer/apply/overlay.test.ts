@@ -81,7 +81,7 @@ test('a device 0:0 in an image would act as a whiteout: refused', (t) => {
   t.notThrows(() => overlay(t, [{ name: 'x', type: 'block', devMajor: 0, devMinor: 0 }]));
 });
 
-test('a directory that is hidden and there again is opaque, in any order', (t) => {
+test('a directory that is hidden and made again is opaque, in any order', (t) => {
   for (const layer of [
     [file('.wh.d'), dir('d'), file('d/f')],
     [dir('d'), file('d/f'), file('.wh.d')],
@@ -91,7 +91,7 @@ test('a directory that is hidden and there again is opaque, in any order', (t) =
   }
 });
 
-test('what only the layers below can tell is returned, parents first', (t) => {
+test('entries that depend on lower layers are returned, parents first', (t) => {
   const { layers } = overlay(t, [
     file('i/j/f'),
     dir('listed'),
@@ -120,7 +120,7 @@ test('a whiteout below what the layer replaced is not needed', (t) => {
   t.deepEqual([...tree.keys()], ['.', 'd', 'f', 'l']);
 });
 
-test('a hidden directory is one whiteout, whatever is hidden below it', (t) => {
+test('a hidden directory is one whiteout, without those below it', (t) => {
   for (const layer of [
     [file('.wh.d'), file('d/.wh.x'), file('d/.wh..wh..opq')],
     [file('d/.wh..wh..opq'), file('d/.wh.x'), file('.wh.d')],
@@ -131,7 +131,7 @@ test('a hidden directory is one whiteout, whatever is hidden below it', (t) => {
   }
 });
 
-test('where devices 0:0 are refused, as on another overlay, whiteouts are marked files', (t) => {
+test('on a filesystem that refuses devices 0:0, as another overlay does, whiteouts are marked files', (t) => {
   const base = tmpdir(t);
   const [outer, upper, work, lower, merged] = ['outer', 'upper', 'work', 'lower', 'merged'].map((name) =>
     newDirectory(join(base, name)),

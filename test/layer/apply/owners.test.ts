@@ -95,7 +95,7 @@ const onClosed: RawEntry[] = [
   file('ro/d/e'),
 ];
 
-/** Applies layers in a process of a user who is not root. */
+/** Applies layers in a process of an unprivileged user. */
 function applyAs(t: ExecutionContext<unknown>, uid: number, layers: RawEntry[][], rootless: boolean) {
   const base = tmpdir(t);
   chmodSync(base, 0o755);
@@ -134,7 +134,7 @@ function applyAs(t: ExecutionContext<unknown>, uid: number, layers: RawEntry[][]
   return { root, manifest: join(base, 'own/manifest'), tree: treeOf(root), stdout, stderr };
 }
 
-test('rootless: directories that keep their owner out are written to, and are as they were after it', (t) => {
+test('rootless: directories without access for their owner are written to, and keep their modes and times', (t) => {
   const { tree, stderr } = applyAs(t, 65534, [closed, onClosed], true);
   t.is(stderr, '');
   const modes = ['.', 'none', 'none/f', 'none/sub', 'none/new', 'ro', 'ro/d', 'ro/d/e'].map(

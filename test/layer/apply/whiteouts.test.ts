@@ -117,7 +117,7 @@ test('whiteouts below a directory that replaces a symlink do not hide what the s
   }
 });
 
-test('a whiteout leaves its directory as it was', (t) => {
+test('a whiteout leaves its directory unchanged', (t) => {
   const result = apply(t, [lower, [file('d/.wh.a')], [file('d/sub/.wh..wh..opq')]]);
   t.deepEqual(result.tree.get('d'), {
     type: 'dir',

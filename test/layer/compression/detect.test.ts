@@ -30,7 +30,7 @@ test('media types of OCI and Docker name it', (t) => {
   }
 });
 
-test('other media types are no layers', (t) => {
+test('other media types are refused', (t) => {
   for (const mediaType of [
     'application/vnd.oci.image.config.v1+json',
     'application/vnd.oci.image.layer.v1.tar+xz',

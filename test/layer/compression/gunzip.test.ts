@@ -64,20 +64,17 @@ for (const [kind, gunzip] of Object.entries(kinds)) {
     for (const cut of [97, 4096, 1 << 20]) t.true((await gunzip(bytes, cut)).equals(content), `${cut}`);
   });
 
-  test.serial(
-    `${kind}: thousands of small members, as in eStargz, are no thousands of streams`,
-    async (t) => {
-      const bytes = Buffer.concat(
-        Array.from({ length: 9000 }, (_, i) => gzipSync(`file ${1000 + i}`, { level: 1 })),
-      );
-      const before = process.cpuUsage();
-      t.is((await gunzip(bytes, 192 * 1024)).length, 9000 * 9);
-      const { user, system } = process.cpuUsage(before);
-      t.true(user + system < 2_000_000, `${user + system} microseconds`);
-    },
-  );
+  test.serial(`${kind}: thousands of small members, as in eStargz, share few streams`, async (t) => {
+    const bytes = Buffer.concat(
+      Array.from({ length: 9000 }, (_, i) => gzipSync(`file ${1000 + i}`, { level: 1 })),
+    );
+    const before = process.cpuUsage();
+    t.is((await gunzip(bytes, 192 * 1024)).length, 9000 * 9);
+    const { user, system } = process.cpuUsage(before);
+    t.true(user + system < 2_000_000, `${user + system} microseconds`);
+  });
 
-  test(`${kind}: a member that is small but inflates to much is no shortcut to much memory`, async (t) => {
+  test(`${kind}: a small member that inflates to much is read completely`, async (t) => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     t.is((await gunzip(Buffer.concat([gzipSync(small), bomb]), 1 << 20)).length, 50_000_000 + small.length);
   });
@@ -139,7 +136,7 @@ for (const [kind, gunzip] of Object.entries(kinds)) {
     t.is(await refusal(gunzip(bytes, 4096)), 'COMPRESSION_CORRUPT: its header has no end');
   });
 
-  test(`${kind}: gzip(1) writes what is read`, async (t) => {
+  test(`${kind}: output of gzip(1) is read`, async (t) => {
     if (!requires(t, 'gzip')) return;
     for (const level of ['-1', '-9']) {
       t.true((await gunzip(execFileSync('gzip', [level], { input: large }))).equals(large));

@@ -12,7 +12,7 @@ const gzip = async (bytes: Uint8Array, options = {}, chunk?: number) =>
 
 const MiB = 1 << 20;
 
-test('what is compressed decompresses to the same, at every edge of a block', async (t) => {
+test('compressed data decompresses to the same, at every edge of a block', async (t) => {
   for (const size of [0, 1, MiB - 1, MiB, MiB + 1, 3 * MiB, 5 * MiB + 77]) {
     const content = sample(size);
     t.true(gunzipSync(await gzip(content)).equals(content), `${size}`);
@@ -32,7 +32,7 @@ test('the bytes depend on content and level alone', async (t) => {
   t.false((await gzip(content, { level: 9 })).equals(whole));
 });
 
-test('it is one member without time, name or system', async (t) => {
+test('the stream is one member without time, name or system', async (t) => {
   const bytes = await gzip(sample(3 * MiB));
   t.is(bytes.toString('hex', 0, 10), '1f8b08000000000000ff');
 });
@@ -69,6 +69,6 @@ test('a reader that does not keep up holds the writer back', async (t) => {
   };
   feed();
   await new Promise((resolve) => setTimeout(resolve, 700));
-  t.true(written < 12, `${written} MiB were taken with nobody reading`);
+  t.true(written < 12, `${written} MiB were taken without a reader`);
   stream.destroy();
 });

@@ -283,7 +283,7 @@ test('a directory that is swapped for a symlink while the layer is written does 
   t.false(text.includes('outside'));
 });
 
-test('the same tree gives the same bytes, whatever the order of its making and of the delta', async (t) => {
+test('the same tree gives the same bytes, in any order of its making and of the delta', async (t) => {
   const names = ['b', 'a\n', 'c/d', 'c/\u00e9'];
   const make = (order: string[]) => {
     const { root, at } = rootfsOf(t, order);
@@ -310,7 +310,7 @@ test('names may be any bytes', async (t) => {
   );
 });
 
-test('what was packed is told, with digests of content, also for further names', async (t) => {
+test('onPacked gets each packed file, with its digest, also for further names', async (t) => {
   const { root, at } = rootfsOf(t, ['a', 'd/x']);
   linkSync(at('a'), at('b'));
   symlinkSync('t', at('l'));
@@ -327,7 +327,7 @@ test('what was packed is told, with digests of content, also for further names',
   ]);
 });
 
-test('it stops when aborted, and when nobody reads on', async (t) => {
+test('generation stops when aborted, and when the reader stops', async (t) => {
   const { root } = rootfsOf(t, ['a', 'b']);
   await t.throwsAsync(tarOf(root, ['add a'], { signal: AbortSignal.abort() }), { code: 'ABORTED' });
   for await (const _ of generateLayer({ rootfs: root, changes: [{ path: 'a', kind: 'add' }], map })) break;

@@ -31,7 +31,7 @@ test('directories above a changed or deleted path are entries, the rootfs is not
   t.deepEqual(plan.entries, ['a', 'a/b', 'a/b/c', 'd']);
 });
 
-test('a deleted directory needs one whiteout, whatever is listed below it', (t) => {
+test('a deleted directory needs one whiteout, without those for entries below it', (t) => {
   const plan = planLayer(changes('delete d/x/y', 'delete d', 'delete d/x'), tree({}));
   t.deepEqual(plan, { whiteouts: ['.wh.d'], entries: [], sockets: [] });
 });
@@ -87,7 +87,7 @@ test('a file below such a directory is refused too', (t) => {
   t.throws(() => planLayer(changes('add .wh.d/x'), lookup), { code: 'LAYER_PATH' });
 });
 
-test('a rootfs that is no longer as the delta says is an error', (t) => {
+test('a rootfs that contradicts the delta is an error', (t) => {
   t.throws(() => planLayer(changes('add a'), tree({})), { code: 'FILE_CHANGED' });
   t.throws(() => planLayer(changes('delete a'), tree({ a: 'file' })), { code: 'FILE_CHANGED' });
   t.throws(() => planLayer(changes('add lib/x'), tree({ lib: 'symlink' })), {

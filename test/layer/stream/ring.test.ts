@@ -85,7 +85,7 @@ test('a writer that fails wakes the reader that waits', async (t) => {
   t.like(await reader.report, { bytes: 10, ended: 'the writer gave up' });
 });
 
-test('whoever looks after the threads can end a wait on either side', async (t) => {
+test('the owner of the threads can end a wait on either side', async (t) => {
   const waiting = createRing();
   const reader = startThread({ do: 'read', ring: waiting });
   t.true(await isPending(reader.report));
@@ -124,7 +124,7 @@ test('counters travel beside the bytes', (t) => {
   t.deepEqual(ringCounters(ring), { blobBytes: 2 ** 40, bytes: 2 ** 41 });
 });
 
-test('what is read can be written to files and hashed in place', (t) => {
+test('pieces of a ring can be written to files and hashed in place', (t) => {
   const ring = createRing();
   const writer = new RingWriter(ring);
   writer.write(Buffer.from('caf\xe9', 'latin1'));

@@ -142,7 +142,7 @@ test('no blob, or one that would block', async (t) => {
   t.deepEqual(await outcome(t, directory), ['BLOB_NOT_FOUND', 'BLOB_NOT_FOUND']);
 });
 
-test('a digest that is none', async (t) => {
+test('a malformed digest is refused', async (t) => {
   const source = sourceOf(t, gzipSync(content), content);
   t.deepEqual(await outcome(t, { ...source, digest: 'md5:00' }), ['DIGEST_INVALID', 'DIGEST_INVALID']);
   t.deepEqual(await outcome(t, { ...source, diffID: '' }), ['DIGEST_INVALID', 'DIGEST_INVALID']);
@@ -197,7 +197,7 @@ test('an abort reaches reader and source, before, while and after it is read', a
   t.is(await reasoned.done.then(() => 'end', code), 'Error: the disk is full');
 });
 
-test('closing the thread wakes whoever waits for it', async (t) => {
+test('closing the thread wakes all that wait for it', async (t) => {
   const thread = new SourceThread();
   const [first, second] = [1, 2].map(() => thread.open(sourceOf(t, gzipSync(large), large)));
   const reader = startThread({ do: 'read', ring: second!.ring });

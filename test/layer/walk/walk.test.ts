@@ -24,7 +24,7 @@ test('visits names in byte order, what is in a directory right after it', (t) =>
   t.deepEqual([...expected].reverse().sort(comparePaths), expected);
 });
 
-test('does not follow links, nor descend where it is told not to', (t) => {
+test('does not follow links, nor descend where the visitor returns false', (t) => {
   const root = tmpdir(t);
   mkdirSync(join(root, 'd/e'), { recursive: true });
   symlinkSync('/', join(root, 'link'));
@@ -47,7 +47,7 @@ test('a symlink to the root directory is followed, a missing root is an error', 
   });
 });
 
-test('what vanishes between the listing and the look is as if never there', (t) => {
+test('an entry that vanishes between the listing and its stat is left out', (t) => {
   const root = tmpdir(t);
   for (const name of ['a', 'b', 'c/d']) mkdirSync(join(root, name), { recursive: true });
   const paths: string[] = [];

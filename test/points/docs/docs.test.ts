@@ -30,7 +30,7 @@ test('the links of docs/hook-protocol.md lead somewhere', (t) => {
   }
 });
 
-test('the transcript is what happens', async (t) => {
+test('the transcript equals a real run', async (t) => {
   if (!requires(t, 'jq')) return;
   const dir = privateDir(t);
   const program = write(dir, 'small-layers', block('sh'), 0o755);

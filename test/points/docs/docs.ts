@@ -10,7 +10,7 @@ import { typeWords } from '../../../src/points/words.js';
 const begin = '<!-- from src/points/table.ts: node dist/test/points/docs/docs.js -->';
 const end = '<!-- end -->';
 
-/** The document with its sample context and what stands between the two marks made anew. */
+/** Returns the document with a new sample context and new text between the two marks. */
 export function withPoints(document: string): string {
   const [head, rest] = splitAt(document, begin);
   const [, tail] = splitAt(rest, end);

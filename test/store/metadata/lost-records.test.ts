@@ -1,4 +1,4 @@
-/** A disk has spoiled a value of the metadata: that one is seen and can be removed, and all others are as they were. */
+/** A disk has spoiled a value of the metadata: its record is shown and can be removed, and all others are unaffected. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -34,7 +34,7 @@ function idOf(root: string, directory: string): string {
 }
 
 for (const value of spoiled) {
-  test(`a name of which the metadata has ${JSON.stringify(value)}`, async (t) => {
+  test(`a name with the metadata value ${JSON.stringify(value)}`, async (t) => {
     const { root, store } = await storeWithChain(t);
     spoil(root, value, 'name', 'layerhook', 'lost');
     const names = (await walkAll(store)).map(({ name }) => name);
@@ -52,7 +52,7 @@ for (const value of spoiled) {
     t.is(readdirSync(join(root, 'snapshots')).length, 1);
   });
 
-  test(`a content of which the metadata has ${JSON.stringify(value)}`, async (t) => {
+  test(`a content with the metadata value ${JSON.stringify(value)}`, async (t) => {
     const { root, store } = await storeWithChain(t);
     await extractFile(store, layer('a'));
     const id = idOf(root, await store.directory(layer('a').chainID));
@@ -82,7 +82,7 @@ test('a name that nothing else tells of: no directory goes with it', async (t) =
   t.is(readdirSync(join(root, 'snapshots')).length, 4);
 });
 
-test('a content of which nothing is left is as one that is damaged', async (t) => {
+test('a missing content record counts as damaged', async (t) => {
   const { root, store } = await storeWithChain(t);
   const id = idOf(root, await store.directory('lost'));
   const environment = Environment.open(new Directories(root).database);

@@ -39,7 +39,7 @@ test('rows are read once while transactions follow each other, and again when ot
   t.is(read.length, 2);
 });
 
-test('what a transaction has written, or would have, is not kept', (t) => {
+test('rows that a transaction wrote are not cached, also after a rollback', (t) => {
   const { writer, read } = counting(new Map([[key.toString(), 'a']]));
   const cache = new RowCache();
   const view = cache.viewOf(writer);
