@@ -36,7 +36,7 @@ test('relative entries go down into directories, .. goes up, full paths stay whe
       ['lib/x', 16],
     ],
   );
-  t.is(manifest.header.get('user'), 'someone');
+  t.is(manifest.header.get('user'), 'example');
   t.is(manifest.get('usr/bin/sh')?.get('link'), 'dash');
   t.is(manifest.get('lib/x')?.get('uid'), '7');
   t.is(manifest.get('nothing'), undefined);
