@@ -42,6 +42,17 @@ export {
 } from './engine/image/squash.js';
 export { type UnpackRootfsOptions, unpackRootfs } from './engine/image/unpack-rootfs.js';
 export type { ImageOptions, NewLayerOptions } from './engine/image-options.js';
+export {
+  type InspectedImage,
+  type InspectedLayer,
+  type InspectImageOptions,
+  inspectImage,
+  inspectJson,
+  type WastedPath,
+} from './engine/inspect/inspect.js';
+export { type FailedRule, failedRules, type InspectRules, type Judged } from './engine/inspect/rules.js';
+export type { SizedPath, TreeSizes } from './engine/inspect/sizes.js';
+export type { Amount, LayerChanges } from './engine/inspect/watcher.js';
 export type { OperationOptions } from './engine/operation-options.js';
 export type { Phase, ProgressEvent } from './engine/progress.js';
 export { type AppendLayerOptions, type AppendResult, appendLayer } from './engine/repack/append.js';

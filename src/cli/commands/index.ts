@@ -191,6 +191,12 @@ snapshotter (docs/snapshotter.md).`,
     summary: 'add a file or directory to an image, or delete a path from an image',
     load: () => import('./image/insert.js'),
   },
+  inspect: {
+    group: 'image',
+    summary: 'show what each layer of an image does, what is large, and what is wasted',
+    persona: 'layerhook',
+    load: () => import('./image/inspect.js'),
+  },
   list: {
     group: 'layout',
     summary: 'list the tags of a layout',

@@ -69,7 +69,7 @@ export class Merger {
   }
 
   #describe(inode: number, entry: CheckedEntry): void {
-    this.#state.tree.inodes.describe(inode, entry, this.#state.layer);
+    this.#state.tree.describe(inode, entry, this.#state.layer);
   }
 
   #newFile(

@@ -10,7 +10,7 @@ import { blameBlob } from '../stream/index.js';
 import type { CheckedEntry, LayerSource, TarEntry } from '../types.js';
 import { Merger } from './merge.js';
 import { layerTars, type OpenTar } from './tars.js';
-import { MergedTree } from './tree.js';
+import { MergedTree, type TreeWatcher } from './tree.js';
 
 export interface ReadTreeOptions {
   signal?: AbortSignal | undefined;
@@ -20,6 +20,8 @@ export interface ReadTreeOptions {
   maxHoles?: number | undefined;
   /** called with each entry of a layer, before the entry is merged; may throw a LayerhookError */
   onEntry?: (layer: number, entry: CheckedEntry) => void;
+  /** called once with the empty tree; what it returns learns what each layer changes */
+  watch?: (tree: MergedTree) => TreeWatcher;
   /** limit on the names in all layers; default 10,000,000 */
   maxNames?: number | undefined;
 }
@@ -38,11 +40,12 @@ export async function readMergedTree(
 ): Promise<MergedTree> {
   const { signal = new AbortController().signal, maxHoles } = options;
   const tree = new MergedTree(options.maxNames);
+  tree.watcher = options.watch?.(tree);
   const merger = new Merger(tree);
   const holes = holeBudget(maxHoles);
   for await (const tar of layerTars(sources, signal)) {
     try {
-      await inTurns(mergeTar(merger, tar, { ...options, holes }), signal);
+      await inTurns(mergeTar(merger, tar, { ...options, holes }, tree.watcher), signal);
     } catch (error) {
       throw await blameBlob(error, tar.source, signal);
     }
@@ -80,6 +83,7 @@ function* mergeTar(
   merger: Merger,
   { source, index, bytes }: OpenTar,
   { digests, holes, onEntry }: ReadTreeOptions & { holes: HoleBudget },
+  watcher: TreeWatcher | undefined,
 ): Steps<void> {
   const { digest } = source;
   const reader = new TarReader(bytes, { digest });
@@ -98,6 +102,7 @@ function* mergeTar(
   }
   reader.drain();
   merger.end();
+  if (watcher !== undefined) yield* watcher.onLayer(index, reader.position);
 }
 
 const emptyDigest = new ContentHash().finish(0);

@@ -53,11 +53,11 @@ export class MergeState {
     let inode = there;
     if (there === none || !tree.inodes.isDirectory(there)) {
       inode = tree.addDirectory(directory, name, layer);
-      tree.inodes.describe(inode, implicit, layer);
+      tree.describe(inode, implicit, layer);
       if (there !== none) this.last = null;
     } else if (tree.isHidden(tree.names.find(directory, name))) {
       tree.setChild(directory, name, there, layer);
-      tree.inodes.describe(there, implicit, layer);
+      tree.describe(there, implicit, layer);
       this.hideAll(there);
     }
     this.listed.set(inode, layer);
@@ -103,7 +103,7 @@ export class MergeState {
       if (!tree.isHidden(name)) this.hidden.push(name);
       tree.hide(name);
     } else if (isDirectory) {
-      if (!this.listed.is(inode, layer)) tree.inodes.describe(inode, implicit, layer);
+      if (!this.listed.is(inode, layer)) tree.describe(inode, implicit, layer);
       this.listed.set(inode, layer);
       this.#open(inode, todo);
     }

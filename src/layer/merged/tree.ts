@@ -1,6 +1,7 @@
 import { LayerhookError } from '../../errors/index.js';
 import type { ByteString } from '../../system/bytes.js';
 import { childOf } from '../../system/paths.js';
+import type { Steps } from '../../system/steps.js';
 import { BadEntry, BadPath, tooLong } from '../apply/errors.js';
 import { bytes, shorts, words } from './columns.js';
 import { Inodes, type Metadata } from './inodes.js';
@@ -35,6 +36,16 @@ export interface Walked extends Child {
   path: ByteString;
 }
 
+/** Learns what a layer changes in a tree while the layer is merged. */
+export interface TreeWatcher {
+  /** Called before a name leads to another file, or to nothing. The same name may come several times. */
+  onName(name: number): void;
+  /** Called before a directory gets new attributes. */
+  onDirectory(inode: number): void;
+  /** Called after each layer. @param tarBytes bytes of the uncompressed layer */
+  onLayer(layer: number, tarBytes: number): Steps<void>;
+}
+
 /** The directory that a tree begins with; a directory without an entry is the same. */
 export const implicit: Metadata = {
   mode: 0o755,
@@ -67,6 +78,8 @@ export class MergedTree {
   readonly #depth = shorts();
 
   readonly #maxNames: number;
+  /** learns of all later changes */
+  watcher: TreeWatcher | undefined;
 
   /** @param maxNames limit on the names in all layers, and on the files */
   constructor(maxNames: number = defaultMaxNames) {
@@ -116,6 +129,11 @@ export class MergedTree {
     return name === none ? directory : this.names.directory(name);
   }
 
+  /** Returns the name that leads to a directory, or led to it when it was made; {@link none} for the root. */
+  nameOfDirectory(directory: number): number {
+    return this.#name.get(directory);
+  }
+
   isBelow(directory: number, other: number): boolean {
     for (let at = directory; ; at = this.parent(at)) {
       if (at === other) return true;
@@ -158,9 +176,16 @@ export class MergedTree {
     return inode;
   }
 
+  /** Replaces the attributes of a file. @param layer index of the layer that says so */
+  describe(inode: number, metadata: Metadata, layer: number): void {
+    if (this.watcher !== undefined && this.inodes.isDirectory(inode)) this.watcher.onDirectory(inode);
+    this.inodes.describe(inode, metadata, layer);
+  }
+
   /** Makes a name of a directory lead to an inode. @returns the name @throws BadEntry */
   setChild(directory: number, text: ByteString, inode: number, layer: number): number {
     const name = this.nameOf(directory, text);
+    this.watcher?.onName(name);
     if ((this.#flags.get(name) & unlisted) !== 0) {
       this.names.setNext(name, this.#first.get(directory));
       this.#first.set(directory, name);
@@ -172,6 +197,7 @@ export class MergedTree {
   }
 
   removeChild(name: number): void {
+    this.watcher?.onName(name);
     this.names.setInode(name, none);
     this.#flags.set(name, this.#flags.get(name) & ~hidden);
   }
