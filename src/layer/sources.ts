@@ -18,7 +18,7 @@ export function layerSources(
   image: ResolvedImage,
   options: { zstdWindow?: number | undefined; limits?: Limits | undefined } = {},
 ): LayerSource[] {
-  const { limits = {} } = options;
+  const { limits = layout.limits } = options;
   const budget = layerBudget(limits, blobBytes(layout, image));
   return image.manifest.layers.map((descriptor, at) => ({
     ...layout.blobPlace(descriptor.digest),

@@ -182,3 +182,22 @@ function hooksWith(t: ExecutionContext<unknown>, [point, body]: [string, string]
   writeFileSync(toml, `[[hook]]\npoint = "${point}"\nexec = ["${join(dir, 'hook')}"]\n`, { mode: 0o644 });
   return toml;
 }
+
+const readers: readonly (readonly string[])[] = [
+  ['ls-files'],
+  ['cat', 'a'],
+  ['inspect'],
+  ['export', '--output', '/dev/null'],
+  ['flatten', '--tag', 'flat'],
+];
+
+for (const [command, ...rest] of readers)
+  test(`limit unpacked counts for ${command}, too`, async (t) => {
+    const { reference } = buildImage(t, [[file]]);
+    const [flags, operands] = rest[0]?.startsWith('--') ? [rest, []] : [[], rest];
+    const image = ['flatten', 'export'].includes(command!) ? ['--image', reference] : [reference];
+    const run = (limit: string) =>
+      layerhook([command!, '--limit', `unpacked=${limit}`, ...flags, ...image, ...operands]);
+    assertError(t, await run('15000'), 'LIMIT_EXCEEDED');
+    t.is((await run('150000')).status, 0);
+  });

@@ -49,7 +49,7 @@ export async function addImagesToIndex(options: AddToIndexOptions): Promise<Desc
   }
 }
 
-export interface RemoveFromIndexOptions extends Pick<ImageOptions, 'image' | 'maxJson'> {
+export interface RemoveFromIndexOptions extends Pick<ImageOptions, 'image' | 'maxJson' | 'limits'> {
   /** platforms or digests of the entries */
   which: readonly (Platform | string)[];
   signal?: AbortSignal | undefined;
@@ -58,7 +58,11 @@ export interface RemoveFromIndexOptions extends Pick<ImageOptions, 'image' | 'ma
 /** Removes images from an index, each with its attestations. @throws LayerhookError as removeFromIndex */
 export async function removeImagesFromIndex(options: RemoveFromIndexOptions): Promise<Descriptor[]> {
   const { path, tag } = parseImageReference(options.image);
-  const layout = openLayout(path, { signal: options.signal, maxJson: options.maxJson });
+  const layout = openLayout(path, {
+    signal: options.signal,
+    maxJson: options.maxJson,
+    limits: options.limits,
+  });
   try {
     return await removeFromIndex(layout, tag, options.which);
   } finally {

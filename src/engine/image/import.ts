@@ -40,7 +40,7 @@ export async function importImage(options: ImportImageOptions): Promise<ImportIm
   const { path, tag } = parseImageReference(options.image);
   const { tar, name, compress = 'auto', sourceDateEpoch, signal } = options;
   const platform = platformChoice(options);
-  const layout = openLayout(path, { signal, maxJson: options.maxJson });
+  const layout = openLayout(path, { signal, maxJson: options.maxJson, limits: options.limits });
   try {
     checkTag(layout.readIndex(), tag);
     const plain = checkedTar(decompressed(tar, name), name);

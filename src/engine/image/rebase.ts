@@ -53,7 +53,7 @@ interface Base {
 export async function rebaseImage(options: RebaseImageOptions): Promise<RebaseImageResult> {
   const { path, tag: from } = parseImageReference(options.image);
   const { tag = from, signal } = options;
-  const layout = openLayout(path, { signal, maxJson: options.maxJson });
+  const layout = openLayout(path, { signal, maxJson: options.maxJson, limits: options.limits });
   try {
     const image = resolveReference(layout, from, platformChoice(options));
     checkTag(layout.readIndex(), tag);
@@ -84,7 +84,7 @@ export async function rebaseImage(options: RebaseImageOptions): Promise<RebaseIm
 function findNewBase(layout: Layout, image: ResolvedImage, options: RebaseImageOptions): Base {
   if (options.newBase !== undefined) {
     const { path, tag } = parseImageReference(options.newBase);
-    const other = openLayout(path, { maxJson: options.maxJson });
+    const other = openLayout(path, { maxJson: options.maxJson, limits: options.limits });
     return { layout: other, tag, image: resolveReference(other, tag, samePlatform(image)) };
   }
   const tag = image.manifest.annotations?.[nameAnnotation];
@@ -101,7 +101,11 @@ function findNewBase(layout: Layout, image: ResolvedImage, options: RebaseImageO
 function findOldBase(layout: Layout, image: ResolvedImage, options: RebaseImageOptions): ResolvedImage {
   if (options.oldBase !== undefined) {
     const { path, tag } = parseImageReference(options.oldBase);
-    return resolveReference(openLayout(path, { maxJson: options.maxJson }), tag, samePlatform(image));
+    return resolveReference(
+      openLayout(path, { maxJson: options.maxJson, limits: options.limits }),
+      tag,
+      samePlatform(image),
+    );
   }
   const digest = image.manifest.annotations?.[digestAnnotation];
   if (!digest)

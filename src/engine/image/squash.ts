@@ -76,7 +76,7 @@ async function squash(
 ): Promise<SquashImageResult> {
   const { path, tag: source } = parseImageReference(options.image);
   const { tag = source, signal } = options;
-  const layout = openLayout(path, { signal, maxJson: options.maxJson });
+  const layout = openLayout(path, { signal, maxJson: options.maxJson, limits: options.limits });
   try {
     const image = resolveReference(layout, source, platformChoice(options));
     checkTag(layout.readIndex(), tag);
