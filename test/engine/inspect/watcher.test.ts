@@ -23,7 +23,7 @@ async function watched(layers: RawEntry[][]): Promise<{ tree: MergedTree; watche
   return { tree, watcher };
 }
 
-/** Counts of the changes between the trees before and after each layer, which are read anew. */
+/** Counts of the changes between the trees before and after each layer, which are read again. */
 async function compared(
   layers: RawEntry[][],
 ): Promise<{ added: number; deleted: number; changed: number }[]> {
