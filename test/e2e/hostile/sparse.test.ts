@@ -66,7 +66,13 @@ rootTest('without a manifest no hole is read, and any size is right that a file 
   await succeed(t, layerhook(args));
   t.like(statSync(join(rootfs, 'big')), { size: 4 * TiB, blocks: 0 });
   const huge = buildImage(t, [[sparseFile('huge', Number.MAX_SAFE_INTEGER)]]);
-  const onDisk = unpacking(t, huge.reference, '--mtree', 'never', '--max-holes', '1MB');
+  const most = `file-size=${Number.MAX_SAFE_INTEGER}`;
+  await refused(
+    t,
+    layerhook(unpacking(t, huge.reference, '--mtree', 'never').args),
+    /--limit file-size=SIZE/,
+  );
+  const onDisk = unpacking(t, huge.reference, '--mtree', 'never', '--max-holes', '1MB', '--limit', most);
   const { status, stderr } = await layerhook(onDisk.args);
   // a tmpfs has such files, a disk has not
   if (status !== 0) t.regex(stderr, /entry huge: it is larger than the largest file of this filesystem/);
