@@ -107,13 +107,12 @@ function applyAs(t: ExecutionContext<unknown>, uid: number, layers: RawEntry[][]
     writeFileSync(join(base, `${i}.tar`), tar(layer));
     return join(base, `${i}.tar`);
   });
-  const modules = (path: string) =>
-    JSON.stringify(new URL(`../../../src/layer/${path}`, import.meta.url).href);
+  const modules = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
   const script = `
     import { readFileSync } from 'node:fs';
-    import { applyLayer } from ${modules('apply/applier.js')};
-    import { writeTreeManifest } from ${modules('apply/manifest.js')};
-    import { Tree } from ${modules('apply/tree.js')};
+    import { applyLayer } from ${modules('layer/apply/applier.js')};
+    import { writeTreeManifest } from ${modules('layer/apply/manifest.js')};
+    import { Tree } from ${modules('layer/apply/tree.js')};
     import { TarReader } from ${modules('tar/index.js')};
     const tree = new Tree();
     for (const file of ${JSON.stringify(files)}) {
