@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { mainFile } from '../helpers/cli.js';
+import { layerhook, mainFile } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
@@ -80,6 +80,17 @@ for (const [value, answer] of names)
     t.regex(stderr, answer);
     t.is(stderr.trimEnd().split('\n').length, 1);
   });
+
+test('an error about another layout or tag does not blame --image', async (t) => {
+  const { layout } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  const run = async (...args: string[]) => (await layerhook(args, { cwd: dirname(layout) })).stderr;
+  const image = `${basename(layout)}:latest`;
+  t.regex(
+    await run('rebase', '--image', image, '--old', 'other:1', '--new', image),
+    /no OCI image layout at other;/,
+  );
+  t.regex(await run('tag', '--image', image, 'a b'), /malformed reference "a b"/);
+});
 
 test('each of unpack and repack needs to know its image, once', (t) => {
   const { bundle, run } = workplace(t);

@@ -1,4 +1,5 @@
 import { type ErrorDetails, isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { parseImageReference } from '../../image/references.js';
 import { type ForeignImage, foreignImage, registryImage } from '../../image/transports.js';
 
 /**
@@ -9,7 +10,7 @@ import { type ForeignImage, foreignImage, registryImage } from '../../image/tran
  * @returns IMAGE_ELSEWHERE with the command that copies the image into a layout, else `error`
  */
 export function explainImage(error: unknown, image: unknown): unknown {
-  if (typeof image !== 'string' || !isMissing(error)) return error;
+  if (typeof image !== 'string' || !isMissing(error, image)) return error;
   if (image.startsWith('oci:')) {
     const expected = `give the path without oci: --image ${image.slice('oci:'.length)}`;
     return elsewhere({ value: image, reason: 'only skopeo needs the transport oci', expected }, error);
@@ -23,8 +24,11 @@ export function explainImage(error: unknown, image: unknown): unknown {
   return elsewhere({ value: image, reason, expected: advice(guess) }, error);
 }
 
-function isMissing(error: unknown): boolean {
-  return isLayerhookError(error, 'LAYOUT_NOT_FOUND') || isLayerhookError(error, 'REFERENCE_INVALID');
+/** True if the error is about the layout of this image. A command may open other layouts, too. */
+function isMissing(error: unknown, image: string): boolean {
+  return (
+    isLayerhookError(error, 'LAYOUT_NOT_FOUND') && error.details.path === parseImageReference(image).path
+  );
 }
 
 function advice({ source, tag }: ForeignImage): string {
