@@ -13,6 +13,7 @@ export {
 export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtree-check.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
 export { changeRow, type Difference, type DiffOptions, diffImages } from './engine/diff/diff.js';
+export type { Side } from './engine/diff/side.js';
 export { type AddLayerOptions, addLayer } from './engine/image/add-layer.js';
 export {
   type ConfigureImageOptions,
@@ -62,18 +63,22 @@ export { type TreeDriverOptions, treeDriver } from './engine/tree-driver.js';
 export { type ApplyLayerOptions, applyLayer } from './engine/unpack/apply-layer.js';
 export type { UnpackOptions, UnpackResult } from './engine/unpack/options.js';
 export { unpack } from './engine/unpack/unpack.js';
-export type { Finding, Severity } from './engine/validate/finding.js';
+export type { Finding, FindingCode, Severity } from './engine/validate/finding.js';
 export { type ValidateOptions, validate } from './engine/validate/validate.js';
 export { recordLayer, verifyLayer } from './engine/verify-layer.js';
 export { fsError } from './errors/fs-error.js';
 export * from './errors/index.js';
 export { chainIDs } from './image/chain.js';
 export type { Clearable, ConfigChange } from './image/change-config.js';
+export type { CopyResult } from './image/copy.js';
+export type { DigestAlgorithm } from './image/digest.js';
 export type { HistoryOptions } from './image/history.js';
-export { createLayout, Layout, openLayout } from './image/layout.js';
+export { createLayout, Layout, type LayoutOptions, openLayout } from './image/layout.js';
 export { readSmallFile } from './image/layout-files.js';
+export type { NewLayer } from './image/mutate.js';
 export { type NewImageOptions, newImage } from './image/new.js';
-export { parseImageReference } from './image/references.js';
+export { type ImageReference, parseImageReference } from './image/references.js';
+export type { BlobPlace, GarbageResult } from './image/storage/storage.js';
 export type * from './image/types.js';
 export { becomeRuntime, type Wrapper } from './inject/become-runtime.js';
 export { type CompareOptions, compareTrees } from './layer/compare-trees.js';
@@ -87,11 +92,13 @@ export {
 } from './layer/generate/index.js';
 export { type HoleBudget, holeBudget } from './layer/holes.js';
 export { isHostXattr } from './layer/host-xattrs.js';
+export type { FileChange } from './layer/merged/compare.js';
 export type * from './layer/types.js';
 export * from './layer/walk/index.js';
 export { packageVersion } from './places.js';
 export * from './points/points.js';
 export { Slot } from './points/slot.js';
+export type { RuntimeSpec } from './spec/types.js';
 export * from './system/bytes.js';
 export { readInRootfs } from './system/confined.js';
 export * from './system/logger.js';

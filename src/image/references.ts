@@ -22,7 +22,7 @@ const tagPattern = new RegExp(`^${tagComponent}(?:/${tagComponent})*$`);
 /**
  * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. A path may be
  * `oci-archive:FILE` or `docker-archive:FILE`. The tag may be one that
- * is malformed: other tools write such tags, and {@link checkTag} refuses one only if the layout lacks it.
+ * is malformed: other tools write such tags, and `checkTag` refuses one only if the layout lacks it.
  *
  * @throws LayerhookError REFERENCE_INVALID
  */

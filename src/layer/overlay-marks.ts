@@ -105,7 +105,7 @@ export function isWhiteoutDevice(stat: StatBuffer): boolean {
 
 /**
  * Returns true if a file is a whiteout: the device 0:0 or, since Linux 6.7, a marked empty file. Whiteouts named `.wh.NAME`
- * need the names of the directory: the caller reads them, see {@link whiteoutPrefix}.
+ * need the names of the directory: the caller reads them, see `whiteoutPrefix`.
  *
  * @param marked true if the file's directory has marked whiteouts
  * @param path by which the mark is read

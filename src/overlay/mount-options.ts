@@ -59,7 +59,7 @@ export function readMountOptions({ type, source, options }: Mount): MountRequest
 }
 
 /**
- * Returns the options of an overlay's {@link Mount}, for mount(8), containerd and {@link readMountOptions}.
+ * Returns the options of an overlay's {@link Mount}, for mount(8), containerd and `readMountOptions`.
  *
  * @param dirs paths as text; lowerdirs highest first
  */

@@ -16,7 +16,7 @@ export const filesPerStep = 64;
 const sliceMs = 50;
 
 /**
- * Runs long work with a turn of the event loop every {@link sliceMs} ms.
+ * Runs long work with a turn of the event loop every `sliceMs` ms.
  *
  * @param signal stops the work after the current step
  * @throws LayerhookError ABORTED, or the signal's reason if that is a LayerhookError; errors of the work
@@ -48,7 +48,7 @@ export class Pace {
     this.#signal = signal;
   }
 
-  /** True if the last turn was at least {@link sliceMs} ms ago. */
+  /** True if the last turn was at least `sliceMs` ms ago. */
   get isDue(): boolean {
     return performance.now() >= this.#until;
   }

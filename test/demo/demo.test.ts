@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
@@ -38,13 +38,17 @@ function check(t: ExecutionContext, stdout: string): void {
   t.regex(stdout, /unpack again +\d+ ms/);
 }
 
-test('the demo does what it says, and leaves nothing behind', (t) => {
+test('the demo does what it says, draws a picture, and leaves nothing behind', (t) => {
   const dir = tmpdir(t);
-  const { status, stdout, stderr } = run(dir, [process.execPath, demo]);
+  const picture = join(tmpdir(t), 'demo.svg');
+  const { status, stdout, stderr } = run(dir, [process.execPath, demo, '--picture', picture]);
   t.is(status, 0, stderr);
   t.is(stderr, '');
   check(t, stdout);
   t.deepEqual(readdirSync(dir), []);
+  const drawn = readFileSync(picture, 'utf8');
+  for (const text of ['npm run demo', 'unpack.ociv1.layer.post-extract', 'root/todo -> /root/notes'])
+    t.true(drawn.includes(text.replaceAll(' ', '\u00a0')), text);
 });
 
 test('runc runs its container', (t) => {

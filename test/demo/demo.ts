@@ -1,7 +1,7 @@
 /**
  * The main job on something small, with nothing but this machine: a root filesystem made of its own shell and
  * coreutils goes into an image, which is unpacked, run, changed, repacked and unpacked again, then by the overlay driver.
- * It uses the public API as a program of yours would.
+ * It uses the public API as a program of yours would. `--picture FILE` draws some of the steps as an SVG terminal.
  */
 import {
   appendFileSync,
@@ -16,13 +16,19 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { createLayout, type MapOptions, newImage, repack, unpack } from 'layerhook';
 import { runBundle } from './container.js';
 import { tracingHooks } from './hooks.js';
 import { describeEntry, layerEntries } from './layer.js';
 import { overlayIt } from './overlay.js';
+import { drawSteps } from './picture.js';
 import { fillRootfs } from './rootfs.js';
-import { heading, line, row, showBytes, timed, timeTable } from './show.js';
+import { heading, line, row, showBytes, steps, timed, timeTable } from './show.js';
+
+const { picture } = parseArgs({ options: { picture: { type: 'string' } } }).values;
+/** the steps that say most about layerhook: hooks, a layer of changes, shared layers */
+const drawn = [2, 5, 7];
 
 const root = process.geteuid?.() === 0;
 const map = root ? undefined : rootlessMap();
@@ -47,6 +53,14 @@ try {
   if (root) await overlayIt(layout, dir);
   heading('What took how long');
   timeTable();
+  if (picture !== undefined)
+    writeFileSync(
+      picture,
+      drawSteps(
+        'npm run demo',
+        drawn.flatMap((number) => steps[number - 1] ?? []),
+      ),
+    );
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }

@@ -1,22 +1,31 @@
 const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
 const paint = (code: number, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
 
+/** A step of the demo with the lines that it printed: a dim name, which may be empty, and a text. */
+export interface Step {
+  title: string;
+  lines: [name: string, text: string][];
+}
+
+/** The steps so far, for the picture. */
+export const steps: Step[] = [];
 const times: [step: string, ms: number][] = [];
-let step = 0;
 
 /** Heads a step. */
 export function heading(title: string): void {
-  step++;
-  console.log(`\n${paint(1, `${step}. ${title}`)}`);
+  steps.push({ title: `${steps.length + 1}. ${title}`, lines: [] });
+  console.log(`\n${paint(1, steps.at(-1)!.title)}`);
 }
 
 export function line(text: string): void {
-  console.log(`   ${text}`);
+  row('', text, 0);
 }
 
 /** A line with a dim name before it. */
-export function row(name: string, text: string, width = 10): void {
-  line(`${paint(2, name.padEnd(width))} ${text}`);
+export function row(name: string, text: string, width = 13): void {
+  const padded = name === '' ? '' : `${name.padEnd(width)} `;
+  steps.at(-1)?.lines.push([padded, text]);
+  console.log(`   ${padded === '' ? '' : paint(2, padded)}${text}`);
 }
 
 /** Runs something and remembers how long it took, for the table at the end. */

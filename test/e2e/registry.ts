@@ -12,6 +12,8 @@ import type { ContainerImage } from './snapshotter.js';
 
 /** Debian's docker-registry on a port of its own, for as long as the test runs. */
 export interface Registry {
+  /** address and port */
+  readonly host: string;
   /** what an image that is pushed there is called */
   push(image: ContainerImage): Promise<string>;
   /** digests of the blobs that were fetched since the last call */
@@ -35,6 +37,7 @@ export async function startRegistry(t: ExecutionContext<unknown>): Promise<Regis
   }
   let read = 0;
   return {
+    host,
     async push(image) {
       const name = `${host}/layerhook/test:layers`;
       const args = ['copy', '--dest-tls-verify=false', `oci-archive:${image.archive}`, `docker://${name}`];

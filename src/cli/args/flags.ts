@@ -14,6 +14,9 @@ import { usageError } from './usage.js';
 
 /** Options that several commands share, and functions that read their values. */
 
+/** Default socket of the snapshotter, for the daemon that serves it and for containerd's configuration. */
+export const snapshotterSocket = '/run/layerhook/snapshotter.sock';
+
 /** For commands that can find their image another way. */
 export const optionalImageFlag = {
   image: {

@@ -14,7 +14,7 @@ import { MergedTree, type TreeWatcher } from './tree.js';
 
 export interface ReadTreeOptions {
   signal?: AbortSignal | undefined;
-  /** true: hash the content of all regular files, for {@link Inodes.digest} */
+  /** true: hash the content of all regular files, for `Inodes.digest` */
   digests?: boolean;
   /** bytes of holes in sparse files that may be hashed; default 64 GiB */
   maxHoles?: number | undefined;

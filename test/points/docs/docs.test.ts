@@ -16,20 +16,6 @@ test('docs/hook-protocol.md has the tables of the code', (t) => {
   t.is(document, withPoints(document), 'run: node dist/test/points/docs/docs.js');
 });
 
-test('the links of docs/hook-protocol.md lead somewhere', (t) => {
-  const anchors = [...document.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
-    (title as string)
-      .toLowerCase()
-      .replaceAll(/[^\w -]/g, '')
-      .replaceAll(' ', '-'),
-  );
-  for (const [, anchor] of document.matchAll(/\]\(#([^)]*)\)/g))
-    t.true(anchors.includes(anchor as string), anchor);
-  for (const [, file] of document.matchAll(/\]\(([^#)]+)\)/g)) {
-    t.notThrows(() => readFileSync(`docs/${file}`), file);
-  }
-});
-
 test('the transcript equals a real run', async (t) => {
   if (!requires(t, 'jq')) return;
   const dir = privateDir(t);

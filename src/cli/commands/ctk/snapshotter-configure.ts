@@ -1,10 +1,10 @@
 import { isAbsolute } from 'node:path';
+import { snapshotterSocket } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 import { dryRunFlag, finish, isName, readSnapshotter, snapshotterFlags } from './shared.js';
 
 const command = 'layerhook ctk snapshotter configure';
-const defaultAddress = '/run/layerhook/snapshotter.sock';
 const defaultStore = '/var/lib/layerhook';
 
 export default defineCommand({
@@ -18,7 +18,7 @@ when to use each option.`,
   arguments: [],
   options: {
     ...snapshotterFlags,
-    address: { value: 'SOCKET', describe: `socket of the snapshotter (default: ${defaultAddress})` },
+    address: { value: 'SOCKET', describe: `socket of the snapshotter (default: ${snapshotterSocket})` },
     store: { value: 'DIR', describe: `directory of the layer store (default: ${defaultStore})` },
     'cri-default': { describe: 'use the snapshotter for images and containers of Kubernetes' },
     'runtime-handler': {
@@ -34,7 +34,7 @@ when to use each option.`,
     ...dryRunFlag,
   },
   async run(_, options, { print }) {
-    const { address = defaultAddress, store = defaultStore, 'dry-run': isDryRun } = options;
+    const { address = snapshotterSocket, store = defaultStore, 'dry-run': isDryRun } = options;
     for (const [option, path] of [
       ['address', address],
       ['store', store],

@@ -1,8 +1,9 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { LoadedConfig } from '../../../config/types.js';
 import type { ErofsLayers, LayerHookOptions } from '../../../snapshotter/index.js';
 import type { Logger } from '../../../system/logger.js';
-import { limitFlags, readLimits, storeFlag } from '../../args/flags.js';
+import { makeDirectory } from '../../../system/make-directory.js';
+import { limitFlags, readLimits, snapshotterSocket, storeFlag } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { type CommandContext, defineCommand } from '../../command.js';
 import { callLogger } from '../../output/log-calls.js';
@@ -11,7 +12,7 @@ const command = 'layerhook snapshotter serve';
 const containerdSocket = '/run/containerd/containerd.sock';
 
 export default defineCommand({
-  usage: '--address SOCKET',
+  usage: '',
   description: `Serve the layer store to containerd as a proxy snapshotter, until SIGTERM,
 SIGINT or SIGHUP. layerhook and containerd share the layers that either has
 unpacked. Hooks of hooks.toml may supply layers that the store lacks, and
@@ -19,7 +20,10 @@ run after containerd has extracted a layer. hooks.toml is read only at the
 start. docs/snapshotter.md has the settings for containerd's config.toml.`,
   arguments: [],
   options: {
-    address: { value: 'SOCKET', required: true, describe: 'path of the unix socket to listen on' },
+    address: {
+      value: 'SOCKET',
+      describe: `path of the unix socket to listen on (default: ${snapshotterSocket})`,
+    },
     store: { ...storeFlag.store, alias: ['root'] },
     client: {
       value: 'NAME',
@@ -48,7 +52,8 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     },
   },
   async run(_, options, context) {
-    if (options.metrics !== undefined && resolve(options.metrics) === resolve(options.address))
+    const { address = snapshotterSocket } = options;
+    if (options.metrics !== undefined && resolve(options.metrics) === resolve(address))
       throw usageError('--metrics and --address are the same socket', command);
     const { limits } = readLimits({ ...options, 'max-json': undefined }, command);
     const { chooseStore } = await import('../../../config/store.js');
@@ -56,13 +61,14 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     const { CallMetrics, serveMetrics, serveSnapshotter } = await import('../../../snapshotter/index.js');
     const config = await loadHooks({ file: context.hooksFile, env: process.env, limits });
     const choice = chooseStore({ store: options.store, config, env: process.env });
+    if (options.address === undefined) makeDirectory(dirname(snapshotterSocket), 0o755);
     const layers = await erofsLayers(options, choice.root, context.log);
     const metrics = new CallMetrics();
     const logCall = callLogger(context.log);
     const service = await serveSnapshotter({
       ...choice,
       limits: config?.limits ?? limits,
-      address: options.address,
+      address,
       client: options.client ?? 'containerd',
       parallelUnpack: options['parallel-unpack'],
       stagedLayers: options['staged-layers'],
@@ -88,8 +94,8 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     try {
       const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service));
       const { client } = service.store;
-      context.log.info('serving', { address: options.address, store: choice.root, client });
-      context.print(`serving the layer store ${choice.root} at ${options.address}, as client ${client}`);
+      context.log.info('serving', { address, store: choice.root, client });
+      context.print(`serving the layer store ${choice.root} at ${address}, as client ${client}`);
       await untilSignal(context);
       if (stopMetrics) await stopMetrics();
     } finally {
