@@ -1,4 +1,8 @@
-/** The public API of layerhook: what a library user, a hook module or a driver may import. */
+/**
+ * The public API of layerhook: what a library user, a hook module or a driver may import.
+ *
+ * @module layerhook
+ */
 
 export { type DriverOptions, readDriverOptions } from './config/driver-options.js';
 export { type ArchiveRequest, archiveUpperdir } from './engine/archive/archive.js';

@@ -1,4 +1,8 @@
-/** `layerhook/store`: the layer store, the store as a containerd snapshotter, and a client of any proxy snapshotter. */
+/**
+ * `layerhook/store`: the layer store, the store as a containerd snapshotter, and a client of any proxy snapshotter.
+ *
+ * @module layerhook/store
+ */
 
 export { type ServeOptions, serveSnapshotter } from './engine/serve-snapshotter.js';
 export { type BuildErofsOptions, buildErofsImage, erofsTarOffset, whyNotErofs } from './erofs/index.js';

@@ -1,4 +1,8 @@
-/** `layerhook/overlay`: overlayfs on disk, read and written without a mount, and its mounts by the kernel or by fuse-overlayfs. */
+/**
+ * `layerhook/overlay`: overlayfs on disk, read and written without a mount, and its mounts by the kernel or by fuse-overlayfs.
+ *
+ * @module layerhook/overlay
+ */
 
 export {
   isMark,

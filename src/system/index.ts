@@ -5,6 +5,8 @@
  *
  * Paths and names are {@link ByteString}s; `fromText` converts a string. A failed call throws a {@link SystemError}.
  * A failed mount throws a LayerhookError whose hint says how to correct it.
+ *
+ * @module layerhook/system
  */
 export * from './attributes.js';
 export * from './bytes.js';

@@ -1,6 +1,8 @@
 /**
  * `layerhook/testing`: conformance suites for storage drivers and Snapshotters, for any test runner, and their parts:
  * hand-made tars and images, listings of trees, and a simple model of how layers are applied.
+ *
+ * @module layerhook/testing
  */
 export { type CaseWords, type ConformanceCase, conformanceCase, type Need } from './case.js';
 export type { DriverCase, DriverHarness } from './driver/harness.js';
