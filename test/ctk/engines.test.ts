@@ -1,12 +1,10 @@
 /** What `layerhook ctk` writes, read by the engines themselves. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { layerhook, run, succeed } from '../helpers/cli.js';
 import { startContainerd } from '../helpers/containerd.js';
+import { startDocker } from '../helpers/docker.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { archiveImage, notingHooks } from '../hooks/containers.js';
@@ -102,8 +100,7 @@ test.serial('docker runs a container by the name of the new runtime, with its ho
   writeFileSync(configFile, original);
   const ours = ['--runtime', 'docker', '--config-file', configFile];
   await succeed(t, layerhook(['ctk', 'runtime', 'configure', ...ours, '--path', path, '--default']));
-  const socket = await startDocker(t, dir, configFile);
-  const docker = (...args: string[]) => run('docker', ['--host', `unix://${socket}`, ...args]);
+  const docker = await startDocker(t, ['--config-file', configFile]);
   t.is(await succeed(t, docker('info', '--format', '{{.DefaultRuntime}}')), 'layerhook\n');
 
   const image = archiveImage(t, dir);
@@ -131,47 +128,3 @@ test.serial('docker runs a container by the name of the new runtime, with its ho
   await succeed(t, layerhook(['ctk', 'runtime', 'unconfigure', ...ours]));
   t.is(readFileSync(configFile, 'utf8'), original);
 });
-
-/** A dockerd of its own, for as long as the test runs; its socket. */
-async function startDocker(t: ExecutionContext, dir: string, configFile: string): Promise<string> {
-  const socket = join(dir, 'docker.sock');
-  const log = join(dir, 'docker.log');
-  const output = openSync(log, 'w');
-  const places = [
-    '--data-root',
-    join(dir, 'data'),
-    '--exec-root',
-    join(dir, 'exec'),
-    '--pidfile',
-    join(dir, 'pid'),
-  ];
-  const withoutNetwork = ['--bridge', 'none', '--iptables=false', '--ip6tables=false'];
-  const daemon = spawn(
-    'dockerd',
-    [
-      '--config-file',
-      configFile,
-      ...places,
-      ...withoutNetwork,
-      '--storage-driver',
-      'vfs',
-      '--host',
-      `unix://${socket}`,
-    ],
-    { stdio: ['ignore', output, output] },
-  );
-  closeSync(output);
-  t.teardown(async () => {
-    if (daemon.exitCode !== null || daemon.signalCode !== null) return;
-    daemon.kill('SIGTERM');
-    await once(daemon, 'exit');
-  });
-  while (
-    !existsSync(socket) ||
-    (await run('docker', ['--host', `unix://${socket}`, 'version'])).status !== 0
-  ) {
-    if (daemon.exitCode !== null) throw new Error(`dockerd ended:\n${readFileSync(log, 'utf8')}`);
-    await delay(200);
-  }
-  return socket;
-}

@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { copyImage } from '../../src/engine/image/copy.js';
 import { addImagesToIndex } from '../../src/engine/image/edit-index.js';
+import { exportImage } from '../../src/engine/image/export.js';
+import { unpack } from '../../src/engine/unpack/unpack.js';
 import { listIndex } from '../../src/image/index-edit.js';
 import { openLayout } from '../../src/image/layout.js';
 import { parsePlatform, showPlatform } from '../../src/image/platform.js';
@@ -10,6 +13,7 @@ import { listTags } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { succeed } from '../helpers/cli.js';
 import { startContainerd } from '../helpers/containerd.js';
+import { startDocker } from '../helpers/docker.js';
 import { buildImage, writeImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { rootTest } from '../helpers/root-test.js';
@@ -101,6 +105,32 @@ rootTest('podman save and load, and a list of buildah', async (t) => {
   t.deepEqual(platforms, ['linux/arm64']);
   await addImagesToIndex({ image: `${list}:multi`, images: [`${layout}:v1`] });
   t.is(JSON.parse(call('skopeo', 'inspect', '--raw', `${list}:multi`)).manifests.length, 2);
+});
+
+rootTest('docker load, save, and import of an export', async (t) => {
+  if (!requires(t, 'dockerd', 'docker', 'skopeo')) return;
+  const dir = tmpdir(t);
+  const layers = [[{ name: 'a', content: 'a' }], [{ name: 'b', content: 'b' }]];
+  const { layout } = buildImage(t, layers, { tag: 'v1', config: { User: '7' } });
+  const [loaded, saved, tree] = ['loaded.tar', 'saved.tar', 'tree.tar'].map((name) => join(dir, name));
+  const docker = await startDocker(t);
+  skopeo('copy', '-q', `oci:${layout}:v1`, `docker-archive:${loaded}:layerhook:v1`);
+  await succeed(t, docker('load', '--quiet', '--input', loaded!));
+  await writeFile(tree!, exportImage({ image: `${layout}:v1` }));
+  await succeed(t, docker('import', tree!, 'layerhook:tree'));
+  await succeed(t, docker('save', '--output', saved!, 'layerhook:v1', 'layerhook:tree'));
+
+  const archive = openLayout(`docker-archive:${saved}`);
+  t.deepEqual(listTags(archive).sort(), ['layerhook:tree', 'layerhook:v1']);
+  const { config, manifest } = resolveReference(archive, 'layerhook:v1');
+  t.is(config.config?.User, '7');
+  t.deepEqual(config.rootfs, imageIn(layout, 'v1').config.rootfs);
+  t.is(manifest.layers.length, 2);
+  for (const tag of ['v1', 'tree']) {
+    const bundle = join(dir, tag);
+    await unpack({ image: `docker-archive:${saved}:layerhook:${tag}`, bundle });
+    t.deepEqual(readdirSync(join(bundle, 'rootfs')).sort(), ['a', 'b'], tag);
+  }
 });
 
 rootTest('ctr image import and export', async (t) => {
