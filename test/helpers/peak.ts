@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import type { Digest } from '../../src/image/types.js';
 
 /**
  * Runs a program that must succeed, unless another exit status is expected.
@@ -18,24 +19,37 @@ export function peakMemory(file: string, args: string[], expected = 0): number {
   return Number(ran.stdout);
 }
 
-/** Writes the tar of a large layer to a file, compressed: `gigabytes` GiB in files of 1 GiB, without holding it. */
-export function writeLargeLayer(path: string, gigabytes: number): void {
-  execFileSync('python3', ['-c', largeLayer, path, String(gigabytes)], { stdio: 'inherit' });
+/**
+ * Writes the tar of a large layer to a file, compressed: `gigabytes` GiB in files of 1 GiB, without holding it.
+ *
+ * @returns the digests of the file and of the tar
+ */
+export function writeLargeLayer(path: string, gigabytes: number): { digest: Digest; diffID: Digest } {
+  const args = ['-c', largeLayer, path, String(gigabytes)];
+  return JSON.parse(
+    execFileSync('python3', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
 }
 
 /** A gzip member for each mebibyte is valid, and fast, since the mebibyte is compressed only once. */
 const largeLayer = `
-import gzip, io, random, sys, tarfile
+import gzip, hashlib, json, random, sys, tarfile
 random.seed(1)
 words = [random.randbytes(600) for _ in range(40)]
 block = b''.join(random.choice(words) for _ in range(2**20 // 600 + 1))[:2**20]
 packed = gzip.compress(block, 1)
+digest, diff_id = hashlib.sha256(), hashlib.sha256()
 with open(sys.argv[1], 'wb') as out:
+    def write(plain, member):
+        diff_id.update(plain)
+        digest.update(member)
+        out.write(member)
     for at in range(int(sys.argv[2])):
         info = tarfile.TarInfo('large-%d' % at)
         info.size = 2**30
-        out.write(gzip.compress(info.tobuf()))
+        write(info.tobuf(), gzip.compress(info.tobuf()))
         for _ in range(1024):
-            out.write(packed)
-    out.write(gzip.compress(bytes(1024)))
+            write(block, packed)
+    write(bytes(1024), gzip.compress(bytes(1024)))
+print(json.dumps({'digest': 'sha256:' + digest.hexdigest(), 'diffID': 'sha256:' + diff_id.hexdigest()}))
 `;
