@@ -4,26 +4,27 @@
 set -euo pipefail
 context=$(cat)
 eval "$(jq -r '@sh "rootfs=\(.rootfs) target=\(.target) n=\((.index // 0) + 1) tree=\(.treeID) layers=\(.manifest.layers | length)"' <<< "$context")"
-dir=${rootfs%/*}/layerhook.squashfs file=$LAYERHOOK_STORE/$tree.sqfs # in dir: 0: an empty directory, N: layer N, files/N: its file
+bundle=${rootfs%/*} dir=${rootfs%/*}/layerhook.squashfs file=$LAYERHOOK_STORE/$tree.sqfs
+# in dir: 0: an empty directory, N: layer N, files/N: its file, which stands for a mounted layer during an unpack
 layerhook=${LAYERHOOK:-layerhook}
-below() { local n all=0; for n in $(seq "$count"); do all=$n:$all; done; echo "$all"; }
-attach() { mkdir -p "$1" && { mountpoint -q "$1" || mount -o loop,ro "files/$1" "$1"; }; }
-release() { for n in $(seq "$count"); do umount -ql "$dir/$n" || true; done; } # mounted overlays keep their layers
-attach_all() { trap release EXIT && for n in $(seq "$count"); do attach "$n"; done; }
+below() { seq -s: "$count" -1 0; }
+attach() { mkdir "$n" && mount -o loop,ro "$file" "$n" && ln -s "$file" "files/$n"; }
+release() { [ "$count" = 0 ] || (cd "$dir" && umount -ql $(seq "$count")) || true; } # mounted overlays keep their layers
+attach_all() { trap release EXIT && for n in $(seq "$count"); do mountpoint -q "$n" || mount -o loop,ro "files/$n" "$n"; done; }
 overlay() { mount -t overlay -o "lowerdir=$(below),upperdir=upper,workdir=work" overlay "$rootfs"; }
-if [[ $1 == unpack.* ]]; then mkdir -pm 755 "$dir/0" "$dir/files" "$LAYERHOOK_STORE" && chown --reference="$rootfs" "$dir/0" && touch -d @0 "$dir/0"; fi
+if [[ $1 == unpack.* && ! -d $dir ]]; then mkdir -pm 755 "$dir/0" "$dir/files" "$LAYERHOOK_STORE" && chown --reference="$rootfs" "$dir/0" && touch -d @0 "$dir/0"; fi
 [ -d "$dir" ] && cd "$dir" || exit 77
 shopt -s nullglob && layer_files=(files/*) && count=${#layer_files[@]}
 # The lower layers may still be on their way. tar2sqfs knows nothing of whiteouts: overlay-tar converts them.
-squash='set -euo pipefail; cd "$1"; n=$2 new=$3; shift 3; until [ $n = 0 ] || mountpoint -q $n; do kill -0 $PPID; sleep 0.05; done
+squash='set -euo pipefail; cd "$1"; n=$2 new=$3; shift 3; until [ $n = 0 ] || [ -e files/$n ]; do kill -0 $PPID; sleep 0.05; done
 "$0" raw overlay-tar --scratch . --lowerdir "$(seq -s: $n -1 0)" "$@" | tar2sqfs -q -j 1 -c gzip "$new"'
 case $1 in
-*.try-skip) [ -e "$file" ] && ln -s "$file" "files/$n" && attach "$n" && echo '{"skip": true}' || echo '{"skip": false}' ;;
-*.pre-extract) jq --arg new "$file.$(basename "$(dirname "$rootfs")")" --args '{into: "command", target: $new, argv: (
+*.try-skip) [ -e "$file" ] && attach && echo '{"skip": true}' || echo '{"skip": false}' ;;
+*.pre-extract) jq --arg new "$file.${bundle##*/}" --args '{into: "command", target: $new, argv: (
     ["/bin/bash", "-c"] + $ARGS.positional + ["\(.index)", $new] + [.map.uidMappings[] | "--uid-map=\(.containerID):\(.hostID):\(.size)"]
     + [.map.gidMappings[] | "--gid-map=\(.containerID):\(.hostID):\(.size)"] + [select(.map.rootless) | "--rootless"]
     + [select(.keepDirlinks) | "--keep-dirlinks"])}' "$squash" "$layerhook" "$dir" <<< "$context" ;;
-*.post-extract) mv -T "$target" "$file" && ln -s "$file" "files/$n" && attach "$n" ;;
+*.post-extract) mv -T "$target" "$file" && attach ;;
 *.assemble) trap release EXIT && mkdir upper work # the root directory of the bundle is the upperdir's
   tar --no-recursion --xattrs --xattrs-include='*' --xattrs-exclude='trusted.overlay.*' -cC "$count" . | tar --xattrs --xattrs-include='*' -xpC upper
   overlay ;;
