@@ -9,7 +9,7 @@ import { sample } from './points.js';
 
 test.serial('faults at a few moments lose nothing and leave nothing', async (t) => {
   if (!requires(t, 'root', 'strace', 'python3', 'mkfs.ext4', 'mkfs.xfs')) return;
-  t.timeout(290_000);
+  t.timeout(900_000);
   const program = resolve('dist/test/chaos/run.js');
   const child = spawn(process.execPath, [program, 'short'], { stdio: ['ignore', 'pipe', 'pipe'] });
   const [figures, errors, [status]] = await Promise.all([

@@ -37,9 +37,7 @@ const harness: DriverHarness = {
   times: 'seconds',
   scratch,
 };
-/** Each case starts about 15 programs, and the whole suite takes a sixth of all tests: `SUITE=all npm test` runs all cases. */
-const cases = driverSuite.filter((_, at) => process.env.SUITE === 'all' || at % 3 === 0);
-for (const { name, needs, run } of cases) {
+for (const { name, needs, run } of driverSuite) {
   test.serial(`squashfs-driver.sh: ${name}`, async (t) => {
     if (!requires(t, ...needs, 'tar2sqfs', 'jq')) return;
     await run(harness);

@@ -2,13 +2,7 @@ import test from 'ava';
 import { requires } from '../../helpers/requires.js';
 import { trySkeleton } from './try-skeleton.js';
 
-test('hooks new --driver --lang sh writes a driver that passes a sample of the suite', async (t) => {
+test('hooks new --driver --lang sh writes a driver that passes the suite', async (t) => {
   if (!requires(t, 'root', 'jq')) return;
-  await trySkeleton(
-    t,
-    'driver',
-    'sh',
-    40,
-    /whiteout hides a file|two bundles|later layer$|repack: (added|deleted|only metadata)|refresh with later/,
-  );
+  await trySkeleton(t, 'driver', 'sh', 40);
 });
