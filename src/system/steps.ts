@@ -1,4 +1,5 @@
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { monotonicNow } from './monotonic.js';
 
 /**
  * Long work with blocking calls, divided into steps. It yields where it may be interrupted: after some files or some
@@ -42,7 +43,7 @@ export function atOnce<T>(steps: Steps<T>): T {
 /** Tells asynchronous code with blocking calls when the event loop needs a turn. */
 export class Pace {
   readonly #signal: AbortSignal | undefined;
-  #until = performance.now() + sliceMs;
+  #until = monotonicNow() + sliceMs;
 
   constructor(signal: AbortSignal | undefined) {
     this.#signal = signal;
@@ -50,13 +51,13 @@ export class Pace {
 
   /** True if the last turn was at least `sliceMs` ms ago. */
   get isDue(): boolean {
-    return performance.now() >= this.#until;
+    return monotonicNow() >= this.#until;
   }
 
   /** Gives the event loop a turn. @throws LayerhookError ABORTED, or the signal's reason if that is a LayerhookError */
   async turn(): Promise<void> {
     await checkpoint(this.#signal);
-    this.#until = performance.now() + sliceMs;
+    this.#until = monotonicNow() + sliceMs;
   }
 }
 

@@ -1,3 +1,5 @@
+import { monotonicNow } from './monotonic.js';
+
 /** A piece of work of one thread. */
 export interface Span {
   /** what is done, such as `inflate`; `wait` while the thread waits for another one */
@@ -76,6 +78,5 @@ export function joinTrace(name: string, send: (span: Span) => void): void {
 }
 
 function now(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e6 + nanoseconds / 1e3;
+  return monotonicNow() * 1e3;
 }

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../system/monotonic.js';
 import type { Lines, Shown } from '../command.js';
 import { drained } from './streams.js';
 
@@ -27,14 +28,14 @@ export async function show(
     bytes = 0;
   };
   const source = json ? result.json() : await result.text();
-  let shown = performance.now();
+  let shown = monotonicNow();
   for await (const line of json ? jsonLines(source) : (source as Lines)) {
     const piece = typeof line === 'string' ? Buffer.from(line) : line;
     waiting.push(Buffer.from(piece), newline);
     bytes += piece.length + 1;
-    if (bytes < pieceBytes && performance.now() - shown < waitMs) continue;
+    if (bytes < pieceBytes && monotonicNow() - shown < waitMs) continue;
     flush();
-    shown = performance.now();
+    shown = monotonicNow();
     hasReader &&= await drained();
   }
   flush();
