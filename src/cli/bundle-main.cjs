@@ -2,6 +2,7 @@
 // Entry point of the bundle, dist/bundle/main.cjs. Enables node's compile cache, which makes the next start faster.
 const { mkdirSync, readdirSync, rmSync, statSync } = require('node:fs');
 const { enableCompileCache } = require('node:module');
+const { dirname } = require('node:path');
 
 /** Number of caches to keep. Each installation has one for each version of node, of about 1 MB. */
 const keptCaches = 8;
@@ -22,7 +23,11 @@ function cacheDirectory() {
   if (!base.startsWith('/') || off) return undefined;
   const all = `${base}/layerhook`;
   try {
-    if (!isPrivate(base)) return undefined;
+    if (!isPrivate(base)) {
+      // sudo may keep the HOME of another user, which is not ours to change
+      if (!isPrivate(dirname(base))) return undefined;
+      mkdirSync(base, { mode: 0o700 });
+    }
     const { dev, ino } = statSync(__dirname);
     const own = `${all}/${process.version}-${dev}-${ino}`;
     if (!isPrivate(own)) makeRoom(all, own);
