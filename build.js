@@ -13,41 +13,55 @@ const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter
   /\.ts$/.test(file),
 );
 const threads = sources.filter((file) => /\bworker\.ts$/.test(file));
-const commands = sources.filter((file) => /\bcommands\/(?!index\.)[\w/-]+\.ts$/.test(file));
-// ordered-binary, a dependency of lmdb, stays outside: it evaluates code that knows its variables' names
-const bundled = ['@iarna/toml', 'koffi', 'lmdb', 'mtree-ts', 'tar-stream'];
+const commands = sources.flatMap((file) => /^cli\/commands\/(?!index\.)([\w/-]+\.ts)$/.exec(file)?.[1] ?? []);
+const bundled = ['@iarna/toml', 'koffi', 'lmdb', 'mtree-ts', 'ordered-binary'];
 
 /**
  * Makes the package's own name mean its sources: a shipped driver gets the classes that the engine has. Each importer gets an
- * entry point of its own with what it imports. One for all would load everything that any driver or hook imports. A dynamic
- * import may use everything, so it is kept apart from the static imports of the same file: with both in one, a warm unpack takes 7 % more CPU.
+ * entry point of its own with what it imports. One for all would load everything that any driver or hook imports. Drivers
+ * import the package statically: `import('layerhook')` may use everything, which added 130 kB to unpack.cjs.
  */
 const ownName = {
   name: 'own name',
   setup({ onResolve }) {
-    onResolve({ filter: /^layerhook(\/|$)/ }, ({ path, importer, kind }) => {
+    onResolve({ filter: /^layerhook(\/|$)/ }, ({ path, importer }) => {
       const file = exports[path.replace('layerhook', '.')].default;
       const source = resolve(file.replace('/dist/', '/').replace(/js$/, 'ts'));
-      return { path: source, suffix: `?${importer}?${kind}`, sideEffects: false };
+      return { path: source, suffix: `?${importer}`, sideEffects: false };
     });
   },
 };
 
-/** Puts the commands in a file of their own: without them `--version` takes 28 ms, with them 31 ms. */
+/**
+ * Commands that run for each container have files of their own, all others share commands.cjs: a warm unpack with all
+ * commands in one file takes 6 % more CPU. node keeps the functions that the first command of a file compiled.
+ */
+const groups = {
+  unpack: /^image\/unpack\.ts$/,
+  repack: /^image\/repack\.ts$/,
+  bundle: /^bundle\//,
+  commands: /./,
+};
+const groupOf = (command) => Object.keys(groups).find((name) => groups[name].test(command));
+
+/** Keeps the commands out of program.cjs: without them `--version` takes 28 ms, with them 31 ms. */
 const commandsApart = {
   name: 'commands apart',
   setup({ onResolve, onLoad }) {
-    const rows = commands.map((file) => `'${file.split('commands/')[1]}': () => require('./src/${file}')`);
-    const contents = `module.exports = { ${rows.join()} };`;
-    onResolve({ filter: /^all commands$/ }, ({ path }) => ({ path, namespace: 'command' }));
-    onLoad({ filter: /^all commands$/, namespace: 'command' }, () => ({ contents, resolveDir: '.' }));
+    onResolve({ filter: /^group / }, ({ path }) => ({ path, namespace: 'command' }));
+    onLoad({ filter: /^group /, namespace: 'command' }, ({ path }) => {
+      const rows = commands
+        .filter((command) => `group ${groupOf(command)}` === path)
+        .map((command) => `'${command}': () => require('./src/cli/commands/${command}')`);
+      return { contents: `module.exports = { ${rows.join()} };`, resolveDir: '.' };
+    });
     onResolve({ filter: /^\./ }, ({ path, kind, importer }) =>
       kind === 'dynamic-import' && importer.endsWith('/commands/index.ts')
         ? { path: path.replace(/^\.\/(.*)js$/, '$1ts'), namespace: 'command' }
         : undefined,
     );
     onLoad({ filter: /./, namespace: 'command' }, ({ path }) => ({
-      contents: `export default require('./commands.cjs')['${path}']().default;`,
+      contents: `export default require('./${groupOf(path)}.cjs')['${path}']().default;`,
     }));
   },
 };
@@ -71,7 +85,7 @@ const { metafile } = await build({
   metafile: true,
   entryPoints: {
     program: 'src/cli/main.ts',
-    commands: 'all commands',
+    ...Object.fromEntries(Object.keys(groups).map((name) => [name, `group ${name}`])),
     runtime: 'hooks/runtime.ts',
     // named as in src, so that src/places.ts finds them
     ...Object.fromEntries(threads.map((file) => [file.replace(/\.ts$/, ''), `src/${file}`])),
@@ -87,8 +101,13 @@ const { metafile } = await build({
     'node-gyp-build-optional-packages': './src/system/addons/lmdb.ts',
     // all of it but its native part, which would be searched with the package above
     msgpackr: 'msgpackr/pack',
+    // evaluates code that knows its variables' names, which esbuild keeps only in CommonJS
+    'ordered-binary': './node_modules/ordered-binary/dist/index.cjs',
   },
-  external: ['./commands.cjs', ...Object.keys(dependencies).filter((name) => !bundled.includes(name))],
+  external: [
+    ...Object.keys(groups).map((name) => `./${name}.cjs`),
+    ...Object.keys(dependencies).filter((name) => !bundled.includes(name)),
+  ],
   define: { 'import.meta.url': 'bundleURL' },
   banner: { js: "const bundleURL = require('node:url').pathToFileURL(__filename).href;" },
   plugins: [commandsApart, driversWithin, ownName],

@@ -6,7 +6,6 @@ import {
   declined,
   fsError,
   type LayerContext,
-  type RefreshContext,
   type RemoveContext,
   readDriverOptions,
   Slot,
@@ -48,7 +47,10 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
         assemble(store.path(unpacking.whole), context.rootfs);
       },
       'repack.ociv1.layer.delta-list': (context) => listDelta(store, context),
-      'repack.ociv1.layer.refresh-bundle': (context) => refresh(store, context),
+      'repack.ociv1.layer.refresh-bundle': async (context) => {
+        const { refresh } = await import('./refresh.js');
+        return refresh(store, context);
+      },
       'bundle.ociv1.remove': async (context) => {
         slot.find(context)?.giveUp();
         await removeRootfs(context);
@@ -68,44 +70,17 @@ function assemble(layers: string, rootfs: string): void {
 }
 
 async function listDelta(store: SubvolumeStore, { rootfs, treeIDs, signal, log }: DeltaContext) {
-  const base = await baseIn(store, rootfs, treeIDs);
+  const { baseOf } = await import('./lineage.js');
+  const base = baseOf(
+    rootfs,
+    treeIDs.map((name) => store.path(name)),
+  );
   if (base === undefined) {
     log.debug('the rootfs is not a snapshot of a layer in the store');
     return declined;
   }
   const { compareWithBase } = await import('./delta.js');
   return compareWithBase(rootfs, base, () => store.flush(rootfs), signal);
-}
-
-/** Returns the subvolume that a rootfs is a snapshot of. */
-async function baseIn(store: SubvolumeStore, rootfs: string, treeIDs: readonly string[]) {
-  const { baseOf } = await import('./lineage.js');
-  return baseOf(
-    rootfs,
-    treeIDs.map((name) => store.path(name)),
-  );
-}
-
-/**
- * Takes the new layer into the store. It is applied to a snapshot of the chain below, not taken from the rootfs, which
- * has what the layer has not: fractions of seconds, masked paths, what changed meanwhile.
- */
-async function refresh(store: SubvolumeStore, context: RefreshContext): Promise<void> {
-  const { layer, rootfs, treeID, treeIDs, map, keepDirlinks, layout, signal, log } = context;
-  const lower = treeIDs.slice(0, -1);
-  if (layer === null || (await baseIn(store, rootfs, lower)) === undefined) return;
-  const making = await store.make(treeID, signal);
-  if (making === null) return;
-  const { applyLayer } = await import('layerhook');
-  try {
-    store.begin(making, lower.at(-1)!);
-    await applyLayer({ ...layer, target: making.path, ...{ map, keepDirlinks, layout, signal, log } });
-    making.commit();
-  } catch (error) {
-    throw fsError(error, `cannot keep layer ${layer.descriptor.digest}`);
-  } finally {
-    making.release();
-  }
 }
 
 async function removeRootfs({ rootfs }: RemoveContext): Promise<void> {

@@ -5,8 +5,6 @@ import {
   type DeltaContext,
   type Driver,
   declined,
-  fromText,
-  fsError,
   type ImageContext,
   inTurns,
   type RefreshContext,
@@ -75,7 +73,7 @@ async function listDelta(context: DeltaContext, slot: SeenSlot) {
   const exposed = new Set<ByteString>();
   if (tick) slot.of(context).seen = { index, now, tick, masked: maskPaths.length > 0, exposed };
   if (index === undefined) {
-    if (refresh) await protectMappedPages(rootfs);
+    if (refresh) await (await import('./suspects.js')).protectMappedPages(rootfs);
     log.debug('a stat index of this image is missing');
     return declined;
   }
@@ -90,7 +88,9 @@ async function listDelta(context: DeltaContext, slot: SeenSlot) {
     changes: changes.length,
     suspects: suspects.length,
   });
-  if (refresh && changes.length + suspects.length > 0) await protectMappedPages(rootfs);
+  if (changes.length + suspects.length === 0) return changes;
+  const { protectMappedPages, reallyChanged } = await import('./suspects.js');
+  if (refresh) await protectMappedPages(rootfs);
   for (const path of await reallyChanged(suspects, context)) {
     exposed.add(path);
     changes.push({ path, kind: 'modify' });
@@ -102,37 +102,6 @@ async function listDelta(context: DeltaContext, slot: SeenSlot) {
 function statNow(rootfs: string, index: StatIndex | undefined): Steps<StatTable> {
   if (index === undefined) return statTreeSteps(rootfs);
   return statTreeAgainSteps(rootfs, index, (row) => !isRacy(index.tick, index.words, row));
-}
-
-/**
- * Makes later writes through shared mappings visible in the stat that was taken. Linux stamps a file when one of its
- * pages is first written to, and not again until the page is written back; a file that is the same since the last index
- * has no such page. Of a filesystem without write-back (tmpfs) the page stays writable.
- *
- * @throws LayerhookError SYSTEM, NO_SPACE
- */
-async function protectMappedPages(rootfs: string): Promise<void> {
-  const { syncFilesystem } = await import('layerhook/system');
-  try {
-    await syncFilesystem(fromText(rootfs));
-  } catch (error) {
-    throw fsError(error, `cannot flush ${rootfs}`);
-  }
-}
-
-/** Returns the suspects that differ from the mtree; all of them without an mtree. */
-async function reallyChanged(
-  suspects: ByteString[],
-  { rootfs, mtree, signal }: DeltaContext,
-): Promise<ByteString[]> {
-  if (suspects.length === 0 || mtree === null) return suspects;
-  const { openMtreeCheck } = await import('layerhook');
-  const mtreeCheck = await openMtreeCheck(rootfs, mtree);
-  try {
-    return await mtreeCheck.changed(suspects, signal);
-  } finally {
-    mtreeCheck.close();
-  }
 }
 
 /**

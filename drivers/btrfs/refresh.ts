@@ -1,0 +1,25 @@
+import { applyLayer, fsError, type RefreshContext } from 'layerhook';
+import { baseOf } from './lineage.js';
+import type { SubvolumeStore } from './store.js';
+
+/**
+ * Takes the new layer into the store. It is applied to a snapshot of the chain below, not taken from the rootfs, which
+ * has what the layer has not: fractions of seconds, masked paths, what changed meanwhile.
+ */
+export async function refresh(store: SubvolumeStore, context: RefreshContext): Promise<void> {
+  const { layer, rootfs, treeID, treeIDs, map, keepDirlinks, layout, signal, log } = context;
+  const lower = treeIDs.slice(0, -1);
+  const paths = lower.map((name) => store.path(name));
+  if (layer === null || baseOf(rootfs, paths) === undefined) return;
+  const making = await store.make(treeID, signal);
+  if (making === null) return;
+  try {
+    store.begin(making, lower.at(-1)!);
+    await applyLayer({ ...layer, target: making.path, ...{ map, keepDirlinks, layout, signal, log } });
+    making.commit();
+  } catch (error) {
+    throw fsError(error, `cannot keep layer ${layer.descriptor.digest}`);
+  } finally {
+    making.release();
+  }
+}
