@@ -6,6 +6,7 @@
 import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
+import { buildPage } from './scripts/build-page.js';
 import { writeNotices } from './scripts/notices.js';
 
 const { exports, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -119,5 +120,6 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 writeNotices(Object.keys(metafile.inputs), 'dist/bundle/THIRD-PARTY-NOTICES.txt');
+await buildPage('dist/bundle/inspect-page.html');
 copyFileSync('src/cli/bundle-main.cjs', 'dist/bundle/main.cjs');
 chmodSync('dist/bundle/main.cjs', 0o755);

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 export const packageFile = new URL('../../package.json', import.meta.url);
 /** Directory of the templates that `hooks new` fills in. */
 export const skeletons = new URL('docs/skeletons/', packageFile);
+/** The page of `inspect --html`, without data (scripts/build-page.js). */
+export const inspectPageFile = new URL('dist/bundle/inspect-page.html', packageFile);
 export const applyThreadFile = threadFile('layer/apply/worker');
 export const treeThreadFile = threadFile('snapshotter/tree-worker');
 export const sourceThreadFile = threadFile('layer/stream/source-worker');

@@ -160,6 +160,25 @@ test('--ci prints a line for each broken rule, and exits with status 1', async (
   await refused(t, layerhook(['inspect', '--lowest-efficiency', '1', reference]), /needs --ci/);
 });
 
+test('--html writes the page to a file or standard output, beside --ci and --json', async (t) => {
+  const { reference } = buildImage(t, layers);
+  const path = join(tmpdir(t), 'page.html');
+  const run = (...args: string[]) => layerhook(['inspect', '--html', ...args, reference]);
+  t.is(await succeed(t, run(path)), '');
+  const page = readFileSync(path, 'utf8');
+  t.is(await succeed(t, run('-')), `${page}\n`);
+  const { status, stdout } = await run(path, '--ci');
+  t.is(status, 1);
+  t.regex(stdout, /^efficiency 0\.5490 is below/);
+  t.is(JSON.parse(await succeed(t, run(path, '--json'))).layers.length, 3);
+  t.is(readFileSync(path, 'utf8'), page);
+  for (const other of ['--ci', '--json'])
+    await refused(t, run('-', other), /--html - is mutually exclusive with --ci and --json/);
+  await refused(t, layerhook(['inspect', '--against', reference, reference]), /--against needs --html/);
+  await refused(t, run(join(path, 'below')), /cannot write .*below/);
+  await refused(t, run(path, '--against', `${reference}-nope`), /tag latest-nope is not in/);
+});
+
 test('an image without layers has nothing wasted', async (t) => {
   const { reference } = buildImage(t, []);
   t.is(await succeed(t, layerhook(['inspect', '--ci', reference])), '');

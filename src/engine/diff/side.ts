@@ -21,6 +21,8 @@ export interface Wanted {
 export interface Side {
   /** with the digests of all content */
   tree: MergedTree;
+  /** of the layers of an image, lowest first; undefined for a bundle */
+  diffIDs?: readonly string[];
   /** Reads the content of a few small regular files, by inode. */
   read(wanted: readonly Wanted[]): Promise<Map<number, Buffer>>;
 }
@@ -32,7 +34,7 @@ export function openSide(name: string, options: Omit<ImageTreeOptions, 'image'>)
 
 async function openImage(image: string, options: Omit<ImageTreeOptions, 'image'>): Promise<Side> {
   const { tree, sources } = await readImageTree({ ...options, image, digests: true });
-  return { tree, read };
+  return { tree, read, diffIDs: sources.map(({ diffID }) => diffID) };
 
   async function read(wanted: readonly Wanted[]): Promise<Map<number, Buffer>> {
     const contents = new Map<number, Buffer>();

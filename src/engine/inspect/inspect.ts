@@ -1,7 +1,9 @@
 import type { Digest, ResolvedImage } from '../../image/types.js';
 import { readMergedTree } from '../../layer/merged/read.js';
+import type { MergedTree } from '../../layer/merged/tree.js';
 import { encodeName } from '../../text/json-names.js';
 import { type ImageTreeOptions, openSources } from '../image/image-tree.js';
+import type { PathChanges } from './path-changes.js';
 import { failedRules, type InspectRules, type Judged } from './rules.js';
 import { measureTree, type SizedPath, type TreeSizes } from './sizes.js';
 import { Top } from './top.js';
@@ -47,6 +49,13 @@ export interface InspectedImage extends Judged, Omit<TreeSizes, 'layerBytes'> {
   wastedPaths: WastedPath[];
 }
 
+/** An inspected image, with all that the figures come from. */
+export interface InspectedTree {
+  image: InspectedImage;
+  tree: MergedTree;
+  watcher: ChangeWatcher;
+}
+
 /**
  * Reads an image without unpacking it, and tells what each layer does, what is large, and what is wasted: docs/images.md,
  * "Looking into an image". Each blob and diffID is verified.
@@ -54,6 +63,18 @@ export interface InspectedImage extends Judged, Omit<TreeSizes, 'layerBytes'> {
  * @throws LayerhookError of reading images and layers, LIMIT_EXCEEDED
  */
 export async function inspectImage(options: InspectImageOptions): Promise<InspectedImage> {
+  return (await inspectTree(options)).image;
+}
+
+/**
+ * Does the same as {@link inspectImage}, and keeps the tree.
+ *
+ * @param record gets each change of a path, by the numbers of the watcher's paths
+ */
+export async function inspectTree(
+  options: InspectImageOptions & Pick<ImageTreeOptions, 'digests'>,
+  record?: PathChanges,
+): Promise<InspectedTree> {
   const { top = 10, ...treeOptions } = options;
   const { image, sources } = await openSources(options);
   const files = sources.map((): Amount => ({ count: 0, bytes: 0 }));
@@ -61,7 +82,7 @@ export async function inspectImage(options: InspectImageOptions): Promise<Inspec
   const tree = await readMergedTree(sources, {
     ...treeOptions,
     watch: (tree) => {
-      watcher = new ChangeWatcher(tree);
+      watcher = new ChangeWatcher(tree, record);
       return watcher;
     },
     onEntry: (layer, { type, size }) => {
@@ -78,11 +99,12 @@ export async function inspectImage(options: InspectImageOptions): Promise<Inspec
     ...watcher.layers[at]!,
     wasted: files[at]!.bytes - layerBytes[at]!,
   }));
-  return {
+  const inspected = {
     ...{ digest: image.manifestDescriptor.digest, layers, ...sizes, ...sumLayers(layers) },
     efficiency: watcher.paths.efficiency(),
     wastedPaths: wastedPaths(watcher, top),
   };
+  return { image: inspected, tree, watcher };
 }
 
 /** Returns what an inspected image is for JSON: docs/json.md, `inspect`. @param rules undefined: no rules are checked */

@@ -55,6 +55,21 @@ export class PathTable {
     return this.#names.add(above, text, none, none);
   }
 
+  /** Returns the path of the directory of a path; {@link none} for the root. */
+  directory(path: number): number {
+    return this.#names.directory(path);
+  }
+
+  /** Returns the last component of a path as bytes; '' for the root. */
+  name(path: number): ByteString {
+    return this.#names.text(path);
+  }
+
+  /** Compares the last components of two paths byte by byte: negative if `a` comes first. */
+  compare(a: number, b: number): number {
+    return this.#names.compare(a, b);
+  }
+
   inode(path: number): number {
     return this.#names.inode(path);
   }

@@ -3,6 +3,7 @@ import type { Metadata } from '../../layer/merged/inodes.js';
 import { none } from '../../layer/merged/names.js';
 import type { MergedTree, TreeWatcher } from '../../layer/merged/tree.js';
 import type { Steps } from '../../system/steps.js';
+import type { PathChanges } from './path-changes.js';
 import { PathTable } from './path-table.js';
 
 /** Paths, and bytes of regular files. */
@@ -30,6 +31,7 @@ export class ChangeWatcher implements TreeWatcher {
   readonly layers: LayerChanges[] = [];
   readonly paths = new PathTable();
   readonly #tree: MergedTree;
+  readonly #record: PathChanges | undefined;
   /** by path: bytes of its files that later layers made useless, and their number */
   readonly #wasted = numbers();
   readonly #copies = words();
@@ -43,8 +45,10 @@ export class ChangeWatcher implements TreeWatcher {
   /** attributes, before the layer, of the directories that the layer lists */
   #directories = new Map<number, Metadata>();
 
-  constructor(tree: MergedTree) {
+  /** @param record gets each change of a path, by the numbers of {@link paths}; undefined: changes are only counted */
+  constructor(tree: MergedTree, record?: PathChanges) {
     this.#tree = tree;
+    this.#record = record;
     this.#inode(0);
     this.#pathOf.set(0, 0);
   }
@@ -74,7 +78,7 @@ export class ChangeWatcher implements TreeWatcher {
       this.#count(changes, layer, path, before);
       yield;
     }
-    changes.changed.count += this.#changedDirectories();
+    changes.changed.count += this.#changedDirectories(layer);
     this.layers.push(changes);
     this.#names = words();
     this.#directories = new Map();
@@ -124,13 +128,15 @@ export class ChangeWatcher implements TreeWatcher {
     if (after === before) return;
     const lost = this.#lose(path, before);
     changes.wastes += lost;
+    const kind = after === none ? 'deleted' : before === none ? 'added' : 'changed';
+    this.#record?.add(layer, path, kind, after === none ? before : after, this.#tree.inodes);
     if (after === none) {
       add(changes.deleted, lost);
       return;
     }
     const size = this.#gain(after, layer);
     this.paths.setSize(path, size);
-    add(before === none ? changes.added : changes.changed, size);
+    add(changes[kind], size);
     if (before !== none || !this.#tree.inodes.isDirectory(after)) this.paths.addOccurrence(path, size);
   }
 
@@ -156,13 +162,15 @@ export class ChangeWatcher implements TreeWatcher {
     return this.#tree.inodes.size(inode);
   }
 
-  #changedDirectories(): number {
+  #changedDirectories(layer: number): number {
     let changed = 0;
     for (const [inode, before] of this.#directories) {
       if (!this.#tree.isAttached(inode)) continue;
       const path = this.#directoryPath(inode);
       if (this.paths.isTouched(path)) continue;
-      if (!sameAttributes(before, this.#tree.inodes.metadata(inode))) changed++;
+      if (sameAttributes(before, this.#tree.inodes.metadata(inode))) continue;
+      this.#record?.add(layer, path, 'changed', inode, this.#tree.inodes);
+      changed++;
     }
     return changed;
   }

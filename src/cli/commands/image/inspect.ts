@@ -1,3 +1,4 @@
+import type { InspectedImage, InspectImageOptions } from '../../../engine/inspect/inspect.js';
 import type { InspectRules } from '../../../engine/inspect/rules.js';
 import { limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
@@ -23,17 +24,24 @@ const ruleFlags = {
 } as const;
 
 export default defineCommand({
-  usage: '[--top N] [--ci [RULES]] [--json] IMAGE[:TAG]',
+  usage: '[--top N] [--ci [RULES]] [--json] [--html FILE [--against IMAGE]] IMAGE[:TAG]',
   description: `Show what an image is made of, without unpacking it: what each layer adds,
 changes and deletes, its sizes, the bytes that later layers replace or
 delete, the largest files and directories, and an efficiency score as that
 of dive. With --ci, check the figures, print one line for each rule that
-the image breaks, and exit with status 1 if it breaks one.`,
+the image breaks, and exit with status 1 if it breaks one.
+
+With --html, write a page for a browser instead: layers, a file tree with
+the changes of each layer, a treemap of sizes, and with --against how the
+image differs from another one. The page is one file and loads nothing.
+With --ci or --json too, do both.`,
   arguments: ['IMAGE[:TAG]'],
   options: {
     top: { value: 'N', describe: 'how many of the largest entries to show (default: 10)' },
     ci: { describe: 'check rules instead of showing the figures' },
     ...ruleFlags,
+    html: { value: 'FILE', describe: 'write a page for a browser; - is standard output' },
+    against: { value: 'IMAGE', describe: 'for --html: an image or a bundle to compare with' },
     ...platformFlag,
     ...limitFlags,
   },
@@ -42,19 +50,59 @@ the image breaks, and exit with status 1 if it breaks one.`,
   async run([reference], options, { show }) {
     const rules = readRules(options);
     const top = readTop(options.top ?? '10');
-    const { inspectImage, inspectJson } = await import('../../../engine/inspect/inspect.js');
+    checkPage(options);
+    const { inspectJson } = await import('../../../engine/inspect/inspect.js');
     const { failedRules } = await import('../../../engine/inspect/rules.js');
     const { failedLine, imageLines } = await import('./inspect-lines.js');
-    const found = { ...readPlatform(options), ...readLimits(options, command) };
-    const image = await inspectImage({ image: reference!, top, ...found });
+    const wanted = { image: reference!, top, ...readPlatform(options), ...readLimits(options, command) };
+    const { image, page } = await inspect(wanted, options);
     const failed = rules === undefined ? [] : failedRules(image, rules);
     await show({
       json: () => inspectJson(image, rules),
-      text: () => (rules === undefined ? imageLines(image) : failed.map(failedLine)),
+      text: () => {
+        if (rules !== undefined) return failed.map(failedLine);
+        return page ?? imageLines(image);
+      },
     });
     return failed.length > 0 ? 1 : 0;
   },
 });
+
+interface PageValues {
+  readonly html: string | undefined;
+  readonly against: string | undefined;
+}
+
+/** Reads the image, and writes its page. @returns the lines of the page that belong on standard output; undefined without --html */
+async function inspect(
+  wanted: InspectImageOptions,
+  { html, against }: PageValues,
+): Promise<{ image: InspectedImage; page?: string[] }> {
+  if (html === undefined) {
+    const { inspectImage } = await import('../../../engine/inspect/inspect.js');
+    return { image: await inspectImage(wanted) };
+  }
+  const { inspectForPage } = await import('../../../engine/inspect/inspect-page.js');
+  const { renderPage } = await import('../../output/inspect-page.js');
+  const { image, data } = await inspectForPage({ ...wanted, against });
+  const page = renderPage(data);
+  if (html === '-') return { image, page: [page] };
+  const { writeFileAtomic } = await import('../../../system/write-file.js');
+  writeFileAtomic(html, page);
+  return { image, page: [] };
+}
+
+/** @throws LayerhookError USAGE */
+function checkPage({ html, against, ci, ...rest }: PageValues & { ci: boolean }): void {
+  if (html === undefined && against !== undefined)
+    throw usageError('--against needs --html; layerhook diff prints how two images differ', command);
+  if (html !== '-') return;
+  // the command table adds --json
+  if (ci || ('json' in rest && rest.json === true))
+    throw usageError('--html - is mutually exclusive with --ci and --json', command);
+  if (process.stdout.isTTY)
+    throw usageError('a page cannot go to a terminal; name a file with --html', command);
+}
 
 type RuleValues = { readonly [Name in keyof typeof ruleFlags]: string | undefined } & {
   readonly ci: boolean;
