@@ -13,6 +13,8 @@ import { countOf, formatBytes, formatMode, hueOf, typeWord } from './words.js';
 
 /** A view begins with open directories, up to this many rows. */
 const fewRows = 40;
+/** A directory with a smaller share of the bytes begins closed. */
+const leastShare = 0.01;
 
 /** The state of the page, and what follows from a change of it. */
 export class App {
@@ -89,7 +91,7 @@ export class App {
       if (rows + children.length > fewRows) continue;
       rows += children.length;
       this.#isOpen.add(path);
-      todo.push(...children.filter((child) => size[child]! > 0));
+      todo.push(...children.filter((child) => size[child]! > size[0]! * leastShare));
       todo.sort((a, b) => size[b]! - size[a]!);
     }
   }

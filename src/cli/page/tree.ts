@@ -40,7 +40,7 @@ const spare = 8;
 const typingTime = 700;
 
 /**
- * A tree of any number of rows of which only the visible ones exist as elements. The keys are those of the tree view pattern
+ * A tree of any number of rows. Only the visible ones exist as elements. The keys are those of the tree view pattern
  * of the ARIA Authoring Practices Guide. The tree itself has the focus, and names its active row by aria-activedescendant,
  * because the element of a row disappears when the row is scrolled out of view.
  */

@@ -13,7 +13,7 @@ export interface View {
   mark: Uint8Array;
   /** bytes of the path itself, without those below */
   own: Float64Array;
-  /** the change that describes the file; -1 if there is none */
+  /** the change that describes the file; -1 if it is missing */
   change: Int32Array;
 }
 
