@@ -1,15 +1,15 @@
-import { layOut } from './cells.js';
+import { type Cell, layOut } from './cells.js';
 import { Controls } from './controls.js';
 import { showDetails } from './details.js';
 import { byId, element, nameElement } from './dom.js';
 import { showLayers } from './layers.js';
-import { childrenOf, filterView, type Listing, listRows, type Rows } from './listing.js';
+import { childrenOf, filterView, type Listing, listRows, mainValue, type Rows } from './listing.js';
 import { componentsOf, fieldsOf, type Model } from './model.js';
 import { showSummary } from './summary.js';
 import { type Row, Tree } from './tree.js';
 import { type CellText, Treemap } from './treemap.js';
 import { openView, type View, type ViewName } from './views.js';
-import { countOf, formatBytes, formatMode, hueOf, typeWord } from './words.js';
+import { countOf, formatBytes, formatMode, typeWord } from './words.js';
 
 /** A view begins with open directories, up to this many rows. */
 const fewRows = 40;
@@ -55,7 +55,7 @@ export class App {
     });
     this.#treemap = new Treemap(byId('treemap'), {
       layOut: (box) => layOut(model, this.#listing, this.#zoom, box),
-      describe: (path) => this.#cell(path),
+      describe: (cell) => this.#cell(cell),
       onSelect: (path) => this.#reveal(path),
       onZoom: (path) => this.#zoomTo(path),
       onZoomOut: () => this.#zoomTo(model.parent[this.#zoom]!),
@@ -240,20 +240,20 @@ export class App {
     ];
   }
 
-  #cell(path: number): CellText {
-    const change = this.#view.change[path]!;
-    const isDirectory = this.#isDirectory(path);
+  #cell({ path, isFrame }: Cell): CellText {
     const { size } = this.#listing;
-    const hasLayer = this.#viewName === 'image' && !isDirectory;
+    const { change, mark } = this.#view;
+    const isImage = this.#viewName === 'image';
+    const main = (of: (path: number) => number) =>
+      mainValue(this.#model, this.#listing, this.#view, path, of);
     return {
       name: this.#model.names[path]!,
       path: componentsOf(this.#model, path).join('/'),
       bytes: size[path]!,
       share: size[path]! / Math.max(1, size[this.#zoom]!),
-      mark: this.#viewName === 'image' ? 0 : this.#view.mark[path]!,
-      isDirectory,
-      layer: hasLayer ? this.#model.layer[change] : undefined,
-      hue: hasLayer ? hueOf(this.#model.layer[change]!) : undefined,
+      mark: isImage ? 0 : isFrame ? mark[path]! : main((at) => mark[at]!),
+      isDirectory: this.#isDirectory(path),
+      layer: isImage && !isFrame ? main((at) => this.#model.layer[change[at]!] ?? 0) : undefined,
     };
   }
 }

@@ -18,7 +18,7 @@ const smallestFrame = 56;
 const header = 18;
 const padding = 2;
 /** The share of a directory that its cells must cover: an almost empty frame would look as if the directory were small. */
-const leastCovered = 0.7;
+const leastCovered = 0.6;
 
 /**
  * Lays out the paths below a directory by their bytes. The largest directories show what is in them, until there are enough cells.

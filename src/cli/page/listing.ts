@@ -61,6 +61,23 @@ export function childrenOf(
   return order === 'size' ? children.sort((a, b) => size[b]! - size[a]! || a - b) : children;
 }
 
+/** Returns the value that the most bytes at and below a path have. @param of a small whole number for a path */
+export function mainValue(
+  { end }: Model,
+  { isKept }: Listing,
+  { own }: View,
+  path: number,
+  of: (path: number) => number,
+): number {
+  const bytes: number[] = [];
+  for (let at = path; at < end[path]!; at++) {
+    if (isKept[at] === 0 || own[at] === 0) continue;
+    const value = of(at);
+    bytes[value] = (bytes[value] ?? 0) + own[at]!;
+  }
+  return bytes.reduce((most, sum, value) => (sum > (bytes[most] ?? 0) ? value : most), of(path));
+}
+
 /** The rows of a tree: the paths that are visible because all directories above are open. */
 export interface Rows {
   path: number[];

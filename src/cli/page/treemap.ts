@@ -2,7 +2,7 @@ import type { Cell } from './cells.js';
 import { element, hiddenText, nameElement, setAttributes } from './dom.js';
 import { plainName } from './names.js';
 import type { Box } from './squarify.js';
-import { formatBytes, formatPercent, markTexts } from './words.js';
+import { formatBytes, formatPercent, hueOf, markTexts } from './words.js';
 
 /** What the treemap shows of a path. */
 export interface CellText {
@@ -11,17 +11,17 @@ export interface CellText {
   bytes: number;
   /** share of the bytes of the directory that the treemap shows */
   share: number;
+  /** the mark of most bytes; 0 if the colours tell the layer instead */
   mark: number;
   isDirectory: boolean;
-  /** the layer that brings the file; undefined if the colours tell the change instead */
+  /** the layer that brings most bytes; undefined if the colours tell the change instead, and for a frame */
   layer: number | undefined;
-  hue: number | undefined;
 }
 
 export interface TreemapEvents {
   /** Lays out the cells in a box. */
   layOut(box: Box): Cell[];
-  describe(path: number): CellText;
+  describe(cell: Cell): CellText;
   onSelect(path: number): void;
   /** Called to show a directory alone. */
   onZoom(path: number): void;
@@ -56,7 +56,7 @@ export class Treemap {
     if (width === 0 || height === 0) return;
     const hadFocus = this.#box.contains(document.activeElement);
     this.#cells = this.#events.layOut({ x: 0, y: 0, width, height });
-    this.#buttons = this.#cells.map((cell) => createCell(cell, this.#events.describe(cell.path)));
+    this.#buttons = this.#cells.map((cell) => createCell(cell, this.#events.describe(cell)));
     this.#box.replaceChildren(...this.#buttons);
     if (this.#cells.length === 0)
       this.#box.append(element('p', { class: 'empty' }, 'Nothing here takes up space.'));
@@ -80,7 +80,7 @@ export class Treemap {
   #onClick(target: Element): void {
     const cell = this.#cells[this.#buttons.findIndex((button) => button.contains(target))];
     if (cell === undefined) return;
-    if (this.#events.describe(cell.path).isDirectory) this.#events.onZoom(cell.path);
+    if (this.#events.describe(cell).isDirectory) this.#events.onZoom(cell.path);
     else this.#events.onSelect(cell.path);
   }
 
@@ -100,7 +100,8 @@ export class Treemap {
 }
 
 function createCell({ x, y, width, height, isFrame }: Cell, text: CellText): HTMLButtonElement {
-  const { name, path, bytes, share, mark, layer, hue, isDirectory } = text;
+  const { name, path, bytes, share, mark, layer, isDirectory } = text;
+  const hue = layer === undefined ? undefined : hueOf(layer);
   const { sign, word, className } = markTexts[mark]!;
   const button = element('button', {
     ...{ type: 'button', tabindex: -1 },
@@ -112,12 +113,13 @@ function createCell({ x, y, width, height, isFrame }: Cell, text: CellText): HTM
   style.width = `${width}px`;
   style.height = `${height}px`;
   if (hue !== undefined) style.setProperty('--hue', String(hue));
+  const mostly = isDirectory ? 'mostly ' : '';
   const facts = [
     plainName(path),
     ...(isDirectory ? ['directory'] : []),
-    ...(mark === 0 ? [] : [word]),
+    ...(mark === 0 ? [] : [mostly + word]),
     `${formatBytes(bytes)}, ${formatPercent(share)}`,
-    ...(layer === undefined ? [] : [`layer ${layer}`]),
+    ...(layer === undefined ? [] : [`${mostly}layer ${layer}`]),
   ].join(', ');
   button.title = facts;
   if (width >= forName.width && height >= forName.height) {

@@ -25,7 +25,7 @@ import { orderPaths } from './path-order.js';
 import type { PathTable } from './path-table.js';
 import { measureTree } from './sizes.js';
 
-/** A page with 1,000,000 changes takes 40 MB; a browser opens larger ones slowly. */
+/** A page with 1,000,000 changes is 40 MB large, and takes 300 MB in a browser, which opens it in some seconds. */
 const maxChanges = 1_000_000;
 
 export interface InspectPageOptions extends InspectImageOptions {
