@@ -6,7 +6,7 @@
  * runtime.ociv1.container.poststop-archive write the archive.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { fsError, isLayerhookError, LayerhookError, type Logger, packageVersion } from 'layerhook';
+import { fsError, isLayerhookError, LayerhookError, type Logger, packageVersion, reasonOf } from 'layerhook';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
 import { defaultStateDir, setHome } from './archive/places.js';
@@ -53,7 +53,7 @@ function openRecords({ stateDir = defaultStateDir() }: Arguments, log: Logger): 
   try {
     return new Records(stateDir);
   } catch (error) {
-    log.warn(`Cannot record results in ${stateDir}: ${(error as Error).message}`);
+    log.warn(`Cannot record results in ${stateDir}: ${reasonOf(error)}`);
     return null;
   }
 }
@@ -62,7 +62,7 @@ function readInput(): string {
   try {
     return readFileSync(0, 'utf8');
   } catch (error) {
-    const reason = `cannot read standard input: ${(error as Error).message}`;
+    const reason = `cannot read standard input: ${reasonOf(error)}`;
     throw new LayerhookError('ARCHIVE_CONTAINER', { reason }, error);
   }
 }

@@ -128,6 +128,7 @@ export const errorTable = {
     message: '{path} changed while it was read',
     hint: 'stop the processes that write to the rootfs, and repack again',
   },
+  FILE_NOT_FOUND: { message: '{what}: no such file or directory (ENOENT)', hint: 'check the path' },
   HOOK_FAILED: {
     message: 'hook {hook} failed at {point}{layer}: {reason}',
     hint: '--log=info shows the messages of the hook; layerhook hooks check shows its input',

@@ -41,7 +41,7 @@ test('--version', (t) => {
 
 test('an unknown command is one line, with umoci’s exit status under its name', (t) => {
   const ours = run('nope');
-  t.is(ours.status, 1);
+  t.is(ours.status, 2);
   t.is(ours.stderr, 'layerhook: unknown command nope; see layerhook --help\n');
   const theirs = runUmoci(t, 'raw', 'nope');
   t.is(theirs.status, 3);

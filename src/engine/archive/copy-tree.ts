@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs';
+import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { requireDepth } from '../../layer/walk/index.js';
 import { openat as openToRead, readlinkat, statAt } from '../../system/access.js';
@@ -260,5 +261,5 @@ function failure(error: SystemError, file: string, to: string): LayerhookError {
   const what = `cannot copy ${file} to ${to} (${error.syscall})`;
   const expected =
     'use a destination that accepts owners, devices and extended attributes, or archive to a tar';
-  return new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
+  return new LayerhookError('SYSTEM', { what, reason: systemWords(error), expected }, error);
 }

@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode, fsError } from '../../errors/fs-error.js';
+import { errorCode, fsError, systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { fchmodat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
 import { fromText } from '../../system/bytes.js';
@@ -174,7 +174,7 @@ export class Directories {
       if (!statAt(AT_FDCWD, fromText(this.fs(content)), stat)) return 'its directory is missing';
       return stat.isDirectory ? undefined : 'its directory is another type of file';
     } catch (error) {
-      return `its directory cannot be read: ${errorCode(error)}`;
+      return `its directory cannot be read: ${systemWords(error)}`;
     }
   }
 

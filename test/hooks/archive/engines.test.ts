@@ -164,7 +164,7 @@ test('hooks install writes once, and hooks uninstall removes only that file', as
   t.is((await run('install')).status, 1);
   t.is((await run('uninstall')).status, 1);
   t.is(readFileSync(file, 'utf8'), '{}');
-  t.is((await layerhook(['hooks', 'install', 'other'])).status, 1);
+  t.is((await layerhook(['hooks', 'install', 'other'])).status, 2);
 });
 
 /** Whether an image unpacks to what a directory has, but for times. */

@@ -101,6 +101,7 @@ function guard<T>(file: string, action: () => T): T {
       );
     }
     if (code === 'UNKNOWN_KEYWORD') throw usageError(message, command);
+    if (error.cause !== undefined) throw fsError(error.cause, message.slice(0, message.lastIndexOf(': ')));
     throw new LayerhookError(
       'SYSTEM',
       { what: 'cannot check', reason: message, expected: 'check the path' },
