@@ -79,16 +79,22 @@ const work = defineCommand({
       digest: `sha256:${String(index).padStart(64, '0')}`,
       size: 1000,
     }));
-    onProgress({ type: 'layers', layers });
+    onProgress?.({ type: 'layers', layers });
     for (let index = 0; index < layers.length; index++) {
       for (let blobBytes = 0; blobBytes <= 1000; blobBytes += 250) {
-        onProgress({ type: 'layer-progress', index, blobBytes, bytes: blobBytes * 3000, entries: blobBytes });
+        onProgress?.({
+          type: 'layer-progress',
+          index,
+          blobBytes,
+          bytes: blobBytes * 3000,
+          entries: blobBytes,
+        });
         await sleep(2);
       }
       if (index === 60) log.warn('a word in between');
-      onProgress({ type: 'layer-done', index, bytes: 3_000_000, entries: 1000 });
+      onProgress?.({ type: 'layer-done', index, bytes: 3_000_000, entries: 1000 });
     }
-    onProgress({ type: 'phase', name: 'assemble' });
+    onProgress?.({ type: 'phase', name: 'assemble' });
     print('finished');
   },
 });

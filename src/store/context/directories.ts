@@ -136,10 +136,17 @@ export class Directories {
     return inStore(`removing ${this.of(content)}`, () => this.#moveAway(content));
   }
 
-  /** Removes the directories of contents that have no record any longer. */
-  remove(contents: string[]): void {
+  /**
+   * Removes the directories of contents that have no record any longer.
+   *
+   * @param onRemoved called with the place of each content in the list
+   */
+  remove(contents: string[], onRemoved?: (at: number) => void): void {
     const paths = contents.map((content) => this.discard(content));
-    this.#trees.erase(paths.filter((path) => path !== undefined));
+    for (const [at, path] of paths.entries()) {
+      if (path !== undefined) this.#trees.erase([path]);
+      onRemoved?.(at);
+    }
   }
 
   /** Deletes everything that any process has discarded. */

@@ -44,7 +44,7 @@ image.`,
     ...mapFlags,
     ...platformFlag,
   },
-  async run(args, options, { persona, signal, log }) {
+  async run(args, options, { persona, signal, log, onProgress }) {
     const [source, target] = readArguments(args, options.whiteout);
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} insert`;
@@ -66,6 +66,7 @@ image.`,
         ...readLimits(options, command),
         signal,
         log,
+        onProgress,
       }),
     );
     log.info(`new image manifest created: ${result.manifest.digest}`, {
