@@ -21,7 +21,6 @@ export const exitClasses = {
   ]),
   usage: row(2, 'an option or argument is wrong', [
     'COMPRESSION_UNKNOWN',
-    'DIGEST_INVALID',
     'DIRECTORY_INVALID',
     'ID_MAP_INVALID',
     'IMAGE_ELSEWHERE',
@@ -62,6 +61,7 @@ export const exitClasses = {
     'BUNDLE_INVALID',
     'COMPRESSION_CORRUPT',
     'DIFF_ID',
+    'DIGEST_INVALID',
     'IMAGE_INVALID',
     'LAYER_ENTRY',
     'LAYER_TAR',

@@ -13,7 +13,10 @@ test('a reason has the words of the system, its call and its path, and not the f
   t.is(reasonOf(read), `open '/nonexistent/a': ${missing}`);
   t.is(reasonOf(t.throws(() => readdirSync('/nonexistent'))), `scandir '/nonexistent': ${missing}`);
   t.is(reasonOf(spawnSync('/nonexistent/x').error), `spawnSync /nonexistent/x: ${missing}`);
-  t.is(reasonOf(new SystemError('EACCES', 'openat', fromText('/a'))), 'openat /a: permission denied (EACCES)');
+  t.is(
+    reasonOf(new SystemError('EACCES', 'openat', fromText('/a'))),
+    'openat /a: permission denied (EACCES)',
+  );
   const refused = await new Promise((resolve) => connect('/nonexistent/socket').once('error', resolve));
   t.is(reasonOf(refused), `connect /nonexistent/socket: ${missing}`);
 });
