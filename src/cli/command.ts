@@ -79,6 +79,8 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   usage: string;
   /** sentences that start with an imperative, wrapped by hand at 76 columns */
   description: string;
+  /** command lines as a user types them, the most usual first */
+  examples: readonly string[];
   /** names of the positional arguments, all required; if missing, `run` checks the arguments */
   arguments?: readonly string[];
   options: O;

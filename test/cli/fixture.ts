@@ -9,6 +9,7 @@ const echo = defineCommand({
   usage: '--image PATH[:TAG] THING',
   description: 'Prints what it was given.',
   arguments: ['thing'],
+  examples: [],
   options: {
     ...imageFlag,
     ...mapFlags,
@@ -30,6 +31,7 @@ const echo = defineCommand({
 const fail = defineCommand({
   usage: 'HOW',
   description: 'Fails.',
+  examples: [],
   options: {},
   async run([how]) {
     const path = '/some/where';
@@ -48,6 +50,7 @@ const fail = defineCommand({
 const wait = defineCommand({
   usage: '',
   description: 'Waits to be interrupted.',
+  examples: [],
   options: { stubborn: { describe: 'does not heed the signal' } },
   async run(_, { stubborn }, { signal, print }) {
     print('waiting');
@@ -61,6 +64,7 @@ const wait = defineCommand({
 const read = defineCommand({
   usage: '',
   description: 'Reads for long, and leaves nothing behind.',
+  examples: [],
   options: {},
   endsImmediately: true,
   async run(_, __, { print }) {
@@ -73,6 +77,7 @@ const read = defineCommand({
 const work = defineCommand({
   usage: '',
   description: 'Tells of its progress.',
+  examples: [],
   options: {},
   async run(_, __, { onProgress, log, print }) {
     const layers = Array.from({ length: 120 }, (_, index) => ({
@@ -102,6 +107,7 @@ const work = defineCommand({
 const lines = defineCommand({
   usage: '',
   description: 'Prints many lines.',
+  examples: [],
   options: {},
   async run(_, __, { print }) {
     for (let line = 0; line < 100_000; line++) print(`line ${line}`);

@@ -6,6 +6,7 @@ export default defineCommand({
   usage: '--layout PATH',
   description: `Remove every blob that no tag refers to, and the leftovers of killed
 commands. Blobs that a running command has just written are spared.`,
+  examples: ['layerhook gc --layout image'],
   arguments: [],
   options: { ...layoutFlag, ...limitFlags },
   async run(_, options, { log, signal, onProgress }) {

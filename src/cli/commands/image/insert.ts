@@ -31,6 +31,10 @@ instead.
 
 The lower layers do not change: do not use this to remove a secret from an
 image.`,
+  examples: [
+    'layerhook insert --image image:base --tag app ./app /opt/app',
+    'layerhook insert --image image:base --whiteout /usr/share/doc',
+  ],
   options: {
     ...imageFlag,
     ...tagFlag,

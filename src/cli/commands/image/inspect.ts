@@ -29,6 +29,7 @@ changes and deletes, its sizes, the bytes that later layers replace or
 delete, the largest files and directories, and an efficiency score as that
 of dive. With --ci, check the figures, print one line for each rule that
 the image breaks, and exit with status 1 if it breaks one.`,
+  examples: ['layerhook inspect image:base', 'layerhook inspect --ci --lowest-efficiency 0.95 image:base'],
   arguments: ['IMAGE[:TAG]'],
   options: {
     top: { value: 'N', describe: 'how many of the largest entries to show (default: 10)' },

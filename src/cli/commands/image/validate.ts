@@ -11,6 +11,7 @@ missing blobs, history and platforms; of a layout also its tags and what
 does not belong into it. Nothing is changed. The exit status is 1 if there
 are errors, 20 if there are only warnings, and 0 otherwise. Notes are
 harmless. docs/images.md explains the findings.`,
+  examples: ['layerhook validate image', 'layerhook validate image:base'],
   arguments: ['LAYOUT|IMAGE:TAG'],
   options: { ...limitFlags },
   json: true,

@@ -18,6 +18,7 @@ SIGINT or SIGHUP. layerhook and containerd share the layers that either has
 unpacked. Hooks of hooks.toml may supply layers that the store lacks, and
 run after containerd has extracted a layer. hooks.toml is read only at the
 start. docs/snapshotter.md has the settings for containerd's config.toml.`,
+  examples: ['layerhook snapshotter serve --address /run/layerhook/snapshotter.sock'],
   arguments: [],
   options: {
     address: {

@@ -16,6 +16,7 @@ export default defineCommand({
 protects, the least recently used first, and the leftovers of killed
 commands: snapshots, mounts and private directories of bundles, and files.
 Layers that a running command uses are spared.`,
+  examples: ['layerhook store gc --keep 10GB', 'layerhook store gc --unused-for 7d --dry-run'],
   arguments: [],
   options: {
     ...storeFlag,

@@ -16,6 +16,7 @@ its diffID; of a layer that is an EROFS image, hash its tar again. Print
 each file that differs. A layer with differences is marked as damaged
 and extracted again by the next unpack that needs it, and the exit status is
 1.`,
+  examples: ['layerhook store verify', 'layerhook store verify --dry-run 0123456789ab'],
   options: {
     ...storeFlag,
     'dry-run': { describe: 'mark no layer as damaged or verified' },
