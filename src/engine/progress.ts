@@ -26,3 +26,6 @@ export interface WorkProgress {
   /** files, blobs or layers so far */
   entries: number;
 }
+
+/** Gets the progress of one piece of work. */
+export type OnProgress = (progress: WorkProgress) => void;
