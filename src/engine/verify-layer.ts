@@ -29,7 +29,7 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
   }
 }
 
-/** How many bytes can be read in the time that a file costs, whatever its size; for the share that is done. */
+/** Bytes that take as long to read as a file of any size takes to open; for the share that is done. */
 const fileCost = 16 * 1024;
 
 /** What was read of a layer so far. `done` of `total` is the share. */

@@ -2,7 +2,7 @@ import type { ProgressEvent } from '../../engine/progress.js';
 import type { Logger } from '../../system/logger.js';
 import { formatBytes, formatCounted, shortDigest } from '../output/quantities.js';
 
-/** Logs one line for each finished layer, for a log that nobody watches. */
+/** Logs one line for each finished layer. */
 export function lineProgress(log: Logger) {
   let digests: string[] = [];
   const nameOf = (index: number) =>

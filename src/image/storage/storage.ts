@@ -73,7 +73,7 @@ export interface LayoutStorage {
    * Removes the blobs that nothing leads to, and leftovers of killed writers. The caller holds the exclusive lock.
    *
    * @param reachable called first; returns the digests to keep
-   * @param onSwept called after each blob that nothing leads to; an archive, which is written anew, does not call it
+   * @param onSwept called after each blob that nothing leads to; an archive, which is written again, does not call it
    * @throws LayerhookError LAYOUT_UNWRITABLE, and what `reachable` throws
    */
   sweep(reachable: () => ReadonlySet<string>, onSwept?: OnSwept): Promise<GarbageResult>;
