@@ -35,7 +35,8 @@ test('a copy reports its files and bytes as they come', async (t) => {
   const fd = openSync(to, 'r');
   t.teardown(() => closeSync(fd));
   const seen: { bytes: number; entries: number }[] = [];
-  const onProgress = ({ bytes, entries }: { bytes: number; entries: number }) => seen.push({ bytes, entries });
+  const onProgress = ({ bytes, entries }: { bytes: number; entries: number }) =>
+    seen.push({ bytes, entries });
   const { signal } = new AbortController();
   await copyTree(from, { fd, path: to }, { signal, log: silentLogger, onProgress });
   t.deepEqual(seen.at(-1), { bytes: 3_000_000, entries: 2 });
