@@ -16,6 +16,7 @@ const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter
 const threads = sources.filter((file) => /\bworker\.ts$/.test(file));
 const commands = sources.flatMap((file) => /^cli\/commands\/(?!index\.)([\w/-]+\.ts)$/.exec(file)?.[1] ?? []);
 const bundled = ['@iarna/toml', 'koffi', 'lmdb', 'mtree-ts', 'ordered-binary'];
+const checkNode = readFileSync('scripts/check-node.cjs', 'utf8').replace(/^\/\/.*\n/gm, '');
 
 /**
  * Makes the package's own name mean its sources: a shipped driver gets the classes that the engine has. Each importer gets an
@@ -110,7 +111,7 @@ const { metafile } = await build({
     ...Object.keys(dependencies).filter((name) => !bundled.includes(name)),
   ],
   define: { 'import.meta.url': 'bundleURL' },
-  banner: { js: "const bundleURL = require('node:url').pathToFileURL(__filename).href;" },
+  banner: { js: `${checkNode}const bundleURL = require('node:url').pathToFileURL(__filename).href;` },
   plugins: [commandsApart, driversWithin, ownName],
   // a warm unpack takes 5 % less time than with spaces and long names; --debug shows stacks as in src
   minify: true,

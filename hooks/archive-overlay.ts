@@ -6,7 +6,17 @@
  * runtime.ociv1.container.poststop-archive write the archive.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { fsError, isLayerhookError, LayerhookError, type Logger, packageVersion } from 'layerhook';
+import { isatty } from 'node:tty';
+import {
+  fsError,
+  isLayerhookError,
+  LayerhookError,
+  type Logger,
+  type ProgressBars,
+  packageVersion,
+  progressBars,
+  reasonOf,
+} from 'layerhook';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
 import { defaultStateDir, setHome } from './archive/places.js';
@@ -24,9 +34,10 @@ async function main(argv: string[]): Promise<number> {
   }
   if (args.command === 'help') return print(help);
   if (args.command === 'version') return print(`archive_overlay version ${packageVersion()}\n`);
-  const log = await openLog(args);
+  const bars = isatty(2) ? progressBars(process.stderr) : undefined;
+  const log = await openLog(args, bars?.write);
   try {
-    const failed = await work(args, log);
+    const failed = await work(args, log, bars);
     log.info(failed === 0 ? 'Done' : `${failed} archives are missing: archive_overlay retry creates them`);
     return failed === 0 ? 0 : 1;
   } catch (error) {
@@ -35,11 +46,11 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-async function work(args: Arguments, log: Logger): Promise<number> {
+async function work(args: Arguments, log: Logger, bars: ProgressBars | undefined): Promise<number> {
   log.info(`Run archive_overlay ${packageVersion()}`);
   setHome();
   const { command, containers, mountProgram, hooksFile } = args;
-  const options = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log };
+  const options = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log, bars };
   if (command !== 'retry') {
     const { archiveContainer } = await import('./archive/run.js');
     return archiveContainer(readInput(), { ...options, mountProgram });
@@ -53,7 +64,7 @@ function openRecords({ stateDir = defaultStateDir() }: Arguments, log: Logger): 
   try {
     return new Records(stateDir);
   } catch (error) {
-    log.warn(`Cannot record results in ${stateDir}: ${(error as Error).message}`);
+    log.warn(`Cannot record results in ${stateDir}: ${reasonOf(error)}`);
     return null;
   }
 }
@@ -62,7 +73,7 @@ function readInput(): string {
   try {
     return readFileSync(0, 'utf8');
   } catch (error) {
-    const reason = `cannot read standard input: ${(error as Error).message}`;
+    const reason = `cannot read standard input: ${reasonOf(error)}`;
     throw new LayerhookError('ARCHIVE_CONTAINER', { reason }, error);
   }
 }

@@ -4,6 +4,7 @@
  * @module layerhook
  */
 
+export { type ProgressBars, progressBars } from './cli/progress/bars.js';
 export { type DriverOptions, readDriverOptions } from './config/driver-options.js';
 export { type ArchiveRequest, archiveUpperdir } from './engine/archive/archive.js';
 export { type BundleEntry, listBundles } from './engine/bundle/list.js';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { isLayerhookError, LayerhookError, readRegularFile } from 'layerhook';
+import { isLayerhookError, LayerhookError, readRegularFile, reasonOf } from 'layerhook';
 
 /** A mount as config.json has it; runtime-spec config.md, "Mounts". */
 export interface SpecMount {
@@ -64,14 +64,14 @@ function isReadOnly(options: readonly string[]): boolean {
 
 function readConfig(file: string, id: string): string {
   const fail = (why: string | number | undefined, cause?: unknown) =>
-    unusable(`the state of container ${id} leads to ${file}, which cannot be read (${why})`, cause);
+    unusable(`the state of container ${id} leads to ${file}, which cannot be read: ${why}`, cause);
   let bytes: Buffer | undefined;
   try {
     bytes = readRegularFile(file, { follow: true });
   } catch (error) {
-    throw fail(isLayerhookError(error) ? error.details.reason : String(error), error);
+    throw fail(isLayerhookError(error, 'SYSTEM') ? error.details.reason : reasonOf(error), error);
   }
-  if (bytes === undefined) throw fail('ENOENT');
+  if (bytes === undefined) throw fail('it does not exist');
   return bytes.toString();
 }
 

@@ -15,8 +15,12 @@ const ranks: Record<Level, number> = {
   ...{ trace: 0, debug: 1, info: 2, warn: 3, warning: 3, error: 4, fatal: 5, panic: 6 },
 };
 
-/** Logs to stderr, one line per message, in the format of logrus: `time="…" level=info msg="…" name=value`. */
-export async function openLog({ level, syslog }: LogOptions): Promise<Logger> {
+/**
+ * Logs to stderr, one line per message, in the format of logrus: `time="…" level=info msg="…" name=value`.
+ *
+ * @param write writes to stderr
+ */
+export async function openLog({ level, syslog }: LogOptions, write = writeStderr): Promise<Logger> {
   const toSyslog = syslog ? await syslogWriter() : () => {};
   const at =
     (own: 'debug' | 'info' | 'warn' | 'error') =>
@@ -24,7 +28,7 @@ export async function openLog({ level, syslog }: LogOptions): Promise<Logger> {
       if (ranks[own] < ranks[level]) return;
       const name = own === 'warn' ? 'warning' : own;
       const text = [`level=${name}`, `msg=${quote(message)}`, ...pairs(fields)].join(' ');
-      say(`time=${quote(new Date().toISOString())} ${text}`);
+      write(`time=${quote(new Date().toISOString())} ${text}\n`);
       toSyslog(own, text);
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
@@ -48,9 +52,9 @@ function quote(text: string): string {
   return JSON.stringify(text);
 }
 
-function say(line: string): void {
+function writeStderr(text: string): void {
   try {
-    writeSync(2, `${line}\n`);
+    writeSync(2, text);
   } catch {
     // stderr is closed
   }

@@ -1,5 +1,11 @@
 import { isAbsolute } from 'node:path';
-import { type ArchiveRequest, type ArchiveResult, LayerhookError, type Logger } from 'layerhook';
+import {
+  type ArchiveRequest,
+  type ArchiveResult,
+  LayerhookError,
+  type Logger,
+  type ProgressBars,
+} from 'layerhook';
 import { sweepTemporaries } from 'layerhook/system';
 import { type ArchiveRecord, identityOf, type Records } from './records.js';
 import { SuccessFile } from './success.js';
@@ -12,6 +18,8 @@ export interface Means {
   hooksFile: string | undefined;
   signal: AbortSignal;
   log: Logger;
+  /** undefined without a terminal */
+  bars: ProgressBars | undefined;
 }
 
 /**
@@ -21,7 +29,7 @@ export interface Means {
  */
 export async function makeArchive(
   { request, success, lowerdirIds }: Pick<ArchiveRecord, 'request' | 'success' | 'lowerdirIds'>,
-  { records, hooksFile, signal, log }: Means,
+  { records, hooksFile, signal, log, bars }: Means,
 ): Promise<ArchiveResult> {
   const { name, key, destination, upperdir, mountPoint, method } = request;
   requireAbsolute(destination);
@@ -44,7 +52,8 @@ export async function makeArchive(
       identity: method === 'oci' ? '' : (records?.claimOf(key, destination) ?? ''),
       replace: records?.owns(place) ?? false,
     };
-    result = await archiveUpperdir(full, { hooksFile, signal, log });
+    const options = { hooksFile, signal, log, onProgress: bars?.onProgress };
+    result = await archiveUpperdir(full, options).finally(() => bars?.stop());
   }
   if (method === 'copy') records?.own(key, place);
   file?.write();

@@ -1,4 +1,4 @@
-import { isLayerhookError, LayerhookError } from 'layerhook';
+import { isLayerhookError, LayerhookError, reasonOf } from 'layerhook';
 import { type Archive, readAnnotations } from './annotations.js';
 import { type Container, readContainer, writablePaths } from './container.js';
 import { fingerprint } from './fingerprint.js';
@@ -110,7 +110,7 @@ class Run {
     try {
       this.#options.records!.write(this.#name, this.#record);
     } catch (error) {
-      this.#options.log.warn(`Cannot record results: ${(error as Error).message}`);
+      this.#options.log.warn(`Cannot record results: ${reasonOf(error)}`);
     }
   }
 }
@@ -139,7 +139,7 @@ export async function attempt(
     return true;
   } catch (error) {
     report(archive.request.name, error, means);
-    note({ status: 'failed', error: (error as Error).message });
+    note({ status: 'failed', error: reasonOf(error) });
     return false;
   }
 }

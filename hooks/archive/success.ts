@@ -1,4 +1,4 @@
-import { fsError, LayerhookError, type Logger } from 'layerhook';
+import { fsError, LayerhookError, type Logger, reasonOf } from 'layerhook';
 import {
   irreplaceable,
   isErrno,
@@ -31,7 +31,7 @@ export class SuccessFile {
         if (stat.isSymlink || (stat.isFile && stat.size === 0)) unlinkat(parent, name);
       });
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) log.warn(`cannot remove ${path}: ${(error as Error).message}`);
+      if (!isErrno(error, 'ENOENT')) log.warn(`cannot remove ${path}: ${reasonOf(error)}`);
     }
   }
 

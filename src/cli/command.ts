@@ -44,8 +44,11 @@ export interface CommandContext {
   /** aborted by SIGINT, SIGTERM and SIGHUP */
   signal: AbortSignal;
   log: Logger;
-  /** Shows the progress of an operation. Does nothing unless stderr is a terminal. */
-  onProgress: (event: ProgressEvent) => void;
+  /**
+   * Shows the progress of an operation: bars on a terminal, elsewhere with --verbose a line for each layer. Undefined if
+   * nothing is shown.
+   */
+  onProgress: ((event: ProgressEvent) => void) | undefined;
   /** `--hooks FILE` */
   hooksFile: string | undefined;
   /** Writes a line to stdout. Bytes are written unchanged, since file names need not be UTF-8. */
@@ -76,6 +79,8 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   usage: string;
   /** sentences that start with an imperative, wrapped by hand at 76 columns */
   description: string;
+  /** command lines as a user types them, the most usual first */
+  examples: readonly string[];
   /** names of the positional arguments, all required; if missing, `run` checks the arguments */
   arguments?: readonly string[];
   options: O;

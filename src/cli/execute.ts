@@ -1,5 +1,6 @@
 import type { ProgressEvent } from '../engine/progress.js';
 import { isLayerhookError } from '../errors/index.js';
+import type { Logger } from '../system/logger.js';
 import type { CommandContext, CommandSpec, OptionSpecs, OptionValues } from './command.js';
 import { createLogger } from './output/log.js';
 import { report } from './output/report.js';
@@ -27,14 +28,15 @@ export async function execute(
 ): Promise<number> {
   const screen = createScreen(errorOutput);
   const interruption = spec.endsImmediately ? uninterrupted : watchSignals(name);
-  const progress = await progressOn(screen, settings);
+  const log = await createLogger(settings, persona, screen.write);
+  const progress = await progressOn(screen, settings, log);
   const context: CommandContext = {
     persona,
     table,
     signal: interruption.signal,
-    log: await createLogger(settings, persona, screen.write),
+    log,
     hooksFile: settings.hooksFile,
-    onProgress: progress.onProgress,
+    onProgress: progress?.onProgress,
     print: (line) => screen.aside(() => print(line)),
     show: (result) => show(result, options.json === true, (text) => screen.aside(() => output.write(text))),
   };
@@ -42,7 +44,7 @@ export async function execute(
     // a command that finished has succeeded, even if a signal came too late to stop it
     return (await spec.run(args, options, context)) ?? 0;
   } catch (error) {
-    progress.stop();
+    progress?.stop();
     // the reason of the abort signal names the command
     const shown = isLayerhookError(error, 'ABORTED')
       ? (interruption.signal.reason ?? error)
@@ -51,7 +53,7 @@ export async function execute(
     return interruption.exitStatus() ?? status;
   } finally {
     // signals stay handled: a signal that comes while the process ends must not change the status of finished work
-    progress.stop();
+    progress?.stop();
   }
 }
 
@@ -66,12 +68,12 @@ interface Progress {
   stop(): void;
 }
 
-async function progressOn(screen: Screen, settings: Settings): Promise<Progress> {
-  const wanted = !settings.quiet && settings.format === 'text' && isTerminal();
-  if (!wanted) return { onProgress() {}, stop() {} };
-  return (await import('./output/progress.js')).createProgress(
-    screen,
-    settings.color,
-    () => process.stderr.columns ?? 80,
-  );
+async function progressOn(screen: Screen, settings: Settings, log: Logger): Promise<Progress | undefined> {
+  if (!settings.quiet && settings.format === 'text' && isTerminal()) {
+    const { terminalProgress } = await import('./progress/terminal.js');
+    return terminalProgress(screen, settings.color, () => process.stderr.columns ?? 80);
+  }
+  if (settings.level === 'info' || settings.level === 'debug')
+    return (await import('./progress/lines.js')).lineProgress(log);
+  return undefined;
 }

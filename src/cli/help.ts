@@ -42,6 +42,7 @@ export function commandHelp(persona: Persona, { path, entry }: FoundCommand, spe
     ['USAGE', `${name} [command options] ${spec.usage}`.trimEnd()],
     ['DESCRIPTION', spec.description],
   ];
+  if (persona === 'layerhook') sections.push(['EXAMPLES', spec.examples.join('\n')]);
   if (entry.group) sections.push(['CATEGORY', entry.group]);
   sections.push(['OPTIONS', optionList(optionsOf(spec), persona)]);
   if (persona === 'layerhook') sections.push(['GLOBAL OPTIONS', `See ${persona} --help.`]);

@@ -99,7 +99,8 @@ async function parse(
   }
 }
 
-function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
+/** Checks that the required options and arguments are given. @throws LayerhookError USAGE */
+export function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): void {
   const fail = (reason: string) => usageError(reason, command);
   const values: Record<string, unknown> = parsed.options;
   for (const [key, option] of Object.entries({ ...globalOptions, ...optionsOf(spec) } as OptionSpecs)) {

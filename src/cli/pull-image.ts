@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { dataDirectory } from '../config/store.js';
+import { reasonOf } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { withLock } from '../image/lock.js';
 import { parsePlatform } from '../image/platform.js';
@@ -50,7 +51,7 @@ function run(skopeo: string, args: readonly string[], source: string, signal: Ab
     const child = spawn(skopeo, args, { stdio: ['ignore', 2, 'inherit'], signal });
     child.on('error', (error) => {
       if (signal.aborted) reject(new LayerhookError('ABORTED', { what: 'skopeo copy' }, error));
-      else reject(failed(source, error.message, 'check the installation of skopeo', error));
+      else reject(failed(source, reasonOf(error), 'check the installation of skopeo', error));
     });
     child.on('close', (status) => {
       if (status === 0) resolve();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { reasonOf } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { BadResult } from '../points/check-result.js';
 
@@ -87,7 +88,7 @@ async function start(
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
     return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, stderr: child.stderr!, ended };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new LayerhookError('HOOK_MISSING', { hook: file, reason }, error);
   } finally {
     if ('pipe' in input) closeSync(input.pipe);

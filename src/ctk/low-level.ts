@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { systemWords } from '../errors/fs-error.js';
 import { lookUp } from '../inject/find-runtime.js';
 import { fromText, toText } from '../system/bytes.js';
 import { configError } from './error.js';
@@ -82,7 +83,7 @@ function runOnce(program: string, complaint: string): string {
   });
   if (error === undefined && status === 0) return program;
   const [line = ''] = stderr?.trim().split('\n') ?? [];
-  const reason = error?.message ?? (line || `it ended with ${signal ?? `status ${status}`}`);
+  const reason = error ? systemWords(error) : line || `it ended with ${signal ?? `status ${status}`}`;
   throw configError('', `${complaint}: ${program} --version failed: ${reason}; --runtime-path names another`);
 }
 

@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { reasonOf } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Snapshotter } from '../store/types.js';
 import { tableAt } from '../text/toml-edit.js';
@@ -85,7 +86,7 @@ async function askDaemon(address: string): Promise<Pick<SnapshotterStatus, 'snap
     const snapshots = await Promise.race([countSnapshots(client), late]);
     return snapshots ? { snapshots } : { problem: `nothing answers at ${address}` };
   } catch (error) {
-    return { problem: `nothing answers at ${address}: ${(error as Error).message}` };
+    return { problem: `nothing answers at ${address}: ${reasonOf(error)}` };
   } finally {
     stop.abort();
     await client.close();

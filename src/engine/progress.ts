@@ -4,7 +4,28 @@ export type ProgressEvent =
   | { type: 'layer-skipped'; index: number; by: string }
   | { type: 'layer-progress'; index: number; blobBytes: number; bytes: number; entries: number }
   | { type: 'layer-done'; index: number; bytes: number; entries: number }
-  | { type: 'phase'; name: Phase };
+  | { type: 'phase'; name: Phase }
+  | ({ type: 'work'; name: Work } & WorkProgress);
 
-/** A part of an operation that is not about one layer: `mtree` writes the mtree manifest, `delta` finds changes. */
-export type Phase = 'assemble' | 'mtree' | 'delta' | 'layer';
+/**
+ * A part of an operation whose length is unknown: `mtree` writes the mtree manifest, `delta` finds changes, `reachable` reads
+ * the manifests of a layout, `leftovers` removes what killed commands left.
+ */
+export type Phase = 'assemble' | 'mtree' | 'delta' | 'layer' | 'reachable' | 'leftovers';
+
+/** `pack` writes a new layer, `sweep` removes blobs of a layout, `free` removes layers of the store. */
+export type Work = 'pack' | 'archive' | 'sweep' | 'free';
+
+export interface WorkProgress {
+  /** part of `total` that is done */
+  done: number;
+  /** 0 if unknown */
+  total: number;
+  /** bytes of content so far */
+  bytes: number;
+  /** files, blobs or layers so far */
+  entries: number;
+}
+
+/** Gets the progress of one piece of work. */
+export type OnProgress = (progress: WorkProgress) => void;

@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors/fs-error.js';
 import { createDispatcher, type Dispatcher, type HookSource } from '../points/dispatch.js';
 import type { LayerHookOptions, LayerRequest } from '../snapshotter/index.js';
 import type { Logger } from '../system/logger.js';
@@ -18,7 +19,7 @@ export function snapshotHooks(sources: readonly HookSource[], log: Logger): Laye
       extracted: (layer) => dispatcher.every(postExtract, { ...layer }),
     }),
     // the failure comes after the answer to containerd
-    hookFailed: (error) => log.warn(error instanceof Error ? error.message : String(error)),
+    hookFailed: (error) => log.warn(reasonOf(error)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { type BigIntStats, existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
@@ -8,6 +8,7 @@ import type { ContentInfo } from '../store/types.js';
 import { fromText } from '../system/bytes.js';
 import { inTurns } from '../system/steps.js';
 import { guardMtree, readMtree } from './bundle/mtree-check.js';
+import type { WorkProgress } from './progress.js';
 
 /**
  * Writes the mtree with which {@link verifyLayer} verifies a layer, by reading the layer: for a layer that was not
@@ -28,36 +29,58 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
   }
 }
 
+/** Bytes that take as long to read as a file of any size takes to open; for the share that is done. */
+const fileCost = 16 * 1024;
+
+/** What was read of a layer so far. `done` of `total` is the share. */
+export type VerifyProgress = WorkProgress;
+
 /**
  * Reads every byte of a layer in the store. A directory is compared with the mtree that was written when its diffID was
  * verified; of an EROFS image, the tar is compared with the diffID, and the rest with its digest. An image that was made of a
  * directory has no tar.
  *
+ * @param onProgress called for each file, or each MiB of an image
  * @returns how it differs, sorted by path; null if the layer was extracted without an mtree
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
-export async function verifyLayer({
-  directory,
-  mtree: file,
-  erofs,
-  layer,
-}: ContentInfo): Promise<Delta[] | null> {
-  if (erofs !== undefined) return verifyImage(erofs, layer?.diffID ?? '');
+export async function verifyLayer(
+  { directory, mtree: file, erofs, layer, usage }: ContentInfo,
+  onProgress: (progress: VerifyProgress) => void = () => {},
+): Promise<Delta[] | null> {
+  if (erofs !== undefined) return verifyImage(erofs, layer?.diffID ?? '', onProgress);
   if (!existsSync(file)) return null;
   const { checkSteps } = await import('mtree-ts');
   const recorded = await readMtree(file);
-  const options = { keywords: recorded.usedKeywords(), strict: true, ...mtreeAccess };
+  const total = usage === undefined ? 0 : usage.size + usage.inodes * fileCost;
+  const progress = { done: 0, total, bytes: 0, entries: 0 };
+  const exclude = (_: string, stats: BigIntStats) => {
+    const bytes = stats.isFile() ? Number(stats.size) : 0;
+    progress.done += bytes + fileCost;
+    progress.bytes += bytes;
+    progress.entries += 1;
+    onProgress(progress);
+    return false;
+  };
+  const options = { keywords: recorded.usedKeywords(), strict: true, exclude, ...mtreeAccess };
   return guardMtree(file, () => inTurns(checkSteps(directory, recorded, options)));
 }
 
 async function verifyImage(
   { image, tarBytes, from, metadata }: NonNullable<ContentInfo['erofs']>,
   diffID: string,
+  onProgress: (progress: VerifyProgress) => void,
 ): Promise<Delta[]> {
   const { metadataDigest, tarDigest, withImage } = await import('../erofs/verify.js');
+  const progress = { done: 0, total: statSync(image).size, bytes: 0, entries: 1 };
+  const onRead = (bytes: number) => {
+    progress.done += bytes;
+    progress.bytes += bytes;
+    onProgress(progress);
+  };
   const found = await withImage(image, async (fd) => ({
-    tar: await inTurns(tarDigest(fd, tarBytes)),
-    metadata: await inTurns(metadataDigest(fd, tarBytes)),
+    tar: await inTurns(tarDigest(fd, tarBytes, onRead)),
+    metadata: await inTurns(metadataDigest(fd, tarBytes, onRead)),
   }));
   const diffs: Delta['diffs'] = [];
   if (from === undefined && found.tar !== diffID)

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../errors/fs-error.js';
+import { systemWords } from '../errors/fs-error.js';
 import { isLayerhookError } from '../errors/index.js';
 import { fromText } from '../system/bytes.js';
 import { mountOverlay, unmount } from '../system/mount.js';
@@ -20,7 +20,7 @@ export async function whyNotErofs(directory: string): Promise<string | null> {
   try {
     place = mkdtempSync(join(directory, '.layerhook-try-'));
   } catch (error) {
-    return `${directory} cannot be written to (${errorCode(error)})`;
+    return `${directory} cannot be written to: ${systemWords(error)}`;
   }
   try {
     await tryIn(place);

@@ -26,10 +26,18 @@ export async function withImage<T>(image: string, use: (fd: number) => Promise<T
   }
 }
 
-/** Returns the digest of an image's tar: the diffID of the layer. @param fd of the image */
-export function* tarDigest(fd: number, tarBytes: number): Steps<string> {
+/**
+ * Returns the digest of an image's tar: the diffID of the layer.
+ *
+ * @param fd of the image
+ * @param onRead called with the number of bytes of each piece
+ */
+export function* tarDigest(fd: number, tarBytes: number, onRead?: (bytes: number) => void): Steps<string> {
   const hash = createHash('sha256');
-  yield* eachPiece(fd, tarAt, tarBytes, (piece) => hash.update(piece));
+  yield* eachPiece(fd, tarAt, tarBytes, (piece) => {
+    hash.update(piece);
+    onRead?.(piece.length);
+  });
   return `sha256:${hash.digest('hex')}`;
 }
 
@@ -39,7 +47,11 @@ export function* copyTar(fd: number, tarBytes: number, out: number): Steps<void>
 }
 
 /** Returns a digest of everything in an image but the tar: superblock, metadata and copied data. Holes are not read. */
-export function* metadataDigest(fd: number, tarBytes: number): Steps<string> {
+export function* metadataDigest(
+  fd: number,
+  tarBytes: number,
+  onRead?: (bytes: number) => void,
+): Steps<string> {
   const hash = createHash('sha256');
   yield* eachPiece(fd, 0, tarAt, (piece) => hash.update(piece));
   const { size } = fstatSync(fd);
@@ -47,7 +59,10 @@ export function* metadataDigest(fd: number, tarBytes: number): Steps<string> {
   const start = Math.floor((tarAt + tarBytes) / block) * block;
   for (let at = nextData(fd, start); at !== null && at < size; at = nextData(fd, at)) {
     const end = Math.min(nextHole(fd, at), size);
-    yield* eachPiece(fd, at, end - at, (piece, from) => hashBlocks(hash, piece, from));
+    yield* eachPiece(fd, at, end - at, (piece, from) => {
+      hashBlocks(hash, piece, from);
+      onRead?.(piece.length);
+    });
     at = end;
   }
   return `sha256:${hash.digest('hex')}`;

@@ -1,4 +1,5 @@
-import { type ErrorCode, errorTable, exitStatusOf } from './table.js';
+import { exitStatusOf } from './classes.js';
+import { type ErrorCode, errorTable } from './table.js';
 
 type Placeholder<S extends string> = S extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Placeholder<Rest>

@@ -2,7 +2,8 @@ import { getSystemErrorMap } from 'node:util';
 import { LayerhookError } from './error.js';
 
 /**
- * Returns the LayerhookError for a failed file operation: NO_SPACE for a full disk or quota, else SYSTEM with the code.
+ * Returns the LayerhookError for a failed file operation: NO_SPACE for a full disk or quota,
+ * FILE_NOT_FOUND for a missing file, else SYSTEM with the code.
  *
  * @param error the error that node:fs threw; a LayerhookError is returned unchanged
  * @param what the operation and its path, such as `cannot read /etc/passwd`
@@ -11,6 +12,7 @@ export function fsError(error: unknown, what: string): LayerhookError {
   if (error instanceof LayerhookError) return error;
   const code = errorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new LayerhookError('NO_SPACE', { path: what }, error);
+  if (code === 'ENOENT') return new LayerhookError('FILE_NOT_FOUND', { what }, error);
   return new LayerhookError(
     'SYSTEM',
     { what, reason: systemWords(error), expected: expectedFor(code) },
@@ -23,12 +25,36 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
-/** Returns the system's message for an error, with its code: `permission denied (EACCES)`. */
+/** Returns the system's words for an error, for a message that names the file: `permission denied (EACCES)`. */
 export function systemWords(error: unknown): string {
   const code = errorCode(error);
-  const known = [...getSystemErrorMap().values()].find(([name]) => name === code);
-  if (known !== undefined) return `${known[1]} (${code})`;
-  return code ?? (error instanceof Error ? error.message : String(error));
+  return code === undefined ? reasonOf(error) : codeWords(code);
+}
+
+/** Returns the system's words for a code: `permission denied (EACCES)`. A code without words is returned unchanged. */
+export function codeWords(code: string): string {
+  const known = wordsOf(code);
+  return known === undefined ? code : `${known} (${code})`;
+}
+
+/**
+ * Returns what any error says, for the reason of another error. A system error becomes `open '/x': permission denied (EACCES)`,
+ * in place of node's `EACCES: permission denied, open '/x'`.
+ */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = errorCode(error);
+  const words = code === undefined ? undefined : wordsOf(code);
+  if (words === undefined) return error.message;
+  const call = error.message
+    .replace(new RegExp(`\\b${code}:? ?`), '')
+    .replace(`${words}, `, '')
+    .trim();
+  return call === '' || call === words ? `${words} (${code})` : `${call}: ${words} (${code})`;
+}
+
+function wordsOf(code: string): string | undefined {
+  return [...getSystemErrorMap().values()].find(([name]) => name === code)?.[1];
 }
 
 function expectedFor(code = ''): string {

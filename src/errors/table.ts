@@ -3,15 +3,14 @@
  *
  * - `message`: what failed and where, in one line; the error's details replace `{name}`
  * - `hint`: what would be right, in one line
- * - `exit`: the exit status of the command, if it is not 1
  *
+ * classes.ts gives each code a class, and each class an exit status.
  * docs/errors.md lists the same rows; test/errors/table.test.ts compares the two.
  */
 export const errorTable = {
   ABORTED: {
     message: '{what} was interrupted',
     hint: 'partial results were removed; run the command again',
-    exit: 130,
   },
   ARCHIVE_CONTAINER: {
     message: 'cannot archive the container: {reason}',
@@ -129,6 +128,7 @@ export const errorTable = {
     message: '{path} changed while it was read',
     hint: 'stop the processes that write to the rootfs, and repack again',
   },
+  FILE_NOT_FOUND: { message: '{what}: no such file or directory (ENOENT)', hint: 'check the path' },
   HOOK_FAILED: {
     message: 'hook {hook} failed at {point}{layer}: {reason}',
     hint: '--log=info shows the messages of the hook; layerhook hooks check shows its input',
@@ -324,13 +324,6 @@ export const errorTable = {
 export interface ErrorRow {
   message: string;
   hint: string;
-  exit?: number;
 }
 
 export type ErrorCode = keyof typeof errorTable;
-
-/** Returns the exit status of a command that ends with an error of `code`. */
-export function exitStatusOf(code: ErrorCode): number {
-  const row: ErrorRow = errorTable[code];
-  return row.exit ?? 1;
-}

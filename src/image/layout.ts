@@ -12,7 +12,7 @@ import { indexMediaType } from './media-types.js';
 import { Directory } from './storage/directory.js';
 import { DockerArchive, unwritable } from './storage/docker-archive.js';
 import { OciArchive } from './storage/oci-archive.js';
-import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage/storage.js';
+import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter, OnSwept } from './storage/storage.js';
 import type { Descriptor, Digest, Index } from './types.js';
 import { invalidLayout } from './version.js';
 
@@ -208,8 +208,8 @@ export class Layout {
   }
 
   /** Removes the blobs that nothing leads to; see LayoutStorage.sweep. The caller holds the exclusive lock. */
-  sweep(reachable: () => ReadonlySet<string>): Promise<GarbageResult> {
-    return this.#storage.sweep(reachable);
+  sweep(reachable: () => ReadonlySet<string>, onSwept?: OnSwept): Promise<GarbageResult> {
+    return this.#storage.sweep(reachable, onSwept);
   }
 
   /** Lists all blobs of known digest algorithms; other files are left out. @throws LayerhookError SYSTEM */

@@ -61,7 +61,8 @@ function readable<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (isLayerhookError(error) && !isLayerhookError(error, 'SYSTEM')) return undefined;
+    const isUnread = isLayerhookError(error, 'SYSTEM') || isLayerhookError(error, 'FILE_NOT_FOUND');
+    if (isLayerhookError(error) && !isUnread) return undefined;
     throw error;
   }
 }

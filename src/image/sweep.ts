@@ -6,7 +6,7 @@ import { readDirectory } from '../system/readdir.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import { isDigest } from './digest.js';
 import { cleanSession, sessionPrefix } from './session.js';
-import type { GarbageResult } from './storage/storage.js';
+import type { GarbageResult, OnSwept } from './storage/storage.js';
 import { algorithms, LayoutFiles } from './writer-files.js';
 
 /**
@@ -15,12 +15,13 @@ import { algorithms, LayoutFiles } from './writer-files.js';
  *
  * @param path directory of the layout
  * @param reachable called first; returns the digests to keep
+ * @param onSwept called after each blob that nothing leads to
  * @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; SYSTEM; what `reachable` throws
  */
-export function sweep(path: string, reachable: () => ReadonlySet<string>): GarbageResult {
+export function sweep(path: string, reachable: () => ReadonlySet<string>, onSwept?: OnSwept): GarbageResult {
   const files = new LayoutFiles(path);
   try {
-    return sweepBlobs(files, reachable(), firstLivingSession(files));
+    return sweepBlobs(files, reachable(), firstLivingSession(files), onSwept);
   } catch (error) {
     throw error instanceof SystemError ? fsError(error, `removing blobs of ${path}`) : error;
   } finally {
@@ -43,13 +44,15 @@ function sweepBlobs(
   files: LayoutFiles,
   reachable: ReadonlySet<string>,
   since: bigint | undefined,
+  onSwept?: OnSwept,
 ): GarbageResult {
   const result: GarbageResult = { removed: [], bytes: 0, spared: [] };
   for (const algorithm of algorithms) {
     const fd = files.openBlobs(algorithm);
     if (fd === undefined) continue;
     try {
-      for (const name of namesIn(fd)) {
+      const found = namesIn(fd);
+      for (const [at, name] of found.entries()) {
         const digest = `${algorithm}:${name}` as const;
         if (!isDigest(digest) || reachable.has(digest)) continue;
         const size = removeOld(fd, name, since);
@@ -58,6 +61,7 @@ function sweepBlobs(
           result.removed.push(digest);
           result.bytes += size;
         }
+        onSwept?.({ done: at + 1, total: found.length, bytes: result.bytes, entries: result.removed.length });
       }
     } finally {
       close(fd);

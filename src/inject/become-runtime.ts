@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { reasonOf, systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { become } from '../system/become.js';
 import { type ByteString, fromText, showBytes, toText } from '../system/bytes.js';
@@ -84,7 +85,7 @@ function run(
     return become(program, [program, ...args.passed], env, state);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw new LayerhookError('RUNTIME_EXEC', { path: showBytes(program), reason: error.code }, error);
+    throw new LayerhookError('RUNTIME_EXEC', { path: showBytes(program), reason: systemWords(error) }, error);
   }
 }
 
@@ -110,7 +111,7 @@ function ownLog({ log, logLevel }: RuntimeSettings): LogTarget[] {
 /** Opens the log. Without a log file, warnings go to stderr; the caller writes errors there in any case. */
 function openLog(targets: LogTarget[], say: Wrapper['say']): Log {
   const complain = ({ file }: LogTarget, error: unknown) => {
-    say(`cannot write the log ${showBytes(file)}: ${(error as Error).message}`);
+    say(`cannot write the log ${showBytes(file)}: ${reasonOf(error)}`);
   };
   if (targets.length > 0) return createLog(targets, complain);
   return (level, message) => {

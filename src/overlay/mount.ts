@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
+import { isErrno } from '../system/errno.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { isMountPoint, MS, mountBind, mountOverlay, unmount } from '../system/mount.js';
 import { findMount, type MountInfo, mountsBelow } from '../system/mountinfo.js';
@@ -109,7 +110,7 @@ async function unmountOne(place: ByteString, options: { detach?: boolean }, by =
   try {
     return unmount(by, options);
   } catch (error) {
-    if (!isLayerhookError(error) || error.details.reason !== 'EPERM') throw error;
+    if (!isLayerhookError(error) || !isErrno(error.cause, 'EPERM')) throw error;
     const mounted = findMount(place);
     // without privileges the kernel returns EPERM even without a mount
     if (mounted === undefined) return false;

@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemWords } from '../errors/fs-error.js';
 import { isLayerhookError } from '../errors/index.js';
 import { markOpaque } from '../layer/overlay-marks.js';
 import { fromText } from '../system/bytes.js';
@@ -78,7 +79,7 @@ function whyNotMarked(directory: string): string | null {
     return null;
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    return `the file system of ${directory} refuses whiteouts or user attributes (${error.code})`;
+    return `the file system of ${directory} refuses whiteouts or user attributes: ${systemWords(error)}`;
   } finally {
     removeTree(place);
   }

@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Logger } from '../system/logger.js';
 import { span } from '../system/trace.js';
@@ -75,7 +76,7 @@ export async function callHook<T>(
     const where = { hook: hook.owner, point, layer: layerOf(context) };
     if (timedOut) throw new LayerhookError('HOOK_TIMEOUT', { ...where, seconds: hook.timeout }, error);
     if (isLayerhookError(error, 'HOOK_MISSING') || (hook.ownErrors && isLayerhookError(error))) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new LayerhookError(
       error instanceof BadResult ? 'HOOK_RESULT' : 'HOOK_FAILED',
       { ...where, reason },

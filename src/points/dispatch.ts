@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import type { Change } from '../layer/types.js';
 import type { Logger } from '../system/logger.js';
@@ -219,5 +220,5 @@ function scopeOf(context: Partial<BaseContext>, { log, signal, ...rest }: CallSc
 }
 
 function logFailure(log: Logger, error: unknown, then: string): void {
-  log.warn(`${error instanceof Error ? error.message : String(error)}; ${then}`);
+  log.warn(`${reasonOf(error)}; ${then}`);
 }

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { reasonOf } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 
 /**
@@ -14,7 +15,7 @@ export async function checkHealth(address: string, timeout: number): Promise<voi
     const { status, body } = await get(address, signal);
     if (status !== 200) throw new Error(body.trim());
   } catch (error) {
-    const reason = signal.aborted ? `no answer within ${timeout / 1000} s` : (error as Error).message;
+    const reason = signal.aborted ? `no answer within ${timeout / 1000} s` : reasonOf(error);
     throw new LayerhookError('UNHEALTHY', { address, reason }, error);
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { reasonOf } from '../errors/fs-error.js';
 import type { CallMetrics, Measured } from './metrics.js';
 import { listen } from './socket.js';
 
@@ -42,6 +43,6 @@ async function answer(
       end(200, 'ok\n');
     } else end(404, 'only /metrics and /healthz exist\n');
   } catch (error) {
-    end(500, `${error instanceof Error ? error.message : String(error)}\n`);
+    end(500, `${reasonOf(error)}\n`);
   }
 }

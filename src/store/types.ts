@@ -226,6 +226,8 @@ export interface GarbagePolicy {
   unusedFor?: number | undefined;
   /** True: report what would be freed, and free nothing. */
   dryRun?: boolean | undefined;
+  /** called after the files of each layer are removed: layers done, of all; bytes freed so far */
+  onFreed?: ((progress: { done: number; total: number; bytes: number }) => void) | undefined;
 }
 
 export interface GarbageResult {

@@ -1,4 +1,5 @@
 import { fstatSync, readSync } from 'node:fs';
+import { systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { tryWithAccess } from './access.js';
 import { type ByteString, fromText, showBytes } from './bytes.js';
@@ -37,7 +38,11 @@ export function readInRootfs(rootfs: string, path: ByteString, maxBytes: number)
     if (!(error instanceof SystemError)) throw error;
     throw new LayerhookError(
       'SYSTEM',
-      { what: `cannot read ${what} of ${rootfs}`, reason: error.code, expected: 'check its permissions' },
+      {
+        what: `cannot read ${what} of ${rootfs}`,
+        reason: systemWords(error),
+        expected: 'check its permissions',
+      },
       error,
     );
   }

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
-import { errorCode, fsError } from '../errors/fs-error.js';
+import { errorCode, fsError, systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from './bytes.js';
 import { E, SystemError } from './errno.js';
@@ -33,7 +33,7 @@ export function flock(
     if (done === -E.EINTR) continue;
     const cause = new SystemError(-done, 'flock', `fd ${fd}`);
     const expected = 'the file system must support locks (flock)';
-    throw new LayerhookError('SYSTEM', { what: 'flock', reason: cause.code, expected }, cause);
+    throw new LayerhookError('SYSTEM', { what: 'flock', reason: systemWords(cause), expected }, cause);
   }
 }
 

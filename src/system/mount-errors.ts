@@ -1,3 +1,4 @@
+import { codeWords } from '../errors/fs-error.js';
 import { type ByteString, showBytes } from './bytes.js';
 import { E, errnoName } from './errno.js';
 import { AT_FDCWD } from './files.js';
@@ -56,12 +57,13 @@ export function explainOverlay(request: OverlayRequest, target: ByteString, refu
       'upperdir and workdir are on different filesystems',
       'the workdir must be an empty directory beside the upperdir',
     );
-  return explain(errnoName(errno), expectations[errnoName(errno)] ?? 'the kernel log (dmesg) may say more');
+  const name = errnoName(errno);
+  return explain(codeWords(name), expectations[name] ?? 'the kernel log (dmesg) may say more');
 }
 
 /** Explains the errno of a failed bind mount or move. */
 export function explainMount(source: ByteString, target: ByteString, errno: number): Explanation {
-  const reason = errnoName(errno);
+  const name = errnoName(errno);
   if (errno === E.EPERM || errno === E.EACCES)
     return {
       reason: 'not permitted',
@@ -71,8 +73,8 @@ export function explainMount(source: ByteString, target: ByteString, errno: numb
   if (missing !== undefined)
     return { reason: `${showBytes(missing)} does not exist`, expected: 'source and target must exist' };
   return {
-    reason,
-    expected: expectations[reason] ?? 'source and target must both be directories, or both files',
+    reason: codeWords(name),
+    expected: expectations[name] ?? 'source and target must both be directories, or both files',
   };
 }
 

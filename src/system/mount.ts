@@ -1,6 +1,7 @@
+import { systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes } from './bytes.js';
-import { E, errnoName, SystemError } from './errno.js';
+import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close } from './files.js';
 import {
   isMissing,
@@ -162,7 +163,7 @@ export function unmount(target: ByteString, { detach = false }: { detach?: boole
       ? `end the processes that use it (fuser -vm ${path} lists them)`
       : 'run the command as root, or in the user namespace that made the mount';
   const cause = new SystemError(-done, 'umount2', target);
-  throw new LayerhookError('UNMOUNT_FAILED', { path, reason: errnoName(-done), expected }, cause);
+  throw new LayerhookError('UNMOUNT_FAILED', { path, reason: systemWords(cause), expected }, cause);
 }
 
 function splitOption(option: string): [string, string | null] {

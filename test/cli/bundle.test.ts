@@ -27,7 +27,7 @@ rootTest('several bundles are removed, and one that fails does not keep the othe
   const [one, two] = bundles as [string, string];
   const none = join(dir, 'none');
   const { status, stdout, stderr } = bundle('rm', one, none, two);
-  t.is(status, 1);
+  t.is(status, 3);
   t.is(stdout, '');
   t.regex(
     stderr,
@@ -72,7 +72,7 @@ rootTest(
     writeFileSync(join(bad!, 'layerhook.json'), '{');
 
     const { status, stderr } = bundle('mount', '--all');
-    t.is(status, 1);
+    t.is(status, 5);
     t.regex(
       stderr,
       new RegExp(`3 of 4 .* unmounted\n.*mounted ${one}\n.*mounted ${two}\n.*bundle ${bad} cannot be used`),

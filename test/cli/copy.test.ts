@@ -29,16 +29,21 @@ test('copy to a tar and back, with the names of skopeo; ls, stat, tag, rm and gc
 test('wrong uses of copy and index are one clear line', (t) => {
   const { reference, layout } = buildImage(t, []);
   const target = join(tmpdir(t), 'target');
-  const wrong: [args: string[], message: RegExp][] = [
+  const wrong: [args: string[], message: RegExp, exit?: number][] = [
     [['copy', reference], /missing|expected 2|positional/],
     [['copy', '--all-tags', reference, target], /--all-tags copies every tag: .* may not have one/],
     [['copy', '--platform', 'linux/amd64', '--all', reference, target], /may not be specified together/],
-    [['copy', `${layout}:none`, target], /tag none is not in/],
+    [['copy', `${layout}:none`, target], /tag none is not in/, 3],
     [
       ['copy', 'oci-archive:/nonexistent/x.tar', target],
       /no OCI image layout at oci-archive:\/nonexistent\/x.tar/,
+      3,
     ],
-    [['copy', reference, `docker-archive:${target}`], /a docker-archive can only be read; copy the image/],
+    [
+      ['copy', reference, `docker-archive:${target}`],
+      /a docker-archive can only be read; copy the image/,
+      11,
+    ],
     [['index', 'add', '--image', `${layout}:multi`], /missing argument: IMAGE/],
     [['index', 'rm', '--image', `${layout}:multi`], /missing argument: PLATFORM or DIGEST/],
     [['index', 'ls', '--image', reference], /tag latest names one image .*, not an index; .*index add/],
@@ -47,9 +52,9 @@ test('wrong uses of copy and index are one clear line', (t) => {
       /needs a single IMAGE/,
     ],
   ];
-  for (const [args, message] of wrong) {
+  for (const [args, message, exit = 2] of wrong) {
     const { status, stderr } = layerhook(...args);
-    t.is(status, 1, args.join(' '));
+    t.is(status, exit, args.join(' '));
     t.regex(stderr, message);
     t.is(stderr.trimEnd().split('\n').length, 1, stderr);
   }

@@ -41,7 +41,7 @@ test('--cpu-profile FILE writes a profile of pprof, which go tool pprof reads', 
 
 test('--cpu-profile FILE.cpuprofile writes a profile of V8, also if the command fails', (t) => {
   const file = join(tmpdir(t), 'x.cpuprofile');
-  t.is(run('--cpu-profile', file, 'fail', 'known').status, 1);
+  t.is(run('--cpu-profile', file, 'fail', 'known').status, 3);
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8'));
   t.is(nodes[0].callFrame.functionName, '(root)');
   t.is(samples.length, timeDeltas.length);
@@ -49,7 +49,7 @@ test('--cpu-profile FILE.cpuprofile writes a profile of V8, also if the command 
 
 test('a CPU profile that cannot be written stops the command before it starts', (t) => {
   const { status, stdout, stderr } = run('--cpu-profile', '/nonexistent/profile', 'lines');
-  t.is(status, 1);
+  t.is(status, 3);
   t.is(stdout, '');
   t.regex(stderr, /^layerhook: cannot create \/nonexistent\/profile: no such file or directory[^\n]*\n$/);
 });

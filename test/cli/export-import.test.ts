@@ -143,7 +143,7 @@ test('an export appears whole or not at all, and replaces only regular files', (
   writeFileSync(blob, Buffer.from(whole).fill(1, 40));
   for (const args of [['-o', out], []]) {
     const { status, stdout, stderr } = layerhook('export', '--image', image.reference, ...args);
-    t.is(status, 1);
+    t.is(status, 5);
     t.is(stdout, '');
     t.regex(stderr, /^layerhook: [^\n]+ is corrupt[^\n]+\n$/);
   }
@@ -213,11 +213,11 @@ test('import refuses what is not a root filesystem, and leaves the tag', (t) => 
   const index = readFileSync(join(layout, 'index.json'));
   const directory = tmpdir(t);
   mkdirSync(join(directory, 'directory'));
-  const cases: [name: string, content: Buffer | null, reason: RegExp][] = [
+  const cases: [name: string, content: Buffer | null, reason: RegExp, exit?: number][] = [
     ['text', Buffer.from('hello'), /text cannot become a layer: it does not begin with a tar header/],
     ['empty', Buffer.alloc(0), /empty cannot become a layer/],
-    ['whiteout', tar([file('a/.wh.b')]), /a\/b cannot go into a layer: .*\.wh\./],
-    ['opaque', tar([file('a/.wh..wh..opq')]), /a cannot go into a layer: .*\.wh\./],
+    ['whiteout', tar([file('a/.wh.b')]), /a\/b cannot go into a layer: .*\.wh\./, 12],
+    ['opaque', tar([file('a/.wh..wh..opq')]), /a cannot go into a layer: .*\.wh\./, 12],
     ['short', tar([file('a', 'x'.repeat(2000))]).subarray(0, 1024), /the tar ends inside an entry/],
     [
       'link',
@@ -225,14 +225,14 @@ test('import refuses what is not a root filesystem, and leaves the tag', (t) => 
       /is a hardlink to b, which does not exist/,
     ],
     ['cut', gzipSync(rootfs).subarray(0, -10), /gzip stream is corrupt/],
-    ['missing', null, /cannot read [^\n]*missing: [^\n]*ENOENT/],
-    ['directory', null, /cannot read [^\n]*directory: [^\n]*EISDIR/],
+    ['missing', null, /cannot read [^\n]*missing: [^\n]*ENOENT/, 3],
+    ['directory', null, /cannot read [^\n]*directory: [^\n]*EISDIR/, 11],
   ];
-  for (const [name, content, reason] of cases) {
+  for (const [name, content, reason, exit = 5] of cases) {
     const path = join(directory, name);
     if (content !== null) writeFileSync(path, content);
     const { status, stdout, stderr } = layerhook('import', '--image', `${layout}:taken`, path);
-    t.is(status, 1, name);
+    t.is(status, exit, name);
     t.is(stdout, '');
     t.regex(stderr, reason);
     t.is(stderr.split('\n').length, 2, stderr);

@@ -9,6 +9,7 @@ const echo = defineCommand({
   usage: '--image PATH[:TAG] THING',
   description: 'Prints what it was given.',
   arguments: ['thing'],
+  examples: [],
   options: {
     ...imageFlag,
     ...mapFlags,
@@ -30,6 +31,7 @@ const echo = defineCommand({
 const fail = defineCommand({
   usage: 'HOW',
   description: 'Fails.',
+  examples: [],
   options: {},
   async run([how]) {
     const path = '/some/where';
@@ -48,6 +50,7 @@ const fail = defineCommand({
 const wait = defineCommand({
   usage: '',
   description: 'Waits to be interrupted.',
+  examples: [],
   options: { stubborn: { describe: 'does not heed the signal' } },
   async run(_, { stubborn }, { signal, print }) {
     print('waiting');
@@ -61,6 +64,7 @@ const wait = defineCommand({
 const read = defineCommand({
   usage: '',
   description: 'Reads for long, and leaves nothing behind.',
+  examples: [],
   options: {},
   endsImmediately: true,
   async run(_, __, { print }) {
@@ -73,22 +77,29 @@ const read = defineCommand({
 const work = defineCommand({
   usage: '',
   description: 'Tells of its progress.',
+  examples: [],
   options: {},
   async run(_, __, { onProgress, log, print }) {
     const layers = Array.from({ length: 120 }, (_, index) => ({
       digest: `sha256:${String(index).padStart(64, '0')}`,
       size: 1000,
     }));
-    onProgress({ type: 'layers', layers });
+    onProgress?.({ type: 'layers', layers });
     for (let index = 0; index < layers.length; index++) {
       for (let blobBytes = 0; blobBytes <= 1000; blobBytes += 250) {
-        onProgress({ type: 'layer-progress', index, blobBytes, bytes: blobBytes * 3000, entries: blobBytes });
+        onProgress?.({
+          type: 'layer-progress',
+          index,
+          blobBytes,
+          bytes: blobBytes * 3000,
+          entries: blobBytes,
+        });
         await sleep(2);
       }
       if (index === 60) log.warn('a word in between');
-      onProgress({ type: 'layer-done', index, bytes: 3_000_000, entries: 1000 });
+      onProgress?.({ type: 'layer-done', index, bytes: 3_000_000, entries: 1000 });
     }
-    onProgress({ type: 'phase', name: 'assemble' });
+    onProgress?.({ type: 'phase', name: 'assemble' });
     print('finished');
   },
 });
@@ -96,6 +107,7 @@ const work = defineCommand({
 const lines = defineCommand({
   usage: '',
   description: 'Prints many lines.',
+  examples: [],
   options: {},
   async run(_, __, { print }) {
     for (let line = 0; line < 100_000; line++) print(`line ${line}`);

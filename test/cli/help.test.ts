@@ -1,6 +1,13 @@
 import test from 'ava';
+import { find } from '../../src/cli/args/find.js';
+import { globalOptions } from '../../src/cli/args/globals.js';
+import { normalizeFlags } from '../../src/cli/args/goflags.js';
+import { parseArguments } from '../../src/cli/args/parse.js';
 import { type CommandSpec, type CommandTable, optionsOf } from '../../src/cli/command.js';
 import { commands } from '../../src/cli/commands/index.js';
+import { checkGiven } from '../../src/cli/program.js';
+import { manPage } from '../../src/cli/reference/man.js';
+import { listReference } from '../../src/cli/reference/walk.js';
 
 interface Row {
   name: string;
@@ -46,4 +53,38 @@ test('options are described by phrases without a full stop, with the default las
       t.regex(describe, /^(?:[^(]|\((?!default))*(?:\(default: [^)]+\))?$/, `${name} --${option}`);
     }
   }
+});
+
+/** Parses a line with the parser of the command line. @returns the words of the command @throws LayerhookError USAGE */
+async function parseLine(line: string): Promise<string> {
+  const words = line.replace(/ [<>] \S+/g, '').split(' ');
+  const found = find(words.slice(1), commands, 'layerhook');
+  if (words[0] !== 'layerhook' || found.kind !== 'command') throw new Error(`no command: ${line}`);
+  const spec = (await found.entry.load()).default;
+  const known = { ...globalOptions, ...optionsOf(spec) };
+  const { flags } = normalizeFlags(found.rest, known, 'layerhook', 'pass');
+  checkGiven(spec, parseArguments(flags, known, line, 'layerhook'), line);
+  return found.path.join(' ');
+}
+
+test('each command has examples, which the parser accepts and the man page repeats', async (t) => {
+  const pages = new Map(
+    (await listReference(commands)).map((entry) => [entry.path.join(' '), manPage(entry, '1.0')]),
+  );
+  for (const { name, spec } of await rows(commands)) {
+    if (spec === undefined) continue;
+    t.true(spec.examples.length > 0, name);
+    for (const example of spec.examples) {
+      t.is(await parseLine(example), name);
+      const line = example.replaceAll('-', '\\-');
+      t.true(pages.get(name)?.includes(`\n${line}\n`), `${name}: ${example}`);
+    }
+  }
+});
+
+test('an example with an unknown option, or without a required one, is found', async (t) => {
+  await t.throwsAsync(parseLine('layerhook ls --layouts image'), { message: /unknown option '--layouts'/ });
+  await t.throwsAsync(parseLine('layerhook ls'), { message: /missing mandatory argument: --layout/ });
+  await t.throwsAsync(parseLine('layerhook tag --image image:base'), { message: /positional arguments/ });
+  await t.throwsAsync(parseLine('layerhook list-all'), { message: /no command/ });
 });

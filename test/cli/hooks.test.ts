@@ -46,12 +46,12 @@ test('hooks check says what is wrong, in one line', (t) => {
   const dir = privateDir(t);
   const file = write(dir, 'hooks.toml', '[[hook]]\npoint = "bundle.ociv1.rmove"\nexec = ["/bin/sh"]\n');
   const { status, stdout, stderr } = hooks('check', file);
-  t.is(status, 1);
+  t.is(status, 9);
   t.is(stdout, '');
   t.is(
     stderr,
     `layerhook: ${file}:2: "bundle.ociv1.rmove" is not a lifecycle point (did you mean bundle.ociv1.remove?); layerhook hooks list shows them all\n`,
   );
-  t.is(hooks('check', join(dir, 'missing')).status, 1);
+  t.is(hooks('check', join(dir, 'missing')).status, 9);
   t.not(hooks('check', file, file).status, 0);
 });

@@ -83,7 +83,7 @@ const wrong: [string[], RegExp][] = [
 for (const [args, message] of wrong) {
   test(`one line says what is wrong with: ${JSON.stringify(args)}`, (t) => {
     const outcome = run(...args);
-    t.is(outcome.status, 1);
+    t.is(outcome.status, 2);
     t.is(outcome.stdout, '');
     t.regex(outcome.stderr, message);
     t.regex(outcome.stderr, /^layerhook: [^\n]+\n$/);

@@ -39,9 +39,20 @@ test('--version', (t) => {
   t.regex(theirs, /\nruntime spec: 1\.[\s\S]*\ngo: go1\./);
 });
 
+test('called as umoci, each error has umoci’s exit status', (t) => {
+  for (const [how, status] of [
+    ['known', 3],
+    ['BLOB_DIGEST', 5],
+    ['bug', 70],
+  ] as const) {
+    t.is(run('fail', how).status, status);
+    t.is(runUmoci(t, 'fail', how).status, 1);
+  }
+});
+
 test('an unknown command is one line, with umoci’s exit status under its name', (t) => {
   const ours = run('nope');
-  t.is(ours.status, 1);
+  t.is(ours.status, 2);
   t.is(ours.stderr, 'layerhook: unknown command nope; see layerhook --help\n');
   const theirs = runUmoci(t, 'raw', 'nope');
   t.is(theirs.status, 3);

@@ -1,41 +1,13 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: a terminal's control sequences
-import { spawnSync } from 'node:child_process';
 import test from 'ava';
 import { painter } from '../../src/cli/output/paint.js';
-import { renderProgress } from '../../src/cli/output/progress.js';
-import { formatBytes, formatCount } from '../../src/cli/output/quantities.js';
+import { formatBytes, formatCount, formatSeconds } from '../../src/cli/output/quantities.js';
+import { renderProgress } from '../../src/cli/progress/render.js';
 import { requires } from '../helpers/requires.js';
 import { fixture, run } from './run.js';
+import { play, runOnTerminal } from './terminal.js';
 
-/** Runs the fixture on a terminal of its own, of 25 rows and `columns` columns; returns what it wrote there. */
-function onTerminal(columns: number, ...args: string[]): string {
-  const command = `stty cols ${columns} rows 25; exec ${process.execPath} ${fixture} ${args.join(' ')}`;
-  return spawnSync('script', ['-qfec', command, '/dev/null'], { encoding: 'utf8' }).stdout;
-}
-
-/** What is on the screen at the end, and the highest number of lines redrawn together. */
-function play(output: string): { screen: string[]; highest: number; widest: number } {
-  const screen: string[] = [''];
-  let row = 0;
-  let highest = 0;
-  let widest = 0;
-  for (const [token, up] of output.matchAll(/\u001b\[(\d+)A|\u001b\[J|\u001b\[\d+m|\r|\n|[^\u001b\r\n]+/g)) {
-    if (up !== undefined) {
-      row -= Number(up);
-      highest = Math.max(highest, Number(up));
-    } else if (token === '\n') {
-      row++;
-      screen[row] ??= '';
-    } else if (token === '\u001b[J') {
-      screen.length = row;
-      screen[row] = '';
-    } else if (!token.startsWith('\u001b') && token !== '\r') {
-      screen[row] += token;
-      widest = Math.max(widest, screen[row]!.length);
-    }
-  }
-  return { screen: screen.filter((line) => line !== ''), highest, widest };
-}
+const onTerminal = (columns: number, ...args: string[]) => runOnTerminal(columns, fixture, args);
 
 test('on a terminal bars are shown, and nothing of them is left', (t) => {
   if (!requires(t, 'script')) return;
@@ -65,24 +37,49 @@ test('progress is off without a terminal, with --quiet and with --log-format=jso
   t.notRegex(onTerminal(80, '--log-format=json', 'work'), /\u001b/);
 });
 
+const layerStates = Array.from({ length: 120 }, (_, index) => ({
+  digest: `sha256:${index}`,
+  size: 100,
+  blobBytes: index < 50 ? 100 : index < 70 ? 50 : 0,
+  bytes: 1_000_000,
+  entries: 1234,
+  state: index < 50 ? ('done' as const) : index < 70 ? ('active' as const) : ('waiting' as const),
+}));
+const idle = { layers: [], work: undefined, phase: undefined, began: 0 };
+
 test('many layers do not flood the screen: those at work are shown, and the total', (t) => {
-  const layers = Array.from({ length: 120 }, (_, index) => ({
-    digest: `sha256:${index}`,
-    size: 100,
-    blobBytes: index < 50 ? 100 : index < 70 ? 50 : 0,
-    bytes: 1_000_000,
-    entries: 1234,
-    state: index < 50 ? ('done' as const) : index < 70 ? ('active' as const) : ('waiting' as const),
-  }));
-  const lines = renderProgress({ layers, phase: '' }, 100, painter(false));
+  const lines = renderProgress({ ...idle, layers: layerStates }, 110, painter(false), 12_000);
   t.is(lines.length, 9);
   t.regex(lines[0]!, /^layer 51\/120 50 +\[#+·+\] +50% {2}1\.0 MB {2}1,234 files$/);
-  t.regex(lines[8]!, /^total 50\/120 layers +\[#+·+\] +50% {2}120\.0 MB {2}148,080 files$/);
-  for (let width = 1; width < 140; width++) {
-    for (const line of renderProgress({ layers, phase: '' }, width, painter(false))) {
-      t.true(line.length <= Math.max(width - 1, 0), `${line.length} of ${width}: ${line}`);
-    }
-  }
+  t.regex(
+    lines[8]!,
+    /^total 50\/120 layers +\[#+·+\] +50% {2}120\.0 MB {2}148,080 files {2}10\.0 MB\/s {2}12 s left$/,
+  );
+});
+
+test('work shows bytes, files, speed and time left; without a total, no share', (t) => {
+  const progress = { done: 50, total: 200, bytes: 3_000_000, entries: 12 };
+  const render = (more: object, now: number) =>
+    renderProgress({ ...idle, work: { name: 'pack', ...progress, ...more } }, 100, painter(false), now);
+  t.regex(
+    render({}, 30_000)[0]!,
+    /^packing the layer \[#+·+\] +25% {2}3\.0 MB {2}12 files {2}100\.0 kB\/s {2}1:30 left$/,
+  );
+  t.regex(render({}, 500)[0]!, /^packing the layer \[#+·+\] +25% {2}3\.0 MB {2}12 files$/);
+  t.deepEqual(render({ total: 0 }, 30_000), ['packing the layer  3.0 MB  12 files  100.0 kB/s']);
+  t.deepEqual(renderProgress({ ...idle, phase: 'delta' }, 100, painter(false), 1), ['looking for changes …']);
+});
+
+test('no line is wider than the terminal', (t) => {
+  const work = { name: 'pack' as const, done: 50, total: 200, bytes: 3_000_000, entries: 12 };
+  for (let width = 1; width < 140; width++)
+    for (const state of [
+      { ...idle, layers: layerStates },
+      { ...idle, work },
+      { ...idle, phase: 'mtree' as const },
+    ])
+      for (const line of renderProgress(state, width, painter(false), 30_000))
+        t.true(line.length <= Math.max(width - 1, 0), `${line.length} of ${width}: ${line}`);
 });
 
 test('quantities', (t) => {
@@ -95,5 +92,6 @@ test('quantities', (t) => {
     '12.3 MB',
     '5.0 TB',
   ]);
+  t.deepEqual([0.2, 59.5, 65, 7205].map(formatSeconds), ['1 s', '1:00', '1:05', '2:00:05']);
   t.deepEqual([0, 999, 1000, 1234567].map(formatCount), ['0', '999', '1,000', '1,234,567']);
 });

@@ -52,15 +52,15 @@ test('each failure of the check is one line', (t) => {
   const { root, manifest } = tree(tmpdir(t));
   const broken = join(root, 'broken.mtree');
   writeFileSync(broken, '. type=dir\n/frob\n');
-  for (const [args, message] of [
-    [['-f', `${manifest}x`, '-p', root], /m\.mtreex: no such file/],
-    [['-f', manifest, '-p', `${root}x`], /rootx/],
-    [['-f', manifest, '-p', root, '-K', 'bogus'], /bogus/],
-    [['-f', broken, '-p', root], /broken\.mtree:2: /],
-    [['-p', root], /missing mandatory argument: --manifest/],
+  for (const [args, message, exit] of [
+    [['-f', `${manifest}x`, '-p', root], /m\.mtreex: no such file/, 3],
+    [['-f', manifest, '-p', `${root}x`], /rootx/, 3],
+    [['-f', manifest, '-p', root, '-K', 'bogus'], /bogus/, 2],
+    [['-f', broken, '-p', root], /broken\.mtree:2: /, 5],
+    [['-p', root], /missing mandatory argument: --manifest/, 2],
   ] as const) {
     const { status, stdout, stderr } = validate(...args);
-    t.is(status, 1);
+    t.is(status, exit);
     t.is(stdout, '');
     t.regex(stderr, message);
     t.regex(stderr, /^layerhook: [^\n]+\n$/);
@@ -71,7 +71,7 @@ test('a hostile manifest is one clear error, and --max-manifest says how much th
   const { root, manifest } = tree(tmpdir(t));
   const refuse = (...args: string[]) => {
     const { status, stdout, stderr } = validate('-p', root, ...args);
-    t.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+    t.deepEqual({ status, stdout }, { status: 12, stdout: '' });
     t.regex(stderr, /^layerhook: mtree manifest .* over the limit of \d+ [^\n]*--max-manifest[^\n]*\n$/);
   };
   refuse('-f', manifest, '--max-manifest', '100');

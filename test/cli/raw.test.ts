@@ -48,7 +48,7 @@ rootTest('raw unpack takes an empty directory, and refuses others', (t) => {
   mkdirSync(join(dir, 'empty'));
   t.deepEqual(raw('unpack', '--image', reference, join(dir, 'empty')), done);
   const full = raw('unpack', '--image', reference, join(dir, 'empty'));
-  t.is(full.status, 1);
+  t.is(full.status, 2);
   t.regex(full.stderr, /empty cannot be used as a directory: it has etc[^\n]*\n$/);
   writeFileSync(join(dir, 'file'), '');
   t.regex(raw('unpack', '--image', reference, join(dir, 'file')).stderr, /file cannot be used [^\n]*\n$/);
@@ -62,7 +62,7 @@ rootTest('raw unpack of a damaged layer leaves nothing', (t) => {
   writeFileSync(blob, Buffer.concat([readFileSync(blob).subarray(0, -1), Buffer.from('x')]));
   const dir = tmpdir(t);
   const { status, stderr } = raw('unpack', '--image', image.reference, join(dir, 'rootfs'));
-  t.is(status, 1);
+  t.is(status, 5);
   t.regex(stderr, /^layerhook: [^\n]+\n$/);
   t.deepEqual(readdirSync(dir), []);
 });
@@ -101,7 +101,7 @@ for (const compress of ['gzip', 'none', 'zstd']) {
     const tar = makeTar(t);
     const args = ['--image', reference, '--tag', 'new', '--compress', compress];
     const added = raw('add-layer', ...args, tar);
-    if (compress === 'zstd' && /zstd is not available/.test(added.stderr)) return t.is(added.status, 1);
+    if (compress === 'zstd' && /zstd is not available/.test(added.stderr)) return t.is(added.status, 10);
     t.deepEqual(added, done);
     const { manifest, config } = resolveReference(openLayout(layout), 'new');
     const sum = execFileSync('sha256sum', [tar], { encoding: 'utf8' }).slice(0, 64);
@@ -131,15 +131,15 @@ test('raw add-layer refuses what is not an uncompressed tar, and changes nothing
   writeFileSync(other, 'x'.repeat(1000));
   const short = join(tmpdir(t), 'short');
   writeFileSync(short, 'x');
-  for (const [file, reason] of [
-    [`${tar}.gz`, /cannot become a layer: it is compressed \(gzip\)/],
-    [other, /cannot become a layer: it does not begin with a tar header/],
-    [short, /cannot become a layer: it does not begin with a tar header/],
-    [join(layout, 'missing'), /no such file/],
-    [layout, /illegal operation on a directory/],
+  for (const [file, reason, exit] of [
+    [`${tar}.gz`, /cannot become a layer: it is compressed \(gzip\)/, 5],
+    [other, /cannot become a layer: it does not begin with a tar header/, 5],
+    [short, /cannot become a layer: it does not begin with a tar header/, 5],
+    [join(layout, 'missing'), /no such file/, 3],
+    [layout, /illegal operation on a directory/, 11],
   ] as const) {
     const { status, stderr } = raw('add-layer', '--image', reference, file);
-    t.is(status, 1, file);
+    t.is(status, exit, file);
     t.regex(stderr, reason);
     t.is(stderr.trimEnd().split('\n').length, 1);
   }

@@ -132,7 +132,7 @@ test('a base that is damaged leaves the tag', (t) => {
   writeFileSync(file, readFileSync(file).fill(1, 12));
   const index = readFileSync(join(layout, 'index.json'));
   const outcome = rebase('--image', app.reference, '--old', `${layout}:old`, '--new', `${newIn}:new`);
-  t.is(outcome.status, 1);
+  t.is(outcome.status, 5);
   t.regex(outcome.stderr, /^layerhook: blob sha256:[^\n]+ is corrupt[^\n]+\n$/);
   t.deepEqual(readFileSync(join(layout, 'index.json')), index);
   t.false(existsSync(app.blob(layer)));
@@ -180,18 +180,18 @@ test('rebase refuses, with the reason', (t) => {
   const index = readFileSync(join(layout, 'index.json'));
   const old = ['--old', `${layout}:old`];
   const next = ['--new', `${layout}:new`];
-  const cases: [args: string[], reason: RegExp][] = [
+  const cases: [args: string[], reason: RegExp, exit?: number][] = [
     [['--old', `${layout}:new`, ...next], /layer 0 of the image is not layer 0 of the old base/],
     [['--old', `${layout}:long`, ...next], /the image has 4 layers, and the old base has 5/],
     [next, /its old base is unknown: it has no annotation org\.opencontainers\.image\.base\.digest; .*--old/],
     [old, /its new base is unknown: it has no annotation org\.opencontainers\.image\.base\.name; .*--new/],
-    [[...old, '--new', `${layout}:missing`], /tag missing is not in/],
-    [[...next, ...old, '--platform', 'linux/arm64'], /has no image for linux\/arm64/],
+    [[...old, '--new', `${layout}:missing`], /tag missing is not in/, 3],
+    [[...next, ...old, '--platform', 'linux/arm64'], /has no image for linux\/arm64/, 3],
   ];
   const long = writeImage(layout, [...oldLayers, ...appLayers, []], { tag: 'long' });
-  for (const [args, reason] of cases) {
+  for (const [args, reason, exit = 12] of cases) {
     const { status, stdout, stderr } = rebase('--image', app.reference, ...args);
-    t.is(status, 1, stderr);
+    t.is(status, exit, stderr);
     t.is(stdout, '');
     t.regex(stderr, reason);
     t.is(stderr.split('\n').length, 2);

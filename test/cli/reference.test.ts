@@ -71,7 +71,7 @@ for (const [words, completed] of lines) {
 
 test('an unknown shell is refused with the known ones', (t) => {
   const { status, stderr } = runFile(mainFile, ['completion', 'csh']);
-  t.is(status, 1);
+  t.is(status, 2);
   t.regex(stderr, /unknown shell csh: expected bash, zsh, fish/);
 });
 

@@ -4,7 +4,7 @@ import { fixture, run, runFile } from './run.js';
 
 test('an error is one line: what, where, what would be right', (t) => {
   const { status, stdout, stderr } = run('fail', 'known');
-  t.is(status, 1);
+  t.is(status, 3);
   t.is(stdout, '');
   t.is(
     stderr,
@@ -30,7 +30,7 @@ test('--log-format=json: one object, with code and details', (t) => {
     ['fail', 'known', '--log-format', 'json'],
   ]) {
     const { status, stderr } = run(...args);
-    t.is(status, 1);
+    t.is(status, 3);
     t.is(stderr.split('\n').length, 2);
     t.like(JSON.parse(stderr), {
       level: 'fatal',
@@ -58,13 +58,13 @@ test('errors of the system are described in words, with their path', (t) => {
 
 test('a bug in layerhook is reported as one, without a stack', (t) => {
   const { status, stderr } = run('fail', 'bug');
-  t.is(status, 1);
+  t.is(status, 70);
   t.regex(stderr, /^layerhook: internal error: cannot read; this is a bug in layerhook; [^\n]+\n$/);
 });
 
 test('an unhandled rejection ends the run like any other error', (t) => {
   const { status, stderr } = run('fail', 'later');
-  t.is(status, 1);
+  t.is(status, 70);
   t.regex(stderr, /^layerhook: internal error: unhandled; [^\n]+\n$/);
 });
 

@@ -108,7 +108,7 @@ test('unpack refuses malformed values of --mtree and --platform before it writes
     ['--platform', 'a/b/c/d', 'malformed platform a/b/c/d;'],
   ] as const) {
     const { status, stderr } = runFile(mainFile, ['unpack', option, value, '--image', reference, bundle]);
-    t.is(status, 1);
+    t.is(status, 2);
     t.true(stderr.startsWith(`layerhook: ${told}`), stderr);
     t.false(existsSync(bundle));
   }

@@ -131,7 +131,7 @@ for (const [title, text, reason] of faults) {
     const dir = privateDir(t);
     write(dir, 'deep.mjs', "throw new Error('deep');");
     const { status, stderr } = await check(dir, driver(write(dir, 'd.mjs', text)));
-    t.is(status, 1);
+    t.is(status, 9);
     t.regex(stderr, reason);
     t.is(stderr.trim().split('\n').length, 1, stderr);
   });

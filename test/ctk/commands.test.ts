@@ -35,13 +35,13 @@ test('config --set changes single settings, also by the names of container-hooks
     t.true(read(file).includes(line), line);
   }
   const text = read(file);
-  for (const [set, reason] of [
-    ['oder=after', /unknown setting oder \(did you mean order\?\)/],
-    ['order=first', /order is "first"; order is "before" or "after"/],
-    ['order', /--set order: missing value/],
+  for (const [set, reason, exit] of [
+    ['oder=after', /unknown setting oder \(did you mean order\?\)/, 2],
+    ['order=first', /order is "first"; order is "before" or "after"/, 9],
+    ['order', /--set order: missing value/, 2],
   ] as const) {
     const { status, stderr } = await config(set);
-    t.is(status, 1);
+    t.is(status, exit);
     t.regex(stderr, reason);
     t.is(read(file), text);
   }
@@ -59,7 +59,7 @@ test('install writes a program that works with any PATH, and does not replace an
   mkdirSync(join(other, 'bin'), { recursive: true });
   writeFileSync(join(other, 'bin/layerhook-runtime'), '#!/bin/sh\n');
   const { status, stderr } = await layerhook(['ctk', 'install', '--prefix', other]);
-  t.is(status, 1);
+  t.is(status, 9);
   t.regex(stderr, /another program has this name/);
 });
 
@@ -132,7 +132,7 @@ test('wrong options are errors', async (t) => {
       file,
       ...args,
     ]);
-    t.is(status, 1);
+    t.is(status, 2);
     t.regex(stderr, reason);
     t.false(existsSync(file));
   }

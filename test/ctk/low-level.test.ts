@@ -236,7 +236,7 @@ test('a low-level runtime that cannot be executed is refused, and nothing is wri
     ] as const) {
       const { file, configure } = engineOf(t, engine, text);
       const { status, stderr } = await configure();
-      t.is(status, 1, stderr);
+      t.is(status, 9, stderr);
       t.is(stderr.trim().split('\n').length, 1, stderr);
       t.true(
         stderr.includes(`${file} was left unchanged: its runtime x cannot be executed: ${path}`),

@@ -260,7 +260,7 @@ test('wrong options are errors', async (t) => {
       file,
       ...args,
     ]);
-    t.is(status, 1);
+    t.is(status, 2);
     t.regex(stderr, reason);
     t.false(existsSync(file));
   }

@@ -29,7 +29,7 @@ test('an older containerd is refused; a later one gets its layers as images', as
   t.regex(daemon.log(), /stay directories: containerd has the version (?:v?1|v?2\.0)\./);
   const args = ['snapshotter', 'serve', '--address', join(dir, 'other.sock'), '--store', join(dir, 'store')];
   const refused = await layerhook([...args, '--layers', 'erofs', '--containerd', socket]);
-  t.is(refused.status, 1);
+  t.is(refused.status, 10);
   t.regex(refused.stderr, /layers cannot be EROFS images: containerd has the version/);
 });
 
@@ -39,5 +39,5 @@ test('bad values of the options are usage errors', async (t) => {
   t.regex(form.stderr, /--layers squashfs: use directory or erofs/);
   const socket = await layerhook([...args, '--containerd', '/x.sock']);
   t.regex(socket.stderr, /--containerd needs --layers erofs/);
-  t.deepEqual([form.status, socket.status], [1, 1]);
+  t.deepEqual([form.status, socket.status], [2, 2]);
 });

@@ -161,7 +161,7 @@ test('the server does not start with a hooks.toml that is wrong', async (t) => {
   const address = join(dir, 'socket');
   const serve = ['snapshotter', 'serve', '--address', address, '--store', join(dir, 'store')];
   const { status, stderr } = await layerhook(['--hooks', hooks, ...serve]);
-  t.is(status, 1);
+  t.is(status, 9);
   t.regex(stderr, /hooks\.toml:3: \/nonexistent\/program does not exist/);
   t.false(existsSync(address));
   t.false(existsSync(join(dir, 'store')));

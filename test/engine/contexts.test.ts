@@ -143,7 +143,7 @@ rootTest('a state that is too large or of another kind is refused, and no bundle
   ] as const) {
     const { reference, call } = setup(t, `case $1 in *post-extract) echo '${answer}'; exit 0;; esac`);
     const { status, stderr } = await call('unpack', '--image', reference, 'b');
-    t.is(status, 1);
+    t.is(status, 7);
     t.regex(stderr, reason);
   }
 });

@@ -3,12 +3,13 @@ import test from 'ava';
 import {
   type ErrorCode,
   errorTable,
+  exitClasses,
   exitStatusOf,
   isLayerhookError,
   LayerhookError,
 } from '../../src/errors/index.js';
 import { committedFiles } from '../helpers/repository.js';
-import { errorRows } from './docs.js';
+import { errorRows, statusRows } from './docs.js';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
 
@@ -25,9 +26,19 @@ test('messages and hints are one line, without a full stop; exit statuses are th
   }
 });
 
+test('each code has one class, and each class its own exit status', (t) => {
+  const classes = Object.values(exitClasses);
+  t.deepEqual(classes.flatMap(({ codes }) => codes).sort(), [...codes].sort());
+  for (const { codes } of classes) t.deepEqual(codes, [...codes].sort());
+  t.is(new Set(classes.map(({ status }) => status)).size, classes.length);
+});
+
 test('every code is used by the source, drivers or hooks', (t) => {
   const source = committedFiles()
-    .filter((path) => /^(src|drivers|hooks)\/.*\.ts$/.test(path) && path !== 'src/errors/table.ts')
+    .filter(
+      (path) =>
+        /^(src|drivers|hooks)\/.*\.ts$/.test(path) && !/^src\/errors\/(table|classes)\.ts$/.test(path),
+    )
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n');
   t.deepEqual(
@@ -41,7 +52,7 @@ test('an error fills the placeholders of message and hint, and keeps details and
   const error = new LayerhookError('LAYOUT_NOT_FOUND', { path: '/images/a' }, cause);
   t.is(error.message, 'no OCI image layout at /images/a');
   t.is(error.hint, 'create one with: layerhook init --layout /images/a');
-  t.is(error.exitStatus, 1);
+  t.is(error.exitStatus, 3);
   t.is(error.cause, cause);
   t.deepEqual(error.details, { path: '/images/a' });
   t.true(isLayerhookError(error, 'LAYOUT_NOT_FOUND'));
@@ -72,4 +83,6 @@ test('docs/errors.md lists the same rows in the same order', (t) => {
   const document = readFileSync('docs/errors.md', 'utf8');
   const rows = document.split('\n').filter((line) => line.startsWith('| `'));
   t.deepEqual(rows, errorRows(), 'run: node dist/test/errors/docs.js');
+  const statuses = document.split('\n').filter((line) => /^\| \d/.test(line));
+  t.deepEqual(statuses, statusRows(), 'run: node dist/test/errors/docs.js');
 });

@@ -139,7 +139,7 @@ test('a program that cannot be run is named', async (t) => {
   writeFileSync(file, '#!/nonexistent/interpreter\n', { mode: 0o755 });
   const { status, stderr } = await run(launcher, [...flags(file), 'state', 'id']);
   t.is(status, 1);
-  t.regex(stderr, /cannot run .*\/runtime: ENOENT/);
+  t.regex(stderr, /cannot run .*\/runtime: no such file or directory \(ENOENT\)/);
 });
 
 test('--version says both versions', async (t) => {

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors/fs-error.js';
 import { isLayerhookError } from '../../errors/index.js';
 import type { Answered } from '../../snapshotter/index.js';
 import type { Logger } from '../../system/logger.js';
@@ -13,6 +14,6 @@ export function callLogger(log: Logger): (call: Answered) => void {
       error.code !== 'SNAPSHOT_BROKEN'
     )
       log.debug(method, { ...fields, error: error.message });
-    else log.warn(method, { ...fields, error: error instanceof Error ? error.message : String(error) });
+    else log.warn(method, { ...fields, error: reasonOf(error) });
   };
 }

@@ -1,7 +1,7 @@
 /** Formats bytes for people, in decimal units: `999 B`, `12.3 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ['kB', 'MB', 'GB', 'TB'];
-  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1000) return `${Math.round(bytes)} B`;
   let value = bytes;
   let unit = '';
   for (const next of units) {
@@ -12,9 +12,23 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${unit}`;
 }
 
+/** Formats seconds for people: `9 s`, `1:05`, `2:00:05`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const two = (number: number) => String(number).padStart(2, '0');
+  return hours === 0 ? `${minutes}:${two(whole % 60)}` : `${hours}:${two(minutes)}:${two(whole % 60)}`;
+}
+
 /** Formats `1234567` as `1,234,567`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** Formats a count with its unit, a plural: `1 file`, `1,234 files`. */
+export function formatCounted(count: number, unit: string): string {
+  return `${formatCount(count)} ${count === 1 ? unit.slice(0, -1) : unit}`;
 }
 
 /** Returns the first 12 hex digits of a digest, the short form of container tools. */

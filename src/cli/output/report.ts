@@ -7,6 +7,9 @@ import type { Persona } from '../command.js';
 import type { Settings } from '../settings.js';
 import { logLine } from './log.js';
 
+/** umoci's exit status for every error. */
+const umociFailure = 1;
+
 /** Commands that umoci has too. Called as `umoci`, the program shows hints with that name. */
 const umociVerbs =
   /\blayerhook (?=(?:config|gc|init|insert|list|ls|new|raw|remove|repack|rm|stat|tag|unpack)\b)/g;
@@ -46,7 +49,7 @@ export function report(
   } else {
     line('fatal', `${message}; ${hint}${stack === undefined ? '' : `\n${stack}`}`);
   }
-  return known.exitStatus;
+  return isUmoci && known.code !== 'ABORTED' ? umociFailure : known.exitStatus;
 }
 
 /** Converts errors of the operating system to an entry of the error table. Any other error is a bug of layerhook. */

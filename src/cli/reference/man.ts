@@ -17,6 +17,7 @@ export function manPage(entry: ReferenceEntry, version: string): string {
     ...(description === undefined ? [] : ['.SH DESCRIPTION', ...paragraphs(description)]),
     ...(commands.length === 0 ? [] : ['.SH COMMANDS', ...commands.flatMap(commandLines)]),
     ...['.SH OPTIONS', ...Object.entries(options).flatMap(optionLines)],
+    ...(spec === undefined ? [] : ['.SH EXAMPLES', '.nf', ...spec.examples.map(roff), '.fi']),
     ...['.SH SEE ALSO', seeAlso(entry)],
   ];
   return `${lines.join('\n')}\n`;

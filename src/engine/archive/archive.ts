@@ -5,6 +5,7 @@ import { silentLogger } from '../../system/logger.js';
 import { linkedController } from '../linked-controller.js';
 import { configOf, operatorHooks } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
+import type { OnProgress, WorkProgress } from '../progress.js';
 
 const point = 'runtime.ociv1.container.poststop-archive';
 
@@ -26,10 +27,13 @@ export type ArchiveRequest = Omit<PoststopContext, 'signal' | 'log' | Optional> 
  */
 export async function archiveUpperdir(
   request: ArchiveRequest,
-  options: Pick<OperationOptions, 'hooks' | 'hooksFile' | 'signal' | 'log'> = {},
+  options: Pick<OperationOptions, 'hooks' | 'hooksFile' | 'signal' | 'log' | 'onProgress'> = {},
 ): Promise<ArchiveResult> {
-  const { log = silentLogger } = options;
-  const own = { owner: 'layerhook', hooks: { [point]: archiveByMethod }, ownErrors: true };
+  const { log = silentLogger, onProgress: tell } = options;
+  const onProgress =
+    tell && ((progress: WorkProgress) => tell({ type: 'work', name: 'archive', ...progress }));
+  const archive = (context: PoststopContext) => archiveByMethod(context, onProgress);
+  const own = { owner: 'layerhook', hooks: { [point]: archive }, ownErrors: true };
   const sources = [...operatorHooks(options, await configOf(options)), own];
   const { signal } = linkedController(options.signal);
   const context = { containerPaths: ['/'], identity: '', ...request };
@@ -41,7 +45,12 @@ export async function archiveUpperdir(
   throw new LayerhookError('ARCHIVE_DESTINATION', { path, reason: `unknown method ${method}`, expected });
 }
 
-async function archiveByMethod(context: PoststopContext): Promise<ArchiveResult | Declined> {
+async function archiveByMethod(
+  context: PoststopContext,
+  onProgress: OnProgress | undefined,
+): Promise<ArchiveResult | Declined> {
   const { archiveMethods } = await import('./methods.js');
-  return Object.hasOwn(archiveMethods, context.method) ? archiveMethods[context.method](context) : declined;
+  return Object.hasOwn(archiveMethods, context.method)
+    ? archiveMethods[context.method](context, onProgress)
+    : declined;
 }

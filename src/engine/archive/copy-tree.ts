@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs';
+import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { requireDepth } from '../../layer/walk/index.js';
 import { openat as openToRead, readlinkat, statAt } from '../../system/access.js';
@@ -33,11 +34,14 @@ import { readDirectory } from '../../system/readdir.js';
 import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
 import { inTurns, type Steps } from '../../system/steps.js';
 import { pathIn } from '../../system/xattr.js';
+import type { OnProgress } from '../progress.js';
 import { copyXattrs } from './copy-xattrs.js';
 
 export interface CopyOptions {
   signal: AbortSignal;
   log: Logger;
+  /** called for each file and each piece of content; `total` is 0, since only the copy finds out what there is */
+  onProgress?: OnProgress | undefined;
 }
 
 export interface Copied {
@@ -130,12 +134,19 @@ class TreeCopier {
     const stat = new StatBuffer();
     if (!statAt(source, name, stat)) throw changed(this.at);
     this.#entries += 1;
+    this.#tell(0);
     if (stat.isDirectory) mkdirat(target, name, 0o700);
     else if (!this.#linked(stat, target, name, this.at)) {
       if (stat.isFile) yield* this.#copyFile(source, target, name, stat);
       else this.#copySpecial(source, target, name, stat);
     }
     return stat.isDirectory;
+  }
+
+  /** @param more bytes of the current file */
+  #tell(more: number): void {
+    const bytes = this.#bytes + more;
+    this.#options.onProgress?.({ done: bytes, total: 0, bytes, entries: this.#entries });
   }
 
   #require(done: number): void {
@@ -200,6 +211,7 @@ class TreeCopier {
         if (count === 0) throw changed(this.at);
         writeAll(to, chunk.subarray(0, count), at);
         at += count;
+        this.#tell(at);
         yield;
       }
     }
@@ -260,5 +272,5 @@ function failure(error: SystemError, file: string, to: string): LayerhookError {
   const what = `cannot copy ${file} to ${to} (${error.syscall})`;
   const expected =
     'use a destination that accepts owners, devices and extended attributes, or archive to a tar';
-  return new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
+  return new LayerhookError('SYSTEM', { what, reason: systemWords(error), expected }, error);
 }

@@ -3,15 +3,20 @@ import type { ArchiveResult, PoststopContext } from '../../points/points.js';
 import { syncFilesystem } from '../../system/filesystem.js';
 import { checkpoint } from '../../system/steps.js';
 import { pathIn } from '../../system/xattr.js';
+import type { OnProgress } from '../progress.js';
 import { copyTree } from './copy-tree.js';
 import { atPlace, publishDirectory } from './place.js';
 
 /** Copies the upperdir exactly, with whiteouts, marks of overlayfs, owners, times, hardlinks and holes. */
-export function archiveAsCopy(context: PoststopContext): Promise<ArchiveResult> {
+export function archiveAsCopy(context: PoststopContext, onProgress?: OnProgress): Promise<ArchiveResult> {
   const { upperdir, signal, log } = context;
   return atPlace(context, 'directory', async (place) => {
     const { fd } = place.temporary;
-    const { bytes, entries } = await copyTree(upperdir, { fd, path: place.final }, { signal, log });
+    const { bytes, entries } = await copyTree(
+      upperdir,
+      { fd, path: place.final },
+      { signal, log, onProgress },
+    );
     await syncFilesystem(pathIn(fd, '.')).catch((error: unknown) => {
       throw fsError(error, `cannot write ${place.final}`);
     });

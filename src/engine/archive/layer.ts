@@ -14,6 +14,7 @@ import { type ByteString, fromText } from '../../system/bytes.js';
 import { AT_FDCWD } from '../../system/libc.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import { unmapped } from '../operation.js';
+import type { OnProgress } from '../progress.js';
 import { appendLayer } from '../repack/append.js';
 import { readChanges, refersBelow } from './changes.js';
 import { inLayout } from './in-layout.js';
@@ -31,7 +32,10 @@ interface Source {
  * Makes a layer of the changes, appends it to the image `LAYOUT:TAG`, and moves the tag. The image stays unchanged without changes,
  * or if its history has this archive already: a crash may have prevented the record of it.
  */
-export async function archiveAsLayer(context: PoststopContext): Promise<ArchiveResult> {
+export async function archiveAsLayer(
+  context: PoststopContext,
+  onProgress?: OnProgress,
+): Promise<ArchiveResult> {
   return inMergedView(context, async (source) => {
     const { destination: archived, log } = context;
     const { changes } = source;
@@ -39,16 +43,21 @@ export async function archiveAsLayer(context: PoststopContext): Promise<ArchiveR
       log.info('nothing changed, the image stays unchanged', { image: archived });
       return { archived, bytes: 0, entries: 0 };
     }
-    const bytes = await append(context, source);
+    const bytes = await append(context, source, onProgress);
     if (bytes === null) log.info('the image has this archive already', { image: archived });
     return { archived, bytes: bytes ?? 0, entries: changes.length };
   });
 }
 
-async function append(context: PoststopContext, source: Source): Promise<number | null> {
+async function append(
+  context: PoststopContext,
+  source: Source,
+  onProgress: OnProgress | undefined,
+): Promise<number | null> {
   const { destination: image, name, key, state, owner, signal, log } = context;
   const holes = archivedHoles();
-  const tar = generateLayer({ ...source, map: unmapped, owner: ownerOf(owner), holes, signal, log });
+  const made = { ...source, map: unmapped, owner: ownerOf(owner), holes };
+  const tar = generateLayer({ ...made, signal, log, onProgress });
   const comment = `archive ${name} of container ${String(state.id)} (${key})`;
   const isDone = ({ config }: { config: ImageConfig }) =>
     config.history?.some((entry) => entry.comment === comment) === true;

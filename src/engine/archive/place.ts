@@ -1,6 +1,6 @@
 import { fsyncSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { fsError } from '../../errors/fs-error.js';
+import { fsError, reasonOf } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import type { PoststopContext } from '../../points/points.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
@@ -97,7 +97,7 @@ function claim(fd: number, { identity: file, log }: Claiming): void {
       close(directory);
     }
   } catch (error) {
-    log.warn(`cannot record the archive in ${file}: ${(error as Error).message}`);
+    log.warn(`cannot record the archive in ${file}: ${reasonOf(error)}`);
   }
 }
 

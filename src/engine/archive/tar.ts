@@ -1,10 +1,11 @@
-import { generateLayer, generateTree, writeTar } from '../../layer/generate/index.js';
+import { generateLayer, generateTree, type PackOptions, writeTar } from '../../layer/generate/index.js';
 import { visibleXattr } from '../../layer/overlay-marks.js';
 import type { Compression } from '../../layer/types.js';
 import type { ArchiveResult, PoststopContext } from '../../points/points.js';
 import type { ByteString } from '../../system/bytes.js';
 import { checkpoint } from '../../system/steps.js';
 import { unmapped } from '../operation.js';
+import type { OnProgress } from '../progress.js';
 import { readChanges } from './changes.js';
 import { atPlace, publishFile } from './place.js';
 import { archivedHoles, ownerOf } from './tar-options.js';
@@ -13,13 +14,18 @@ import { archivedHoles, ownerOf } from './tar-options.js';
  * Writes the upperdir into a tar, with names that begin with `./`: unchanged, with the devices and attributes of overlayfs,
  * or with the whiteouts of layers.
  */
-export function archiveAsTar(context: PoststopContext, compression: Compression): Promise<ArchiveResult> {
+export function archiveAsTar(
+  context: PoststopContext,
+  compression: Compression,
+  onProgress?: OnProgress,
+): Promise<ArchiveResult> {
   const { signal } = context;
   return atPlace(context, 'file', async (place) => {
     let entries = 0;
-    const tar = await tarOf(context, () => {
+    const onPacked = () => {
       entries += 1;
-    });
+    };
+    const tar = await tarOf(context, { onPacked, onProgress });
     const bytes = await writeTar(place.temporary.fd, place.final, tar, compression, { signal });
     await checkpoint(signal);
     publishFile(place, context);
@@ -27,7 +33,10 @@ export function archiveAsTar(context: PoststopContext, compression: Compression)
   });
 }
 
-async function tarOf(context: PoststopContext, onPacked: () => void): Promise<AsyncIterable<Buffer>> {
+async function tarOf(
+  context: PoststopContext,
+  watchers: Pick<PackOptions, 'onPacked' | 'onProgress'>,
+): Promise<AsyncIterable<Buffer>> {
   const { upperdir, overlay: format, whiteout, owner, signal, log } = context;
   const options = {
     map: unmapped,
@@ -36,7 +45,7 @@ async function tarOf(context: PoststopContext, onPacked: () => void): Promise<As
     holes: archivedHoles(),
     signal,
     log,
-    onPacked,
+    ...watchers,
   };
   if (whiteout !== 'oci') return generateTree({ root: upperdir, ...options });
   const { changes, hidden } = await readChanges(upperdir, format, signal);

@@ -1,7 +1,7 @@
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DriverChoice } from '../../config/types.js';
-import { errorCode } from '../../errors/fs-error.js';
+import { errorCode, reasonOf } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { checkDescriptor } from '../../image/documents.js';
 import type { Descriptor } from '../../image/types.js';
@@ -229,7 +229,7 @@ function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void)
     return readRegularFile(join(bundle, name), { maxBytes, onOpen });
   } catch (error) {
     if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
-    throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: (error as Error).message }, error);
+    throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: reasonOf(error) }, error);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Delta } from 'mtree-ts';
+import { reasonOf } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import type { Change, ChangeKind } from '../../layer/types.js';
 import { showBytes } from '../../system/bytes.js';
@@ -32,6 +33,6 @@ const kinds: Record<'missing' | 'extra' | 'modified', ChangeKind> = {
 function kindOf(rootfs: string, { type, path, error }: Delta): ChangeKind {
   if (type !== 'errored') return kinds[type];
   const what = `cannot read ${rootfs}/${showBytes(path)}`;
-  const reason = error?.message ?? 'unknown';
+  const reason = reasonOf(error);
   throw new LayerhookError('SYSTEM', { what, reason, expected: 'check its permissions' }, error);
 }

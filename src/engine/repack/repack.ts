@@ -184,7 +184,7 @@ async function packLayer(
   layout: Layout,
   context: ImageContext,
   { changes, masked, packed }: { changes: Change[]; masked: string[]; packed: PackedEntries | null },
-  { compress = 'auto', sourceDateEpoch }: RepackOptions,
+  { compress = 'auto', sourceDateEpoch, onProgress: tell }: RepackOptions,
 ): Promise<WrittenLayer> {
   operation.onProgress({ type: 'phase', name: 'layer' });
   // a driver may know the changes without having to read the rootfs
@@ -197,6 +197,7 @@ async function packLayer(
     holes: holeBudget(operation.maxHoles),
     mayAdd: (path) => filterChanges([{ path, kind: 'modify' }], masked).length > 0,
     onPacked: packed?.add,
+    onProgress: tell && ((progress) => tell({ type: 'work', name: 'pack', ...progress })),
   });
   return writeLayer(layout, tar, await chooseCompression(compress, manifest), { signal });
 }

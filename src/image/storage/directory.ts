@@ -11,7 +11,7 @@ import { withLock } from '../lock.js';
 import { emptyIndex, resumeLayout } from '../resume-layout.js';
 import type { Digest } from '../types.js';
 import { checkVersion, invalidLayout, layoutVersion, maxVersionBytes } from '../version.js';
-import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage.js';
+import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter, OnSwept } from './storage.js';
 
 /**
  * A layout that is a directory with `oci-layout`, `index.json` and `blobs/`; image-spec image-layout.md. Readers need no
@@ -104,9 +104,9 @@ export class Directory implements LayoutStorage {
     return Session.open(this.path);
   }
 
-  async sweep(reachable: () => ReadonlySet<string>): Promise<GarbageResult> {
+  async sweep(reachable: () => ReadonlySet<string>, onSwept?: OnSwept): Promise<GarbageResult> {
     const { sweep } = await import('../sweep.js');
-    return sweep(this.path, reachable);
+    return sweep(this.path, reachable, onSwept);
   }
 }
 

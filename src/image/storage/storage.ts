@@ -27,6 +27,9 @@ export interface GarbageResult {
   spared: Digest[];
 }
 
+/** Gets the progress of a sweep: blobs looked at, of all; bytes and number of the removed blobs. */
+export type OnSwept = (progress: { done: number; total: number; bytes: number; entries: number }) => void;
+
 /** The files of one layout. All functions throw LayerhookError LAYOUT_INVALID and SYSTEM. */
 export interface LayoutStorage {
   /** the layout as the user named it; openLayout accepts it */
@@ -70,9 +73,10 @@ export interface LayoutStorage {
    * Removes the blobs that nothing leads to, and leftovers of killed writers. The caller holds the exclusive lock.
    *
    * @param reachable called first; returns the digests to keep
+   * @param onSwept called after each blob that nothing leads to; an archive, which is written again, does not call it
    * @throws LayerhookError LAYOUT_UNWRITABLE, and what `reachable` throws
    */
-  sweep(reachable: () => ReadonlySet<string>): Promise<GarbageResult>;
+  sweep(reachable: () => ReadonlySet<string>, onSwept?: OnSwept): Promise<GarbageResult>;
 }
 
 /** A blob that a writer takes over from another layout. */

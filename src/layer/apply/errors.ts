@@ -1,3 +1,4 @@
+import { codeWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { errnoName, SystemError } from '../../system/errno.js';
@@ -28,7 +29,7 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
     'SYSTEM',
     {
       what: `layer ${digest}: ${shown}`,
-      reason: code,
+      reason: codeWords(code),
       expected: hints[code] ?? 'check the filesystem that it is unpacked to',
     },
     error,

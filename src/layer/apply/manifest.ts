@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ManifestWriter, umociKeywords } from 'mtree-ts/write';
-import { fsError } from '../../errors/fs-error.js';
+import { fsError, systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { openat, readlinkat, statAt } from '../../system/access.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
@@ -190,5 +190,5 @@ function manifestError(error: unknown, file: string): unknown {
   const what = `manifest: ${error instanceof SystemError ? showBytes(error.path) : file}`;
   if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return fsError(error, what);
   const expected = 'no other process may change the rootfs while it is unpacked';
-  return new LayerhookError('SYSTEM', { what, reason: String(error.code), expected }, error);
+  return new LayerhookError('SYSTEM', { what, reason: systemWords(error), expected }, error);
 }

@@ -25,7 +25,7 @@ export interface InsertOptions extends PackOptions {
  *
  * It has no entries for directories above `target`, because lower layers describe them.
  *
- * Fails with LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, ABORTED, SYSTEM.
+ * Fails with LayerhookError LAYER_PATH, FILE_CHANGED, ID_UNMAPPED, ABORTED, FILE_NOT_FOUND, SYSTEM.
  */
 export async function* generateInsertLayer(options: InsertOptions): AsyncGenerator<Buffer> {
   const target = cleanTarget(options.target);
@@ -76,8 +76,7 @@ async function openSource(source: string, signal?: AbortSignal): Promise<Source>
   }
   if (!reader.stat(name, stat)) {
     reader.close();
-    const expected = 'name a file or directory that exists';
-    throw new LayerhookError('SYSTEM', { what: `cannot read ${source}`, reason: 'ENOENT', expected });
+    throw new LayerhookError('FILE_NOT_FOUND', { what: `cannot read ${source}` });
   }
   return { reader, isDirectory: false, paths: [name], nameOf: (_, target) => target };
 }

@@ -4,7 +4,7 @@ import { type ByteString, showBytes } from '../../system/bytes.js';
 import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
 import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
-import { Pace, throwIfAborted } from '../../system/steps.js';
+import { inTurns, Pace, type Steps, throwIfAborted } from '../../system/steps.js';
 import type { TarWriter } from '../../tar/writer.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import { isWhiteoutDevice } from '../overlay-marks.js';
@@ -21,6 +21,19 @@ export interface PackOptions extends EntryOptions {
   /** how many bytes of holes may be written as zeros; default: the limit of one operation */
   holes?: HoleBudget | undefined;
   signal?: AbortSignal | undefined;
+  /** called for each file and each chunk of content */
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+}
+
+/** How much of a plan is in the tar. */
+export interface PackProgress {
+  /** part of `total` that is in the tar; both count content and headers */
+  done: number;
+  total: number;
+  /** bytes of content in the tar */
+  bytes: number;
+  /** files in the tar */
+  entries: number;
 }
 
 /** The state of a file when it was put into a layer. */
@@ -50,11 +63,26 @@ export async function writePlan(
 ): Promise<void> {
   for (const path of plan.sockets) leaveOut(reader, path, options);
   for (const name of plan.whiteouts) await writer.write(whiteoutEntry(name));
-  const packer = new Packer(reader, writer, options, nameOf);
+  const total = options.onProgress ? await inTurns(sizeOf(reader, plan.entries), options.signal) : 0;
+  const packer = new Packer(reader, writer, options, nameOf, total);
   for (const path of plan.entries) {
     throwIfAborted(options.signal);
     await packer.pack(path);
   }
+}
+
+/** Bytes that a header counts in a {@link PackProgress}. */
+const headerBytes = 1024;
+
+/** Returns about how many bytes a tar of files has. A file that is gone counts nothing: the packer will report it. */
+function* sizeOf(reader: RootfsReader, paths: readonly ByteString[]): Steps<number> {
+  const stat = new StatBuffer();
+  let bytes = 0;
+  for (const path of paths) {
+    bytes += headerBytes + (reader.stat(path, stat) && stat.isFile ? stat.size : 0);
+    yield;
+  }
+  return bytes;
 }
 
 function leaveOut(
@@ -79,12 +107,14 @@ class Packer {
   readonly #holes: HoleBudget;
   readonly #pace: Pace;
   readonly #firstNames = new Map<string, { path: ByteString; sha256: string | undefined }>();
+  readonly #progress: PackProgress;
 
   constructor(
     reader: RootfsReader,
     writer: TarWriter,
     options: PackOptions,
     nameOf: (path: ByteString) => ByteString,
+    total: number,
   ) {
     this.#reader = reader;
     this.#writer = writer;
@@ -92,6 +122,7 @@ class Packer {
     this.#nameOf = nameOf;
     this.#holes = options.holes ?? holeBudget();
     this.#pace = new Pace(options.signal);
+    this.#progress = { done: 0, total, bytes: 0, entries: 0 };
   }
 
   async pack(path: ByteString): Promise<void> {
@@ -106,6 +137,13 @@ class Packer {
         close(fd);
       }
     } else await this.#packFile(path, null);
+    this.#progress.entries += 1;
+    this.#note(headerBytes);
+  }
+
+  #note(done: number): void {
+    this.#progress.done += done;
+    this.#options.onProgress?.(this.#progress);
   }
 
   async #packFile(path: ByteString, fd: number | null): Promise<void> {
@@ -128,6 +166,7 @@ class Packer {
         size: 0,
         xattrs: new Map(),
       });
+      this.#note(stat.isFile ? stat.size : 0);
     } else if (fd === null) {
       await this.#writer.write(entry);
     } else {
@@ -146,6 +185,8 @@ class Packer {
     for (const chunk of chunks) {
       hash?.update(chunk);
       yield chunk;
+      this.#progress.bytes += chunk.length;
+      this.#note(chunk.length);
       if (this.#pace.isDue) await this.#pace.turn();
     }
   }

@@ -117,7 +117,8 @@ export class RootfsReader {
       if (!(error instanceof SystemError)) throw error;
       if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'ESTALE'].includes(error.code) && path !== '.')
         throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) }, error);
-      const what = `cannot read ${this.#path}/${showBytes(path)}`;
+      const what = `cannot read ${path === '.' ? this.#path : `${this.#path}/${showBytes(path)}`}`;
+      if (error.code === 'ENOENT') throw new LayerhookError('FILE_NOT_FOUND', { what }, error);
       const expected = 'check that it exists and may be read';
       throw new LayerhookError('SYSTEM', { what, reason: systemWords(error), expected }, error);
     }

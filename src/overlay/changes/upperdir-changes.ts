@@ -1,3 +1,4 @@
+import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type LowerFile, LowerStack } from '../../layer/lower/lower-stack.js';
 import { isThere, namesIn } from '../../layer/lower/names.js';
@@ -66,7 +67,7 @@ export async function upperdirChanges(options: UpperdirOptions): Promise<Upperdi
     if (!(error instanceof SystemError)) throw error;
     const what = `cannot read ${showBytes(walk.at)} of ${options.upperdir} or of its lowerdirs`;
     const expected = 'check that they exist and are readable';
-    throw new LayerhookError('SYSTEM', { what, reason: error.code, expected }, error);
+    throw new LayerhookError('SYSTEM', { what, reason: systemWords(error), expected }, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode, fsError } from '../../errors/fs-error.js';
+import { errorCode, fsError, systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { fchmodat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
 import { fromText } from '../../system/bytes.js';
@@ -136,10 +136,17 @@ export class Directories {
     return inStore(`removing ${this.of(content)}`, () => this.#moveAway(content));
   }
 
-  /** Removes the directories of contents that have no record any longer. */
-  remove(contents: string[]): void {
+  /**
+   * Removes the directories of contents that have no record any longer.
+   *
+   * @param onRemoved called with the place of each content in the list
+   */
+  remove(contents: string[], onRemoved?: (at: number) => void): void {
     const paths = contents.map((content) => this.discard(content));
-    this.#trees.erase(paths.filter((path) => path !== undefined));
+    for (const [at, path] of paths.entries()) {
+      if (path !== undefined) this.#trees.erase([path]);
+      onRemoved?.(at);
+    }
   }
 
   /** Deletes everything that any process has discarded. */
@@ -174,7 +181,7 @@ export class Directories {
       if (!statAt(AT_FDCWD, fromText(this.fs(content)), stat)) return 'its directory is missing';
       return stat.isDirectory ? undefined : 'its directory is another type of file';
     } catch (error) {
-      return `its directory cannot be read: ${errorCode(error)}`;
+      return `its directory cannot be read: ${systemWords(error)}`;
     }
   }
 

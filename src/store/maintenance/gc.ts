@@ -21,7 +21,17 @@ export async function collectGarbage(context: Context, policy: GarbagePolicy = {
     return db.writeToFree((writer) => remove(context, writer, select(writer)));
   });
   const freed = removed.filter((layer) => layer.freed);
-  if (!policy.dryRun) directories.remove(freed.map(({ id }) => id));
+  if (!policy.dryRun) {
+    let bytes = 0;
+    policy.onFreed?.({ done: 0, total: freed.length, bytes });
+    directories.remove(
+      freed.map(({ id }) => id),
+      (at) => {
+        bytes += freed[at]!.bytes;
+        policy.onFreed?.({ done: at + 1, total: freed.length, bytes });
+      },
+    );
+  }
   return { removed, bytes: sumOf(freed.map(({ bytes }) => bytes)) };
 }
 

@@ -176,7 +176,7 @@ test('a bundle that was moved to another filesystem is claimed, once its old dir
   rmSync(here.at('b'), { recursive: true });
   const run = (...args: string[]) => layerhook(['bundle', 'mount', ...args, here.at('fs/b')]);
   const { status, stderr } = await run();
-  t.is(status, 1);
+  t.is(status, 12);
   t.regex(stderr, new RegExp(`if ${here.at('b')} is gone,.* bundle mount --claim ${here.at('fs/b')};`));
   t.is((await run('--claim')).status, 0);
   await here.isWhole('fs/b');

@@ -170,15 +170,15 @@ rootTest('a driver that is named by path is the same from any directory', async 
   t.is((await run('unpack', '--driver', './driver.mjs', '--image', image, bundle)).status, 0);
   t.is(JSON.parse(readFileSync(join(bundle, 'layerhook.json'), 'utf8')).driver.name, driver);
   const { status, stderr } = await run('repack', '--image', image, bundle);
-  t.is(status, 1);
+  t.is(status, 12);
   t.regex(
     stderr,
     new RegExp(`cannot use the driver ${driver} of bundle ${bundle}: .*name it with --driver.*\n$`),
   );
   t.is((await run('repack', '--driver', './driver.mjs', '--image', image, bundle)).status, 0);
   for (const command of ['mount', 'umount', 'rm']) {
-    t.is((await run('bundle', command, bundle)).status, 1);
-    t.is((await run('bundle', command, '--driver', 'driver.mjs', bundle)).status, 1);
+    t.is((await run('bundle', command, bundle)).status, 12);
+    t.is((await run('bundle', command, '--driver', 'driver.mjs', bundle)).status, 9);
     t.is((await run('bundle', command, '--driver', './driver.mjs', bundle)).status, 0);
   }
 });

@@ -54,5 +54,5 @@ test('a bundle is held by any of its names', async (t) => {
   const hold = holdBundle(join(dir, 'link'), true);
   t.throws(() => holdBundle(join(dir, 'link'), false), busy);
   hold.release();
-  t.throws(() => holdBundle(join(dir, 'missing'), false), { code: 'SYSTEM' });
+  t.throws(() => holdBundle(join(dir, 'missing'), false), { code: 'FILE_NOT_FOUND' });
 });

@@ -118,7 +118,7 @@ test('a refused insert leaves the image unchanged', async (t) => {
   const before = readFileSync(join(image.layout, 'index.json'));
   const file = join(source, 'f');
   for (const [options, code] of [
-    [{ source: join(source, 'none'), target: 'x' }, 'SYSTEM'],
+    [{ source: join(source, 'none'), target: 'x' }, 'FILE_NOT_FOUND'],
     [{ source: file, target: '/' }, 'LAYER_PATH'],
     [{ source: null, target: '/' }, 'LAYER_PATH'],
     [{ source: null, target: 'etc/.wh.old' }, 'LAYER_PATH'],

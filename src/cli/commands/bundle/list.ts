@@ -11,6 +11,7 @@ export default defineCommand({
 damaged, missing), the image that they were unpacked from, the disk usage of
 their changes, and their directory. The directory of a missing bundle is
 gone, and umoci.json of a damaged one: bundle rm --force removes both.`,
+  examples: ['layerhook bundle ls'],
   arguments: [],
   options: storeFlag,
   json: true,

@@ -7,7 +7,8 @@ export default defineCommand({
   description: `Mount the rootfs of bundles with all its changes, for instance after a
 reboot. A mounted bundle stays mounted. Bundles of the copy driver have
 nothing to mount. If one bundle fails, the others are still mounted, and the
-exit status is 1.`,
+exit status is that of the last failure.`,
+  examples: ['layerhook bundle mount bundle', 'layerhook bundle mount --all'],
   options: {
     all: { describe: 'mount every bundle that bundle ls shows as unmounted' },
     claim: {

@@ -9,6 +9,7 @@ the layer store. Layers stay in the store for other bundles; store gc
 removes unused ones. It is an error if a container runs in the bundle, or if
 something else is mounted in it. Files in the directory that layerhook did
 not create are kept and listed.`,
+  examples: ['layerhook bundle rm bundle', 'layerhook bundle rm --force bundle'],
   options: {
     force: {
       alias: ['f'],

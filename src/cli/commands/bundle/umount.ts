@@ -8,6 +8,7 @@ export default defineCommand({
 again. If a container runs in a bundle, or something else is mounted in it,
 the bundle stays mounted, the others are still unmounted, and the exit
 status is 1.`,
+  examples: ['layerhook bundle umount bundle'],
   options: {
     all: { describe: 'unmount every bundle that bundle ls shows as mounted' },
     ...bundleDriverFlag,

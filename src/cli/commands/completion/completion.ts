@@ -5,6 +5,7 @@ export default defineCommand({
   usage: 'bash | zsh | fish',
   description: `Print the script that makes a shell complete the commands and options of
 layerhook. The first line of the script says where to save the script.`,
+  examples: ['layerhook completion bash > /usr/share/bash-completion/completions/layerhook'],
   arguments: ['shell'],
   options: {},
   endsImmediately: true,

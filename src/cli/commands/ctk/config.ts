@@ -7,6 +7,7 @@ export default defineCommand({
   description: `Write the settings of layerhook-runtime, docs/runtime.md, with an empty file
 of hooks beside them. Existing settings are kept; --set changes one of them.
 The names that container-hooks-ctk uses for settings work too.`,
+  examples: ['layerhook ctk config --set order=after --set log=/var/log/layerhook-runtime.log'],
   arguments: [],
   options: {
     'config-file': { value: 'FILE', describe: 'file of the settings (default: /etc/layerhook/runtime.toml)' },

@@ -16,6 +16,10 @@ CRI-O its other settings too. All other settings of the file stay, with
 their comments and layout. Running the command twice changes nothing. The
 former text is kept in FILE.layerhook-ctk for unconfigure. Restart the
 engine afterwards.`,
+  examples: [
+    'layerhook ctk runtime configure --runtime docker --dry-run',
+    'layerhook ctk runtime configure --runtime containerd --set-as-default',
+  ],
   arguments: [],
   options: {
     ...engineFlags,

@@ -8,6 +8,7 @@ export default defineCommand({
   description: `Write layerhook-runtime to PREFIX/bin. It contains the absolute paths of
 this node and this package, so that engines with any PATH can call it. Run
 the command again after either has moved.`,
+  examples: ['layerhook ctk install', 'layerhook ctk install --prefix /opt/layerhook'],
   arguments: [],
   options: {
     prefix: { value: 'DIR', describe: 'directory to install to (default: /usr/local)' },

@@ -15,6 +15,7 @@ settings stay, with their comments and layout. Running the command twice
 changes nothing. The former text is kept in FILE.layerhook-ctk for
 unconfigure. Restart containerd afterwards. docs/snapshotter.md explains
 when to use each option.`,
+  examples: ['layerhook ctk snapshotter configure --dry-run'],
   arguments: [],
   options: {
     ...snapshotterFlags,

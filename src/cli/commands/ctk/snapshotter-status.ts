@@ -6,6 +6,7 @@ export default defineCommand({
   usage: '',
   description: `Show whether containerd's configuration has the snapshotter, and whether the
 snapshotter answers. The exit status is 1 if something is broken.`,
+  examples: ['layerhook ctk snapshotter status'],
   arguments: [],
   options: snapshotterFlags,
   json: true,

@@ -8,6 +8,7 @@ former snapshotter of the CRI. If the file has not changed since configure,
 it becomes what it was, byte for byte; otherwise only the added settings are
 removed. It is an error if containerd has images or containers in the
 snapshotter: containerd could then neither run nor remove them.`,
+  examples: ['layerhook ctk snapshotter unconfigure'],
   arguments: [],
   options: {
     ...snapshotterFlags,

@@ -8,6 +8,7 @@ export default defineCommand({
   description: `Show which engines are configured with layerhook-runtime, and whether it
 would find its settings, hooks and low-level runtime. The exit status is 1
 if something is broken.`,
+  examples: ['layerhook ctk status', 'layerhook ctk status --runtime docker'],
   arguments: [],
   options: {
     ...engineFlags,

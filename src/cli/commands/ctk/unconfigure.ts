@@ -8,6 +8,7 @@ former default runtime. If the file has not changed since configure, it
 becomes what it was, byte for byte; otherwise only the added settings are
 removed. Existing containers of this runtime need its program until they are
 removed.`,
+  examples: ['layerhook ctk runtime unconfigure --runtime docker'],
   arguments: [],
   options: { ...engineFlags, ...dryRunFlag },
   async run(_, options, { print }) {

@@ -9,6 +9,7 @@ export default defineCommand({
 user namespaces, libraries, programs and the layer store. For what is
 missing, show what that costs and how to get it. Nothing is changed. The
 exit status is 1 if something is broken.`,
+  examples: ['layerhook doctor', 'layerhook doctor --json'],
   arguments: [],
   options: storeFlag,
   json: true,

@@ -8,7 +8,8 @@ export default defineCommand({
   description: `Check a hooks.toml, by default the one that commands would use: its keys,
 points, programs, modules and driver, and that other users cannot write to
 any of these files. Print the calls that each hook would get, with a sample
-context. The exit status is 1 if the file has an error.`,
+context. The exit status is 9 if the file has an error.`,
+  examples: ['layerhook hooks check', 'layerhook hooks check ./hooks.toml'],
   options: {},
   json: true,
   async run(args, _, { show, hooksFile }) {

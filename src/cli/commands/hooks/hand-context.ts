@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { type BundleMeta, mtreePath, readBundleMeta } from '../../../engine/bundle/metadata.js';
 import type { OpenedImage } from '../../../engine/open-image.js';
 import { type Operation, unmapped } from '../../../engine/operation.js';
+import { reasonOf } from '../../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
 import { openLayout } from '../../../image/layout.js';
 import { parseImageReference, tagOf } from '../../../image/references.js';
@@ -201,7 +202,7 @@ function parseJson(file: string, text: Buffer): Fields {
 
 function unreadable(file: string, error: unknown): LayerhookError {
   if (isLayerhookError(error)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new LayerhookError('CONFIG_UNREADABLE', { file, reason }, error);
 }
 

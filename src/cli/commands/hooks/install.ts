@@ -11,6 +11,7 @@ The file contains the absolute paths of node and the script, since hooks get
 an empty environment: install again after either has moved. podman without
 root reads no hooks directory by default: call podman with --hooks-dir, or
 set hooks_dir in containers.conf.`,
+  examples: ['layerhook hooks install archive-overlay'],
   arguments: ['hook'],
   options: {
     'hooks-dir': {

@@ -6,6 +6,7 @@ export default defineCommand({
   description: `List the lifecycle points in the order in which they come, and the hooks at
 each in the order of their calls: the hooks of hooks.toml in the order of
 the file, then the driver.`,
+  examples: ['layerhook hooks list'],
   arguments: [],
   options: {
     driver: { value: 'NAME', describe: 'driver to show (default: the one in hooks.toml, else copy)' },

@@ -10,6 +10,10 @@ export default defineCommand({
   description: `Write the skeleton of a driver or a hook, which works, to the new directory
 NAME: the code, a hooks.toml that names it, and a test. The test of a driver
 is the conformance suite. docs/drivers.md goes on from there.`,
+  examples: [
+    'layerhook hooks new --hook --lang sh skip-layer',
+    'layerhook hooks new --driver --lang js my-driver',
+  ],
   arguments: ['NAME'],
   options: {
     driver: { describe: 'write a storage driver' },

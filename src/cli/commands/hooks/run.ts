@@ -16,6 +16,7 @@ Unpack points need --image; without --bundle they get a temporary empty
 rootfs. Snapshot points need --image, and get a temporary empty directory.
 Repack points need --image and --bundle. Bundle points need --bundle. Other
 fields come from --context.`,
+  examples: ['layerhook hooks run --image image:base unpack.ociv1.layer.try-skip'],
   arguments: ['point'],
   options: {
     bundle: { value: 'BUNDLE', describe: 'bundle for the context' },

@@ -5,6 +5,7 @@ export default defineCommand({
   usage: 'HOOK',
   description: `Remove the file that hooks install wrote. HOOK is archive-overlay. It is an
 error if another program wrote the file.`,
+  examples: ['layerhook hooks uninstall archive-overlay'],
   arguments: ['hook'],
   options: {
     'hooks-dir': {

@@ -9,6 +9,7 @@ export default defineCommand({
   description: `Write a regular file of an image to standard output, without unpacking the
 image. Symlinks in PATH lead inside the image. All layers are read and
 verified first, since a later layer may replace or delete the file.`,
+  examples: ['layerhook cat image:base /etc/os-release'],
   arguments: ['IMAGE[:TAG]', 'PATH'],
   options: {
     'max-size': { value: 'SIZE', describe: 'refuse larger files (default: 64MiB)' },

@@ -59,6 +59,10 @@ export default defineCommand({
 value removes a field.
 
 The layers stay. Without --tag, the tag then names the changed image.`,
+  examples: [
+    'layerhook config --image image:base --tag web --config.cmd /usr/sbin/nginx',
+    'layerhook config --image image:web --clear config.labels',
+  ],
   arguments: [],
   options: { ...imageFlag, ...tagFlag, ...changeFlags, ...historyFlags, ...platformFlag },
   async run(_, options, { persona, signal, log }) {

@@ -16,6 +16,7 @@ SOURCE and TARGET are directories, or tars: oci-archive:FILE, and SOURCE
 also docker-archive:FILE. TARGET is created if it is missing; its tag is
 that of SOURCE by default. The prefix oci: of skopeo may stand before a
 directory.`,
+  examples: ['layerhook copy image:base other:base', 'layerhook copy image:base oci-archive:base.tar'],
   arguments: ['source', 'target'],
   options: {
     ...platformFlag,

@@ -20,6 +20,10 @@ without unpacking: A for added, M for modified, D for deleted, and what of a
 file differs. Either one may also be a bundle that unpack made. Content
 counts by its digest. Files that differ only in their times are equal,
 unless with --times.`,
+  examples: [
+    'layerhook diff --stat image:base image:changed',
+    'layerhook diff --exit-code image:base bundle',
+  ],
   arguments: ['IMAGE[:TAG]', 'IMAGE[:TAG]|BUNDLE'],
   options: {
     stat: { describe: 'show sizes, and a summary' },

@@ -27,6 +27,7 @@ same bytes. SOURCE_DATE_EPOCH, if set, replaces newer times.
 
 In the tar, a directory follows all files in it, so that its mode and times
 are set last.`,
+  examples: ['layerhook export --image image:base --output rootfs.tar'],
   arguments: [],
   options: {
     ...imageFlag,

@@ -9,6 +9,7 @@ history stay; the history gets an entry for the new layer.
 
 SOURCE_DATE_EPOCH, if set, is the time of the history entry. Newer files in
 the layer get this time too.`,
+  examples: ['layerhook flatten --image image:base --tag flat'],
   arguments: [],
   options: squashFlags,
   async run(_, options, { signal, log }) {

@@ -6,14 +6,20 @@ export default defineCommand({
   usage: '--layout PATH',
   description: `Remove every blob that no tag refers to, and the leftovers of killed
 commands. Blobs that a running command has just written are spared.`,
+  examples: ['layerhook gc --layout image'],
   arguments: [],
   options: { ...layoutFlag, ...limitFlags },
-  async run(_, options, { log, signal }) {
+  async run(_, options, { log, signal, onProgress }) {
     const path = readLayout(options, 'layerhook gc');
     const limits = readLimits(options, 'layerhook gc');
     const { openLayout } = await import('../../../image/layout.js');
     const { collectGarbage } = await import('../../../image/gc.js');
-    const { removed, bytes, spared } = await collectGarbage(openLayout(path, { signal, ...limits }));
+    onProgress?.({ type: 'phase', name: 'reachable' });
+    const layout = openLayout(path, { signal, ...limits });
+    const { removed, bytes, spared } = await collectGarbage(
+      layout,
+      onProgress && ((progress) => onProgress({ type: 'work', name: 'sweep', ...progress })),
+    );
     for (const digest of removed) log.debug(`removed blob ${digest}`);
     log.info(`removed ${removed.length} blobs of ${formatBytes(bytes)}`);
     if (spared.length > 0) log.info(`spared ${spared.length} blobs: another command is writing to ${path}`);

@@ -23,6 +23,7 @@ had the tag loses it.
 
 The config has a platform and a creation time, which is now or
 SOURCE_DATE_EPOCH; layerhook config sets the rest.`,
+  examples: ['layerhook import --image image:base rootfs.tar'],
   arguments: ['tar'],
   options: {
     ...imageFlag,

@@ -6,6 +6,7 @@ export default defineCommand({
   description: `Create an empty OCI image layout: a directory, or a tar with
 oci-archive:FILE. PATH must not exist, or must be an empty directory;
 missing parent directories are created.`,
+  examples: ['layerhook init --layout image'],
   arguments: [],
   options: layoutFlag,
   async run(_, options, { log }) {

@@ -31,6 +31,10 @@ instead.
 
 The lower layers do not change: do not use this to remove a secret from an
 image.`,
+  examples: [
+    'layerhook insert --image image:base --tag app ./app /opt/app',
+    'layerhook insert --image image:base --whiteout /usr/share/doc',
+  ],
   options: {
     ...imageFlag,
     ...tagFlag,
@@ -44,7 +48,7 @@ image.`,
     ...mapFlags,
     ...platformFlag,
   },
-  async run(args, options, { persona, signal, log }) {
+  async run(args, options, { persona, signal, log, onProgress }) {
     const [source, target] = readArguments(args, options.whiteout);
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} insert`;
@@ -66,6 +70,7 @@ image.`,
         ...readLimits(options, command),
         signal,
         log,
+        onProgress,
       }),
     );
     log.info(`new image manifest created: ${result.manifest.digest}`, {

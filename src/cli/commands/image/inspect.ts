@@ -35,6 +35,11 @@ With --html, write a page for a browser instead: layers, a file tree with
 the changes of each layer, a treemap of sizes, and with --against how the
 image differs from another one. The page is one file and loads nothing.
 With --ci or --json too, do both.`,
+  examples: [
+    'layerhook inspect image:base',
+    'layerhook inspect --ci --lowest-efficiency 0.95 image:base',
+    'layerhook inspect --html page.html --against image:base image:changed',
+  ],
   arguments: ['IMAGE[:TAG]'],
   options: {
     top: { value: 'N', describe: 'how many of the largest entries to show (default: 10)' },

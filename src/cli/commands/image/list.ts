@@ -7,6 +7,7 @@ export default defineCommand({
   description: `Print the tags of a layout, one per line, in the order of its index.json.
 With --json, also the digest, media type, size and platform of what each tag
 names.`,
+  examples: ['layerhook ls --layout image'],
   arguments: [],
   options: { ...layoutFlag, ...limitFlags },
   json: true,

@@ -8,6 +8,7 @@ layers together make, with whiteouts and hardlinks resolved. With --layer,
 list the entries of one layer in the order of its tar; whiteouts have the
 names that the tar gives them (.wh.NAME). Names that are not plain text are
 quoted; --json gives them unchanged.`,
+  examples: ['layerhook ls-files --long image:base', 'layerhook ls-files --layer 0 image:base'],
   arguments: ['IMAGE[:TAG]'],
   options: {
     layer: { value: 'LAYER', describe: 'number of a layer, 0 for the lowest, or its digest' },

@@ -6,6 +6,7 @@ export default defineCommand({
   description: `Create an image without layers in an existing layout, with the tag TAG. An
 image that had this tag loses it. The platform is that of this machine; the
 creation time is now, or SOURCE_DATE_EPOCH.`,
+  examples: ['layerhook new --image image:empty'],
   arguments: [],
   options: { ...imageFlag, ...limitFlags },
   async run(_, options, { log, signal }) {

@@ -21,6 +21,7 @@ TAR - is standard input.
 
 The tar must be a layer as image-spec describes it: deletions are whiteout
 files, for instance.`,
+  examples: ['layerhook raw add-layer --image image:base --tag more layer.tar'],
   arguments: ['new-layer.tar'],
   options: { ...imageFlag, ...tagFlag, ...historyFlags, ...compressFlag, ...platformFlag },
   async run([file], options, { persona, signal, log }) {

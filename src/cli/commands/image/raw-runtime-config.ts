@@ -8,6 +8,7 @@ standard output.
 
 The users and groups of the image are looked up in the root filesystem of
 --rootfs. Without --rootfs, a user given by name becomes root.`,
+  examples: ['layerhook raw runtime-config --image image:base config.json'],
   arguments: ['config.json'],
   options: {
     rootfs: { value: 'DIR', describe: 'root filesystem with /etc/passwd and /etc/group' },

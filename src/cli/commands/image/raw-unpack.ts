@@ -8,6 +8,7 @@ or empty. No bundle is made and no hook is called; use unpack for these.
 
 Every blob and layer is verified. If unpacking fails, no directory is left
 behind.`,
+  examples: ['layerhook raw unpack --image image:base rootfs'],
   arguments: ['rootfs'],
   options: {
     'keep-dirlinks': { describe: 'keep a symlink to a directory if a layer has a directory at its path' },

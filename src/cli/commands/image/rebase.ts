@@ -13,6 +13,7 @@ image work on top of the new base too.
 Without --old and --new, the annotations of the image name its bases:
 org.opencontainers.image.base.digest and org.opencontainers.image.base.name.
 The new image gets both annotations of its new base.`,
+  examples: ['layerhook rebase --image image:app --old image:debian-12.1 --new image:debian-12.2'],
   arguments: [],
   options: {
     ...imageFlag,

@@ -5,6 +5,7 @@ export default defineCommand({
   usage: '--image PATH[:TAG]',
   description: `Remove a tag from a layout. The blobs of the image stay until gc removes
 those that no other tag refers to.`,
+  examples: ['layerhook rm --image image:old'],
   arguments: [],
   options: { ...imageFlag, ...limitFlags },
   async run(_, options, { log, signal }) {

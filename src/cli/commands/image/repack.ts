@@ -34,6 +34,10 @@ the image gets a history entry but no layer.
 
 SOURCE_DATE_EPOCH, if set, is the time of the history entry. Newer files in
 the layer get this time too.`,
+  examples: [
+    'layerhook repack --image image:changed bundle',
+    'layerhook repack --tag changed --refresh-bundle bundle',
+  ],
   arguments: ['bundle'],
   options: {
     'mask-path': { value: 'PATH', many: true, describe: 'path in the image whose changes are ignored' },

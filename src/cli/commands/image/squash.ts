@@ -9,6 +9,7 @@ deletes what the squashed layers delete from the layers below.
 
 SOURCE_DATE_EPOCH, if set, is the time of the history entry. Newer files in
 the layer get this time too.`,
+  examples: ['layerhook squash --from 2 --image image:app --tag small'],
   arguments: [],
   options: {
     from: {

@@ -5,6 +5,7 @@ export default defineCommand({
   usage: '[--json] --image PATH[:TAG]',
   description: `Show the manifest, config and history of an image. The text is for people
 and may change; use --json in scripts.`,
+  examples: ['layerhook stat --image image:base'],
   arguments: [],
   options: {
     ...imageFlag,

@@ -4,6 +4,7 @@ import { defineCommand } from '../../command.js';
 export default defineCommand({
   usage: '--image PATH[:TAG] NEW-TAG',
   description: 'Add a tag to an image in its layout. An image that had NEW-TAG loses it.',
+  examples: ['layerhook tag --image image:base stable'],
   arguments: ['new-tag'],
   options: { ...imageFlag, ...limitFlags },
   async run([newTag], options, { log, signal }) {

@@ -31,6 +31,11 @@ With --pull, skopeo first copies the image SOURCE (docker://debian:12 for
 example) into the layout ~/.local/share/layerhook/images.
 
 Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
+  examples: [
+    'layerhook unpack --image image:base bundle',
+    'layerhook unpack --driver overlay --image image:base bundle',
+    'layerhook unpack --pull docker://debian:12 bundle',
+  ],
   arguments: ['bundle'],
   options: {
     'keep-dirlinks': { describe: 'keep a symlink to a directory if a layer has a directory at its path' },

@@ -1,4 +1,5 @@
 import type { Finding } from '../../../engine/validate/finding.js';
+import { exitClasses } from '../../../errors/index.js';
 import { limitFlags, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
@@ -8,8 +9,9 @@ export default defineCommand({
 documents, digests, sizes, media types, diffIDs and entries of layers,
 missing blobs, history and platforms; of a layout also its tags and what
 does not belong into it. Nothing is changed. The exit status is 1 if there
-are errors, 2 if there are only warnings, and 0 otherwise. Notes are
+are errors, 20 if there are only warnings, and 0 otherwise. Notes are
 harmless. docs/images.md explains the findings.`,
+  examples: ['layerhook validate image', 'layerhook validate image:base'],
   arguments: ['LAYOUT|IMAGE:TAG'],
   options: { ...limitFlags },
   json: true,
@@ -31,8 +33,8 @@ harmless. docs/images.md explains the findings.`,
       },
     });
     log.info(`${what}: ${count.error} errors, ${count.warning} warnings, ${count.note} notes`);
-    if (count.error > 0) return 1;
-    return count.warning > 0 ? 2 : 0;
+    if (count.error > 0) return exitClasses.finding.status;
+    return count.warning > 0 ? exitClasses.warnings.status : 0;
   },
 });
 

@@ -12,6 +12,7 @@ IMAGE is PATH[:TAG]; its blobs are copied if it is in another layout. If
 IMAGE is an index, all its images are added, with their attestations.
 
 An image replaces the one for the same platform. The others stay.`,
+  examples: ['layerhook index add --image image:multi image:amd64 image:arm64'],
   options: {
     ...imageFlag,
     ...platformFlag,

@@ -9,6 +9,7 @@ export default defineCommand({
   description: `List the entries of the image index TAG in their order: platform, kind,
 digest and size of the manifest. The kind is image, attestation, artifact or
 index.`,
+  examples: ['layerhook index ls --image image:multi'],
   arguments: [],
   options: { ...imageFlag, ...limitFlags },
   json: true,

@@ -10,6 +10,7 @@ export default defineCommand({
   description: `Remove images from the image index TAG, named by their platforms or digests
 as layerhook index ls shows them. The attestations of an image are removed
 with it. The blobs stay until layerhook gc.`,
+  examples: ['layerhook index rm --image image:multi linux/arm64'],
   options: { ...imageFlag, ...limitFlags },
   async run(which, options, { signal, log }) {
     if (which.length === 0) throw usageError('missing argument: PLATFORM or DIGEST', command);

@@ -7,6 +7,7 @@ export default defineCommand({
 object per line: the path (pathBase64 if it is not UTF-8), and the kind:
 add, modify or delete. Times count in whole seconds. The output is a valid
 result of a hook at repack.ociv1.layer.delta-list.`,
+  examples: ['layerhook raw compare-trees before after'],
   arguments: ['LOWER', 'UPPER'],
   options: {},
   async run([lower, upper], _, { signal, print }) {

@@ -14,6 +14,7 @@ export default defineCommand({
 that the manifest uses, and print a line for each difference. The exit
 status is 1 if there is a difference. The mtree manifest of a bundle is
 sha256_*.mtree beside its rootfs.`,
+  examples: ['layerhook raw mtree-validate --manifest bundle/sha256_*.mtree --path bundle/rootfs'],
   arguments: [],
   options: {
     manifest: { value: 'FILE', alias: ['f', 'file'], required: true, describe: 'mtree manifest' },
@@ -101,6 +102,7 @@ function guard<T>(file: string, action: () => T): T {
       );
     }
     if (code === 'UNKNOWN_KEYWORD') throw usageError(message, command);
+    if (error.cause !== undefined) throw fsError(error.cause, message.slice(0, message.lastIndexOf(': ')));
     throw new LayerhookError(
       'SYSTEM',
       { what: 'cannot check', reason: message, expected: 'check the path' },

@@ -13,6 +13,7 @@ the xattr of overlayfs, and directories that the layer does not list have
 the attributes of the lower layers. For stores that keep a layer in one
 file, such as squashfs. DIRECTORY must be on a file system that keeps owners
 and devices.`,
+  examples: ['layerhook raw overlay-tar --scratch scratch < layer.tar > overlay.tar'],
   arguments: [],
   options: {
     lowerdir: {

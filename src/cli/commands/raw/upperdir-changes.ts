@@ -7,6 +7,7 @@ export default defineCommand({
 as JSON with one object per line: the path (pathBase64 if it is not UTF-8),
 and the kind: add, modify or delete. No mount is needed. The output is a
 valid result of a hook at repack.ociv1.layer.delta-list.`,
+  examples: ['layerhook raw upperdir-changes --lowerdir lower upper'],
   arguments: ['UPPERDIR'],
   options: {
     lowerdir: {

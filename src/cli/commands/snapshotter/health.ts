@@ -6,7 +6,9 @@ const command = 'layerhook snapshotter health';
 export default defineCommand({
   usage: '--metrics SOCKET',
   description: `Check that a running "layerhook snapshotter serve" can read its store, for
-probes of Kubernetes and other supervisors. The exit status is 0 if it can.`,
+probes of Kubernetes and other supervisors. The exit status is 0 if it can,
+and 1 otherwise.`,
+  examples: ['layerhook snapshotter health --metrics /run/layerhook/metrics.sock'],
   arguments: [],
   options: {
     metrics: { value: 'SOCKET', required: true, describe: 'the socket given to serve --metrics' },

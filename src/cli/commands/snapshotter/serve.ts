@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { LoadedConfig } from '../../../config/types.js';
+import { reasonOf } from '../../../errors/index.js';
 import type { ErofsLayers, LayerHookOptions } from '../../../snapshotter/index.js';
 import type { Logger } from '../../../system/logger.js';
 import { makeDirectory } from '../../../system/make-directory.js';
@@ -18,6 +19,7 @@ SIGINT or SIGHUP. layerhook and containerd share the layers that either has
 unpacked. Hooks of hooks.toml may supply layers that the store lacks, and
 run after containerd has extracted a layer. hooks.toml is read only at the
 start. docs/snapshotter.md has the settings for containerd's config.toml.`,
+  examples: ['layerhook snapshotter serve --address /run/layerhook/snapshotter.sock'],
   arguments: [],
   options: {
     address: {
@@ -87,15 +89,16 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
         });
         return (await verifyLayer(content))?.length ?? null;
       },
-      flushFailed: (error) => context.log.warn(`cannot flush the store to its disk: ${String(error)}`),
+      flushFailed: (error) => context.log.warn(`cannot flush the store to its disk: ${reasonOf(error)}`),
       eraseFailed: (error) =>
-        context.log.warn(`cannot remove all files of a removed snapshot: ${String(error)}`),
+        context.log.warn(`cannot remove all files of a removed snapshot: ${reasonOf(error)}`),
     });
     try {
       const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service));
       const { client } = service.store;
       context.log.info('serving', { address, store: choice.root, client });
-      context.print(`serving the layer store ${choice.root} at ${address}, as client ${client}`);
+      const told = options.metrics === undefined ? '' : `; metrics at ${options.metrics}`;
+      context.print(`serving the layer store ${choice.root} at ${address}, as client ${client}${told}`);
       await untilSignal(context);
       if (stopMetrics) await stopMetrics();
     } finally {

@@ -8,6 +8,7 @@ export default defineCommand({
   usage: '[--json]',
   description: `Show where the layer store is or would be, its disk usage, and the free
 space of its filesystem.`,
+  examples: ['layerhook store df'],
   arguments: [],
   options: storeFlag,
   json: true,

@@ -11,6 +11,7 @@ export default defineCommand({
   description: `Show the disk usage of bundles: their own changes, and the layers that they
 share with other bundles. A shared layer is stored once. The last two lines
 are the layers that no bundle needs, and the total.`,
+  examples: ['layerhook store du'],
   arguments: [],
   options: storeFlag,
   json: true,

@@ -15,6 +15,7 @@ export default defineCommand({
   description: `Write the uncompressed tar of a layer, bit for bit as its diffID covers it,
 to a new file or to standard output. The store has the tars of layers that
 are EROFS images.`,
+  examples: ['layerhook store export 0123456789ab layer.tar'],
   options: storeFlag,
   async run([wanted, file, ...others], options, context) {
     if (wanted === undefined) throw usageError('missing LAYER', command);

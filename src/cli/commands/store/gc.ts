@@ -1,3 +1,4 @@
+import type { WorkProgress } from '../../../engine/progress.js';
 import { oneLine } from '../../../errors/error.js';
 import type { Store } from '../../../store/types.js';
 import { storeFlag } from '../../args/flags.js';
@@ -15,6 +16,7 @@ export default defineCommand({
 protects, the least recently used first, and the leftovers of killed
 commands: snapshots, mounts and private directories of bundles, and files.
 Layers that a running command uses are spared.`,
+  examples: ['layerhook store gc --keep 10GB', 'layerhook store gc --unused-for 7d --dry-run'],
   arguments: [],
   options: {
     ...storeFlag,
@@ -27,16 +29,21 @@ Layers that a running command uses are spared.`,
   },
   json: true,
   async run(_, options, context) {
-    const { hooksFile, log, show, signal } = context;
+    const { hooksFile, log, show, signal, onProgress } = context;
     const { keep, 'unused-for': unusedFor, 'dry-run': dryRun } = options;
     const policy = {
       keepBytes: keep === undefined ? undefined : parseBytes(keep, '--keep', command),
       unusedFor: unusedFor === undefined ? undefined : parseDuration(unusedFor, '--unused-for', command),
       dryRun,
+      onFreed:
+        onProgress &&
+        ((progress: Pick<WorkProgress, 'done' | 'total' | 'bytes'>) =>
+          onProgress({ type: 'work', name: 'free', ...progress, entries: progress.done })),
     };
     const collect = async (store: Store) => {
       const { lostBundles, removeLeftovers, removeLost } = await import('../../../engine/bundle/collect.js');
       const bundleOptions = { store: options.store, hooksFile, log, signal };
+      onProgress?.({ type: 'phase', name: 'leftovers' });
       // first, since the snapshots of killed commands keep the layers below them
       if (!dryRun) await removeLeftovers(store, bundleOptions);
       const lost = await lostBundles(store);

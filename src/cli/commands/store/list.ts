@@ -13,6 +13,7 @@ diffID of the tar, disk usage, form (a directory or an EROFS image), state,
 and how many bundles and which clients use them. The state "on disk" is
 final, "in memory" is trusted until a reboot. Layers in the other states
 (unproven, missing, damaged) are extracted again on the next use.`,
+  examples: ['layerhook store ls'],
   arguments: [],
   options: storeFlag,
   json: true,

@@ -12,6 +12,7 @@ export default defineCommand({
   description: `Remove layers from the store. It is an error if a bundle or another layer is
 on top of a layer. A layer that another client (a containerd) uses stays for
 that client.`,
+  examples: ['layerhook store rm 0123456789ab'],
   options: storeFlag,
   async run(wanted, options, context) {
     if (wanted.length === 0) throw usageError('missing LAYER', command);

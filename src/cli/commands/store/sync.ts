@@ -8,6 +8,7 @@ export default defineCommand({
   description: `Flush the filesystem of the layer store to its disk. All layers in the store
 will then be trusted after a power loss. Layers that were not flushed would
 be extracted again.`,
+  examples: ['layerhook store sync'],
   arguments: [],
   options: storeFlag,
   async run(_, options, context) {

@@ -16,6 +16,7 @@ its diffID; of a layer that is an EROFS image, hash its tar again. Print
 each file that differs. A layer with differences is marked as damaged
 and extracted again by the next unpack that needs it, and the exit status is
 1.`,
+  examples: ['layerhook store verify', 'layerhook store verify --dry-run 0123456789ab'],
   options: {
     ...storeFlag,
     'dry-run': { describe: 'mark no layer as damaged or verified' },
@@ -28,9 +29,10 @@ and extracted again by the next unpack that needs it, and the exit status is
     const verify = async (store: Store) => {
       const { storeUsage } = await import('../../../engine/store-usage.js');
       const layers = pickLayers((await storeUsage(store)).layers, wanted, command);
+      context.onProgress?.({ type: 'layers', layers: layers.map(barOf) });
       const results = async function* () {
-        for (const layer of layers) {
-          const result = await verifyOne(store, layer);
+        for (const [index, layer] of layers.entries()) {
+          const result = await verifyOne(store, layer, index, context);
           if (result === null) continue;
           if (result.state === 'damaged' || result.state === 'missing') damaged++;
           if (result.state === 'unknown')
@@ -67,7 +69,12 @@ interface Verified {
 }
 
 /** @returns null if another process has removed the layer meanwhile */
-async function verifyOne(store: Store, layer: StoredLayer): Promise<Verified | null> {
+async function verifyOne(
+  store: Store,
+  layer: StoredLayer,
+  index: number,
+  { onProgress }: CommandContext,
+): Promise<Verified | null> {
   const { verifyLayer } = await import('../../../engine/verify-layer.js');
   // a garbage collection deletes the record first, and then the files
   const isRemoved = async () => (await store.list([layer.id])).length === 0;
@@ -75,7 +82,13 @@ async function verifyOne(store: Store, layer: StoredLayer): Promise<Verified | n
   const found = { name: layerName(layer), directory, differences: [] };
   if (reason !== undefined) return (await isRemoved()) ? null : { ...found, state: 'missing', reason };
   try {
-    const differences = await verifyLayer(layer);
+    let last = { bytes: 0, entries: 0 };
+    const differences = await verifyLayer(layer, ({ done, total, bytes, entries }) => {
+      last = { bytes, entries };
+      const blobBytes = (barOf(layer).size * done) / Math.max(total, 1);
+      onProgress?.({ type: 'layer-progress', index, blobBytes, ...last });
+    });
+    onProgress?.({ type: 'layer-done', index, ...last });
     if (differences?.length === 0) return { ...found, state: 'unchanged' };
     if (await isRemoved()) return null;
     return differences === null
@@ -85,6 +98,11 @@ async function verifyOne(store: Store, layer: StoredLayer): Promise<Verified | n
     if (await isRemoved()) return null;
     throw error;
   }
+}
+
+/** Returns a layer for {@link CommandContext.onProgress}. */
+function barOf(layer: StoredLayer): { digest: string; size: number } {
+  return { digest: layerName(layer), size: layer.usage?.size ?? 0 };
 }
 
 /** Records the result in the store. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fsError } from '../../../errors/fs-error.js';
+import { fsError, reasonOf } from '../../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
 import { EntryFile } from '../../../layer/entries/list.js';
 import type { AppliedLayer, EntryList, LayerSource } from '../../../layer/types.js';
@@ -114,7 +114,7 @@ function listOf({ rootfs, index }: LayerContext): { path: string; fd: number; re
 /** Names the hook in what its target or its reader has failed with. Errors of the layer itself stay. */
 function hookFailure({ by }: StreamOptions, context: LayerContext, error: unknown): unknown {
   if (isLayerhookError(error) && error.code !== 'DIRECTORY_INVALID') return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new LayerhookError('HOOK_FAILED', { hook: by, point, layer: layerOf(context), reason }, error);
 }
 

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { collectGarbage } from '../../src/image/gc.js';
+import { openLayout } from '../../src/image/layout.js';
+import { removeTag } from '../../src/image/references.js';
+import { openStore } from '../../src/store/index.js';
+import { layerhook, mainFile, succeed } from '../helpers/cli.js';
+import { buildImage } from '../helpers/image.js';
+import { requires } from '../helpers/requires.js';
+import { rootTest } from '../helpers/root-test.js';
+import { tmpdir } from '../helpers/tmp.js';
+import { play, runOnTerminal } from './terminal.js';
+
+/** Enough to compress and to hash for more than a tenth of a second, after which progress shows. */
+const size = 24_000_000;
+
+function place(t: ExecutionContext<unknown>) {
+  const dir = tmpdir(t);
+  const env = { LAYERHOOK_STORE: join(dir, 'store'), XDG_CONFIG_HOME: '/nonexistent' };
+  const { layout } = buildImage(t, [[{ name: 'a', content: 'a' }]], { tag: 'a' });
+  mkdirSync(join(dir, 'source'));
+  for (const name of ['one', 'two']) writeFileSync(join(dir, 'source', name), randomBytes(size / 2));
+  const run = (...args: string[]) => layerhook(args, { env });
+  t.teardown(async () => void (await run('bundle', 'umount', '--all')));
+  const watch = (...args: string[]) => runOnTerminal(100, mainFile, ['--color=never', ...args], env);
+  return { dir, layout, run, watch, bundle: join(dir, 'bundle'), source: join(dir, 'source') };
+}
+
+rootTest(
+  'insert, unpack, repack and store verify show bytes and files on a terminal, and leave nothing',
+  (t) => {
+    if (!requires(t, 'script')) return;
+    const { layout, watch, bundle, source } = place(t);
+    const inserted = watch('insert', '--image', `${layout}:a`, '--tag', 'b', source, '/source');
+    t.regex(inserted, /packing the layer \[#*·*\] +\d+% {2}\d+\.\d MB {2}\d files?/);
+    t.deepEqual(play(inserted).screen, []);
+    const unpacked = watch('unpack', '--driver', 'overlay', '--image', `${layout}:b`, bundle);
+    t.regex(unpacked, /layer 2\/2 [0-9a-f]{12} \[#*·*\] +\d+% {2}\d+\.\d MB {2}\d files?/);
+    t.deepEqual(play(unpacked).screen, []);
+    const verified = watch('store', 'verify');
+    t.regex(verified, /layer \d\/2 [0-9a-f]{12} \[#*·*\] +\d+% {2}\d+\.\d MB {2}\d files?/);
+    t.regex(play(verified).screen.join('\n'), /^[0-9a-f]{12}: unchanged\n[0-9a-f]{12}: unchanged$/);
+    writeFileSync(join(bundle, 'rootfs/new'), randomBytes(size / 2));
+    const repacked = watch('repack', '--image', `${layout}:c`, bundle);
+    t.regex(repacked, /packing the layer \[#*·*\] +\d+% {2}\d+\.\d MB {2}\d files?/);
+    t.deepEqual(play(repacked).screen, []);
+  },
+);
+
+rootTest('without a terminal, --verbose has one line for each layer', async (t) => {
+  const { layout, run, bundle } = place(t);
+  const { stderr } = await run(
+    '--verbose',
+    'unpack',
+    '--driver',
+    'overlay',
+    '--image',
+    `${layout}:a`,
+    bundle,
+  );
+  t.regex(stderr, /^layerhook: layer 1\/1 [0-9a-f]{12}: \d+(\.\d)? k?B, 1 file$/m);
+  const again = await run(
+    '--verbose',
+    'unpack',
+    '--driver',
+    'overlay',
+    '--image',
+    `${layout}:a`,
+    `${bundle}2`,
+  );
+  t.regex(again.stderr, /^layerhook: layer 1\/1 [0-9a-f]{12}: skipped by=driver overlay$/m);
+  const verified = await run('--verbose', 'store', 'verify');
+  t.regex(verified.stderr, /^layerhook: layer 1\/1 [0-9a-f]{12}: 1 B, 2 files$/m);
+  t.notRegex((await run('store', 'verify')).stderr, /layer 1/);
+});
+
+test('gc reports each blob that nothing leads to', async (t) => {
+  const { layout: path, manifest } = buildImage(t, [[{ name: 'a', content: 'a' }], [{ name: 'b' }]]);
+  await removeTag(openLayout(path), 'latest');
+  const seen: number[][] = [];
+  const { removed, bytes } = await collectGarbage(openLayout(path), (progress) =>
+    seen.push([progress.entries, progress.bytes, progress.done / progress.total]),
+  );
+  t.is(removed.length, manifest.layers.length + 2);
+  t.deepEqual(
+    seen.map(([entries]) => entries),
+    removed.map((_, at) => at + 1),
+  );
+  t.deepEqual(seen.at(-1), [removed.length, bytes, 1]);
+});
+
+rootTest('store gc reports each layer that it frees', async (t) => {
+  const { dir, layout, run, bundle } = place(t);
+  await succeed(t, run('unpack', '--driver', 'overlay', '--image', `${layout}:a`, bundle));
+  await succeed(t, run('bundle', 'rm', bundle));
+  await using store = await openStore({ root: join(dir, 'store') });
+  const seen: unknown[] = [];
+  const { bytes } = await store.gc({ onFreed: (progress) => seen.push(progress) });
+  t.deepEqual(seen, [
+    { done: 0, total: 1, bytes: 0 },
+    { done: 1, total: 1, bytes },
+  ]);
+});
