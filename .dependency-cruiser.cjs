@@ -8,7 +8,7 @@
  */
 const layers = [
   ...['errors', 'mtree', 'system', 'text', 'tar', 'image', 'layer', 'points', 'overlay', 'erofs', 'store'],
-  ...['config', 'spec', 'snapshotter', 'engine', 'testing', 'inject', 'ctk', 'cli'],
+  ...['config', 'spec', 'snapshotter', 'engine', 'testing', 'inject', 'ctk', 'terminal', 'cli'],
 ];
 
 const upwards = layers.map((layer, at) => ({
@@ -24,6 +24,12 @@ module.exports = {
     { name: 'places-import', severity: 'error', from: { path: '^src/places\\.ts$' }, to: { path: '^src/' } },
     { name: 'file-cycle', severity: 'error', from: {}, to: { circular: true } },
     { name: 'folder-cycle', scope: 'folder', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'library-imports-cli',
+      severity: 'error',
+      from: { path: '^src/[^/]+\\.ts$' },
+      to: { path: '^src/cli/' },
+    },
     {
       name: 'src-knows-driver-or-hook',
       severity: 'error',

@@ -4,7 +4,6 @@
  * @module layerhook
  */
 
-export { type ProgressBars, progressBars } from './cli/progress/bars.js';
 export { type DriverOptions, readDriverOptions } from './config/driver-options.js';
 export { type ArchiveRequest, archiveUpperdir } from './engine/archive/archive.js';
 export { type BundleEntry, listBundles } from './engine/bundle/list.js';
@@ -111,3 +110,4 @@ export { publish } from './system/publish.js';
 export * from './system/regular-file.js';
 export { checkpoint, inTurns, type Steps } from './system/steps.js';
 export { replaceFile, writeFileAtomic } from './system/write-file.js';
+export { type ProgressBars, progressBars } from './terminal/progress/bars.js';

@@ -1,10 +1,10 @@
 import type { ProgressEvent } from '../engine/progress.js';
 import { isLayerhookError } from '../errors/index.js';
 import type { Logger } from '../system/logger.js';
+import { createScreen, type Screen } from '../terminal/screen.js';
 import type { CommandContext, CommandSpec, OptionSpecs, OptionValues } from './command.js';
 import { createLogger } from './output/log.js';
 import { report } from './output/report.js';
-import { createScreen, type Screen } from './output/screen.js';
 import { show } from './output/show.js';
 import { errorOutput, isTerminal, output } from './output/streams.js';
 import type { Settings } from './settings.js';
@@ -70,10 +70,10 @@ interface Progress {
 
 async function progressOn(screen: Screen, settings: Settings, log: Logger): Promise<Progress | undefined> {
   if (!settings.quiet && settings.format === 'text' && isTerminal()) {
-    const { terminalProgress } = await import('./progress/terminal.js');
+    const { terminalProgress } = await import('../terminal/progress/terminal.js');
     return terminalProgress(screen, settings.color, () => process.stderr.columns ?? 80);
   }
   if (settings.level === 'info' || settings.level === 'debug')
-    return (await import('./progress/lines.js')).lineProgress(log);
+    return (await import('../terminal/progress/lines.js')).lineProgress(log);
   return undefined;
 }

@@ -31,6 +31,7 @@ const bad: Sample[] = [
   ['upwards-from-store', { 'src/store/a.ts': "export const b = () => import('../cli/b.js');" }],
   ['upwards-from-store', { 'src/store/a.ts': "export * from '../index.js';", 'src/index.ts': '' }],
   ['upwards-from-errors', { 'src/errors/a.ts': "export * from '../system/b.js';" }],
+  ['library-imports-cli', { 'src/a.ts': "import { b } from './cli/b.js'; b;" }],
   ['src-knows-driver-or-hook', { 'src/engine/a.ts': "import { b } from '../../drivers/copy/b.js'; b;" }],
   [
     'src-knows-driver-or-hook',

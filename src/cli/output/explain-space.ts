@@ -5,7 +5,7 @@ import { fromText, showBytes } from '../../system/bytes.js';
 import { filesystemOf } from '../../system/filesystem.js';
 import { nearestDirectory } from '../../system/make-directory.js';
 import { readMountInfo } from '../../system/mountinfo.js';
-import { formatBytes } from './quantities.js';
+import { formatBytes } from '../../terminal/quantities.js';
 
 /**
  * Names the file system that is full.

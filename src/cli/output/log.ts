@@ -1,8 +1,8 @@
 import { oneLine } from '../../errors/error.js';
 import type { Logger } from '../../system/logger.js';
+import { painter } from '../../terminal/paint.js';
 import type { Persona } from '../command.js';
 import type { LogLevel, Settings } from '../settings.js';
-import { painter } from './paint.js';
 
 export type LogFields = Record<string, unknown>;
 

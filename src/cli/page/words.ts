@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from '../output/quantities.js';
+import { formatBytes, formatCount } from '../../terminal/quantities.js';
 
 export { formatBytes, formatCount };
 

@@ -1,7 +1,7 @@
 import type { BundleEntry } from '../../../engine/bundle/list.js';
+import { formatBytes, shortDigest } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes, shortDigest } from '../../output/quantities.js';
 import { table } from '../../output/table.js';
 import { withStore } from '../store/shared.js';
 

@@ -1,7 +1,7 @@
 import type { Difference } from '../../../engine/diff/diff.js';
 import type { FileChange } from '../../../layer/merged/compare.js';
 import type { MergedTree, Walked } from '../../../layer/merged/tree.js';
-import { formatBytes } from '../../output/quantities.js';
+import { formatBytes } from '../../../terminal/quantities.js';
 import { showName } from './file-lines.js';
 
 const letters = { added: 'A', changed: 'M', deleted: 'D' } as const;

@@ -1,6 +1,6 @@
+import { formatBytes } from '../../../terminal/quantities.js';
 import { layoutFlag, limitFlags, readLayout, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes } from '../../output/quantities.js';
 
 export default defineCommand({
   usage: '--layout PATH',

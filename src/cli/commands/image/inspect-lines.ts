@@ -2,7 +2,7 @@ import type { InspectedImage, InspectedLayer } from '../../../engine/inspect/ins
 import type { FailedRule, InspectRules } from '../../../engine/inspect/rules.js';
 import type { SizedPath } from '../../../engine/inspect/sizes.js';
 import type { Amount } from '../../../engine/inspect/watcher.js';
-import { fit, formatBytes, formatCount, shortDigest } from '../../output/quantities.js';
+import { fit, formatBytes, formatCount, shortDigest } from '../../../terminal/quantities.js';
 import { table } from '../../output/table.js';
 import { quoteIfOdd } from '../../umoci/go-format.js';
 import { showName } from './file-lines.js';

@@ -1,3 +1,4 @@
+import { formatBytes, formatCount } from '../../../terminal/quantities.js';
 import {
   digestFileFlag,
   holesFlag,
@@ -15,7 +16,6 @@ import {
 import { parseBytes } from '../../args/parse-quantity.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand, type Persona } from '../../command.js';
-import { formatBytes, formatCount } from '../../output/quantities.js';
 import { traced } from '../../output/trace/traced.js';
 
 const command = 'layerhook unpack';

@@ -1,7 +1,7 @@
+import { formatBytes } from '../../../terminal/quantities.js';
 import { imageFlag, limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes } from '../../output/quantities.js';
 
 const command = 'layerhook index add';
 

@@ -1,7 +1,7 @@
 import type { IndexEntry } from '../../../image/index-edit.js';
+import { formatBytes } from '../../../terminal/quantities.js';
 import { imageFlag, limitFlags, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes } from '../../output/quantities.js';
 import { table } from '../../output/table.js';
 
 export default defineCommand({

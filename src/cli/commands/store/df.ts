@@ -1,7 +1,7 @@
 import type { StoreFilesystem } from '../../../store/types.js';
+import { formatBytes, formatCount } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes, formatCount } from '../../output/quantities.js';
 import { withStore } from './shared.js';
 
 export default defineCommand({

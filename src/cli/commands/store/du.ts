@@ -1,8 +1,8 @@
 import type { StoredBundle, StoredLayer } from '../../../engine/store-usage.js';
 import type { Store } from '../../../store/types.js';
+import { formatBytes, formatCount } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes, formatCount } from '../../output/quantities.js';
 import { table } from '../../output/table.js';
 import { withStore } from './shared.js';
 

@@ -1,10 +1,10 @@
 import type { WorkProgress } from '../../../engine/progress.js';
 import { oneLine } from '../../../errors/error.js';
 import type { Store } from '../../../store/types.js';
+import { formatBytes } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
 import { parseBytes, parseDuration } from '../../args/parse-quantity.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes } from '../../output/quantities.js';
 import { withStore } from './shared.js';
 
 const command = 'layerhook store gc';

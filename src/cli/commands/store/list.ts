@@ -1,8 +1,8 @@
 import type { StoredLayer } from '../../../engine/store-usage.js';
 import type { Store } from '../../../store/types.js';
+import { formatBytes, formatCount, shortDigest } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes, formatCount, shortDigest } from '../../output/quantities.js';
 import { table } from '../../output/table.js';
 import { layerName, layerState, withStore } from './shared.js';
 

@@ -1,8 +1,8 @@
 import type { Store } from '../../../store/types.js';
+import { formatBytes } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
-import { formatBytes } from '../../output/quantities.js';
 import { layerName, noStore, pickLayers, withStore } from './shared.js';
 
 const command = 'layerhook store rm';

@@ -1,6 +1,6 @@
 import type { ProgressEvent } from '../../engine/progress.js';
 import type { Logger } from '../../system/logger.js';
-import { formatBytes, formatCounted, shortDigest } from '../output/quantities.js';
+import { formatBytes, formatCounted, shortDigest } from '../quantities.js';
 
 /** Logs one line for each finished layer. */
 export function lineProgress(log: Logger) {

@@ -1,11 +1,11 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: a terminal's control sequences
 import test from 'ava';
-import { painter } from '../../src/cli/output/paint.js';
-import { formatBytes, formatCount, formatSeconds } from '../../src/cli/output/quantities.js';
-import { renderProgress } from '../../src/cli/progress/render.js';
+import { painter } from '../../src/terminal/paint.js';
+import { renderProgress } from '../../src/terminal/progress/render.js';
+import { formatBytes, formatCount, formatSeconds } from '../../src/terminal/quantities.js';
+import { fixture, run } from '../cli/run.js';
+import { play, runOnTerminal } from '../cli/terminal.js';
 import { requires } from '../helpers/requires.js';
-import { fixture, run } from './run.js';
-import { play, runOnTerminal } from './terminal.js';
 
 const onTerminal = (columns: number, ...args: string[]) => runOnTerminal(columns, fixture, args);
 

@@ -1,6 +1,6 @@
 import type { ProgressEvent } from '../../engine/progress.js';
-import { painter } from '../output/paint.js';
-import type { Screen } from '../output/screen.js';
+import { painter } from '../paint.js';
+import type { Screen } from '../screen.js';
 import { renderProgress } from './render.js';
 import { newState, update } from './state.js';
 
@@ -16,7 +16,8 @@ export function terminalProgress(screen: Screen, color: boolean, columns: () => 
     clearTimeout(timer);
     timer = undefined;
     drawn = performance.now();
-    screen.stay(renderProgress(state, columns(), painter(color), drawn));
+    // a terminal of unknown width has 0 columns
+    screen.stay(renderProgress(state, columns() || 80, painter(color), drawn));
   };
   return {
     onProgress(event: ProgressEvent): void {

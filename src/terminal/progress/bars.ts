@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import type { ProgressEvent } from '../../engine/progress.js';
-import { createScreen } from '../output/screen.js';
+import { createScreen } from '../screen.js';
 import { terminalProgress } from './terminal.js';
 
 /** Progress bars at the bottom of a terminal. */
