@@ -26,6 +26,8 @@ const shapes: Record<string, fc.Arbitrary<string | number | boolean>[]> = {
   punch: [file, offset, size],
   zero: [file, offset, size],
   clone: [file, file],
+  'copy range': [file, file, size],
+  unnamed: [file, data],
   replace: [file, data],
   rename: [file, file],
   exchange: [file, file],
