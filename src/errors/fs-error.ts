@@ -13,7 +13,7 @@ export function fsError(error: unknown, what: string): LayerhookError {
   if (code === 'ENOSPC' || code === 'EDQUOT') return new LayerhookError('NO_SPACE', { path: what }, error);
   return new LayerhookError(
     'SYSTEM',
-    { what, reason: systemWords(error), expected: expectedFor(code) },
+    { what, reason: systemWords(error), expected: expectedFor(error, code) },
     error,
   );
 }
@@ -31,7 +31,10 @@ export function systemWords(error: unknown): string {
   return code ?? (error instanceof Error ? error.message : String(error));
 }
 
-function expectedFor(code = ''): string {
+function expectedFor(error: unknown, code = ''): string {
+  // a file such as /proc/kmsg has no data yet; other calls fail so for a lack of processes
+  if (code === 'EAGAIN' && (error as { syscall?: string }).syscall === 'read')
+    return 'name a file that can be read to its end';
   const isRoot = process.geteuid?.() === 0;
   if (code === 'EPERM' || (code === 'EACCES' && isRoot))
     return isRoot

@@ -2,9 +2,11 @@ import {
   compressFlag,
   historyFlags,
   imageFlag,
+  limitFlags,
   platformFlag,
   readCompress,
   readHistory,
+  readLimits,
   readPlatform,
   readSourceDateEpoch,
   tagFlag,
@@ -22,7 +24,7 @@ TAR - is standard input.
 The tar must be a layer as image-spec describes it: deletions are whiteout
 files, for instance.`,
   arguments: ['new-layer.tar'],
-  options: { ...imageFlag, ...tagFlag, ...historyFlags, ...compressFlag, ...platformFlag },
+  options: { ...imageFlag, ...tagFlag, ...historyFlags, ...compressFlag, ...limitFlags, ...platformFlag },
   async run([file], options, { persona, signal, log }) {
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} raw add-layer`;
@@ -36,6 +38,7 @@ files, for instance.`,
       compress: readCompress(options),
       history,
       sourceDateEpoch: readSourceDateEpoch(command),
+      ...readLimits(options, command),
       signal,
     });
     log.info(`new image manifest created: ${result.manifest.digest}`, {
