@@ -5,8 +5,9 @@
  * It reads the annotations and finds the upperdir. The hooks at the lifecycle point
  * runtime.ociv1.container.poststop-archive write the archive.
  */
-import { readFileSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { fsError, isLayerhookError, LayerhookError, type Logger, packageVersion } from 'layerhook';
+import { readUpTo } from 'layerhook/system';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
 import { defaultStateDir, setHome } from './archive/places.js';
@@ -60,8 +61,9 @@ function openRecords({ stateDir = defaultStateDir() }: Arguments, log: Logger): 
 
 function readInput(): string {
   try {
-    return readFileSync(0, 'utf8');
+    return readUpTo(0, 'standard input').toString();
   } catch (error) {
+    if (isLayerhookError(error)) throw error;
     const reason = `cannot read standard input: ${(error as Error).message}`;
     throw new LayerhookError('ARCHIVE_CONTAINER', { reason }, error);
   }

@@ -69,7 +69,7 @@ function readConfig(file: string, id: string): string {
   try {
     bytes = readRegularFile(file, { follow: true });
   } catch (error) {
-    throw fail(isLayerhookError(error) ? error.details.reason : String(error), error);
+    throw fail(isLayerhookError(error) ? (error.details.reason ?? error.message) : String(error), error);
   }
   if (bytes === undefined) throw fail('ENOENT');
   return bytes.toString();
