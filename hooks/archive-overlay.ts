@@ -5,7 +5,7 @@
  * It reads the annotations and finds the upperdir. The hooks at the lifecycle point
  * runtime.ociv1.container.poststop-archive write the archive.
  */
-import { readFileSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import {
   fsError,
@@ -17,6 +17,7 @@ import {
   progressBars,
   reasonOf,
 } from 'layerhook';
+import { readUpTo } from 'layerhook/system';
 import { type Arguments, help, readArguments } from './archive/arguments.js';
 import { openLog } from './archive/log.js';
 import { defaultStateDir, setHome } from './archive/places.js';
@@ -71,8 +72,9 @@ function openRecords({ stateDir = defaultStateDir() }: Arguments, log: Logger): 
 
 function readInput(): string {
   try {
-    return readFileSync(0, 'utf8');
+    return readUpTo(0, 'standard input').toString();
   } catch (error) {
+    if (isLayerhookError(error)) throw error;
     const reason = `cannot read standard input: ${reasonOf(error)}`;
     throw new LayerhookError('ARCHIVE_CONTAINER', { reason }, error);
   }

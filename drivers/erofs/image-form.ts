@@ -27,7 +27,7 @@ export class ImageForm implements LayerForm {
     if (into !== 'tar' || entries === null) return this.#directory.finish(layer, context);
     const dependencies = await buildErofsImage({
       ...{ file: layer.extraction.image, entries, lower: await layer.lower(), map, signal },
-      ...{ keepDirlinks: layer.variant.keepDirlinks, digest: descriptor.digest },
+      ...{ keepDirlinks: layer.variant.keepDirlinks, digest: descriptor.digest, budget: entries.budget },
       warn: (message) => log.warn(message),
     });
     return { dependencies, erofs: { tarBytes: applied.bytes, verity: this.#verity } };

@@ -69,7 +69,8 @@ function readConfig(file: string, id: string): string {
   try {
     bytes = readRegularFile(file, { follow: true });
   } catch (error) {
-    throw fail(isLayerhookError(error, 'SYSTEM') ? error.details.reason : reasonOf(error), error);
+    const reason = isLayerhookError(error) ? (error.details.reason ?? error.message) : reasonOf(error);
+    throw fail(reason, error);
   }
   if (bytes === undefined) throw fail('it does not exist');
   return bytes.toString();

@@ -6,16 +6,16 @@ import {
   lstatSync,
   openSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
-import { LayerhookError } from '../errors/index.js';
+import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { isErrno } from '../system/errno.js';
 import { makeDirectory } from '../system/make-directory.js';
+import { readUpTo } from '../system/read-up-to.js';
 import { replaceFile, rewriteFile } from '../system/write-file.js';
 import { configError } from './error.js';
 import type { OtherFile } from './types.js';
@@ -30,6 +30,9 @@ export interface FileChange {
   /** directory of the temporary file, on the same filesystem; default: the directory of the file */
   temporaries?: string;
 }
+
+/** Limit for a file of an engine: docs/security.md. */
+const maxBytes = 1 << 20;
 
 /** The byte-order mark of UTF-8. */
 const mark = Buffer.from('\ufeff');
@@ -55,8 +58,10 @@ function readRegular(file: string): Buffer | undefined {
     // a FIFO must not block
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     if (!fstatSync(fd).isFile()) throw configError(file, 'it is not a regular file');
-    return readFileSync(fd);
+    return readUpTo(fd, file, maxBytes);
   } catch (error) {
+    if (isLayerhookError(error, 'LIMIT_EXCEEDED'))
+      throw configError(file, `it is larger than ${maxBytes} bytes`);
     if (error instanceof LayerhookError) throw error;
     if (!isErrno(error, 'ENOENT')) throw fsError(error, `cannot read ${file}`);
     if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined;

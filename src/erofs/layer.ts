@@ -10,6 +10,7 @@ import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, readlinkat, S } from '../system/files.js';
 import { baseName, parentOf } from '../system/paths.js';
 import { filesPerStep, type Steps } from '../system/steps.js';
+import { type LayerBudget, layerBudget } from '../tar/budget.js';
 import type { AppendedData, Stretch } from './appended.js';
 import { Below, describeLower } from './below.js';
 import { encodeDevice, tarAt } from './format.js';
@@ -28,6 +29,8 @@ export interface ImageLayerOptions {
   keepDirlinks: boolean;
   /** digest of the layer's blob, for errors */
   digest: string;
+  /** what the layers of the operation may cost; default: the default limits, for this layer alone */
+  budget?: LayerBudget | undefined;
   /** log2 of the image's block size */
   blockBits: number;
   /** called where the image differs from the layer, once for each kind of difference */
@@ -65,7 +68,7 @@ export class ImageLayer {
     this.#tree = tree;
     this.#options = options;
     this.#below = new Below(options.lower);
-    this.#paths = new Paths(tree, this.#below);
+    this.#paths = new Paths(tree, this.#below, options.budget ?? layerBudget());
     this.#whiteouts = new Whiteouts(tree, this.#paths, this.#below);
     this.#links = new Links(tree, this.#paths, this.#below, (file) => this.#copyLower(file));
     this.#paths.implicit.push(0);

@@ -4,7 +4,7 @@ import { none } from '../layer/merged/names.js';
 import { type ByteString, showBytes } from '../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { childOf, componentsReversed, parentOf } from '../system/paths.js';
-import { layerBudget, takeEntry, takeLinkSteps, takePath } from '../tar/budget.js';
+import { type LayerBudget, takeEntry, takeLinkSteps, takePath } from '../tar/budget.js';
 import type { Below } from './below.js';
 import { type ImageTree, replaces } from './tree.js';
 
@@ -30,11 +30,12 @@ export class Paths {
   readonly #below: Below;
   /** the path of the last directory that {@link make} returned: entries of one directory stand together */
   #last: { path: ByteString; inode: number } | null = null;
-  readonly #budget = layerBudget();
+  readonly #budget: LayerBudget;
   /** directories that were made without an entry, parents first */
   readonly implicit: number[] = [];
 
-  constructor(tree: ImageTree, below: Below) {
+  constructor(tree: ImageTree, below: Below, budget: LayerBudget) {
+    this.#budget = budget;
     this.#tree = tree;
     this.#below = below;
   }

@@ -15,7 +15,7 @@ export function fsError(error: unknown, what: string): LayerhookError {
   if (code === 'ENOENT') return new LayerhookError('FILE_NOT_FOUND', { what }, error);
   return new LayerhookError(
     'SYSTEM',
-    { what, reason: systemWords(error), expected: expectedFor(code) },
+    { what, reason: systemWords(error), expected: expectedFor(error, code) },
     error,
   );
 }
@@ -57,7 +57,10 @@ function wordsOf(code: string): string | undefined {
   return [...getSystemErrorMap().values()].find(([name]) => name === code)?.[1];
 }
 
-function expectedFor(code = ''): string {
+function expectedFor(error: unknown, code = ''): string {
+  // a file such as /proc/kmsg has no data yet; other calls fail so for a lack of processes
+  if (code === 'EAGAIN' && (error as { syscall?: string }).syscall === 'read')
+    return 'name a file that can be read to its end';
   const isRoot = process.geteuid?.() === 0;
   if (code === 'EPERM' || (code === 'EACCES' && isRoot))
     return isRoot

@@ -35,6 +35,7 @@ export const limitTable = {
   holes: row('holes of sparse files that are read as zeros', 64 * GiB, 'bytes', '--max-holes'),
   json: row('each JSON document; by default 32 MiB for index.json', 8 * MiB, 'bytes', '--max-json'),
   'zstd-window': row('window of a zstd layer, at most 2 GiB', 128 * MiB, 'bytes', '--zstd-window'),
+  'tar-tail': row('bytes after the end of a tar that becomes a layer', 16 * MiB, 'bytes'),
   'hook-output': row('stdout of a program at delta-list', 64 * MiB, 'bytes'),
   'hook-answer': row('stdout of a program at other points', MiB, 'bytes'),
   'grpc-message': row('request to the snapshotter', 4 * MiB, 'bytes'),

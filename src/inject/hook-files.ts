@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { isObject } from '../text/is-object.js';
-import { parseJson } from '../text/json-bytes.js';
+import { parseJson, readFailure } from '../text/json-bytes.js';
 import { elements, members, slice, valueAt } from '../text/json-edit.js';
 import { checkHook, hooksError, readHookFile, refuseUnknown } from './check-hook.js';
 import { readHooksDirectory } from './hooks-directory.js';
@@ -70,6 +70,11 @@ export function readHooksFile(file: string): HookLists {
   return hooks;
 }
 
+/** @throws LayerhookError RUNTIME_HOOKS for a loop of symlinks, and for a directory that may not be searched */
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (error) {
+    throw hooksError(path, readFailure(error));
+  }
 }

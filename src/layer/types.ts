@@ -24,6 +24,8 @@ export interface CheckedEntry extends Omit<TarEntry, 'name' | 'type'> {
 export interface EntryList extends AsyncIterable<CheckedEntry> {
   /** the file: one JSON object a line, docs/hook-protocol.md; removed when post-extract is over */
   readonly file: string;
+  /** what the layers of the operation may cost: for a driver that resolves the paths of the entries itself */
+  readonly budget: LayerBudget;
 }
 
 /** One range of a user namespace mapping; runtime-spec config-linux.md, "User namespace mappings". */

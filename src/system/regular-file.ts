@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmSync, type Stats } from 'node:fs';
 import { errorCode, fsError } from '../errors/fs-error.js';
-import { LayerhookError } from '../errors/index.js';
+import { LayerhookError, limitTable } from '../errors/index.js';
 
 export interface ReadRegularFileOptions {
-  /** largest size in bytes; default: no limit */
+  /** largest size in bytes; default: that of JSON documents, 8 MiB */
   maxBytes?: number | undefined;
   /** true: follows a symlink to a regular file; default: a symlink is an error */
   follow?: boolean | undefined;
@@ -20,7 +20,7 @@ export interface ReadRegularFileOptions {
  */
 export function readRegularFile(
   path: string | Buffer,
-  { maxBytes = Number.POSITIVE_INFINITY, follow = false, onOpen }: ReadRegularFileOptions = {},
+  { maxBytes = limitTable.json.default, follow = false, onOpen }: ReadRegularFileOptions = {},
 ): Buffer | undefined {
   let fd: number | undefined;
   try {

@@ -5,9 +5,10 @@ import { BlockReader, blockBytes } from './blocks.js';
 import { type LayerBudget, layerBudget, takeEntry, takeHeader } from './budget.js';
 import { Content, padding } from './content.js';
 import { type EntryPrelude, entryName, entryType, makeEntry, storedSize } from './entry.js';
+import { emptyPrelude, extended, untilNul } from './extended.js';
 import { checksumMatches, emptyHeader, readHeader, sumBlock } from './header.js';
 import { mergeGlobal, noRecords, parsePax } from './pax.js';
-import { checkMap, readOldMap, readPaxMap, type SparseFile } from './sparse.js';
+import { checkMap, oldSparseFlag, readOldMap, readPaxMap, type SparseFile } from './sparse.js';
 import type { ByteSource, EntryType, TarEntry } from './types.js';
 
 export interface TarReaderOptions {
@@ -16,12 +17,6 @@ export interface TarReaderOptions {
   /** what the tar may cost, together with other tars of the operation; default: the default limits, for this tar alone */
   budget?: LayerBudget;
 }
-
-const paxFlag = 0x78;
-const paxGlobalFlag = 0x67;
-const longNameFlag = 0x4c;
-const longLinkFlag = 0x4b;
-const sparseFlag = 0x53;
 
 /**
  * Reads a tar entry by entry, synchronously, from a blocking source: POSIX ustar and pax, GNU, star and V7, as written by
@@ -40,7 +35,7 @@ export class TarReader {
   readonly #digest: string;
   readonly #budget: LayerBudget;
   readonly #header = emptyHeader();
-  readonly #prelude: EntryPrelude = { pax: noRecords, global: noRecords, longName: '', longLink: '' };
+  readonly #prelude = emptyPrelude();
   #state: 'open' | 'ended' | LayerhookError = 'open';
   /** offset of the current header block */
   #headerAt = 0;
@@ -147,12 +142,12 @@ export class TarReader {
         return null;
       }
       const flag = this.#header.typeflag;
-      if (flag === paxFlag) prelude.pax = parsePax(this.#readMeta('a PAX header'));
-      else if (flag === paxGlobalFlag) {
+      if (flag === extended.pax) prelude.pax = parsePax(this.#readMeta('a PAX header'));
+      else if (flag === extended.paxGlobal) {
         if (hasBegun(prelude)) throw new BadTar('a global header stands between a header and its entry');
         prelude.global = mergeGlobal(prelude.global, parsePax(this.#readMeta('a global PAX header')));
-      } else if (flag === longNameFlag) prelude.longName = untilNul(this.#readMeta('a long name'));
-      else if (flag === longLinkFlag) prelude.longLink = untilNul(this.#readMeta('a long link target'));
+      } else if (flag === extended.longName) prelude.longName = untilNul(this.#readMeta('a long name'));
+      else if (flag === extended.longLink) prelude.longLink = untilNul(this.#readMeta('a long link target'));
       else return this.#finishHeader(prelude);
     }
   }
@@ -222,7 +217,7 @@ export class TarReader {
   }
 
   #readSparse(type: EntryType, stored: number, { pax }: EntryPrelude): SparseFile | undefined {
-    const old = this.#header.typeflag === sparseFlag;
+    const old = this.#header.typeflag === oldSparseFlag;
     if (old && this.#header.format !== 'gnu') throw new BadTar('type S is a sparse file only in GNU headers');
     const sparse = old ? readOldMap(this.#blocks) : readPaxMap(pax, this.#blocks, stored);
     if (sparse === undefined) return undefined;
@@ -241,9 +236,4 @@ export class TarReader {
 /** True if an extended header was read, so that the entry's own header must follow. */
 function hasBegun({ pax, longName, longLink }: EntryPrelude): boolean {
   return pax !== noRecords || longName !== '' || longLink !== '';
-}
-
-function untilNul(data: Buffer): ByteString {
-  const end = data.indexOf(0);
-  return data.toString('latin1', 0, end < 0 ? data.length : end);
 }

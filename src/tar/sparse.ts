@@ -20,7 +20,8 @@ export interface SparseFile {
 const maxStretches = 65_536;
 
 const typeflagAt = 156;
-const oldSparseFlag = 0x53;
+/** Type flag of old GNU sparse files. */
+export const oldSparseFlag = 0x53;
 const oldMapAt = 386;
 const oldExtendedAt = 482;
 const oldRealSizeAt = 483;
@@ -43,6 +44,11 @@ export function readOldMap(blocks: BlockReader): SparseFile {
     at = blocks.blockAt;
     extended = blocks.block[at + nextExtendedAt] !== 0;
   }
+}
+
+/** True if another block of an old sparse map follows this one. @param isHeader false for a block of the map */
+export function mapContinues(block: Buffer, isHeader: boolean): boolean {
+  return block[isHeader ? oldExtendedAt : nextExtendedAt] !== 0;
 }
 
 /** Reads the map from PAX records (GNU sparse 0.0 and 0.1) or from the content (1.0); undefined if the file is not sparse. */

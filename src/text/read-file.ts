@@ -1,17 +1,21 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { isLayerhookError, limitTable } from '../errors/index.js';
+import { readUpTo } from '../system/read-up-to.js';
 
 /**
  * Reads a regular file. A FIFO in its place does not block.
  *
+ * @param maxBytes default: that of JSON documents, 8 MiB
  * @throws errors of node:fs; Error whose message completes "cannot read the file: …"
  */
-export function readWholeFile(file: string | Buffer, maxBytes = Number.POSITIVE_INFINITY): Buffer {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+export function readWholeFile(file: string | Buffer, maxBytes: number = limitTable.json.default): Buffer {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error('it is not a regular file');
-    if (stat.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-    return readFileSync(fd);
+    if (!fstatSync(fd).isFile()) throw new Error('it is not a regular file');
+    return readUpTo(fd, String(file), maxBytes);
+  } catch (error) {
+    if (!isLayerhookError(error, 'LIMIT_EXCEEDED')) throw error;
+    throw new Error(`it is larger than ${maxBytes} bytes`, { cause: error });
   } finally {
     closeSync(fd);
   }

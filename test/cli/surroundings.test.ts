@@ -1,4 +1,6 @@
 /** Commands whose output or working directory is gone. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { layerhook, mainFile, refused, run } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
@@ -26,6 +28,21 @@ test('a closed pipe causes no error', async (t) => {
     layout,
   );
   t.deepEqual({ status, stderr }, { status: 0, stderr: 'status 0\n' });
+});
+
+test('closed standard streams do not become files of the command', async (t) => {
+  const { layout, reference } = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const before = readFileSync(join(layout, 'index.json'), 'utf8');
+  const script = 'exec "$0" "$@" <&- >&- 2>&-';
+  for (const args of [
+    ['ls', '--layout', layout],
+    ['cat', reference, 'a'],
+    ['tag', '--image', reference, 'other'],
+  ])
+    t.is((await shell(script, ...args)).status, 0, args.join(' '));
+  const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as { manifests: unknown[] };
+  t.is(index.manifests.length, JSON.parse(before).manifests.length + 1);
+  t.is((await layerhook(['validate', layout])).status, 0);
 });
 
 test('a working directory that was removed is named', async (t) => {

@@ -61,6 +61,8 @@ const eachOnce: Action[][] = [
     ['punch', 'd/c', 0, 4096],
     ['zero', 'd/c', 4095, 4096],
     ['clone', 'd/c', 'b'],
+    ['copy range', 'd/c', 'b', 4096],
+    ['unnamed', 'a', 'x'],
     ['replace', 'a', 'row'],
     ['exchange', 'a', 'd/e'],
   ],

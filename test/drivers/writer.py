@@ -4,7 +4,7 @@ import ctypes, errno, fcntl, json, mmap, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
 FICLONE, GETFLAGS, SETFLAGS, NODUMP = 0x40049409, 0x80086601, 0x40086602, 0x40
-AT_FDCWD, EXCHANGE = -100, 2
+AT_FDCWD, EXCHANGE, SYMLINK_FOLLOW = -100, 2, 0x400
 root = os.fsencode(sys.argv[1])
 held, mapped = {}, {}
 
@@ -86,6 +86,28 @@ def replace(name, data):
     os.rename(at(name) + b".new", at(name))
 
 
+def unnamed(name, data):
+    directory = os.path.dirname(at(name))
+    fd = os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o644)
+    try:
+        os.write(fd, data.encode())
+        if os.path.lexists(at(name)):
+            os.unlink(at(name))
+        call(libc.linkat(AT_FDCWD, b"/proc/self/fd/%d" % fd, AT_FDCWD, at(name), SYMLINK_FOLLOW))
+    finally:
+        os.close(fd)
+
+
+def copy_range(source, target, length):
+    a = os.open(at(source), os.O_RDONLY)
+    b = os.open(at(target), os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.copy_file_range(a, b, length)
+    finally:
+        os.close(a)
+        os.close(b)
+
+
 def release():
     for area in mapped.values():
         area.close()
@@ -107,6 +129,8 @@ actions = {
     "punch": lambda name, offset, size: fallocate(name, PUNCH_HOLE | KEEP_SIZE, offset, size),
     "zero": lambda name, offset, size: fallocate(name, ZERO_RANGE | KEEP_SIZE, offset, size),
     "clone": clone,
+    "copy range": copy_range,
+    "unnamed": unnamed,
     "replace": replace,
     "rename": lambda source, target: os.rename(at(source), at(target)),
     "exchange": lambda a, b: call(libc.renameat2(AT_FDCWD, at(a), AT_FDCWD, at(b), EXCHANGE)),

@@ -26,6 +26,8 @@ const shapes: Record<string, fc.Arbitrary<string | number | boolean>[]> = {
   punch: [file, offset, size],
   zero: [file, offset, size],
   clone: [file, file],
+  'copy range': [file, file, size],
+  unnamed: [file, data],
   replace: [file, data],
   rename: [file, file],
   exchange: [file, file],
@@ -36,7 +38,8 @@ const shapes: Record<string, fc.Arbitrary<string | number | boolean>[]> = {
   chattr: [file],
   xattr: [file, fc.constantFrom('1', '2')],
   acl: [file, small],
-  time: [file, fc.constantFrom(1_000_000_000, 1_000_000_001)],
+  // the last one is in the future, as after the clock was set back
+  time: [file, fc.constantFrom(1_000_000_000, 1_000_000_001, 4_000_000_000)],
   sync: [file],
 };
 

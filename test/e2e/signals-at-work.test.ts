@@ -36,7 +36,7 @@ async function unpacked(t: ExecutionContext<unknown>, ...options: string[]) {
     ...['repack', '--refresh-bundle', ...more],
     ...['--image', `${image.layout}:new`, bundle],
   ];
-  return { bundle, big: join(bundle, 'rootfs/big'), state, repack };
+  return { image: image.reference, bundle, big: join(bundle, 'rootfs/big'), state, repack };
 }
 
 /** Makes a file so long that it takes a minute to read, and has the manifest say so. */
@@ -76,6 +76,18 @@ for (const signal of signals) {
       t.deepEqual(state(), before);
     });
   }
+
+  test.serial(`${signal} ends insert while it packs a large file`, async (t) => {
+    const { image, state } = await unpacked(t);
+    const large = join(tmpdir(t), 'big');
+    writeFileSync(large, '');
+    truncateSync(large, 60 * GiB);
+    const before = state();
+    const started = (pid: number) => signalOnOpen(pid, 'big', signal);
+    const { status, stderr } = await layerhook(['insert', '--image', image, large, '/big'], { started });
+    t.is(status, statuses[signal], stderr);
+    t.deepEqual(state(), before);
+  });
 
   test.serial(`${signal} ends archive_overlay while it copies, without an archive`, async (t) => {
     if (!requires(t, 'root', 'strace')) return;

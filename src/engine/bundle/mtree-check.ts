@@ -92,8 +92,11 @@ export async function checkMtree(rootfs: string, mtreeFile: string, signal?: Abo
   return guardMtree(mtreeFile, () => inTurns(checkSteps(rootfs, mtree, options), signal));
 }
 
+/** An mtree of a million files has 300 MB. */
+const maxFileBytes = 2 ** 31;
+
 function readMtreeBytes(file: string): Buffer {
-  const bytes = readRegularFile(file);
+  const bytes = readRegularFile(file, { maxBytes: maxFileBytes });
   if (bytes !== undefined) return bytes;
   const expected = 'unpack the image again into a new bundle';
   throw new LayerhookError('SYSTEM', { what: `cannot read ${file}`, reason: 'it does not exist', expected });

@@ -50,7 +50,7 @@ async function openImage(image: string, options: Omit<ImageTreeOptions, 'image'>
 
 async function openBundle(
   bundle: string,
-  { signal, maxHoles }: Omit<ImageTreeOptions, 'image'>,
+  { signal, limits, maxHoles = limits?.holes }: Omit<ImageTreeOptions, 'image'>,
 ): Promise<Side> {
   const { map, driver, distrust } = readBundleMeta(bundle);
   refuseLinkedRootfs(bundle, distrust);

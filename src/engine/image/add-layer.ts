@@ -1,3 +1,4 @@
+import { untilAborted } from '../../system/until-aborted.js';
 import { type AppendLayerOptions, type AppendResult, appendLayer } from '../repack/append.js';
 import { checkedTar } from './checked-tar.js';
 
@@ -9,14 +10,15 @@ export interface AddLayerOptions extends Omit<AppendLayerOptions, 'tar' | 'creat
 }
 
 /**
- * Puts a tar on top of an image as a layer, unchanged; umoci-raw-add-layer(1). Only the first header of the tar is checked.
+ * Puts a tar on top of an image as a layer, unchanged; umoci-raw-add-layer(1). Of the tar, only the form of its
+ * headers is checked.
  *
- * @throws LayerhookError LAYER_TAR if the bytes are not an uncompressed tar, and those of reading and writing images
+ * @throws LayerhookError LAYER_TAR if the bytes are not an uncompressed tar, LIMIT_EXCEEDED, and those of reading and writing images
  */
 export async function addLayer({ tar, name, ...options }: AddLayerOptions): Promise<AppendResult> {
   return (await appendLayer({
     ...options,
-    tar: checkedTar(tar, name),
+    tar: checkedTar(untilAborted(tar, options.signal), name, options.limits),
     createdBy: 'layerhook raw add-layer',
   }))!;
 }

@@ -31,8 +31,8 @@ export interface ConfigureImageResult {
  */
 export async function configureImage(options: ConfigureImageOptions): Promise<ConfigureImageResult> {
   const { path, tag: from } = parseImageReference(options.image);
-  const { tag = from, change, sourceDateEpoch, signal } = options;
-  const layout = openLayout(path, signal && { signal });
+  const { tag = from, change, sourceDateEpoch, maxJson, limits, signal } = options;
+  const layout = openLayout(path, { signal, maxJson, limits });
   try {
     const mutation = new ImageMutation(layout, resolveReference(layout, from, platformChoice(options)));
     mutation.setConfig(changeConfig(mutation.config, change));

@@ -5,7 +5,7 @@ import { checkTag, parseImageReference } from '../../image/references.js';
 import type { Descriptor } from '../../image/types.js';
 import { type ImageOptions, platformChoice } from '../image-options.js';
 
-export interface CopyImageOptions extends Pick<ImageOptions, 'platform' | 'maxJson'> {
+export interface CopyImageOptions extends Pick<ImageOptions, 'platform' | 'maxJson' | 'limits'> {
   /** `LAYOUT[:TAG]`: the image or index, in any form of a layout */
   source: string;
   /** `LAYOUT[:TAG]`: a layout, which is created if it does not exist; default tag: the tag of the source */
@@ -25,15 +25,15 @@ export interface CopyImageOptions extends Pick<ImageOptions, 'platform' | 'maxJs
  * @throws LayerhookError of reading the source and of writing the target; LAYOUT_UNWRITABLE for a docker-archive
  */
 export async function copyImage(options: CopyImageOptions): Promise<CopyResult> {
-  const { signal, maxJson, onBlob } = options;
-  const limits = { signal, maxJson };
+  const { signal, maxJson, limits, onBlob } = options;
+  const opening = { signal, maxJson, limits };
   const from = parseImageReference(options.source);
   const to = parseImageReference(options.target);
-  const source = openLayout(from.path, limits);
+  const source = openLayout(from.path, opening);
   const tag = to.path === options.target ? undefined : to.tag;
   const choice = { to: tag, ...platformChoice(options) };
   const images = findImages(source, options.allTags ? null : from.tag, choice);
-  const target = openOrCreate(to.path, limits);
+  const target = openOrCreate(to.path, opening);
   try {
     if (tag !== undefined) checkTag(target.readIndex(), tag);
     return await copyImages(source, target, images, { signal, onBlob });

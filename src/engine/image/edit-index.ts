@@ -8,7 +8,9 @@ import type { Descriptor, Platform } from '../../image/types.js';
 import { type ImageOptions, platformChoice } from '../image-options.js';
 import { openOrCreate } from './copy.js';
 
-export interface AddToIndexOptions extends Pick<ImageOptions, 'platform' | 'maxJson'>, CopyOptions {
+export interface AddToIndexOptions
+  extends Pick<ImageOptions, 'platform' | 'maxJson' | 'limits'>,
+    CopyOptions {
   /** `LAYOUT[:TAG]`: the index; layout and tag are created if they do not exist */
   image: string;
   /** `LAYOUT[:TAG]` of each image or index to add; its blobs are copied if it is in another layout */
@@ -22,15 +24,15 @@ export interface AddToIndexOptions extends Pick<ImageOptions, 'platform' | 'maxJ
  */
 export async function addImagesToIndex(options: AddToIndexOptions): Promise<Descriptor> {
   const { path, tag } = parseImageReference(options.image);
-  const { signal, maxJson, onBlob } = options;
-  const limits = { signal, maxJson };
+  const { signal, maxJson, limits, onBlob } = options;
+  const opening = { signal, maxJson, limits };
   const { platform } = platformChoice(options);
   const found = options.images.map((image) => {
     const from = parseImageReference(image);
-    const source = openLayout(from.path, limits);
+    const source = openLayout(from.path, opening);
     return { source, entries: entriesFor(source, from.tag, platform) };
   });
-  const layout = openOrCreate(path, limits);
+  const layout = openOrCreate(path, opening);
   try {
     checkTag(layout.readIndex(), tag);
     const referrers: Descriptor[] = [];

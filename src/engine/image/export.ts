@@ -25,10 +25,11 @@ export async function* exportImage(options: ExportImageOptions): AsyncGenerator<
   const { sourceDateEpoch, maxHoles, signal } = options;
   const { layout, image } = openImage(options);
   try {
-    const sources = layerSources(layout, image);
-    const tree = await readMergedTree(sources, { signal });
-    const holes = holeBudget(maxHoles);
-    yield* generateMerged({ sources, tree, isArchive: true, sourceDateEpoch, holes, signal });
+    const tree = await readMergedTree(layerSources(layout, image), { signal });
+    const holes = holeBudget(maxHoles ?? layout.limits.holes);
+    // the second reading has a budget of its own
+    const again = layerSources(layout, image);
+    yield* generateMerged({ sources: again, tree, isArchive: true, sourceDateEpoch, holes, signal });
   } finally {
     await layout.close();
   }

@@ -26,7 +26,8 @@ export interface ImageTree {
  */
 export async function readImageTree(options: ImageTreeOptions): Promise<ImageTree> {
   const { image, sources } = await openSources(options);
-  return { image, sources, tree: await readMergedTree(sources, options) };
+  const maxHoles = options.maxHoles ?? options.limits?.holes;
+  return { image, sources, tree: await readMergedTree(sources, { ...options, maxHoles }) };
 }
 
 /** Finds the layers of an image, lowest first. @throws LayerhookError of reading images */

@@ -9,8 +9,10 @@ import { chooseCompression, type WrittenLayer, writeLayer } from '../../layer/ge
 import { readMergedTree } from '../../layer/merged/read.js';
 import { showBytes } from '../../system/bytes.js';
 import { checkpoint } from '../../system/steps.js';
+import { untilAborted } from '../../system/until-aborted.js';
+import { layerBudget } from '../../tar/budget.js';
 import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
-import { checkedTar } from './checked-tar.js';
+import { checkedTar, withinLimit } from './checked-tar.js';
 
 export interface ImportImageOptions extends Omit<ImageOptions, 'platform'>, NewLayerOptions {
   /** platform of the image, as `OS/ARCH[/VARIANT]` or as an object; default: that of this machine */
@@ -33,17 +35,18 @@ export interface ImportImageResult {
  * Makes an image of a tar of a root filesystem, and points the tag of `image` to it. The config of the image has only a
  * platform and a creation time. The tar is checked as a layer is when it is unpacked.
  *
- * @throws LayerhookError LAYER_TAR if the bytes are not a tar, LAYER_PATH for a file whose name would be a whiteout, those of
+ * @throws LayerhookError LAYER_TAR if the bytes are not a tar, LIMIT_EXCEEDED, LAYER_PATH for a file whose name would be a whiteout, those of
  *   reading layers and of writing images
  */
 export async function importImage(options: ImportImageOptions): Promise<ImportImageResult> {
   const { path, tag } = parseImageReference(options.image);
-  const { tar, name, compress = 'auto', sourceDateEpoch, signal } = options;
+  const { tar, name, compress = 'auto', sourceDateEpoch, limits, signal } = options;
   const platform = platformChoice(options);
-  const layout = openLayout(path, { signal, maxJson: options.maxJson, limits: options.limits });
+  const layout = openLayout(path, { signal, maxJson: options.maxJson, limits });
   try {
     checkTag(layout.readIndex(), tag);
-    const plain = checkedTar(decompressed(tar, name), name);
+    const read = withinLimit(untilAborted(tar, signal), `size of ${name}`, limits);
+    const plain = checkedTar(decompressed(read, name), name, limits);
     const compression = await chooseCompression(compress, { layers: [] });
     const written = await writeLayer(layout, plain, compression, { signal });
     await checkLayer(layout, written, signal);
@@ -66,9 +69,12 @@ async function checkLayer(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { digest, size, mediaType } = descriptor;
-  const source = { ...layout.blobPlace(digest), digest, size, mediaType, diffID };
+  const { limits } = layout;
+  const place = layout.blobPlace(digest);
+  const source = { ...place, digest, size, mediaType, diffID, budget: layerBudget(limits, size) };
   await readMergedTree([source], {
     signal,
+    maxHoles: limits.holes,
     onEntry(_, { path, type }) {
       if (type !== 'whiteout' && type !== 'opaque') return;
       const reason = `the tar has a ${type === 'opaque' ? 'marker' : 'name'} there that begins with .wh., a deletion in a layer`;

@@ -101,9 +101,10 @@ async function writeSquashed(
   from: number,
   { compress = 'auto', sourceDateEpoch, maxHoles, signal }: FlattenImageOptions,
 ): Promise<WrittenLayer> {
+  const { tree, kept } = await readTrees(layerSources(layout, image), from, signal);
+  const holes = holeBudget(maxHoles ?? layout.limits.holes);
+  // the second reading has a budget of its own
   const sources = layerSources(layout, image);
-  const { tree, kept } = await readTrees(sources, from, signal);
-  const holes = holeBudget(maxHoles);
   const tar = generateMerged({ sources, tree, kept, sourceDateEpoch, holes, signal });
   return writeLayer(layout, tar, await chooseCompression(compress, image.manifest), { signal });
 }

@@ -7,6 +7,7 @@ import { layerTars } from '../../layer/merged/tars.js';
 import { BlobFile } from '../../layer/stream/blob-file.js';
 import type { ByteSource, LayerSource } from '../../layer/types.js';
 import { Pace } from '../../system/steps.js';
+import { layerBudget } from '../../tar/budget.js';
 import { TarReader } from '../../tar/index.js';
 
 /** Bad entries of one layer that are listed. */
@@ -42,10 +43,14 @@ export function compressionOf(source: LayerSource): Compression {
   }
 }
 
-async function checkTar(bytes: ByteSource, { digest }: LayerSource, pace: Pace): Promise<unknown[]> {
+async function checkTar(
+  bytes: ByteSource,
+  { digest, budget = layerBudget() }: LayerSource,
+  pace: Pace,
+): Promise<unknown[]> {
   const wrong: unknown[] = [];
   let bad = 0;
-  const reader = new TarReader(bytes, { digest });
+  const reader = new TarReader(bytes, { digest, budget });
   try {
     for (let entry = reader.next(); entry !== null; entry = reader.next()) {
       try {

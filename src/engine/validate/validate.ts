@@ -7,6 +7,7 @@ import type { Descriptor, ImageConfig, Index, Manifest } from '../../image/types
 import { findCompression } from '../../layer/compression/detect.js';
 import type { Compression, LayerSource } from '../../layer/types.js';
 import { throwIfAborted } from '../../system/steps.js';
+import { layerBudget } from '../../tar/budget.js';
 import { checkBlob, checkRest } from './blobs.js';
 import { type Finding, findingOf } from './finding.js';
 import { checkImage } from './image.js';
@@ -107,7 +108,10 @@ class Checker {
       yield findingOf(new LayerhookError('LAYER_MEDIA_TYPE', { digest, mediaType }), place(at));
     if (said === undefined || diffID === undefined) return yield* this.#blob(at);
     const data = at.descriptor.data;
+    const { limits } = this.#layout;
     const source = {
+      // a layer may belong to many images: the limits count for each layer
+      ...{ budget: layerBudget(limits, size), zstdWindow: limits['zstd-window'] },
       ...{ ...this.#layout.blobPlace(digest), digest, size, mediaType: type, diffID },
       ...(typeof data === 'string' && { data: Buffer.from(data, 'base64') }),
     };

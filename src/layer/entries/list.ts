@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { type LayerBudget, layerBudget } from '../../tar/budget.js';
 import type { CheckedEntry, EntryList } from '../types.js';
 import { decodeEntry } from './json.js';
 
@@ -7,9 +8,11 @@ const chunkBytes = 256 * 1024;
 /** The entries that a file lists, one a line. Each iteration reads the file again. */
 export class EntryFile implements EntryList {
   readonly file: string;
+  readonly budget: LayerBudget;
 
-  constructor(file: string) {
+  constructor(file: string, budget = layerBudget()) {
     this.file = file;
+    this.budget = budget;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<CheckedEntry> {

@@ -1,13 +1,14 @@
 import { isLayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { inTurns, Pace, type Steps } from '../../system/steps.js';
+import { layerBudget } from '../../tar/budget.js';
 import { TarReader } from '../../tar/index.js';
 import { checkEntry } from '../apply/check-entry.js';
 import { entryError } from '../apply/errors.js';
 import { ContentHash } from '../content-hash.js';
 import { type HoleBudget, holeBudget, takeHoles } from '../holes.js';
 import { blameBlob } from '../stream/index.js';
-import type { CheckedEntry, LayerSource, TarEntry } from '../types.js';
+import type { ByteSource, CheckedEntry, LayerSource, TarEntry } from '../types.js';
 import { Merger } from './merge.js';
 import { layerTars, type OpenTar } from './tars.js';
 import { MergedTree, type TreeWatcher } from './tree.js';
@@ -61,7 +62,7 @@ export async function readMergedTree(
 export async function* readEntries(source: LayerSource, signal?: AbortSignal): AsyncGenerator<CheckedEntry> {
   const pace = new Pace(signal);
   for await (const { bytes } of layerTars([source], signal)) {
-    const reader = new TarReader(bytes, { digest: source.digest });
+    const reader = readerOf(bytes, source);
     for (let entry = reader.next(); entry !== null; entry = reader.next()) {
       const checked = checkedEntry(entry, reader, source.digest);
       if (checked !== null) yield checked;
@@ -69,6 +70,10 @@ export async function* readEntries(source: LayerSource, signal?: AbortSignal): A
     }
     reader.drain();
   }
+}
+
+function readerOf(bytes: ByteSource, { digest, budget = layerBudget() }: LayerSource): TarReader {
+  return new TarReader(bytes, { digest, budget });
 }
 
 function checkedEntry(entry: TarEntry, reader: TarReader, digest: string): CheckedEntry | null {
@@ -86,7 +91,7 @@ function* mergeTar(
   watcher: TreeWatcher | undefined,
 ): Steps<void> {
   const { digest } = source;
-  const reader = new TarReader(bytes, { digest });
+  const reader = readerOf(bytes, source);
   merger.begin(index, digest);
   for (let entry = reader.next(); entry !== null; entry = reader.next()) {
     const checked = checkedEntry(entry, reader, digest);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type BundleMeta, mtreePath, readBundleMeta } from '../../../engine/bundle/metadata.js';
@@ -21,6 +21,7 @@ import {
 import type { ImageContext, LayerContext, PointName } from '../../../points/points.js';
 import { pointRow } from '../../../points/table.js';
 import { generateSpec } from '../../../spec/generate.js';
+import { readUpTo } from '../../../system/read-up-to.js';
 import { readRegularFile } from '../../../system/regular-file.js';
 import { usageError } from '../../args/usage.js';
 import { snapshotByHand } from './hand-snapshot.js';
@@ -184,11 +185,16 @@ function readContext(file: string | undefined): Fields {
   return file === undefined ? {} : readJson(file);
 }
 
+/** Reads a file or a pipe. */
 function readJson(file: string): Fields {
+  let fd: number | undefined;
   try {
-    return parseJson(file, readFileSync(file));
+    fd = openSync(file, 'r');
+    return parseJson(file, readUpTo(fd, file));
   } catch (error) {
     throw unreadable(file, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

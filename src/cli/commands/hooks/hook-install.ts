@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fsError } from '../../../errors/fs-error.js';
@@ -6,6 +6,7 @@ import { LayerhookError } from '../../../errors/index.js';
 import { packageFile } from '../../../places.js';
 import { makeDirectory } from '../../../system/make-directory.js';
 import { writeFileAtomic } from '../../../system/write-file.js';
+import { readWholeFile } from '../../../text/read-file.js';
 
 /** The directory that both podman and CRI-O read by default; oci-hooks(5), crio.conf(5). */
 const defaultDirectory = '/usr/share/containers/oci/hooks.d';
@@ -83,7 +84,7 @@ function requireOurs(path: string, content: string): void {
 
 function readIfThere(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    return readWholeFile(path).toString();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw fsError(error, `cannot read ${path}`);

@@ -3,8 +3,10 @@ import {
   historyFlags,
   imageFlag,
   isTime,
+  limitFlags,
   platformFlag,
   readHistory,
+  readLimits,
   readPlatform,
   readSourceDateEpoch,
   tagFlag,
@@ -64,7 +66,7 @@ The layers stay. Without --tag, the tag then names the changed image.`,
     'layerhook config --image image:web --clear config.labels',
   ],
   arguments: [],
-  options: { ...imageFlag, ...tagFlag, ...changeFlags, ...historyFlags, ...platformFlag },
+  options: { ...imageFlag, ...tagFlag, ...changeFlags, ...historyFlags, ...limitFlags, ...platformFlag },
   async run(_, options, { persona, signal, log }) {
     const change = await readChange(options);
     const history = readHistory(options, command);
@@ -77,6 +79,7 @@ The layers stay. Without --tag, the tag then names the changed image.`,
       ...readPlatform(options),
       history,
       sourceDateEpoch: readSourceDateEpoch(command),
+      ...readLimits(options, command),
       signal,
     });
     log.info(`new image manifest created: ${result.manifest.digest}`, { tag: result.tag });

@@ -2,9 +2,11 @@ import {
   compressFlag,
   historyFlags,
   imageFlag,
+  limitFlags,
   platformFlag,
   readCompress,
   readHistory,
+  readLimits,
   readPlatform,
   readSourceDateEpoch,
   tagFlag,
@@ -23,7 +25,7 @@ The tar must be a layer as image-spec describes it: deletions are whiteout
 files, for instance.`,
   examples: ['layerhook raw add-layer --image image:base --tag more layer.tar'],
   arguments: ['new-layer.tar'],
-  options: { ...imageFlag, ...tagFlag, ...historyFlags, ...compressFlag, ...platformFlag },
+  options: { ...imageFlag, ...tagFlag, ...historyFlags, ...compressFlag, ...limitFlags, ...platformFlag },
   async run([file], options, { persona, signal, log }) {
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} raw add-layer`;
@@ -37,6 +39,7 @@ files, for instance.`,
       compress: readCompress(options),
       history,
       sourceDateEpoch: readSourceDateEpoch(command),
+      ...readLimits(options, command),
       signal,
     });
     log.info(`new image manifest created: ${result.manifest.digest}`, {

@@ -55,7 +55,7 @@ export async function streamLayer(
       if (keep) sink.close();
       else sink.undo();
     };
-    return { applied, entries: list && new EntryFile(list.path), end };
+    return { applied, entries: list && new EntryFile(list.path, source.budget), end };
   } catch (error) {
     list?.remove();
     throw hookFailure(options, context, error);
