@@ -30,7 +30,7 @@ export function sweep(path: string, reachable: () => ReadonlySet<string>, onSwep
 }
 
 /** Removes the sessions of dead writers. Returns the birth time (ns since the epoch) of the oldest living session. */
-function firstLivingSession(files: LayoutFiles): bigint | undefined {
+export function firstLivingSession(files: LayoutFiles): bigint | undefined {
   let first: bigint | undefined;
   for (const name of namesIn(files.fd)) {
     if (!name.startsWith(sessionPrefix)) continue;
@@ -40,7 +40,8 @@ function firstLivingSession(files: LayoutFiles): bigint | undefined {
   return first;
 }
 
-function sweepBlobs(
+/** Removes the blobs that are neither reachable nor newer than `since`, in ns since the epoch. */
+export function sweepBlobs(
   files: LayoutFiles,
   reachable: ReadonlySet<string>,
   since: bigint | undefined,

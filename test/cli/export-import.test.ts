@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chownSync,
   existsSync,
@@ -9,9 +10,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { openLayout } from '../../src/image/layout.js';
+import { newImage } from '../../src/image/new.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { mixedLayers } from '../engine/image/layers.js';
 import { mainFile } from '../helpers/cli.js';
@@ -239,6 +242,47 @@ test('import refuses what is not a root filesystem, and leaves the tag', (t) => 
     t.deepEqual(readFileSync(join(layout, 'index.json')), index, name);
   }
   const nowhere = join(directory, 'nowhere');
-  t.regex(layerhook('import', '--image', `${nowhere}:a`, join(directory, 'text')).stderr, /nowhere/);
-  t.false(existsSync(nowhere));
+  const begun = join(directory, 'begun');
+  mkdirSync(begun);
+  for (const name of ['text', 'cut', 'whiteout', 'missing']) {
+    for (const image of [nowhere, begun, `oci-archive:${nowhere}`])
+      t.is(layerhook('import', '--image', `${image}:a`, join(directory, name)).status, 1);
+    t.is(layerhook('import', '--image', `${nowhere}:.a`, join(directory, name)).status, 1);
+    t.false(existsSync(nowhere), name);
+    t.deepEqual(readdirSync(begun), [], name);
+  }
+});
+
+test('import creates a missing layout', (t) => {
+  const directory = tmpdir(t);
+  const file = join(directory, 'rootfs.tar');
+  writeFileSync(file, rootfs);
+  mkdirSync(join(directory, 'empty'));
+  for (const name of ['new', 'empty', 'some/where', 'oci-archive:layout.tar']) {
+    const layout = name.replace(/^(oci-archive:|)/, `$1${directory}/`);
+    for (const tag of ['one', 'two'])
+      t.deepEqual(layerhook('import', '--image', `${layout}:${tag}`, file), done);
+    const { manifests } = openLayout(layout).readIndex();
+    t.is(manifests.length, 2, name);
+    t.is(resolveReference(openLayout(layout), 'two').manifest.layers.length, 1);
+  }
+  const { status, stderr } = layerhook('import', '--image', `${file}:a`, file);
+  t.is(status, 1);
+  t.regex(stderr, /rootfs\.tar[^\n]+not a directory/);
+});
+
+test('a failed import keeps a layout that another process uses meanwhile', async (t) => {
+  const directory = tmpdir(t);
+  const layout = join(directory, 'layout');
+  const importing = spawn(process.execPath, [mainFile, 'import', '--image', `${layout}:a`, '-']);
+  const ended = once(importing, 'exit');
+  importing.stdin.write(rootfs.subarray(0, 600));
+  while (!existsSync(join(layout, 'oci-layout'))) await delay(10);
+  const other = openLayout(layout);
+  await other.writeBlob(Buffer.from('other'));
+  importing.stdin.end();
+  t.deepEqual(await ended, [1, null]);
+  await newImage(other, 'b', new Date(), {});
+  await other.close();
+  t.is(openLayout(layout).readIndex().manifests.length, 1);
 });
