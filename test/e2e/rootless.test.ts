@@ -278,6 +278,22 @@ lh unpack --rootless --image image:v1 r; lh repack --image image:rsame r; edit r
   },
 );
 
+rootTest(
+  'an owner outside of the subordinate IDs is named as the reason, and needs --rootless',
+  async (t) => {
+    if (!requires(t, 'newuidmap', 'setpriv')) return;
+    const { path, run } = place(t, [[file('alien', 0o644, { uid: 200_000 })]]);
+    run(`export -f lh; unshare --user --map-root-user --map-auto bash -ec '
+lh unpack --image image:v1 b 2>err && exit 1; [ ! -e b ]; lh raw unpack --rootless --image image:v1 r'`);
+    const stderr = readFileSync(join(path, 'err'), 'utf8');
+    t.regex(
+      stderr,
+      /^layerhook: [^\n]*alien: this user namespace has no mapping for its owner[^\n]*\/etc\/subuid[^\n]*\n$/,
+    );
+    t.is(treeOf(join(path, 'r')).get('alien')?.xattrs?.['user.rootlesscontainers'], '08c09a0c10ffffffff0f');
+  },
+);
+
 rootTest('root of a user namespace without CAP_DAC_OVERRIDE reads its own files', async (t) => {
   if (!requires(t, 'setpriv')) return;
   const { path, run, top } = place(t, [

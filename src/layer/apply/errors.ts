@@ -19,9 +19,12 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
     new LayerhookError('LAYER_ENTRY', { digest, name: shown, reason }, error);
   if (error instanceof BadEntry) return malformed(error.message);
   const code = codeOf(error);
-  const attribute = error instanceof SystemError && error.syscall.startsWith('setxattr');
-  if (attribute && code === 'EINVAL')
-    return malformed(`${error.syscall}: the attribute cannot have this value`);
+  const syscall = error instanceof SystemError ? error.syscall : '';
+  const invalid = code === 'EINVAL';
+  if (invalid && syscall.startsWith('setxattr'))
+    return malformed(`${syscall}: the attribute cannot have this value`);
+  // ids that chown(2) can never set were refused before
+  if (invalid && syscall.startsWith('fchown')) return notInNamespace(`layer ${digest}: ${shown}`, error);
   const reason = namesAtFault[code];
   if (reason !== undefined) return malformed(reason);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new LayerhookError('NO_SPACE', { path: shown }, error);
@@ -34,6 +37,12 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
     },
     error,
   );
+}
+
+function notInNamespace(what: string, cause: Error): LayerhookError {
+  const reason = 'this user namespace has no mapping for its owner or group';
+  const expected = 'add IDs to the ranges in /etc/subuid and /etc/subgid, or use --rootless';
+  return new LayerhookError('SYSTEM', { what, reason, expected }, cause);
 }
 
 export const tooLong = 'its name is too long';
