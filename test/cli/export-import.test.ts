@@ -247,7 +247,7 @@ test('import refuses what is not a root filesystem, and leaves the tag', (t) => 
   for (const name of ['text', 'cut', 'whiteout', 'missing']) {
     for (const image of [nowhere, begun, `oci-archive:${nowhere}`])
       t.not(layerhook('import', '--image', `${image}:a`, join(directory, name)).status, 0);
-    t.is(layerhook('import', '--image', `${nowhere}:.a`, join(directory, name)).status, 1);
+    t.not(layerhook('import', '--image', `${nowhere}:.a`, join(directory, name)).status, 0);
     t.false(existsSync(nowhere), name);
     t.deepEqual(readdirSync(begun), [], name);
   }

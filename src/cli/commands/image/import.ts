@@ -17,9 +17,9 @@ const command = 'layerhook import';
 export default defineCommand({
   usage: '--image PATH[:TAG] TAR',
   description: `Make an image of a tar of a root filesystem. TAR - is standard input. The
-tar may be compressed with gzip or zstd; its bytes, without that compression,
-become the only layer of the image. A missing layout is created. An image
-that had the tag loses it.
+tar may be compressed with gzip or zstd; its bytes, without that
+compression, become the only layer of the image. A missing layout is
+created. An image that had the tag loses it.
 
 The config has a platform and a creation time, which is now or
 SOURCE_DATE_EPOCH; layerhook config sets the rest.`,
