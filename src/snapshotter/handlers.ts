@@ -34,9 +34,14 @@ export function handlersOf(
   const methods: {
     [M in Exclude<Method, 'List'>]: (request: Requests[M], call: UnaryCall) => Promise<Responses[M]>;
   } = {
-    Prepare: async ({ key, parent, labels }, call) => ({
-      mounts: await snapshotter.prepare(key, parent, { labels, signal: cancellation(call) }),
-    }),
+    Prepare: async ({ key, parent, labels }, call) => {
+      const { signal, unlink } = cancellation(call);
+      try {
+        return { mounts: await snapshotter.prepare(key, parent, { labels, signal }) };
+      } finally {
+        unlink();
+      }
+    },
     View: async ({ key, parent, labels }) => ({ mounts: await snapshotter.view(key, parent, { labels }) }),
     Mounts: async ({ key }) => ({ mounts: await snapshotter.mounts(key) }),
     Commit: async ({ name, key, parent, labels }) => {
@@ -85,12 +90,16 @@ function answering(
   };
 }
 
-/** Returns a signal that aborts when the client cancels the call. */
-function cancellation(call: UnaryCall): AbortSignal {
+/**
+ * Returns a signal that aborts when the client cancels the call, until `unlink` is called. grpc-js reports each call as
+ * cancelled after its answer too. Aborts at that time took 5% of the server's CPU time.
+ */
+function cancellation(call: UnaryCall): { signal: AbortSignal; unlink: () => void } {
   const stop = new AbortController();
-  call.once('cancelled', () => stop.abort());
-  if (call.cancelled) stop.abort();
-  return stop.signal;
+  const abort = () => stop.abort();
+  call.once('cancelled', abort);
+  if (call.cancelled) abort();
+  return { signal: stop.signal, unlink: () => call.off('cancelled', abort) };
 }
 
 function nameIn(request: { key?: string; info?: { name: string } | null }): string {

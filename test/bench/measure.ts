@@ -41,7 +41,7 @@ export function measure(
   for (let round = 0; round <= rounds; round++) {
     for (const [at, contestant] of contestants.entries()) {
       contestant.prepare?.();
-      const { wall, cpu, memory } = run(contestant, env);
+      const { wall, cpu, memory } = runOnce(contestant, env);
       contestant.clear?.();
       if (round === 0) continue;
       results[at]!.wall.push(wall);
@@ -68,7 +68,8 @@ print(json.dumps([wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024]))
 sys.exit(status)
 `;
 
-function run({ command, daemon }: Contestant, env: NodeJS.ProcessEnv) {
+/** Runs a command once: seconds of wall and CPU time, bytes of memory. */
+export function runOnce({ command, daemon }: Pick<Contestant, 'command' | 'daemon'>, env: NodeJS.ProcessEnv) {
   const before = daemon === undefined ? 0 : cpuOf(daemon);
   const ran = spawnSync('python3', ['-c', script, ...command], { encoding: 'utf8', env });
   if (ran.status !== 0) throw new Error(`${command.join(' ')}: ${ran.signal ?? ran.status}\n${ran.stderr}`);
