@@ -30,7 +30,7 @@ export function sweep(path: string, reachable: () => ReadonlySet<string>, onSwep
 }
 
 /** Removes the sessions of dead writers. Returns the birth time (ns since the epoch) of the oldest living session. */
-export function firstLivingSession(files: LayoutFiles): bigint | undefined {
+function firstLivingSession(files: LayoutFiles): bigint | undefined {
   let first: bigint | undefined;
   for (const name of namesIn(files.fd)) {
     if (!name.startsWith(sessionPrefix)) continue;
@@ -40,8 +40,7 @@ export function firstLivingSession(files: LayoutFiles): bigint | undefined {
   return first;
 }
 
-/** Removes the blobs that are neither reachable nor newer than `since`, in ns since the epoch. */
-export function sweepBlobs(
+function sweepBlobs(
   files: LayoutFiles,
   reachable: ReadonlySet<string>,
   since: bigint | undefined,

@@ -13,7 +13,7 @@ import { untilAborted } from '../../system/until-aborted.js';
 import { layerBudget } from '../../tar/budget.js';
 import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
 import { checkedTar, withinLimit } from './checked-tar.js';
-import { openTarget } from './target-layout.js';
+import { openOrCreate } from './copy.js';
 
 export interface ImportImageOptions extends Omit<ImageOptions, 'platform'>, NewLayerOptions {
   /** platform of the image, as `OS/ARCH[/VARIANT]` or as an object; default: that of this machine */
@@ -34,8 +34,8 @@ export interface ImportImageResult {
 
 /**
  * Makes an image of a tar of a root filesystem, and points the tag of `image` to it. The config of the image has only a
- * platform and a creation time. The tar is checked as a layer is when it is unpacked. A missing layout is created; if the
- * import fails, it is removed.
+ * platform and a creation time. The tar is checked as a layer is when it is unpacked. A missing layout is created,
+ * and stays, empty, if the import fails.
  *
  * @throws LayerhookError LAYER_TAR if the bytes are not a tar, LIMIT_EXCEEDED, LAYER_PATH for a file whose name would be a whiteout, those of
  *   reading layers and of writing images
@@ -44,8 +44,7 @@ export async function importImage(options: ImportImageOptions): Promise<ImportIm
   const { path, tag } = parseImageReference(options.image);
   const { tar, name, compress = 'auto', sourceDateEpoch, limits, signal } = options;
   const platform = platformChoice(options);
-  const target = openTarget(path, { signal, maxJson: options.maxJson, limits });
-  const { layout } = target;
+  const layout = openOrCreate(path, { signal, maxJson: options.maxJson, limits });
   try {
     checkTag(layout.readIndex(), tag);
     const read = withinLimit(untilAborted(tar, signal), `size of ${name}`, limits);
@@ -61,7 +60,7 @@ export async function importImage(options: ImportImageOptions): Promise<ImportIm
     const manifest = await newImage(layout, tag, created, { ...platform, layer });
     return { manifest, tag, layer: descriptor, diffID };
   } finally {
-    await target.close();
+    await layout.close();
   }
 }
 
