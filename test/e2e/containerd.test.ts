@@ -114,7 +114,7 @@ test.serial(
     const metrics = join(dir, 'metrics');
     const serve = ['snapshotter', 'serve', '--address', address!, '--root', store!, '--metrics', metrics];
     const said = await succeed(t, run('python3', [...manager, ...serve]));
-    const serving = `serving the layer store ${store} at ${address}, as client containerd`;
+    const serving = `serving the layer store ${store} at ${address}, as client containerd; metrics at ${metrics}`;
     t.deepEqual(said.trim().split('\n'), [serving, 'READY=1', 'answered', 'STOPPING=1', 'ended with 0']);
   },
 );
