@@ -120,7 +120,7 @@ for (const kind of ['fifo', 'symlink to a fifo'] as const) {
       const hook = new URL('../../../hooks/archive-overlay.js', import.meta.url).pathname;
       const archived = await run('sh', ['-c', shell, process.execPath, hook, box.state, tmpdir(t)]);
       t.is(archived.signal, null);
-      t.regex(archived.stderr + archived.stdout, /cannot be read \(it is not a regular file\)/);
+      t.regex(archived.stderr + archived.stdout, /cannot be read: it is not a regular file/);
     },
   );
 }
