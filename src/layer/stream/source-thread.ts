@@ -49,9 +49,9 @@ export class SourceThread {
   constructor() {
     // checked here: the thread itself starts without koffi
     requireThreadPool();
-    // an idle thread must not keep the process alive
-    this.#worker.unref();
     this.#worker.on('message', (message: ClosedMessage) => this.#settle(message));
+    // an idle thread must not keep the process alive; a listener that comes later would
+    this.#worker.unref();
   }
 
   /** Starts reading a layer. Aborting `signal` does what {@link OpenSource.abort} does. */
