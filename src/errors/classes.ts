@@ -9,16 +9,16 @@ interface ClassRow {
 }
 
 /**
- * Classes of errors, each with the exit status of a command that ends with such an error. Status 1 is only for the findings of
- * a check, so that a script can tell "the images differ" from "the images cannot be compared". 13 is missing: node exits with
+ * Classes of errors, each with the exit status of a command that ends with such an error. Status 1 is for the findings
+ * of a check, and for an input over a limit, so that a script can tell "the images differ" from "the images cannot be read". 13 is missing: node exits with
  * it if the event loop is empty too early.
  */
 export const exitClasses = {
-  finding: row(1, 'a check found something: differences, errors, broken rules, damaged layers', [
-    'MTREE_DIFFERENT',
-    'STORE_DAMAGED',
-    'UNHEALTHY',
-  ]),
+  finding: row(
+    1,
+    'a check found something: differences, errors, broken rules, damaged layers, an input over a limit',
+    ['LIMIT_EXCEEDED', 'MTREE_DIFFERENT', 'STORE_DAMAGED', 'UNHEALTHY'],
+  ),
   usage: row(2, 'an option or argument is wrong', [
     'COMPRESSION_UNKNOWN',
     'DIRECTORY_INVALID',
@@ -108,13 +108,12 @@ export const exitClasses = {
     'SYSTEM',
     'UNMOUNT_FAILED',
   ]),
-  refused: row(12, 'a rule, a limit, or the state of the image, layer or bundle forbids the operation', [
+  refused: row(12, 'a rule, or the state of the image, layer or bundle forbids the operation', [
     'BUNDLE_COPY',
     'BUNDLE_DRIVER',
     'DELTA_UNAVAILABLE',
     'ID_UNMAPPED',
     'LAYER_PATH',
-    'LIMIT_EXCEEDED',
     'REBASE',
     'REFERENCE_AMBIGUOUS',
     'SNAPSHOT_PRECONDITION',
