@@ -3,11 +3,8 @@ import type { TreeWork } from '../store/context/tree-work.js';
 import type { Usage } from '../store/types.js';
 import { TreeThread, type Usages } from './tree-thread.js';
 
-/**
- * ms to collect trees before erasing them together: waking a thread takes longer than erasing a small tree. With 20 ms, the
- * wake-ups took 3% of the server's CPU time.
- */
-const pause = 200;
+/** ms to collect trees before erasing them together: waking a thread takes longer than erasing a small tree */
+const pause = 20;
 
 /**
  * Measures and deletes trees, and makes images of them, in threads, so that the server answers calls meanwhile. Each kind of
