@@ -1,3 +1,4 @@
+import { isLayerhookError } from '../errors/index.js';
 import { storeExists } from '../store/exists.js';
 import type { Store } from '../store/types.js';
 import type { OperationOptions } from './operation-options.js';
@@ -19,5 +20,11 @@ export async function openChosenStore(
   const { root } = choice;
   if (!storeExists(root)) return { root, store: null };
   const { openStore } = await import('../store/index.js');
-  return { root, store: await openStore(choice) };
+  try {
+    return { root, store: await openStore({ ...choice, create: false }) };
+  } catch (error) {
+    // the user removed the store while its module loaded
+    if (isLayerhookError(error, 'STORE_NOT_FOUND')) return { root, store: null };
+    throw error;
+  }
 }

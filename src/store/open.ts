@@ -5,7 +5,7 @@ import { Directories } from './context/directories.js';
 import { ErofsMounts } from './context/erofs-mounts.js';
 import { Lease } from './context/lease.js';
 import { inlineTreeWork } from './context/tree-work.js';
-import { hasMetadata } from './exists.js';
+import { hasMetadata, storeExists } from './exists.js';
 import { neededOverlayFlags } from './snapshots/mounts.js';
 import { LmdbStore } from './store.js';
 import type { Store, StoreOptions } from './types.js';
@@ -14,7 +14,7 @@ import type { Store, StoreOptions } from './types.js';
  * Opens a layer store, and creates it if it is missing. Many processes may have it open at the same time. Call `close`
  * when done.
  *
- * @throws LayerhookError SNAPSHOT_ARGUMENT, DIRECTORY_INVALID, STORE_INVALID, NO_SPACE, SYSTEM
+ * @throws LayerhookError SNAPSHOT_ARGUMENT, STORE_NOT_FOUND, DIRECTORY_INVALID, STORE_INVALID, NO_SPACE, SYSTEM
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   return openStoreAt(options, bootId());
@@ -27,7 +27,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
  * @param trees closed together with the store
  */
 export async function openStoreAt(
-  { root, client = 'layerhook', durability = 'boot', requireTrust = false }: StoreOptions,
+  { root, create = true, client = 'layerhook', durability = 'boot', requireTrust = false }: StoreOptions,
   boot: string,
   trees = inlineTreeWork,
 ): Promise<Store> {
@@ -35,6 +35,8 @@ export async function openStoreAt(
   // Loaded here because lmdb takes 30 ms to load outside the bundle (node 20), and most programs do not need it.
   const { Database } = await import('./metadata/database.js');
   const directories = new Directories(resolve(root), trees);
+  if (!create && !storeExists(directories.root))
+    throw new LayerhookError('STORE_NOT_FOUND', { path: directories.root });
   directories.make();
   requireMetadata(directories);
   const db = new Database(directories.database);

@@ -317,8 +317,10 @@ export interface Store extends LayerStore {
 export type Durability = 'boot' | 'sync' | 'none';
 
 export interface StoreOptions {
-  /** directory of the store; created with mode 0700 if it is missing */
+  /** directory of the store */
   root: string;
+  /** a missing store is created with mode 0700 (default), or refused (STORE_NOT_FOUND) */
+  create?: boolean | undefined;
   /** owner of the names, `layerhook` for the CLI; up to 64 letters, digits and `_ . -` */
   client?: string | undefined;
   /** default `boot` */

@@ -4,10 +4,11 @@
  * The kind `short` is what the tests run.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { removeDirectory } from '../helpers/tmp.js';
 import { crash, type Extent } from './crash.js';
 import { fail } from './errors.js';
 import { load } from './load.js';
@@ -72,7 +73,7 @@ async function tryAll(): Promise<number> {
       console.log(await load({ dir: join(dir, 'load'), seconds, processes: 64, clients: 200 }));
     return wrong > 0 ? 1 : 0;
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    removeDirectory(dir);
   }
 }
 

@@ -9,7 +9,6 @@ import {
   existsSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -18,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLayout, type MapOptions, newImage, repack, unpack } from 'layerhook';
+import { removeDirectory } from '../helpers/tmp.js';
 import { runBundle } from './container.js';
 import { tracingHooks } from './hooks.js';
 import { describeEntry, layerEntries } from './layer.js';
@@ -62,7 +62,7 @@ try {
       ),
     );
 } finally {
-  rmSync(dir, { recursive: true, force: true });
+  removeDirectory(dir);
 }
 
 async function makeImage(): Promise<void> {

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { type SnapshotService, serveSnapshotter } from '../../src/snapshotter/index.js';
 import { loadService, type Method } from '../../src/snapshotter/messages.js';
 import fc from '../helpers/properties.js';
+import { removeDirectory } from '../helpers/tmp.js';
 import { mutated } from './mutate.js';
 import type { Target } from './targets.js';
 
@@ -55,7 +56,7 @@ export function grpcTarget(): Target {
         client.close();
         await service.close();
       }
-      rmSync(directory, { recursive: true, force: true });
+      removeDirectory(directory);
     },
   };
 }

@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir as systemTmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ConformanceCase } from '../../src/testing/index.js';
 import { requires } from './requires.js';
+import { removeDirectory } from './tmp.js';
 
 /** Creates a test for each case of a suite. */
 export function testSuite<Harness>(suite: readonly ConformanceCase<Harness>[], harness: Harness): void {
@@ -20,7 +21,7 @@ export function testSuite<Harness>(suite: readonly ConformanceCase<Harness>[], h
 export function scratchDirectories(): () => string {
   const made: string[] = [];
   test.after.always(() => {
-    for (const directory of made) rmSync(directory, { recursive: true, force: true });
+    for (const directory of made) removeDirectory(directory);
   });
   return () => {
     const directory = mkdtempSync(

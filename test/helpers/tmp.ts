@@ -6,6 +6,14 @@ import type { ExecutionContext } from 'ava';
 /** Creates a directory for one test (on tmpfs if possible), which is removed when the test ends. */
 export function tmpdir(t: ExecutionContext<unknown>): string {
   const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : systemTmpdir(), 'layerhook-test-'));
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  t.teardown(() => removeDirectory(dir));
   return dir;
+}
+
+/**
+ * Removes what a test made. It tries again when the directory gets new entries meanwhile: `unpack` and `repack` leave a
+ * `layerhook store sync` behind, which may still be opening the store.
+ */
+export function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }

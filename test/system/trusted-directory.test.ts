@@ -23,13 +23,14 @@ import {
   writeFileAt,
 } from '../../src/system/index.js';
 import { rootTest } from '../helpers/root-test.js';
+import { removeDirectory } from '../helpers/tmp.js';
 import { sh } from '../overlay/mounted.js';
 
 /** Where only root may write. */
 function setup(t: ExecutionContext<unknown>) {
   const dir = mkdtempSync('/run/layerhook-test-');
   chmodSync(dir, 0o755);
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  t.teardown(() => removeDirectory(dir));
   return dir;
 }
 

@@ -15,6 +15,7 @@ import { layerhook, refused, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { tar } from '../../helpers/tar.js';
+import { removeDirectory } from '../../helpers/tmp.js';
 import { diffTrees, treeOf } from '../../helpers/tree.js';
 
 const layers = [
@@ -47,7 +48,7 @@ function place(t: ExecutionContext<unknown>, parent = diskTmpdir()): Place {
       .map(({ mountPoint }) => mountPoint);
   t.teardown(() => {
     for (const path of mountPoints().reverse()) spawnSync('umount', ['-l', path]);
-    rmSync(directory, { recursive: true, force: true });
+    removeDirectory(directory);
   });
   const bundle = (name: string) => join(directory, name);
   const run = (...args: string[]) => succeed(t, layerhook(['--hooks', hooks, ...args]));

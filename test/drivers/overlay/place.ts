@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { openStore, type Store } from '../../../src/store/index.js';
 import { readMountInfo } from '../../../src/system/mountinfo.js';
 import { type Finished, layerhook, type RunOptions } from '../../helpers/cli.js';
+import { removeDirectory } from '../../helpers/tmp.js';
 
 /** A store and room for bundles. All mounts below are removed when the test ends. */
 export interface Place {
@@ -27,7 +28,7 @@ export function place(t: ExecutionContext<unknown>, parent = '/dev/shm'): Place 
       .filter((path) => path.startsWith(`${directory}/`));
   t.teardown(() => {
     for (const path of mounts()) spawnSync('umount', ['-l', path]);
-    rmSync(directory, { recursive: true, force: true });
+    removeDirectory(directory);
   });
   return {
     directory,

@@ -20,6 +20,7 @@ import test, { type ExecutionContext } from 'ava';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
+import { removeDirectory } from '../../helpers/tmp.js';
 import { sh } from '../../overlay/mounted.js';
 import { type Stopped, statuses, stopped } from './setup.js';
 
@@ -29,7 +30,7 @@ const other = 65534;
 function trustedDirectory(t: ExecutionContext<unknown>): string {
   const dir = mkdtempSync('/run/layerhook-test-');
   chmodSync(dir, 0o755);
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  t.teardown(() => removeDirectory(dir));
   return dir;
 }
 

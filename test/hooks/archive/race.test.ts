@@ -1,19 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  chownSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, linkSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
+import { removeDirectory } from '../../helpers/tmp.js';
 import { sh } from '../../overlay/mounted.js';
 import { stopped } from './setup.js';
 
@@ -44,7 +36,7 @@ async function meanwhile(
 /** Directories that only root may write, but for `volume`, which the container has. */
 function places(t: ExecutionContext<unknown>, uid: number) {
   const dir = mkdtempSync('/run/layerhook-test-');
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  t.teardown(() => removeDirectory(dir));
   chmodSync(dir, 0o755);
   const [volume, host] = [join(dir, 'volume'), join(dir, 'host')];
   for (const made of [volume, host, join(host, 'copy')]) mkdirSync(made);
