@@ -198,6 +198,7 @@ export class LayerUnpacker {
       const reply = await lane.applier.request(request);
       const read = await open.done;
       this.#options.onRead?.(read);
+      open.reuse();
       return appliedLayer(source, reply!);
     } catch (error) {
       throw await blameBlob(error, source, this.#options.signal);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import { bootId } from '../system/filesystem.js';
@@ -5,7 +6,7 @@ import { Directories } from './context/directories.js';
 import { ErofsMounts } from './context/erofs-mounts.js';
 import { Lease } from './context/lease.js';
 import { inlineTreeWork } from './context/tree-work.js';
-import { hasMetadata, storeExists } from './exists.js';
+import { hasMetadata, snapshotsOf, storeExists } from './exists.js';
 import { neededOverlayFlags } from './snapshots/mounts.js';
 import { LmdbStore } from './store.js';
 import type { Store, StoreOptions } from './types.js';
@@ -37,8 +38,8 @@ export async function openStoreAt(
   const directories = new Directories(resolve(root), trees);
   if (!create && !storeExists(directories.root))
     throw new LayerhookError('STORE_NOT_FOUND', { path: directories.root });
-  directories.make();
   requireMetadata(directories);
+  directories.make();
   const db = new Database(directories.database);
   const overlayFlags = neededOverlayFlags();
   const lease = new Lease(directories, client);
@@ -58,13 +59,14 @@ export async function openStoreAt(
 }
 
 /**
- * Refuses a store with snapshots but without metadata: a new database would reuse the numbers of these snapshots.
+ * Refuses a store with snapshots but without metadata: a new database would reuse the numbers of these snapshots. Nothing was
+ * made in the store before: the user may be removing it.
  *
  * @throws LayerhookError STORE_INVALID, SYSTEM
  */
 function requireMetadata(directories: Directories): void {
   const { root, database } = directories;
-  if (hasMetadata(root) || directories.contents().length === 0) return;
+  if (hasMetadata(root) || !existsSync(snapshotsOf(root)) || directories.contents().length === 0) return;
   // Another process may have created the database and the first snapshot between the two checks above.
   if (hasMetadata(root)) return;
   const reason = `it has snapshots, and ${database} is empty or missing`;

@@ -10,6 +10,12 @@ import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { addThread, isTracing, joinTrace, type Span } from './trace.js';
 
+/**
+ * Limit of the memory for new objects, in MiB. V8's own limit of 48 for each thread lets garbage wait: with it, an unpack of
+ * 250,000 files took 437 MiB instead of 271 (copy), and 331 instead of 183 (overlay), in the same CPU time.
+ */
+const youngGeneration = { maxYoungGenerationSizeMb: 12 };
+
 /** How a thread starts, and what its end calls. */
 export interface ThreadOptions
   extends Pick<WorkerOptions, 'resourceLimits' | 'trackUnmanagedFds' | 'workerData'> {
@@ -47,7 +53,8 @@ export function startThread(file: URL, { what, onEnd, ...options }: ThreadOption
 
 function start(file: URL, what: string, options: WorkerOptions): Worker {
   try {
-    return new Worker(file, isTracing() ? traced(what, options) : options);
+    const limited = { ...options, resourceLimits: { ...youngGeneration, ...options.resourceLimits } };
+    return new Worker(file, isTracing() ? traced(what, limited) : limited);
   } catch (error) {
     throw threadError(error, what);
   }

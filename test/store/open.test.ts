@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { openStore } from '../../src/store/index.js';
@@ -20,4 +20,11 @@ test('an existing store opens with create: false', async (t) => {
   const store = await openStore({ root, create: false });
   t.deepEqual(await store.list(), []);
   await store.close();
+});
+
+test('a store whose metadata is gone is refused and stays unchanged', async (t) => {
+  const root = join(tmpdir(t), 'store');
+  mkdirSync(join(root, 'snapshots/1/fs'), { recursive: true });
+  await t.throwsAsync(openStore({ root }), { code: 'STORE_INVALID' });
+  t.deepEqual(readdirSync(root), ['snapshots']);
 });

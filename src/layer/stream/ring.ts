@@ -39,6 +39,11 @@ export function createRing(): SharedArrayBuffer {
   return new SharedArrayBuffer(slotsAt + slotCount * slotBytes);
 }
 
+/** Makes a ring as new, for another source. Both sides must be done with it. */
+export function resetRing(ring: SharedArrayBuffer): void {
+  new Uint8Array(ring, 0, slotsAt).fill(0);
+}
+
 /** Returns the progress stored in a ring: bytes read of the blob, and bytes of the tar. */
 export function ringCounters(ring: SharedArrayBuffer): { blobBytes: number; bytes: number } {
   const [blobBytes, bytes] = new Float64Array(ring, countersAt, 2);

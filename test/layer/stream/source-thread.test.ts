@@ -73,6 +73,21 @@ for (const compression of ['gzip', 'zstd', 'none'] as Compression[]) {
   });
 }
 
+test('a ring that was given back carries the next layer, and the first layer can no longer abort it', async (t) => {
+  const thread = sourceThread(t);
+  const first = thread.open(sourceOf(t, content, content));
+  t.is((await startThread({ do: 'read', ring: first.ring }).report).sha256, hex(content));
+  await first.done;
+  first.reuse();
+  const other = sample(3_000_000);
+  const second = thread.open(sourceOf(t, other, other));
+  t.is(second.ring, first.ring);
+  first.abort();
+  const { bytes, sha256, ended } = await startThread({ do: 'read', ring: second.ring }).report;
+  t.deepEqual({ bytes, sha256, ended }, { bytes: other.length, sha256: hex(other), ended: 'end' });
+  t.is((await second.done).bytes, other.length);
+});
+
 test('a blob embedded in its descriptor needs no file', async (t) => {
   const blob = gzipSync(content);
   const source = { ...sourceOf(t, blob, content), path: '/nonexistent', data: new Uint8Array(blob) };
