@@ -36,7 +36,7 @@ const ownName = {
 
 /**
  * Commands that run for each container have files of their own, all others share commands.cjs: a warm unpack with all
- * commands in one file takes 6 % more CPU. node keeps the functions that the first command of a file compiled.
+ * commands in one file takes 6 % more CPU.
  */
 const groups = {
   unpack: /^image\/unpack\.ts$/,
