@@ -109,5 +109,6 @@ export * from './system/logger.js';
 export { publish } from './system/publish.js';
 export * from './system/regular-file.js';
 export { checkpoint, inTurns, type Steps } from './system/steps.js';
+export type { OnProgress, WorkProgress } from './system/work-progress.js';
 export { replaceFile, writeFileAtomic } from './system/write-file.js';
 export { type ProgressBars, progressBars } from './terminal/progress/bars.js';

@@ -1,3 +1,5 @@
+import type { OnProgress, WorkProgress } from '../system/work-progress.js';
+
 /** What an operation tells while it runs. `bytes` are uncompressed, of this layer so far. */
 export type ProgressEvent =
   | { type: 'layers'; layers: { digest: string; size: number }[] }
@@ -16,16 +18,9 @@ export type Phase = 'assemble' | 'mtree' | 'delta' | 'layer' | 'reachable' | 'le
 /** `pack` writes a new layer, `sweep` removes blobs of a layout, `free` removes layers of the store. */
 export type Work = 'pack' | 'archive' | 'sweep' | 'free';
 
-export interface WorkProgress {
-  /** part of `total` that is done */
-  done: number;
-  /** 0 if unknown */
-  total: number;
-  /** bytes of content so far */
-  bytes: number;
-  /** files, blobs or layers so far */
-  entries: number;
-}
+type OnEvent = (event: ProgressEvent) => void;
 
-/** Gets the progress of one piece of work. */
-export type OnProgress = (progress: WorkProgress) => void;
+/** Passes the progress of one piece of work on as events of an operation; undefined if the caller wants no events. */
+export function workTo(tell: OnEvent | undefined, name: Work): OnProgress | undefined {
+  return tell && ((progress) => tell({ type: 'work', name, ...progress }));
+}

@@ -7,8 +7,8 @@ import type { Usage } from '../layer/types.js';
 import type { ContentInfo } from '../store/types.js';
 import { fromText } from '../system/bytes.js';
 import { inTurns } from '../system/steps.js';
+import type { OnProgress } from '../system/work-progress.js';
 import { guardMtree, readMtree } from './bundle/mtree-check.js';
-import type { WorkProgress } from './progress.js';
 
 /**
  * Writes the mtree with which {@link verifyLayer} verifies a layer, by reading the layer: for a layer that was not
@@ -32,9 +32,6 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
 /** Bytes that take as long to read as a file of any size takes to open; for the share that is done. */
 const fileCost = 16 * 1024;
 
-/** What was read of a layer so far. `done` of `total` is the share. */
-export type VerifyProgress = WorkProgress;
-
 /**
  * Reads every byte of a layer in the store. A directory is compared with the mtree that was written when its diffID was
  * verified; of an EROFS image, the tar is compared with the diffID, and the rest with its digest. An image that was made of a
@@ -46,7 +43,7 @@ export type VerifyProgress = WorkProgress;
  */
 export async function verifyLayer(
   { directory, mtree: file, erofs, layer, usage }: ContentInfo,
-  onProgress: (progress: VerifyProgress) => void = () => {},
+  onProgress: OnProgress = () => {},
 ): Promise<Delta[] | null> {
   if (erofs !== undefined) return verifyImage(erofs, layer?.diffID ?? '', onProgress);
   if (!existsSync(file)) return null;
@@ -69,7 +66,7 @@ export async function verifyLayer(
 async function verifyImage(
   { image, tarBytes, from, metadata }: NonNullable<ContentInfo['erofs']>,
   diffID: string,
-  onProgress: (progress: VerifyProgress) => void,
+  onProgress: OnProgress,
 ): Promise<Delta[]> {
   const { metadataDigest, tarDigest, withImage } = await import('../erofs/verify.js');
   const progress = { done: 0, total: statSync(image).size, bytes: 0, entries: 1 };

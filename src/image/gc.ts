@@ -1,5 +1,6 @@
+import type { OnProgress } from '../system/work-progress.js';
 import type { Layout } from './layout.js';
-import type { GarbageResult, OnSwept } from './storage/storage.js';
+import type { GarbageResult } from './storage/storage.js';
 import { reachableFrom } from './walk.js';
 
 /**
@@ -15,7 +16,7 @@ import { reachableFrom } from './walk.js';
  * @throws LayerhookError LAYOUT_INVALID, IMAGE_INVALID, BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, BLOB_MEDIA_TYPE,
  *   DIGEST_INVALID, LIMIT_EXCEEDED, ABORTED, SYSTEM
  */
-export function collectGarbage(layout: Layout, onSwept?: OnSwept): Promise<GarbageResult> {
+export function collectGarbage(layout: Layout, onSwept?: OnProgress): Promise<GarbageResult> {
   return layout.lock('exclusive', () => layout.sweep(() => reachable(layout), onSwept));
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { LayerhookError, type Limits } from '../errors/index.js';
 import { throwIfAborted } from '../system/steps.js';
+import type { OnProgress } from '../system/work-progress.js';
 import { encodeJson, JsonLimitError, parseJson } from '../text/json-lossless.js';
 import { openVerified, readVerified } from './blob.js';
 import { type DigestAlgorithm, finishDigest, parseDigest } from './digest.js';
@@ -12,7 +13,7 @@ import { indexMediaType } from './media-types.js';
 import { Directory } from './storage/directory.js';
 import { DockerArchive, unwritable } from './storage/docker-archive.js';
 import { OciArchive } from './storage/oci-archive.js';
-import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter, OnSwept } from './storage/storage.js';
+import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage/storage.js';
 import type { Descriptor, Digest, Index } from './types.js';
 import { invalidLayout } from './version.js';
 
@@ -208,7 +209,7 @@ export class Layout {
   }
 
   /** Removes the blobs that nothing leads to; see LayoutStorage.sweep. The caller holds the exclusive lock. */
-  sweep(reachable: () => ReadonlySet<string>, onSwept?: OnSwept): Promise<GarbageResult> {
+  sweep(reachable: () => ReadonlySet<string>, onSwept?: OnProgress): Promise<GarbageResult> {
     return this.#storage.sweep(reachable, onSwept);
   }
 

@@ -4,9 +4,10 @@ import { E, SystemError } from '../system/errno.js';
 import { close, O, openat, tryUnlinkat } from '../system/files.js';
 import { readDirectory } from '../system/readdir.js';
 import { StatBuffer, statAt } from '../system/stat.js';
+import type { OnProgress } from '../system/work-progress.js';
 import { isDigest } from './digest.js';
 import { cleanSession, sessionPrefix } from './session.js';
-import type { GarbageResult, OnSwept } from './storage/storage.js';
+import type { GarbageResult } from './storage/storage.js';
 import { algorithms, LayoutFiles } from './writer-files.js';
 
 /**
@@ -18,7 +19,11 @@ import { algorithms, LayoutFiles } from './writer-files.js';
  * @param onSwept called after each blob that nothing leads to
  * @throws LayerhookError LAYOUT_INVALID if `blobs`, or a directory in it, is a symlink; SYSTEM; what `reachable` throws
  */
-export function sweep(path: string, reachable: () => ReadonlySet<string>, onSwept?: OnSwept): GarbageResult {
+export function sweep(
+  path: string,
+  reachable: () => ReadonlySet<string>,
+  onSwept?: OnProgress,
+): GarbageResult {
   const files = new LayoutFiles(path);
   try {
     return sweepBlobs(files, reachable(), firstLivingSession(files), onSwept);
@@ -44,7 +49,7 @@ function sweepBlobs(
   files: LayoutFiles,
   reachable: ReadonlySet<string>,
   since: bigint | undefined,
-  onSwept?: OnSwept,
+  onSwept?: OnProgress,
 ): GarbageResult {
   const result: GarbageResult = { removed: [], bytes: 0, spared: [] };
   for (const algorithm of algorithms) {

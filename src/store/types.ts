@@ -1,6 +1,7 @@
 import type { Usage } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import type { Mount } from '../overlay/mount-options.js';
+import type { OnProgress } from '../system/work-progress.js';
 import type { BundleRecords } from './bundles/types.js';
 
 /** Kinds of snapshot: containerd's `snapshots.Kind`. Only a committed snapshot can be a parent. */
@@ -226,8 +227,8 @@ export interface GarbagePolicy {
   unusedFor?: number | undefined;
   /** True: report what would be freed, and free nothing. */
   dryRun?: boolean | undefined;
-  /** called after the files of each layer are removed: layers done, of all; bytes freed so far */
-  onFreed?: ((progress: { done: number; total: number; bytes: number }) => void) | undefined;
+  /** called after the files of each layer are removed: layers done, of all; bytes and number of freed layers so far */
+  onFreed?: OnProgress | undefined;
 }
 
 export interface GarbageResult {

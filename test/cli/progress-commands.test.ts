@@ -97,7 +97,7 @@ rootTest('store gc reports each layer that it frees', async (t) => {
   const seen: unknown[] = [];
   const { bytes } = await store.gc({ onFreed: (progress) => seen.push(progress) });
   t.deepEqual(seen, [
-    { done: 0, total: 1, bytes: 0 },
-    { done: 1, total: 1, bytes },
+    { done: 0, total: 1, bytes: 0, entries: 0 },
+    { done: 1, total: 1, bytes, entries: 1 },
   ]);
 });

@@ -2,10 +2,11 @@ import { LayerhookError } from '../../errors/index.js';
 import { createDispatcher } from '../../points/dispatch.js';
 import { type ArchiveResult, type Declined, declined, type PoststopContext } from '../../points/points.js';
 import { silentLogger } from '../../system/logger.js';
+import type { OnProgress } from '../../system/work-progress.js';
 import { linkedController } from '../linked-controller.js';
 import { configOf, operatorHooks } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
-import type { OnProgress, WorkProgress } from '../progress.js';
+import { workTo } from '../progress.js';
 
 const point = 'runtime.ociv1.container.poststop-archive';
 
@@ -29,9 +30,8 @@ export async function archiveUpperdir(
   request: ArchiveRequest,
   options: Pick<OperationOptions, 'hooks' | 'hooksFile' | 'signal' | 'log' | 'onProgress'> = {},
 ): Promise<ArchiveResult> {
-  const { log = silentLogger, onProgress: tell } = options;
-  const onProgress =
-    tell && ((progress: WorkProgress) => tell({ type: 'work', name: 'archive', ...progress }));
+  const { log = silentLogger } = options;
+  const onProgress = workTo(options.onProgress, 'archive');
   const archive = (context: PoststopContext) => archiveByMethod(context, onProgress);
   const own = { owner: 'layerhook', hooks: { [point]: archive }, ownErrors: true };
   const sources = [...operatorHooks(options, await configOf(options)), own];

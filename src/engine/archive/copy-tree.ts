@@ -33,8 +33,8 @@ import type { Logger } from '../../system/logger.js';
 import { readDirectory } from '../../system/readdir.js';
 import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
 import { inTurns, type Steps } from '../../system/steps.js';
+import type { OnProgress } from '../../system/work-progress.js';
 import { pathIn } from '../../system/xattr.js';
-import type { OnProgress } from '../progress.js';
 import { copyXattrs } from './copy-xattrs.js';
 
 export interface CopyOptions {

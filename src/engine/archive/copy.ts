@@ -2,8 +2,8 @@ import { fsError } from '../../errors/fs-error.js';
 import type { ArchiveResult, PoststopContext } from '../../points/points.js';
 import { syncFilesystem } from '../../system/filesystem.js';
 import { checkpoint } from '../../system/steps.js';
+import type { OnProgress } from '../../system/work-progress.js';
 import { pathIn } from '../../system/xattr.js';
-import type { OnProgress } from '../progress.js';
 import { copyTree } from './copy-tree.js';
 import { atPlace, publishDirectory } from './place.js';
 

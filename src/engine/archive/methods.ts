@@ -1,5 +1,5 @@
 import type { ArchiveMethod, ArchiveResult, PoststopContext } from '../../points/points.js';
-import type { OnProgress } from '../progress.js';
+import type { OnProgress } from '../../system/work-progress.js';
 import { archiveAsCopy } from './copy.js';
 import { archiveAsLayer } from './layer.js';
 import { archiveAsTar } from './tar.js';

@@ -5,7 +5,7 @@ import type { Logger } from '../../system/logger.js';
 import { restoreModes } from '../../system/saved-modes.js';
 import type { ImageOptions, NewLayerOptions } from '../image-options.js';
 import { unmapped } from '../operation.js';
-import type { ProgressEvent, WorkProgress } from '../progress.js';
+import { type ProgressEvent, workTo } from '../progress.js';
 import { type AppendResult, appendLayer } from './append.js';
 
 export interface InsertLayerOptions extends ImageOptions, NewLayerOptions {
@@ -36,10 +36,10 @@ export type InsertResult = AppendResult;
 export async function insertLayer(options: InsertLayerOptions): Promise<InsertResult> {
   restoreModes();
   const { generateInsertLayer } = await import('../../layer/generate/insert.js');
-  const { source, opaque, map = unmapped, sourceDateEpoch, signal, log, onProgress: tell } = options;
+  const { source, opaque, map = unmapped, sourceDateEpoch, signal, log } = options;
   const target = fromText(options.target);
   const holes = holeBudget(options.maxHoles ?? options.limits?.holes);
-  const onProgress = tell && ((progress: WorkProgress) => tell({ type: 'work', name: 'pack', ...progress }));
+  const onProgress = workTo(options.onProgress, 'pack');
   const content = { source, target, opaque, map, sourceDateEpoch, holes };
   const tar = generateInsertLayer({ ...content, signal, log, onProgress });
   const { image, tag, platform, maxJson, limits, compress, history } = options;

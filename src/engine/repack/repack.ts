@@ -21,6 +21,7 @@ import { requireBundle } from '../bundle/stored.js';
 import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
+import { workTo } from '../progress.js';
 import { listChanges } from './changes.js';
 import { filterChanges } from './filter-changes.js';
 import type { PackedEntries } from './refresh-mtree.js';
@@ -184,7 +185,7 @@ async function packLayer(
   layout: Layout,
   context: ImageContext,
   { changes, masked, packed }: { changes: Change[]; masked: string[]; packed: PackedEntries | null },
-  { compress = 'auto', sourceDateEpoch, onProgress: tell }: RepackOptions,
+  { compress = 'auto', sourceDateEpoch, onProgress }: RepackOptions,
 ): Promise<WrittenLayer> {
   operation.onProgress({ type: 'phase', name: 'layer' });
   // a driver may know the changes without having to read the rootfs
@@ -197,7 +198,7 @@ async function packLayer(
     holes: holeBudget(operation.maxHoles),
     mayAdd: (path) => filterChanges([{ path, kind: 'modify' }], masked).length > 0,
     onPacked: packed?.add,
-    onProgress: tell && ((progress) => tell({ type: 'work', name: 'pack', ...progress })),
+    onProgress: workTo(onProgress, 'pack'),
   });
   return writeLayer(layout, tar, await chooseCompression(compress, manifest), { signal });
 }

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { makeDirectory } from '../../system/make-directory.js';
+import type { OnProgress } from '../../system/work-progress.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { encodeJson } from '../../text/json-lossless.js';
 import { isDigest, parseDigest } from '../digest.js';
@@ -11,7 +12,7 @@ import { withLock } from '../lock.js';
 import { emptyIndex, resumeLayout } from '../resume-layout.js';
 import type { Digest } from '../types.js';
 import { checkVersion, invalidLayout, layoutVersion, maxVersionBytes } from '../version.js';
-import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter, OnSwept } from './storage.js';
+import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage.js';
 
 /**
  * A layout that is a directory with `oci-layout`, `index.json` and `blobs/`; image-spec image-layout.md. Readers need no
@@ -104,7 +105,7 @@ export class Directory implements LayoutStorage {
     return Session.open(this.path);
   }
 
-  async sweep(reachable: () => ReadonlySet<string>, onSwept?: OnSwept): Promise<GarbageResult> {
+  async sweep(reachable: () => ReadonlySet<string>, onSwept?: OnProgress): Promise<GarbageResult> {
     const { sweep } = await import('../sweep.js');
     return sweep(this.path, reachable, onSwept);
   }

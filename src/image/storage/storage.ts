@@ -1,4 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
+import type { OnProgress } from '../../system/work-progress.js';
 import type { DigestAlgorithm } from '../digest.js';
 import type { Digest } from '../types.js';
 
@@ -26,9 +27,6 @@ export interface GarbageResult {
   /** unreachable blobs that were kept because a living writer may have written them */
   spared: Digest[];
 }
-
-/** Gets the progress of a sweep: blobs looked at, of all; bytes and number of the removed blobs. */
-export type OnSwept = (progress: { done: number; total: number; bytes: number; entries: number }) => void;
 
 /** The files of one layout. All functions throw LayerhookError LAYOUT_INVALID and SYSTEM. */
 export interface LayoutStorage {
@@ -73,10 +71,11 @@ export interface LayoutStorage {
    * Removes the blobs that nothing leads to, and leftovers of killed writers. The caller holds the exclusive lock.
    *
    * @param reachable called first; returns the digests to keep
-   * @param onSwept called after each blob that nothing leads to; an archive, which is written again, does not call it
+   * @param onSwept called after each blob that nothing leads to, with the blobs looked at, of all, and the bytes and number
+   *   of the removed blobs; an archive, which is written again, does not call it
    * @throws LayerhookError LAYOUT_UNWRITABLE, and what `reachable` throws
    */
-  sweep(reachable: () => ReadonlySet<string>, onSwept?: OnSwept): Promise<GarbageResult>;
+  sweep(reachable: () => ReadonlySet<string>, onSwept?: OnProgress): Promise<GarbageResult>;
 }
 
 /** A blob that a writer takes over from another layout. */

@@ -5,6 +5,7 @@ import { close } from '../../system/files.js';
 import { silentLogger } from '../../system/logger.js';
 import { inodeNumber, StatBuffer, statFd } from '../../system/stat.js';
 import { inTurns, Pace, type Steps, throwIfAborted } from '../../system/steps.js';
+import type { OnProgress, WorkProgress } from '../../system/work-progress.js';
 import type { TarWriter } from '../../tar/writer.js';
 import { type HoleBudget, holeBudget, holesOf, takeHoles } from '../holes.js';
 import { isWhiteoutDevice } from '../overlay-marks.js';
@@ -21,19 +22,8 @@ export interface PackOptions extends EntryOptions {
   /** how many bytes of holes may be written as zeros; default: the limit of one operation */
   holes?: HoleBudget | undefined;
   signal?: AbortSignal | undefined;
-  /** called for each file and each chunk of content */
-  onProgress?: ((progress: PackProgress) => void) | undefined;
-}
-
-/** How much of a plan is in the tar. */
-export interface PackProgress {
-  /** part of `total` that is in the tar; both count content and headers */
-  done: number;
-  total: number;
-  /** bytes of content in the tar */
-  bytes: number;
-  /** files in the tar */
-  entries: number;
+  /** called for each file and each chunk of content; `done` and `total` count content and headers */
+  onProgress?: OnProgress | undefined;
 }
 
 /** The state of a file when it was put into a layer. */
@@ -71,7 +61,7 @@ export async function writePlan(
   }
 }
 
-/** Bytes that a header counts in a {@link PackProgress}. */
+/** Bytes that a header counts in the progress. */
 const headerBytes = 1024;
 
 /** Returns about how many bytes a tar of files has. A file that is gone counts nothing: the packer will report it. */
@@ -107,7 +97,7 @@ class Packer {
   readonly #holes: HoleBudget;
   readonly #pace: Pace;
   readonly #firstNames = new Map<string, { path: ByteString; sha256: string | undefined }>();
-  readonly #progress: PackProgress;
+  readonly #progress: WorkProgress;
 
   constructor(
     reader: RootfsReader,

@@ -23,12 +23,12 @@ export async function collectGarbage(context: Context, policy: GarbagePolicy = {
   const freed = removed.filter((layer) => layer.freed);
   if (!policy.dryRun) {
     let bytes = 0;
-    policy.onFreed?.({ done: 0, total: freed.length, bytes });
+    policy.onFreed?.({ done: 0, total: freed.length, bytes, entries: 0 });
     directories.remove(
       freed.map(({ id }) => id),
       (at) => {
         bytes += freed[at]!.bytes;
-        policy.onFreed?.({ done: at + 1, total: freed.length, bytes });
+        policy.onFreed?.({ done: at + 1, total: freed.length, bytes, entries: at + 1 });
       },
     );
   }

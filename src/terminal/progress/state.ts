@@ -1,4 +1,5 @@
-import type { Phase, ProgressEvent, Work, WorkProgress } from '../../engine/progress.js';
+import type { Phase, ProgressEvent, Work } from '../../engine/progress.js';
+import type { WorkProgress } from '../../system/work-progress.js';
 
 /** The progress of one layer. `size` and `blobBytes` have the same unit; their ratio is the share that is done. */
 export interface LayerState {

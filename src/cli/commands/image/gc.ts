@@ -13,13 +13,11 @@ commands. Blobs that a running command has just written are spared.`,
     const path = readLayout(options, 'layerhook gc');
     const limits = readLimits(options, 'layerhook gc');
     const { openLayout } = await import('../../../image/layout.js');
+    const { workTo } = await import('../../../engine/progress.js');
     const { collectGarbage } = await import('../../../image/gc.js');
     onProgress?.({ type: 'phase', name: 'reachable' });
     const layout = openLayout(path, { signal, ...limits });
-    const { removed, bytes, spared } = await collectGarbage(
-      layout,
-      onProgress && ((progress) => onProgress({ type: 'work', name: 'sweep', ...progress })),
-    );
+    const { removed, bytes, spared } = await collectGarbage(layout, workTo(onProgress, 'sweep'));
     for (const digest of removed) log.debug(`removed blob ${digest}`);
     log.info(`removed ${removed.length} blobs of ${formatBytes(bytes)}`);
     if (spared.length > 0) log.info(`spared ${spared.length} blobs: another command is writing to ${path}`);

@@ -1,4 +1,3 @@
-import type { WorkProgress } from '../../../engine/progress.js';
 import { oneLine } from '../../../errors/error.js';
 import type { Store } from '../../../store/types.js';
 import { formatBytes } from '../../../terminal/quantities.js';
@@ -31,14 +30,12 @@ Layers that a running command uses are spared.`,
   async run(_, options, context) {
     const { hooksFile, log, show, signal, onProgress } = context;
     const { keep, 'unused-for': unusedFor, 'dry-run': dryRun } = options;
+    const { workTo } = await import('../../../engine/progress.js');
     const policy = {
       keepBytes: keep === undefined ? undefined : parseBytes(keep, '--keep', command),
       unusedFor: unusedFor === undefined ? undefined : parseDuration(unusedFor, '--unused-for', command),
       dryRun,
-      onFreed:
-        onProgress &&
-        ((progress: Pick<WorkProgress, 'done' | 'total' | 'bytes'>) =>
-          onProgress({ type: 'work', name: 'free', ...progress, entries: progress.done })),
+      onFreed: workTo(onProgress, 'free'),
     };
     const collect = async (store: Store) => {
       const { lostBundles, removeLeftovers, removeLost } = await import('../../../engine/bundle/collect.js');
