@@ -9,6 +9,7 @@ import { layerhook } from '../helpers/cli.js';
 import { assertError } from '../helpers/hostile.js';
 import { buildImage, type RawLayer } from '../helpers/image.js';
 import { rootTest } from '../helpers/root-test.js';
+import { sparseFile } from '../helpers/sparse.js';
 import { tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 
@@ -16,6 +17,8 @@ interface Place {
   layout: string;
   /** LAYOUT:TAG */
   image: string;
+  /** an image of an empty file */
+  plain: string;
   /** a path where nothing is */
   path: string;
   /** a tar of a file */
@@ -59,7 +62,8 @@ function placeOf(t: ExecutionContext<unknown>, layers: RawLayer[]): Place {
   const { layout, reference: image } = buildImage(t, layers);
   const dir = tmpdir(t);
   writeFileSync(join(dir, 'a.tar'), tar([{ name: 'x' }]));
-  return { layout, image, path: join(dir, 'new'), tar: join(dir, 'a.tar') };
+  const { reference: plain } = buildImage(t, [[{ name: 'plain' }]]);
+  return { layout, image, plain, path: join(dir, 'new'), tar: join(dir, 'a.tar') };
 }
 
 for (const [name, args] of Object.entries(reading).filter(([name]) => !elsewhere.includes(name)))
@@ -99,6 +103,25 @@ test('limit entries counts for validate, in each layer', async (t) => {
   t.regex((await run(1)).stdout, /^error: LIMIT_EXCEEDED: number of entries/m);
   t.notRegex((await run(2)).stdout, /LIMIT_EXCEEDED/);
 });
+
+/** Commands that read the holes of a sparse file: they hash the content of files, or write it. */
+const readingHoles: typeof reading = {
+  ...Object.fromEntries(
+    ['diff', 'export', 'flatten', 'squash', 'unpack'].map((name) => [name, reading[name]!]),
+  ),
+  inspect: ({ image, path, plain }) => ['--html', path, '--against', plain, image],
+};
+
+for (const [name, args] of Object.entries(readingHoles))
+  rootTest(`limit holes counts for ${name}`, async (t) => {
+    const place = placeOf(t, [[sparseFile('a', 2 ** 21)]]);
+    const run = (holes: number) =>
+      layerhook([...name.split(' '), '--limit', `holes=${holes}`, ...args(place)]);
+    const refused = await run(2 ** 20);
+    assertError(t, refused, 'LIMIT_EXCEEDED');
+    t.regex(refused.stderr, /holes in a \(2097152 bytes\)/);
+    t.is((await run(2 ** 21)).status, 0);
+  });
 
 const hostile: Record<string, RawLayer> = {
   'link-steps=2': [

@@ -25,14 +25,19 @@ export interface ImageTree {
  * @throws LayerhookError of reading images and layers, LIMIT_EXCEEDED
  */
 export async function readImageTree(options: ImageTreeOptions): Promise<ImageTree> {
-  const { image, sources } = await openSources(options);
-  const maxHoles = options.maxHoles ?? options.limits?.holes;
+  const { image, sources, maxHoles } = await openSources(options);
   return { image, sources, tree: await readMergedTree(sources, { ...options, maxHoles }) };
 }
 
+/** The layers of an image, and how many bytes of their holes may be read. */
+export interface ImageSources extends Omit<ImageTree, 'tree'> {
+  maxHoles: number | undefined;
+}
+
 /** Finds the layers of an image, lowest first. @throws LayerhookError of reading images */
-export async function openSources(options: ImageTreeOptions): Promise<Omit<ImageTree, 'tree'>> {
+export async function openSources(options: ImageTreeOptions): Promise<ImageSources> {
   const { layout, image } = openImage(options);
   await layout.close();
-  return { image, sources: layerSources(layout, image, { zstdWindow: options.zstdWindow }) };
+  const sources = layerSources(layout, image, { zstdWindow: options.zstdWindow });
+  return { image, sources, maxHoles: options.maxHoles ?? layout.limits.holes };
 }

@@ -76,11 +76,12 @@ export async function inspectTree(
   record?: PathChanges,
 ): Promise<InspectedTree> {
   const { top = 10, ...treeOptions } = options;
-  const { image, sources } = await openSources(options);
+  const { image, sources, maxHoles } = await openSources(options);
   const files = sources.map((): Amount => ({ count: 0, bytes: 0 }));
   let watcher!: ChangeWatcher;
   const tree = await readMergedTree(sources, {
     ...treeOptions,
+    maxHoles,
     watch: (tree) => {
       watcher = new ChangeWatcher(tree, record);
       return watcher;

@@ -43,7 +43,7 @@ export async function readMergedTree(
   const tree = new MergedTree(options.maxNames);
   tree.watcher = options.watch?.(tree);
   const merger = new Merger(tree);
-  const holes = holeBudget(maxHoles);
+  const holes = holeBudget(maxHoles, 'which --limit holes=N raises');
   for await (const tar of layerTars(sources, signal)) {
     try {
       await inTurns(mergeTar(merger, tar, { ...options, holes }, tree.watcher), signal);
