@@ -1,3 +1,4 @@
+import { errorCode, systemWords } from '../errors/fs-error.js';
 import type { LayerhookError } from '../errors/index.js';
 import type { ByteString } from '../system/bytes.js';
 
@@ -29,7 +30,5 @@ function reasonOf(message: string): string {
 
 /** Returns in words why a file could not be read or written. */
 export function readFailure(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'it does not exist';
-  return code === 'EACCES' ? 'permission denied' : (code ?? message);
+  return errorCode(error) === 'ENOENT' ? 'it does not exist' : systemWords(error);
 }

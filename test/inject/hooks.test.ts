@@ -67,6 +67,11 @@ test('a missing file is an error', (t) => {
   t.throws(() => readHooks(['/nonexistent/hooks.json'], spec, () => {}), { message: /it does not exist/ });
 });
 
+test('a file that cannot be read is an error with the words of the system', (t) => {
+  const message = /: not a directory \(ENOTDIR\)/;
+  t.throws(() => readHooks(['/dev/null/hooks.json'], spec, () => {}), { message });
+});
+
 const hook = { path: '/bin/true' };
 
 test('files of a directory come in the order of their names in lower case, a later directory hides names', (t) => {

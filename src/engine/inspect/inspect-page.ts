@@ -47,8 +47,7 @@ export async function inspectForPage(
   const side = against === undefined ? undefined : await openSide(against, rest);
   const { image, tree, watcher } = inspected;
   const differences = side === undefined ? [] : differencesOf(side.tree, tree, watcher.paths);
-  const limit = { what: 'number of changed paths of a page', limit: maxChanges };
-  if (changes.length + differences.length > maxChanges) throw new LayerhookError('LIMIT_EXCEEDED', limit);
+  requireFew(changes.length + differences.length);
   const order = orderPaths(watcher.paths);
   const { layers, digest, compressed, uncompressed, paths, bytes } = image;
   const { wastedBytes, wastedPercent, efficiency } = image;
@@ -64,6 +63,14 @@ export async function inspectForPage(
     }),
   };
   return { image, data };
+}
+
+/** Requires that a browser can show this many changes. @throws LayerhookError LIMIT_EXCEEDED */
+export function requireFew(changes: number): void {
+  if (changes <= maxChanges) return;
+  const what = `number of changed paths of a page (${changes})`;
+  const limit = `${maxChanges}, which inspect without --html lacks`;
+  throw new LayerhookError('LIMIT_EXCEEDED', { what, limit });
 }
 
 function pageLayer(layer: InspectedLayer, isShared: boolean): PageLayer {
