@@ -297,7 +297,7 @@ export const errorTable = {
     hint: 'see docs/store.md for what each kind of snapshot allows',
   },
   STORE_DAMAGED: {
-    message: '{count} layers in the store are damaged',
+    message: 'damaged layers in the store: {count}',
     hint: 'the lines above name them; unpack their images into other bundles to extract them again',
   },
   STORE_INVALID: {

@@ -81,7 +81,7 @@ test('gc says what it removed when asked', (t) => {
   const { status, stdout, stderr } = layerhook('--log=info', 'gc', '--layout', layout);
   t.is(status, 0);
   t.is(stdout, '');
-  t.regex(stderr, /removed 1 blobs of 7 B/);
+  t.regex(stderr, /removed 1 blob of 7 B/);
   t.false(openLayout(layout).hasBlob(garbage.digest));
 });
 

@@ -138,7 +138,7 @@ test('verify finds the file that is damaged, and the layer is not used again', a
   t.regex(stdout, new RegExp(`^a{12}: damaged in ${a.directory}$`, 'm'));
   t.regex(stdout, /etc\/file/);
   t.regex(stdout, /sha256/);
-  t.regex(stderr, /1 layers in the store are damaged/);
+  t.regex(stderr, /damaged layers in the store: 1/);
   t.is((await layers(t, root)).find(({ id }) => id === a.id)!.damaged, '1 files differ');
 
   const store = await openStore({ root });
@@ -175,7 +175,7 @@ test('gc frees what no bundle needs, and what is left of bundles only when asked
   t.is((await layers(t, root)).length, 2);
   await ask(t, root, 'gc', '--missing-bundles', '--dry-run');
   t.is((await layers(t, root)).length, 2);
-  t.regex(await ask(t, root, 'gc', '--missing-bundles'), /^freed 8\.2 kB of 1 layers\n$/);
+  t.regex(await ask(t, root, 'gc', '--missing-bundles'), /^freed 8\.2 kB of 1 layer\n$/);
   t.deepEqual(
     (await layers(t, root)).map(({ layer }) => layer.diffID),
     [digestOf('a')],
@@ -189,7 +189,7 @@ test('gc keeps to a size and a time', async (t) => {
   await store.close();
   t.is(await ask(t, root, 'gc', '--unused-for', '1h'), 'freed 0 B of 0 layers\n');
   t.is(await ask(t, root, 'gc', '--keep', '1GB'), 'freed 0 B of 0 layers\n');
-  t.regex(await ask(t, root, 'gc', '--keep', '110kB', '--dry-run'), /^would free 8\.2 kB of 1 layers\n$/);
+  t.regex(await ask(t, root, 'gc', '--keep', '110kB', '--dry-run'), /^would free 8\.2 kB of 1 layer\n$/);
   t.regex(await ask(t, root, 'gc'), /^freed 11\d\.\d kB of 2 layers\n$/);
   for (const wrong of [
     ['--keep', '10 apples'],

@@ -80,7 +80,7 @@ test('the five stories of the README run', async (t) => {
   const output = stdout.replaceAll('\r', '');
   t.regex(output, /^M etc\/motd \(content\)\nD usr\/bin\/wall$/m);
   t.is(output.match(/^mounted +debian@\w+ .*web[123]$/gm)?.length, 3, output);
-  t.regex(output, /^freed [\d.]+ MB of 1 layers?$/m);
+  t.regex(output, /^freed [\d.]+ MB of 1 layer$/m);
   t.regex(output, /unpacked images:debian to mine2 layers=1 skipped=1 extracted=0 entries/);
   t.regex(output, /^12\.0$/m);
   t.regex(output, /# cat changes\/log\n.* 20\d\d$/m);

@@ -1,4 +1,4 @@
-import { formatBytes } from '../../../terminal/quantities.js';
+import { formatBytes, formatCounted } from '../../../terminal/quantities.js';
 import { layoutFlag, limitFlags, readLayout, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
@@ -19,7 +19,8 @@ commands. Blobs that a running command has just written are spared.`,
     const layout = openLayout(path, { signal, ...limits });
     const { removed, bytes, spared } = await collectGarbage(layout, workTo(onProgress, 'sweep'));
     for (const digest of removed) log.debug(`removed blob ${digest}`);
-    log.info(`removed ${removed.length} blobs of ${formatBytes(bytes)}`);
-    if (spared.length > 0) log.info(`spared ${spared.length} blobs: another command is writing to ${path}`);
+    log.info(`removed ${formatCounted(removed.length, 'blobs')} of ${formatBytes(bytes)}`);
+    if (spared.length > 0)
+      log.info(`spared ${formatCounted(spared.length, 'blobs')}: another command is writing to ${path}`);
   },
 });

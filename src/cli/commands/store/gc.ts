@@ -1,6 +1,6 @@
 import { oneLine } from '../../../errors/error.js';
 import type { Store } from '../../../store/types.js';
-import { formatBytes } from '../../../terminal/quantities.js';
+import { formatBytes, formatCounted } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
 import { parseBytes, parseDuration } from '../../args/parse-quantity.js';
 import { defineCommand } from '../../command.js';
@@ -60,7 +60,7 @@ Layers that a running command uses are spared.`,
           (entry) =>
             `${entry.state} bundle ${oneLine(entry.bundle)} still has ${formatBytes(entry.bytes)} of changes`,
         ),
-        `${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${removed.length} layers`,
+        `${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${formatCounted(removed.length, 'layers')}`,
       ],
     });
   },
