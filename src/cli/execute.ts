@@ -71,7 +71,7 @@ interface Progress {
 async function progressOn(screen: Screen, settings: Settings, log: Logger): Promise<Progress | undefined> {
   if (!settings.quiet && settings.format === 'text' && isTerminal()) {
     const { terminalProgress } = await import('../terminal/progress/terminal.js');
-    return terminalProgress(screen, settings.color, () => process.stderr.columns ?? 80);
+    return terminalProgress(screen, process.stderr, settings.color);
   }
   if (settings.level === 'info' || settings.level === 'debug')
     return (await import('../terminal/progress/lines.js')).lineProgress(log);

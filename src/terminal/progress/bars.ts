@@ -20,6 +20,6 @@ export interface ProgressBars {
  */
 export function progressBars(terminal: WriteStream): ProgressBars {
   const screen = createScreen(terminal);
-  const bars = terminalProgress(screen, terminal.hasColors(), () => terminal.columns);
+  const bars = terminalProgress(screen, terminal, terminal.hasColors());
   return { ...bars, write: screen.write };
 }

@@ -7,8 +7,19 @@ import { newState, update } from './state.js';
 /** Shortest time between two redraws of the terminal, in ms. Work that is shorter shows nothing. */
 const interval = 100;
 
-/** Shows progress events at the bottom of a terminal. */
-export function terminalProgress(screen: Screen, color: boolean, columns: () => number) {
+/** Width of a terminal that does not tell its width, or tells 0. */
+const usualColumns = 80;
+
+/**
+ * Shows progress events at the bottom of a terminal.
+ *
+ * @param terminal the stream of the screen, such as process.stderr; its width is read for each drawing, since it may change
+ */
+export function terminalProgress(
+  screen: Screen,
+  terminal: { readonly columns?: number | undefined },
+  color: boolean,
+) {
   const state = newState(performance.now());
   let timer: NodeJS.Timeout | undefined;
   let drawn: number | undefined;
@@ -16,8 +27,7 @@ export function terminalProgress(screen: Screen, color: boolean, columns: () => 
     clearTimeout(timer);
     timer = undefined;
     drawn = performance.now();
-    // a terminal of unknown width has 0 columns
-    screen.stay(renderProgress(state, columns() || 80, painter(color), drawn));
+    screen.stay(renderProgress(state, terminal.columns || usualColumns, painter(color), drawn));
   };
   return {
     onProgress(event: ProgressEvent): void {
