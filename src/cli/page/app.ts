@@ -1,3 +1,8 @@
+/**
+ * Holds what the user chose: view, layer, filter, open directories, selected path. Each change runs only the steps that depend
+ * on it, in this order: view, listing (filter), rows (open directories), drawing. A click in a tree of 1,000,000 paths would
+ * otherwise compute all of them again.
+ */
 import { type Cell, layOut } from './cells.js';
 import { Controls } from './controls.js';
 import { showDetails } from './details.js';
@@ -71,6 +76,7 @@ export class App {
     this.#openView(this.#viewName, this.#layer);
   }
 
+  /** Opens a view. The zoom begins at the root, since the view may lack the directory; open directories stay open. */
   #openView(name: ViewName, layer: number): void {
     [this.#viewName, this.#layer] = [name, layer];
     this.#view = openView(this.#model, name, layer);
@@ -96,6 +102,7 @@ export class App {
     }
   }
 
+  /** Applies the filter. It forgets closed directories, since they would hide hits of the new query. */
   #filter(): void {
     this.#isClosed = new Set();
     this.#listing = filterView(this.#model, this.#view, this.#controls.filter());
@@ -115,6 +122,7 @@ export class App {
     this.#tree.show(this.#rows, this.#selected);
   }
 
+  /** True if the rows below a directory are visible. A directory with a hit is open without a click, until the user closes it. */
   #isPathOpen(path: number): boolean {
     const { hasHit } = this.#listing;
     return (this.#isOpen.has(path) || hasHit[path] === 1) && !this.#isClosed.has(path);
@@ -140,6 +148,7 @@ export class App {
     );
   }
 
+  /** Also closes directories that a query opened; the root stays open, since the page would be empty without it. */
   #closeAll(): void {
     this.#isOpen = new Set([0]);
     this.#isClosed = new Set([...this.#model.names.keys()].slice(1));
@@ -163,12 +172,14 @@ export class App {
     this.#select(path);
   }
 
+  /** Shows one directory in the treemap, and selects it in the tree, so that both show the same place. */
   #zoomTo(path: number): void {
     this.#zoom = path;
     this.#drawTreemap();
     this.#reveal(path);
   }
 
+  /** Draws the treemap, and above it a button for each directory on the way to it. */
   #drawTreemap(): void {
     const names = componentsOf(this.#model, this.#zoom);
     const crumbs = ['/', ...names].map((name, at) => {
@@ -183,6 +194,7 @@ export class App {
     this.#treemap.draw();
   }
 
+  /** Returns the directory this many levels above a path. */
   #above(path: number, steps: number): number {
     return steps === 0 ? path : this.#above(this.#model.parent[path]!, steps - 1);
   }
@@ -191,11 +203,16 @@ export class App {
     return childrenOf(this.#model, this.#listing, this.#model.parent[path]!, 'name');
   }
 
+  /** True for a path with paths below, too: a layer may delete a directory, or replace it with a file. */
   #isDirectory(path: number): boolean {
     const change = this.#view.change[path]!;
     return this.#model.end[path]! > path + 1 || this.#typeOf(path, change) === 1;
   }
 
+  /**
+   * Returns the type of a path. A difference has its own, since the path may be missing in this image; a path without a change is
+   * a directory without an entry in any layer.
+   */
   #typeOf(path: number, change: number): number {
     const { difference } = this.#model.data;
     const row = this.#viewName === 'difference' ? this.#model.differenceOf.get(path) : undefined;
@@ -203,6 +220,7 @@ export class App {
     return change < 0 ? 1 : this.#model.type[change]!;
   }
 
+  /** Describes a row of the tree. The tree asks only for the rows that the browser shows. */
   #row(path: number): Row {
     const { names, parent, depth, target, link } = this.#model;
     const change = this.#view.change[path]!;
@@ -222,6 +240,7 @@ export class App {
     };
   }
 
+  /** Returns what the columns do not say: which fields differ, or that the file has several names or a rare type. */
   #note(path: number, type: number, isLink: boolean): string {
     if (this.#viewName === 'difference') return fieldsOf(this.#model, path).join(', ');
     if (isLink) return 'hardlink';
@@ -240,6 +259,10 @@ export class App {
     ];
   }
 
+  /**
+   * Describes a cell of the treemap. A cell may stand for a whole directory: it has the mark and the layer that most of the
+   * bytes below have. A frame stands for the directory itself, since its parts have cells of their own.
+   */
   #cell({ path, isFrame }: Cell): CellText {
     const { size } = this.#listing;
     const { change, mark } = this.#view;

@@ -1,3 +1,7 @@
+/**
+ * Filters a view and lists its rows. Paths have the order of a walk, so that all paths below a directory come directly after it.
+ * A loop from the last path to the first can therefore add up the directories, and a loop over a range visits one directory.
+ */
 import type { Model } from './model.js';
 import type { View } from './views.js';
 
@@ -24,6 +28,7 @@ export interface Listing {
   count: Int32Array;
 }
 
+/** Applies a filter. One loop over all paths: it runs for each letter that the user types. */
 export function filterView(model: Model, view: View, { query, marks }: Filter): Listing {
   const { length } = model.names;
   const [isKept, hasHit, hasMark] = [new Uint8Array(length), new Uint8Array(length), new Uint8Array(length)];
@@ -88,6 +93,7 @@ export interface Rows {
   rowOf: Map<number, number>;
 }
 
+/** Lists the rows of a tree. It uses its own stack, since the depth of paths has no limit and the stack of a browser has. */
 export function listRows(
   model: Model,
   listing: Listing,
@@ -110,6 +116,7 @@ export function listRows(
   return rows;
 }
 
+/** States of a path in a search: a directory above has the text, or the path itself. Only a hit itself opens directories. */
 const hitAbove = 1;
 const hitItself = 2;
 
@@ -126,6 +133,7 @@ function findHits(model: Model, query: string): Uint8Array | null {
   return hits;
 }
 
+/** Names in lower case: each letter of a query would otherwise convert them all again. */
 const namesOf = new WeakMap<Model, string[]>();
 
 function lowerNames(model: Model): string[] {
@@ -134,6 +142,7 @@ function lowerNames(model: Model): string[] {
   return known;
 }
 
+/** Returns all paths in lower case. They are not kept, unlike the names: they take far more memory than the names. */
 function lowerPaths(model: Model): string[] {
   const names = lowerNames(model);
   const paths = [''];

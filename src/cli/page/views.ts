@@ -1,3 +1,9 @@
+/**
+ * Computes what each view shows, from the changes of the layers. A view is a set of arrays with a place for each path, so that a
+ * filter or a drawing is one loop: an object for each path would take far more of the browser's memory.
+ *
+ * A file with several names has its bytes once. They belong to the first of its names in the view.
+ */
 import { changeAt, type Model } from './model.js';
 
 /** Numbers in {@link View.mark}: 0 and the kinds of changes of page-data.ts, each and one. */
@@ -33,6 +39,7 @@ export function openView(model: Model, name: ViewName, layer: number): View {
   }
 }
 
+/** Returns a view that shows only the root, which each tree needs. */
 function emptyView({ names }: Model): View {
   const isShown = new Uint8Array(names.length);
   isShown[0] = 1;
@@ -110,6 +117,7 @@ function differenceView(model: Model): View {
     mark(model, view, path, difference.kind[row]! + 1);
     const change = changeAt(model, path, layers.length - 1);
     view.change[path] = change;
+    // 3: the bits of type and content, the first two of differingFields
     const isOther = difference.kind[row] !== 1 || (difference.fields[row]! & 3) !== 0;
     if (difference.kind[row] === deleted) view.own[path] = difference.before[row]!;
     else if (isOther && (change < 0 || isFirst(change))) view.own[path] = difference.after[row]!;
@@ -117,12 +125,13 @@ function differenceView(model: Model): View {
   return view;
 }
 
+/** Marks a path, and shows the directories above: the tree needs a way to the path. */
 function mark(model: Model, view: View, path: number, kind: number): void {
   view.mark[path] = kind;
   for (let at = path; view.isShown[at] === 0; at = model.parent[at]!) view.isShown[at] = 1;
 }
 
-/** The layer that brings the content of the file of a change. */
+/** Returns the layer that brings the content of a change's file: a new name for a file of a lower layer brings no bytes. */
 function layerOf({ link, layerOfLink, layer }: Model, change: number): number {
   const file = link.get(change);
   return file === undefined ? layer[change]! : layerOfLink.get(file)!;
