@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { createWriteStream } from 'node:fs';
 import { createGzip } from 'node:zlib';
 import type { Digest } from '../../src/image/types.js';
 import { writeImage } from '../helpers/image.js';
-import { largeImage } from '../helpers/large.js';
+import { imageOf, type LargeLayer, largeImage } from '../helpers/large.js';
 import { sparseFile } from '../helpers/sparse.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 
@@ -52,34 +51,15 @@ function manyLayers(layout: string, count: number): void {
 }
 
 /** Writes an image of one layer without holding the layer in memory. */
-async function streamedImage(layout: string, entries: Iterable<RawEntry>): Promise<void> {
-  mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
-  const file = join(layout, 'layer');
-  const { digest, diffID, size } = await writeLayer(file, entries);
-  writeImage(layout, [[]], {
-    tag: 'changed',
-    edit: {
-      config: ({ rootfs }) => {
-        rootfs.diff_ids = [diffID];
-      },
-      manifest: (manifest) => {
-        rmSync(join(layout, 'blobs', manifest.layers[0]!.digest.replace(':', '/')));
-        manifest.layers = [{ ...manifest.layers[0]!, digest, size }];
-      },
-    },
-  });
-  renameSync(file, join(layout, 'blobs', digest.replace(':', '/')));
+function streamedImage(layout: string, entries: Iterable<RawEntry>): Promise<void> {
+  return imageOf(layout, 'changed', (file) => writeLayer(file, entries));
 }
 
-async function writeLayer(path: string, entries: Iterable<RawEntry>) {
+async function writeLayer(path: string, entries: Iterable<RawEntry>): Promise<LargeLayer> {
   const [plain, packed] = [createHash('sha256'), createHash('sha256')];
-  let size = 0;
   const gzip = createGzip({ level: 1 });
   const out = createWriteStream(path);
-  gzip.on('data', (bytes: Buffer) => {
-    packed.update(bytes);
-    size += bytes.length;
-  });
+  gzip.on('data', (bytes: Buffer) => void packed.update(bytes));
   gzip.pipe(out);
   const write = async (bytes: Buffer) => {
     plain.update(bytes);
@@ -90,5 +70,5 @@ async function writeLayer(path: string, entries: Iterable<RawEntry>) {
   gzip.end();
   await once(out, 'close');
   const digestOf = (hash: ReturnType<typeof createHash>): Digest => `sha256:${hash.digest('hex')}`;
-  return { digest: digestOf(packed), diffID: digestOf(plain), size };
+  return { digest: digestOf(packed), diffID: digestOf(plain) };
 }

@@ -13,11 +13,11 @@ import { tmpdir } from '../helpers/tmp.js';
 
 const limit = 300 * 2 ** 20;
 
-test('unpack of a layer of 3 GiB, and repack of a file of 512 MiB, stay under 300 MB of memory', (t) => {
+test('unpack of a layer of 3 GiB, and repack of a file of 512 MiB, stay under 300 MB of memory', async (t) => {
   if (!requires(t, 'root', 'python3')) return;
   const dir = tmpdir(t);
   const [layout, bundle] = [join(dir, 'layout'), join(dir, 'bundle')];
-  largeImage(layout, 3);
+  await largeImage(layout, 3);
   const unpack = peakMemory(process.execPath, [mainFile, 'unpack', '--image', `${layout}:large`, bundle]);
   t.true(unpack < limit, `unpack took ${Math.round(unpack / 2 ** 20)} MiB`);
   for (const name of ['large-0', 'large-1']) rmSync(join(bundle, 'rootfs', name));
