@@ -123,4 +123,5 @@ const { metafile } = await build({
 writeNotices(Object.keys(metafile.inputs), 'dist/bundle/THIRD-PARTY-NOTICES.txt');
 await buildPage('dist/bundle/inspect-page.html');
 copyFileSync('src/cli/bundle-main.cjs', 'dist/bundle/main.cjs');
+copyFileSync('scripts/check-node.cjs', 'dist/hooks/check-node.cjs');
 chmodSync('dist/bundle/main.cjs', 0o755);

@@ -2,106 +2,12 @@
  * archive_overlay: a poststop hook of OCI runtimes that archives the changes of a container in overlay mounts.
  * docs/archive-overlay.md
  *
- * It reads the annotations and finds the upperdir. The hooks at the lifecycle point
- * runtime.ociv1.container.poststop-archive write the archive.
+ * A node that is too old cannot link the modules of the program, and would print an error of its own: the check comes first,
+ * and the program is imported after it.
  */
-import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
-import {
-  fsError,
-  isLayerhookError,
-  LayerhookError,
-  type Logger,
-  type ProgressBars,
-  packageVersion,
-  progressBars,
-  reasonOf,
-} from 'layerhook';
-import { readUpTo } from 'layerhook/system';
-import { type Arguments, help, readArguments } from './archive/arguments.js';
-import { openLog } from './archive/log.js';
-import { defaultStateDir, setHome } from './archive/places.js';
-import { Records } from './archive/records.js';
+import { createRequire } from 'node:module';
 
+// scripts/check-node.cjs, which the build puts there
+createRequire(import.meta.url)('./check-node.cjs');
+const { main } = await import('./archive/main.js');
 process.exitCode = await main(process.argv.slice(2));
-
-async function main(argv: string[]): Promise<number> {
-  let args: Arguments;
-  try {
-    args = readArguments(argv);
-  } catch (error) {
-    writeSync(2, `archive_overlay: ${show(error)}\n`);
-    return 1;
-  }
-  if (args.command === 'help') return print(help);
-  if (args.command === 'version') return print(`archive_overlay version ${packageVersion()}\n`);
-  const bars = isatty(2) ? progressBars(process.stderr) : undefined;
-  const log = await openLog(args, bars?.write);
-  try {
-    const failed = await work(args, log, bars);
-    log.info(failed === 0 ? 'Done' : `${failed} archives are missing: archive_overlay retry creates them`);
-    return failed === 0 ? 0 : 1;
-  } catch (error) {
-    log.error(show(error));
-    return 1;
-  }
-}
-
-async function work(args: Arguments, log: Logger, bars: ProgressBars | undefined): Promise<number> {
-  log.info(`Run archive_overlay ${packageVersion()}`);
-  setHome();
-  const { command, containers, mountProgram, hooksFile } = args;
-  const options = { records: openRecords(args, log), hooksFile, signal: stopSignal(), log, bars };
-  if (command !== 'retry') {
-    const { archiveContainer } = await import('./archive/run.js');
-    return archiveContainer(readInput(), { ...options, mountProgram });
-  }
-  if (options.records === null) return 1;
-  const { retryArchives } = await import('./archive/retry.js');
-  return retryArchives(options.records, containers, options);
-}
-
-function openRecords({ stateDir = defaultStateDir() }: Arguments, log: Logger): Records | null {
-  try {
-    return new Records(stateDir);
-  } catch (error) {
-    log.warn(`Cannot record results in ${stateDir}: ${reasonOf(error)}`);
-    return null;
-  }
-}
-
-function readInput(): string {
-  try {
-    return readUpTo(0, 'standard input').toString();
-  } catch (error) {
-    if (isLayerhookError(error)) throw error;
-    const reason = `cannot read standard input: ${reasonOf(error)}`;
-    throw new LayerhookError('ARCHIVE_CONTAINER', { reason }, error);
-  }
-}
-
-/** Returns a signal that aborts when the engine stops a slow hook. The unfinished archive is removed and can be retried. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => controller.abort(new LayerhookError('ABORTED', { what: 'archiving' })));
-  return controller.signal;
-}
-
-function print(text: string): number {
-  writeSync(1, text);
-  return 0;
-}
-
-function show(error: unknown): string {
-  const known = isSystemError(error)
-    ? fsError(error, [error.syscall, error.path].filter(Boolean).join(' '))
-    : error;
-  return isLayerhookError(known)
-    ? `${known.message} (${known.hint})`
-    : `internal error: ${(error as Error).stack}`;
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
-}

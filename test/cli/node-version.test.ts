@@ -5,7 +5,9 @@ import test, { type ExecutionContext } from 'ava';
 import { mainFile } from '../helpers/cli.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-/** Runs a file of CommonJS in a node that says it is of another version. */
+const programs = [mainFile, 'dist/bundle/runtime.cjs', 'dist/hooks/archive-overlay.js'];
+
+/** Runs a file in a node that says it is of another version. */
 function runAs(t: ExecutionContext<unknown>, version: string, ...args: string[]) {
   const fake = join(tmpdir(t), 'version.cjs');
   const versions = `{ ...process.versions, node: '${version}' }`;
@@ -17,8 +19,8 @@ function runAs(t: ExecutionContext<unknown>, version: string, ...args: string[])
   return { status, stdout, stderr };
 }
 
-test('a node that is too old is refused in one line, by the program and by the build, with how to get another', (t) => {
-  for (const file of [mainFile, 'dist/bundle/runtime.cjs', 'scripts/check-node.cjs'])
+test('a node that is too old is refused in one line, by each program and by the build, with how to get another', (t) => {
+  for (const file of [...programs, 'scripts/check-node.cjs'])
     for (const version of ['18.20.8', '20.18.3'])
       t.deepEqual(runAs(t, version, file, '--version'), {
         status: 10,
@@ -29,7 +31,8 @@ test('a node that is too old is refused in one line, by the program and by the b
 
 test('the needed node and later ones are accepted', (t) => {
   for (const version of ['20.19.0', '22.0.0', '24.1.0'])
-    t.is(runAs(t, version, mainFile, '--version').status, 0);
+    for (const file of [mainFile, 'dist/hooks/archive-overlay.js'])
+      t.is(runAs(t, version, file, '--version').status, 0);
 });
 
 test('the demo and the tests begin with the check, which names the version of package.json', (t) => {
