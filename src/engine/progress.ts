@@ -15,7 +15,7 @@ export type ProgressEvent =
  */
 export type Phase = 'assemble' | 'mtree' | 'delta' | 'layer' | 'reachable' | 'leftovers';
 
-/** `pack` writes a new layer, `sweep` removes blobs of a layout, `free` removes layers of the store. */
+/** `pack` writes a new layer, `sweep` removes blobs of a layout, `free` removes files of layers of the store. */
 export type Work = 'pack' | 'archive' | 'sweep' | 'free';
 
 type OnEvent = (event: ProgressEvent) => void;

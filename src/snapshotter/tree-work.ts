@@ -42,8 +42,8 @@ export class ThreadedTreeWork implements TreeWork {
     await this.#imaging.do({ imageOf: path, image });
   }
 
-  erase(paths: string[]): void {
-    this.#due.push(...paths);
+  erase(path: string): void {
+    this.#due.push(path);
     this.#timer ??= setTimeout(() => this.#eraseDue(), pause);
   }
 

@@ -227,7 +227,10 @@ export interface GarbagePolicy {
   unusedFor?: number | undefined;
   /** True: report what would be freed, and free nothing. */
   dryRun?: boolean | undefined;
-  /** called after the files of each layer are removed: layers done, of all; bytes and number of freed layers so far */
+  /**
+   * called while the files of the layers are removed: `done` of `total` and `entries` count files; the bytes of the present layer
+   * are estimated from its files
+   */
   onFreed?: OnProgress | undefined;
 }
 

@@ -5,6 +5,12 @@ import { E, SystemError } from './errno.js';
 import { AT_FDCWD, AT_REMOVEDIR, close, O, openat, tryOpenat, tryUnlinkat } from './files.js';
 import { type DirectoryEntry, DT, readDirectory } from './readdir.js';
 
+/** Removed entries between two reports: a report for each would cost more than it tells. */
+const entriesPerReport = 64;
+
+/** Receives how many entries of a tree are removed so far. */
+export type OnRemoved = (entries: number) => void;
+
 /**
  * Removes a file or a directory tree of any depth, also if the modes of its own directories forbid it. Removes symlinks
  * without following them, even if another process replaces a directory with a symlink during the removal. Mounts below
@@ -12,11 +18,12 @@ import { type DirectoryEntry, DT, readDirectory } from './readdir.js';
  *
  * node's rmSync fails on directories of mode 0 and on trees that are too deep for its stack.
  *
+ * @param onRemoved called after each 64 removed entries
  * @returns false if the path did not exist
  * @throws SystemError
  */
-export function removeTree(path: string): boolean {
-  const done = tryRemoveTreeAt(AT_FDCWD, fromText(path));
+export function removeTree(path: string, onRemoved?: OnRemoved): boolean {
+  const done = tryRemoveTreeAt(AT_FDCWD, fromText(path), onRemoved);
   if (done < 0 && done !== -E.ENOENT) throw new SystemError(-done, 'unlinkat', fromText(path));
   return done === 0;
 }
@@ -33,13 +40,13 @@ export function emptyDirectory(path: string): void {
 }
 
 /** Does the same as {@link removeTree} in an open directory. Returns 0 or a negative errno. */
-export function tryRemoveTreeAt(dirfd: number, name: ByteString): number {
+export function tryRemoveTreeAt(dirfd: number, name: ByteString, onRemoved?: OnRemoved): number {
   const done = tryRemove(dirfd, name, DT.UNKNOWN);
   if (!isNotEmpty(done)) return done;
   const fd = tryOpenOwn(dirfd, name);
   if (fd < 0) return fd;
   try {
-    const emptied = tryEmptyDirectory(fd);
+    const emptied = tryEmptyDirectory(fd, onRemoved);
     return emptied < 0 ? emptied : tryUnlinkat(dirfd, name, AT_REMOVEDIR);
   } finally {
     close(fd);
@@ -55,15 +62,18 @@ interface Level {
 }
 
 /** Removes all entries of an open directory, as {@link removeTree} does. Returns 0 or a negative errno. */
-export function tryEmptyDirectory(fd: number): number {
+export function tryEmptyDirectory(fd: number, onRemoved?: OnRemoved): number {
   const descent = new Descent(fd);
   const levels: Level[] = [{ name: '.', entries: readDirectory(fd), next: 0 }];
+  let count = 0;
   try {
     while (levels.length > 0) {
       const level = levels.at(-1)!;
       const entry = level.entries[level.next++];
       const done = entry === undefined ? leave(descent, levels) : removeEntry(descent, levels, entry);
       if (done < 0 && done !== -E.ENOENT) return done;
+      // a directory counts when it is entered
+      if (entry !== undefined && ++count % entriesPerReport === 0) onRemoved?.(count);
     }
     return 0;
   } finally {

@@ -7,6 +7,7 @@ import { collectGarbage } from '../../src/image/gc.js';
 import { openLayout } from '../../src/image/layout.js';
 import { removeTag } from '../../src/image/references.js';
 import { openStore } from '../../src/store/index.js';
+import type { WorkProgress } from '../../src/system/work-progress.js';
 import { layerhook, mainFile, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
@@ -89,15 +90,26 @@ test('gc reports each blob that nothing leads to', async (t) => {
   t.deepEqual(seen.at(-1), [removed.length, bytes, 1]);
 });
 
-rootTest('store gc reports each layer that it frees', async (t) => {
-  const { dir, layout, run, bundle } = place(t);
-  await succeed(t, run('unpack', '--driver', 'overlay', '--image', `${layout}:a`, bundle));
+rootTest('store gc reports the files that it removes, also within one layer', async (t) => {
+  const { dir, run, bundle } = place(t);
+  const files = Array.from({ length: 300 }, (_, at) => ({ name: `file${at}`, content: 'content' }));
+  const { reference } = buildImage(t, [files]);
+  await succeed(t, run('unpack', '--driver', 'overlay', '--image', reference, bundle));
   await succeed(t, run('bundle', 'rm', bundle));
   await using store = await openStore({ root: join(dir, 'store') });
-  const seen: unknown[] = [];
+  const seen: WorkProgress[] = [];
   const { bytes } = await store.gc({ onFreed: (progress) => seen.push(progress) });
-  t.deepEqual(seen, [
-    { done: 0, total: 1, bytes: 0, entries: 0 },
-    { done: 1, total: 1, bytes, entries: 1 },
-  ]);
+  const { total } = seen[0]!;
+  t.true(total > 300, `${total}`);
+  t.deepEqual(seen.at(0), { done: 0, total, bytes: 0, entries: 0 });
+  t.deepEqual(seen.at(-1), { done: total, total, bytes, entries: total });
+  const within = seen.slice(1, -1);
+  t.deepEqual(
+    within.map(({ done, entries }) => [done, entries]),
+    [64, 128, 192, 256].map((files) => [files, files]),
+  );
+  t.deepEqual(
+    within.map((progress) => progress.bytes),
+    within.map(({ done }) => Math.floor((bytes * done) / total)),
+  );
 });

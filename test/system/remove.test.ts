@@ -33,6 +33,17 @@ test('a tree is removed, and nothing that its symlinks lead to', (t) => {
   t.true(existsSync(join(dir, 'kept/file')));
 });
 
+test('a removal reports its entries, of all directories together', (t) => {
+  const tree = join(tmpdir(t), 'tree');
+  for (const directory of ['a', 'b']) {
+    mkdirSync(join(tree, directory), { recursive: true });
+    for (let at = 0; at < 70; at++) writeFileSync(join(tree, directory, `${at}`), '');
+  }
+  const reports: number[] = [];
+  t.true(removeTree(tree, (entries) => reports.push(entries)));
+  t.deepEqual(reports, [64, 128]);
+});
+
 for (const depth of [2500, 5000, 100_000]) {
   test(`a tree ${depth} levels deep, with few descriptors`, (t) => {
     const dir = tmpdir(t);

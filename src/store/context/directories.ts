@@ -99,7 +99,7 @@ export class Directories {
       renameat2(AT_FDCWD, fromText(join(temporary, 'fs')), AT_FDCWD, fromText(fs), RENAME_EXCHANGE);
       const place = this.#newPlace(content);
       renameSync(temporary, place);
-      this.#trees.erase([place]);
+      this.#trees.erase(place);
     });
   }
 
@@ -139,13 +139,14 @@ export class Directories {
   /**
    * Removes the directories of contents that have no record any longer.
    *
-   * @param onRemoved called with the place of each content in the list
+   * @param onRemoved called during and after the removal of each content with its place in the list and its removed files;
+   *   undefined stands for all files
    */
-  remove(contents: string[], onRemoved?: (at: number) => void): void {
+  remove(contents: string[], onRemoved: (at: number, files?: number) => void = () => {}): void {
     const paths = contents.map((content) => this.discard(content));
     for (const [at, path] of paths.entries()) {
-      if (path !== undefined) this.#trees.erase([path]);
-      onRemoved?.(at);
+      if (path !== undefined) this.#trees.erase(path, (files) => onRemoved(at, files));
+      onRemoved(at);
     }
   }
 

@@ -1,4 +1,5 @@
 import { fsError } from '../../errors/fs-error.js';
+import type { OnRemoved } from '../../system/remove.js';
 import type { Usage } from '../types.js';
 import { erase } from './erase.js';
 
@@ -14,9 +15,14 @@ export interface TreeWork {
   measureLayer(path: string): Promise<Usage>;
   /** Makes an EROFS image of a tree. @throws LayerhookError LIMIT_EXCEEDED if no image can hold it; NO_SPACE, SYSTEM */
   image(path: string, image: string): Promise<void>;
-  /** Deletes unused trees, now or in the background. @throws LayerhookError SYSTEM, if now */
-  erase(paths: string[]): void;
-  /** As {@link erase}; resolves when the trees are deleted. @throws LayerhookError SYSTEM */
+  /**
+   * Deletes an unused tree, now or in the background.
+   *
+   * @param onRemoved called while the tree is deleted, if now
+   * @throws LayerhookError SYSTEM, if now
+   */
+  erase(path: string, onRemoved?: OnRemoved): void;
+  /** Deletes unused trees; resolves when the trees are deleted. @throws LayerhookError SYSTEM */
   eraseAll(paths: string[]): Promise<void>;
   /** Stops the work; unfinished trees stay. */
   close(): Promise<void>;
@@ -41,15 +47,17 @@ export const inlineTreeWork: TreeWork = {
     const { writeDirectoryImage } = await import('../../erofs/directory-image.js');
     writeDirectoryImage(path, image);
   },
-  erase: (paths) => paths.forEach(eraseTree),
-  eraseAll: async (paths) => paths.forEach(eraseTree),
+  erase: eraseTree,
+  async eraseAll(paths) {
+    for (const path of paths) eraseTree(path);
+  },
   close: async () => {},
 };
 
 /** Deletes a tree, unless another process is deleting it. @throws LayerhookError SYSTEM */
-export function eraseTree(path: string): void {
+export function eraseTree(path: string, onRemoved?: OnRemoved): void {
   try {
-    erase(path);
+    erase(path, onRemoved);
   } catch (error) {
     throw fsError(error, `removing ${path}`);
   }

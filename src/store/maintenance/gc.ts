@@ -1,3 +1,4 @@
+import type { OnProgress } from '../../system/work-progress.js';
 import type { Context } from '../context/context.js';
 import { whileUnused } from '../context/lease.js';
 import { children, getContent, names, usersOf } from '../metadata/records.js';
@@ -8,11 +9,12 @@ import type { GarbagePolicy, GarbageResult } from '../types.js';
 /** A snapshot with this label stays, with its ancestors: containerd's label for the roots of garbage collection. */
 export const rootLabel = 'containerd.io/gc.root';
 
-type Removed = GarbageResult['removed'][number];
+/** A layer to remove, and the number of its files, at least 1. */
+type Removed = GarbageResult['removed'][number] & { files: number };
 
 /** Implements Store's `gc`. @throws LayerhookError NO_SPACE, SYSTEM */
 export async function collectGarbage(context: Context, policy: GarbagePolicy = {}): Promise<GarbageResult> {
-  const { db, directories } = context;
+  const { db } = context;
   const removed = await whileUnused(context, (since) => {
     const { unusedFor = 0, keepBytes = 0 } = policy;
     const before = unusedFor > 0 ? Math.min(since, Date.now() - unusedFor) : since;
@@ -21,18 +23,31 @@ export async function collectGarbage(context: Context, policy: GarbagePolicy = {
     return db.writeToFree((writer) => remove(context, writer, select(writer)));
   });
   const freed = removed.filter((layer) => layer.freed);
-  if (!policy.dryRun) {
-    let bytes = 0;
-    policy.onFreed?.({ done: 0, total: freed.length, bytes, entries: 0 });
-    directories.remove(
-      freed.map(({ id }) => id),
-      (at) => {
-        bytes += freed[at]!.bytes;
-        policy.onFreed?.({ done: at + 1, total: freed.length, bytes, entries: at + 1 });
-      },
-    );
-  }
-  return { removed, bytes: sumOf(freed.map(({ bytes }) => bytes)) };
+  if (!policy.dryRun) free(context, freed, policy.onFreed);
+  return {
+    removed: removed.map(({ files: _, ...layer }) => layer),
+    bytes: sumOf(freed.map(({ bytes }) => bytes)),
+  };
+}
+
+/** Removes the files of layers that have no record any longer. */
+function free({ directories }: Context, layers: Removed[], onFreed: OnProgress = () => {}): void {
+  const total = sumOf(layers.map(({ files }) => files));
+  const before = { files: 0, bytes: 0 };
+  const tell = (files: number, bytes: number) => onFreed({ done: files, total, bytes, entries: files });
+  tell(0, 0);
+  directories.remove(
+    layers.map(({ id }) => id),
+    (at, removed = Number.POSITIVE_INFINITY) => {
+      const { files, bytes } = layers[at]!;
+      // a layer has more names than inodes if it has hardlinks
+      const share = Math.min(1, removed / files);
+      tell(before.files + Math.floor(files * share), before.bytes + Math.floor(bytes * share));
+      if (removed !== Number.POSITIVE_INFINITY) return;
+      before.files += files;
+      before.bytes += bytes;
+    },
+  );
 }
 
 function remove(context: Context, writer: Writer, selected: Removed[]): Removed[] {
@@ -55,7 +70,7 @@ function selectGarbage(context: Context, reader: Reader, before: number, keepByt
     if (layer.isRoot || layer.lastUsed >= before) continue;
     const freed = --layer.content.names === 0;
     if (freed) bytes -= layer.bytes;
-    selected.push({ name: layer.name, id: layer.id, bytes: layer.bytes, freed });
+    selected.push({ name: layer.name, id: layer.id, bytes: layer.bytes, freed, files: layer.files });
     const below = layers.get(layer.parent);
     if (below !== undefined && --below.above === 0) candidates.push(below);
   }
@@ -67,6 +82,7 @@ interface Layer {
   parent: string;
   id: string;
   bytes: number;
+  files: number;
   lastUsed: number;
   isRoot: boolean;
   /** number of remaining snapshots directly on top of it */
@@ -82,11 +98,13 @@ function layersOf({ client, directories }: Context, reader: Reader): Map<string,
     if (kind !== 'committed') continue;
     const content = shared.get(id) ?? { names: usersOf(reader, id).length };
     shared.set(id, content);
+    const { size = 0, inodes = 0 } = getContent(reader, id).usage ?? {};
     layers.set(name, {
       name,
       parent,
       id,
-      bytes: getContent(reader, id).usage?.size ?? 0,
+      bytes: size,
+      files: Math.max(1, inodes),
       lastUsed: directories.lastUsed(id),
       isRoot: rootLabel in labels,
       above: children(reader, client, name).length,

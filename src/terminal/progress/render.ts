@@ -21,7 +21,7 @@ const works: Readonly<Record<Work, { name: string; unit: string }>> = {
   pack: { name: 'packing the layer', unit: 'files' },
   archive: { name: 'archiving', unit: 'files' },
   sweep: { name: 'removing blobs', unit: 'blobs' },
-  free: { name: 'removing layers', unit: 'layers' },
+  free: { name: 'removing layers', unit: 'files' },
 };
 
 interface BarLine {
