@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { layerhook, mainFile } from '../helpers/cli.js';
+import { errorLine } from '../helpers/error-line.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
@@ -56,6 +57,7 @@ test('without skopeo, --pull says how to get it', (t) => {
     PATH: '/nonexistent',
   });
   t.is(status, 11);
+  t.regex(stderr, errorLine('PULL_FAILED'));
   t.regex(stderr, /cannot copy docker:\/\/debian:12: skopeo is not installed; .*apt install skopeo/);
 });
 
@@ -107,6 +109,7 @@ test('repack --tag needs a bundle that names its layout', (t) => {
   execFileSync('umoci', ['unpack', ...rootless, '--image', reference, bundle]);
   const { status, stderr } = run('repack', '--tag', 'new', bundle);
   t.is(status, 3);
+  t.regex(stderr, errorLine('BUNDLE_LAYOUT'));
   t.regex(stderr, /does not say from which layout.*--image LAYOUT:TAG/);
 });
 

@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { openLayout } from '../../src/image/layout.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { mainFile } from '../helpers/cli.js';
+import { errorLine } from '../helpers/error-line.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { rootTest } from '../helpers/root-test.js';
@@ -111,6 +112,24 @@ for (const compress of ['gzip', 'none', 'zstd']) {
     return undefined;
   });
 }
+
+test('without zstd, raw add-layer says how to get it', (t) => {
+  const { reference } = buildImage(t, layers);
+  const [tar, lacking] = [join(tmpdir(t), 'a.tar'), tmpdir(t)];
+  writeFileSync(tar, Buffer.alloc(1024));
+  // the dynamic loader stops at a library that it cannot load
+  writeFileSync(join(lacking, 'libzstd.so.1'), '');
+  writeFileSync(join(lacking, 'node.cjs'), "delete require('node:zlib').createZstdDecompress;");
+  const args = ['raw', 'add-layer', '--image', reference, '--compress', 'zstd', tar];
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--require', join(lacking, 'node.cjs'), mainFile, ...args],
+    { encoding: 'utf8', env: { ...process.env, LD_LIBRARY_PATH: lacking } },
+  );
+  t.is(status, 10, stderr);
+  t.regex(stderr, errorLine('COMPRESSION_UNAVAILABLE'));
+  t.regex(stderr, /zstd is not available: node .* does not support it, and .*install libzstd/);
+});
 
 test('raw add-layer reads standard input', (t) => {
   if (!requires(t, 'tar')) return;

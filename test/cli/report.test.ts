@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: a terminal's control sequences
 import test from 'ava';
+import { errorLine } from '../helpers/error-line.js';
 import { fixture, run, runFile } from './run.js';
 
 test('an error is one line: what, where, what would be right', (t) => {
@@ -59,6 +60,7 @@ test('errors of the system are described in words, with their path', (t) => {
 test('a bug in layerhook is reported as one, without a stack', (t) => {
   const { status, stderr } = run('fail', 'bug');
   t.is(status, 70);
+  t.regex(stderr, errorLine('INTERNAL'));
   t.regex(stderr, /^layerhook: internal error: cannot read; this is a bug in layerhook; [^\n]+\n$/);
 });
 

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { errorLine } from '../helpers/error-line.js';
 import { start } from './run.js';
 
 for (const [signal, status] of [
@@ -13,6 +14,7 @@ for (const [signal, status] of [
     t.is(outcome.status, status);
     t.is(outcome.stdout, 'waiting\ncleaned up\n');
     t.regex(outcome.stderr, /^layerhook: wait was interrupted; [^\n]+\n$/);
+    t.regex(outcome.stderr, errorLine('ABORTED'));
   });
 }
 

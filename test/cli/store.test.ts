@@ -6,6 +6,7 @@ import { writeMtree } from '../../src/engine/bundle/write-mtree.js';
 import { openStore } from '../../src/store/index.js';
 import type { Store } from '../../src/store/types.js';
 import { layerhook, refused, succeed } from '../helpers/cli.js';
+import { errorLine } from '../helpers/error-line.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 const signal = new AbortController().signal;
@@ -138,7 +139,8 @@ test('verify finds the file that is damaged, and the layer is not used again', a
   t.regex(stdout, new RegExp(`^a{12}: damaged in ${a.directory}$`, 'm'));
   t.regex(stdout, /etc\/file/);
   t.regex(stdout, /sha256/);
-  t.regex(stderr, /damaged layers in the store: 1/);
+  t.regex(stderr, /damaged layers in the store: 1;/);
+  t.regex(stderr, errorLine('STORE_DAMAGED'));
   t.is((await layers(t, root)).find(({ id }) => id === a.id)!.damaged, '1 files differ');
 
   const store = await openStore({ root });
@@ -151,6 +153,7 @@ test('rm takes a layer that nothing is on top of, by its first digits', async (t
   const { root } = await filledStore(t);
   const refused = await layerhook(['store', 'rm', '--store', root, 'bbbb']);
   t.is(refused.status, 12);
+  t.regex(refused.stderr, errorLine('SNAPSHOT_PRECONDITION'));
   t.regex(refused.stderr, /because it is the parent of snapshot bundle:/);
   const store = await openStore({ root });
   for await (const { name } of store.walk(['kind==active'])) await store.remove(name);

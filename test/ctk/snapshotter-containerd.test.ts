@@ -6,6 +6,7 @@ import { pullImage, startRegistry } from '../e2e/registry.js';
 import { layeredImage, startDaemon } from '../e2e/snapshotter.js';
 import { layerhook, run, succeed } from '../helpers/cli.js';
 import { type Containerd, startContainerd } from '../helpers/containerd.js';
+import { errorLine } from '../helpers/error-line.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
@@ -31,6 +32,7 @@ test.serial('containerd has the snapshotter, its CRI uses it, and forgets it aga
   t.is((await daemon.snapshots()).length, 3);
   const inUse = await ctk('unconfigure', ...config);
   t.is(inUse.status, 6);
+  t.regex(inUse.stderr, errorLine('SNAPSHOTTER_IN_USE'));
   t.regex(inUse.stderr, /containerd still has 3 layers and 0 containers in the snapshotter layerhook/);
   await succeed(t, ctr('image', 'rm', '--sync', image.name));
 

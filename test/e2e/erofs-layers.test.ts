@@ -4,6 +4,7 @@ import test from 'ava';
 import { openStore } from '../../src/store/index.js';
 import { layerhook, succeed } from '../helpers/cli.js';
 import { runContainerd } from '../helpers/containerd.js';
+import { errorLine } from '../helpers/error-line.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { layeredImage, proxyConfig, runScript, shown, startDaemon } from './snapshotter.js';
@@ -30,6 +31,7 @@ test('an older containerd is refused; a later one gets its layers as images', as
   const args = ['snapshotter', 'serve', '--address', join(dir, 'other.sock'), '--store', join(dir, 'store')];
   const refused = await layerhook([...args, '--layers', 'erofs', '--containerd', socket]);
   t.is(refused.status, 10);
+  t.regex(refused.stderr, errorLine('CONTAINERD_VERSION'));
   t.regex(refused.stderr, /layers cannot be EROFS images: containerd has the version/);
 });
 

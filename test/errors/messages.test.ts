@@ -37,11 +37,12 @@ for (const [code, way] of Object.entries(provoked) as [ErrorCode, (typeof provok
     });
   else
     test(`${code} is provoked by another test: ${way.title}`, (t) => {
-      const lines = readFileSync(way.file, 'utf8').split('\n');
-      t.true(
-        lines.some((line) => line.includes(way.title)),
-        `${way.file} has no such test`,
-      );
+      const text = readFileSync(way.file, 'utf8');
+      const at = text.indexOf(way.title);
+      t.not(at, -1, `${way.file} has no such test`);
+      // to the next test
+      const [body] = text.slice(at).split(/^(?:for|test|rootTest)\b/m);
+      t.regex(body!, new RegExp(`\\b${code}\\b`), `the test in ${way.file} does not assert ${code}`);
     });
 }
 

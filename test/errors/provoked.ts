@@ -108,7 +108,7 @@ export const provoked: Record<ErrorCode, Command | Elsewhere> = {
   },
   BUNDLE_DAMAGED: {
     file: 'test/engine/bundle/damaged.test.ts',
-    title: 'umount works, and rm --force after that',
+    title: 'a bundle without files is damaged, and every command names the command that removes it',
   },
   BUNDLE_DRIVER: {
     file: 'test/engine/bundle/driver.test.ts',
@@ -131,7 +131,7 @@ export const provoked: Record<ErrorCode, Command | Elsewhere> = {
   COMPRESSION_CORRUPT: (place) => malformed(place, gzipSync(Buffer.alloc(10_240)).subarray(0, -12)),
   COMPRESSION_UNAVAILABLE: {
     file: 'test/cli/raw.test.ts',
-    title: 'raw add-layer adds the bytes of the tar, with',
+    title: 'without zstd, raw add-layer says how to get it',
   },
   COMPRESSION_UNKNOWN: (place) => [
     ['insert', '--compress', 'lzma', '--image', place.image('i'), missing, 'x'],

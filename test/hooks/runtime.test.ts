@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import test from 'ava';
 import { run } from '../helpers/cli.js';
+import { errorLine } from '../helpers/error-line.js';
 import { requires } from '../helpers/requires.js';
 import { launcher, setUp } from './wrapper.js';
 
@@ -91,6 +92,7 @@ for (const [title, hooks, reason] of [
     t.is(stdout, '');
     t.regex(stderr, /^layerhook-runtime: [^\n]+\n$/);
     t.regex(stderr, reason);
+    t.regex(stderr, errorLine('RUNTIME_HOOKS'));
     const line = JSON.parse(readFileSync(log, 'utf8')) as Record<string, string>;
     t.is(line.level, 'error');
     t.regex(line.msg!, reason);
@@ -110,6 +112,7 @@ test('a bundle without config.json fails the container', async (t) => {
   const { dir, flags } = setUp(t);
   const { status, stderr } = await run(launcher, [...flags('true'), 'create', '--bundle', dir, 'id']);
   t.is(status, 1);
+  t.regex(stderr, errorLine('RUNTIME_SPEC'));
   t.regex(stderr, /cannot add hooks to .*config\.json: it does not exist/);
 });
 
@@ -118,6 +121,7 @@ test('a missing runtime fails every command', async (t) => {
   for (const runtime of ['no-such-runtime', '/nonexistent/runc', '/etc/passwd', '/']) {
     const { status, stderr } = await run(launcher, [...flags(runtime), 'state', 'id']);
     t.is(status, 1);
+    t.regex(stderr, errorLine('RUNTIME_NOT_FOUND'));
     t.regex(
       stderr,
       /^layerhook-runtime: no OCI runtime found: .* (is not on PATH|is not an executable file) /,
@@ -139,6 +143,7 @@ test('a program that cannot be run is named', async (t) => {
   writeFileSync(file, '#!/nonexistent/interpreter\n', { mode: 0o755 });
   const { status, stderr } = await run(launcher, [...flags(file), 'state', 'id']);
   t.is(status, 1);
+  t.regex(stderr, errorLine('RUNTIME_EXEC'));
   t.regex(stderr, /cannot run .*\/runtime: no such file or directory \(ENOENT\)/);
 });
 

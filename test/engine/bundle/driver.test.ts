@@ -21,6 +21,7 @@ import { repack } from '../../../src/engine/repack/repack.js';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { unmountTree } from '../../../src/overlay/mount.js';
 import { layerhook } from '../../helpers/cli.js';
+import { errorLine } from '../../helpers/error-line.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
@@ -171,6 +172,7 @@ rootTest('a driver that is named by path is the same from any directory', async 
   t.is(JSON.parse(readFileSync(join(bundle, 'layerhook.json'), 'utf8')).driver.name, driver);
   const { status, stderr } = await run('repack', '--image', image, bundle);
   t.is(status, 12);
+  t.regex(stderr, errorLine('BUNDLE_DRIVER'));
   t.regex(
     stderr,
     new RegExp(`cannot use the driver ${driver} of bundle ${bundle}: .*name it with --driver.*\n$`),

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { errorLine } from '../../helpers/error-line.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
@@ -22,6 +23,11 @@ function changed(t: ExecutionContext<unknown>): Stopped {
   const container = stopped(t, (at) => sh(at('.'), 'echo a > a'));
   sh(container.merged, 'echo new > new; rm a');
   return container;
+}
+
+/** Returns the first line of a log with a text. */
+function lineOf(log: string, text: string): string {
+  return log.split('\n').find((line) => line.includes(text)) ?? '';
 }
 
 const archive = (to: string, more: Record<string, string> = {}) => ({
@@ -68,6 +74,8 @@ rootTest('every archive is attempted, what failed is recorded, and retry makes i
   t.regex(log, /Archive c failed: no upperdir found for \/proc/);
   t.regex(log, /Archive d failed: no upperdir found for \/nowhere: .*has no mount there/);
   t.regex(log, /Archive e failed: cannot archive to relative: the path is relative/);
+  t.regex(lineOf(log, 'Archive d '), errorLine('ARCHIVE_UPPERDIR'));
+  t.regex(lineOf(log, 'Archive e '), errorLine('ARCHIVE_DESTINATION'));
   t.deepEqual(statuses(records()), { a: 'failed', b: 'done', e: 'failed' });
   t.false(existsSync(success));
   t.is(again('retry').status, 1);
@@ -194,6 +202,7 @@ for (const [title, state, reason] of [
     const { status, log } = runHook(['--state-dir', tmpdir(t), '--log-level=error'], state);
     t.is(status, 1);
     t.regex(log, reason);
+    t.regex(log, errorLine('ARCHIVE_CONTAINER'));
     t.is(log.trim().split('\n').length, 1);
   });
 }
