@@ -41,8 +41,12 @@ export function writeStatIndex(file: string, index: Omit<StatIndex, 'racy'>): vo
     Buffer.from(words.buffer, words.byteOffset, words.byteLength),
     names,
   ];
-  const content = Buffer.concat([...parts, digest(parts)]);
-  replaceFile(file, (fd) => writeFileSync(fd, content), { mode: 0o600, flush: false });
+  parts.push(digest(parts));
+  const write = (fd: number) => {
+    // one by one: joined, they would be in memory twice
+    for (const part of parts) writeFileSync(fd, part);
+  };
+  replaceFile(file, write, { mode: 0o600, flush: false });
 }
 
 /** Maximum size in bytes; an index takes about 200 bytes per file. */
