@@ -56,15 +56,17 @@ function parseLines(output: Buffer): DeltaEntry[] {
 
 function parseEntry(value: unknown, line: number): DeltaEntry {
   const fail = (reason: string) => new BadResult(`line ${line}: ${reason}`);
-  if (typeof value !== 'object' || value === null) throw fail(`expected {path, kind?}, got ${show(value)}`);
-  const { path, pathBase64, kind, ...others } = value as Record<string, unknown>;
+  if (typeof value !== 'object' || value === null)
+    throw fail(`expected {path, kind?, inode?}, got ${show(value)}`);
+  const { path, pathBase64, kind, inode, ...others } = value as Record<string, unknown>;
   for (const key of Object.keys(others))
-    throw fail(`unknown key ${key}: expected path or pathBase64, and kind`);
+    throw fail(`unknown key ${key}: expected path or pathBase64, kind and inode`);
   if ((path === undefined) === (pathBase64 === undefined)) throw fail('expected one of path and pathBase64');
   const bytes = path === undefined ? decodeBase64(pathBase64) : encodePath(path);
   if (bytes === undefined)
     throw fail(`${show(path ?? pathBase64)} is not ${path === undefined ? 'base64' : 'text'}`);
-  return kind === undefined ? { path: bytes } : { path: bytes, kind: kind as ChangeKind };
+  const kinds = kind !== undefined && { kind: kind as ChangeKind };
+  return { path: bytes, ...kinds, ...(inode !== undefined && { inode: inode as string }) };
 }
 
 function encodePath(path: unknown): ByteString | undefined {

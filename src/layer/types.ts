@@ -141,6 +141,11 @@ export interface Change {
   kind: ChangeKind;
   /** for a directory: hides everything that lower layers have in it; image-spec layer.md, "Opaque Whiteout" */
   opaque?: boolean;
+  /**
+   * names the file: changes with the same text are hard links of one file. Default: the inode that the rootfs shows, which
+   * a mounted overlay may have several of for one file
+   */
+  inode?: string;
 }
 
 export type { Compression } from './compression/registry.js';

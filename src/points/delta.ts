@@ -4,9 +4,11 @@ import { type ByteString, fromText, showBytes, toBuffer } from '../system/bytes.
 import { plainPath } from '../system/paths.js';
 import { BadResult, show } from './check-result.js';
 import { deltaEntry } from './fields.js';
+import type { DeltaEntry } from './points.js';
 import { typeWords } from './words.js';
 
 const fields = Object.keys(deltaEntry);
+const shape = '{path, kind?, inode?}';
 
 /**
  * Reads all that a delta-list hook gives: paths cleaned, kinds that are left out looked up in rootfs.
@@ -14,20 +16,24 @@ const fields = Object.keys(deltaEntry);
  * A path without kind that is missing in rootfs was deleted, any other one changed; so was one that is given
  * twice with different kinds. No symlink of rootfs is followed: what is below one is missing.
  *
- * @param stream what the hook gave: an iterable of `{path, kind?}`
+ * @param stream what the hook gave: an iterable of `{path, kind?, inode?}`
  * @param rootfs absolute path
  * @throws BadResult for anything else, a path out of rootfs, a path of the host
  */
 export async function collectDelta(stream: unknown, rootfs: string, signal: AbortSignal): Promise<Change[]> {
-  const kinds = new Map<ByteString, ChangeKind | undefined>();
+  const found = new Map<ByteString, Omit<DeltaEntry, 'path'>>();
   const hostPrefix = `${fromText(rootfs)}/`;
   const add = (entry: unknown): void => {
-    const { path, kind } = checkEntry(entry);
+    const { path, kind, inode } = checkEntry(entry);
     if (path.startsWith(hostPrefix)) {
       throw new BadResult(`${showBytes(path)} is a path of the host: expected one relative to rootfs`);
     }
     const clean = cleanPath(path);
-    kinds.set(clean, kinds.has(clean) && kinds.get(clean) !== kind ? undefined : kind);
+    const before = found.get(clean);
+    found.set(clean, {
+      ...((before === undefined || before.kind === kind) && kind !== undefined && { kind }),
+      ...((before === undefined || before.inode === inode) && inode !== undefined && { inode }),
+    });
   };
   if (isIterable(stream)) for (const entry of stream) add(entry);
   else if (isAsyncIterable(stream)) {
@@ -35,9 +41,11 @@ export async function collectDelta(stream: unknown, rootfs: string, signal: Abor
       signal.throwIfAborted();
       add(entry);
     }
-  } else throw new BadResult(`expected an iterable of {path, kind}, got ${show(stream)}`);
+  } else throw new BadResult(`expected an iterable of ${shape}, got ${show(stream)}`);
   const isThere = existsIn(rootfs);
-  return [...kinds].map(([path, kind]) => ({ path, kind: kind ?? (isThere(path) ? 'modify' : 'delete') }));
+  return [...found].map(([path, { kind = isThere(path) ? 'modify' : 'delete', ...rest }]) => {
+    return { path, kind, ...rest };
+  });
 }
 
 /**
@@ -53,14 +61,14 @@ export function cleanPath(path: ByteString): ByteString {
   throw new BadResult(`${showBytes(path)} has "..": expected a path inside rootfs`);
 }
 
-function checkEntry(entry: unknown): { path: ByteString; kind: ChangeKind | undefined } {
+function checkEntry(entry: unknown): DeltaEntry {
   if (typeof entry !== 'object' || entry === null) {
-    throw new BadResult(`expected {path, kind}, got ${show(entry)}`);
+    throw new BadResult(`expected ${shape}, got ${show(entry)}`);
   }
   for (const key in entry) {
-    if (!fields.includes(key)) throw new BadResult(`unknown key ${key}: expected {path, kind?}`);
+    if (!fields.includes(key)) throw new BadResult(`unknown key ${key}: expected ${shape}`);
   }
-  const { path, kind } = entry as { path?: unknown; kind?: unknown };
+  const { path, kind, inode } = entry as Record<string, unknown>;
   if (typeof path !== 'string') throw new BadResult(`path: expected a string, got ${show(path)}`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of a byte
   if (/[^\u0000-\u00ff]/.test(path)) {
@@ -69,7 +77,14 @@ function checkEntry(entry: unknown): { path: ByteString; kind: ChangeKind | unde
   if (kind !== undefined && !typeWords.kind.accepts?.(kind)) {
     throw new BadResult(`kind: expected add, modify or delete, got ${show(kind)}`);
   }
-  return { path, kind: kind as ChangeKind | undefined };
+  if (inode !== undefined && typeof inode !== 'string') {
+    throw new BadResult(`inode: expected a string, got ${show(inode)}`);
+  }
+  return {
+    path,
+    ...(kind !== undefined && { kind: kind as ChangeKind }),
+    ...(inode !== undefined && { inode }),
+  };
 }
 
 /** Returns a function that is true for paths in rootfs whose parents are all directories. */

@@ -120,6 +120,11 @@ export const deltaEntry = {
     required: false,
     says: 'default: `"delete"` if the path is missing in rootfs, else `"modify"`',
   },
+  inode: {
+    type: 'string',
+    required: false,
+    says: 'any text that only the hard links of one file share; default: the inode that rootfs shows. An overlay may show several for one file',
+  },
 } as const satisfies ResultFields<DeltaEntry>;
 
 /** The fields that a context has beyond those of another. */

@@ -271,6 +271,7 @@ export interface DeltaEntry {
   /** relative to rootfs; bytes, so text goes through `fromText` */
   path: ByteString;
   kind?: ChangeKind;
+  inode?: string;
 }
 
 export interface ArchiveResult {

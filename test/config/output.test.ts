@@ -21,11 +21,11 @@ test('NUL-separated, with newlines in names; the last NUL may be missing', (t) =
 
 test('NDJSON: text, bytes, newlines, kinds', (t) => {
   const text =
-    ' {"path":"a\\nb","kind":"add"}\n\n{"path":"h\u00c3\u00b6me"}\r\n{"pathBase64":"/wA=","kind":"delete"}';
+    ' {"path":"a\\nb","kind":"add"}\n\n{"path":"h\u00c3\u00b6me"}\r\n{"pathBase64":"/wA=","kind":"delete","inode":"7"}';
   t.deepEqual(parse(text), [
     { path: 'a\nb', kind: 'add' },
     { path: 'h\u00c3\u00b6me' },
-    { path: '\u00ff\0', kind: 'delete' },
+    { path: '\u00ff\0', kind: 'delete', inode: '7' },
   ]);
 });
 
@@ -36,7 +36,7 @@ test('NDJSON that is wrong names the line', (t) => {
   bad('plain', /^line 2 is no JSON: "plain"/);
   bad('{"path":"\u00ff"}', /^line 2 is no UTF-8/);
   bad('[]', /^line 2: expected one of path and pathBase64/);
-  bad('null', /^line 2: expected \{path, kind\?\}, got null/);
+  bad('null', /^line 2: expected \{path, kind\?, inode\?\}, got null/);
   bad('{"path":"a","mode":1}', /^line 2: unknown key mode/);
   bad('{"path":"a","pathBase64":"YQ=="}', /^line 2: expected one of/);
   bad('{"path":7}', /^line 2: 7 is not text/);

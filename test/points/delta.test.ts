@@ -68,14 +68,25 @@ test('a path given twice is one change; with different kinds the rootfs decides'
   ]);
 });
 
+test('the identity of a file is kept, unless a path has two', async (t) => {
+  const rootfs = tmpdir(t);
+  const given = [
+    { path: 'a', kind: 'add' as const, inode: '1' },
+    { path: 'b', kind: 'add' as const, inode: '1' },
+    { path: 'b', kind: 'add' as const, inode: '2' },
+  ];
+  t.deepEqual(await collectDelta(given, rootfs, signal), [given[0], { path: 'b', kind: 'add' }]);
+});
+
 test('a malformed change is an error that names it', async (t) => {
   const rootfs = tmpdir(t);
   const bad = (stream: unknown, message: RegExp) =>
     t.throwsAsync(collectDelta(stream, rootfs, signal), { message });
-  await bad(undefined, /expected an iterable of \{path, kind\}, got nothing/);
-  await bad(['etc'], /expected \{path, kind\}, got "etc"/);
+  await bad(undefined, /expected an iterable of \{path, kind\?, inode\?\}, got nothing/);
+  await bad(['etc'], /expected \{path, kind\?, inode\?\}, got "etc"/);
   await bad([{ path: 'x', mode: 1 }], /unknown key mode/);
   await bad([{ path: 'x', kind: 'changed' }], /kind: expected add, modify or delete, got "changed"/);
+  await bad([{ path: 'x', inode: 7 }], /inode: expected a string, got 7/);
   await bad([{ kind: 'add' }], /path: expected a string, got nothing/);
   await bad([{ path: 'a/../../etc' }], /\.\./);
   await bad([{ path: '日本' }], /fromText/);

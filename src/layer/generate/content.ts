@@ -29,7 +29,8 @@ export function* readContent(fd: number, path: ByteString, stat: StatBuffer): Ge
   }
 }
 
-function rowOf(stat: StatBuffer): Uint32Array {
+/** Returns the fields of `stat` that describe a file, in the order of {@link statWord}. */
+export function rowOf(stat: StatBuffer): Uint32Array {
   const row = new Uint32Array(statWords);
   copyStat(stat, row, 0);
   return row;

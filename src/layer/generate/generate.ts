@@ -38,9 +38,9 @@ export async function* generateLayer(options: GenerateOptions): AsyncGenerator<B
   try {
     yield* tarOf(async (writer) => {
       const all = await inTurns(withAllNames(rootfs, reader, changes, mayAdd), signal);
-      const plan = planLayer(all, (path) => (hidden?.has(path) ? null : reader.lookup(path)));
+      const plan = planLayer(all.changes, (path) => (hidden?.has(path) ? null : reader.lookup(path)));
       const whiteouts = plan.whiteouts.map((name) => prefix + name);
-      await writePlan(reader, writer, { ...plan, whiteouts }, options, prefixed(prefix));
+      await writePlan(reader, writer, { ...plan, whiteouts, files: all.files }, options, prefixed(prefix));
     });
   } finally {
     reader.close();

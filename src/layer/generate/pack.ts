@@ -12,7 +12,7 @@ import { isWhiteoutDevice } from '../overlay-marks.js';
 import type { TarEntry } from '../types.js';
 import { readContent } from './content.js';
 import { type EntryOptions, readEntry } from './entry.js';
-import { hasOtherNames } from './hardlinks.js';
+import { hasOtherNames, mayBeLinks } from './hardlinks.js';
 import type { LayerPlan } from './plan.js';
 import type { RootfsReader } from './rootfs.js';
 
@@ -54,7 +54,7 @@ export async function writePlan(
   for (const path of plan.sockets) leaveOut(reader, path, options);
   for (const name of plan.whiteouts) await writer.write(whiteoutEntry(name));
   const total = options.onProgress ? await inTurns(sizeOf(reader, plan.entries), options.signal) : 0;
-  const packer = new Packer(reader, writer, options, nameOf, total);
+  const packer = new Packer(reader, writer, options, nameOf, { total, files: plan.files ?? new Map() });
   for (const path of plan.entries) {
     throwIfAborted(options.signal);
     await packer.pack(path);
@@ -87,6 +87,14 @@ function leaveOut(
 
 const ownerReads = 0o400;
 
+/** The first name of a hardlinked file. */
+interface FirstName {
+  path: ByteString;
+  /** in the rootfs */
+  inode: string;
+  sha256: string | undefined;
+}
+
 /** Packs one file after the other, and remembers the names of hardlinked files. */
 class Packer {
   readonly #reader: RootfsReader;
@@ -96,7 +104,8 @@ class Packer {
   readonly #stat = new StatBuffer();
   readonly #holes: HoleBudget;
   readonly #pace: Pace;
-  readonly #firstNames = new Map<string, { path: ByteString; sha256: string | undefined }>();
+  readonly #files: ReadonlyMap<ByteString, string>;
+  readonly #firstNames = new Map<string, FirstName>();
   readonly #progress: WorkProgress;
 
   constructor(
@@ -104,12 +113,13 @@ class Packer {
     writer: TarWriter,
     options: PackOptions,
     nameOf: (path: ByteString) => ByteString,
-    total: number,
+    { files, total }: { files: ReadonlyMap<ByteString, string>; total: number },
   ) {
     this.#reader = reader;
     this.#writer = writer;
     this.#options = options;
     this.#nameOf = nameOf;
+    this.#files = files;
     this.#holes = options.holes ?? holeBudget();
     this.#pace = new Pace(options.signal);
     this.#progress = { done: 0, total, bytes: 0, entries: 0 };
@@ -141,7 +151,8 @@ class Packer {
     const stat = this.#stat;
     // overlayfs gives all of its whiteouts one inode, but each is a file by itself
     const inode = hasOtherNames(stat) && !isWhiteoutDevice(stat) ? inodeNumber(stat) : undefined;
-    const first = inode === undefined ? undefined : this.#firstNames.get(inode);
+    const file = inode && (this.#files.get(path) ?? inode);
+    const first = file === undefined ? undefined : this.#firstName(file, path, inode!);
     const xattrs = this.#reader.xattrs(path);
     // reading the xattrs of an unreadable file changed its ctime
     if (fd !== null && (stat.mode & ownerReads) === 0) statFd(fd, stat, path);
@@ -165,9 +176,19 @@ class Packer {
       await this.#writer.write(entry, this.#hashed(readContent(fd, path, stat), hash));
       sha256 = hash?.digest('hex');
     }
-    if (inode !== undefined && first === undefined) this.#firstNames.set(inode, { path, sha256 });
+    if (file !== undefined && first === undefined)
+      this.#firstNames.set(file, { path, inode: inode!, sha256 });
     const link = entry.type === 'symlink' && { link: entry.linkname };
     onPacked?.({ path, stat, xattrs, ...link, ...(sha256 !== undefined && { sha256 }) });
+  }
+
+  /** Returns the name under which a file is in the tar. A delta's word for a hard link counts only if stat agrees. */
+  #firstName(file: string, path: ByteString, inode: string): FirstName | undefined {
+    const first = this.#firstNames.get(file);
+    if (first === undefined || first.inode === inode) return first;
+    const [a, b] = [new StatBuffer(), new StatBuffer()];
+    const isThere = this.#reader.stat(first.path, a) && this.#reader.stat(path, b);
+    return isThere && mayBeLinks(a, b) ? first : undefined;
   }
 
   /** Yields and hashes the chunks. It gives up its turn of the event loop regularly, because the consumer may never do so. */

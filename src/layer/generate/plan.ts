@@ -15,6 +15,8 @@ export interface LayerPlan {
   entries: ByteString[];
   /** paths of sockets, which a tar cannot hold */
   sockets: ByteString[];
+  /** identities of files whose hard links may have different inodes in the rootfs, by path */
+  files?: ReadonlyMap<ByteString, string>;
 }
 
 const prefix = '.wh.';

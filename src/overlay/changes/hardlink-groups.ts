@@ -35,10 +35,10 @@ export class HardlinkGroups {
 
   /** Yields all names of each file that changed, and of each file that joins different lower files. */
   *changes(): Generator<Change> {
-    for (const names of this.#groups.values()) {
+    for (const [inode, names] of this.#groups) {
       const first = names[0]!.lower;
       if (names.every(({ kind, lower }) => kind === null && lower === first)) continue;
-      for (const { path, kind } of names) yield { path, kind: kind ?? 'modify' };
+      for (const { path, kind } of names) yield { path, kind: kind ?? 'modify', inode };
     }
   }
 }

@@ -98,6 +98,37 @@ test('in a user namespace a bundle is mounted by the kernel, repacked and remove
   t.deepEqual(run(t, unpack + mountType + life, { wrapper }), ['overlay', ...seen]);
 });
 
+/** Prints the types and names in the layer `image:v2`, each link with its target. */
+const listed = `tar -tvf image/blobs/sha256/$(lh stat --image image:v2 --json | jq -r '.history[-1].layer.digest' | cut -d: -f2) |
+  sed -E 's/^(.).* [0-9]{2}:[0-9]{2} /\\1 /'\n`;
+
+for (const driver of ['overlay', 'erofs'])
+  test(`in a user namespace ${driver} packs new hard links to lower files as links`, (t) => {
+    if (!requires(t, 'root', 'setpriv', 'jq')) return;
+    const wrapper = ['unshare', '--user', '--map-root-user', '--mount'];
+    const edit = `cd bundle/rootfs; ln etc/motd etc/a; ln etc/motd new; ln hidden/high zzz; ln etc/a later
+[ $(stat -c %i etc/motd) != $(stat -c %i new) ] && echo other inode; cd ../..
+lh repack --image image:v2 bundle\n`;
+    const again = `mkdir again; lh raw unpack --rootless --image image:v2 again/rootfs; cd again/rootfs
+stat -c '%n %h' etc/a etc/motd later new hidden/high zzz; cat new zzz\n`;
+    const lines = run(t, unpack.replace('driver overlay', `driver ${driver}`) + edit + listed + again, {
+      wrapper,
+    });
+    t.deepEqual(lines.slice(lines.indexOf('other inode')), [
+      ...[
+        'other inode',
+        'd ./',
+        'd etc/',
+        '- etc/a',
+        'h etc/motd link to etc/a',
+        'd hidden/',
+        '- hidden/high',
+      ],
+      ...['h later link to etc/a', 'h new link to etc/a', 'h zzz link to hidden/high'],
+      ...['etc/a 4', 'etc/motd 4', 'later 4', 'new 4', 'hidden/high 2', 'zzz 2', 'lowhigh'],
+    ]);
+  });
+
 test('without overlay mounts, a bundle is a plain directory, with a note', (t) => {
   if (!requires(t, 'root', 'setpriv', 'jq')) return;
   // fuse-overlayfs is not found there

@@ -137,6 +137,17 @@ test('all names of a changed hardlink are written, as links to the first of them
   ]);
 });
 
+test('a delta names the file of its hard links, but stat must agree', async (t) => {
+  const { root, at } = rootfsOf(t, ['a', 'b', 'c', 'd', 'e', 'f']);
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) linkSync(at(name), at(`${name}2`));
+  const changes = ['a', 'b', 'c'].map((path) => ({ path, kind: 'modify' as const, inode: 'x' }));
+  const others = ['d', 'e', 'f'].map((path) => ({ path, kind: 'modify' as const, inode: path }));
+  t.deepEqual(show(await tarOf(root, [], { changes: [...changes, ...others] })), [
+    ...['file a', 'hardlink a2 -> a', 'file b', 'hardlink b2 -> b', 'file c', 'hardlink c2 -> c'],
+    ...['file d', 'hardlink d2 -> d', 'file e', 'hardlink e2 -> e', 'file f', 'hardlink f2 -> f'],
+  ]);
+});
+
 test('symlinks with several names stay linked', async (t) => {
   const { root, at } = rootfsOf(t, []);
   symlinkSync('x', at('a'));
