@@ -77,6 +77,7 @@ export class Layout {
   readonly limits: Limits;
   readonly #storage: LayoutStorage;
   readonly #options: LayoutOptions;
+  readonly #written = new Set<Digest>();
   #writer: Promise<LayoutWriter> | undefined;
 
   /** Does not check the layout: use {@link openLayout} or {@link createLayout}. */
@@ -190,6 +191,7 @@ export class Layout {
     const digest = finishDigest(hash, algorithm);
     const { hex } = parseDigest(digest);
     await this.lock('shared', () => writer.publishBlob(temporary, algorithm, hex));
+    this.#written.add(digest);
     return { digest, size };
   }
 
@@ -206,6 +208,7 @@ export class Layout {
     const adopted = isEmbedded ? null : await writer.adopt({ digest, size, place: source.blobPlace(digest) });
     const name = adopted ?? (await writer.write(this.#abortable(source.openBlob(descriptor))));
     await this.lock('shared', () => writer.publishBlob(name, algorithm, hex));
+    this.#written.add(digest);
   }
 
   /** Removes the blobs that nothing leads to; see LayoutStorage.sweep. The caller holds the exclusive lock. */
@@ -223,6 +226,15 @@ export class Layout {
     const writer = await this.#writer;
     this.#writer = undefined;
     writer?.close();
+  }
+
+  /**
+   * Undoes {@link createLayout} after a failure: closes, and removes the layout with what was written to it, unless it has an
+   * image or another process uses it. Does nothing else to a layout that existed before, and never throws.
+   */
+  async discard(): Promise<void> {
+    await this.close();
+    await this.#storage.discard?.(this.#written);
   }
 
   /** As {@link close}: for `await using`. */

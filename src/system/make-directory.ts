@@ -4,18 +4,23 @@ import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { isErrno } from './errno.js';
 
+/** Creates a directory as {@link makeDirectories} does. Returns true if it was created, false if it existed before. */
+export function makeDirectory(path: string, mode = 0o777): boolean {
+  return makeDirectories(path, mode).at(-1) === path;
+}
+
 /**
  * Creates a directory and all missing parents. node's recursive mkdir loops forever on a filesystem that answers ENOENT
  * in an existing directory, as /proc does.
  *
  * @param mode permission bits of new directories, before the umask
- * @returns true if the directory was created, false if it existed before
+ * @returns the directories that were created, highest first
  * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
-export function makeDirectory(path: string, mode = 0o777): boolean {
+export function makeDirectories(path: string, mode = 0o777): string[] {
   const missing: string[] = [];
   for (let at = path; !isDirectory(at, path); at = above(at, path)) missing.unshift(at);
-  return missing.map((at) => makeOne(at, mode, path)).at(-1) ?? false;
+  return missing.filter((at) => makeOne(at, mode, path));
 }
 
 /**

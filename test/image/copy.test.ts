@@ -134,7 +134,7 @@ test('lists of referrers under a tag of the distribution-spec are merged', async
   );
 });
 
-test('a source that is missing or corrupt leaves no image behind', async (t) => {
+test('a source that is missing or corrupt leaves nothing behind', async (t) => {
   const { layout, manifest, blob } = buildImage(t, [[{ name: 'f', content: 'x' }]]);
   const target = join(tmpdir(t), 'target');
   await t.throwsAsync(copyImage({ source: `${layout}:none`, target }), { code: 'REFERENCE_NOT_FOUND' });
@@ -142,8 +142,7 @@ test('a source that is missing or corrupt leaves no image behind', async (t) => 
   const [layer] = manifest.layers;
   writeFileSync(blob(layer!.digest), Buffer.alloc(layer!.size));
   await t.throwsAsync(copyImage({ source: layout, target }), { code: 'BLOB_DIGEST' });
-  t.deepEqual(listTags(openLayout(target)), []);
-  t.false(openLayout(target).hasBlob(layer!.digest));
+  t.false(existsSync(target));
   const file = join(tmpdir(t), 'target.tar');
   await t.throwsAsync(copyImage({ source: layout, target: `oci-archive:${file}` }), { code: 'BLOB_DIGEST' });
   t.false(existsSync(file));

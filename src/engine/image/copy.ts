@@ -1,9 +1,9 @@
-import { isLayerhookError } from '../../errors/index.js';
 import { type CopyResult, copyImages, findImages } from '../../image/copy.js';
-import { createLayout, type Layout, type LayoutOptions, openLayout } from '../../image/layout.js';
+import { openLayout } from '../../image/layout.js';
 import { checkTag, parseImageReference } from '../../image/references.js';
 import type { Descriptor } from '../../image/types.js';
 import { type ImageOptions, platformChoice } from '../image-options.js';
+import { inTargetLayout } from './target-layout.js';
 
 export interface CopyImageOptions extends Pick<ImageOptions, 'platform' | 'maxJson' | 'limits'> {
   /** `LAYOUT[:TAG]`: the image or index, in any form of a layout */
@@ -20,7 +20,7 @@ export interface CopyImageOptions extends Pick<ImageOptions, 'platform' | 'maxJs
 /**
  * Copies an image or an index to another layout: all images of an index, attestations and referrers, and of their blobs
  * those that the target lacks. The tag appears last. A copy that was killed continues with the blobs that it had copied,
- * if the target is a directory.
+ * if the target is a directory. A copy that fails removes the target if it has created it.
  *
  * @throws LayerhookError of reading the source and of writing the target; LAYOUT_UNWRITABLE for a docker-archive
  */
@@ -33,21 +33,8 @@ export async function copyImage(options: CopyImageOptions): Promise<CopyResult> 
   const tag = to.path === options.target ? undefined : to.tag;
   const choice = { to: tag, ...platformChoice(options) };
   const images = findImages(source, options.allTags ? null : from.tag, choice);
-  const target = openOrCreate(to.path, opening);
-  try {
+  return inTargetLayout(to.path, opening, (target) => {
     if (tag !== undefined) checkTag(target.readIndex(), tag);
-    return await copyImages(source, target, images, { signal, onBlob });
-  } finally {
-    await target.close();
-  }
-}
-
-/** Opens a layout. Creates it if it is missing, or if a killed call has only begun to create it. */
-export function openOrCreate(path: string, options: LayoutOptions): Layout {
-  try {
-    return createLayout(path, options);
-  } catch (error) {
-    if (!isLayerhookError(error, 'LAYOUT_EXISTS')) throw error;
-    return openLayout(path, options);
-  }
+    return copyImages(source, target, images, { signal, onBlob });
+  });
 }

@@ -6,7 +6,7 @@ import { splitTransport } from '../../image/layout-name.js';
 import { checkTag, parseImageReference } from '../../image/references.js';
 import type { Descriptor, Platform } from '../../image/types.js';
 import { type ImageOptions, platformChoice } from '../image-options.js';
-import { openOrCreate } from './copy.js';
+import { inTargetLayout } from './target-layout.js';
 
 export interface AddToIndexOptions
   extends Pick<ImageOptions, 'platform' | 'maxJson' | 'limits'>,
@@ -32,23 +32,16 @@ export async function addImagesToIndex(options: AddToIndexOptions): Promise<Desc
     const source = openLayout(from.path, opening);
     return { source, entries: entriesFor(source, from.tag, platform) };
   });
-  const layout = openOrCreate(path, opening);
-  try {
+  return inTargetLayout(path, opening, async (layout) => {
     checkTag(layout.readIndex(), tag);
     const referrers: Descriptor[] = [];
     for (const { source, entries } of found) {
       if (isSame(source, layout)) continue;
       referrers.push(...(await copyBlobs(source, layout, entries, { signal, onBlob })).referrers);
     }
-    return await addToIndex(
-      layout,
-      tag,
-      found.flatMap(({ entries }) => entries),
-      referrers,
-    );
-  } finally {
-    await layout.close();
-  }
+    const entries = found.flatMap((each) => each.entries);
+    return addToIndex(layout, tag, entries, referrers);
+  });
 }
 
 export interface RemoveFromIndexOptions extends Pick<ImageOptions, 'image' | 'maxJson' | 'limits'> {

@@ -13,7 +13,7 @@ import { untilAborted } from '../../system/until-aborted.js';
 import { layerBudget } from '../../tar/budget.js';
 import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
 import { checkedTar, withinLimit } from './checked-tar.js';
-import { openOrCreate } from './copy.js';
+import { inTargetLayout } from './target-layout.js';
 
 export interface ImportImageOptions extends Omit<ImageOptions, 'platform'>, NewLayerOptions {
   /** platform of the image, as `OS/ARCH[/VARIANT]` or as an object; default: that of this machine */
@@ -35,7 +35,7 @@ export interface ImportImageResult {
 /**
  * Makes an image of a tar of a root filesystem, and points the tag of `image` to it. The config of the image has only a
  * platform and a creation time. The tar is checked as a layer is when it is unpacked. A missing layout is created,
- * and stays, empty, if the import fails.
+ * and removed again if the import fails.
  *
  * @throws LayerhookError LAYER_TAR if the bytes are not a tar, LIMIT_EXCEEDED, LAYER_PATH for a file whose name would be a whiteout, those of
  *   reading layers and of writing images
@@ -44,8 +44,7 @@ export async function importImage(options: ImportImageOptions): Promise<ImportIm
   const { path, tag } = parseImageReference(options.image);
   const { tar, name, compress = 'auto', sourceDateEpoch, limits, signal } = options;
   const platform = platformChoice(options);
-  const layout = openOrCreate(path, { signal, maxJson: options.maxJson, limits });
-  try {
+  return inTargetLayout(path, { signal, maxJson: options.maxJson, limits }, async (layout) => {
     checkTag(layout.readIndex(), tag);
     const read = withinLimit(untilAborted(tar, signal), `size of ${name}`, limits);
     const plain = checkedTar(decompressed(read, name), name, limits);
@@ -59,9 +58,7 @@ export async function importImage(options: ImportImageOptions): Promise<ImportIm
     await checkpoint(signal);
     const manifest = await newImage(layout, tag, created, { ...platform, layer });
     return { manifest, tag, layer: descriptor, diffID };
-  } finally {
-    await layout.close();
-  }
+  });
 }
 
 /** Reads the layer as an unpack does. In a root filesystem, a whiteout would be a file that the image loses. */

@@ -1,17 +1,14 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
-import { makeDirectory } from '../../system/make-directory.js';
 import type { OnProgress } from '../../system/work-progress.js';
-import { writeFileAtomic } from '../../system/write-file.js';
-import { encodeJson } from '../../text/json-lossless.js';
 import { isDigest, parseDigest } from '../digest.js';
 import { listDirectory, readSmallFile } from '../layout-files.js';
 import { withLock } from '../lock.js';
-import { emptyIndex, resumeLayout } from '../resume-layout.js';
 import type { Digest } from '../types.js';
-import { checkVersion, invalidLayout, layoutVersion, maxVersionBytes } from '../version.js';
+import { checkVersion, invalidLayout, maxVersionBytes } from '../version.js';
+import { NewDirectory } from './new-directory.js';
 import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage.js';
 
 /**
@@ -21,9 +18,12 @@ import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './st
 export class Directory implements LayoutStorage {
   readonly path: string;
   readonly #blobs: string;
+  /** if this process has created the layout */
+  readonly #created: NewDirectory | undefined;
 
-  private constructor(path: string) {
+  private constructor(path: string, created?: NewDirectory) {
     this.path = path;
+    this.#created = created;
     this.#blobs = join(path, 'blobs');
   }
 
@@ -43,24 +43,7 @@ export class Directory implements LayoutStorage {
 
   /** Creates an empty layout and its parent directories. @throws LayerhookError as createLayout in layout.ts */
   static create(path: string): Directory {
-    const parent = dirname(path);
-    try {
-      makeDirectory(parent);
-      mkdirSync(path);
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw fsError(error, `making ${path}`);
-      if (!resumeLayout(path)) throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
-    }
-    try {
-      makeDirectory(join(path, 'blobs', 'sha256'));
-      writeFileAtomic(join(path, 'index.json'), encodeJson(emptyIndex));
-      // last: it marks the layout as whole
-      writeFileAtomic(join(path, 'oci-layout'), encodeJson(layoutVersion));
-    } catch (error) {
-      rmSync(path, { recursive: true, force: true });
-      throw fsError(error, `making ${path}`);
-    }
-    return new Directory(path);
+    return new Directory(path, NewDirectory.create(path));
   }
 
   get absolutePath(): string {
@@ -109,7 +92,17 @@ export class Directory implements LayoutStorage {
     const { sweep } = await import('../sweep.js');
     return sweep(this.path, reachable, onSwept);
   }
+
+  async discard(blobs: ReadonlySet<Digest>): Promise<void> {
+    const created = this.#created;
+    if (created === undefined) return;
+    const signal = AbortSignal.timeout(longestWaitMs);
+    await withLock(this.path, 'exclusive', () => created.discard(blobs), signal).catch(() => {});
+  }
 }
+
+/** How long a failed command waits for another process, which then uses the layout. */
+const longestWaitMs = 1000;
 
 function isDirectory(path: string): boolean {
   try {

@@ -76,6 +76,13 @@ export interface LayoutStorage {
    * @throws LayerhookError LAYOUT_UNWRITABLE, and what `reachable` throws
    */
   sweep(reachable: () => ReadonlySet<string>, onSwept?: OnProgress): Promise<GarbageResult>;
+  /**
+   * Removes the layout if this process has created it, it has no image, and no other process uses it. Reports no errors: a
+   * command that fails undoes its work with this. Not for archives, which appear with their first index.
+   *
+   * @param blobs that this process has written
+   */
+  discard?(blobs: ReadonlySet<Digest>): Promise<void>;
 }
 
 /** A blob that a writer takes over from another layout. */

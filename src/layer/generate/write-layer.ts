@@ -41,16 +41,20 @@ export async function writeLayer(
       yield chunk;
     }
   }
-  let cause: unknown;
-  const store = (bytes: AsyncIterable<Buffer>) =>
-    layout.writeBlob(bytes).catch((error: unknown) => {
-      cause = error;
-      throw error;
-    });
+  let stored: ReturnType<Layout['writeBlob']> | undefined;
+  const store = (bytes: AsyncIterable<Buffer>) => {
+    stored = layout.writeBlob(bytes);
+    return stored;
+  };
   const blob = await pipeline(counted, await createCompressor(compression), store, {
     ...(signal && { signal }),
-  }).catch((error: unknown) => {
-    // if writing the blob fails, the pipeline reports only that its other streams were closed too early
+  }).catch(async (error: unknown) => {
+    // The pipeline does not wait for its last stage, which must not write after the caller has closed the layout. If writing
+    // the blob fails, the pipeline reports only that its other streams were closed too early.
+    const cause = await stored?.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     throw failure(cause instanceof LayerhookError ? cause : error, signal);
   });
   const annotations = blob.size !== size && { annotations: { [sizeAnnotation]: String(size) } };
