@@ -253,8 +253,8 @@ export const errorTable = {
     hint: 'an image is PATH[:TAG]; a tag has letters, digits and - . _ : @ / +',
   },
   REFERENCE_NOT_FOUND: {
-    message: 'tag {reference} is not in {path}{meant}',
-    hint: 'layerhook ls --layout {path} shows the tags',
+    message: '{what} is not in {path}{meant}',
+    hint: '{expected}',
   },
   RUNTIME_EXEC: {
     message: 'cannot run {path}: {reason}',

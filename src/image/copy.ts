@@ -3,10 +3,11 @@ import { isLayerhookError } from '../errors/index.js';
 import { throwIfAborted } from '../system/steps.js';
 import { encodeJson } from '../text/json-lossless.js';
 import { openBlobFile } from './blob.js';
+import { findNamed } from './find-image.js';
 import type { Layout } from './layout.js';
 import { indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { readIndexBlob } from './read.js';
-import { findTagged, tagOf, withTag } from './references.js';
+import { digestIn, tagOf, withTag } from './references.js';
 import { isReferrerList, listReferrers } from './referrers.js';
 import { resolvePath } from './resolve.js';
 import type { Descriptor, Digest, Index, Platform } from './types.js';
@@ -55,8 +56,8 @@ export async function copyImages(
 /**
  * Returns the descriptors that a copy of a tag adds to index.json.
  *
- * @param from tag in the source; null: all of index.json, unchanged
- * @param options `to`: tag in the target; default: the tags of the source. `platform`: only the image for this platform
+ * @param from name in the source; null: all of index.json, unchanged
+ * @param options `to`: tag in the target; default: the tags of the source, none for a digest without a tag. `platform`: only the image for this platform
  * @throws LayerhookError as resolvePath
  */
 export function findImages(
@@ -65,8 +66,11 @@ export function findImages(
   { to, platform }: { to?: string | undefined; platform?: Platform | undefined } = {},
 ): Descriptor[] {
   if (from === null) return source.readIndex().manifests;
-  const roots = platform ? [imageFor(source, from, platform)] : findTagged(source, source.readIndex(), from);
-  const images = roots.map((root) => withTag(root, to ?? tagOf(root) ?? from));
+  const roots = platform ? [imageFor(source, from, platform)] : findNamed(source, source.readIndex(), from);
+  const images = roots.map((root) => {
+    const tag = to ?? tagOf(root) ?? (digestIn(from) ? undefined : from);
+    return tag === undefined ? root : withTag(root, tag);
+  });
   return images.filter((image, at) => images.findIndex((other) => isSame([image], [other])) === at);
 }
 

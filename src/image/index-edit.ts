@@ -1,12 +1,13 @@
 import { LayerhookError } from '../errors/index.js';
 import { encodeJson } from '../text/json-lossless.js';
+import { findNamed } from './find-image.js';
 import { attestedImage, isAttestation, isUnknown, refuseDocker, requireIndex } from './index-kinds.js';
 import type { Layout } from './layout.js';
 import { indexMediaType, ociMediaType } from './media-types.js';
 import { showPlatform } from './platform.js';
 import { Platforms } from './platforms.js';
 import { readIndexBlob } from './read.js';
-import { findTagged, withoutTag } from './references.js';
+import { withoutTag } from './references.js';
 import { resolvePath } from './resolve.js';
 import { changeTag } from './retag.js';
 import type { Descriptor, Index, Platform } from './types.js';
@@ -28,7 +29,7 @@ export interface IndexEntry {
  * @throws LayerhookError REFERENCE_NOT_FOUND, REFERENCE_AMBIGUOUS, INDEX_REQUIRED, and what reading the index throws
  */
 export function listIndex(layout: Layout, tag: string): IndexEntry[] {
-  const [root, ...others] = findTagged(layout, layout.readIndex(), tag);
+  const [root, ...others] = findNamed(layout, layout.readIndex(), tag);
   const { size } = new Set([root, ...others].map(({ digest }) => digest));
   if (size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: tag, count: size });
   requireIndex(root, tag);
@@ -52,7 +53,7 @@ function entryOf(descriptor: Descriptor, platforms: Platforms): IndexEntry {
  * @throws LayerhookError as resolvePath
  */
 export function entriesFor(layout: Layout, tag: string, platform?: Platform): Descriptor[] {
-  const roots = findTagged(layout, layout.readIndex(), tag);
+  const roots = findNamed(layout, layout.readIndex(), tag);
   const all = imagesOf(layout, roots);
   const isIndex = roots.some(({ mediaType }) => ociMediaType(mediaType) === indexMediaType);
   if (platform === undefined) return all.map((descriptor) => withPlatform(layout, descriptor));
@@ -104,7 +105,7 @@ export async function removeFromIndex(
   tag: string,
   which: readonly (string | Platform)[],
 ): Promise<Descriptor[]> {
-  findTagged(layout, layout.readIndex(), tag);
+  findNamed(layout, layout.readIndex(), tag);
   let removed: Descriptor[] = [];
   await changeTag(layout, tag, (present) =>
     edit(layout, tag, present, ({ manifests }) => {

@@ -1,14 +1,15 @@
 import { LayerhookError } from '../errors/index.js';
-import { didYouMean } from '../text/nearest.js';
+import { isDigest } from './digest.js';
 import type { Layout } from './layout.js';
 import { splitTransport } from './layout-name.js';
 import { refNameAnnotation } from './ref-name.js';
-import type { Descriptor, Index } from './types.js';
+import type { Descriptor, Digest, Index } from './types.js';
 
 /** An image named on a command line. */
 export interface ImageReference {
   /** directory of the layout, or `oci-archive:FILE` or `docker-archive:FILE` */
   path: string;
+  /** the tag, or `@` and a digest, which is not a well-formed tag: see find-image.ts */
   tag: string;
 }
 
@@ -19,18 +20,22 @@ export const defaultTag = 'latest';
 const tagComponent = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
 const tagPattern = new RegExp(`^${tagComponent}(?:/${tagComponent})*$`);
 
+const byDigest = /^([^:]*)@sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/s;
+
 /**
- * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. A path may be
- * `oci-archive:FILE` or `docker-archive:FILE`. The tag may be one that
+ * Parses `PATH[:TAG]` as umoci does: the first colon ends the path; the default tag is `latest`. `PATH@DIGEST` names an
+ * image by its digest. A path may be `oci-archive:FILE` or `docker-archive:FILE`. The tag may be one that
  * is malformed: other tools write such tags, and `checkTag` refuses one only if the layout lacks it.
  *
  * @throws LayerhookError REFERENCE_INVALID
  */
 export function parseImageReference(value: string): ImageReference {
   const { file } = splitTransport(value);
-  const colon = value.indexOf(':', value.length - file.length);
+  const end = value.length - file.length + (byDigest.exec(file)?.[1] ?? file).length;
+  const isDigest = end < value.length;
+  const colon = isDigest ? end : value.indexOf(':', value.length - file.length);
   const path = colon === -1 ? value : value.slice(0, colon);
-  const tag = colon === -1 ? defaultTag : value.slice(colon + 1);
+  const tag = isDigest ? value.slice(end) : colon === -1 ? defaultTag : value.slice(colon + 1);
   if (splitTransport(path).file === '') throw invalid(value, 'its path is empty');
   if (path.includes('\0')) throw invalid(value, 'its path contains a NUL');
   if (tag === '') throw invalid(value, 'its tag is empty');
@@ -40,6 +45,12 @@ export function parseImageReference(value: string): ImageReference {
 /** True if a tag is well-formed; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
 export function isTag(tag: string): boolean {
   return tagPattern.test(tag);
+}
+
+/** Returns the digest that an image is named by, in place of a tag; undefined for a tag. */
+export function digestIn(tag: string): Digest | undefined {
+  const digest = tag.slice(1);
+  return tag.startsWith('@') && isDigest(digest) ? digest : undefined;
 }
 
 /** Lists the tags of a layout in the order of index.json; an ambiguous tag is listed once for each image. */
@@ -75,22 +86,6 @@ export async function setTag(layout: Layout, tag: string, descriptor: Descriptor
 }
 
 /**
- * Points `tag` to the image or index that the tag `from` points to.
- *
- * @throws LayerhookError REFERENCE_INVALID, REFERENCE_NOT_FOUND, REFERENCE_AMBIGUOUS, and what Layout.updateIndex
- *   throws
- */
-export async function copyTag(layout: Layout, from: string, tag: string): Promise<void> {
-  await layout.updateIndex((index) => {
-    checkTag(index, tag);
-    const found = findTagged(layout, index, from);
-    const { size } = new Set(found.map(({ digest }) => digest));
-    if (size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: from, count: size });
-    return { ...index, manifests: [...untagged(index, tag), withTag(found[0], tag)] };
-  });
-}
-
-/**
  * Removes a tag.
  *
  * @returns false if the tag did not exist
@@ -112,38 +107,14 @@ export function tagOf(descriptor: Descriptor): string | undefined {
   return descriptor.annotations?.[refNameAnnotation] || undefined;
 }
 
-/**
- * Returns the descriptors of a tag, at least one. Several may have the same digest: containerd writes one for each name
- * of an image. In an archive with one image, the default tag `latest` names this image, as skopeo needs no tag there.
- *
- * @throws LayerhookError REFERENCE_NOT_FOUND; REFERENCE_INVALID for a malformed tag that the layout lacks
- */
-export function findTagged(layout: Layout, index: Index, tag: string): [Descriptor, ...Descriptor[]] {
-  checkTag(index, tag);
-  const tagged = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
-  const [first, ...others] = tagged.length > 0 ? tagged : onlyImage(layout, index, tag);
-  if (first === undefined) {
-    const meant = didYouMean(
-      tag,
-      index.manifests.flatMap((descriptor) => tagOf(descriptor) ?? []),
-    );
-    throw new LayerhookError('REFERENCE_NOT_FOUND', { reference: tag, path: layout.path, meant });
-  }
-  return [first, ...others];
-}
-
-/** Returns the only image of an archive: the only one with a tag, or without any tag the only one. */
-function onlyImage(layout: Layout, { manifests }: Index, tag: string): Descriptor[] {
-  if (tag !== defaultTag || splitTransport(layout.path).transport === 'directory') return [];
-  const tagged = manifests.filter((descriptor) => tagOf(descriptor) !== undefined);
-  const candidates = tagged.length > 0 ? tagged : manifests;
-  return new Set(candidates.map(({ digest }) => digest)).size === 1 ? candidates : [];
-}
-
 /** @throws LayerhookError REFERENCE_INVALID if the tag is malformed, unless the layout already has it */
 export function checkTag(index: Index, tag: string): void {
   if (isTag(tag) || index.manifests.some((descriptor) => tagOf(descriptor) === tag)) return;
-  throw invalid(tag, 'the tag breaks the grammar of the image-spec');
+  const isByDigest = digestIn(tag) !== undefined;
+  throw invalid(
+    tag,
+    isByDigest ? 'a digest cannot be a tag' : 'the tag breaks the grammar of the image-spec',
+  );
 }
 
 /** Returns a descriptor without its tag. */

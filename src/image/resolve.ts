@@ -1,11 +1,12 @@
 import { LayerhookError, limitOf, overLimit } from '../errors/index.js';
+import { findNamed } from './find-image.js';
 import { isAttestation, isUnknown } from './index-kinds.js';
 import type { Layout } from './layout.js';
 import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from './media-types.js';
 import { hostPlatform, platformFit, showPlatform } from './platform.js';
 import { Platforms } from './platforms.js';
-import { describeDocument, readConfig, readIndexBlob, readManifest } from './read.js';
-import { findTagged } from './references.js';
+import { readConfig, readIndexBlob, readManifest } from './read.js';
+import { digestIn } from './references.js';
 import type { Descriptor, Manifest, Platform, ResolvedImage } from './types.js';
 
 type Path = [Descriptor, ...Descriptor[]];
@@ -21,14 +22,14 @@ export interface ResolveOptions {
  * Indexes are followed. If several images fit the platform equally well, the first one is chosen (image-spec
  * image-index.md), unless different descriptors in index.json lead to different images: then the tag is ambiguous.
  *
- * @param tag value of `org.opencontainers.image.ref.name` in index.json
+ * @param tag value of `org.opencontainers.image.ref.name` in index.json, or another name: see findNamed
  * @throws LayerhookError REFERENCE_INVALID, REFERENCE_NOT_FOUND, REFERENCE_AMBIGUOUS, PLATFORM_NOT_FOUND,
  *   IMAGE_INVALID, LAYER_MEDIA_TYPE (an artifact), BLOB_NOT_FOUND, BLOB_SIZE, BLOB_DIGEST, BLOB_MEDIA_TYPE,
  *   DIGEST_INVALID, LIMIT_EXCEEDED, LAYOUT_INVALID, SYSTEM
  */
 export function resolveReference(layout: Layout, tag: string, options: ResolveOptions = {}): ResolvedImage {
   const path = resolvePath(layout, tag, options);
-  return loadImage(layout, tag, path);
+  return loadImage(layout, digestIn(tag) ?? tag, path);
 }
 
 /**
@@ -64,18 +65,7 @@ export function loadImage(layout: Layout, reference: string, path: Path): Resolv
  * artifacts, and reads a manifest only if choosing a platform requires it.
  */
 export function resolvePath(layout: Layout, tag: string, options: ResolveOptions = {}): Path {
-  return choosePath(layout, tag, findTagged(layout, layout.readIndex(), tag), options);
-}
-
-/**
- * Finds the image of a digest, which no tag needs to lead to, as {@link resolveReference} finds that of a tag.
- *
- * @param digest of a manifest or an index
- * @throws LayerhookError as resolveReference
- */
-export function resolveDigest(layout: Layout, digest: string, options: ResolveOptions = {}): ResolvedImage {
-  const root = describeDocument(layout, digest);
-  return loadImage(layout, digest, choosePath(layout, digest, [root], options));
+  return choosePath(layout, tag, findNamed(layout, layout.readIndex(), tag), options);
 }
 
 function choosePath(layout: Layout, tag: string, roots: Descriptor[], options: ResolveOptions): Path {

@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { named, withoutUntagged } from './find-image.js';
 import type { Layout } from './layout.js';
 import { checkTag, tagOf, withTag } from './references.js';
 import type { Descriptor, Index } from './types.js';
@@ -23,12 +24,18 @@ export async function changeTag<T extends Descriptor>(
   others: readonly Descriptor[] = [],
 ): Promise<T> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    const present = descriptorOf(layout.readIndex(), tag);
+    const present = descriptorOf(layout, layout.readIndex(), tag);
     const changed = withTag(await change(present), tag) as T;
     let isOvertaken = false;
     await layout.updateIndex((index) => {
-      isOvertaken = descriptorOf(index, tag)?.digest !== present?.digest;
-      return isOvertaken ? index : withDescriptor(index, tag, changed, others);
+      isOvertaken = descriptorOf(layout, index, tag)?.digest !== present?.digest;
+      if (isOvertaken) return index;
+      return withDescriptor(
+        { ...index, manifests: withoutUntagged(index.manifests, present) },
+        tag,
+        changed,
+        others,
+      );
     });
     if (!isOvertaken) return changed;
   }
@@ -36,9 +43,9 @@ export async function changeTag<T extends Descriptor>(
   throw new LayerhookError('LAYOUT_UNWRITABLE', { path: layout.path, reason, expected: 'try again later' });
 }
 
-function descriptorOf(index: Index, tag: string): Descriptor | undefined {
+function descriptorOf(layout: Layout, index: Index, tag: string): Descriptor | undefined {
   checkTag(index, tag);
-  const found = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
+  const found = named(layout, index, tag);
   const { size } = new Set(found.map(({ digest }) => digest));
   if (size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: tag, count: size });
   return found[0];

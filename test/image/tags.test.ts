@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { copyTag } from '../../src/image/find-image.js';
 import { openLayout } from '../../src/image/layout.js';
 import { ImageMutation } from '../../src/image/mutate.js';
 import { parsePlatform } from '../../src/image/platform.js';
-import { copyTag, listTags, parseImageReference, removeTag } from '../../src/image/references.js';
+import { listTags, parseImageReference, removeTag } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import type { Descriptor, Index, Platform } from '../../src/image/types.js';
 import { buildImage, put, writeImage } from '../helpers/image.js';

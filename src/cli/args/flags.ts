@@ -22,7 +22,7 @@ export const optionalImageFlag = {
   image: {
     value: 'PATH[:TAG]',
     describe:
-      'image layout (a directory, oci-archive:FILE or docker-archive:FILE), and a tag in it (default: latest)',
+      'image layout (a directory, oci-archive:FILE or docker-archive:FILE), and a tag or @DIGEST in it (default: latest)',
   },
 } as const satisfies OptionSpecs;
 

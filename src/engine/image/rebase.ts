@@ -5,7 +5,7 @@ import { type Layout, openLayout } from '../../image/layout.js';
 import { ImageMutation } from '../../image/mutate.js';
 import { baseMismatch, rebaseLayers, withPlatformOf } from '../../image/rebase.js';
 import { checkTag, parseImageReference, tagOf } from '../../image/references.js';
-import { resolveDigest, resolveReference } from '../../image/resolve.js';
+import { resolveReference } from '../../image/resolve.js';
 import type { Descriptor, ResolvedImage } from '../../image/types.js';
 import { checkpoint } from '../../system/steps.js';
 import { type ImageOptions, platformChoice } from '../image-options.js';
@@ -112,7 +112,7 @@ function findOldBase(layout: Layout, image: ResolvedImage, options: RebaseImageO
     throw refusal(options, `its old base is unknown: it has no annotation ${digestAnnotation}`, nameOld);
   if (!layout.hasBlob(digest))
     throw refusal(options, `its old base, ${digest}, is not in ${layout.path}`, nameOld);
-  return resolveDigest(layout, digest, samePlatform(image));
+  return resolveReference(layout, `@${digest}`, samePlatform(image));
 }
 
 const nameNew = 'name the new base with --new LAYOUT:TAG';

@@ -1,8 +1,9 @@
 import { isLayerhookError, LayerhookError, type Limits } from '../../errors/index.js';
+import { findNamed } from '../../image/find-image.js';
 import { type Layout, openLayout } from '../../image/layout.js';
 import { configMediaType, indexMediaType, manifestMediaType, ociMediaType } from '../../image/media-types.js';
 import { readConfig, readIndexBlob, readManifest } from '../../image/read.js';
-import { findTagged, parseImageReference, tagOf } from '../../image/references.js';
+import { parseImageReference, tagOf } from '../../image/references.js';
 import type { Descriptor, ImageConfig, Index, Manifest } from '../../image/types.js';
 import { findCompression } from '../../layer/compression/detect.js';
 import type { Compression, LayerSource } from '../../layer/types.js';
@@ -15,7 +16,7 @@ import { checkLayer, compressionOf } from './layer.js';
 import { checkTags } from './tags.js';
 
 export interface ValidateOptions {
-  /** `LAYOUT` for all of a layout, or `LAYOUT:TAG` */
+  /** `LAYOUT` for all of a layout, or `LAYOUT:TAG`, or `LAYOUT@DIGEST` */
   what: string;
   maxJson?: number | undefined;
   /** changed limits */
@@ -37,11 +38,11 @@ interface Reference {
  */
 export async function* validate(options: ValidateOptions): AsyncGenerator<Finding> {
   const { what, maxJson, limits, signal } = options;
-  const isImage = what.includes(':');
   const { path, tag } = parseImageReference(what);
+  const isImage = path !== what;
   const layout = openLayout(path, { maxJson, limits });
   const index = layout.readIndex();
-  const roots = isImage ? findTagged(layout, index, tag) : index.manifests;
+  const roots = isImage ? findNamed(layout, index, tag) : index.manifests;
   yield* checkTags(isImage ? { ...index, manifests: roots } : index);
   const checker = new Checker(layout, signal);
   yield* checker.run(roots.map((descriptor) => ({ descriptor, tag: tagOf(descriptor) })));

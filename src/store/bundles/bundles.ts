@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { isDigest } from '../../image/digest.js';
 import { readMountInfo } from '../../system/mountinfo.js';
 import type { Info, LayerStore, Mount } from '../types.js';
 import type { Building } from './building.js';
@@ -133,7 +134,8 @@ function labelsOf(driver: string, source: BundleSource): Record<string, string> 
     ...ownerLabels(source),
     [labels.driver]: driver,
     [labels.layout]: source.layout,
-    [labels.tag]: source.reference,
+    // an image found by its digest has no tag
+    ...(!isDigest(source.reference) && { [labels.tag]: source.reference }),
     [labels.digest]: source.manifestDescriptor.digest,
   };
 }

@@ -8,7 +8,8 @@ export default defineCommand({
   arguments: ['new-tag'],
   options: { ...imageFlag, ...limitFlags },
   async run([newTag], options, { log, signal }) {
-    const { copyTag, parseImageReference } = await import('../../../image/references.js');
+    const { copyTag } = await import('../../../image/find-image.js');
+    const { parseImageReference } = await import('../../../image/references.js');
     const { openLayout } = await import('../../../image/layout.js');
     const { path, tag } = parseImageReference(options.image);
     const layout = openLayout(path, { signal, ...readLimits(options, 'layerhook tag') });
