@@ -33,8 +33,7 @@ export function findNamed(layout: Layout, index: Index, name: string): [Descript
   return [first, ...others];
 }
 
-/** Returns the descriptors of a tag as {@link findNamed} does, or an empty list. */
-export function named(layout: Layout, index: Index, tag: string): Descriptor[] {
+function named(layout: Layout, index: Index, tag: string): Descriptor[] {
   const tagged = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
   return tagged.length > 0 || tag !== defaultTag ? tagged : onlyImage(layout, index);
 }
@@ -73,10 +72,16 @@ export function listUntagged(layout: Layout, { manifests }: Index): Descriptor[]
   return untagged.filter(({ digest }) => !referrers.has(digest) && !seen.has(digest) && seen.add(digest));
 }
 
+/** Returns the only image or index of a layout without tags, or an empty list. */
+export function onlyUntagged(layout: Layout, index: Index): Descriptor[] {
+  const isTagged = index.manifests.some((descriptor) => tagOf(descriptor) !== undefined);
+  return isTagged ? [] : only(listUntagged(layout, index));
+}
+
 function onlyImage(layout: Layout, index: Index): Descriptor[] {
+  const isDirectory = splitTransport(layout.path).transport === 'directory';
   const tagged = index.manifests.filter((descriptor) => tagOf(descriptor) !== undefined);
-  if (tagged.length === 0) return only(listUntagged(layout, index));
-  return splitTransport(layout.path).transport === 'directory' ? [] : only(tagged);
+  return tagged.length === 0 ? onlyUntagged(layout, index) : isDirectory ? [] : only(tagged);
 }
 
 function only(descriptors: Descriptor[]): Descriptor[] {

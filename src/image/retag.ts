@@ -1,7 +1,8 @@
 import { LayerhookError } from '../errors/index.js';
-import { named, withoutUntagged } from './find-image.js';
+import { onlyUntagged, withoutUntagged } from './find-image.js';
 import type { Layout } from './layout.js';
-import { checkTag, tagOf, withTag } from './references.js';
+import { indexMediaType, ociMediaType } from './media-types.js';
+import { checkTag, defaultTag, tagOf, withTag } from './references.js';
 import type { Descriptor, Index } from './types.js';
 
 /** Attempts of a change that other processes overtake. */
@@ -45,10 +46,20 @@ export async function changeTag<T extends Descriptor>(
 
 function descriptorOf(layout: Layout, index: Index, tag: string): Descriptor | undefined {
   checkTag(index, tag);
-  const found = named(layout, index, tag);
+  const found = presentOf(layout, index, tag);
   const { size } = new Set(found.map(({ digest }) => digest));
   if (size > 1) throw new LayerhookError('REFERENCE_AMBIGUOUS', { reference: tag, count: size });
   return found[0];
+}
+
+/**
+ * Returns the descriptors of a tag. The default tag is also that of the only index of a layout without tags; an image without a
+ * tag stays beside the new index.
+ */
+function presentOf(layout: Layout, index: Index, tag: string): Descriptor[] {
+  const tagged = index.manifests.filter((descriptor) => tagOf(descriptor) === tag);
+  if (tagged.length > 0 || tag !== defaultTag) return tagged;
+  return onlyUntagged(layout, index).filter(({ mediaType }) => ociMediaType(mediaType) === indexMediaType);
 }
 
 function withDescriptor(

@@ -20,6 +20,7 @@ function image(t: ExecutionContext): BuiltImage {
       hardlink('bin/same', 'bin/tool'),
       symlink('escape', '../../../../etc/passwd'),
       symlink('loop', 'loop'),
+      symlink('mounts', '/proc/mounts'),
     ],
     [
       file('etc/.wh.gone'),
@@ -120,6 +121,7 @@ test('cat stays in the image, and refuses what is not a file or too large', asyn
     [['etc/gone'], /it does not exist/],
     [['etc/passwd/x'], /a file above it is not a directory/],
     [['loop'], /too many symlinks/],
+    [['mounts'], /mounts in .*: it is a symlink to \/proc\/mounts, which leads to no file of the image;/],
     [['--max-size', '1MiB', 'big'], /size of big \(3145728 bytes\) is over the limit.*--max-size/],
   ];
   for (const [[...args], message] of wrong) {

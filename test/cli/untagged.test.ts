@@ -153,6 +153,13 @@ test('an index without a tag is changed in place, and gets the tag', (t) => {
   succeeds(t, layerhook('index', 'add', '--image', layout, '--platform', 'linux/arm64', other.layout));
   t.is(rows(), before + 1);
   t.deepEqual(tagsOf(layout), ['latest']);
+  const image = untagged(t, 'c').layout;
+  succeeds(t, layerhook('index', 'add', '--image', image, other.layout));
+  t.deepEqual(tagsOf(image), [null, 'latest']);
+  const archive = `oci-archive:${join(tmpdir(t), 'x.tar')}`;
+  succeeds(t, layerhook('copy', other.layout, `${archive}:v1`));
+  succeeds(t, layerhook('index', 'add', '--image', archive, other.layout));
+  t.is(layerhook('ls', '--layout', archive).stdout, 'v1\nlatest\n');
 });
 
 test('validate of an archive without a tag checks all of it', (t) => {

@@ -56,6 +56,7 @@ rootTest("root gives a new directory of blobs to the layout's owner, and no othe
     rmSync(join(blobs, 'sha256'), { recursive: true });
     for (const file of [path, blobs]) chownSync(file, owner, owner);
     const attacker = spawn(process.execPath, ['-e', attack, blobs, canary], { uid: owner, gid: owner });
+    const closed = once(attacker, 'close');
     await once(attacker.stdout, 'data');
     const layout = openLayout(path);
     // the attacker may win, so that the blob cannot be written: that harms only its own layout
@@ -64,7 +65,7 @@ rootTest("root gives a new directory of blobs to the layout's owner, and no othe
       .catch((error: Error) => t.regex(error.message, /layout|blobs/));
     await layout.close();
     attacker.kill();
-    await once(attacker, 'close');
+    await closed;
     t.is(statSync(canary).uid, 0);
   }
   const { path } = createLayout(join(dir, 'calm'));

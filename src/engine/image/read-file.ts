@@ -1,6 +1,8 @@
 import { LayerhookError } from '../../errors/index.js';
 import { readData } from '../../layer/merged/data.js';
+import type { FileType } from '../../layer/merged/inodes.js';
 import { lookUp, type Missing } from '../../layer/merged/look-up.js';
+import type { MergedTree } from '../../layer/merged/tree.js';
 import type { LayerSource } from '../../layer/types.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { type ImageTree, type ImageTreeOptions, readImageTree } from './image-tree.js';
@@ -58,11 +60,26 @@ function regularFile({ tree }: ImageTree, path: ByteString, image: string): numb
   const fail = (reason: string, expected = `layerhook ls-files ${image} lists the files`) =>
     new LayerhookError('IMAGE_FILE', { path: showBytes(path), image, reason, expected });
   const found = lookUp(tree, path, { follow: true });
-  if (typeof found === 'string') throw fail(reasons[found]);
+  if (typeof found === 'string') throw fail((found === 'missing' && symlinkAt(tree, path)) || reasons[found]);
   const type = tree.inodes.type(found.inode);
   if (type === 'file') return found.inode;
-  throw fail(`it is a ${type === 'fifo' ? 'FIFO' : type === 'directory' ? type : `${type} device`}`);
+  throw fail(`it is a ${names[type]}`);
 }
+
+/** Returns why a symlink leads nowhere; undefined if the path is not one. */
+function symlinkAt(tree: MergedTree, path: ByteString): string | undefined {
+  const found = lookUp(tree, path, { follow: false });
+  if (typeof found === 'string' || !tree.inodes.isSymlink(found.inode)) return undefined;
+  return `it is a symlink to ${showBytes(tree.inodes.target(found.inode))}, which leads to no file of the image`;
+}
+
+const names: Readonly<Record<Exclude<FileType, 'file'>, string>> = {
+  directory: 'directory',
+  symlink: 'symlink',
+  char: 'character device',
+  block: 'block device',
+  fifo: 'FIFO',
+};
 
 const reasons: Readonly<Record<Missing, string>> = {
   missing: 'it does not exist',
