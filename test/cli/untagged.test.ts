@@ -186,6 +186,7 @@ rootTest('unpack and repack of an image without a tag, and skopeo reads the same
     ['two', `${layout}@${digest}`],
   ] as const) {
     const path = join(dir, bundle);
+    t.teardown(() => layerhook('bundle', 'rm', '--force', ...store, path));
     succeeds(t, layerhook('unpack', ...store, '--image', image, path));
     writeFileSync(join(path, 'rootfs/new'), bundle);
     succeeds(t, layerhook('repack', '--image', `${layout}:${bundle}`, path));
