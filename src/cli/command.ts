@@ -84,7 +84,7 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   /** names of the positional arguments, all required; if missing, `run` checks the arguments */
   arguments?: readonly string[];
   options: O;
-  /** True for a command that prints a table: it gets the option `--json`, and prints with {@link CommandContext.show}. */
+  /** True for a command that has a result for scripts: it gets the option `--json`, and prints with {@link CommandContext.show}. */
   json?: true;
   /**
    * True if a signal may kill the command outright. Such a command has no unfinished work to undo, and its long

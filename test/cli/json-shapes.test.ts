@@ -10,14 +10,23 @@ import { runFile } from './run.js';
 
 /** The rows of docs/json.md: the words in backticks of the fields, by command. */
 const documented = new Map(
-  [...readFileSync('docs/json.md', 'utf8').matchAll(/^\| `([a-z -]+)` \|[^|]*\| (.*) \|$/gm)].map(
-    ([, command, fields]) => [command!, [...fields!.matchAll(/`(\w+)`/g)].map(([, name]) => name!)] as const,
+  [
+    ...readFileSync('docs/json.md', 'utf8').matchAll(
+      /^\| (`[a-z -]+`(?:, `[a-z -]+`)*) \|[^|]*\| (.*) \|$/gm,
+    ),
+  ].flatMap(([, names, fields]) =>
+    names!.split(', ').map((name) => [name.slice(1, -1), wordsOf(fields!)] as const),
   ),
 );
 
+function wordsOf(fields: string): string[] {
+  return [...fields.matchAll(/`(\w+)`/g)].map(([, name]) => name!);
+}
+
 const descriptor = ['mediaType', 'digest', 'size', 'annotations', 'platform', 'artifactType'];
 const shared: Record<string, readonly string[]> = {
-  ...{ manifest: descriptor, platform: ['os', 'architecture', 'variant'] },
+  ...{ manifest: descriptor, layer: descriptor, index: descriptor, entries: descriptor },
+  ...{ platform: ['os', 'architecture', 'variant'] },
   ...{ map: ['uidMappings', 'gidMappings', 'rootless', 'containerID', 'hostID'], usage: ['size', 'inodes'] },
 };
 /** Fields whose keys belong to the image, the user or hook-protocol.md. */
@@ -29,7 +38,6 @@ const also: Record<string, () => readonly string[]> = {
   diff: files,
   'store verify': () => documented.get('raw mtree-validate')!,
   'store gc': () => documented.get('bundle ls')!,
-  repack: () => descriptor,
 };
 
 /** Lists all keys in a document, with the path to each. */
@@ -121,6 +129,26 @@ test('the JSON of the commands that look into images has the fields of docs/json
   rmSync(join(layout, 'blobs/sha256'), { recursive: true });
   mkdirSync(join(layout, 'blobs/sha256'));
   check(t, [['validate', [layout]]]);
+});
+
+test('the JSON of the commands that make images has the fields of docs/json.md', (t) => {
+  const layout = image(t);
+  const dir = tmpdir(t);
+  const tar = join(dir, 'rootfs.tar');
+  runFile(mainFile, ['export', '--image', `${layout}:v1`, '--output', tar]);
+  const made = ['--image', `${layout}:v1`, '--tag', 'made'];
+  check(t, [
+    ['import', ['--image', `${join(dir, 'new')}:v1`, tar]],
+    ['raw add-layer', [...made, tar]],
+    ['insert', [...made, tar, '/tar']],
+    ['config', [...made, '--author', 'me']],
+    ['flatten', made],
+    ['squash', [...made, '--from', '0']],
+    ['rebase', [...made, '--old', `${layout}:v1`, '--new', `${layout}:v2`]],
+    ['index add', ['--image', `${layout}:multi`, `${layout}:v2`]],
+    ['copy', [`${layout}:v1`, join(dir, 'copy')]],
+    ['gc', ['--layout', layout]],
+  ]);
 });
 
 rootTest('the JSON of the commands that change bundles and the store has the fields of docs/json.md', (t) => {

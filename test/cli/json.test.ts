@@ -27,7 +27,9 @@ async function all(table: CommandTable, before = ''): Promise<Named[]> {
 
 test('docs/json.md describes every command with --json, and no other', async (t) => {
   const text = readFileSync('docs/json.md', 'utf8');
-  const described = [...text.matchAll(/^\| `([a-z -]+?)(?: --layer)?` \|/gm)].map((match) => match[1]!);
+  const described = [...text.matchAll(/^\| (`[a-z -]+`(?:, `[a-z -]+`)*) \|/gm)].flatMap(([, names]) =>
+    [...names!.matchAll(/`([a-z -]+?)(?: --layer)?`/g)].map(([, name]) => name!),
+  );
   const withJson = (await all(commands)).filter(({ spec }) => spec.json);
   for (const { names } of withJson)
     t.true(

@@ -67,7 +67,8 @@ The layers stay. Without --tag, the tag then names the changed image.`,
   ],
   arguments: [],
   options: { ...imageFlag, ...tagFlag, ...changeFlags, ...historyFlags, ...limitFlags, ...platformFlag },
-  async run(_, options, { persona, signal, log }) {
+  json: true,
+  async run(_, options, { persona, signal, log, show }) {
     const change = await readChange(options);
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} config`;
@@ -83,6 +84,7 @@ The layers stay. Without --tag, the tag then names the changed image.`,
       signal,
     });
     log.info(`new image manifest created: ${result.manifest.digest}`, { tag: result.tag });
+    await show({ json: () => result, text: () => [] });
   },
 });
 

@@ -25,7 +25,8 @@ directory.`,
     'all-tags': { describe: 'copy all of the layout SOURCE; SOURCE and TARGET have no tags then' },
     ...limitFlags,
   },
-  async run(args, options, { signal, log }) {
+  json: true,
+  async run(args, options, { signal, log, show }) {
     const [source, target] = args.map((reference) => reference.replace(/^oci:/, '')) as [string, string];
     const chosen = (['platform', 'all', 'all-tags'] as const).filter((name) => options[name]);
     if (options.platform !== undefined && chosen.length > 1)
@@ -41,8 +42,9 @@ directory.`,
       onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
       signal,
     });
-    const { copied, bytes, present } = result;
+    const { entries, copied, bytes, present } = result;
     log.info(`copied ${source} to ${target}`, { blobs: copied, bytes: formatBytes(bytes), present });
+    await show({ json: () => ({ entries, copied, bytes, present }), text: () => [] });
   },
 });
 

@@ -12,10 +12,13 @@ the layer get this time too.`,
   examples: ['layerhook flatten --image image:base --tag flat'],
   arguments: [],
   options: squashFlags,
-  async run(_, options, { signal, log }) {
+  json: true,
+  async run(_, options, { signal, log, show }) {
     const read = readSquash(options, 'layerhook flatten');
     const { flattenImage } = await import('../../../engine/image/squash.js');
-    const { manifest, tag, layer, squashed } = await flattenImage({ ...read, signal });
+    const result = await flattenImage({ ...read, signal });
+    const { manifest, tag, layer, squashed } = result;
     log.info(`new image manifest created: ${manifest.digest}`, { tag, layer: layer.digest, squashed });
+    await show({ json: () => result, text: () => [] });
   },
 });

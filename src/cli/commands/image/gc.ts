@@ -9,7 +9,8 @@ commands. Blobs that a running command has just written are spared.`,
   examples: ['layerhook gc --layout image'],
   arguments: [],
   options: { ...layoutFlag, ...limitFlags },
-  async run(_, options, { log, signal, onProgress }) {
+  json: true,
+  async run(_, options, { log, signal, onProgress, show }) {
     const path = readLayout(options, 'layerhook gc');
     const limits = readLimits(options, 'layerhook gc');
     const { openLayout } = await import('../../../image/layout.js');
@@ -22,5 +23,6 @@ commands. Blobs that a running command has just written are spared.`,
     log.info(`removed ${formatCounted(removed.length, 'blobs')} of ${formatBytes(bytes)}`);
     if (spared.length > 0)
       log.info(`spared ${formatCounted(spared.length, 'blobs')}: another command is writing to ${path}`);
+    await show({ json: () => ({ removed, bytes, spared }), text: () => [] });
   },
 });

@@ -35,11 +35,12 @@ SOURCE_DATE_EPOCH; layerhook config sets the rest.`,
     },
     ...limitFlags,
   },
-  async run([file], options, { signal, log }) {
+  json: true,
+  async run([file], options, { signal, log, show }) {
     const compress = readCompress(options);
     const history = readHistory(options, command);
     const { importImage } = await import('../../../engine/image/import.js');
-    const { manifest, tag, layer } = await importImage({
+    const result = await importImage({
       image: options.image,
       tar: readTar(file!),
       name: nameOfTar(file!),
@@ -50,6 +51,8 @@ SOURCE_DATE_EPOCH; layerhook config sets the rest.`,
       ...readLimits(options, command),
       signal,
     });
+    const { manifest, tag, layer } = result;
     log.info(`new image manifest created: ${manifest.digest}`, { tag, layer: layer.digest });
+    await show({ json: () => result, text: () => [] });
   },
 });

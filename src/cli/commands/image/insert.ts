@@ -48,7 +48,8 @@ image.`,
     ...mapFlags,
     ...platformFlag,
   },
-  async run(args, options, { persona, signal, log, onProgress }) {
+  json: true,
+  async run(args, options, { persona, signal, log, onProgress, show }) {
     const [source, target] = readArguments(args, options.whiteout);
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} insert`;
@@ -77,6 +78,7 @@ image.`,
       tag: result.tag,
       layer: result.layer.digest,
     });
+    await show({ json: () => result, text: () => [] });
   },
 });
 

@@ -26,7 +26,8 @@ files, for instance.`,
   examples: ['layerhook raw add-layer --image image:base --tag more layer.tar'],
   arguments: ['new-layer.tar'],
   options: { ...imageFlag, ...tagFlag, ...historyFlags, ...compressFlag, ...limitFlags, ...platformFlag },
-  async run([file], options, { persona, signal, log }) {
+  json: true,
+  async run([file], options, { persona, signal, log, show }) {
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} raw add-layer`;
     const { addLayer } = await import('../../../engine/image/add-layer.js');
@@ -46,5 +47,6 @@ files, for instance.`,
       tag: result.tag,
       layer: result.layer.digest,
     });
+    await show({ json: () => result, text: () => [] });
   },
 });

@@ -23,7 +23,8 @@ The new image gets both annotations of its new base.`,
     ...limitFlags,
     ...platformFlag,
   },
-  async run(_, options, { signal, log }) {
+  json: true,
+  async run(_, options, { signal, log, show }) {
     const { rebaseImage } = await import('../../../engine/image/rebase.js');
     const result = await rebaseImage({
       image: options.image,
@@ -36,5 +37,6 @@ The new image gets both annotations of its new base.`,
     });
     const { manifest, tag, removed, added } = result;
     log.info(`new image manifest created: ${manifest.digest}`, { tag, removed, added });
+    await show({ json: () => result, text: () => [] });
   },
 });

@@ -19,10 +19,13 @@ the layer get this time too.`,
     },
     ...squashFlags,
   },
-  async run(_, options, { signal, log }) {
+  json: true,
+  async run(_, options, { signal, log, show }) {
     const read = readSquash(options, 'layerhook squash');
     const { squashImage } = await import('../../../engine/image/squash.js');
-    const { manifest, tag, layer, squashed } = await squashImage({ ...read, from: options.from, signal });
+    const result = await squashImage({ ...read, from: options.from, signal });
+    const { manifest, tag, layer, squashed } = result;
     log.info(`new image manifest created: ${manifest.digest}`, { tag, layer: layer.digest, squashed });
+    await show({ json: () => result, text: () => [] });
   },
 });

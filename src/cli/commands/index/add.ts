@@ -23,12 +23,13 @@ An image replaces the one for the same platform. The others stay.`,
     },
     ...limitFlags,
   },
-  async run(images, options, { signal, log }) {
+  json: true,
+  async run(images, options, { signal, log, show }) {
     if (images.length === 0) throw usageError('missing argument: IMAGE', command);
     const platform = readPlatform(options);
     if (platform.platform && images.length > 1) throw usageError('--platform needs a single IMAGE', command);
     const { addImagesToIndex } = await import('../../../engine/image/edit-index.js');
-    const { digest } = await addImagesToIndex({
+    const index = await addImagesToIndex({
       image: options.image,
       images,
       ...platform,
@@ -36,6 +37,7 @@ An image replaces the one for the same platform. The others stay.`,
       onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
       signal,
     });
-    log.info(`new image index created: ${digest}`, { image: options.image });
+    log.info(`new image index created: ${index.digest}`, { image: options.image });
+    await show({ json: () => ({ index }), text: () => [] });
   },
 });
