@@ -201,7 +201,7 @@ export const errorTable = {
   },
   LAYER_TAR: {
     message: '{path} cannot become a layer: {reason}',
-    hint: 'give an uncompressed tar; --compress chooses the compression of the layer',
+    hint: 'give a tar, for raw add-layer an uncompressed one; --compress chooses the compression of the layer',
   },
   LAYOUT_EXISTS: { message: '{path} already exists', hint: 'name a path that does not exist' },
   LAYOUT_INVALID: {
