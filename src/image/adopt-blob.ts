@@ -81,7 +81,7 @@ async function verify({ digest, size }: AdoptedBlob, path: ByteString, layout: s
 
 /** Gives the file the mode and owner of a new blob, and flushes it. Of a hardlink, both are right already. */
 async function settle(path: ByteString, files: LayoutFiles): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const { nlink } = await handle.stat();
     const owner = ownerOf(files);

@@ -1,5 +1,6 @@
-import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { readRegularFile } from '../system/regular-file.js';
 import { encodeJson } from '../text/json-lossless.js';
 import { indexMediaType } from './media-types.js';
 
@@ -27,12 +28,16 @@ function isBegun(path: string): boolean {
   if (!isOwnDirectory(path)) return false;
   return readdirSync(path).every((name) => {
     const file = join(path, name);
-    if (name === 'index.json')
-      return lstatSync(file).isFile() && readFileSync(file).equals(encodeJson(emptyIndex));
+    if (name === 'index.json') return isEmptyIndex(file);
     if (name === 'blobs')
       return isOwnDirectory(file) && readdirSync(file).every((own) => isEmptySha256(file, own));
     return isTemporary(name);
   });
+}
+
+function isEmptyIndex(file: string): boolean {
+  const empty = encodeJson(emptyIndex);
+  return readRegularFile(file, { maxBytes: empty.length })?.equals(empty) === true;
 }
 
 function isEmptySha256(blobs: string, name: string): boolean {

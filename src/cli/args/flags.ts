@@ -5,7 +5,6 @@ import { isTime as hasTimeForm } from '../../image/time.js';
 import type { Descriptor, Platform } from '../../image/types.js';
 import { type Compression, compressions } from '../../layer/compression/registry.js';
 import type { IdRange, MapOptions } from '../../layer/types.js';
-import { writeFileAtomic } from '../../system/write-file.js';
 import { didYouMean } from '../../text/nearest.js';
 import { limitIn } from '../../text/quantity.js';
 import type { OptionSpecs, OptionValues } from '../command.js';
@@ -173,11 +172,14 @@ export function readCompress(options: OptionValues<typeof compressFlag>): 'auto'
 }
 
 /** Writes the digest without a newline, as buildah does. @throws LayerhookError NO_SPACE, SYSTEM */
-export function writeDigestFile(
+export async function writeDigestFile(
   { digestfile }: OptionValues<typeof digestFileFlag>,
   { digest }: Pick<Descriptor, 'digest'>,
-): void {
-  if (digestfile !== undefined) writeFileAtomic(digestfile, digest);
+  signal: AbortSignal,
+): Promise<void> {
+  if (digestfile === undefined) return;
+  const { writeOutput } = await import('../files/output.js');
+  await writeOutput(digestfile, digest, signal);
 }
 
 /** Returns bytes, or undefined without --max-holes. @throws LayerhookError USAGE */

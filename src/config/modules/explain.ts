@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean } from '../../text/nearest.js';
+import { readWholeFile } from '../../text/read-file.js';
 import { meantBeside } from '../meant-beside.js';
 import { isPath, type ModuleName } from './import.js';
 
@@ -43,7 +43,7 @@ function explainMissing(
 /** Returns the line, from 1, on which a file has the name of an import; node does not report it. */
 function lineOf(file: string, name: string): number | undefined {
   try {
-    const lines = readFileSync(file, 'utf8').split('\n');
+    const lines = readWholeFile(file).toString().split('\n');
     const at = lines.findIndex(
       (line) => /\b(import|from|require)\b/.test(line) && line.includes(basename(name)),
     );

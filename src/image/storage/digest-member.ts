@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
 import { finishDigest } from '../digest.js';
 import type { Digest } from '../types.js';
-import { type Member, readFully } from './tar-members.js';
+import { type Member, openTar, readFully } from './tar-members.js';
 
 const pieceBytes = 1 << 20;
 
-/** Returns the sha256 digest of a file in a tar; blocks while it reads the file. @throws LayerhookError SYSTEM */
+/** Returns the sha256 digest of a file in a tar; blocks while it reads the file. @throws LayerhookError LAYOUT_INVALID, SYSTEM */
 export function digestMember(file: string, { offset, size }: Member): Digest {
   const hash = createHash('sha256');
   const piece = Buffer.allocUnsafeSlow(pieceBytes);
-  const fd = openSync(file, 'r');
+  const fd = openTar(file, file);
   try {
     for (let at = 0; at < size; at += pieceBytes) {
       const part = piece.subarray(0, Math.min(pieceBytes, size - at));

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { encodeJson, parseJson } from '../../text/json-lossless.js';
@@ -12,7 +12,15 @@ import { invalidLayout } from '../version.js';
 import { digestMember } from './digest-member.js';
 import { checkImageList, type SavedImage } from './saved-images.js';
 import type { BlobPlace, GarbageResult, LayoutStorage, LayoutWriter } from './storage.js';
-import { cleanName, type Member, type Members, readFully, readMember, readMembers } from './tar-members.js';
+import {
+  cleanName,
+  type Member,
+  type Members,
+  openTar,
+  readFully,
+  readMember,
+  readMembers,
+} from './tar-members.js';
 
 const maxConfigBytes = 8 << 20;
 /** A layer may be a symlink to another layer, as docker writes a layer that occurs twice; chains are short. */
@@ -158,7 +166,7 @@ export class DockerArchive implements LayoutStorage {
 
   #compressionOf({ offset, size }: Member): string | undefined {
     const start = Buffer.alloc(Math.min(4, size));
-    const fd = openSync(this.#file, 'r');
+    const fd = openTar(this.#file, this.path);
     try {
       readFully(fd, start, offset);
     } finally {

@@ -86,8 +86,13 @@ export function readFully(fd: number, buffer: Uint8Array, offset: number): numbe
   return length;
 }
 
-/** Opens a tar for reading. A FIFO or device in its place does not block. */
-function openTar(file: string, path: string): number {
+/**
+ * Opens a tar for reading. A FIFO or device in its place does not block.
+ *
+ * @param path name of the layout, for errors
+ * @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID, SYSTEM
+ */
+export function openTar(file: string, path: string): number {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { openVerified } from '../../image/blob.js';
+import type { Digest } from '../../image/types.js';
 import type { LayerSource } from '../types.js';
 
 /**
@@ -13,18 +12,18 @@ import type { LayerSource } from '../types.js';
  */
 export async function blameBlob(error: unknown, source: LayerSource, signal: AbortSignal): Promise<unknown> {
   if (!isLayerhookError(error, 'TAR_INVALID') && !isLayerhookError(error, 'LAYER_ENTRY')) return error;
-  const { digest, path, size, range } = source;
-  const start = range?.offset ?? 0;
-  const algorithm = digest.slice(0, digest.indexOf(':'));
+  const { digest, size, path, range, data } = source;
   try {
-    const hash = createHash(algorithm);
-    const bytes = source.data
-      ? Readable.from([source.data])
-      : createReadStream(path, { start, end: start + size - 1 });
-    await pipeline(bytes, hash, { signal });
-    const actual = `${algorithm}:${hash.digest('hex')}`;
-    return actual === digest ? error : new LayerhookError('BLOB_DIGEST', { digest, path, actual }, error);
-  } catch {
+    const blob = openVerified({ path, range, data }, { mediaType: '', digest: digest as Digest, size }, path);
+    await pipeline(blob, drain, { signal });
     return error;
+  } catch (found) {
+    return isLayerhookError(found, 'BLOB_DIGEST')
+      ? new LayerhookError('BLOB_DIGEST', { digest, path, actual: found.details.actual! }, error)
+      : error;
   }
+}
+
+async function drain(blob: AsyncIterable<Buffer>): Promise<void> {
+  for await (const _ of blob);
 }

@@ -1,11 +1,11 @@
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type BundleMeta, mtreePath, readBundleMeta } from '../../../engine/bundle/metadata.js';
 import type { OpenedImage } from '../../../engine/open-image.js';
 import { type Operation, unmapped } from '../../../engine/operation.js';
 import { reasonOf } from '../../../errors/fs-error.js';
-import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
+import { isLayerhookError, LayerhookError, limitTable } from '../../../errors/index.js';
 import { openLayout } from '../../../image/layout.js';
 import { parseImageReference, tagOf } from '../../../image/references.js';
 import { loadImage, resolveReference } from '../../../image/resolve.js';
@@ -21,9 +21,9 @@ import {
 import type { ImageContext, LayerContext, PointName } from '../../../points/points.js';
 import { pointRow } from '../../../points/table.js';
 import { generateSpec } from '../../../spec/generate.js';
-import { readUpTo } from '../../../system/read-up-to.js';
 import { readRegularFile } from '../../../system/regular-file.js';
 import { usageError } from '../../args/usage.js';
+import { readInput } from '../../files/input.js';
 import { snapshotByHand } from './hand-snapshot.js';
 
 /** The options of `hooks run` that a context is made from. */
@@ -49,13 +49,13 @@ const command = 'layerhook hooks run';
  * @returns the context, and a function that removes the temporary rootfs
  * @throws LayerhookError USAGE if an option that the point needs is missing; the errors of reading bundle and image
  */
-export function contextByHand(
+export async function contextByHand(
   point: PointName,
   options: HandOptions,
   meta: BundleMeta | undefined,
   operation: Operation,
-): { context: Fields; dispose: () => void } {
-  const given = readContext(options.context);
+): Promise<{ context: Fields; dispose: () => void }> {
+  const given = await readContext(options.context, operation.stop.signal);
   const needed = Object.keys(pointRow(point).context);
   const scope = { log: operation.log, signal: operation.stop.signal };
   if (!needed.includes('bundle')) return withoutBundle(point, options, { ...scope, ...given });
@@ -181,20 +181,12 @@ function ownFields(
   };
 }
 
-function readContext(file: string | undefined): Fields {
-  return file === undefined ? {} : readJson(file);
-}
-
-/** Reads a file or a pipe. */
-function readJson(file: string): Fields {
-  let fd: number | undefined;
+async function readContext(file: string | undefined, signal: AbortSignal): Promise<Fields> {
+  if (file === undefined) return {};
   try {
-    fd = openSync(file, 'r');
-    return parseJson(file, readUpTo(fd, file));
+    return parseJson(file, await readInput(file, { what: file, maxBytes: limitTable.json.default, signal }));
   } catch (error) {
     throw unreadable(file, error);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
 }
 

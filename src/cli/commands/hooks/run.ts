@@ -43,7 +43,7 @@ fields come from --context.`,
       meta && { recorded: { bundle: resolve(options.bundle!), ...meta } },
     );
     try {
-      const { context, dispose } = contextByHand(name, options, meta, operation);
+      const { context, dispose } = await contextByHand(name, options, meta, operation);
       try {
         if (!operation.dispatcher.handles(name)) log.warn(`no hook and no driver handles ${name}`);
         print(JSON.stringify(await call(operation.dispatcher, name, context), null, 2));

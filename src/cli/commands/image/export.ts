@@ -1,4 +1,3 @@
-import { createWriteStream, statSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fsError } from '../../../errors/fs-error.js';
@@ -52,16 +51,20 @@ are set last.`,
       ...readLimits(options, command),
       signal,
     });
-    const special = output === '-' ? process.stdout : openSpecial(output);
+    const special = output === '-' ? process.stdout : await open(output, signal);
     if (special === null) await replace(output, tar, compress, signal);
     else await send(special, output, tar, compress, signal);
   },
 });
 
-/** Opens a FIFO or device. Returns null for a regular file, or none: the file is replaced when the tar is complete. */
-function openSpecial(file: string): Writable | null {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found === undefined || found.isFile() ? null : createWriteStream(file);
+/** Opens a FIFO, device or descriptor. Returns null for a file that is replaced when the tar is complete. */
+async function open(file: string, signal: AbortSignal): Promise<Writable | null> {
+  const { openSpecial } = await import('../../files/output.js');
+  try {
+    return await openSpecial(file, signal);
+  } catch (error) {
+    throw fsError(error, `cannot write ${file}`);
+  }
 }
 
 async function replace(

@@ -55,7 +55,7 @@ image.`,
     if (history) history.createdBy ??= `${persona} insert`;
     const compress = readCompress(options);
     const { insertLayer } = await import('../../../engine/repack/insert.js');
-    const result = await traced(options.trace, command, () =>
+    const result = await traced(options.trace, { name: command, signal }, () =>
       insertLayer({
         image: options.image,
         tag: options.tag,

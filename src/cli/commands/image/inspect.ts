@@ -52,7 +52,7 @@ With --ci or --json too, do both.`,
   },
   json: true,
   endsImmediately: true,
-  async run([reference], options, { show }) {
+  async run([reference], options, { show, signal }) {
     const rules = readRules(options);
     const top = readTop(options.top ?? '10');
     checkPage(options);
@@ -60,7 +60,7 @@ With --ci or --json too, do both.`,
     const { failedRules } = await import('../../../engine/inspect/rules.js');
     const { failedLine, imageLines } = await import('./inspect-lines.js');
     const wanted = { image: reference!, top, ...readPlatform(options), ...readLimits(options, command) };
-    const { image, page } = await inspect(wanted, options);
+    const { image, page } = await inspect(wanted, { ...options, signal });
     const failed = rules === undefined ? [] : failedRules(image, rules);
     await show({
       json: () => inspectJson(image, rules),
@@ -81,7 +81,7 @@ interface PageValues {
 /** Reads the image, and writes its page. @returns the lines of the page that belong on standard output; undefined without --html */
 async function inspect(
   wanted: InspectImageOptions,
-  { html, against }: PageValues,
+  { html, against, signal }: PageValues & { signal: AbortSignal },
 ): Promise<{ image: InspectedImage; page?: string[] }> {
   if (html === undefined) {
     const { inspectImage } = await import('../../../engine/inspect/inspect.js');
@@ -92,8 +92,8 @@ async function inspect(
   const { image, data } = await inspectForPage({ ...wanted, against });
   const page = renderPage(data);
   if (html === '-') return { image, page: [page] };
-  const { writeFileAtomic } = await import('../../../system/write-file.js');
-  writeFileAtomic(html, page);
+  const { writeOutput } = await import('../../files/output.js');
+  await writeOutput(html, page, signal);
   return { image, page: [] };
 }
 

@@ -16,13 +16,13 @@ The users and groups of the image are looked up in the root filesystem of
     ...mapFlags,
     ...platformFlag,
   },
-  async run([file], options, { print, log }) {
+  async run([file], options, { print, log, signal }) {
     const { runtimeConfig } = await import('../../../engine/image/runtime-config.js');
     const { image, platform, rootfs } = options;
     const spec = await runtimeConfig({ image, platform, rootfs, map: readMap(options), log });
     const text = JSON.stringify(spec, null, '\t');
     if (file === '-') return print(text);
-    const { writeFileAtomic } = await import('../../../system/write-file.js');
-    writeFileAtomic(file!, `${text}\n`);
+    const { writeOutput } = await import('../../files/output.js');
+    await writeOutput(file!, `${text}\n`, signal);
   },
 });

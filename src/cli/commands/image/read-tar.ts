@@ -1,5 +1,6 @@
-import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync } from 'node:fs';
 import { fsError } from '../../../errors/fs-error.js';
+import { openInput, pipeOf } from '../../files/input.js';
 
 /** Returns what errors call a tar that a command reads. */
 export function nameOfTar(file: string): string {
@@ -15,16 +16,11 @@ export async function* readTar(file: string): AsyncGenerator<Buffer> {
   }
 }
 
-/**
- * Opens a file or a FIFO without blocking. A thread of node that waits in read(2) would keep the process alive after a
- * signal.
- */
+/** Opens a regular file, a device, or a FIFO, whose writer may come later. */
 async function openTar(file: string): Promise<AsyncIterable<Buffer>> {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  const fd = openInput(file);
   try {
-    if (!fstatSync(fd).isFIFO()) return createReadStream(file, { fd });
-    const { Socket } = await import('node:net');
-    return new Socket({ fd, readable: true, writable: false });
+    return fstatSync(fd).isFIFO() ? await pipeOf(fd) : createReadStream(file, { fd });
   } catch (error) {
     closeSync(fd);
     throw error;

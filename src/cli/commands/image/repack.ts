@@ -74,7 +74,7 @@ the layer get this time too.`,
     if (history) history.createdBy ??= `${persona} repack`;
     const sourceDateEpoch = readSourceDateEpoch(command);
     const { repack } = await import('../../../engine/repack/repack.js');
-    const result = await traced(options.trace, command, () =>
+    const result = await traced(options.trace, { name: command, signal }, () =>
       repack({
         image,
         tag,
@@ -101,7 +101,7 @@ the layer get this time too.`,
       changes: result.changes,
       layer: result.layer?.digest ?? 'none',
     });
-    writeDigestFile(options, result.manifest);
+    await writeDigestFile(options, result.manifest, signal);
     await show({ json: () => result, text: () => [] });
     if (options['refresh-bundle'] && result.layer !== null) {
       const { driver, store } = options;

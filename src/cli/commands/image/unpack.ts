@@ -80,7 +80,7 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
     }
     const image = await imageOf(options, persona, signal);
     const { unpack } = await import('../../../engine/unpack/unpack.js');
-    const result = await traced(options.trace, command, () =>
+    const result = await traced(options.trace, { name: command, signal }, () =>
       unpack({
         image,
         bundle: bundle!,
@@ -106,7 +106,7 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
       skipped: result.skipped,
       extracted,
     });
-    writeDigestFile(options, result.manifest);
+    await writeDigestFile(options, result.manifest, signal);
     await show({ json: () => ({ image, ...result }), text: () => [] });
     if (result.skipped < result.layers) {
       const { syncLater } = await import('../store/sync-later.js');

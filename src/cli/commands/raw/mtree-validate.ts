@@ -1,12 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { MtreeError } from 'mtree-ts';
 import { fsError } from '../../../errors/fs-error.js';
 import { LayerhookError } from '../../../errors/index.js';
 import { parseBytes } from '../../args/parse-quantity.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
+import { readInput } from '../../files/input.js';
 
 const command = 'layerhook raw mtree-validate';
+const advice = 'which --max-manifest raises';
 
 export default defineCommand({
   usage: '[--json] --manifest FILE --path DIRECTORY',
@@ -35,7 +36,8 @@ sha256_*.mtree beside its rootfs.`,
     const mtree = await import('mtree-ts');
     const { 'max-manifest': size = '64MiB', manifest: file } = options;
     const maxBytes = parseBytes(size, '--max-manifest', command);
-    const recorded = guard(file, () => mtree.parse(readMtree(file, maxBytes), { maxBytes }));
+    const bytes = await readInput(file, { what: `mtree manifest ${file}`, maxBytes, advice });
+    const recorded = guard(file, () => mtree.parse(bytes, { maxBytes }));
     const used = options['use-keywords'];
     const base = options['umoci-keywords'] ? mtree.umociKeywords : recorded.usedKeywords();
     const keywords = [
@@ -63,26 +65,6 @@ sha256_*.mtree beside its rootfs.`,
   },
 });
 
-/** Reads at most one byte more than the limit, so that parse() refuses the rest: the file may be an endless device. */
-function readMtree(file: string, maxBytes: number): Buffer {
-  let fd: number | undefined;
-  try {
-    fd = openSync(file, 'r');
-    // in one buffer: pieces that are joined take twice the memory
-    let bytes = Buffer.allocUnsafeSlow(Math.min(Math.max(fstatSync(fd).size, 1 << 20), maxBytes) + 1);
-    let filled = 0;
-    for (let count = 1; count > 0 && filled <= maxBytes; filled += count) {
-      if (filled === bytes.length) bytes = Buffer.concat([bytes], Math.min(2 * filled, maxBytes + 1));
-      count = readSync(fd, bytes, { offset: filled });
-    }
-    return bytes.subarray(0, filled);
-  } catch (error) {
-    throw fsError(error, `cannot read ${file}`);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
 /** Converts errors of mtree-ts, a package of its own, into LayerhookErrors. */
 function guard<T>(file: string, action: () => T): T {
   try {
@@ -91,7 +73,7 @@ function guard<T>(file: string, action: () => T): T {
     if (!(error instanceof Error) || error.name !== 'MtreeError') throw error;
     const { code, line, message } = error as MtreeError;
     if (code === 'TOO_LARGE') {
-      const limit = `${message.replace(/^(?:line \d+: )?more than /, '')}, which --max-manifest raises`;
+      const limit = `${message.replace(/^(?:line \d+: )?more than /, '')}, ${advice}`;
       throw new LayerhookError('LIMIT_EXCEEDED', { what: `mtree manifest ${file}`, limit }, error);
     }
     if (line !== undefined) {

@@ -1,19 +1,25 @@
 import { writeFileAtomic } from '../../../system/write-file.js';
+import { isReplaceable, writeOutput } from '../../files/output.js';
 
 /**
  * Runs a command, and writes what its threads did to a file. The file is written after a failure too, because a trace shows
  * where the command was.
  *
  * @param file undefined: the command runs without a trace
- * @param name of the command, for the title
+ * @param options.name of the command, for the title
+ * @param options.signal ends the waiting for the reader of a FIFO
  * @throws what `run` throws; LayerhookError NO_SPACE, SYSTEM if the file cannot be written
  */
-export async function traced<T>(file: string | undefined, name: string, run: () => Promise<T>): Promise<T> {
+export async function traced<T>(
+  file: string | undefined,
+  { name, signal }: { name: string; signal: AbortSignal },
+  run: () => Promise<T>,
+): Promise<T> {
   if (file === undefined) return run();
   const { endTrace, span, startTrace } = await import('../../../system/trace.js');
   const { rowsOf } = await import('./rows.js');
   // before the work: a path that cannot be written costs no time
-  writeFileAtomic(file, '');
+  if (isReplaceable(file)) writeFileAtomic(file, '');
   startTrace();
   const whole = span(name);
   try {
@@ -24,6 +30,6 @@ export async function traced<T>(file: string | undefined, name: string, run: () 
     const draw = file.endsWith('.svg')
       ? (await import('./svg.js')).traceSvg
       : (await import('./perfetto.js')).traceJson;
-    writeFileAtomic(file, draw(rows, name));
+    await writeOutput(file, draw(rows, name), signal);
   }
 }
