@@ -10,7 +10,7 @@ import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, readlinkat, S } from '../system/files.js';
 import { baseName, parentOf } from '../system/paths.js';
 import { filesPerStep, type Steps } from '../system/steps.js';
-import { type LayerBudget, layerBudget } from '../tar/budget.js';
+import { type LayerBudget, layerBudget, takeKeptPath } from '../tar/budget.js';
 import type { AppendedData, Stretch } from './appended.js';
 import { Below, describeLower } from './below.js';
 import { encodeDevice, tarAt } from './format.js';
@@ -57,6 +57,7 @@ export class ImageLayer {
   readonly #options: ImageLayerOptions;
   readonly #below: Below;
   readonly #paths: Paths;
+  readonly #budget: LayerBudget;
   readonly #whiteouts: Whiteouts;
   readonly #links: Links;
   /** sparse files, whose data is copied when all entries are read */
@@ -68,7 +69,8 @@ export class ImageLayer {
     this.#tree = tree;
     this.#options = options;
     this.#below = new Below(options.lower);
-    this.#paths = new Paths(tree, this.#below, options.budget ?? layerBudget());
+    this.#budget = options.budget ?? layerBudget();
+    this.#paths = new Paths(tree, this.#below, this.#budget);
     this.#whiteouts = new Whiteouts(tree, this.#paths, this.#below);
     this.#links = new Links(tree, this.#paths, this.#below, (file) => this.#copyLower(file));
     this.#paths.implicit.push(0);
@@ -119,6 +121,7 @@ export class ImageLayer {
 
   #add(entry: CheckedEntry): void {
     const { path, type } = entry;
+    takeKeptPath(this.#budget, entry);
     if (type === 'whiteout' || type === 'opaque') {
       if (this.#below.lower === null) this.hide(entry);
       return;

@@ -1,7 +1,11 @@
 import { type Limits, limitOf, overLimit } from '../errors/index.js';
+import { type ByteString, showBytes } from '../system/bytes.js';
 
 /** Uncompressed bytes below which the ratio of compression does not count: a small layer may be all zeros. */
 const ratioCountsFrom = 16 * 2 ** 30;
+
+/** Bytes of the name and target of a hardlink that no real image exceeds often. They cost nothing. */
+export const shortLinkBytes = 512;
 
 /** What the layers of one operation may cost. Threads share it. */
 export interface LayerBudget {
@@ -51,6 +55,20 @@ export function takeEntry(budget: LayerBudget, digest: string): void {
  */
 export function takePath(budget: LayerBudget, bytes: number, path: string): void {
   if (bytes > 0) take(budget, 'path-bytes', bytes, `size of the paths that layers keep, up to ${path}`);
+}
+
+/**
+ * Counts the paths of an entry that a reader keeps to the end of the layer: those of whiteouts and long hardlinks.
+ *
+ * @throws LayerhookError LIMIT_EXCEEDED
+ */
+export function takeKeptPath(
+  budget: LayerBudget,
+  { type, path, linkname }: { type: string; path: ByteString; linkname: ByteString },
+): void {
+  if (type === 'whiteout' || type === 'opaque') takePath(budget, path.length, showBytes(path));
+  else if (type === 'hardlink')
+    takePath(budget, path.length + linkname.length - shortLinkBytes, showBytes(path));
 }
 
 /** Counts an extended header. @throws LayerhookError LIMIT_EXCEEDED */

@@ -5,12 +5,12 @@ import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { CommandEntry, CommandTable } from '../../src/cli/command.js';
 import { commands } from '../../src/cli/commands/index.js';
-import { layerhook } from '../helpers/cli.js';
+import { type Finished, layerhook, mainFile, run as runProgram } from '../helpers/cli.js';
 import { assertError } from '../helpers/hostile.js';
 import { buildImage, type RawLayer } from '../helpers/image.js';
 import { rootTest } from '../helpers/root-test.js';
 import { sparseFile } from '../helpers/sparse.js';
-import { tar } from '../helpers/tar.js';
+import { type RawEntry, tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 
 interface Place {
@@ -55,8 +55,8 @@ const reading: Record<string, (place: Place) => string[]> = {
   validate: ({ image }) => [image],
 };
 
-/** It needs a bundle; test/hostile/limits.test.ts has its limits. `serve` reads no layout. */
-const elsewhere = ['repack', 'snapshotter serve'];
+/** `repack` needs a bundle; test/hostile/limits.test.ts has its limits. `raw overlay-tar` and `serve` read no layout. */
+const elsewhere = ['raw overlay-tar', 'repack', 'snapshotter serve'];
 
 function placeOf(t: ExecutionContext<unknown>, layers: RawLayer[]): Place {
   const { layout, reference: image } = buildImage(t, layers);
@@ -86,19 +86,90 @@ test('these are all commands with --limit', async (t) => {
   t.deepEqual(found.sort(), [...new Set([...Object.keys(reading), ...elsewhere])].sort());
 });
 
-const twoLayers: RawLayer[] = [[{ name: 'a' }, { name: 'b' }], [{ name: 'c' }]];
+const long = (letter: string) => letter.repeat(200);
 
-for (const name of ['cat', 'diff', 'export', 'flatten', 'inspect', 'ls-files', 'squash', 'unpack'])
-  rootTest(`limit entries counts for ${name}, over all layers`, async (t) => {
-    const place = placeOf(t, twoLayers);
-    const run = (entries: number) =>
-      layerhook([...name.split(' '), '--limit', `entries=${entries}`, ...reading[name]!(place)]);
-    assertError(t, await run(2), 'LIMIT_EXCEEDED');
-    t.is((await run(3)).status, 0);
-  });
+/** Layers that exceed a limit. */
+const exceeding: Record<string, RawLayer[]> = {
+  'layers=1': [[{ name: 'a' }], [{ name: 'b' }]],
+  'unpacked=2000': [[{ name: 'a', content: 'x'.repeat(2000) }]],
+  'entries=2': [[{ name: 'a' }, { name: 'b' }], [{ name: 'c' }]],
+  // directories without an entry count
+  'entries=3': [[{ name: 'a' }, { name: 'x/y/z/f' }]],
+  'file-size=10': [[{ name: 'a', content: 'eleven byte' }]],
+  'header-size=100': [[{ name: 'a', pax: { comment: long('x') } }]],
+  'header-bytes=300': [
+    [{ name: 'a', pax: { comment: long('x') } }],
+    [{ name: 'a', pax: { comment: long('x') } }],
+  ],
+  'path-bytes=500': [[{ name: 'a' }, { name: `${'nnnnnnnn/'.repeat(10)}f` }]],
+  'path-bytes=60': [[{ name: 'a' }, { name: 'd/', type: 'dir' }, { name: `d/.wh.${'w'.repeat(60)}` }]],
+  'path-bytes=80': [
+    [
+      { name: 'a' },
+      { name: `${long('d')}/`, type: 'dir' },
+      { name: `${long('d')}/${long('f')}` },
+      { name: `${long('d')}/${long('l')}`, type: 'hardlink', linkname: `${long('d')}/${long('f')}` },
+    ],
+  ],
+  'link-steps=2': [
+    [
+      { name: 'a' },
+      { name: 'd/', type: 'dir' },
+      { name: 'l', type: 'symlink', linkname: 'x/../d/../d/.' },
+      { name: 'l/a' },
+    ],
+  ],
+};
+
+/** Commands that read the content of layers. */
+const contentReaders = [
+  ...['cat', 'diff', 'export', 'flatten', 'inspect', 'ls-files', 'raw overlay-tar', 'raw unpack', 'squash'],
+  ...['unpack --driver copy', 'unpack --driver overlay', 'unpack --driver erofs'],
+];
+/** Layers of an image do not apply to a command that converts one tar. */
+const isOfImage = (limit: string, layers: RawLayer[]) => limit.startsWith('layers') || layers.length > 1;
+
+for (const name of contentReaders) {
+  const isConverter = name === 'raw overlay-tar';
+  const run = (t: ExecutionContext<unknown>, layers: RawLayer[], limits: string[]) => {
+    const options = limits.flatMap((limit) => ['--limit', limit]);
+    if (isConverter) return convert(t, layers[0]!, options);
+    const place = placeOf(t, layers);
+    const store = name.includes('--driver') ? ['--store', join(tmpdir(t), 'store')] : [];
+    return layerhook([
+      ...name.split(' '),
+      ...store,
+      ...options,
+      ...reading[name.replace(/ --.*/, '')]!(place),
+    ]);
+  };
+  for (const [limit, layers] of Object.entries(exceeding)) {
+    if (isConverter && isOfImage(limit, layers)) continue;
+    rootTest(`limit ${limit} counts for ${name}`, async (t) => {
+      assertError(t, await run(t, layers, [limit]), 'LIMIT_EXCEEDED');
+    });
+  }
+  // the other drivers leave mounts
+  if (name.endsWith('overlay') || name.endsWith('erofs')) continue;
+  for (const [limit, layers] of Object.entries(exceeding).filter(([, layers]) => layers.length === 1))
+    rootTest(`ten times ${limit} is enough for ${name}`, async (t) => {
+      const more = limit.replace(/\d+$/, (value) => `${value}0`);
+      const { status, stderr } = await run(t, layers, [more]);
+      t.is(status, 0, stderr);
+    });
+}
+
+/** Runs `raw overlay-tar` on the tar of a layer. */
+function convert(t: ExecutionContext<unknown>, layer: RawLayer, options: string[]): Promise<Finished> {
+  const dir = tmpdir(t);
+  writeFileSync(join(dir, 'tar'), Buffer.isBuffer(layer) ? layer : tar(layer as RawEntry[]));
+  const line = '"$0" "$@" < tar > converted';
+  const args = [process.execPath, mainFile, 'raw', 'overlay-tar', '--scratch', dir, ...options];
+  return runProgram('bash', ['-c', line, ...args], { cwd: dir });
+}
 
 test('limit entries counts for validate, in each layer', async (t) => {
-  const { image } = placeOf(t, twoLayers);
+  const { image } = placeOf(t, exceeding['entries=2']!);
   const run = (entries: number) => layerhook(['validate', '--limit', `entries=${entries}`, image]);
   t.regex((await run(1)).stdout, /^error: LIMIT_EXCEEDED: number of entries/m);
   t.notRegex((await run(2)).stdout, /LIMIT_EXCEEDED/);
@@ -122,21 +193,3 @@ for (const [name, args] of Object.entries(readingHoles))
     t.regex(refused.stderr, /holes in a \(2097152 bytes\)/);
     t.is((await run(2 ** 21)).status, 0);
   });
-
-const hostile: Record<string, RawLayer> = {
-  'link-steps=2': [
-    { name: 'd/', type: 'dir' },
-    { name: 'l', type: 'symlink', linkname: 'x/../d/../d/.' },
-    { name: 'l/a' },
-  ],
-  'path-bytes=500': [{ name: `${'nnnnnnnn/'.repeat(10)}f` }],
-};
-
-for (const driver of ['copy', 'overlay', 'erofs'])
-  for (const [limit, layer] of Object.entries(hostile))
-    rootTest(`limit ${limit} counts for ${driver}`, async (t) => {
-      const { image, path } = placeOf(t, [layer]);
-      const store = join(tmpdir(t), 'store');
-      const args = ['unpack', '--driver', driver, '--store', store, '--limit', limit, '--image', image, path];
-      assertError(t, await layerhook(args), 'LIMIT_EXCEEDED');
-    });

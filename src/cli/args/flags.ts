@@ -64,6 +64,15 @@ export const holesFlag = {
   },
 } as const satisfies OptionSpecs;
 
+export const limitFlag = {
+  limit: {
+    value: 'NAME=VALUE',
+    many: true,
+    extension: true,
+    describe: 'change a limit of docs/security.md, such as entries=2000000',
+  },
+} as const satisfies OptionSpecs;
+
 /** For commands that read images. */
 export const limitFlags = {
   'max-json': {
@@ -72,12 +81,7 @@ export const limitFlags = {
     describe:
       'limit for each JSON document of the layout (default: 32MiB for index.json, 4MiB to 8MiB for others)',
   },
-  limit: {
-    value: 'NAME=VALUE',
-    many: true,
-    extension: true,
-    describe: 'change a limit of docs/security.md, such as entries=2000000',
-  },
+  ...limitFlag,
 } as const satisfies OptionSpecs;
 
 export const traceFlag = {
@@ -190,7 +194,7 @@ export function readMaxHoles(options: OptionValues<typeof holesFlag>, command: s
 
 /** Returns the changed limits. @throws LayerhookError USAGE */
 export function readLimits(
-  options: OptionValues<typeof limitFlags>,
+  options: OptionValues<typeof limitFlag> & Partial<OptionValues<typeof limitFlags>>,
   command: string,
 ): { maxJson?: number; limits: Limits } {
   const { limit, 'max-json': size } = options;

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Limits } from '../../errors/index.js';
 import { applyLayer } from '../../layer/apply/applier.js';
 import { Tree } from '../../layer/apply/tree.js';
 import { generateTree } from '../../layer/generate/index.js';
@@ -9,6 +10,7 @@ import { fixUpLayer } from '../../overlay/fix-up/fix-up.js';
 import { LowerTree } from '../../overlay/lower-tree.js';
 import type { Logger } from '../../system/logger.js';
 import { removeTree } from '../../system/remove.js';
+import { type LayerBudget, layerBudget, takeUnpacked } from '../../tar/budget.js';
 import { TarReader } from '../../tar/index.js';
 import { unmapped } from '../operation.js';
 
@@ -24,6 +26,8 @@ export interface OverlayTarOptions {
   scratch: string;
   map: MapOptions;
   keepDirlinks: boolean;
+  /** changed limits of docs/security.md */
+  limits?: Limits | undefined;
   log: Logger;
 }
 
@@ -31,10 +35,10 @@ export interface OverlayTarOptions {
  * Converts the tar of a layer to the tar that overlayfs needs on top of its lower layers: whiteouts are devices 0:0, opaque
  * directories have their mark, directories that the layer does not list have the attributes of the layers below.
  *
- * @throws LayerhookError LAYER_ENTRY, TAR_INVALID, ID_UNMAPPED, MOUNT_FAILED, NO_SPACE, SYSTEM
+ * @throws LayerhookError LIMIT_EXCEEDED, LAYER_ENTRY, TAR_INVALID, ID_UNMAPPED, MOUNT_FAILED, NO_SPACE, SYSTEM
  */
 export async function* overlayTar(options: OverlayTarOptions): AsyncGenerator<Buffer> {
-  const { map, log } = options;
+  const { map, limits, log } = options;
   const place = mkdtempSync(join(resolve(options.scratch), 'layer-'));
   const directory = join(place, 'upper');
   mkdirSync(directory, { mode: 0o755 });
@@ -43,14 +47,37 @@ export async function* overlayTar(options: OverlayTarOptions): AsyncGenerator<Bu
     const unsettled = apply({ ...options, lowerdirs }, directory);
     const lower = LowerTree.open(lowerdirs, 'trusted');
     fixUpLayer({ directory, unsettled, lower, xattr: 'trusted', map, digest });
-    yield* generateTree({ root: directory, map: unmapped, subsecond: true, holes: holeBudget(), log });
+    yield* generateTree({
+      root: directory,
+      map: unmapped,
+      subsecond: true,
+      holes: holeBudget(limits?.holes),
+      log,
+    });
   } finally {
     removeTree(place);
   }
 }
 
-function apply({ source, lowerdirs, map, keepDirlinks, log }: OverlayTarOptions, target: string): Unsettled {
+function apply(
+  { source, lowerdirs, map, keepDirlinks, limits, log }: OverlayTarOptions,
+  target: string,
+): Unsettled {
+  const budget = layerBudget(limits);
+
   const own = { map, keepDirlinks, lowerdirs, whiteouts: 'overlay', overlayXattr: 'trusted' } as const;
-  const rest = { digest, digests: false, warn: (message: string) => log.warn(message) };
-  return applyLayer(new TarReader(source, { digest }), target, new Tree(), { ...own, ...rest }).unsettled;
+  const rest = { digest, budget, digests: false, warn: (message: string) => log.warn(message) };
+  const reader = new TarReader(counted(source, budget), { digest, budget });
+  return applyLayer(reader, target, new Tree(), { ...own, ...rest }).unsettled;
+}
+
+/** Counts the bytes of the tar. */
+function counted(source: ByteSource, budget: LayerBudget): ByteSource {
+  return {
+    read() {
+      const piece = source.read();
+      if (piece !== null) takeUnpacked(budget, piece.length, digest);
+      return piece;
+    },
+  };
 }

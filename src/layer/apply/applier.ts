@@ -1,7 +1,14 @@
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { baseName, parentOf } from '../../system/paths.js';
-import { type LayerBudget, layerBudget, takeEntry, takeLinkSteps, takePath } from '../../tar/budget.js';
+import {
+  type LayerBudget,
+  layerBudget,
+  shortLinkBytes,
+  takeEntry,
+  takeLinkSteps,
+  takePath,
+} from '../../tar/budget.js';
 import type { TarReader } from '../../tar/index.js';
 import { type HoleBudget, holeBudget } from '../holes.js';
 import { LowerStack } from '../lower/lower-stack.js';
@@ -32,9 +39,6 @@ export interface ApplyLayerOptions extends ApplyOptions {
   /** called after each entry with the number of entries applied */
   onEntry?: (entries: number) => void;
 }
-
-/** Bytes of the name and target of a hardlink that no real image exceeds often. */
-const shortLink = 512;
 
 /**
  * Applies a layer to a directory, synchronously: image-spec layer.md, "Applying Changesets".
@@ -190,7 +194,11 @@ class LayerApplier {
         this.#maker.symlink(dir, base, entry);
         break;
       case 'hardlink':
-        takePath(this.#budget, entry.name.length + entry.linkname.length - shortLink, showBytes(entry.name));
+        takePath(
+          this.#budget,
+          entry.name.length + entry.linkname.length - shortLinkBytes,
+          showBytes(entry.name),
+        );
         this.#hardlinks.add(dir, base, entry.linkname);
         break;
       default:

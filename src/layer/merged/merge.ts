@@ -1,5 +1,6 @@
 import type { ByteString } from '../../system/bytes.js';
 import { baseName, parentOf } from '../../system/paths.js';
+import { type LayerBudget, takeKeptPath } from '../../tar/budget.js';
 import type { CheckedEntry } from '../types.js';
 import { Links } from './links.js';
 import { Paths } from './paths.js';
@@ -14,7 +15,6 @@ import type { MergedTree } from './tree.js';
 export class Merger {
   readonly #state: MergeState;
   readonly #paths: Paths;
-  #digest = '';
   #links: Links;
   /** whiteouts below symlinks of the layers below, which the layer may still replace; `o` or `w` comes first */
   #later = new Texts();
@@ -25,10 +25,13 @@ export class Merger {
     this.#links = new Links(this.#state, this.#paths);
   }
 
-  /** @param layer index of the layer @param digest of its blob, for errors */
-  begin(layer: number, digest: string): void {
-    this.#state.layer = layer;
-    this.#digest = digest;
+  /**
+   * @param layer index of the layer
+   * @param digest of its blob, for errors
+   * @param budget counts what the entries cost; null: they come from a trusted source, or are counted elsewhere
+   */
+  begin(layer: number, digest: string, budget: LayerBudget | null): void {
+    Object.assign(this.#state, { layer, digest, budget });
     this.#links = new Links(this.#state, this.#paths);
     this.#later = new Texts();
   }
@@ -41,6 +44,7 @@ export class Merger {
    */
   add(entry: CheckedEntry, digest: ByteString | null): void {
     const { path, type } = entry;
+    if (this.#state.budget !== null) takeKeptPath(this.#state.budget, entry);
     if (type === 'whiteout' || type === 'opaque') this.#whiteout(type === 'opaque' ? 'o' : 'w', path, true);
     else if (path === '.') this.#describe(0, entry);
     else if (type === 'directory')
@@ -52,7 +56,7 @@ export class Merger {
 
   /** Makes the links that wait for a later entry, and removes what whiteouts hide. @throws LayerhookError LAYER_ENTRY */
   end(): void {
-    this.#links.finish(this.#digest);
+    this.#links.finish(this.#state.digest);
     for (let at = 0; at < this.#later.length; at++) {
       const text = this.#later.get(at);
       this.#whiteout(text.startsWith('o') ? 'o' : 'w', text.slice(1), false);

@@ -1,5 +1,6 @@
-import type { ByteString } from '../../system/bytes.js';
+import { type ByteString, showBytes } from '../../system/bytes.js';
 import { componentsReversed } from '../../system/paths.js';
+import { takeEntry, takeLinkSteps, takePath } from '../../tar/budget.js';
 import { BadPath } from '../apply/errors.js';
 import { none } from './names.js';
 import type { MergeState } from './state.js';
@@ -22,7 +23,7 @@ export class Paths {
    * Returns the directory at a path. Makes the missing ones, also for the targets of symlinks, and replaces files of other
    * types.
    *
-   * @throws BadEntry
+   * @throws BadEntry, LayerhookError LIMIT_EXCEEDED
    */
   make(path: ByteString): number {
     const state = this.#state;
@@ -32,12 +33,12 @@ export class Paths {
     const todo = componentsReversed(path);
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
       const next = this.#step(at, name, false);
-      if (next === null) at = state.enter(at, name);
+      if (next === null) at = this.#makeImplicit(at, name, path);
       else if (typeof next === 'number') at = next;
       else {
         if (++links > maxSymlinks) throw new BadPath('its name leads through too many symlinks');
         if (next.target.startsWith('/')) at = 0;
-        todo.push(...componentsReversed(next.target));
+        todo.push(...this.#follow(next.target, path));
       }
     }
     if (links === 0) state.last = { path, directory: at };
@@ -45,7 +46,7 @@ export class Paths {
   }
 
   /**
-   * Finds the directory at a path without changing anything.
+   * Finds the directory at a path without changing anything. @throws LayerhookError LIMIT_EXCEEDED
    *
    * @param options `own`: follow symlinks that the current layer made; `hidden`: see what its whiteouts hide
    */
@@ -61,10 +62,28 @@ export class Paths {
         return { directory: null, stop: tree.nameOf(at, name) };
       else {
         if (next.target.startsWith('/')) at = 0;
-        todo.push(...componentsReversed(next.target));
+        todo.push(...this.#follow(next.target, path));
       }
     }
     return { directory: at, followed: links > 0 };
+  }
+
+  /** Makes a directory without an entry, on the way to `path`. */
+  #makeImplicit(at: number, name: ByteString, path: ByteString): number {
+    const { budget, digest } = this.#state;
+    if (budget !== null) {
+      takeEntry(budget, digest);
+      takePath(budget, path.length, showBytes(path));
+    }
+    return this.#state.enter(at, name);
+  }
+
+  /** Returns the components of a symlink's target, the first one last. */
+  #follow(target: ByteString, path: ByteString): ByteString[] {
+    const components = componentsReversed(target);
+    const { budget } = this.#state;
+    if (budget !== null) takeLinkSteps(budget, components.length, showBytes(path));
+    return components;
   }
 
   /** Returns one component further: a directory, a symlink, or null for anything else. */

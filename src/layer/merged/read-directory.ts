@@ -30,7 +30,7 @@ export function* readDirectoryTree(
   const reader = new RootfsReader(root);
   /** the first name of each file that has several */
   const firstNames = new Map<string, ByteString>();
-  merger.begin(0, root);
+  merger.begin(0, root, null);
   const visit = (path: ByteString, stat: StatBuffer) => {
     if (typeOf(stat) === 'socket') return;
     const entry = readEntry(reader, path, stat, reader.xattrs(path), { map, subsecond: true });

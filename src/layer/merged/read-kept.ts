@@ -28,7 +28,8 @@ export async function readTreeAndKept(
     if (layer === current) return;
     if (current !== null) merger.end();
     current = layer;
-    if (layer !== null) merger.begin(layer, sources[layer]!.digest);
+    // the tree of all layers counts what the entries cost
+    if (layer !== null) merger.begin(layer, sources[layer]!.digest, null);
   };
   const tree = await readMergedTree(sources, {
     signal,

@@ -72,7 +72,10 @@ export async function* readEntries(source: LayerSource, signal?: AbortSignal): A
   }
 }
 
-function readerOf(bytes: ByteSource, { digest, budget = layerBudget() }: LayerSource): TarReader {
+function readerOf(
+  bytes: ByteSource,
+  { digest, budget = layerBudget() }: Pick<LayerSource, 'digest' | 'budget'>,
+): TarReader {
   return new TarReader(bytes, { digest, budget });
 }
 
@@ -90,9 +93,9 @@ function* mergeTar(
   { digests, holes, onEntry }: ReadTreeOptions & { holes: HoleBudget },
   watcher: TreeWatcher | undefined,
 ): Steps<void> {
-  const { digest } = source;
-  const reader = readerOf(bytes, source);
-  merger.begin(index, digest);
+  const { digest, budget = layerBudget() } = source;
+  const reader = readerOf(bytes, { digest, budget });
+  merger.begin(index, digest, budget);
   for (let entry = reader.next(); entry !== null; entry = reader.next()) {
     const checked = checkedEntry(entry, reader, digest);
     if (checked === null) continue;

@@ -1,4 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
+import type { LayerBudget } from '../../tar/budget.js';
 import { shorts } from './columns.js';
 import { none } from './names.js';
 import { implicit, type MergedTree } from './tree.js';
@@ -23,6 +24,10 @@ export class MergeState {
   readonly tree: MergedTree;
   /** index of the current layer */
   layer = 0;
+  /** digest of its blob, for errors */
+  digest = '';
+  /** what the layers may cost; null: they cost nothing */
+  budget: LayerBudget | null = null;
   /** directories that have an entry in the layer, or that the layer makes */
   readonly listed = new LastLayer();
   /** directories that the layer lists or makes, or in which it does so */

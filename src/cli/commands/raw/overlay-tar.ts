@@ -1,8 +1,9 @@
 import { readSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { mapFlags, readMap } from '../../args/flags.js';
+import { limitFlag, mapFlags, readLimits, readMap } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
+const command = 'layerhook raw overlay-tar';
 const pieceBytes = 512 * 1024;
 
 export default defineCommand({
@@ -23,6 +24,7 @@ and devices.`,
     scratch: { value: 'DIRECTORY', required: true, describe: 'where the files of the layer go meanwhile' },
     'keep-dirlinks': { describe: 'keep a symlink to a directory if the layer has a directory at its path' },
     ...mapFlags,
+    ...limitFlag,
   },
   endsImmediately: true,
   async run(_, options, { log }) {
@@ -36,6 +38,7 @@ and devices.`,
     const tar = overlayTar({
       ...{ source: { read }, scratch: options.scratch, lowerdirs: readLowerdirs(options.lowerdir) },
       ...{ map: readMap(options), keepDirlinks: options['keep-dirlinks'], log },
+      ...readLimits(options, command),
     });
     await pipeline(tar, process.stdout);
   },
