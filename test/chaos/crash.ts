@@ -2,7 +2,7 @@
 import { Fault, runIn, shown } from './place.js';
 import { changing, type Point, pointsOf, sample, tracerFor } from './points.js';
 import { Report } from './report.js';
-import type { Scenario } from './scenarios.js';
+import type { Scenario } from './scenario.js';
 import { Stage } from './trial.js';
 
 export interface Extent {

@@ -3,7 +3,7 @@ import type { Extent } from './crash.js';
 import { Fault, runIn } from './place.js';
 import { failing, hasFailed, type Point, pointsOf, sample, tracerFor } from './points.js';
 import { Report } from './report.js';
-import type { Scenario } from './scenarios.js';
+import type { Scenario } from './scenario.js';
 import { Stage } from './trial.js';
 
 /** Errors, and whether they last: a full disk stays full, and an interrupted call can be repeated. */

@@ -15,14 +15,26 @@ export function tags({ layout }: Place): View {
   const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as Index;
   for (const { digest, annotations } of index.manifests) {
     const tag = annotations?.['org.opencontainers.image.ref.name'];
-    const manifest = document<Manifest>(layout, digest);
-    const config = document<ImageConfig>(layout, manifest.config.digest);
-    for (const layer of manifest.layers) blob(layout, layer.digest);
-    if (config.rootfs.diff_ids.length !== manifest.layers.length)
-      throw new Fault(`${tag}: layers are missing`);
+    readImage(layout, digest, String(tag));
     view[`tag ${tag}`] = digest;
   }
   return view;
+}
+
+/** Reads an image, or all images of an index. @throws Fault if something is missing */
+function readImage(layout: string, digest: string, tag: string): void {
+  const manifest = document<Manifest | Index>(layout, digest);
+  if (isIndex(manifest)) {
+    for (const image of manifest.manifests) readImage(layout, image.digest, tag);
+    return;
+  }
+  const config = document<ImageConfig>(layout, manifest.config.digest);
+  for (const layer of manifest.layers) blob(layout, layer.digest);
+  if (config.rootfs.diff_ids.length !== manifest.layers.length) throw new Fault(`${tag}: layers are missing`);
+}
+
+function isIndex(document: Manifest | Index): document is Index {
+  return Array.isArray(document.manifests);
 }
 
 function document<T>(layout: string, digest: string): T {

@@ -5,7 +5,7 @@ import type { FileSystem, Loss } from './disk.js';
 import { Fault, lh, runIn, succeedIn } from './place.js';
 import { changing, type Point, pointsOf, sample, tracerFor } from './points.js';
 import { Report } from './report.js';
-import type { Scenario } from './scenarios.js';
+import type { Scenario } from './scenario.js';
 import { Stage } from './trial.js';
 
 /** Lets the power fail after the command, and after it was killed at calls that change something. */

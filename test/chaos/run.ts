@@ -14,7 +14,8 @@ import { fail } from './errors.js';
 import { load } from './load.js';
 import { powerLoss } from './power.js';
 import type { Report } from './report.js';
-import { type Scenario, scenarios } from './scenarios.js';
+import type { Scenario } from './scenario.js';
+import { scenarios } from './scenarios.js';
 
 const kinds: Readonly<Record<string, (scenario: Scenario, extent: Extent) => Report>> = {
   crash,

@@ -1,31 +1,16 @@
 /** What is tried under faults: commands, the state that each begins with, and what shows its result. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { writeImage } from '../../src/testing/image.js';
+import { chainIDs } from '../../src/image/chain.js';
+import { sha256, writeImage } from '../../src/testing/image.js';
+import { tar } from '../helpers/tar.js';
 import { annotationsOf, script } from '../hooks/archive/setup.js';
 import { large, layers } from './image.js';
+import { exports, ofLayouts } from './layouts.js';
 import { bundle, files, listed, tags, type View } from './look.js';
-import { type Command, Fault, lh, type Place, runIn, succeedIn } from './place.js';
-
-export interface Scenario {
-  name: string;
-  /** programs that it needs beside strace */
-  needs?: string[];
-  /** Makes the state that every trial begins with. */
-  prepare(place: Place): void;
-  /** Mounts what is mounted when the command starts. */
-  begin?(place: Place): void;
-  command(place: Place): Command;
-  /** what shows the state */
-  looks: ((place: Place) => View)[];
-  /** commands that free what a fault left, without naming anything */
-  gc(place: Place): Command[];
-  /** files that no garbage collection can find, and that the command removes when it is repeated */
-  leaves?: RegExp;
-  /** what the command says if it has been done already */
-  done?: RegExp;
-}
+import { Fault, lh, type Place, runIn, succeedIn } from './place.js';
+import type { Scenario } from './scenario.js';
 
 function image({ layout }: Place): void {
   writeImage(layout, layers, {});
@@ -119,6 +104,26 @@ const ofBundles: Scenario[] = [
     gc: storeGc,
   },
   {
+    name: 'bundle umount',
+    prepare: (place) => changedBundle(place, 'overlay'),
+    begin: mountBundle,
+    command: (place) => lh('bundle', 'umount', place.bundle),
+    looks: [mounted, listed],
+    gc: storeGc,
+  },
+  {
+    name: 'store rm',
+    prepare: (place) => {
+      image(place);
+      succeedIn(place, unpack(place, 'overlay'), lh('bundle', 'rm', place.bundle));
+    },
+    command: () => lh('store', 'rm', highestLayer),
+    looks: [tags, layersOf],
+    // without --keep, it would remove the layers
+    gc: () => [lh('store', 'gc', '--keep', '1TiB')],
+    done: /no layer/,
+  },
+  {
     name: 'store gc',
     prepare: (place) => {
       changedBundle(place, 'erofs');
@@ -131,48 +136,35 @@ const ofBundles: Scenario[] = [
   },
 ];
 
-const onLayout = (name: string, command: (place: Place) => Command): Scenario => ({
-  name,
-  prepare: (place) => {
-    image(place);
-    writeFileSync(join(place.root, 'in'), 'inserted');
-    succeedIn(place, lh('config', '--image', `${place.layout}:latest`, '--tag', 'other', '--author', 'x'));
-    succeedIn(place, lh('rm', '--image', `${place.layout}:other`));
-  },
-  command,
-  looks: [tags],
-  gc: layoutGc,
-});
+/** Tells if the rootfs is mounted. */
+function mounted({ bundle: directory }: Place): View {
+  return { mounted: String(readdirSync(join(directory, 'rootfs')).length > 0) };
+}
 
-const ofLayouts: Scenario[] = [
-  onLayout('tag', ({ layout }) => lh('tag', '--image', `${layout}:latest`, 'new')),
-  onLayout('config', ({ layout }) =>
-    lh('config', '--image', `${layout}:latest`, '--config.env', 'A=b', '--no-history'),
-  ),
-  onLayout('insert', ({ layout, root }) =>
-    lh('insert', '--image', `${layout}:latest`, '--tag', 'new', join(root, 'in'), '/in'),
-  ),
-  onLayout('new', ({ layout }) => lh('new', '--image', `${layout}:new`)),
-  onLayout('gc', ({ layout }) => lh('gc', '--layout', layout)),
-  {
-    name: 'init',
-    prepare: () => {},
-    command: ({ layout }) => lh('init', '--layout', layout),
-    looks: [tags],
-    gc: () => [],
-    leaves: /^\/layout/,
-    done: /already exists/,
-  },
-];
+/** The highest layer of the image by its chainID: no other layer is on top of it. */
+const highestLayer = chainIDs(layers.map((entries) => sha256(tar(entries)))).at(-1)!;
+
+/** Returns the layers that the store lists. */
+function layersOf(place: Place): View {
+  const list = JSON.parse(succeedIn(place, lh('store', 'ls', '--json'))) as { layer: { diffID: string } }[];
+  return Object.fromEntries(list.map(({ layer }) => [layer.diffID, 'stored']));
+}
+
+/** The method `oci` moves a tag. */
+function archiveTo({ root, layout }: Place, method: string): string {
+  return method === 'oci' ? `${layout}:latest` : join(root, 'out/data');
+}
 
 const archive = (method: string): Scenario => ({
   name: `archive_overlay ${method}`,
-  prepare: ({ root }) => {
+  prepare: (place) => {
+    const { root } = place;
+    image(place);
     for (const made of ['lower', 'upper', 'work', 'merged', 'out', 'bundle']) mkdirSync(join(root, made));
     writeFileSync(join(root, 'lower/a'), 'a');
     mkdirSync(join(root, 'upper/d'));
     writeFileSync(join(root, 'upper/d/large'), large);
-    const to = { 'mount-point': '/data', 'archive-to': join(root, 'out/data'), method };
+    const to = { 'mount-point': '/data', 'archive-to': archiveTo(place, method), method };
     const annotations = annotationsOf({ data: { ...to, success: join(root, 'out/ok') } });
     const mounts = [{ destination: '/data', type: 'overlay', source: join(root, 'merged'), options: [] }];
     const config = { ociVersion: '1.0.2', annotations, mounts };
@@ -187,8 +179,8 @@ const archive = (method: string): Scenario => ({
       ...{ ociVersion: '1.0.2', id: 'box', status: 'stopped', pid: 0, bundle: join(root, 'bundle') },
     }),
   }),
-  looks: [files('out/data'), files('out/ok')],
-  gc: () => [],
+  looks: [files('out/data'), files('out/ok'), tags],
+  gc: layoutGc,
   leaves: /^\/(out\/\.|state)/,
 });
 
@@ -213,6 +205,19 @@ const ctk: Scenario = {
   leaves: /^\/etc\/daemon\.json\./,
 };
 
+const ctkSnapshotter: Scenario = {
+  name: 'ctk snapshotter',
+  prepare: ({ root }) => {
+    mkdirSync(join(root, 'etc'));
+    writeFileSync(join(root, 'etc/config.toml'), 'version = 2\n[grpc]\n  address = "/run/c.sock"\n');
+  },
+  command: ({ root }) =>
+    lh('ctk', 'snapshotter', 'configure', '--config-file', join(root, 'etc/config.toml'), '--drop-in'),
+  looks: [files('etc/config.toml'), files('etc/conf.d/zzz-layerhook-snapshotter.toml')],
+  gc: () => [],
+  leaves: /^\/etc\/(conf\.d$|config\.toml\.layerhook-ctk$|.*\.tmp$)/,
+};
+
 const commit: Scenario = {
   name: 'commit',
   prepare: () => {},
@@ -235,8 +240,11 @@ export const scenarios: readonly Scenario[] = [
   ...removing,
   ...ofBundles,
   ...ofLayouts,
+  ...exports,
   archive('copy'),
   archive('tar'),
+  archive('oci'),
   ctk,
+  ctkSnapshotter,
   commit,
 ];

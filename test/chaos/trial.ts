@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Disk, type FileSystem } from './disk.js';
 import { difference, inventory, type View } from './look.js';
 import { type Command, Fault, lh, type Place, placeAt, runIn, shown, succeedIn } from './place.js';
-import type { Scenario } from './scenarios.js';
+import type { Scenario } from './scenario.js';
 
 /** A state: what commands show, and what is on the disk after a garbage collection. */
 interface State {
