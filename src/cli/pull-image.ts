@@ -49,12 +49,16 @@ function run(skopeo: string, args: readonly string[], source: string, signal: Ab
   return new Promise((resolve, reject) => {
     // stdout belongs to the command's own output
     const child = spawn(skopeo, args, { stdio: ['ignore', 2, 'inherit'], signal });
+    let stopped: LayerhookError | undefined;
     child.on('error', (error) => {
-      if (signal.aborted) reject(new LayerhookError('ABORTED', { what: 'skopeo copy' }, error));
+      // the lock must be held until skopeo has ended
+      if (signal.aborted) stopped = new LayerhookError('ABORTED', { what: 'skopeo copy' }, error);
       else reject(failed(source, reasonOf(error), 'check the installation of skopeo', error));
+      if (child.pid === undefined) reject(stopped);
     });
     child.on('close', (status) => {
-      if (status === 0) resolve();
+      if (stopped !== undefined) reject(stopped);
+      else if (status === 0) resolve();
       else reject(failed(source, `skopeo ended with status ${status}`, 'its messages above say why'));
     });
   });

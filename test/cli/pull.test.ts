@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { layerhook, mainFile } from '../helpers/cli.js';
 import { errorLine } from '../helpers/error-line.js';
@@ -119,4 +120,26 @@ test('mistyped commands and tags are answered with the nearest name', (t) => {
   t.regex(run('unpak').stderr, /unknown command unpak \(did you mean unpack\?\)/);
   t.regex(run('store', 'lss').stderr, /unknown command store lss \(did you mean ls\?\)/);
   t.regex(run('unpack', '--image', `${layout}:lates`, bundle).stderr, /tag lates .*did you mean latest\?/);
+});
+
+test('an interrupted pull keeps its lock until skopeo has ended', async (t) => {
+  if (!requires(t, 'flock')) return;
+  const programs = tmpdir(t);
+  const data = tmpdir(t);
+  const slow = `#!/bin/sh
+trap 'sleep 1; flock -n ${data}/layerhook/images true || touch ${programs}/locked; exit 1' TERM
+touch ${programs}/started
+while :; do sleep 0.1; done
+`;
+  writeFileSync(join(programs, 'skopeo'), slow, { mode: 0o755 });
+  const interrupt = async (pid: number) => {
+    while (!existsSync(join(programs, 'started'))) await sleep(50);
+    process.kill(pid, 'SIGINT');
+  };
+  const { status } = await layerhook(['unpack', '--pull', 'docker://debian:12', join(data, 'bundle')], {
+    env: { XDG_DATA_HOME: data, PATH: `${programs}:${process.env.PATH}` },
+    started: interrupt,
+  });
+  t.is(status, 130);
+  t.true(existsSync(join(programs, 'locked')));
 });
