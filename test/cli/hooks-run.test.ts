@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chainIDs } from '../../src/image/chain.js';
@@ -172,3 +173,20 @@ for (const [point, name] of [
       t.is(readFileSync(join(dir, 'skip'), 'utf8'), '1', 'the highest layer passes the points of unpack');
   });
 }
+
+rootTest('hooks run removes its rootfs, and nothing that a hook has mounted there', (t) => {
+  const point = 'unpack.ociv1.bundle.assemble';
+  const { dir, image, run, context } = setup(t, point, '');
+  mkdirSync(join(dir, 'kept/below'), { recursive: true });
+  const mount = `rootfs=$(sed 's/.*"rootfs":"\\([^"]*\\)".*/\\1/' ${join(dir, 'seen')})\nmount --bind ${dir}/kept "$rootfs"`;
+  script(dir, 'program', `cat > ${join(dir, 'seen')}\n${mount}`);
+  t.teardown(() => {
+    const { rootfs, bundle } = context();
+    spawnSync('umount', [rootfs]);
+    rmSync(bundle, { recursive: true });
+  });
+  const { status, stderr } = run('--image', image.reference, point);
+  t.not(status, 0);
+  t.regex(stderr, /layerhook-run-.*resource busy/);
+  t.true(existsSync(join(dir, 'kept/below')));
+});

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type BundleMeta, mtreePath, readBundleMeta } from '../../../engine/bundle/metadata.js';
@@ -22,6 +22,7 @@ import type { ImageContext, LayerContext, PointName } from '../../../points/poin
 import { pointRow } from '../../../points/table.js';
 import { generateSpec } from '../../../spec/generate.js';
 import { readRegularFile } from '../../../system/regular-file.js';
+import { removeTree } from '../../../system/remove.js';
 import { usageError } from '../../args/usage.js';
 import { readInput } from '../../files/input.js';
 import { snapshotByHand } from './hand-snapshot.js';
@@ -106,7 +107,8 @@ function bundleOf(point: PointName, bundle: string | undefined): { bundle: strin
   if (pointRow(point).stage !== 'unpack') throw usageError(`${point} needs --bundle`, command);
   const made = mkdtempSync(join(tmpdir(), 'layerhook-run-'));
   mkdirSync(join(made, 'rootfs'), { mode: 0o755 });
-  return { bundle: made, dispose: () => rmSync(made, { recursive: true, force: true }) };
+  // not through the mounts of a hook
+  return { bundle: made, dispose: () => void removeTree(made) };
 }
 
 function withImage(

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chainIDs } from '../../../image/chain.js';
@@ -6,6 +6,7 @@ import { openLayout } from '../../../image/layout.js';
 import { parseImageReference } from '../../../image/references.js';
 import { resolveReference } from '../../../image/resolve.js';
 import { refLabel } from '../../../store/context/labels.js';
+import { removeTree } from '../../../system/remove.js';
 import { usageError } from '../../args/usage.js';
 
 /**
@@ -40,5 +41,6 @@ export function snapshotByHand(
     target: directory,
     source: directory,
   };
-  return { fields, dispose: () => rmSync(directory, { recursive: true, force: true }) };
+  // not through the mounts of a hook
+  return { fields, dispose: () => void removeTree(directory) };
 }
