@@ -21,6 +21,7 @@ import { readAll, sourceOf } from '../tar/read.js';
 import { grpcTarget } from './grpc.js';
 import { mutated } from './mutate.js';
 import { mtreePeers, tarPeers } from './peers.js';
+import { umociPeer } from './umoci.js';
 
 /** A reader of untrusted bytes. */
 export interface Target {
@@ -248,6 +249,8 @@ export const targets: Record<string, () => Target> = {
       close: async () => rmSync(bundle, { recursive: true }),
     };
   },
+  'umoci peer': () => umociPeer({ rootless: false }),
+  'umoci rootless': () => umociPeer({ rootless: true }),
   grpc: grpcTarget,
 };
 

@@ -3,9 +3,12 @@ import { tmpdir as systemTmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 
-/** Creates a directory for one test (on tmpfs if possible), which is removed when the test ends. */
+/** The parent of temporary directories: tmpfs if possible. */
+export const testRoot = existsSync('/dev/shm') ? '/dev/shm' : systemTmpdir();
+
+/** Creates a directory for one test, which is removed when the test ends. */
 export function tmpdir(t: ExecutionContext<unknown>): string {
-  const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : systemTmpdir(), 'layerhook-test-'));
+  const dir = mkdtempSync(join(testRoot, 'layerhook-test-'));
   t.teardown(() => removeDirectory(dir));
   return dir;
 }
