@@ -3,7 +3,15 @@
  * shell and FIFOs of tars work and can be interrupted; outputs go into such a file and never take its name.
  */
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -189,4 +197,19 @@ rootTest('unpack and repack write a digest into a FIFO, a device or a descriptor
   await succeed(t, shell(line, dir));
   t.regex(readFileSync(at('out'), 'utf8'), /^sha256:[0-9a-f]{64}$/);
   t.true(lstatSync(at('stdout')).isSymbolicLink());
+});
+
+test('export removes what a killed export has left', async (t) => {
+  const { reference } = buildImage(t, [[{ name: 'large', content: Buffer.alloc(200 << 20) }]]);
+  const dir = tmpdir(t);
+  const args = ['export', '--compress', 'gzip', '--image', reference, '--output', join(dir, 'out.tar')];
+  const kill = async (pid: number) => {
+    while (readdirSync(dir).length === 0) await sleep(5);
+    process.kill(pid, 'SIGKILL');
+  };
+  await layerhook(args, { started: kill });
+  t.is(readdirSync(dir).length, 1);
+  t.notDeepEqual(readdirSync(dir), ['out.tar']);
+  await succeed(t, layerhook(args));
+  t.deepEqual(readdirSync(dir), ['out.tar']);
 });

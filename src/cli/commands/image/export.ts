@@ -73,10 +73,10 @@ async function replace(
   compress: Compression,
   signal: AbortSignal,
 ): Promise<void> {
-  const { replaceFile } = await import('../../../system/write-file.js');
+  const { replaceOutput } = await import('../../files/output.js');
   const { writeTar } = await import('../../../layer/generate/write-file.js');
   try {
-    await replaceFile(file, (fd) => writeTar(fd, file, tar, compress, { signal }));
+    await replaceOutput(file, (fd) => writeTar(fd, file, tar, compress, { signal }));
   } catch (error) {
     throw fsError(error, `cannot write ${file}`);
   }

@@ -1,4 +1,3 @@
-import { writeFileAtomic } from '../../../system/write-file.js';
 import { isReplaceable, writeOutput } from '../../files/output.js';
 
 /**
@@ -19,7 +18,7 @@ export async function traced<T>(
   const { endTrace, span, startTrace } = await import('../../../system/trace.js');
   const { rowsOf } = await import('./rows.js');
   // before the work: a path that cannot be written costs no time
-  if (isReplaceable(file)) writeFileAtomic(file, '');
+  if (isReplaceable(file)) await writeOutput(file, '', signal);
   startTrace();
   const whole = span(name);
   try {
