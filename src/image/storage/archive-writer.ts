@@ -171,6 +171,19 @@ export class ArchiveWriter implements LayoutWriter {
   }
 }
 
+/** Removes what killed writers of an archive have left beside it, if this user may. @throws LayerhookError SYSTEM */
+export function sweepBeside(file: string): void {
+  let directory: number | undefined;
+  try {
+    directory = openSync(dirname(file), 'r');
+    sweepTemporaries(directory, fromText(basename(file)));
+  } catch (error) {
+    throw fsError(error, `reading ${dirname(file)}`);
+  } finally {
+    if (directory !== undefined) closeSync(directory);
+  }
+}
+
 /** Reads a blob of the old tar, which stays what it is: a corrupt blob must not make the whole archive unwritable. */
 function readPlain({ place: { path, range }, size }: AdoptedBlob): AsyncIterable<Buffer> | Iterable<Buffer> {
   const start = range?.offset ?? 0;

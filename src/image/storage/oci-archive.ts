@@ -120,6 +120,8 @@ export class OciArchive implements LayoutStorage {
   }
 
   async sweep(reachable: () => ReadonlySet<string>): Promise<GarbageResult> {
+    const { sweepBeside } = await import('./archive-writer.js');
+    sweepBeside(this.#file);
     const keep = reachable();
     const removed = this.blobs().filter(({ digest }) => !keep.has(digest));
     const bytes = removed.reduce((sum, { digest }) => sum + (this.blobPlace(digest).range?.size ?? 0), 0);
