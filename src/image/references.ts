@@ -16,9 +16,11 @@ export interface ImageReference {
 /** The tag of a reference without one. */
 export const defaultTag = 'latest';
 
-// image-spec annotations.md, the grammar of org.opencontainers.image.ref.name.
-const tagComponent = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
-const tagPattern = new RegExp(`^${tagComponent}(?:/${tagComponent})*$`);
+/**
+ * What a tag cannot have: another character, a separator at an end, or two separators side by side other than `--`. A pattern
+ * of whole tags would overflow the stack at a tag of 8 MB.
+ */
+const malformedTag = /[^A-Za-z0-9._:@+/-]|^[^A-Za-z0-9]|[^A-Za-z0-9]$|[._:@+/][._:@+/-]|-[._:@+/]|---/;
 
 const byDigest = /^([^:]*)@sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/s;
 
@@ -44,7 +46,7 @@ export function parseImageReference(value: string): ImageReference {
 
 /** True if a tag is well-formed; image-spec annotations.md, `org.opencontainers.image.ref.name`. */
 export function isTag(tag: string): boolean {
-  return tagPattern.test(tag);
+  return tag !== '' && !malformedTag.test(tag);
 }
 
 /** Returns the digest that an image is named by, in place of a tag; undefined for a tag. */

@@ -39,20 +39,22 @@ test('every tag of the grammar is accepted and returned unchanged', (t) => {
   );
 });
 
-test('a tag never begins or ends with a separator, nor has two in a row but --', (t) => {
+test('a tag follows the grammar of the image-spec', (t) => {
+  const component = '[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*';
+  const grammar = new RegExp(`^${component}(?:/${component})*$`);
+  const nearTag = fc.stringMatching(/^[ab._:@+/-]{0,12}$/);
   fc.assert(
-    fc.property(fc.stringMatching(/^[ab._:@+/-]{1,12}$/), (tag) => {
-      const bad = /^[^ab]|[^ab]$|[._:@+/-][._:@+/]|[._:@+/][._:@+/-]|---/.test(tag);
-      t.is(isTag(tag), !bad, tag);
+    fc.property(fc.oneof(nearTag, fc.string()), (tag) => {
+      t.is(isTag(tag), grammar.test(tag), tag);
     }),
-    { numRuns: 2000 },
+    { numRuns: 4000 },
   );
 });
 
-test('a long tag is judged within a second', (t) => {
-  const start = Date.now();
-  t.false(isTag(`${'a-'.repeat(50_000)}!`));
-  t.true(Date.now() - start < 1000);
+test('a tag of 32 MB is judged without overflowing the stack, and in linear time', (t) => {
+  const long = 'a-'.repeat(16_000_000);
+  t.false(isTag(`${long}!`));
+  t.true(isTag(`${long}a`));
 });
 
 test('umoci takes and refuses the same tags', (t) => {
