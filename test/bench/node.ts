@@ -2,9 +2,10 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { hasEnded } from '../helpers/at-work.js';
 import { mainFile } from '../helpers/cli.js';
 import { runContainerd } from '../helpers/containerd.js';
+import { until } from '../helpers/until.js';
 
 export const namespace = 'bench';
 
@@ -49,15 +50,15 @@ async function serve(address: string, store: string): Promise<ChildProcess> {
   const command = ['snapshotter', 'serve', '--address', address, '--store', store];
   const env = { ...process.env, XDG_CONFIG_HOME: '/nonexistent' };
   const daemon = spawn(process.execPath, [mainFile, ...command], { env, stdio: 'inherit' });
-  while (!existsSync(address)) {
-    if (daemon.exitCode !== null) throw new Error(`the snapshotter ended with ${daemon.exitCode}`);
-    await delay(20);
-  }
+  await until('the snapshotter listens', () => {
+    if (hasEnded(daemon)) throw new Error(`the snapshotter ended with ${daemon.exitCode}`);
+    return existsSync(address);
+  });
   return daemon;
 }
 
 async function end(daemon: ChildProcess): Promise<void> {
-  if (daemon.exitCode !== null) return;
+  if (hasEnded(daemon)) return;
   const ended = once(daemon, 'exit');
   daemon.kill('SIGTERM');
   await ended;

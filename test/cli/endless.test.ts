@@ -3,14 +3,14 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { signalOnOpen } from '../helpers/at-work.js';
+import { hasEnded, signalOnOpen } from '../helpers/at-work.js';
 import { layerhook, mainFile, refused, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 
 const commands = [['import'], ['raw', 'add-layer']];
 
@@ -67,7 +67,7 @@ for (const command of commands) {
       killSignal: 'SIGKILL',
     });
     // before the command handles signals, a signal just kills it
-    while (child.exitCode === null && !readsInput(child.pid!)) await setTimeout(20);
+    await until('the command reads its input', () => hasEnded(child) || readsInput(child.pid!), 20);
     child.kill('SIGTERM');
     const [status, signal] = await once(child, 'exit');
     child.stdin.destroy();

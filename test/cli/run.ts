@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
+import { hasEnded } from '../helpers/at-work.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 
 export const fixture = join(dirname(fileURLToPath(import.meta.url)), 'fixture.js');
 
@@ -46,7 +47,7 @@ export async function start(...args: string[]) {
     stdout += text;
   });
   const said = async (text: string) => {
-    while (!stdout.endsWith(text) && child.exitCode === null && child.signalCode === null) await sleep(5);
+    await until(`the command prints ${text}`, () => stdout.endsWith(text) || hasEnded(child));
   };
   const ended = new Promise<Outcome & { signal: NodeJS.Signals | null }>((resolve) => {
     child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));

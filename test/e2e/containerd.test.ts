@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { openStore } from '../../src/store/index.js';
 import { layerhook, mainFile, run, succeed } from '../helpers/cli.js';
@@ -10,16 +9,19 @@ import { startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
+import { until } from '../helpers/until.js';
 import { pullImage, startRegistry } from './registry.js';
 import {
   type ContainerImage,
-  collected,
+  count,
   type Daemon,
   layeredImage,
   proxyConfig,
   runScript,
   shown,
   startDaemon,
+  untilCollected,
+  untilConnected,
 } from './snapshotter.js';
 
 test.serial(
@@ -34,7 +36,7 @@ test.serial(
     const layers = await layersOf(daemon);
     await succeed(t, ctr('image', 'import', '--snapshotter', 'layerhook', image.archive));
     t.is(await runScript(t, ctr, image.name), shown);
-    t.is(await collected(daemon, 3), 3, 'the container left nothing');
+    await untilCollected(daemon, 3);
     await succeed(t, layerhook(['store', 'gc', '--store', daemon.store]));
     t.is(await runScript(t, ctr, image.name), shown, "the command line's gc took nothing of containerd's");
     await succeed(t, ctr('image', 'rm', '--sync', image.name));
@@ -88,14 +90,12 @@ test.serial('the daemon is killed in the middle of an import, and started again'
   const more = Array.from({ length: 12 }, (_, at) => [{ name: `more/${at}`, content: randomBytes(1 << 20) }]);
   const image = layeredImage(t, more);
   const importing = ctr('image', 'import', '--snapshotter', 'layerhook', image.archive);
-  while (!/ Commit .*\n(?:.*\n)*.* Commit /.test(daemon.log())) await delay(5);
+  const isUnderWay = () => count(daemon.log(), ' Commit ') >= 2;
+  await until('containerd commits two layers', isUnderWay, 5);
   t.is(await daemon.end('SIGKILL'), 'SIGKILL');
   t.not((await importing).status, 0);
   await daemon.start();
-  // containerd refuses all calls until it connects again after a while
-  const snapshots = (...args: string[]) => ctr('snapshots', '--snapshotter', 'layerhook', ...args);
-  while ((await snapshots('prepare', 'a try')).status !== 0) await delay(200);
-  await succeed(t, snapshots('rm', 'a try'));
+  await untilConnected(t, ctr);
   await succeed(t, ctr('image', 'import', '--snapshotter', 'layerhook', image.archive));
   t.is(await runScript(t, ctr, image.name), shown);
   await succeed(t, ctr('image', 'rm', '--sync', image.name));

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { signalIfRunning } from '../helpers/at-work.js';
 import { type Finished, layerhook, succeed } from '../helpers/cli.js';
 import { assertError } from '../helpers/hostile.js';
 import { type BuiltImage, buildImage } from '../helpers/image.js';
@@ -133,19 +134,10 @@ async function after(
   const finished = await command(async (pid) => {
     while (!ended.signal.aborted && !working()) await setTimeout(1);
     await setTimeout(milliseconds);
-    if (!ended.signal.aborted) send(pid, signal);
+    if (!ended.signal.aborted) signalIfRunning(pid, signal);
   });
   ended.abort();
   return finished;
-}
-
-/** It may have ended by itself just now. */
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 /** A mounted file system of 32 MB with a file on it, unmounted when the test ends. */

@@ -10,7 +10,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { connectSnapshotter } from '../../src/snapshotter/index.js';
 import type { Mount } from '../../src/store/types.js';
@@ -21,7 +20,7 @@ import { type Containerd, startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { type PodSpec, parseManifest, startContainer, untilReady } from './pod.js';
-import { layeredImage } from './snapshotter.js';
+import { layeredImage, untilConnected } from './snapshotter.js';
 
 const manifest = 'docs/examples/kubernetes/layerhook-snapshotter.yaml';
 
@@ -75,9 +74,7 @@ test.serial('containerd of the node uses the daemon of the pod, also after that 
 
   const next = startContainer(t, pod, serve);
   await untilReady(next, serve);
-  const snapshots = (...args: string[]) => ctr('snapshots', '--snapshotter', 'layerhook', ...args);
-  while ((await snapshots('prepare', 'a try')).status !== 0) await delay(200);
-  await succeed(t, snapshots('rm', 'a try'));
+  await untilConnected(t, ctr);
   t.is(await runScript(t, containerd, image.name), 'x\n');
   await succeed(t, ctr('image', 'rm', '--sync', image.name));
   t.deepEqual(await namesAt(address), []);

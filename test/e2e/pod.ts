@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { parseAllDocuments } from 'yaml';
+import { hasEnded } from '../helpers/at-work.js';
 import { type Finished, mainFile, run } from '../helpers/cli.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 
 /** A container of a pod, as far as the example goes. */
 export interface Container {
@@ -99,16 +100,14 @@ export function startContainer(
 /** Waits until a container is ready by its probe. */
 export async function untilReady(container: RunningContainer, { startupProbe }: Container): Promise<void> {
   const { command } = startupProbe!.exec;
-  for (let tries = 0; ; tries++) {
-    const { status, stderr } = await container.exec(command);
-    if (status === 0) return;
-    if (tries === 60) throw new Error(`not ready: ${stderr}\n${container.log()}`);
-    await delay(200);
-  }
+  const isReady = async () => (await container.exec(command)).status === 0;
+  await until('the probe succeeds', isReady, 200).catch((error: Error) => {
+    throw new Error(`${error.message}\n${container.log()}`);
+  });
 }
 
 async function ended(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  if (!hasEnded(child)) await once(child, 'exit');
   return child.exitCode;
 }
 

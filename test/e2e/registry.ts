@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
 import { fromJSON, type ServiceDefinition } from '@grpc/proto-loader';
 import type { ExecutionContext } from 'ava';
+import { hasEnded } from '../helpers/at-work.js';
 import { run, succeed } from '../helpers/cli.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 import type { ContainerImage } from './snapshotter.js';
 
 /** Debian's docker-registry on a port of its own, for as long as the test runs. */
@@ -22,7 +23,7 @@ export interface Registry {
 
 export async function startRegistry(t: ExecutionContext<unknown>): Promise<Registry> {
   const dir = tmpdir(t);
-  const host = `127.0.0.1:${await freePort()}`;
+  const host = `${ownAddress}:${await freePort()}`;
   const config = join(dir, 'config.yml');
   const log = join(dir, 'log');
   mkdirSync(join(dir, 'blobs'));
@@ -31,10 +32,10 @@ export async function startRegistry(t: ExecutionContext<unknown>): Promise<Regis
   const output = openSync(log, 'w');
   const registry = spawn('docker-registry', ['serve', config], { stdio: ['ignore', output, output] });
   t.teardown(() => registry.kill('SIGKILL'));
-  while (!(await answers(`http://${host}/v2/`))) {
-    if (registry.exitCode !== null) throw new Error(`docker-registry ended:\n${readFileSync(log, 'utf8')}`);
-    await delay(100);
-  }
+  await until('the registry answers', () => {
+    if (hasEnded(registry)) throw new Error(`docker-registry ended:\n${readFileSync(log, 'utf8')}`);
+    return answers(`http://${host}/v2/`);
+  });
   let read = 0;
   return {
     host,
@@ -62,9 +63,16 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/**
+ * A loopback address of this process: a test file that runs at the same time cannot take the port between the search for it and
+ * the start of the registry.
+ */
+const ownAddress = `127.${process.pid >> 16}.${(process.pid >> 8) & 0xff}.${process.pid & 0xff}`;
+
+/** Returns a port of {@link ownAddress} that no process uses. */
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
+    const server = createServer().listen(0, ownAddress, () => {
       const address = server.address();
       server.close(() => resolve((address as { port: number }).port));
     });

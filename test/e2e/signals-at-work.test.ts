@@ -100,8 +100,8 @@ for (const signal of signals) {
     const config = { ociVersion: '1.0.2', annotations, mounts };
     writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(config));
     writeFileSync(join(box.bundle, 'state.json'), box.state);
-    // 61 writes of 50 ms each; -D: the signal goes to the hook, not to strace
-    const slow = 'strace -D -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=50000';
+    // 61 writes of 0.5 s each; -D: the signal goes to the hook, not to strace
+    const slow = 'strace -D -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=500000';
     const hook = ['-c', `exec ${slow} "$0" "$1" --state-dir "$2" < "$3"`, process.execPath, script];
     const started = (pid: number) => signalOnOpen(pid, 'big', signal);
     const args = [...hook, join(tmpdir(t), 'state'), join(box.bundle, 'state.json')];

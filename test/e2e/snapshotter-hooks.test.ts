@@ -2,22 +2,23 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { privateDir, script, write } from '../config/helpers.js';
 import { layerhook } from '../helpers/cli.js';
 import { startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
+import { until } from '../helpers/until.js';
 import { pullImage, type Registry, startRegistry } from './registry.js';
 import {
   type ContainerImage,
-  collected,
   type Daemon,
   layeredImage,
   proxyConfig,
   runScript,
   shown,
   startDaemon,
+  untilCollected,
+  untilConnected,
 } from './snapshotter.js';
 
 const SKIP = 'snapshot.ociv1.layer.try-skip';
@@ -75,12 +76,12 @@ test.serial('a layer that one containerd pulled is taken from the share by anoth
   const name = await registry.push(image);
   const first = await node();
   t.deepEqual(await fetched(first, registry, image, name), layers);
-  while (tars().length < layers.length) await delay(50);
+  await until('the share has all layers', () => tars().length === layers.length, 50);
 
   const second = await node();
   t.deepEqual(await fetched(second, registry, image, name), [], 'no layer was fetched');
   t.is(await runScript(t, second.containerd.ctr, name, 'k8s.io'), shown);
-  t.is(await collected(second.daemon, layers.length), layers.length);
+  await untilCollected(second.daemon, layers.length);
   const images = (...args: string[]) => second.containerd.ctr('--namespace', 'k8s.io', 'images', ...args);
   const names = (await images('ls', '-q')).stdout.trim().split('\n');
   await images('rm', '--sync', ...names);
@@ -137,7 +138,7 @@ test.serial('the daemon is killed while a hook fills a layer', async (t) => {
   const node = await startNode(t, program);
   const { containerd, daemon } = node;
   const pulling = t.throwsAsync(pullImage(containerd.socket, name));
-  while (!existsSync(asked)) await delay(20);
+  await until('the hook is called', () => existsSync(asked));
   t.deepEqual(await daemon.snapshots(), [], 'containerd sees no snapshot');
   await daemon.end('SIGKILL');
   // it goes on by itself
@@ -146,11 +147,9 @@ test.serial('the daemon is killed while a hook fills a layer', async (t) => {
   t.is(readdirSync(join(daemon.store, 'snapshots')).length, 1);
   await daemon.start();
   t.deepEqual(await daemon.snapshots(), []);
-  while (readdirSync(join(daemon.store, 'snapshots')).length > 0) await delay(20);
-  // containerd refuses all calls until it connects again after a while
-  const snapshots = (...args: string[]) => containerd.ctr('snapshots', '--snapshotter', 'layerhook', ...args);
-  while ((await snapshots('prepare', 'a try')).status !== 0) await delay(200);
-  await snapshots('rm', 'a try');
+  const isEmpty = () => readdirSync(join(daemon.store, 'snapshots')).length === 0;
+  await until('the half layer is removed', isEmpty);
+  await untilConnected(t, containerd.ctr);
   t.is((await fetched(node, registry, image, name)).length, image.manifest.layers.length);
   t.is(await runScript(t, containerd.ctr, name, 'k8s.io'), shown);
 });

@@ -2,16 +2,17 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { connectSnapshotter } from '../../src/snapshotter/index.js';
 import type { Info } from '../../src/store/types.js';
 import { fillRootfs } from '../demo/rootfs.js';
+import { hasEnded } from '../helpers/at-work.js';
 import { mainFile, succeed } from '../helpers/cli.js';
 import type { Containerd } from '../helpers/containerd.js';
 import { type BuiltImage, buildImage } from '../helpers/image.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 
 /** A `layerhook snapshotter serve` of its own, for as long as the test runs. */
 export interface Daemon {
@@ -45,13 +46,14 @@ export async function startDaemon(t: ExecutionContext<unknown>, args: string[] =
     async start() {
       const before = count(daemon.log(), ' serving ');
       child = spawn(process.execPath, [mainFile, ...command], { env, stdio: ['ignore', output, output] });
-      while (count(daemon.log(), ' serving ') === before) {
-        if (child.exitCode !== null) throw new Error(`the snapshotter ended:\n${daemon.log()}`);
-        await delay(50);
-      }
+      const isServing = () => {
+        if (hasEnded(child)) throw new Error(`the snapshotter ended:\n${daemon.log()}`);
+        return count(daemon.log(), ' serving ') > before;
+      };
+      await until('the snapshotter serves', isServing);
     },
     async end(signal) {
-      if (child.exitCode === null && child.signalCode === null) {
+      if (!hasEnded(child)) {
         const ended = once(child, 'exit');
         child.kill(signal);
         await ended;
@@ -71,17 +73,22 @@ export async function startDaemon(t: ExecutionContext<unknown>, args: string[] =
   return daemon;
 }
 
-function count(text: string, word: string): number {
+export function count(text: string, word: string): number {
   return text.split(word).length - 1;
 }
 
-/** Number of snapshots, once it is `expected`: containerd collects what a container leaves a moment after that has ended. */
-export async function collected(daemon: Daemon, expected: number): Promise<number> {
-  for (let tries = 0; ; tries++) {
-    const { length } = await daemon.snapshots();
-    if (length === expected || tries === 200) return length;
-    await delay(50);
-  }
+/** Waits until containerd has this many snapshots: it removes those of a container a moment after the end of the container. */
+export async function untilCollected(daemon: Daemon, expected: number): Promise<void> {
+  const isCollected = async () => (await daemon.snapshots()).length === expected;
+  await until(`containerd has ${expected} snapshots`, isCollected, 50);
+}
+
+/** Waits until containerd calls a snapshotter that has started again: for a while it refuses all calls. */
+export async function untilConnected(t: ExecutionContext<unknown>, ctr: Containerd['ctr']): Promise<void> {
+  const snapshots = (...args: string[]) => ctr('snapshots', '--snapshotter', 'layerhook', ...args);
+  const isConnected = async () => (await snapshots('prepare', 'a try')).status === 0;
+  await until('containerd calls the snapshotter', isConnected, 200);
+  await succeed(t, snapshots('rm', 'a try'));
 }
 
 /** config.toml of a containerd that has the daemon as its snapshotter `layerhook`. */

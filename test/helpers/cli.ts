@@ -36,8 +36,9 @@ export async function run(file: string, args: string[], options: RunOptions = {}
       output[stream] += chunk;
     });
   }
-  if (child.pid !== undefined) void options.started?.(child.pid);
-  const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  const started = child.pid === undefined ? undefined : options.started?.(child.pid);
+  const [closed] = await Promise.all([once(child, 'close'), started]);
+  const [status, signal] = closed as [number | null, NodeJS.Signals | null];
   return { status, signal, ...output };
 }
 

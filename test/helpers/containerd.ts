@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
+import { hasEnded } from './at-work.js';
 import { type Finished, run } from './cli.js';
 import { tmpdir } from './tmp.js';
+import { until } from './until.js';
 
 export interface ContainerdOptions {
   env?: Record<string, string>;
@@ -57,10 +58,11 @@ export async function runContainerd(
       { env: { ...process.env, ...env }, stdio: ['ignore', output, output] },
     );
     closeSync(output);
-    while ((await ctr('version')).status !== 0) {
-      if (daemon.exitCode !== null) throw new Error(`containerd ended:\n${readFileSync(log, 'utf8')}`);
-      await delay(100);
-    }
+    const answers = async () => {
+      if (hasEnded(daemon)) throw new Error(`containerd ended:\n${readFileSync(log, 'utf8')}`);
+      return (await ctr('version')).status === 0;
+    };
+    await until('containerd answers', answers, 100);
     return daemon;
   };
   let daemon = await start();
@@ -78,7 +80,7 @@ export async function runContainerd(
 }
 
 async function stop(daemon: ChildProcess): Promise<void> {
-  if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+  if (hasEnded(daemon)) return;
   daemon.kill('SIGTERM');
   await once(daemon, 'exit');
 }

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
+import { hasEnded } from './at-work.js';
 import { type Finished, run } from './cli.js';
 import { tmpdir } from './tmp.js';
+import { until } from './until.js';
 
 /**
  * Starts a dockerd with its own directories, without a network, for the duration of a test.
@@ -34,14 +35,15 @@ export async function startDocker(
   const daemon = spawn('dockerd', args, { stdio: ['ignore', output, output] });
   closeSync(output);
   t.teardown(async () => {
-    if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+    if (hasEnded(daemon)) return;
     daemon.kill('SIGTERM');
     await once(daemon, 'exit');
   });
   const docker = (...command: string[]) => run('docker', ['--host', socket, ...command]);
-  while ((await docker('version')).status !== 0) {
-    if (daemon.exitCode !== null) throw new Error(`dockerd ended:\n${readFileSync(log, 'utf8')}`);
-    await delay(200);
-  }
+  const answers = async () => {
+    if (hasEnded(daemon)) throw new Error(`dockerd ended:\n${readFileSync(log, 'utf8')}`);
+    return (await docker('version')).status === 0;
+  };
+  await until('dockerd answers', answers, 200);
   return docker;
 }

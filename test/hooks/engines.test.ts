@@ -1,12 +1,12 @@
 /** layerhook-runtime as the runtime of containerd and podman. */
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { run, succeed } from '../helpers/cli.js';
 import { startContainerd } from '../helpers/containerd.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 import { archiveImage, inOwnMounts, notingHooks } from './containers.js';
 import { launcher } from './wrapper.js';
 
@@ -76,6 +76,6 @@ test.serial('podman --runtime: containers have the hooks, and their exit status'
   t.is(finished.stdout, 'started\n', finished.stderr);
   t.is(finished.status, 3);
   // podman deletes the container in a process of its own
-  while (!hooks.called('/nonexistent').includes('poststop')) await delay(50);
+  await until('podman calls the poststop hook', () => hooks.called('/nonexistent').includes('poststop'));
   t.deepEqual(hooks.called('/nonexistent'), outside);
 });

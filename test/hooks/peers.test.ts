@@ -1,11 +1,11 @@
 /** layerhook-runtime in the place of runc and crun. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { hookKinds } from '../../src/inject/types.js';
 import { type Finished, run, succeed } from '../helpers/cli.js';
 import { requires } from '../helpers/requires.js';
+import { until } from '../helpers/until.js';
 import { type ContainerBundle, containerBundle, inOwnMounts, notingHooks } from './containers.js';
 import { launcher } from './wrapper.js';
 
@@ -35,7 +35,7 @@ async function status(call: ReturnType<typeof caller>): Promise<string> {
 }
 
 async function stopped(call: ReturnType<typeof caller>): Promise<void> {
-  while ((await status(call)) !== 'stopped') await delay(50);
+  await until('the container stops', async () => (await status(call)) === 'stopped', 50);
 }
 
 for (const runtime of runtimes) {
@@ -78,7 +78,7 @@ for (const runtime of runtimes) {
     const [program, ...args] = [...inOwnMounts, ...call.command('run', '--bundle', container.bundle)];
     const finished = await run(program!, args, {
       async started(pid) {
-        while (!existsSync(join(container.rootfs, 'ready'))) await delay(50);
+        await until('the container is ready', () => existsSync(join(container.rootfs, 'ready')));
         // unshare and sh became layerhook-runtime, which became the runtime
         process.kill(pid, 'SIGTERM');
       },

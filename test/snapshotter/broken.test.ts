@@ -1,7 +1,6 @@
 /** What a containerd sees of snapshots that are broken: the server starts, shows them, and refuses only them. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import {
   connectSnapshotter,
@@ -13,6 +12,7 @@ import { openStore } from '../../src/store/index.js';
 import { openStoreAt } from '../../src/store/open.js';
 import type { Info, Snapshotter, Store, UntrustedSnapshot } from '../../src/store/types.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 import { commitFile, extractFile, layer } from '../store/helpers.js';
 
 const REF = 'containerd.io/snapshot.ref';
@@ -202,6 +202,7 @@ test('the next server flushes the commits of a killed one', async (t) => {
   const { root, store } = await left(t, threeLayers);
   t.true((await store.list()).every(({ flushed }) => !flushed));
   await serve(t, root);
-  while (!(await store.list()).every(({ flushed }) => flushed)) await delay(50);
+  const areFlushed = async () => (await store.list()).every(({ flushed }) => flushed);
+  await until('all commits are flushed', areFlushed, 50);
   t.is((await store.list()).length, 3);
 });

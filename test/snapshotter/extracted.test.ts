@@ -1,8 +1,8 @@
 /** Hooks that run after containerd has extracted a layer. */
 import { readdirSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { declined, type SnapshotExtractedContext } from '../../src/points/points.js';
+import { until } from '../helpers/until.js';
 import { a, b, exists, extract, fill, isEmpty, POINT, POST, prepare, REF, serve } from './served.js';
 
 test('the hook runs for layers that containerd extracted, and for no others', async (t) => {
@@ -19,7 +19,7 @@ test('the hook runs for layers that containerd extracted, and for no others', as
   await t.throwsAsync(prepare(served, b, name, { number: 2 }), exists);
   await served.containerd.prepare('other', '');
   await served.containerd.commit('no layer', 'other');
-  while (contexts.length === 0) await delay(10);
+  await until('the hook is called', () => contexts.length > 0);
   await served.close();
   t.is(contexts.length, 1);
   t.like(contexts[0], {
@@ -46,7 +46,7 @@ test('a failing hook does not affect containerd', async (t) => {
   const below = `ns/1/${a.chainID}`;
   await served.containerd.prepare(`ns/2/extract-1 b`, below, { labels: { [REF]: b.chainID } });
   await served.containerd.commit('ns/2/b', 'ns/2/extract-1 b', { labels: { [REF]: b.chainID } });
-  while (seen.length < 2) await delay(10);
+  await until('the hook is called twice', () => seen.length === 2);
   await served.close();
   t.deepEqual(seen, [a.chainID, b.chainID]);
 });

@@ -18,6 +18,7 @@ import { declined, type Hook, type SnapshotSkipContext } from '../../src/points/
 import type { LayerIdentity } from '../../src/store/types.js';
 import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 import { nothingBelow } from '../store/helpers.js';
 import {
   a,
@@ -282,7 +283,7 @@ test('a call that is cancelled, or a service that ends, stops the hook and leave
     if (end === 'cancel') stop.abort();
     else await served.close();
     await call;
-    while ((await served.store.list()).length > 0) await delay(10);
+    await until('the store is empty', async () => (await served.store.list()).length === 0);
     await isEmpty(t, served);
   }
 });

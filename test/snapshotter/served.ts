@@ -1,7 +1,6 @@
 /** A snapshotter with hooks, and what containerd asks of it. */
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { snapshotHooks } from '../../src/engine/snapshot-hooks.js';
 import { chainIDs } from '../../src/image/chain.js';
@@ -14,6 +13,7 @@ import type { Info, LayerIdentity, Snapshotter, Store } from '../../src/store/ty
 import { connectSnapshotter, serveSnapshotter } from '../../src/store.js';
 import { silentLogger } from '../../src/system/logger.js';
 import { tmpdir } from '../helpers/tmp.js';
+import { until } from '../helpers/until.js';
 
 export const POINT = 'snapshot.ociv1.layer.try-skip';
 export const POST = 'snapshot.ociv1.layer.post-extract';
@@ -103,10 +103,12 @@ export async function isEmpty(t: ExecutionContext<unknown>, { store, root }: Ser
   const locks = readdirSync(join(root, 'locks')).filter((name) => name.startsWith('layer-'));
   t.deepEqual(locks, []);
   // a thread deletes it; what that left when it was ended, a cleanup takes
-  while (readdirSync(join(root, 'removed')).length > 0) {
-    await delay(10);
+  const isErased = async () => {
+    if (readdirSync(join(root, 'removed')).length === 0) return true;
     await store.cleanup();
-  }
+    return false;
+  };
+  await until('removed directories are erased', isErased);
 }
 
 /** Extracts a layer as containerd does, when it is not there. */

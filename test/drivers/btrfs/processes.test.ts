@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import test from 'ava';
+import { signalIfRunning } from '../../helpers/at-work.js';
 import { type Finished, layerhook, mainFile, run, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
@@ -62,11 +63,7 @@ test.serial(
       const args = unpackArgs(reference, bundles.store, join(mountpoint, 'bundle'));
       const started = async (pid: number) => {
         await wait(delay);
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch (error) {
-          t.is((error as NodeJS.ErrnoException).code, 'ESRCH');
-        }
+        signalIfRunning(pid, 'SIGKILL');
       };
       const { signal } = await layerhook(args, { started });
       if (signal !== null) killed++;

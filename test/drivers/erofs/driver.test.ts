@@ -11,6 +11,7 @@ import { contents, putContent } from '../../../src/store/metadata/records.js';
 import { readMountInfo } from '../../../src/system/mountinfo.js';
 import { dir, file, hardlink } from '../../../src/testing/entries.js';
 import { LayerModel } from '../../../src/testing/model.js';
+import { signalIfRunning } from '../../helpers/at-work.js';
 import { layerhook, refused, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
 import { rootTest } from '../../helpers/root-test.js';
@@ -219,7 +220,7 @@ rootTest(
       const args = ['unpack', '--driver', 'erofs', '--store', here.store, '--image', here.image];
       const started = async (pid: number) => {
         await sleep(80 + at * 25);
-        if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+        signalIfRunning(pid, 'SIGKILL');
       };
       await layerhook([...args, here.bundle('bundle')], { started });
     }
@@ -232,10 +233,6 @@ rootTest(
     t.deepEqual(readdirSync(join(here.store, 'snapshots')), []);
   },
 );
-
-function isRunning(pid: number): boolean {
-  return existsSync(`/proc/${pid}/exe`);
-}
 
 /** Returns the image of the layer whose tar has this many bytes. */
 function imageOf({ store }: Place, tarBytes: number): string {

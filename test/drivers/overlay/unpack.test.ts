@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { hardlink } from '../../../src/testing/entries.js';
+import { signalIfRunning } from '../../helpers/at-work.js';
 import { layerhook, run, succeed } from '../../helpers/cli.js';
 import { debian } from '../../helpers/debian.js';
 import { assertError } from '../../helpers/hostile.js';
@@ -108,7 +109,7 @@ test.serial(
     let killed = 0;
     for (const wait of [120, 250, 400, 500, 600, 750, 900]) {
       const started = (pid: number) => {
-        setTimeout(() => kill(pid), wait);
+        setTimeout(() => signalIfRunning(pid, 'SIGKILL'), wait);
       };
       const finished = await here.unpack(image.reference, `b${wait}`, { started });
       if (finished.signal === 'SIGKILL') killed++;
@@ -272,12 +273,3 @@ test('a full disk leaves a store that works', async (t) => {
   await succeed(t, small.unpack(little.reference, 'bundle'));
   t.is(readFileSync(join(small.rootfs('bundle'), 'a'), 'utf8'), 'little');
 });
-
-/** It may have ended by itself just now. */
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}

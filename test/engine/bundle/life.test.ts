@@ -18,6 +18,7 @@ import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
+import { until } from '../../helpers/until.js';
 
 interface Place {
   dir: string;
@@ -193,8 +194,8 @@ test('a bundle that a container runs in is neither unmounted nor removed', async
   const container = spawn('unshare', ['-m', 'sh', '-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => container.kill('SIGKILL'));
   await once(container.stdout, 'data');
-  while (readFileSync(`/proc/${container.pid}/comm`, 'utf8') !== 'sleep\n')
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  const name = () => readFileSync(`/proc/${container.pid}/comm`, 'utf8');
+  await until('the process sleeps in the rootfs', () => name() === 'sleep\n');
   const reason = new RegExp(`process ${container.pid} \\(sleep\\)`);
   await isRefused(t, unmountBundle({ bundle, driver, ...config }), reason);
   await isRefused(t, removeBundle({ bundle, driver, force: true, ...config }), reason);

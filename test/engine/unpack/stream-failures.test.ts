@@ -9,10 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isLayerhookError, type PreExtractResult } from '../../../src/index.js';
 import { file, hardlink, symlink } from '../../../src/testing/entries.js';
 import { rootTest } from '../../helpers/root-test.js';
+import { until } from '../../helpers/until.js';
 import { large, makeFifo, post, setup, sh, small } from './streams.js';
 
 const hostile: Record<string, ReturnType<typeof file>> = {
@@ -216,7 +216,7 @@ rootTest('an abort stops a program and a FIFO that wait', async (t) => {
   for (const plan of plans) {
     const stop = new AbortController();
     const running = run(plan, { signal: stop.signal });
-    while (!existsSync(target)) await sleep(10);
+    await until(`${target} is there`, () => existsSync(target));
     stop.abort();
     await t.throwsAsync(running, { code: 'ABORTED' });
     t.deepEqual(readdirSync(work), []);
