@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
@@ -40,6 +41,21 @@ test.serial('libisal2 is used where it is installed, unless node:zlib is wanted'
   t.is(await isalGunzip('sha256:x'), null);
 });
 
+/** Counts how often zlib's work in libuv's pool is awaited. With a stream for each member, the work costs seven times the CPU. */
+async function poolTurns(work: () => Promise<void>): Promise<number> {
+  const streams = new Set<number>();
+  let turns = 0;
+  const hook = createHook({
+    init: (id, type) => type === 'ZLIB' && streams.add(id),
+    before: (id) => {
+      if (streams.has(id)) turns++;
+    },
+  }).enable();
+  await work();
+  hook.disable();
+  return turns;
+}
+
 for (const [kind, gunzip] of Object.entries(kinds)) {
   test(`${kind}: one member, however it is cut`, async (t) => {
     for (const cut of [1, 7, 10, 100, 1 << 20])
@@ -64,14 +80,14 @@ for (const [kind, gunzip] of Object.entries(kinds)) {
     for (const cut of [97, 4096, 1 << 20]) t.true((await gunzip(bytes, cut)).equals(content), `${cut}`);
   });
 
-  test.serial(`${kind}: thousands of small members, as in eStargz, share few streams`, async (t) => {
+  test.serial(`${kind}: thousands of small members, as in eStargz, need few turns of the pool`, async (t) => {
     const bytes = Buffer.concat(
       Array.from({ length: 9000 }, (_, i) => gzipSync(`file ${1000 + i}`, { level: 1 })),
     );
-    const before = process.cpuUsage();
-    t.is((await gunzip(bytes, 192 * 1024)).length, 9000 * 9);
-    const { user, system } = process.cpuUsage(before);
-    t.true(user + system < 2_000_000, `${user + system} microseconds`);
+    const turns = await poolTurns(async () => {
+      t.is((await gunzip(bytes, 192 * 1024)).length, 9000 * 9);
+    });
+    t.true(turns < 100, `${turns} turns`);
   });
 
   test(`${kind}: a small member that inflates to much is read completely`, async (t) => {
