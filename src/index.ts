@@ -18,6 +18,7 @@ export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtre
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
 export { changeRow, type Difference, type DiffOptions, diffImages } from './engine/diff/diff.js';
 export type { Side } from './engine/diff/side.js';
+export type { EditImageOptions } from './engine/edit-image.js';
 export { type AddLayerOptions, addLayer } from './engine/image/add-layer.js';
 export {
   type ConfigureImageOptions,

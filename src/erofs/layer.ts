@@ -1,5 +1,6 @@
 import { BadEntry, entryError } from '../layer/apply/errors.js';
 import { hostID } from '../layer/apply/owners.js';
+import { type FileType, typeBits } from '../layer/file-types.js';
 import type { LowerFile } from '../layer/lower/lower-stack.js';
 import { none } from '../layer/merged/names.js';
 import type { CheckedEntry, MapOptions } from '../layer/types.js';
@@ -37,14 +38,6 @@ export interface ImageLayerOptions {
   warn: (message: string) => void;
 }
 
-const types = {
-  file: S.IFREG,
-  directory: S.IFDIR,
-  symlink: S.IFLNK,
-  char: S.IFCHR,
-  block: S.IFBLK,
-  fifo: S.IFIFO,
-} as const;
 const symlinkMode = 0o777;
 const opaqueMark = 'trusted.overlay.opaque';
 
@@ -168,7 +161,7 @@ export class ImageLayer {
 
   /** Adds the inode of an entry of any type but directories and hardlinks. */
   #make(entry: CheckedEntry): number {
-    const type = entry.type as keyof typeof types;
+    const type = entry.type as FileType;
     if (type === 'symlink')
       return this.#addSymlink(entry.linkname, this.#describe(entry, S.IFLNK | symlinkMode));
     if (type === 'file') return this.#addFile(entry);
@@ -184,7 +177,7 @@ export class ImageLayer {
       );
       return this.#tree.add(this.#describe(entry, S.IFREG | entry.mode));
     }
-    const inode = this.#tree.add(this.#describe(entry, types[type] | entry.mode));
+    const inode = this.#tree.add(this.#describe(entry, typeBits[type] | entry.mode));
     this.#tree.setData(inode, 0, device);
     return inode;
   }

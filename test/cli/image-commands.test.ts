@@ -6,7 +6,7 @@ import { openLayout } from '../../src/image/layout.js';
 import { listTags } from '../../src/image/references.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import { mainFile } from '../helpers/cli.js';
-import { buildImage, put, sha256, writeImage } from '../helpers/image.js';
+import { buildImage, put, sha256, writeImageFor } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { type Outcome, runFile } from './run.js';
@@ -188,14 +188,7 @@ test('stat of an artifact', (t) => {
 
 test('stat chooses by --platform', (t) => {
   const { layout } = buildImage(t, [], { tag: 'a' });
-  writeImage(layout, [], {
-    tag: 'a',
-    edit: {
-      config: (config) => {
-        config.architecture = 's390x';
-      },
-    },
-  });
+  writeImageFor('s390x', layout, 'a');
   const stat = (platform: string) => layerhook('stat', '--image', `${layout}:a`, '--platform', platform);
   t.regex(stat('linux/s390x').stdout, /Architecture: s390x/);
   t.regex(stat('riscv64').stderr, /linux\/riscv64, only for linux\/amd64, linux\/s390x/);

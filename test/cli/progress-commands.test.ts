@@ -50,25 +50,10 @@ rootTest('insert, unpack and repack show bytes and files on a terminal, and leav
 
 rootTest('without a terminal, --verbose has one line for each layer', async (t) => {
   const { layout, run, bundle } = place(t);
-  const { stderr } = await run(
-    '--verbose',
-    'unpack',
-    '--driver',
-    'overlay',
-    '--image',
-    `${layout}:a`,
-    bundle,
-  );
+  const unpack = ['--verbose', 'unpack', '--driver', 'overlay', '--image', `${layout}:a`];
+  const { stderr } = await run(...unpack, bundle);
   t.regex(stderr, /^layerhook: layer 1\/1 [0-9a-f]{12}: \d+(\.\d)? k?B, 1 file$/m);
-  const again = await run(
-    '--verbose',
-    'unpack',
-    '--driver',
-    'overlay',
-    '--image',
-    `${layout}:a`,
-    `${bundle}2`,
-  );
+  const again = await run(...unpack, `${bundle}2`);
   t.regex(again.stderr, /^layerhook: layer 1\/1 [0-9a-f]{12}: skipped by=driver overlay$/m);
   const verified = await run('--verbose', 'store', 'verify');
   t.regex(verified.stderr, /^layerhook: layer 1\/1 [0-9a-f]{12}: 1 B, 2 files$/m);

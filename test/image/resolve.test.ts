@@ -6,7 +6,7 @@ import { parsePlatform } from '../../src/image/platform.js';
 import { resolveReference } from '../../src/image/resolve.js';
 import type { Descriptor, Index, Platform } from '../../src/image/types.js';
 import { layerSources } from '../../src/layer/sources.js';
-import { buildImage, put, writeImage } from '../helpers/image.js';
+import { buildImage, put, writeImage, writeImageFor } from '../helpers/image.js';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -134,14 +134,7 @@ test('an index that names the next one many times, at every depth, is resolved i
 
 test('one tag on two images of different platforms is decided by platform', (t) => {
   const { layout } = buildImage(t, [], { tag: 'a' });
-  writeImage(layout, [], {
-    tag: 'a',
-    edit: {
-      config: (config) => {
-        config.architecture = 's390x';
-      },
-    },
-  });
+  writeImageFor('s390x', layout, 'a');
   const architecture = (text: string) =>
     resolveReference(openLayout(layout), 'a', { platform: platform(text) }).config.architecture;
   t.is(architecture('linux/s390x'), 's390x');

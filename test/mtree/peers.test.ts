@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { check, compare, formatManifest, parse, walk } from 'mtree-ts';
+import { check, compare, formatManifest, type Manifest, parse, walk } from 'mtree-ts';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { makeTree } from './fixture.js';
@@ -81,16 +81,7 @@ for (const options of bsdtarOptions) {
   test(`a tree is as bsdtar describes it: ${options || 'default'}`, (t) => {
     if (!requires(t, 'bsdtar')) return;
     const root = treeIn(tmpdir(t));
-    const args = [
-      '--format=mtree',
-      ...(options ? [`--options=${options}`] : []),
-      '-cf',
-      '-',
-      '-C',
-      root,
-      '.',
-    ];
-    const manifest = parse(execFileSync('bsdtar', args));
+    const manifest = byBsdtar(root, options);
     const deltas = check(root, manifest, options.includes('dironly') ? { types: ['dir'] } : {});
     t.deepEqual(deltas, []);
     const found = walk(
@@ -116,16 +107,7 @@ test('bsdtar reads our manifest: names and types', (t) => {
 test('a changed tree is no longer as bsdtar described it', (t) => {
   if (!requires(t, 'bsdtar')) return;
   const root = treeIn(tmpdir(t));
-  const args = [
-    '--format=mtree',
-    '--options=mtree:all,mtree:use-set,mtree:indent',
-    '-cf',
-    '-',
-    '-C',
-    root,
-    '.',
-  ];
-  const manifest = parse(execFileSync('bsdtar', args));
+  const manifest = byBsdtar(root, 'mtree:all,mtree:use-set,mtree:indent');
   chmodSync(join(root, 'sub/file'), 0o700);
   rmSync(join(root, 'fifo'));
   writeFileSync(join(root, 'zz/new'), '');
@@ -142,6 +124,12 @@ test('a changed tree is no longer as bsdtar described it', (t) => {
     ['extra', 'zz/new'],
   ]);
 });
+
+/** Returns bsdtar's manifest of a tree. @param options bsdtar's own; empty: its default */
+function byBsdtar(root: string, options: string): Manifest {
+  const chosen = options === '' ? [] : [`--options=${options}`];
+  return parse(execFileSync('bsdtar', ['--format=mtree', ...chosen, '-cf', '-', '-C', root, '.']));
+}
 
 function treeIn(directory: string): string {
   const root = join(directory, 'tree');

@@ -1,21 +1,15 @@
 import { type ConfigChange, changeAnnotations, changeConfig } from '../../image/change-config.js';
 import { type HistoryOptions, historyEntry } from '../../image/history.js';
-import { openLayout } from '../../image/layout.js';
-import { ImageMutation } from '../../image/mutate.js';
-import { parseImageReference } from '../../image/references.js';
-import { resolveReference } from '../../image/resolve.js';
 import type { Descriptor } from '../../image/types.js';
-import { type ImageOptions, platformChoice } from '../image-options.js';
+import { type EditImageOptions, editImage } from '../edit-image.js';
+import { platformChoice } from '../image-options.js';
 
-export interface ConfigureImageOptions extends ImageOptions {
-  /** tag for the new image; default: the one of `image`, which then names the new one */
-  tag?: string | undefined;
+export interface ConfigureImageOptions extends EditImageOptions {
   change: ConfigChange;
   /** the new history entry; false: write none */
   history?: HistoryOptions | false | undefined;
   /** seconds since the epoch: the time of the history entry; default: now */
   sourceDateEpoch?: number | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface ConfigureImageResult {
@@ -29,12 +23,9 @@ export interface ConfigureImageResult {
  *
  * @throws LayerhookError of reading and writing images
  */
-export async function configureImage(options: ConfigureImageOptions): Promise<ConfigureImageResult> {
-  const { path, tag: from } = parseImageReference(options.image);
-  const { tag = from, change, sourceDateEpoch, maxJson, limits, signal } = options;
-  const layout = openLayout(path, { signal, maxJson, limits });
-  try {
-    const mutation = new ImageMutation(layout, resolveReference(layout, from, platformChoice(options)));
+export function configureImage(options: ConfigureImageOptions): Promise<ConfigureImageResult> {
+  const { change, sourceDateEpoch } = options;
+  return editImage(options, async ({ mutation, from, tag }) => {
     mutation.setConfig(changeConfig(mutation.config, change));
     mutation.setAnnotations(changeAnnotations(mutation.manifest.annotations, change));
     const { author } = mutation.config;
@@ -44,7 +35,5 @@ export async function configureImage(options: ConfigureImageOptions): Promise<Co
     // without an index, the platform has only chosen the image
     const inIndex = platform && tag === from && mutation.isInIndex ? platform : undefined;
     return { manifest: (await mutation.commit(tag, inIndex)).at(-1)!, tag };
-  } finally {
-    await layout.close();
-  }
+  });
 }

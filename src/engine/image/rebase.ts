@@ -2,26 +2,22 @@ import { realpathSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import { parseDigest } from '../../image/digest.js';
 import { type Layout, openLayout } from '../../image/layout.js';
-import { ImageMutation } from '../../image/mutate.js';
 import { baseMismatch, rebaseLayers, withPlatformOf } from '../../image/rebase.js';
-import { checkTag, parseImageReference, tagOf } from '../../image/references.js';
+import { parseImageReference, tagOf } from '../../image/references.js';
 import { resolveReference } from '../../image/resolve.js';
 import type { Descriptor, ResolvedImage } from '../../image/types.js';
 import { checkpoint } from '../../system/steps.js';
-import { type ImageOptions, platformChoice } from '../image-options.js';
+import { type EditImageOptions, editImage } from '../edit-image.js';
 
 /** The annotations that name the base of an image; image-spec annotations.md. */
 const nameAnnotation = 'org.opencontainers.image.base.name';
 const digestAnnotation = 'org.opencontainers.image.base.digest';
 
-export interface RebaseImageOptions extends ImageOptions {
-  /** tag for the new image; default: the one of `image`, which then names the new one */
-  tag?: string | undefined;
+export interface RebaseImageOptions extends EditImageOptions {
   /** `LAYOUT[:TAG]` of the present base; default: the annotation org.opencontainers.image.base.digest of the image */
   oldBase?: string | undefined;
   /** `LAYOUT[:TAG]` of the next base; default: the tag that the annotation org.opencontainers.image.base.name has */
   newBase?: string | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface RebaseImageResult {
@@ -50,14 +46,9 @@ interface Base {
  * @throws LayerhookError REBASE if the image is not based on the old base, or a base is not known; and those of reading
  *   and writing images
  */
-export async function rebaseImage(options: RebaseImageOptions): Promise<RebaseImageResult> {
-  const { path, tag: from } = parseImageReference(options.image);
-  const { tag = from, signal } = options;
-  const layout = openLayout(path, { signal, maxJson: options.maxJson, limits: options.limits });
-  try {
-    const image = resolveReference(layout, from, platformChoice(options));
-    checkTag(layout.readIndex(), tag);
-    const mutation = new ImageMutation(layout, image);
+export function rebaseImage(options: RebaseImageOptions): Promise<RebaseImageResult> {
+  const { signal } = options;
+  return editImage(options, async ({ layout, image, mutation, tag }) => {
     const newBase = findNewBase(layout, image, options);
     const oldBase = findOldBase(newBase.layout, image, options);
     const mismatch = baseMismatch(image, oldBase);
@@ -76,9 +67,7 @@ export async function rebaseImage(options: RebaseImageOptions): Promise<RebaseIm
     const manifest = (await mutation.commit(tag)).at(-1)!;
     const [removed, added] = [oldBase, newBase.image].map((base) => base.manifest.layers.length);
     return { manifest, tag, removed: removed!, added: added! };
-  } finally {
-    await layout.close();
-  }
+  });
 }
 
 function findNewBase(layout: Layout, image: ResolvedImage, options: RebaseImageOptions): Base {

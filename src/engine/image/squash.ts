@@ -1,9 +1,6 @@
 import { findLayer, type LayerDigests } from '../../image/find-layer.js';
 import { historyEntry } from '../../image/history.js';
-import { type Layout, openLayout } from '../../image/layout.js';
-import { ImageMutation } from '../../image/mutate.js';
-import { checkTag, parseImageReference } from '../../image/references.js';
-import { resolveReference } from '../../image/resolve.js';
+import type { Layout } from '../../image/layout.js';
 import { squashLayers } from '../../image/squash.js';
 import type { Descriptor, Digest, ResolvedImage } from '../../image/types.js';
 import { chooseCompression, type WrittenLayer, writeLayer } from '../../layer/generate/write-layer.js';
@@ -14,14 +11,12 @@ import { readTreeAndKept } from '../../layer/merged/read-kept.js';
 import { layerSources } from '../../layer/sources.js';
 import type { LayerSource } from '../../layer/types.js';
 import { checkpoint } from '../../system/steps.js';
-import { type ImageOptions, type NewLayerOptions, platformChoice } from '../image-options.js';
+import { type EditImageOptions, editImage } from '../edit-image.js';
+import type { NewLayerOptions } from '../image-options.js';
 
-export interface FlattenImageOptions extends ImageOptions, NewLayerOptions {
-  /** tag for the new image; default: the one of `image`, which then names the new one */
-  tag?: string | undefined;
+export interface FlattenImageOptions extends EditImageOptions, NewLayerOptions {
   /** bytes of holes in sparse files that may be written into the layer as zeros; default 64 GiB */
   maxHoles?: number | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface SquashImageOptions extends FlattenImageOptions {
@@ -69,30 +64,22 @@ function layersOf({ manifest, config }: ResolvedImage): LayerDigests[] {
   return manifest.layers.map(({ digest }, at) => ({ digest, diffID: config.rootfs.diff_ids[at]! }));
 }
 
-async function squash(
+function squash(
   options: FlattenImageOptions,
   fromOf: (image: ResolvedImage) => number,
   createdBy: string,
 ): Promise<SquashImageResult> {
-  const { path, tag: source } = parseImageReference(options.image);
-  const { tag = source, signal } = options;
-  const layout = openLayout(path, { signal, maxJson: options.maxJson, limits: options.limits });
-  try {
-    const image = resolveReference(layout, source, platformChoice(options));
-    checkTag(layout.readIndex(), tag);
-    const mutation = new ImageMutation(layout, image);
+  return editImage(options, async ({ layout, image, mutation, tag }) => {
     const from = fromOf(image);
     const { descriptor, diffID } = await writeSquashed(layout, image, from, options);
     const defaults = { createdBy, author: image.config.author };
     const history = historyEntry(options.history, options.sourceDateEpoch, defaults);
     const layer = { descriptor, diffID, ...(history && { history }) };
     mutation.setLayers(squashLayers(image, from, layer));
-    await checkpoint(signal);
+    await checkpoint(options.signal);
     const manifest = (await mutation.commit(tag)).at(-1)!;
     return { manifest, tag, layer: descriptor, diffID, squashed: image.manifest.layers.length - from };
-  } finally {
-    await layout.close();
-  }
+  });
 }
 
 async function writeSquashed(

@@ -1,11 +1,12 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { ancestors, baseName, parentOf } from '../../system/paths.js';
-import type { Change, EntryType } from '../types.js';
+import type { FileType } from '../file-types.js';
+import type { Change } from '../types.js';
 import { cleanPath } from './paths.js';
 
 /** Returns the type of the file at a path, without following links; null if the file or a directory above it is missing. */
-export type Lookup = (path: ByteString) => Exclude<EntryType, 'hardlink'> | 'socket' | null;
+export type Lookup = (path: ByteString) => FileType | 'socket' | null;
 
 /** The content of a diff layer. The lists are sorted bytewise; paths are relative to the rootfs. */
 export interface LayerPlan {

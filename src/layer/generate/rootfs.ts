@@ -8,19 +8,12 @@ import { AT_FDCWD, close, O, S } from '../../system/files.js';
 import { baseName, isWithin, parentOf } from '../../system/paths.js';
 import { StatBuffer, statFd } from '../../system/stat.js';
 import { pathIn, readXattrs } from '../../system/xattr.js';
+import { typeOfBits } from '../file-types.js';
 import type { Lookup } from './plan.js';
 
 type FoundType = NonNullable<ReturnType<Lookup>>;
 
-const types = new Map<number, FoundType>([
-  [S.IFREG, 'file'],
-  [S.IFLNK, 'symlink'],
-  [S.IFDIR, 'directory'],
-  [S.IFCHR, 'char'],
-  [S.IFBLK, 'block'],
-  [S.IFIFO, 'fifo'],
-  [S.IFSOCK, 'socket'],
-]);
+const types: ReadonlyMap<number, FoundType> = new Map([...typeOfBits, [S.IFSOCK, 'socket'] as const]);
 
 /**
  * Reads files of a rootfs that other processes may be changing. Every component of a path is opened separately and never

@@ -1,11 +1,10 @@
 import type { ByteString } from '../../system/bytes.js';
 import { S } from '../../system/files.js';
 import { DigestPool } from '../apply/tree.js';
-import type { EntryType, Time } from '../types.js';
+import { type FileType, typeBits, typeOfBits } from '../file-types.js';
+import type { Time } from '../types.js';
 import { numbers, shorts, words } from './columns.js';
 import { Texts } from './texts.js';
-
-export type FileType = Exclude<EntryType, 'hardlink'>;
 
 /** What an entry says about its file. */
 export interface Metadata {
@@ -31,15 +30,6 @@ export interface DataPlace {
   sparse: readonly number[] | null;
 }
 
-const typeBits: Readonly<Record<FileType, number>> = {
-  file: S.IFREG,
-  directory: S.IFDIR,
-  symlink: S.IFLNK,
-  char: S.IFCHR,
-  block: S.IFBLK,
-  fifo: S.IFIFO,
-};
-const typeOfBits = new Map(Object.entries(typeBits).map(([type, bits]) => [bits, type as FileType]));
 const noXattrs: ReadonlyMap<ByteString, Buffer> = new Map();
 
 /** The files of a {@link MergedTree}, by number, without their names: about 60 bytes each. */

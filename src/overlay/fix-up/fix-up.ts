@@ -1,5 +1,5 @@
 import { fsError } from '../../errors/fs-error.js';
-import type { MapOptions, OverlayXattr, Unsettled } from '../../layer/types.js';
+import { type MapOptions, nothingUnsettled, type OverlayXattr, type Unsettled } from '../../layer/types.js';
 import type { ByteString } from '../../system/bytes.js';
 import type { LowerTree } from '../lower-tree.js';
 import { UpperLayer } from './upper-layer.js';
@@ -30,15 +30,7 @@ export interface FixUpResult {
   dependencies: LowerDependency[] | null;
 }
 
-const rootOnly: Unsettled = {
-  implicitDirectories: ['.'],
-  hidingDirectories: [],
-  whiteouts: [],
-  lowerHardlinks: [],
-  assumedDirectories: [],
-  assumedMissing: [],
-  refused: null,
-};
+const rootOnly: Unsettled = { ...nothingUnsettled, implicitDirectories: ['.'] };
 
 /**
  * Fixes up an independently extracted layer so that it is correct on top of its lower layers: a mount of them shows what
