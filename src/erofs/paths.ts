@@ -3,13 +3,11 @@ import type { LowerFile } from '../layer/lower/lower-stack.js';
 import { none } from '../layer/merged/names.js';
 import { type ByteString, showBytes } from '../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
+import { maxSymlinks } from '../system/path-limits.js';
 import { childOf, componentsReversed, parentOf } from '../system/paths.js';
 import { type LayerBudget, takeEntry, takeLinkSteps, takePath } from '../tar/budget.js';
 import type { Below } from './below.js';
 import { type ImageTree, replaces } from './tree.js';
-
-/** The limit of path_resolution(7). */
-const maxSymlinks = 40;
 
 /** A directory that {@link Paths.find} looked up. */
 export interface Place {

@@ -4,11 +4,9 @@ import type { Time } from '../layer/types.js';
 import type { ByteString } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
 import { S } from '../system/files.js';
+import { maxDepth } from '../system/path-limits.js';
 import { inodeBytes, inodeField, inodeFormat, layout, maxName } from './format.js';
 import { type EncodedXattrs, encodeXattrs } from './xattrs.js';
-
-/** The deepest directory whose path fits PATH_MAX. */
-const maxDepth = 2048;
 
 /** The metadata of a file. */
 export interface Description {

@@ -1,8 +1,5 @@
-import type { StatBuffer } from '../system/stat.js';
+import { type StatBuffer, statBlockBytes } from '../system/stat.js';
 import type { Usage } from './types.js';
-
-/** Bytes of a block in st_blocks, independent of the filesystem's block size; stat(2). */
-const blockBytes = 512;
 
 /** Adds up the disk usage of files of one filesystem; counts a file with several names once. */
 export class UsageCounter {
@@ -14,7 +11,7 @@ export class UsageCounter {
       if (this.#seen.has(stat.ino)) return;
       this.#seen.add(stat.ino);
     }
-    this.usage.size += stat.blocks * blockBytes;
+    this.usage.size += stat.blocks * statBlockBytes;
     this.usage.inodes += 1;
   }
 }

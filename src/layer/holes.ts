@@ -1,6 +1,6 @@
 import { LayerhookError } from '../errors/index.js';
 import { nextData, nextHole } from '../system/files.js';
-import type { StatBuffer } from '../system/stat.js';
+import { type StatBuffer, statBlockBytes } from '../system/stat.js';
 
 /**
  * Default limit on the bytes of holes that are read as zeros; hashing them with SHA-256 takes 40 s. Sparse files of any
@@ -43,7 +43,7 @@ export function takeHoles({ limit, advice, taken }: HoleBudget, bytes: number, f
  * than the data.
  */
 export function holesOf(fd: number, stat: StatBuffer, enough: number): number {
-  const guess = stat.size - stat.blocks * 512;
+  const guess = stat.size - stat.blocks * statBlockBytes;
   if (guess <= enough) return Math.max(0, guess);
   let holes = 0;
   let at = 0;

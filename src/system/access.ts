@@ -4,6 +4,7 @@ import { E, isErrno, SystemError } from './errno.js';
 import * as files from './files.js';
 import { AT_FDCWD, close, O } from './files.js';
 import { check } from './libc.js';
+import { maxSymlinks } from './path-limits.js';
 import { componentsReversed } from './paths.js';
 import { forgetMode, isPrivileged, lockModes, saveMode } from './saved-modes.js';
 import * as stats from './stat.js';
@@ -107,8 +108,6 @@ interface Widened {
   mode: number;
   record: ByteString | null;
 }
-
-const maxSymlinks = 40;
 
 /** The files on the way to one path. */
 class Way {

@@ -6,12 +6,12 @@ import { type ByteString, fromText, showBytes } from './bytes.js';
 import { E, isErrno, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat } from './files.js';
 import { cString, result, syscallFunction } from './libc.js';
+import { maxSymlinks } from './path-limits.js';
 import { componentsReversed } from './paths.js';
 import { StatBuffer, statAt, statFd } from './stat.js';
 
 /** Flags for how openat2(2) resolves a path. */
 export const RESOLVE = { NO_XDEV: 0x01, NO_MAGICLINKS: 0x02, IN_ROOT: 0x10 } as const;
-const maxSymlinks = 40;
 
 const openat2 = syscallFunction<[number, Buffer, how: Buffer, size: number]>(
   'openat2',

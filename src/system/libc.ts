@@ -3,6 +3,7 @@ import { fsyncSync } from 'node:fs';
 import koffi from 'koffi';
 import type { ByteString } from './bytes.js';
 import { isErrno, SystemError } from './errno.js';
+import { pathMax } from './path-limits.js';
 
 /** Key of `process` that the layerhook command sets: the process runs layerhook alone. */
 const ownProcess = Symbol.for('layerhook.own-process');
@@ -147,10 +148,9 @@ export function check(value: number, syscall: string, path: ByteString): number 
 /** The first parameters of an *at function. */
 export type AtPath = [dirfd: number, path: Buffer];
 
-const PATH_MAX = 4096;
 /** `write` calls `latin1Write` after checking its arguments, which costs more than the call itself. */
 type PathBuffer = Buffer & { latin1Write(text: string, offset: number): number };
-const slots = [Buffer.alloc(PATH_MAX) as PathBuffer, Buffer.alloc(PATH_MAX) as PathBuffer] as const;
+const slots = [Buffer.alloc(pathMax) as PathBuffer, Buffer.alloc(pathMax) as PathBuffer] as const;
 
 /**
  * Returns the bytes of `name` followed by a NUL, in one of two buffers that all calls share.
@@ -159,7 +159,7 @@ const slots = [Buffer.alloc(PATH_MAX) as PathBuffer, Buffer.alloc(PATH_MAX) as P
  */
 export function cString(name: ByteString, slot: 0 | 1 = 0): Buffer {
   const buffer = slots[slot];
-  if (name.length >= PATH_MAX) throw new SystemError('ENAMETOOLONG', 'path', name);
+  if (name.length >= pathMax) throw new SystemError('ENAMETOOLONG', 'path', name);
   if (name.includes('\0')) throw new SystemError('EINVAL', 'path', name);
   buffer.latin1Write(name, 0);
   buffer[name.length] = 0;

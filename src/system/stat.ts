@@ -10,6 +10,8 @@ const STATX_BASIC_STATS = 0x7ff;
 const STATX_BTIME = 0x800;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const statxSize = 256;
+/** Bytes of a block in st_blocks, whatever the blocks of the filesystem are; stat(3type). */
+export const statBlockBytes = 512;
 /** factor of the upper word of a 64-bit number */
 const high = 0x100000000;
 
@@ -53,7 +55,7 @@ export class StatBuffer {
   get size(): number {
     return this.words[10]! + this.words[11]! * high;
   }
-  /** 512-byte blocks that are allocated */
+  /** blocks of {@link statBlockBytes} that are allocated */
   get blocks(): number {
     return this.words[12]! + this.words[13]! * high;
   }

@@ -5,11 +5,11 @@ import { type ByteString, fromText, showBytes } from './bytes.js';
 import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, tryMkdirat, tryOpenat } from './files.js';
 import { check } from './libc.js';
+import { maxSymlinks } from './path-limits.js';
 import { componentsReversed } from './paths.js';
 import { inodeNumber, StatBuffer, statFd } from './stat.js';
 import { isInUserNamespace } from './user-namespace.js';
 
-const maxSymlinks = 40;
 const writableByOthers = 0o022;
 
 export interface TrustOptions {

@@ -1,6 +1,7 @@
 import type { ByteString } from '../system/bytes.js';
 import { BadTar } from './bad.js';
 import { type BlockReader, blockBytes } from './blocks.js';
+import { typeflagAt } from './header.js';
 import { parseDecimal, parseField } from './numbers.js';
 import type { PaxRecords } from './pax.js';
 
@@ -19,7 +20,6 @@ export interface SparseFile {
 /** Limit on the stretches of data in one file, because a hostile map costs memory. */
 const maxStretches = 65_536;
 
-const typeflagAt = 156;
 /** Type flag of old GNU sparse files. */
 export const oldSparseFlag = 0x53;
 const oldMapAt = 386;

@@ -4,6 +4,7 @@ import { UsageCounter } from '../../layer/count-usage.js';
 import { holeBudget, takeHoles } from '../../layer/holes.js';
 import type { Usage } from '../../layer/types.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { statBlockBytes } from '../../system/stat.js';
 import { inTurns } from '../../system/steps.js';
 import { replaceFile } from '../../system/write-file.js';
 
@@ -29,7 +30,8 @@ export async function writeMtree(
     const { ino } = stats;
     const isDirectory = stats.isDirectory();
     counter.add({ ino, isDirectory, nlink: Number(stats.nlink), blocks: Number(stats.blocks) });
-    if (stats.isFile()) takeHoles(holes, Number(stats.size - stats.blocks * 512n), showBytes(path));
+    if (stats.isFile())
+      takeHoles(holes, Number(stats.size - stats.blocks * BigInt(statBlockBytes)), showBytes(path));
     return false;
   };
   const options = { keywords: umociKeywords, header, ...mtreeAccess, exclude: visit };

@@ -1,12 +1,10 @@
 import type { ByteString } from '../../system/bytes.js';
+import { nameMax, pathMax } from '../../system/path-limits.js';
 import { childOf } from '../../system/paths.js';
 import type { TarReader } from '../../tar/index.js';
 import type { CheckedEntry, TarEntry } from '../types.js';
 import { BadEntry } from './errors.js';
 import { checkSymlink, hardlinkTarget, placeOf } from './place.js';
-
-const NAME_MAX = 255;
-const PATH_MAX = 4096;
 
 /**
  * Checks the current entry of a reader as extraction does, including what the kernel would refuse there.
@@ -50,12 +48,12 @@ function linkOf(entry: TarEntry): ByteString {
   if (type === 'hardlink') return checkPath(hardlinkTarget(linkname));
   if (type !== 'symlink') return '';
   checkSymlink(entry);
-  if (linkname.length >= PATH_MAX) throw new BadEntry('its name is too long');
+  if (linkname.length >= pathMax) throw new BadEntry('its name is too long');
   return linkname;
 }
 
 function checkPath(path: ByteString): ByteString {
-  const isTooLong = path.length > NAME_MAX && path.split('/').some((name) => name.length > NAME_MAX);
+  const isTooLong = path.length > nameMax && path.split('/').some((name) => name.length > nameMax);
   if (isTooLong) throw new BadEntry('its name is too long');
   return path;
 }

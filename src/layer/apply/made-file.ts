@@ -1,8 +1,8 @@
 import { S } from '../../system/files.js';
+import { statBlockBytes } from '../../system/stat.js';
 
-/** Bytes of the units in which filesystems allocate small files, and of the blocks that stat(2) counts. */
+/** Bytes of the units in which filesystems allocate small files. */
 const unitBytes = 4096;
-const blockBytes = 512;
 /** Bytes of a file above which its allocated size is not predictable. */
 const largeBytes = 64 * 1024;
 /** Times below this, in seconds, fit the 32 bits of old filesystems. */
@@ -38,8 +38,8 @@ export class MadeFile {
     return new MadeFile(size, mode & 0o7777, owner.uid, owner.gid, mtime.sec);
   }
 
-  /** 512-byte blocks */
+  /** blocks of {@link statBlockBytes} */
   get blocks(): number {
-    return Math.ceil(this.size / unitBytes) * (unitBytes / blockBytes);
+    return Math.ceil(this.size / unitBytes) * (unitBytes / statBlockBytes);
   }
 }

@@ -9,6 +9,7 @@ import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { isErrno, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, S, writeAll } from '../../system/files.js';
+import { pathMax } from '../../system/path-limits.js';
 import { DT, readDirectory } from '../../system/readdir.js';
 import { StatBuffer } from '../../system/stat.js';
 import { replaceFile } from '../../system/write-file.js';
@@ -18,8 +19,6 @@ import { mtreeValues } from '../mtree-values.js';
 import type { Usage } from '../types.js';
 import type { ManifestRequest, SinceApplied } from './messages.js';
 import { DirectoryNode, FileNode, type Node, type Tree } from './tree.js';
-
-const PATH_MAX = 4096;
 
 /**
  * Writes umoci's mtree manifest of a directory from what the extraction recorded about it. Where files may have changed
@@ -152,7 +151,7 @@ interface OpenDirectory {
 
 /** Returns a path for xattr calls. The plain path is twice as fast as the one through /proc, but may be too long. */
 function xattrPath({ fd, path }: OpenDirectory, name: ByteString): ByteString {
-  return path.length + name.length < PATH_MAX - 1 ? `${path}/${name}` : pathIn(fd, name);
+  return path.length + name.length < pathMax - 1 ? `${path}/${name}` : pathIn(fd, name);
 }
 
 /** Lists a directory from the tree, sorted by name. */

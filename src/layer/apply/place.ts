@@ -1,4 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
+import { pathMax } from '../../system/path-limits.js';
 import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
 import type { TarEntry } from '../types.js';
 import { BadEntry, tooLong } from './errors.js';
@@ -6,7 +7,6 @@ import { BadEntry, tooLong } from './errors.js';
 const whiteoutPrefix = '.wh.';
 const opaqueName = '.wh..wh..opq';
 const metadataPrefix = '.wh..wh.';
-const PATH_MAX = 4096;
 
 /** What an entry stands for, by its name. Paths are clean: `.` is the root, `..` is resolved and never leads above it. */
 export type Place =
@@ -33,7 +33,7 @@ export function placeOf({ name, type }: Pick<TarEntry, 'name' | 'type'>): Place 
     if (type !== 'directory') throw new BadEntry('the root can only be a directory');
     return root;
   }
-  if (path.length >= PATH_MAX) throw new BadEntry(tooLong);
+  if (path.length >= pathMax) throw new BadEntry(tooLong);
   return (
     (path.includes(whiteoutPrefix) && whiteoutAt(parentOf(path), baseName(path))) || { is: 'file', path }
   );

@@ -1,15 +1,11 @@
 import type { ByteString } from '../../system/bytes.js';
 import { E, isErrno, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, readlinkat } from '../../system/files.js';
+import { maxDepth, maxSymlinks } from '../../system/path-limits.js';
 import { componentsReversed } from '../../system/paths.js';
 import { BadPath, tooLong } from './errors.js';
 import type { Target } from './target.js';
 import { DirectoryNode } from './tree.js';
-
-/** The limit of path_resolution(7). */
-const maxSymlinks = 40;
-/** The deepest directory whose path fits PATH_MAX. */
-const maxDepth = 2048;
 
 /** The result of looking up a path, which need not exist. */
 export interface Lookup {

@@ -1,7 +1,7 @@
 import type { ByteString } from '../../system/bytes.js';
+import { maxSymlinks } from '../../system/path-limits.js';
 import { childOf, componentsReversed } from '../../system/paths.js';
 import { none } from './names.js';
-import { maxSymlinks } from './paths.js';
 import type { MergedTree, Walked } from './tree.js';
 
 /** Why a path leads to no file. */

@@ -1,12 +1,10 @@
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { maxSymlinks } from '../../system/path-limits.js';
 import { componentsReversed } from '../../system/paths.js';
 import { takeEntry, takeLinkSteps, takePath } from '../../tar/budget.js';
 import { BadPath } from '../apply/errors.js';
 import { none } from './names.js';
 import type { MergeState } from './state.js';
-
-/** The limit of path_resolution(7). */
-export const maxSymlinks = 40;
 
 /** A lookup that found a directory, or the name that stopped it: missing, or neither a directory nor a symlink. */
 export type Found = { directory: number; followed: boolean } | { directory: null; stop: number };

@@ -1,5 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import type { ByteString } from '../../system/bytes.js';
+import { maxDepth, nameMax } from '../../system/path-limits.js';
 import { childOf } from '../../system/paths.js';
 import type { Steps } from '../../system/steps.js';
 import { BadEntry, BadPath, tooLong } from '../apply/errors.js';
@@ -7,9 +8,6 @@ import { bytes, shorts, words } from './columns.js';
 import { Inodes, type Metadata } from './inodes.js';
 import { Names, none } from './names.js';
 
-/** The deepest directory whose path fits PATH_MAX, and the longest name. */
-const maxDepth = 2048;
-const maxName = 255;
 /**
  * Names that a tree may have, and files, also those that later layers remove. A tree of 1,000,000 names took 190 MiB, so the
  * largest one takes about 2 GiB.
@@ -206,7 +204,7 @@ export class MergedTree {
   nameOf(directory: number, text: ByteString): number {
     const known = this.names.find(directory, text);
     if (known !== none) return known;
-    if (text.length > maxName) throw new BadPath(tooLong);
+    if (text.length > nameMax) throw new BadPath(tooLong);
     if (text.includes('\0')) throw new BadEntry('has a name with a NUL byte');
     this.#layerOfName.push(0);
     this.#flags.push(unlisted);

@@ -5,6 +5,7 @@ import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O } from '../../system/files.js';
+import { maxDepth } from '../../system/path-limits.js';
 import { readDirectory } from '../../system/readdir.js';
 import { StatBuffer, statFd } from '../../system/stat.js';
 import { atOnce, filesPerStep, type Steps } from '../../system/steps.js';
@@ -19,9 +20,6 @@ import { atOnce, filesPerStep, type Steps } from '../../system/steps.js';
  * @returns false: do not visit the content of this directory
  */
 export type Visit = (path: ByteString, stat: StatBuffer, dirfd: number, name: ByteString) => boolean | void;
-
-/** Limit on the depth of directories whose paths are kept. unpack makes no deeper ones. */
-const maxDepth = 2048;
 
 export interface WalkOptions {
   /** True: goes deeper than 2048 directories. Only for visitors that keep no paths, which may take gigabytes. */

@@ -1,14 +1,12 @@
 import { metadataDigest, withImage } from '../../erofs/verify.js';
 import { fromText } from '../../system/bytes.js';
-import { StatBuffer, statFd } from '../../system/stat.js';
+import { StatBuffer, statBlockBytes, statFd } from '../../system/stat.js';
 import { inTurns } from '../../system/steps.js';
 import { enableVerity } from '../../system/verity.js';
 import type { ErofsRecord, Usage } from '../types.js';
 
 /** The image and its mount point. */
 const inodes = 2;
-/** of a block in st_blocks; inode(7) */
-const blockBytes = 512;
 
 /**
  * Returns what the store records about a complete image.
@@ -26,7 +24,7 @@ export async function sealImage(
     const digest = verity ? enableVerity(path) : null;
     const stat = new StatBuffer();
     statFd(fd, stat, path);
-    const usage = { size: stat.blocks * blockBytes, inodes };
+    const usage = { size: stat.blocks * statBlockBytes, inodes };
     const made = tarBytes === null ? ({ tarBytes: 0, from: 'directory' } as const) : { tarBytes };
     return { record: { ...made, metadata, ...(digest !== null && { verity: digest }) }, usage };
   });

@@ -106,7 +106,7 @@ function children(page: Buffer): bigint[] | undefined {
 }
 
 function isMeta(page: Buffer): boolean {
-  const { [18]: flags = 0 } = page;
+  const { 18: flags = 0 } = page;
   return (
     (flags & metaPage) !== 0 &&
     page.readUInt32LE(24) === magicNumber &&

@@ -3,14 +3,13 @@ import { dirname } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { fromText } from '../../system/bytes.js';
 import { filesystemOf, tryAllocate } from '../../system/filesystem.js';
+import { statBlockBytes } from '../../system/stat.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** bytes, enough for the pages that a few transactions rewrite */
 const reserveBytes = 512 * 1024;
 /** bytes, slightly more than the size of LMDB's lock file with our number of readers */
 const lockBytes = 68 * 1024;
-/** bytes per block of st_blocks; stat(2) */
-const blockBytes = 512;
 
 /**
  * Allocates space after the end of a database, into which it grows when the disk is full. Even an operation that frees
@@ -18,7 +17,7 @@ const blockBytes = 512;
  */
 export function reserveSpace(path: string): void {
   const { size, blocks } = statSync(path);
-  if (blocks * blockBytes < size + reserveBytes) tryAllocate(fromText(path), size, 2 * reserveBytes);
+  if (blocks * statBlockBytes < size + reserveBytes) tryAllocate(fromText(path), size, 2 * reserveBytes);
 }
 
 /**
@@ -30,7 +29,7 @@ export function reserveSpace(path: string): void {
 export function reserveToOpen(path: string): void {
   const lock = `${path}-lock`;
   const found = statSync(lock, { throwIfNoEntry: false });
-  if (found === undefined || found.blocks * blockBytes < lockBytes) {
+  if (found === undefined || found.blocks * statBlockBytes < lockBytes) {
     closeSync(openSync(lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
     // some filesystems do not support fallocate(2)
     if (!tryAllocate(fromText(lock), 0, lockBytes)) requireSpace(dirname(path));

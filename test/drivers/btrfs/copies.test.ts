@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { removeBundle } from '../../../src/engine/bundle/remove.js';
 import { buildImage } from '../../helpers/image.js';
 import { onBtrfs } from './bundle.js';
@@ -10,13 +10,21 @@ import { btrfs, subvolumes } from './loop.js';
 
 const config = { hooksFile: null } as const;
 
-test('removing a copy, however it was made, leaves the subvolume of the original', async (t) => {
+/** Returns a bundle `b` with a new file, `precious`; null and skips the test where btrfs is unavailable. */
+async function changedBundle(t: ExecutionContext<unknown>) {
   const mountpoint = btrfs(t);
-  if (!mountpoint) return;
+  if (!mountpoint) return null;
   const bundles = onBtrfs(mountpoint);
   const image = buildImage(t, [[{ name: 'base', content: 'base' }]]).reference;
   await bundles.unpack(image, 'b');
   writeFileSync(bundles.at('b', 'precious'), 'precious');
+  return { mountpoint, bundles, image };
+}
+
+test('removing a copy, however it was made, leaves the subvolume of the original', async (t) => {
+  const changed = await changedBundle(t);
+  if (!changed) return;
+  const { mountpoint, bundles, image } = changed;
   const before = subvolumes(mountpoint);
   const path = (name: string) => join(mountpoint, name);
   const copies: [string, (from: string, to: string) => unknown][] = [
@@ -41,12 +49,9 @@ test('removing a copy, however it was made, leaves the subvolume of the original
 });
 
 test('a bundle that is moved stays itself, also when its original place has a copy', async (t) => {
-  const mountpoint = btrfs(t);
-  if (!mountpoint) return;
-  const bundles = onBtrfs(mountpoint);
-  const image = buildImage(t, [[{ name: 'base', content: 'base' }]]).reference;
-  await bundles.unpack(image, 'b');
-  writeFileSync(bundles.at('b', 'precious'), 'precious');
+  const changed = await changedBundle(t);
+  if (!changed) return;
+  const { mountpoint, bundles, image } = changed;
   renameSync(join(mountpoint, 'b'), join(mountpoint, 'moved'));
   execFileSync('cp', ['-a', join(mountpoint, 'moved'), join(mountpoint, 'b')]);
   await t.throwsAsync(bundles.repack(image, 'b'), { code: 'DELTA_UNAVAILABLE' });

@@ -20,6 +20,7 @@ import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { setXattr } from '../../../src/system/xattr.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { keepTimes } from '../../helpers/times.js';
+import { editWithoutChange, writeQuietFiles } from '../quiet-edits.js';
 import { makeBundle } from './bundle.js';
 
 test('an unchanged bundle has an empty delta', async (t) => {
@@ -84,24 +85,14 @@ rootTest('owners and device numbers count', async (t) => {
 
 test('with a manifest, a file that was changed back is unchanged', async (t) => {
   const bundle = await makeBundle(t, (at) => {
-    for (const name of ['touched', 'rewritten', 'replaced', 'moved']) {
-      writeFileSync(at(name), name);
-      utimesSync(at(name), 1, 1);
-    }
+    writeQuietFiles(at);
     symlinkSync('target', at('link'));
     utimesSync(at('.'), 1, 1);
   });
   const { at } = bundle;
   const mtree = bundle.manifest();
   keepTimes(at('.'), () => {
-    utimesSync(at('touched'), 1, 5);
-    utimesSync(at('touched'), 1, 1.5);
-    keepTimes(at('rewritten'), () => writeFileSync(at('rewritten'), 'rewritten'));
-    rmSync(at('replaced'));
-    writeFileSync(at('replaced'), 'replaced');
-    utimesSync(at('replaced'), 1, 1);
-    renameSync(at('moved'), at('moved-2'));
-    renameSync(at('moved-2'), at('moved'));
+    editWithoutChange(at);
     const { mtime } = lstatSync(at('link'));
     rmSync(at('link'));
     symlinkSync('target', at('link'));

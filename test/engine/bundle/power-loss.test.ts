@@ -21,6 +21,7 @@ import { ioctl, ioctlNumber } from '../../../src/system/ioctl.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
+import { keepTimes } from '../../helpers/times.js';
 import { tmpdir } from '../../helpers/tmp.js';
 
 const config = { hooksFile: null } as const;
@@ -51,13 +52,6 @@ async function unpacked(t: ExecutionContext) {
     at,
     repack: (tag: string) => repack({ image: `${image}-${tag}`, bundle, ...config }),
   };
-}
-
-/** Changes a file or directory and keeps its times, as a power loss does. */
-function keepTimes(path: string, change: () => void): void {
-  const { atime, mtime } = statSync(path);
-  change();
-  utimesSync(path, atime, mtime);
 }
 
 const losses: [title: string, lose: (at: (name: string) => string) => void][] = [
