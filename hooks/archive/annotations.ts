@@ -13,7 +13,7 @@ export interface Archive {
   owner: string;
 }
 
-export const annotationPrefix = 'com.launchplatform.oci-hooks.archive-overlay.';
+const annotationPrefix = 'com.launchplatform.oci-hooks.archive-overlay.';
 
 const methods: readonly ArchiveMethod[] = ['copy', 'tar', 'tar.gz', 'tar.zst', 'oci'];
 const whiteouts: readonly ArchiveWhiteout[] = ['overlay', 'oci'];

@@ -18,7 +18,7 @@ import { runProcess } from './process.js';
 import type { DriverProgram, ExecRun } from './types.js';
 
 /** What an exec hook exits with to say: not mine. */
-export const declinedStatus = 77;
+const declinedStatus = 77;
 
 /** How an exec hook is run at a point. */
 export interface ExecCall {

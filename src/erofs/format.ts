@@ -17,7 +17,6 @@ export const slotBits = 5;
 /** Size of an extended inode. */
 export const inodeBytes = 64;
 export const direntBytes = 12;
-export const superblockBytes = 128;
 /** The address of a hole in a list of chunks. */
 export const hole = 0xffffffff;
 /** Longest name of a file. */

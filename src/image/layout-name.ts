@@ -1,5 +1,3 @@
-import { resolve } from 'node:path';
-
 /** The forms of a layout: a directory, or a tar in the format of `skopeo copy … oci-archive:` or `docker save`. */
 export type Transport = 'directory' | 'oci-archive' | 'docker-archive';
 
@@ -13,10 +11,4 @@ export function splitTransport(path: string): { transport: Transport; file: stri
   const transport = prefix.exec(path)?.[1] as Transport | undefined;
   if (transport === undefined) return { transport: 'directory', file: path };
   return { transport, file: path.slice(transport.length + 1) };
-}
-
-/** Returns the name of a layout that is independent of the working directory. */
-export function absoluteLayout(path: string): string {
-  const { transport, file } = splitTransport(path);
-  return transport === 'directory' ? resolve(file) : `${transport}:${resolve(file)}`;
 }

@@ -44,7 +44,7 @@ export function readHooks(paths: readonly string[], spec: unknown, log: Log): Ho
 }
 
 /** @throws LayerhookError RUNTIME_HOOKS */
-export function readHooksFile(file: string): HookLists {
+function readHooksFile(file: string): HookLists {
   const text = readHookFile(file);
   const values = parseJson(text, (reason) => hooksError(file, reason));
   if (!isObject(values)) throw hooksError(file, 'it is not a JSON object');

@@ -19,8 +19,8 @@ export interface RuntimeSettings {
 }
 
 export const defaultConfigFile = '/etc/layerhook/runtime.toml';
-export const defaultHooksFile = '/etc/layerhook/hooks.json';
-export const defaultRuntimes: readonly string[] = ['runc', 'docker-runc', 'crun'];
+const defaultHooksFile = '/etc/layerhook/hooks.json';
+const defaultRuntimes: readonly string[] = ['runc', 'docker-runc', 'crun'];
 
 /** The settings if the command line gives hooks and runtime, as for oci-add-hooks. */
 export const noSettings: RuntimeSettings = {

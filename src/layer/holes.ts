@@ -6,7 +6,7 @@ import { type StatBuffer, statBlockBytes } from '../system/stat.js';
  * Default limit on the bytes of holes that are read as zeros; hashing them with SHA-256 takes 40 s. Sparse files of any
  * size cost an attacker nothing: a layer of 2 kB, or truncate(1) in a container.
  */
-export const defaultMaxHoles = 64 * 2 ** 30;
+const defaultMaxHoles = 64 * 2 ** 30;
 
 /** Limits how many bytes of holes one operation hashes or writes as zeros. Threads may share it. */
 export interface HoleBudget {

@@ -35,7 +35,7 @@ export function checkResult<P extends PointName>(point: P, value: unknown): Poin
 }
 
 /** Checks an object against its fields. */
-export function checkFields(fields: Fields, value: unknown): asserts value is Record<string, unknown> {
+function checkFields(fields: Fields, value: unknown): asserts value is Record<string, unknown> {
   if (!typeWords.object.accepts?.(value))
     throw new BadResult(`expected ${shape(fields)}, got ${show(value)}`);
   const object = value as Record<string, unknown>;

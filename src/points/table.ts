@@ -91,7 +91,7 @@ const ofLayer = { ...ofImage, ...layer };
  * What can be said about each lifecycle point beyond its types: the one place that the dispatcher, the check
  * of results, hooks.toml, `hooks list` and docs/hook-protocol.md take it from, in the order of the flow.
  */
-export const points = {
+const points = {
   'unpack.ociv1.layer.try-skip': {
     stage: 'unpack',
     kind: 'first',

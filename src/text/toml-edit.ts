@@ -54,7 +54,7 @@ export function plain(value: unknown): unknown {
 }
 
 /** Formats a value. */
-export function formatValue(value: unknown): string {
+function formatValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   const whole = parser().stringify({ x: value } as toml.JsonMap);
   return whole.slice(whole.indexOf('=') + 1).trim();

@@ -47,4 +47,4 @@ export function changedLayer(): RawEntry[] {
 }
 
 /** cap_net_raw=ep, version 2, as in linux/capability.h */
-export const capNetRaw = Buffer.from('0100000200200000000000000000000000000000', 'hex');
+const capNetRaw = Buffer.from('0100000200200000000000000000000000000000', 'hex');

@@ -29,7 +29,7 @@ export const hostileKinds = [
 export type HostileKind = (typeof hostileKinds)[number];
 
 /** A user other than root. */
-export const otherUid = 65534;
+const otherUid = 65534;
 
 /**
  * Puts a hostile entry at `path`.

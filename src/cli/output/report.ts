@@ -53,7 +53,7 @@ export function report(
 }
 
 /** Converts errors of the operating system to an entry of the error table. Any other error is a bug of layerhook. */
-export function toLayerhookError(error: unknown): LayerhookError {
+function toLayerhookError(error: unknown): LayerhookError {
   if (isLayerhookError(error)) return error;
   if (isSystemError(error))
     return error.syscall === 'uv_cwd' ? noDirectory(error) : fsError(error, callOf(error));

@@ -1,6 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
+import type { FileType } from '../../layer/file-types.js';
 import { readData } from '../../layer/merged/data.js';
-import type { FileType } from '../../layer/merged/inodes.js';
 import { lookUp, type Missing } from '../../layer/merged/look-up.js';
 import type { MergedTree } from '../../layer/merged/tree.js';
 import type { LayerSource } from '../../layer/types.js';

@@ -1,6 +1,5 @@
 export { type GenerateOptions, generateLayer } from './generate.js';
-export { generateInsertLayer, type InsertOptions } from './insert.js';
 export type { PackedFile, PackOptions } from './pack.js';
 export { generateTree, type TreeOptions } from './tree.js';
 export { writeTar, writeTarFile } from './write-file.js';
-export { chooseCompression, type WrittenLayer, writeLayer } from './write-layer.js';
+export { chooseCompression, writeLayer } from './write-layer.js';

@@ -83,11 +83,7 @@ function lookAt(prefix: string, path: string, name: string, visitor: Visitor): F
 }
 
 /** Runs an operation on one file. Calls the visitor's `unreadable` if the file cannot be read. */
-export function guard<T>(
-  path: string,
-  visitor: Pick<Visitor, 'unreadable'>,
-  operation: () => T,
-): T | undefined {
+function guard<T>(path: string, visitor: Pick<Visitor, 'unreadable'>, operation: () => T): T | undefined {
   try {
     return operation();
   } catch (error) {

@@ -4,7 +4,7 @@ import type { LayerIdentity } from '../types.js';
 /** The chainID of the layer in a snapshot. containerd and the snapshotter tell each other the layer with this label. */
 export const refLabel = 'containerd.io/snapshot.ref';
 /** diffID of a layer that layerhook extracted. */
-export const diffIDLabel = 'layerhook/diff-id';
+const diffIDLabel = 'layerhook/diff-id';
 /** diffID of a layer that containerd 2.3 or later extracted. */
 const containerdDiffIDLabel = 'containerd.io/snapshot/diff-id';
 /** chainID of the layer below the one that containerd 2.3 or later extracts. */

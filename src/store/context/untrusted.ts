@@ -24,7 +24,7 @@ function snapshots({ client }: Context, reader: Reader, only: string[] | undefin
 }
 
 /** Returns why a snapshot itself is untrusted, independent of its parents; undefined if it is trusted. */
-export function whyUntrusted(context: Context, reader: Reader, snapshot: Named): string | undefined {
+function whyUntrusted(context: Context, reader: Reader, snapshot: Named): string | undefined {
   return whyMissing(context, reader, snapshot) ?? whyUnproven(context, reader, snapshot);
 }
 

@@ -127,7 +127,7 @@ export async function removeExtraction(context: Context, key: string): Promise<v
 }
 
 /** Removes an active snapshot, if it exists. @throws LayerhookError NO_SPACE, SYSTEM */
-export function removeIfThere(context: Context, key: string): void {
+function removeIfThere(context: Context, key: string): void {
   const there = context.db.read((reader) => getName(reader, context.client, key) !== undefined);
   if (there) removeSnapshot(context, key);
 }

@@ -7,7 +7,7 @@ import { removeName } from '../snapshots/remove.js';
 import type { GarbagePolicy, GarbageResult } from '../types.js';
 
 /** A snapshot with this label stays, with its ancestors: containerd's label for the roots of garbage collection. */
-export const rootLabel = 'containerd.io/gc.root';
+const rootLabel = 'containerd.io/gc.root';
 
 /** A layer to remove, and the number of its files, at least 1. */
 type Removed = GarbageResult['removed'][number] & { files: number };

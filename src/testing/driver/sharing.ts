@@ -8,7 +8,7 @@ import { expectEntries, layerOf } from './repack-case.js';
 import { driverCase } from './workshop.js';
 
 /** Layers that hide, replace and extend each other, with all types of entries. */
-export function richLayers(): RawEntry[][] {
+function richLayers(): RawEntry[][] {
   return [
     [
       dir('.', { mode: 0o711, mtime: 11.5 }),
