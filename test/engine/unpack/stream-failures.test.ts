@@ -9,6 +9,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import test from 'ava';
+import { Command } from '../../../src/engine/unpack/stream/command.js';
+import { Deadline } from '../../../src/engine/unpack/stream/deadline.js';
 import { isLayerhookError, type PreExtractResult } from '../../../src/index.js';
 import { file, hardlink, symlink } from '../../../src/testing/entries.js';
 import { rootTest } from '../../helpers/root-test.js';
@@ -133,6 +136,16 @@ for (const [title, { script, reason, code = 'HOOK_FAILED' }] of Object.entries(p
     t.deepEqual(processesWith(mark), []);
   });
 }
+
+test('a program that is missing is named, also if all of a small layer fitted into the pipe', async (t) => {
+  const deadline = new Deadline(60, new AbortController().signal, () => new Error('late'));
+  const command = new Command(['/no/such'], null, deadline, () => {});
+  command.open();
+  const error = await t.throwsAsync(command.finish());
+  const reason = await command.fail(error);
+  t.regex((reason as Error).message, /^\/no\/such cannot be run: .*ENOENT/);
+  t.false(isLayerhookError(reason));
+});
 
 rootTest('a program that is missing, and targets that cannot be used', async (t) => {
   const { work, run } = setup(t, [small]);

@@ -87,9 +87,11 @@ export class Command implements Sink {
     this.#closePipe();
     this.undo();
     if (isLate) return signal.reason;
-    if (!isReaderEnded(error)) return error;
-    if (isLayerhookError(failed, 'HOOK_MISSING'))
+    // a small layer fits into the pipe before it is known that no program will read it
+    const isOfProgram = isReaderEnded(error) || error === failed;
+    if (isOfProgram && isLayerhookError(failed, 'HOOK_MISSING'))
       return new Error(`${this.what} cannot be run: ${failed.details.reason}`, { cause: failed });
+    if (!isReaderEnded(error)) return error;
     if (own !== undefined && own.status !== 0) return failure(this.what, own);
     return new Error(`${this.what} stopped reading before the end of the layer`, { cause: error });
   }
