@@ -10,7 +10,9 @@ import {
   readDriverOptions,
   Slot,
 } from 'layerhook';
+import { baseOf } from './lineage.js';
 import { checkPlace } from './place.js';
+import { deleteSubvolume } from './remove.js';
 import { SubvolumeStore } from './store.js';
 import { snapshotSubvolume, subvolumeInfo } from './subvolume.js';
 import { Unpacking } from './unpacking.js';
@@ -70,7 +72,6 @@ function assemble(layers: string, rootfs: string): void {
 }
 
 async function listDelta(store: SubvolumeStore, { rootfs, treeIDs, signal, log }: DeltaContext) {
-  const { baseOf } = await import('./lineage.js');
   const base = baseOf(
     rootfs,
     treeIDs.map((name) => store.path(name)),
@@ -85,6 +86,5 @@ async function listDelta(store: SubvolumeStore, { rootfs, treeIDs, signal, log }
 
 async function removeRootfs({ rootfs }: RemoveContext): Promise<void> {
   if (subvolumeInfo(rootfs) === undefined) return;
-  const { deleteSubvolume } = await import('./remove.js');
   deleteSubvolume(rootfs);
 }

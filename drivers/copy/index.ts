@@ -25,6 +25,7 @@ import {
   type StatIndex,
   writeStatIndex,
 } from './stat-index.js';
+import { protectMappedPages, reallyChanged } from './suspects.js';
 
 /** What a delta was made of; what becomes the index if the bundle is refreshed. */
 interface Seen {
@@ -73,7 +74,7 @@ async function listDelta(context: DeltaContext, slot: SeenSlot) {
   const exposed = new Set<ByteString>();
   if (tick) slot.of(context).seen = { index, now, tick, masked: maskPaths.length > 0, exposed };
   if (index === undefined) {
-    if (refresh) await (await import('./suspects.js')).protectMappedPages(rootfs);
+    if (refresh) await protectMappedPages(rootfs);
     log.debug('a stat index of this image is missing');
     return declined;
   }
@@ -89,7 +90,6 @@ async function listDelta(context: DeltaContext, slot: SeenSlot) {
     suspects: suspects.length,
   });
   if (changes.length + suspects.length === 0) return changes;
-  const { protectMappedPages, reallyChanged } = await import('./suspects.js');
   if (refresh) await protectMappedPages(rootfs);
   for (const path of await reallyChanged(suspects, context)) {
     exposed.add(path);

@@ -2,6 +2,7 @@ import { type BundleContext, type Declined, declined, type MountContext } from '
 import { mountAll, unmountAll } from 'layerhook/overlay';
 import type { LayerStore } from 'layerhook/store';
 import { readBundle, writeBundle } from './bundle.js';
+import { proveLayers } from './prove.js';
 import type { DriverStore } from './store.js';
 
 /** Mounts the rootfs of a bundle unless it is mounted. After a refresh, removes the bundle's old snapshot. */
@@ -14,7 +15,6 @@ export async function mountBundle(driverStore: DriverStore, context: MountContex
   await store.bundles.require(bundle.key, context);
   const doubted = await store.untrusted(bundle.key);
   if (doubted.length > 0) {
-    const { proveLayers } = await import('./prove.js');
     await proveLayers(store, doubted, log);
   }
   await mountAll(await store.mounts(bundle.key), rootfs, { support: driverStore.support() });

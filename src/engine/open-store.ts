@@ -1,3 +1,4 @@
+import { chooseStore } from '../config/store.js';
 import { isLayerhookError } from '../errors/index.js';
 import { storeExists } from '../store/exists.js';
 import type { Store } from '../store/types.js';
@@ -12,7 +13,6 @@ import type { OperationOptions } from './operation-options.js';
 export async function openChosenStore(
   options: Pick<OperationOptions, 'store' | 'hooksFile'>,
 ): Promise<{ root: string; store: Store | null }> {
-  const { chooseStore } = await import('../config/store.js');
   const { loadHooks } = await import('../config/load.js');
   const { env } = process;
   const config = options.hooksFile === null ? null : await loadHooks({ file: options.hooksFile, env });

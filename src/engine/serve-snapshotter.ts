@@ -2,6 +2,7 @@ import { hookSources } from '../points/dispatch.js';
 import type { HookSet } from '../points/points.js';
 import * as service from '../snapshotter/index.js';
 import { type Logger, silentLogger } from '../system/logger.js';
+import { snapshotHooks } from './snapshot-hooks.js';
 
 export interface ServeOptions extends Omit<service.ServeOptions, keyof service.LayerHookOptions> {
   /** function hooks; a snapshotter calls those at `snapshot.` points */
@@ -22,7 +23,6 @@ export async function serveSnapshotter({
   ...options
 }: ServeOptions): Promise<service.SnapshotService> {
   if (hooks === undefined) return service.serveSnapshotter(options);
-  const { snapshotHooks } = await import('./snapshot-hooks.js');
   return service.serveSnapshotter({
     ...options,
     ...snapshotHooks(hookSources(hooks), log),

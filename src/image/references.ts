@@ -14,7 +14,7 @@ export interface ImageReference {
 }
 
 /** The tag of a reference without one. */
-const defaultTag = 'latest';
+export const defaultTag = 'latest';
 
 /**
  * What a tag cannot have: another character, a separator at an end, or two separators side by side other than `--`. A pattern

@@ -2,12 +2,14 @@ import { Building } from './bundles/building.js';
 import { Bundles } from './bundles/bundles.js';
 import { type Context, chainOf, requireName } from './context/context.js';
 import { nameOf } from './context/name.js';
+import { untrustedSnapshots } from './context/untrusted.js';
 import { mountImages, unmountUnusedImages } from './erofs/mount-images.js';
 import { type DependencyAt, findLayer } from './layers/find.js';
 import { getContent } from './metadata/records.js';
 import { createSnapshot } from './snapshots/create.js';
-import { infoOf } from './snapshots/info.js';
+import { infoOf, updateSnapshot } from './snapshots/info.js';
 import { mountsOfSnapshot } from './snapshots/mounts.js';
+import { removeSnapshot } from './snapshots/remove.js';
 import type {
   AdoptOptions,
   CommitOptions,
@@ -46,7 +48,6 @@ export class LmdbStore implements Store {
   }
 
   async update(info: Pick<Info, 'name' | 'labels'>, fieldpaths: string[] = []): Promise<Info> {
-    const { updateSnapshot } = await import('./snapshots/info.js');
     return updateSnapshot(this.#context, info, fieldpaths);
   }
 
@@ -86,7 +87,6 @@ export class LmdbStore implements Store {
   }
 
   async remove(name: string): Promise<void> {
-    const { removeSnapshot } = await import('./snapshots/remove.js');
     removeSnapshot(this.#context, name);
   }
 
@@ -193,7 +193,6 @@ export class LmdbStore implements Store {
   }
 
   async untrustedSnapshots(names?: string[]): Promise<UntrustedSnapshot[]> {
-    const { untrustedSnapshots } = await import('./context/untrusted.js');
     return untrustedSnapshots(this.#context, names);
   }
 

@@ -23,6 +23,7 @@ import {
   privatePrefix,
   sweep,
 } from './private-place.js';
+import { forgetStored, requireBundle, withStored } from './stored.js';
 import { refuseMounts, refuseUse } from './use.js';
 
 export interface RemoveBundleOptions extends BundleOptions {
@@ -123,7 +124,6 @@ async function forget(
   bundle: string,
   which: (stored: StoredBundle) => boolean,
 ): Promise<boolean> {
-  const { forgetStored, withStored } = await import('./stored.js');
   const forgotten = await withStored(bundle, options, async (found, store) => {
     await forgetStored(store, found.filter(which));
     return found.some(which);
@@ -144,7 +144,6 @@ const unknown = { map: unmapped, driver: copyDriver, state: {}, distrust: null }
  */
 async function readKnown(options: RemoveBundleOptions & { log: Logger }): Promise<Known | null> {
   const { bundle, force, log } = options;
-  const { requireBundle } = await import('./stored.js');
   try {
     return readRemains(bundle) ?? (await requireBundle(options));
   } catch (error) {

@@ -2,6 +2,8 @@ import { lstatSync, mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { fromText } from '../../system/bytes.js';
+import { AT_FDCWD, RENAME_NOREPLACE, renameat2 } from '../../system/files.js';
 import { inOrder, isBundleName } from '../bundle/names.js';
 import { insidePrefix, isPrivateName, privatePrefix } from '../bundle/private-place.js';
 
@@ -83,10 +85,9 @@ function isAlone(path: string, directory: string): boolean {
 /** Moves an entry to another directory. @param aside directory for a temporary directory */
 async function move(name: string, { from, to, aside }: { from: string; to: string; aside: string }) {
   const { moveMount } = await import('../../system/mount.js');
-  const { fromText } = await import('../../system/bytes.js');
   const [source, target] = [join(from, name), join(to, name)];
   try {
-    await renameNew(source, target);
+    renameNew(source, target);
   } catch (error) {
     // a mount point
     if (errorCode(error) !== 'EBUSY') throw error;
@@ -97,16 +98,14 @@ async function move(name: string, { from, to, aside }: { from: string; to: strin
       rmdirSync(held);
       throw refusal;
     }
-    await renameNew(source, target);
+    renameNew(source, target);
     moveMount(fromText(held), fromText(target));
     rmdirSync(held);
   }
 }
 
 /** Renames a file, unless the new name exists. */
-async function renameNew(from: string, to: string): Promise<void> {
-  const { AT_FDCWD, RENAME_NOREPLACE, renameat2 } = await import('../../system/files.js');
-  const { fromText } = await import('../../system/bytes.js');
+function renameNew(from: string, to: string): void {
   try {
     renameat2(AT_FDCWD, fromText(from), AT_FDCWD, fromText(to), RENAME_NOREPLACE);
   } catch (error) {
