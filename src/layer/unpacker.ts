@@ -230,7 +230,7 @@ export class LayerUnpacker {
     file: string,
     { header, untouched }: { header: Header; untouched: boolean },
   ): Promise<Usage> {
-    const since = untouched ? 'untouched' : 'changed';
+    const since = untouched ? 'kept' : 'changed';
     const usage = await this.#writeMtree({ track, target, file, header, since, ends: true });
     this.#laneOfTrack.delete(track);
     return usage;

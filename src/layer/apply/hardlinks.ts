@@ -143,11 +143,8 @@ export class Hardlinks {
     if (missing) return place;
     const node = toDir.children.get(place.name);
     if (!(node instanceof FileNode)) this.#target.addFile(dir, name);
-    else {
-      node.made = null;
-      if (node.layer === this.#target.tree.layer) this.#target.setFile(dir, name, node);
-      else this.#target.addFile(dir, name, node.digest);
-    }
+    else if (node.layer === this.#target.tree.layer) this.#target.setFile(dir, name, node);
+    else this.#target.addFile(dir, name, node.digest);
     return null;
   }
 

@@ -8,7 +8,6 @@ import type { TarReader } from '../../tar/index.js';
 import type { HoleBudget } from '../holes.js';
 import type { ApplyOptions, TarEntry } from '../types.js';
 import { ContentWriter } from './content.js';
-import { MadeFile } from './made-file.js';
 import { Owners } from './owners.js';
 import { remove } from './remove.js';
 import type { Target } from './target.js';
@@ -112,8 +111,6 @@ export class Maker {
     const plain = !dir.defaultAcl && !this.#given.xattrs.needed(entry);
     // checking the open file here is cheaper than checking its path for the mtree manifest later
     node.bare = plain ? this.#isBareIn(dir, fd) : !hasXattrs(fd);
-    if (!node.bare || !plain || !asRoot || !this.#owners.settable) return;
-    node.made = MadeFile.of(entry, { uid: this.#owners.uid(entry), gid: this.#owners.gid(entry) });
   }
 
   /** True if new files in the directory have no xattrs. Security modules decide by directory, so the first file shows it. */

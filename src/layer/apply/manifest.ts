@@ -102,16 +102,6 @@ class TreeWalk {
   }
 
   #file(dir: OpenDirectory, name: ByteString, node: FileNode): void {
-    if (this.#since !== 'untouched' || node.made === null || node.digest < 0) {
-      this.#lookAtFile(dir, name, node);
-    } else {
-      this.#counter.add(node.made);
-      const sha256 = this.#tree.digests.hex(node.digest);
-      this.#writer.file(name, mtreeValues({ stat: node.made, xattrs: none, sha256 }));
-    }
-  }
-
-  #lookAtFile(dir: OpenDirectory, name: ByteString, node: FileNode): void {
     const dirfd = dir.fd;
     this.#look(dirfd, name);
     const stat = this.#stat;

@@ -43,11 +43,8 @@ export interface StreamRequest extends Pick<LayerRequest, 'id' | 'from' | 'diges
   stop: SharedArrayBuffer;
 }
 
-/**
- * What may have happened to a directory since layers were applied to it: nothing (`untouched`); metadata may have changed
- * but no file was added or removed (`kept`); anything (`changed`).
- */
-export type SinceApplied = 'untouched' | 'kept' | 'changed';
+/** What may have happened to a directory since layers were applied to it: at most metadata changed (`kept`); anything (`changed`). */
+export type SinceApplied = 'kept' | 'changed';
 
 export interface ManifestRequest {
   target: string;

@@ -32,7 +32,10 @@ export class Resolver {
   readonly #target: Target;
   readonly #makeImplicit: ResolverOptions['makeImplicit'];
   readonly #onLink: ResolverOptions['onLink'];
-  /** results since the last removal; only a removal can make a path lead elsewhere */
+  /**
+   * Results since the last removal; only a removal can make a path lead elsewhere. An unpack of 20,000 files nine levels deep takes 3 %
+   * more CPU without it (node 24, 12 pairs), four levels deep as much.
+   */
   readonly #cache = new Map<ByteString, DirectoryNode>();
 
   constructor(target: Target, { makeImplicit, onLink }: ResolverOptions) {

@@ -1,6 +1,5 @@
 import type { ByteString } from '../../system/bytes.js';
 import type { LowerStack } from '../lower/lower-stack.js';
-import type { MadeFile } from './made-file.js';
 
 /** What an applier knows about a file of any type but directory. */
 export class FileNode {
@@ -10,8 +9,6 @@ export class FileNode {
   digest: number;
   /** true if it certainly has no xattrs */
   bare = false;
-  /** its predicted stat; null: unknown, for example because it has several names */
-  made: MadeFile | null = null;
 
   constructor(layer: number, digest: number) {
     this.layer = layer;
