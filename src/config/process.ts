@@ -32,15 +32,15 @@ export interface ProcessEnd {
   output: Buffer;
   /** the last line of stderr that is not empty */
   lastLine: string;
-  /** whether processes of it are still there with its stdout or stderr open */
+  /** True if children of the program still run, with its stdout or stderr open. */
   leftBehind: boolean;
 }
 
-/** Between SIGTERM and SIGKILL, ms. */
+/** Milliseconds between SIGTERM and SIGKILL. */
 const killGrace = 1000;
-/** How long what a program's children still write is waited for after it ended, ms. */
+/** Milliseconds after the end of a program in which its children may still write output. */
 const drainGrace = 1000;
-/** A line of stderr that is longer is cut. */
+/** Bytes of a line of stderr; the rest of a longer line is cut off. */
 const maxLine = 4096;
 
 /**
@@ -102,7 +102,7 @@ function processGroup(pid: number) {
     try {
       process.kill(-pid, signal);
     } catch {
-      // all of it is gone
+      // no process of the group is left
     }
   };
   return {
@@ -110,7 +110,7 @@ function processGroup(pid: number) {
       send('SIGTERM');
       timer ??= setTimeout(send, killGrace, 'SIGKILL');
     },
-    /** its children have no time of their own; after this the number may be another's */
+    /** Kills the children of a program that was terminated. Later, the number of the group may be another group's. */
     leaderEnded: (): void => {
       if (timer !== undefined) send('SIGKILL');
       clearTimeout(timer);
@@ -157,7 +157,7 @@ function readLines(stream: Readable, onLine: (line: string) => void) {
 /**
  * Waits until the streams have ended, but not for ever: a child that outlives the program may hold them.
  *
- * @returns whether they ended by themselves
+ * @returns true if all streams ended by themselves
  */
 async function drained(streams: Readable[]): Promise<boolean> {
   const late = new AbortController();
@@ -171,7 +171,7 @@ async function drained(streams: Readable[]): Promise<boolean> {
   return isDrained;
 }
 
-/** After what has come in meanwhile was read: this process may have been too busy, or stopped, to do so. */
+/** Lets the streams be read first: this process may have been stopped, or too busy to read them. */
 function immediately(): Promise<false> {
   return new Promise((resolve) => setImmediate(resolve, false));
 }

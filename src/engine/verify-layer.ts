@@ -29,16 +29,16 @@ export async function recordLayer(directory: string, file: string): Promise<Usag
   }
 }
 
-/** Bytes that take as long to read as a file of any size takes to open; for the share that is done. */
+/** Opening a file takes as long as reading this many bytes. Progress counts them for each file. */
 const fileCost = 16 * 1024;
 
 /**
  * Reads every byte of a layer in the store. A directory is compared with the mtree that was written when its diffID was
- * verified; of an EROFS image, the tar is compared with the diffID, and the rest with its digest. An image that was made of a
- * directory has no tar.
+ * verified. In an EROFS image, the tar is compared with the diffID, and all other bytes with their digest. An image that was
+ * made of a directory has no tar.
  *
  * @param onProgress called for each file, or each MiB of an image
- * @returns how it differs, sorted by path; null if the layer was extracted without an mtree
+ * @returns how the layer differs, sorted by path; null if the layer was extracted without an mtree
  * @throws LayerhookError MTREE_INVALID, SYSTEM
  */
 export async function verifyLayer(

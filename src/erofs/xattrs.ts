@@ -40,7 +40,7 @@ export function isXattrSupported(name: ByteString): boolean {
 /**
  * Encodes extended attributes; Linux fs/erofs/erofs_fs.h, "inline xattrs".
  *
- * @throws BadXattr if a name or value is too long, or all together are
+ * @throws BadXattr if a name, a value, or all attributes together are too long
  */
 export function encodeXattrs(xattrs: ReadonlyMap<ByteString, Buffer>): EncodedXattrs | undefined {
   if (xattrs.size === 0) return undefined;

@@ -34,7 +34,7 @@ export class TreeThread {
     return done;
   }
 
-  /** Waits for the current tree, and ends the thread: ended in the middle, it would keep its locks. Skips the other trees. */
+  /** Waits for the current tree, skips the others, and ends the thread. A thread that is ended in a tree would keep its locks. */
   async close(): Promise<void> {
     this.#closing = true;
     Atomics.store(this.#stop, 0, 1);

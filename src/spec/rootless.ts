@@ -43,7 +43,7 @@ function isOwner(option: string): boolean {
 }
 
 /**
- * Returns the flags of the mount that has a path of this host; undefined if the path does not exist. A bind mount in a
+ * Returns the flags of the mount of this host that a path is on; undefined if the path does not exist. A bind mount in a
  * user namespace must keep these flags, mount_namespaces(7).
  */
 function lockedFlags(path: string): string[] | undefined {

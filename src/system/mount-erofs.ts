@@ -12,7 +12,7 @@ const LOOP_CONFIGURE = 0x4c0a;
 const loopConfig = { fd: 0, flags: 60, size: 304 } as const;
 const LO_FLAGS_READ_ONLY = 1;
 const LO_FLAGS_AUTOCLEAR = 4;
-/** node lacks its name. */
+/** node:os has no name for this errno. */
 const ENOTBLK = 15;
 const nothing = Buffer.alloc(8);
 /** Attempts to get a loop device that no other process takes meanwhile. */

@@ -149,7 +149,7 @@ test('verify finds the file that is damaged, and the layer is not used again', a
   t.false(await store.find(identity, '', () => ''));
 });
 
-test('rm takes a layer that nothing is on top of, by its first digits', async (t) => {
+test('rm removes a layer without layers on top, by its first digits', async (t) => {
   const { root } = await filledStore(t);
   const refused = await layerhook(['store', 'rm', '--store', root, 'bbbb']);
   t.is(refused.status, 12);

@@ -216,7 +216,7 @@ test('containerd before 2: a drop-in has all of the section that it takes the pl
   const file = write(t, text);
   const conf = join(file, '../conf.d');
   mkdirSync(conf);
-  // another tool's: it comes before ours, and what it says must still be said
+  // another tool's file, which is read before ours: its settings must stay in force
   const other = '[plugins."io.containerd.grpc.v1.cri"]\nsandbox_image = "theirs"\n';
   writeFileSync(join(conf, '99-nvidia.toml'), `version = 2\n${other}`);
   const withImports = `imports = ["conf.d/*.toml"]\n${text}`;

@@ -340,7 +340,7 @@ export const provoked: Record<ErrorCode, Command | Elsewhere> = {
   },
   SNAPSHOT_PRECONDITION: {
     file: 'test/cli/store.test.ts',
-    title: 'rm takes a layer that nothing is on top of, by its first digits',
+    title: 'rm removes a layer without layers on top, by its first digits',
   },
   STORE_DAMAGED: {
     file: 'test/cli/store.test.ts',

@@ -12,7 +12,7 @@ async function withLayers(root: string, t: Parameters<typeof freshStore>[0]): Pr
   await extractFile(store, layer('b'), layer('a').chainID);
   await extractFile(store, layer('c'), layer('a').chainID);
   await extractFile(store, layer('d'));
-  // what another process has used before
+  // another process has used them before
   for (const [seconds, name] of ['a', 'b', 'c', 'd'].entries()) await age(store, name, 1000 - seconds);
   await store.close();
   return storeAt(t, root);

@@ -62,7 +62,7 @@ test('a PAX header is for the next entry only', (t) => {
   t.like(second, { name: 'b', uid: 6 });
 });
 
-test('an empty value leaves the header its say', (t) => {
+test('an empty value of a record leaves the value of the header', (t) => {
   const entry = readOne(
     tar([
       {
@@ -178,7 +178,7 @@ test('CVE-2026-53655: a size of PAX is not that of a long name or another header
   );
 });
 
-test('a PAX size of what has no content is refused: some readers would pass over the entries behind it', (t) => {
+test('a PAX size of an entry without content is refused: some readers would skip the entries behind it', (t) => {
   for (const type of ['symlink', 'hardlink', 'dir', 'char', 'fifo'] as const) {
     t.regex(
       reasonOf([{ name: 'e', type, linkname: 'x', pax: { size: '512' } }, { name: 'hidden' }]),

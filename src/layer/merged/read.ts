@@ -21,7 +21,7 @@ export interface ReadTreeOptions {
   maxHoles?: number | undefined;
   /** called with each entry of a layer, before the entry is merged; may throw a LayerhookError */
   onEntry?: (layer: number, entry: CheckedEntry) => void;
-  /** called once with the empty tree; what it returns learns what each layer changes */
+  /** called once with the empty tree; the returned watcher is called for each change of a layer */
   watch?: (tree: MergedTree) => TreeWatcher;
   /** limit on the names in all layers; default 10,000,000 */
   maxNames?: number | undefined;

@@ -26,13 +26,13 @@ export interface StoredBundle {
   driver: string | null;
   /** tag and manifest digest of the image that the snapshot was made for; null if they are not recorded */
   image: { tag: string | null; digest: string } | null;
-  /** True if the directory at `bundle` is the bundle's: not another one, or a copy. */
+  /** True if the directory at `bundle` is this bundle: neither another bundle nor a copy. */
   isThere: boolean;
   /** where its changes are mounted in this mount namespace; mounts of fuse-overlayfs are not seen */
   mountPoints: string[];
   /**
-   * `finished`: the process that made the snapshot has closed the store; `building`: it has not yet; `abandoned`: it died
-   * before that
+   * the process that made the snapshot has closed the store (`finished`), still has it open (`building`), or died with the store
+   * open (`abandoned`)
    */
   progress: 'finished' | 'building' | 'abandoned';
 }

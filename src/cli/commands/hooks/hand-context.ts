@@ -95,7 +95,7 @@ function withoutBundle(
   }
 }
 
-/** Reads the metadata of the bundle, which it may not have yet at points of unpack. */
+/** Reads the metadata of the bundle. Returns undefined at points of unpack if the bundle has none yet. */
 export function metaByHand(point: PointName, { bundle }: HandOptions): BundleMeta | undefined {
   if (bundle === undefined) return undefined;
   if (pointRow(point).stage === 'unpack' && !existsSync(join(bundle, 'umoci.json'))) return undefined;
@@ -140,7 +140,7 @@ function withImage(
   return { ...(needsLayer ? chosen : context), ...Object.fromEntries(values) };
 }
 
-/** Makes the fields that only some points have, as far as bundle and image tell. Only what a point needs is made. */
+/** Returns the fields that only this point has. Fields that neither bundle nor image can give are missing. */
 function ownFields(
   context: ImageContext,
   opened: OpenedImage,

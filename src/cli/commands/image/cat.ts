@@ -28,7 +28,7 @@ verified first, since a later layer may replace or delete the file.`,
       ...{ ...readPlatform(options), ...readLimits(options, command) },
     });
     await pipeline(content, process.stdout).catch((error: NodeJS.ErrnoException) => {
-      // the reader wanted no more, as of `| head`
+      // the reader has closed the pipe, as `| head` does
       if (error.code !== 'EPIPE') throw error;
     });
   },
