@@ -10,7 +10,7 @@ const STATX_BASIC_STATS = 0x7ff;
 const STATX_BTIME = 0x800;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const statxSize = 256;
-/** Bytes of a block in st_blocks, whatever the blocks of the filesystem are; stat(3type). */
+/** Bytes of a block in st_blocks, the same for all filesystems; stat(3type). */
 export const statBlockBytes = 512;
 /** factor of the upper word of a 64-bit number */
 const high = 0x100000000;
