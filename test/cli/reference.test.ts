@@ -2,6 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { commands } from '../../src/cli/commands/index.js';
+import { manFile } from '../../src/cli/reference/man.js';
+import { listReference } from '../../src/cli/reference/walk.js';
 import { mainFile } from '../helpers/cli.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
@@ -92,6 +95,9 @@ test('every command has a man page that mandoc accepts, with its options', (t) =
   });
   t.regex(text, /-{1,2}platform/);
   t.regex(text, /Every blob and layer is verified/);
-  const { man } = JSON.parse(readFileSync('package.json', 'utf8')).directories;
-  t.is(man, 'dist/man');
+});
+
+test('package.json names each man page: npm links the pages of this list only', async (t) => {
+  const { man } = JSON.parse(readFileSync('package.json', 'utf8'));
+  t.deepEqual(man, (await listReference(commands)).map((entry) => `dist/man/${manFile(entry)}`).sort());
 });
