@@ -71,9 +71,26 @@ const names: readonly [value: string, answer: RegExp][] = [
   ],
   ['docker-daemon:web:1', /docker daemon; .*skopeo copy docker-daemon:web:1 oci:images:web:1/],
   ['containers-storage:localhost/web', /podman.*skopeo copy containers-storage:localhost\/web/],
-  ['oci:dir:tag', /give the path without oci: --image dir:tag/],
+  ['oci:dir:tag', /give the path without oci: dir:tag/],
   ['No/Such:tag', /no OCI image layout at No\/Such/],
 ];
+
+for (const command of [
+  ['inspect'],
+  ['ls-files'],
+  ['validate'],
+  ['diff', 'docker://alpine:3'],
+  ['cat', 'etc/motd'],
+])
+  test(`${command[0]} says how to read an image of a registry`, (t) => {
+    const { run } = workplace(t);
+    const [name = '', ...rest] = command;
+    const args = name === 'cat' ? ['docker://debian:12', ...rest] : [...rest, 'docker://debian:12'];
+    const { status, stderr } = run(name, ...args);
+    t.is(status, 2);
+    t.regex(stderr, /is an image of a registry; .*skopeo copy docker:/);
+    t.is(stderr.trimEnd().split('\n').length, 1);
+  });
 
 for (const [value, answer] of names)
   test(`--image ${value} is refused with the right form`, (t) => {

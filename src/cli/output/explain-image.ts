@@ -6,13 +6,17 @@ import { type ForeignImage, foreignImage, registryImage } from '../../image/tran
  * Explains why an image was not found: the user may have given the name that another tool takes.
  *
  * @param error what the command threw
- * @param image the value of --image
+ * @param words what may name the image: the value of --image and the arguments
  * @returns IMAGE_ELSEWHERE with the command that copies the image into a layout, else `error`
  */
-export function explainImage(error: unknown, image: unknown): unknown {
-  if (typeof image !== 'string' || !isMissing(error, image)) return error;
+export function explainImage(error: unknown, words: readonly unknown[]): unknown {
+  const image = words.find((word) => typeof word === 'string' && isMissing(error, word));
+  return typeof image === 'string' ? explainMissing(error, image) : error;
+}
+
+function explainMissing(error: unknown, image: string): unknown {
   if (image.startsWith('oci:')) {
-    const expected = `give the path without oci: --image ${image.slice('oci:'.length)}`;
+    const expected = `give the path without oci: ${image.slice('oci:'.length)}`;
     return elsewhere({ value: image, reason: 'only skopeo needs the transport oci', expected }, error);
   }
   const known = foreignImage(image);

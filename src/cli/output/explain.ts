@@ -8,5 +8,5 @@ export function explain(
   args: readonly string[],
   options: OptionValues<OptionSpecs>,
 ): unknown {
-  return explainSpace(explainImage(error, options.image), namedPlaces(args, options));
+  return explainSpace(explainImage(error, [options.image, ...args]), namedPlaces(args, options));
 }
