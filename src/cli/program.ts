@@ -120,7 +120,7 @@ export function checkGiven(spec: CommandSpec, parsed: Parsed, command: string): 
 function unknownCommand({ path, table }: FoundNothing, persona: Persona): number {
   if (persona !== 'umoci') {
     const meant = didYouMean(path.at(-1)!, shownNames(table, persona));
-    throw usageError(`unknown command ${path.join(' ')}${meant}`, persona);
+    throw usageError(`unknown command ${path.join(' ')}${meant}`, [persona, ...path.slice(0, -1)].join(' '));
   }
   errorOutput.write(`No help topic for '${path.at(-1)}'\n`);
   return 3;

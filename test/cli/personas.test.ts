@@ -54,6 +54,10 @@ test('an unknown command is one line, with umoci’s exit status under its name'
   const ours = run('nope');
   t.is(ours.status, 2);
   t.is(ours.stderr, 'layerhook: unknown command nope; see layerhook --help\n');
+  t.is(
+    run('raw', 'ecko').stderr,
+    'layerhook: unknown command raw ecko (did you mean echo?); see layerhook raw --help\n',
+  );
   const theirs = runUmoci(t, 'raw', 'nope');
   t.is(theirs.status, 3);
   t.is(theirs.stderr, "No help topic for 'nope'\n");
