@@ -8,7 +8,7 @@ import {
   optionsOf,
   type Persona,
 } from './command.js';
-import { programSummary } from './reference/walk.js';
+import { programExamples, programSummary } from './reference/walk.js';
 import { shortVersion } from './version.js';
 
 /** One block of a help text: a heading and the text below it. */
@@ -27,6 +27,7 @@ export function overview(persona: Persona, { path, table, group }: FoundGroup): 
     ['NAME', `${name} - ${group?.summary ?? summaries[persona]}`],
     ['USAGE', usage],
   ];
+  if (!group && persona === 'layerhook') sections.push(['EXAMPLES', programExamples.join('\n')]);
   if (group) sections.push(['DESCRIPTION', group.description]);
   else sections.push(['VERSION', shortVersion(persona)]);
   sections.push(['COMMANDS', commandList(persona, table, group)]);

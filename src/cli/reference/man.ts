@@ -1,4 +1,4 @@
-import { flagsOf, type ReferenceEntry } from './walk.js';
+import { flagsOf, programExamples, type ReferenceEntry } from './walk.js';
 
 /**
  * Returns the man page of the program or of one command; man(7).
@@ -10,6 +10,7 @@ export function manPage(entry: ReferenceEntry, version: string): string {
   const name = ['layerhook', ...path];
   const usage = spec ? `[options] ${spec.usage}` : 'COMMAND [options] [arguments]';
   const description = spec?.description ?? group?.description;
+  const examples = path.length === 0 ? programExamples : (spec?.examples ?? []);
   const lines = [
     `.TH ${name.join('-').toUpperCase()} 1 "" "layerhook ${version}" "User Commands"`,
     ...['.SH NAME', `${roff(name.join('-'))} \\- ${roff(summary)}`],
@@ -17,7 +18,7 @@ export function manPage(entry: ReferenceEntry, version: string): string {
     ...(description === undefined ? [] : ['.SH DESCRIPTION', ...paragraphs(description)]),
     ...(commands.length === 0 ? [] : ['.SH COMMANDS', ...commands.flatMap(commandLines)]),
     ...['.SH OPTIONS', ...Object.entries(options).flatMap(optionLines)],
-    ...(spec === undefined ? [] : ['.SH EXAMPLES', '.nf', ...spec.examples.map(roff), '.fi']),
+    ...(examples.length === 0 ? [] : ['.SH EXAMPLES', '.nf', ...examples.map(roff), '.fi']),
     ...['.SH SEE ALSO', seeAlso(entry)],
   ];
   return `${lines.join('\n')}\n`;

@@ -24,6 +24,13 @@ export interface ReferenceEntry {
 export const programSummary =
   'unpack OCI images into runtime bundles, and repack changed bundles into layers';
 
+/** What to try first, for the help and the man page of the program. */
+export const programExamples: readonly string[] = [
+  'layerhook unpack --pull docker://debian:12 bundle',
+  'layerhook repack --tag mine bundle',
+  'layerhook help unpack',
+];
+
 /** Lists the program, its groups and its commands, without hidden ones: each before what is below it. */
 export async function listReference(table: CommandTable): Promise<ReferenceEntry[]> {
   const { help } = globalOptions;
