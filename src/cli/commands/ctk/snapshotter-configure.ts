@@ -58,7 +58,7 @@ when to use each option.`,
       imageLabels: options['image-labels'],
     };
     const changes = planSnapshotter(file, added, options['drop-in']);
-    const hint = `restart containerd to apply it, after the start of layerhook snapshotter serve --address ${address}`;
+    const hint = `start layerhook snapshotter serve --address ${address}, then restart containerd to apply it`;
     await finish(changes, { isDryRun, hint }, { print });
   },
 });
