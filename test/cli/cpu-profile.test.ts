@@ -10,9 +10,9 @@ import { fixture, run, runUmoci } from './run.js';
 
 test('--cpu-profile FILE writes a profile of pprof, which go tool pprof reads', (t) => {
   const file = join(tmpdir(t), 'profile');
-  const { status, stdout } = runUmoci(t, '--cpu-profile', file, 'echo', '--image', 'a', 'thing');
+  const { status, stdout } = runUmoci(t, '--cpu-profile', file, 'busy');
   t.is(status, 0);
-  t.regex(stdout, /"thing"/);
+  t.is(stdout, 'computed\n');
   const profile = Profile.decode(gunzipSync(readFileSync(file)));
   const text = (index: number | bigint) => profile.stringTable.strings[Number(index)]!;
   t.deepEqual(

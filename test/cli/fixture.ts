@@ -115,6 +115,18 @@ const lines = defineCommand({
   },
 });
 
+const busy = defineCommand({
+  usage: '',
+  description: 'Computes for so long that a profiler takes samples.',
+  examples: [],
+  options: {},
+  async run(_, __, { print }) {
+    const start = process.cpuUsage();
+    while (process.cpuUsage(start).user < 300_000);
+    print('computed');
+  },
+});
+
 const loaded = (spec: ReturnType<typeof defineCommand>) => async () => ({ default: spec });
 
 const table: CommandTable = {
@@ -123,6 +135,7 @@ const table: CommandTable = {
   wait: { summary: 'waits', load: loaded(wait) },
   read: { summary: 'reads', load: loaded(read) },
   work: { summary: 'works', load: loaded(work) },
+  busy: { summary: 'computes', hidden: true, load: loaded(busy) },
   lines: { summary: 'prints lines', hidden: true, load: loaded(lines) },
   ours: { summary: 'only ours', persona: 'layerhook', load: loaded(echo) },
   raw: {
