@@ -39,15 +39,14 @@ const script =
   'echo "hello from a container: $(id -un), $(ls /bin | wc -l) names in /bin"; date > /var/log/started';
 
 console.log(
-  'layerhook: an image of this machine’s own programs is made, unpacked, run, changed and repacked.',
+  'The demo makes an image of this machine’s own programs, unpacks it, runs it, changes it and repacks it.',
 );
 if (!root)
   console.log('You are not root: all files stay yours, and a container needs user namespaces to run.');
 try {
   await makeImage();
   await unpackIt();
-  await runIt();
-  changeIt();
+  changeIt(await runIt());
   await repackIt();
   await unpackAgain();
   if (root) await overlayIt(layout, dir);
@@ -95,21 +94,21 @@ async function unpackIt(): Promise<void> {
   row('bundle', `${entries} entries, ${showBytes(bytes)}; the layer's digest and diffID are verified`);
 }
 
-async function runIt(): Promise<void> {
+/** @returns true if a container ran */
+async function runIt(): Promise<boolean> {
   heading('Run');
   const result = await timed('run the container', () => runBundle(bundle, join(dir, 'state')));
   if (result === undefined) {
-    line(
-      'neither runc nor crun is installed: not run; with one of them this is where a container would speak',
-    );
+    line('skipped: neither runc nor crun is installed (apt install runc)');
   } else if (result.failure !== undefined) {
     line(`${result.runtime} cannot run it here: ${result.failure}`);
   } else {
     row(result.runtime, result.output);
   }
+  return result !== undefined && result.failure === undefined;
 }
 
-function changeIt(): void {
+function changeIt(hasRun: boolean): void {
   heading('Changed');
   const rootfs = join(bundle, 'rootfs');
   appendFileSync(join(rootfs, 'etc/motd'), 'And a changed one.\n');
@@ -117,11 +116,12 @@ function changeIt(): void {
   chmodSync(join(rootfs, 'root/notes'), 0o600);
   symlinkSync('/root/notes', join(rootfs, 'root/todo'));
   unlinkSync(join(rootfs, 'bin/sleep'));
-  line('a line in /etc/motd, two new files in /root, one program gone, and what the container wrote');
+  const wrote = hasRun ? ', and what the container wrote' : '';
+  line(`a line in /etc/motd, two new files in /root, one program gone${wrote}`);
 }
 
 async function repackIt(): Promise<void> {
-  heading('Repacked: the new layer has just that');
+  heading('Repacked: the new layer holds the changes only');
   const { layer, changes } = await timed('repack, refresh the bundle', () =>
     repack({
       image: `${layout}:changed`,

@@ -22,7 +22,7 @@ export function tracingHooks(say: (text: string) => void, command?: string[]): H
       tell('unpack.ociv1.layer.post-extract', `${applied.entries} entries extracted and verified`);
     },
     'unpack.ociv1.bundle.assemble': () => {
-      tell('unpack.ociv1.bundle.assemble', 'every layer is there');
+      tell('unpack.ociv1.bundle.assemble', 'all layers are extracted');
       return declined;
     },
     'unpack.ociv1.bundle.config': ({ spec }) => {

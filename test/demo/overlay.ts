@@ -11,7 +11,7 @@ import { heading, line, row, showBytes, timed } from './show.js';
  * @param dir where store and bundles go; nothing of them is left
  */
 export async function overlayIt(layout: string, dir: string): Promise<void> {
-  heading('With the overlay driver: every layer is kept once, in a store');
+  heading('With the overlay driver: a store holds each layer once');
   const store = join(dir, 'store');
   const [one, two, three] = ['one', 'two', 'three'].map((name) => join(dir, name)) as [
     string,
@@ -33,7 +33,10 @@ export async function overlayIt(layout: string, dir: string): Promise<void> {
   const { changes, layer } = await timed('repack what changed', () =>
     repack({ image: `${layout}:overlaid`, bundle: one, refreshBundle: true }),
   );
-  row('repack', `${changes} changed paths, a layer of ${showBytes(layer?.size ?? 0)}`);
+  row(
+    'repack',
+    `${changes} changed ${changes === 1 ? 'path' : 'paths'}, a layer of ${showBytes(layer?.size ?? 0)}`,
+  );
   const again = await repack({ image: `${layout}:overlaid`, bundle: one });
   row(
     'repack again',
