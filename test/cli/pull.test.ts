@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -91,6 +91,17 @@ for (const command of [
     t.regex(stderr, /is an image of a registry; .*skopeo copy docker:/);
     t.is(stderr.trimEnd().split('\n').length, 1);
   });
+
+test('an argument that no image can have as its name does not hide the error', (t) => {
+  const { run } = workplace(t);
+  const { reference, layout } = buildImage(t, [[{ name: 'etc/motd', content: 'hello' }]]);
+  const bundle = join(tmpdir(t), 'bundle:');
+  t.is(run('unpack', '--rootless', '--image', reference, bundle).status, 0);
+  rmSync(layout, { recursive: true });
+  const { status, stderr } = run('repack', '--tag', 'x', bundle);
+  t.is(status, 3);
+  t.regex(stderr, errorLine('LAYOUT_NOT_FOUND'));
+});
 
 for (const [value, answer] of names)
   test(`--image ${value} is refused with the right form`, (t) => {

@@ -30,9 +30,10 @@ function explainMissing(error: unknown, image: string): unknown {
 
 /** True if the error is about the layout of this image. A command may open other layouts, too. */
 function isMissing(error: unknown, image: string): boolean {
-  return (
-    isLayerhookError(error, 'LAYOUT_NOT_FOUND') && error.details.path === parseImageReference(image).path
-  );
+  if (!isLayerhookError(error, 'LAYOUT_NOT_FOUND')) return false;
+  const path = String(error.details.path);
+  // words of another kind, such as bundles, may be malformed as references
+  return image.startsWith(path) && parseImageReference(image).path === path;
 }
 
 function advice({ source, tag }: ForeignImage): string {
