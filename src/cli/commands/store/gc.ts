@@ -60,6 +60,9 @@ Layers that a running command uses are spared.`,
           (entry) =>
             `${entry.state} bundle ${oneLine(entry.bundle)} still has ${formatBytes(entry.bytes)} of changes`,
         ),
+        ...(kept.length > 0 && !options['missing-bundles']
+          ? [`${command} --missing-bundles removes these changes`]
+          : []),
         `${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)} of ${formatCounted(removed.length, 'layers')}`,
       ],
     });
