@@ -273,8 +273,8 @@ export const errorTable = {
     hint: 'the container engine must pass a bundle with a config.json that follows the OCI runtime-spec',
   },
   SNAPSHOTTER_IN_USE: {
-    message: 'containerd still has {committed} layers and {active} containers in the snapshotter {name}',
-    hint: 'remove the containers and images that use it (crictl rmp, rmi; ctr containers rm, images rm), or use --force',
+    message: 'containerd still uses the snapshotter {name}: layers {committed}, containers {active}',
+    hint: 'remove the containers and images that use it (crictl rmp, rmi; ctr containers rm, ctr images rm --sync), or use --force',
   },
   SNAPSHOT_ARGUMENT: {
     message: '{what} cannot be used: {reason}',

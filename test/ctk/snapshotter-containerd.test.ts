@@ -33,7 +33,7 @@ test.serial('containerd has the snapshotter, its CRI uses it, and forgets it aga
   const inUse = await ctk('unconfigure', ...config);
   t.is(inUse.status, 6);
   t.regex(inUse.stderr, errorLine('SNAPSHOTTER_IN_USE'));
-  t.regex(inUse.stderr, /containerd still has 3 layers and 0 containers in the snapshotter layerhook/);
+  t.regex(inUse.stderr, /containerd still uses the snapshotter layerhook: layers 3, containers 0/);
   await succeed(t, ctr('image', 'rm', '--sync', image.name));
 
   await succeed(t, ctk(...configure, '--cri-default', '--image-labels', '--runtime-handler', 'stored'));
