@@ -6,7 +6,7 @@ export default defineCommand({
   description: `Print the script that makes a shell complete the commands and options of
 layerhook. The first line of the script says where to save the script.`,
   examples: ['layerhook completion bash > /usr/share/bash-completion/completions/layerhook'],
-  arguments: ['shell'],
+  arguments: ['bash | zsh | fish'],
   options: {},
   endsImmediately: true,
   async run([given], _, { print, table }) {
