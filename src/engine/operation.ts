@@ -31,6 +31,9 @@ export interface Operation {
   onlyDriver(point: PointName): boolean;
 }
 
+/** Number of running operations of each driver: several may have one driver object. */
+const running = new WeakMap<Driver, number>();
+
 export const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless: false };
 
 /**
@@ -70,10 +73,12 @@ export async function openOperation(
   const others = onlyDriver ? [] : operatorHooks(options, config);
   const { hooks, timeout } = driver;
   const sources = [...others, { owner: `driver ${driver.name}`, hooks, timeout, ownErrors: true }];
+  const dispatcher = createDispatcher(sources, { log, signal: stop.signal, states });
+  running.set(driver, (running.get(driver) ?? 0) + 1);
   return {
     driver,
     driverChoice: choice,
-    dispatcher: createDispatcher(sources, { log, signal: stop.signal, states }),
+    dispatcher,
     config,
     states,
     log,
@@ -97,13 +102,15 @@ export async function driverChoiceOf(
   return chooseDriver({ options, config: await configOf(options) }, recorded);
 }
 
-/** Ends what the driver and the hooks hold. Call it when no hook runs. Failures are only logged. */
+/** Ends what the driver and the hooks hold. Call it once, when no hook runs. Failures are only logged. */
 export async function closeOperation({ dispatcher, driver, log }: Operation): Promise<void> {
   const close = async (): Promise<void> => {
     try {
       await dispatcher.close();
     } finally {
-      await driver.close?.();
+      const others = running.get(driver)! - 1;
+      running.set(driver, others);
+      if (others === 0) await driver.close?.();
     }
   };
   await close().catch((error: Error) => log.warn(`closing driver ${driver.name}: ${error.message}`));

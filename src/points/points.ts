@@ -354,7 +354,10 @@ export interface HookSet {
 export interface Driver extends Pick<HookSet, 'name' | 'hooks' | 'timeout'> {
   /** whether unpack writes umoci's mtree manifest if neither the caller nor hooks.toml says; default `always` */
   mtree?: 'always' | 'never';
-  /** Frees what the driver has open; called once, when the operation is over and none of its hooks runs. */
+  /**
+   * Frees what the driver has open. Called when an operation is over, unless another one is using the driver at the same time.
+   * A later operation may use the driver again.
+   */
   close?(): Promise<void>;
 }
 

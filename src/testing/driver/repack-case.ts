@@ -21,6 +21,8 @@ export interface RepackCase extends CaseWords {
   unread?: boolean;
   /** names of optional entries, which do not change the tree */
   mayHave?: RegExp;
+  /** names of one file, sorted: a mounted overlay may show a new hard link of a lower layer's file as another file */
+  linked?: ByteString[];
 }
 
 /** Creates a case that unpacks, edits and repacks. The new layer must have the entries, and the image the edited tree. */
@@ -30,8 +32,10 @@ export function repackCase({
   entries,
   unread = false,
   mayHave,
+  linked = [],
   ...words
 }: RepackCase): DriverCase {
+  const shown = (tree: Tree) => withLinks(inSeconds(tree), linked);
   return driverCase({
     ...words,
     name: `repack: ${words.name}`,
@@ -40,18 +44,23 @@ export function repackCase({
       edit(new Edits(bundle.rootfs));
       // repack before reading the files: reading updates inodes, which would reveal changes that are only cached
       const layer = layerOf(bundle.image, await workshop.repack(bundle));
-      const now = inSeconds(bundle.tree());
+      const now = shown(bundle.tree());
       expectEntries(
         layer.filter(({ name }) => !mayHave?.test(name)),
         entries,
       );
       await workshop.repack(bundle, { tag: 'again' });
-      expectTree(inSeconds(bundle.tree()), now);
+      expectTree(shown(bundle.tree()), now);
       const model = LayerModel.of(layers);
       model.apply(layer);
       expectTree(inSeconds(model.tree()), now);
     },
   });
+}
+
+function withLinks(tree: Tree, names: ByteString[]): Tree {
+  for (const name of names) tree.set(name, { ...tree.get(name)!, links: names });
+  return tree;
 }
 
 /** @throws AssertionError unless the layer has exactly these entries and, optionally, their parent directories */

@@ -241,6 +241,7 @@ const cases: RepackCase[] = [
     },
     entries: ['f', 'd/f2', '.wh.h3'],
     mayHave: /^h[12]$/,
+    linked: ['d/f2', 'f'],
   },
   {
     name: 'the content of a file with several names',

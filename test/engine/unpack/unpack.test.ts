@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import {
+  type Driver,
   type Hooks,
   isLayerhookError,
   type LayerContext,
@@ -302,4 +303,25 @@ rootTest('progress tells every layer from its start to its end', async (t) => {
       [1, 2],
     ],
   );
+});
+
+rootTest('a driver object is closed when the last of its simultaneous operations is over', async (t) => {
+  const dir = tmpdir(t);
+  const image = buildImage(t, layers).reference;
+  const at = (name: string) => ({ image, bundle: join(dir, name), driver, hooksFile: null });
+  const calls: string[] = [];
+  const driver: Driver = {
+    name: 'shared',
+    hooks: {
+      'unpack.ociv1.bundle.assemble': async ({ bundle }) => {
+        if (bundle.endsWith('/second')) await unpack(at('first'));
+        calls.push(basename(bundle));
+      },
+    },
+    close: async () => void calls.push('close'),
+  };
+  await unpack(at('second'));
+  t.deepEqual(calls, ['first', 'second', 'close']);
+  await unpack(at('third'));
+  t.deepEqual(calls.slice(3), ['third', 'close']);
 });
