@@ -27,7 +27,7 @@ const [status] = (await closed) as [number | null];
 
 const totals = tap.finish(status);
 list('skipped', (test) => `${test.title}: ${test.reason}`);
-list('failed', (test) => test.title);
+list('failed', (test) => [test.title, ...test.details].join('\n  '));
 if (tap.tests.length === 0) console.log('no tests ran');
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
 console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);

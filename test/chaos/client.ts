@@ -4,12 +4,18 @@ import type { Mount, Snapshotter } from '../../src/store/types.js';
 import { connectSnapshotter } from '../../src/store.js';
 import type { Ledger } from './worker.js';
 
-/** A client of a served store that does what containerd does for images and containers, until it is aborted. */
-export async function workAsClient(address: string, number: number, signal: AbortSignal): Promise<Ledger> {
+/** A client of a served store that does what containerd does for images and containers, until it is aborted or has done all rounds. */
+export async function workAsClient(
+  address: string,
+  number: number,
+  signal: AbortSignal,
+  rounds = Number.POSITIVE_INFINITY,
+): Promise<Ledger> {
   const client = connectSnapshotter(address);
   const ledger: Ledger = { operations: 0, names: [] };
   try {
-    for (let round = 0; !signal.aborted; round++) await useOnce(client, `client ${number} ${round}`, ledger);
+    for (let round = 0; round < rounds && !signal.aborted; round++)
+      await useOnce(client, `client ${number} ${round}`, ledger);
   } finally {
     await client.close();
   }

@@ -28,9 +28,7 @@ export async function load({ dir, seconds, processes, clients }: Load): Promise<
   writeImage(place.layout, layers, {});
   const server = await startServer(place, join(dir, 'socket'));
   const before = inventory(place);
-  // a first client, so that the server has all that it keeps open
-  await workAsClient(join(dir, 'socket'), -1, AbortSignal.timeout(200));
-  const files = openFiles(server.pid!).length;
+  const files = await filesOfIdle(server.pid!, join(dir, 'socket'));
   const ending = new AbortController();
   const connected = Array.from({ length: clients }, (_, at) =>
     workAsClient(join(dir, 'socket'), at, ending.signal),
@@ -105,6 +103,22 @@ async function watch(pid: number, seconds: number, work: Promise<unknown>): Prom
     memory.push(ownMemory(pid));
   }
   return memory;
+}
+
+/** Returns the number of descriptors of a server that has started all its threads, and is idle. */
+async function filesOfIdle(server: number, address: string): Promise<number> {
+  // the rounds of a client until it removes a snapshot: the last thread starts for that
+  await workAsClient(address, -1, new AbortController().signal, 5);
+  let [files, sameSince] = [-1, 0];
+  await settle(
+    () => {
+      const now = openFiles(server).length;
+      if (now !== files) [files, sameSince] = [now, performance.now()];
+      return performance.now() - sameSince > 1000;
+    },
+    () => `the descriptors of an idle server change: ${openFiles(server).sort().join()}`,
+  );
+  return files;
 }
 
 async function settle(isDone: () => boolean, otherwise: () => string): Promise<void> {

@@ -28,12 +28,22 @@ test('counts passes, failures, and tests skipped by ava or by requires()', (t) =
   const { totals, tests } = read(tap, 1);
   t.deepEqual(totals, { passed: 1, failed: 1, skipped: 2 });
   t.is(tests[2]!.reason, 'needs umoci');
+  t.deepEqual(
+    tests.map(({ details }) => details),
+    [[], ['    message: ok 9 - not a test'], [], []],
+  );
   t.is(tests[3]!.title, 'b › off');
 });
 
 test('a test that failed stays failed regardless of its log', (t) => {
   const { totals } = read('not ok 1 - x\n#   SKIPPED: needs root\n# fail 1', 1);
   t.deepEqual(totals, { passed: 0, failed: 1, skipped: 0 });
+});
+
+test('of long details, the beginning is kept', (t) => {
+  const lines = Array.from({ length: 100 }, () => 'x'.repeat(1000));
+  const { tests } = read(['not ok 1 - x', '  ---', ...lines, '  ...', '# fail 1'].join('\n'), 1);
+  t.deepEqual(tests[0]!.details, Array(30).fill('x'.repeat(300)));
 });
 
 test('tests that a crashed process never reached count as failed', (t) => {

@@ -4,7 +4,12 @@ export interface TapTest {
   outcome: 'passed' | 'failed' | 'skipped';
   /** the reason for skipping */
   reason: string;
+  /** the first lines of what ava says about a failed test */
+  details: string[];
 }
+
+/** Lines of details of one test, and characters of one line: CI keeps only the end of a long output. */
+const most = { lines: 30, characters: 300 };
 
 /** The result of a run. */
 export interface TapTotals {
@@ -23,12 +28,14 @@ export interface TapTotals {
 export class TapReader {
   readonly tests: TapTest[] = [];
   #ended = false;
+  #isInDetails = false;
   #failedByAva = 0;
 
   /** Processes one line, without its newline. */
   line(text: string): void {
     const test = /^(not )?ok \d+(?: - (.*))?$/.exec(text);
     if (test) this.#test(test[2] ?? '', test[1] !== undefined);
+    this.#detail(text);
     const skipped = /^# {3}SKIPPED: (.*)/.exec(text);
     const last = this.tests.at(-1);
     if (skipped && last?.outcome === 'passed')
@@ -50,7 +57,21 @@ export class TapReader {
 
   #test(title: string, failed: boolean): void {
     const skip = /^(.*?) ?# SKIP(?: .*)?$/.exec(title);
-    if (skip && !failed) this.tests.push({ title: skip[1]!, outcome: 'skipped', reason: 'test.skip' });
-    else this.tests.push({ title, outcome: failed ? 'failed' : 'passed', reason: '' });
+    const isSkipped = skip !== null && !failed;
+    this.tests.push({
+      title: isSkipped ? skip[1]! : title,
+      outcome: isSkipped ? 'skipped' : failed ? 'failed' : 'passed',
+      reason: isSkipped ? 'test.skip' : '',
+      details: [],
+    });
+  }
+
+  /** Keeps a line of the block between `---` and `...` that follows a failed test. */
+  #detail(text: string): void {
+    const test = this.tests.at(-1);
+    if (text === '  ---') this.#isInDetails = test?.outcome === 'failed';
+    else if (text === '  ...') this.#isInDetails = false;
+    else if (this.#isInDetails && test!.details.length < most.lines)
+      test!.details.push(text.slice(0, most.characters));
   }
 }
