@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { fillRootfs } from '../demo/rootfs.js';
 import { startRegistry } from '../e2e/registry.js';
@@ -77,7 +78,8 @@ test('the five stories of the README run', async (t) => {
   const typed = `echo exit | script --quiet --return --command '${place}' /dev/null`;
   const { status, stdout } = await run('sh', ['-c', typed], { env });
   t.is(status, 0, stdout);
-  const output = stdout.replaceAll('\r', '');
+  // a progress line may come before any other
+  const output = stripVTControlCharacters(stdout).replaceAll('\r', '');
   t.regex(output, /^M etc\/motd \(content\)\nD usr\/bin\/wall$/m);
   t.is(output.match(/^mounted +debian@\w+ .*web[123]$/gm)?.length, 3, output);
   t.regex(output, /^freed [\d.]+ MB of 1 layer$/m);

@@ -4,12 +4,12 @@ export interface TapTest {
   outcome: 'passed' | 'failed' | 'skipped';
   /** the reason for skipping */
   reason: string;
-  /** the first lines of what ava says about a failed test */
+  /** what ava says about a failed test: the first and last lines */
   details: string[];
 }
 
-/** Lines of details of one test, and characters of one line: CI keeps only the end of a long output. */
-const most = { lines: 30, characters: 300 };
+/** The details of one test that are kept: CI shows only the end of a long output. */
+const kept = { firstLines: 10, lastLines: 20, firstCharacters: 200, lastCharacters: 400 };
 
 /** The result of a run. */
 export interface TapTotals {
@@ -71,7 +71,13 @@ export class TapReader {
     const test = this.tests.at(-1);
     if (text === '  ---') this.#isInDetails = test?.outcome === 'failed';
     else if (text === '  ...') this.#isInDetails = false;
-    else if (this.#isInDetails && test!.details.length < most.lines)
-      test!.details.push(text.slice(0, most.characters));
+    else if (this.#isInDetails) keepDetail(test!.details, text);
   }
+}
+
+function keepDetail(details: string[], text: string): void {
+  const { firstLines, lastLines, firstCharacters, lastCharacters } = kept;
+  const isLong = text.length > firstCharacters + lastCharacters;
+  details.push(isLong ? `${text.slice(0, firstCharacters)} … ${text.slice(-lastCharacters)}` : text);
+  if (details.length > firstLines + lastLines) details.splice(firstLines, 1);
 }
