@@ -68,14 +68,14 @@ test.serial('containerd of the node uses the daemon of the pod, also after that 
   ]);
   const load = () => succeed(t, ctr('image', 'import', '--snapshotter', 'layerhook', image.archive));
   await load();
-  t.is(await runScript(t, containerd, image.name), 'x\n');
+  await runScript(t, containerd, image.name);
   t.deepEqual(await attributesAbove(address), { attributes: rootAttributes, mapped: 100_000 });
   t.is(await daemon.kill('KILL'), 137);
 
   const next = startContainer(t, pod, serve);
   await untilReady(next, serve);
   await untilConnected(t, ctr);
-  t.is(await runScript(t, containerd, image.name), 'x\n');
+  await runScript(t, containerd, image.name);
   await succeed(t, ctr('image', 'rm', '--sync', image.name));
   t.deepEqual(await namesAt(address), []);
   t.is(await next.kill('TERM'), 0, next.log());
@@ -153,8 +153,9 @@ async function namesAt(address: string): Promise<string[]> {
   return names;
 }
 
-function runScript(t: ExecutionContext<unknown>, { ctr }: Containerd, image: string): Promise<string> {
+/** Reads and writes in a container. The exit status tells the result: on a busy machine, ctr loses output of short scripts. */
+async function runScript(t: ExecutionContext<unknown>, { ctr }: Containerd, image: string): Promise<void> {
   const id = `layerhook-${basename(tmpdir(t))}`;
-  const script = 'cat /theirs/sticky/file; echo; echo more > /theirs/new';
-  return succeed(t, ctr('run', '--rm', '--snapshotter', 'layerhook', image, id, '/bin/sh', '-c', script));
+  const script = 'test "$(cat /theirs/sticky/file)" = x && echo more > /theirs/new';
+  await succeed(t, ctr('run', '--rm', '--snapshotter', 'layerhook', image, id, '/bin/sh', '-c', script));
 }
