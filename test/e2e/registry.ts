@@ -19,6 +19,8 @@ export interface Registry {
   push(image: ContainerImage): Promise<string>;
   /** digests of the blobs that were fetched since the last call */
   fetched(): string[];
+  /** the file of a blob */
+  blob(digest: string): string;
 }
 
 export async function startRegistry(t: ExecutionContext<unknown>): Promise<Registry> {
@@ -51,6 +53,10 @@ export async function startRegistry(t: ExecutionContext<unknown>): Promise<Regis
       read = lines.length;
       const gets = [...news.matchAll(/"GET \/v2\/[^ "]*\/blobs\/(sha256:[0-9a-f]{64}) [^"]*" 200/g)];
       return [...new Set(gets.map(([, digest]) => digest!))];
+    },
+    blob(digest) {
+      const hex = digest.replace('sha256:', '');
+      return join(dir, 'blobs/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data');
     },
   };
 }
