@@ -38,6 +38,19 @@ function check(t: ExecutionContext, stdout: string): void {
   t.regex(stdout, /unpack again +\d+ ms/);
 }
 
+test('the demo says that it builds, before it does', (t) => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const bin = tmpdir(t);
+  symlinkSync(process.execPath, join(bin, 'node'));
+  // without npm, the build is where the command ends
+  const { status, stdout } = spawnSync('/bin/sh', ['-c', scripts.demo], {
+    encoding: 'utf8',
+    env: { PATH: bin },
+  });
+  t.is(status, 127);
+  t.regex(stdout, /^Building layerhook[^\n]+\n$/);
+});
+
 test('the demo does what it says, draws a picture, and leaves nothing behind', (t) => {
   const dir = tmpdir(t);
   const picture = join(tmpdir(t), 'demo.svg');
