@@ -43,6 +43,24 @@ test('hooks list shows the hooks of each point, in order', (t) => {
   t.is(json.points[5].handlers[1].owner, 'driver copy');
 });
 
+test('hooks list and hooks check close the driver', (t) => {
+  const dir = privateDir(t);
+  const driver = (name: string) =>
+    write(
+      dir,
+      `${name}.mjs`,
+      `import { writeFileSync } from 'node:fs';
+const close = async () => writeFileSync(${JSON.stringify(join(dir, `closed-${name}`))}, '');
+export default () => ({ name: '${name}', hooks: {}, close });\n`,
+    );
+  const { status, stderr } = hooks('list', '--driver', driver('listed'));
+  t.is(status, 0, stderr);
+  t.true(existsSync(join(dir, 'closed-listed')));
+  const file = write(dir, 'hooks.toml', `[driver]\nname = "${driver('checked')}"\n`);
+  t.is(hooks('check', file).status, 0);
+  t.true(existsSync(join(dir, 'closed-checked')));
+});
+
 test('hooks run gives a hook the real context of a layer, with a rootfs that goes away again', (t) => {
   const point = 'unpack.ociv1.layer.try-skip';
   const { program, image, run, context } = setup(t, point, `echo '{"skip": true}'`);

@@ -18,7 +18,8 @@ context. The exit status is 9 if the file has an error.`,
     const config = await loadHooks({ file: args[0] ?? hooksFile, env: process.env });
     if (config === null) throw usageError('hooks.toml not found; give a FILE', 'layerhook hooks check');
     const { loadDriver } = await import('../../../engine/driver.js');
-    await loadDriver(summary(config).driver, config.file);
+    const driver = await loadDriver(summary(config).driver, config.file);
+    await driver.close?.();
     const calls = await Promise.all(config.entries.map(describeHook));
     await show({
       json: () => ({ ...summary(config), hooks: calls }),

@@ -13,14 +13,18 @@ the file, then the driver.`,
   },
   json: true,
   async run(_, { driver }, { show, hooksFile, log, signal }) {
-    const { openOperation } = await import('../../../engine/operation.js');
+    const { closeOperation, openOperation } = await import('../../../engine/operation.js');
     const operation = await openOperation({ driver, hooksFile, log, signal });
-    const { config } = operation;
-    const points = operation.dispatcher.describe();
-    await show({
-      json: () => ({ file: config?.file ?? null, driver: operation.driver.name, points }),
-      text: () => [config === null ? 'no hooks.toml' : config.file, ...table(points)],
-    });
+    try {
+      const { config } = operation;
+      const points = operation.dispatcher.describe();
+      await show({
+        json: () => ({ file: config?.file ?? null, driver: operation.driver.name, points }),
+        text: () => [config === null ? 'no hooks.toml' : config.file, ...table(points)],
+      });
+    } finally {
+      await closeOperation(operation);
+    }
   },
 });
 
