@@ -83,6 +83,8 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   examples: readonly string[];
   /** names of the positional arguments, all required; if missing, `run` checks the arguments */
   arguments?: readonly string[];
+  /** the values that an argument can have, if it is not the name of a file: completions offer these only */
+  words?: readonly string[];
   options: O;
   /** True for a command that has a result for scripts: it gets the option `--json`, and prints with {@link CommandContext.show}. */
   json?: true;

@@ -27,6 +27,11 @@ const lines: readonly [words: string[], completed: string[]][] = [
   [['--debug', 'ctk', 'runtime', 'u'], ['unconfigure']],
   [['store', 'ls', '--js'], ['--json']],
   [['unpack', '--platf'], ['--platform']],
+  [
+    ['completion', ''],
+    ['bash', 'fish', 'zsh'],
+  ],
+  [['hooks', 'uninstall', ''], ['archive-overlay']],
 ];
 
 for (const [words, completed] of lines) {

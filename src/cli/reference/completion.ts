@@ -1,9 +1,5 @@
+import type { Shell } from './shells.js';
 import { flagsOf, type ReferenceEntry } from './walk.js';
-
-/** Shells with a completion script. */
-export const shells = ['bash', 'zsh', 'fish'] as const;
-
-export type Shell = (typeof shells)[number];
 
 /** Returns the script that makes a shell complete commands, options and file names. */
 export function completionScript(shell: Shell, entries: readonly ReferenceEntry[]): string {
@@ -16,9 +12,11 @@ export function completionScript(shell: Shell, entries: readonly ReferenceEntry[
  */
 function bash(entries: readonly ReferenceEntry[]): string {
   const steps = stepsOf(entries).map(([typed, found]) => `      "${typed}") path="${found}" ;;`);
-  const lists = entries.map(({ path, commands, options }) => {
-    const names = commands.map(({ name }) => name);
-    return `    "${path.join(' ')}") commands="${names.join(' ')}" options="${allFlags(options).join(' ')}" ;;`;
+  const lists = entries.map(({ path, commands, words, options }) => {
+    const names = words ?? commands.map(({ name }) => name);
+    const noFiles = words === undefined ? '' : '; compopt +o bashdefault +o default 2>/dev/null';
+    const found = `commands="${names.join(' ')}" options="${allFlags(options).join(' ')}"`;
+    return `    "${path.join(' ')}") ${found}${noFiles} ;;`;
   });
   return `# bash completion of layerhook: save as /usr/share/bash-completion/completions/layerhook
 _layerhook() {
@@ -43,8 +41,8 @@ complete -o bashdefault -o default -F _layerhook layerhook
 
 function zsh(entries: readonly ReferenceEntry[]): string {
   const steps = stepsOf(entries).map(([typed, found]) => `      (${quote(typed)}) found=${quote(found)} ;;`);
-  const lists = entries.map(({ path, commands, options }) => {
-    const names = commands.map(({ name, summary }) => quote(`${name}:${summary}`));
+  const lists = entries.map(({ path, commands, words, options }) => {
+    const names = words ?? commands.map(({ name, summary }) => quote(`${name}:${summary}`));
     const flags = Object.entries(options).flatMap(([name, option]) =>
       flagsOf(name, option).map((flag) => quote(`${flag}:${option.describe}`)),
     );
@@ -74,13 +72,14 @@ if [[ \${funcstack[1]} == _layerhook ]]; then _layerhook "$@"; else compdef _lay
 }
 
 function fish(entries: readonly ReferenceEntry[]): string {
-  const lines = entries.flatMap(({ path, commands, options }) => {
+  const lines = entries.flatMap(({ path, commands, words = [], options }) => {
     const found = `__layerhook_at ${quote(path.join(' '))}`;
     const names = commands.map(
       ({ name, summary }) => `complete -c layerhook -n ${quote(found)} -f -a ${name} -d ${quote(summary)}`,
     );
     const flags = Object.entries(options).map(([name, option]) => fishOption(found, name, option));
-    return [...names, ...flags];
+    const values = words.map((word) => `complete -c layerhook -n ${quote(found)} -f -a ${word}`);
+    return [...names, ...values, ...flags];
   });
   const steps = stepsOf(entries).map(
     ([typed, found]) => `            case ${quote(typed)}\n                set path ${quote(found)}`,

@@ -16,6 +16,8 @@ export interface ReferenceEntry {
   /** names and aliases with summaries; empty for a command */
   commands: readonly { name: string; summary: string /** the name that an alias stands for */; of: string }[];
   options: OptionSpecs;
+  /** what an argument of the command can be; missing: names of files and others */
+  words?: readonly string[] | undefined;
   /** missing for a group */
   spec?: CommandSpec;
   group?: CommandGroup;
@@ -58,7 +60,8 @@ async function below(
       return [{ path: own, summary, commands: rowsOf(commands), options: help, group: entry }, ...rest];
     }
     const spec = (await entry.load()).default;
-    return [{ path: own, summary, commands: [], options: { ...shown(optionsOf(spec)), ...help }, spec }];
+    const options = { ...shown(optionsOf(spec)), ...help };
+    return [{ path: own, summary, commands: [], words: spec.words, options, spec }];
   });
   return (await Promise.all(lists)).flat();
 }

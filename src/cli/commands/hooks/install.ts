@@ -13,6 +13,7 @@ root reads no hooks directory by default: call podman with --hooks-dir, or
 set hooks_dir in containers.conf.`,
   examples: ['layerhook hooks install archive-overlay'],
   arguments: ['hook'],
+  words: ['archive-overlay'],
   options: {
     'hooks-dir': {
       value: 'DIR',

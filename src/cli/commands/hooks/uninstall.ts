@@ -7,6 +7,7 @@ export default defineCommand({
 error if another program wrote the file.`,
   examples: ['layerhook hooks uninstall archive-overlay'],
   arguments: ['hook'],
+  words: ['archive-overlay'],
   options: {
     'hooks-dir': {
       value: 'DIR',
