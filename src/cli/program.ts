@@ -57,7 +57,7 @@ async function dispatch(words: readonly string[], table: CommandTable, persona: 
       return print((await import('./help.js')).commandHelp(persona, found, spec));
     }
     const settings = readSettings(parsed.options, persona);
-    checkGiven(spec, parsed, name);
+    await requireGiven(spec, parsed, name, persona);
     const run = () =>
       execute(spec, parsed.args, parsed.options, { name: found.path.join(' '), table, settings, persona });
     if (settings.cpuProfile === undefined) return run();
@@ -96,6 +96,20 @@ async function parse(
       print(`Incorrect Usage: ${error.message}\n\n${commandHelp(persona, found, spec)}\n`);
     }
     throw error;
+  }
+}
+
+async function requireGiven(
+  spec: CommandSpec,
+  parsed: Parsed,
+  command: string,
+  persona: Persona,
+): Promise<void> {
+  try {
+    checkGiven(spec, parsed, command);
+  } catch (error) {
+    if (persona === 'umoci') throw error;
+    throw (await import('./args/explain-arguments.js')).explainArguments(error, spec, parsed, command);
   }
 }
 

@@ -2,6 +2,7 @@
  * The image names of other tools. containers/image calls the word before the first colon a transport;
  * containers-transports(5).
  */
+import { splitTransport } from './layout-name.js';
 import { isTag } from './references.js';
 
 /** An image that is not in an OCI layout. */
@@ -33,8 +34,16 @@ export function foreignImage(value: string): ForeignImage | undefined {
 
 /** Returns `value` as an image of a registry, if it can be one: `debian:12` for example. */
 export function registryImage(value: string): ForeignImage | undefined {
-  const pattern = /^(?:[\w.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w.-]+)?$/;
+  const pattern = /^(?:\w[\w.-]*(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w.-]+)?$/;
   return pattern.test(value) ? foreignImage(`docker://${value}`) : undefined;
+}
+
+/**
+ * True for a name that means an OCI layout, also a missing one: `oci-archive:FILE`, or a tag of `images` or `image`, as the
+ * layouts of the documentation are called.
+ */
+export function isLayoutName(value: string): boolean {
+  return splitTransport(value).transport !== 'directory' || /^images?:/.test(value);
 }
 
 /** Returns the name itself if it is a well-formed tag: a layout then shows where each image came from. */

@@ -73,6 +73,12 @@ const names: readonly [value: string, answer: RegExp][] = [
   ['containers-storage:localhost/web', /podman.*skopeo copy containers-storage:localhost\/web/],
   ['oci:dir:tag', /give the path without oci: dir:tag/],
   ['No/Such:tag', /no OCI image layout at No\/Such/],
+  ['oci-archive:missing.tar:a', /no OCI image layout at oci-archive:missing.tar/],
+  ['./images:debian', /no OCI image layout at \.\/images/],
+  [
+    'images:debian:12',
+    /the directory images is missing; change to .*skopeo copy docker:\/\/debian:12 oci:images:debian:12, .*--pull docker:\/\/debian:12 /,
+  ],
 ];
 
 for (const command of [
@@ -107,10 +113,34 @@ for (const [value, answer] of names)
   test(`--image ${value} is refused with the right form`, (t) => {
     const { bundle, run } = workplace(t);
     const { status, stderr } = run('unpack', '--image', value, bundle);
-    t.is(status, value === 'No/Such:tag' ? 3 : 2);
+    t.is(status, /^no OCI/.test(answer.source) ? 3 : 2);
     t.regex(stderr, answer);
     t.is(stderr.trimEnd().split('\n').length, 1);
   });
+
+test('an image that is given as an argument is answered with the right command line', (t) => {
+  const { bundle, run } = workplace(t);
+  const { reference, layout } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  const cases: [args: string[], right: string][] = [
+    [['unpack', 'debian:12', bundle], `unpack --pull docker://debian:12 ${bundle}`],
+    [['unpack', 'docker://debian', bundle], `unpack --pull docker://debian ${bundle}`],
+    [['unpack', reference, bundle], `unpack --image ${reference} ${bundle}`],
+    [['unpack', `oci:${reference}`, bundle], `unpack --image ${reference} ${bundle}`],
+    [['unpack', layout, bundle], `unpack --image ${layout} ${bundle}`],
+    [['unpack', 'images:debian', bundle], `unpack --image images:debian ${bundle}`],
+    [['unpack', 'oci-archive:x.tar', bundle], `unpack --image oci-archive:x.tar ${bundle}`],
+    [['flatten', 'debian:12'], 'flatten --image debian:12'],
+    [['tag', 'images:a', 'b'], 'tag --image images:a b'],
+  ];
+  for (const [args, right] of cases) {
+    const { status, stderr } = run(...args);
+    t.is(status, 2);
+    t.true(stderr.includes(`is given as an argument; write layerhook ${right}; see `), stderr);
+    t.is(stderr.trimEnd().split('\n').length, 1);
+  }
+  t.regex(run('unpack', 'one', 'two').stderr, /invalid number of positional arguments: expected <bundle>/);
+  t.regex(run('unpack', 'a:1', 'b', 'c').stderr, /invalid number of positional arguments/);
+});
 
 test('an error about another layout or tag does not blame --image', async (t) => {
   const { layout } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
