@@ -1,5 +1,5 @@
 import { LayerhookError, type Logger, verifyLayer } from 'layerhook';
-import type { Store } from 'layerhook/store';
+import { filesDiffer, type Store } from 'layerhook/store';
 
 /**
  * Verifies layers that a power failure may have damaged, by comparing them with the records of their extraction. A bundle has
@@ -21,7 +21,7 @@ export async function proveLayers(store: Store, doubted: string[], log: Logger):
       continue;
     }
     count++;
-    const why = deltas === null ? 'it cannot be verified' : `${deltas.length} files differ`;
+    const why = deltas === null ? 'it cannot be verified' : filesDiffer(deltas.length);
     await store.markDamaged(content.id, why);
     log.warn(`layer ${content.layer?.chainIDs[0] ?? content.id} is damaged: ${why}`);
   }

@@ -226,7 +226,7 @@ export const errorTable = {
   },
   MOUNT_FAILED: { message: 'cannot mount {what} at {path}: {reason}', hint: '{expected}' },
   MTREE_DIFFERENT: {
-    message: 'validation failed: {count} files of {path} differ from the mtree',
+    message: 'validation failed: files of {path} that differ from the mtree: {count}',
     hint: 'standard output lists them',
   },
   MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format' },

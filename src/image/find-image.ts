@@ -1,4 +1,5 @@
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { formatCounted } from '../text/counted.js';
 import { didYouMean } from '../text/nearest.js';
 import { isAttestation } from './index-kinds.js';
 import type { Layout } from './layout.js';
@@ -105,7 +106,7 @@ function notFound(layout: Layout, index: Index, reference: string): LayerhookErr
 }
 
 function tagsOf(tags: readonly string[], path: string): string {
-  const others = tags.length > maxListed ? `, and ${tags.length - maxListed} others` : '';
+  const others = tags.length > maxListed ? `, and ${formatCounted(tags.length - maxListed, 'others')}` : '';
   return `layerhook ls --layout ${path} shows its tags: ${tags.slice(0, maxListed).join(', ')}${others}`;
 }
 
@@ -113,7 +114,8 @@ function imagesOf(layout: Layout, images: readonly Descriptor[]): string {
   if (images.length === 0) return 'the layout has no images';
   const platforms = new Platforms(layout);
   const listed = images.slice(0, maxListed).map((image) => `@${image.digest}${platformOf(platforms, image)}`);
-  const others = images.length > maxListed ? `, and ${images.length - maxListed} others` : '';
+  const others =
+    images.length > maxListed ? `, and ${formatCounted(images.length - maxListed, 'others')}` : '';
   return `its images have no tags; name one by its digest, ${layout.path}${listed.join(', or ')}${others}`;
 }
 

@@ -1,4 +1,5 @@
 import { LayerhookError } from '../errors/index.js';
+import { formatCounted } from '../text/counted.js';
 
 /** The digests of one layer: of its blob, and of its tar. */
 export interface LayerDigests {
@@ -22,7 +23,7 @@ export function findLayer(layers: readonly LayerDigests[], wanted: number | stri
   const isNamed = (digest: string) => hex.length >= 5 && digest.replace(/^sha\d+:/, '').startsWith(hex);
   const found = [...layers.keys()].filter((at) => isNamed(layers[at]!.diffID) || isNamed(layers[at]!.digest));
   if (found.length === 1) return found[0]!;
-  const count = layers.length === 1 ? 'one layer' : `${layers.length} layers`;
-  const reason = found.length > 1 ? 'several layers have this digest' : `it has ${count}`;
+  const reason =
+    found.length > 1 ? 'several layers have this digest' : `it has ${formatCounted(layers.length, 'layers')}`;
   throw new LayerhookError('LAYER_NOT_FOUND', { layer: String(wanted), image, reason });
 }

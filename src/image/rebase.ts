@@ -1,3 +1,4 @@
+import { formatCounted } from '../text/counted.js';
 import { padHistory } from './history.js';
 import { ociMediaType } from './media-types.js';
 import type { LayerStack } from './mutate.js';
@@ -13,7 +14,7 @@ export function baseMismatch(image: Stacked, base: Stacked): string | undefined 
   const above = image.config.rootfs.diff_ids;
   const below = base.config.rootfs.diff_ids;
   if (below.length > above.length)
-    return `the image has ${above.length} layers, and the old base has ${below.length}`;
+    return `the image has ${formatCounted(above.length, 'layers')}, and the old base has ${below.length}`;
   const at = below.findIndex((diffID, layer) => above[layer] !== diffID);
   return at === -1 ? undefined : `layer ${at} of the image is not layer ${at} of the old base`;
 }

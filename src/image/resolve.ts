@@ -1,4 +1,5 @@
 import { LayerhookError, limitOf, overLimit } from '../errors/index.js';
+import { formatCounted } from '../text/counted.js';
 import { findNamed } from './find-image.js';
 import { isAttestation, isUnknown } from './index-kinds.js';
 import type { Layout } from './layout.js';
@@ -54,7 +55,7 @@ export function loadImage(layout: Layout, reference: string, path: Path): Resolv
   if (layers !== diffIDs) {
     throw new LayerhookError('IMAGE_INVALID', {
       what: `config ${configDescriptor.digest}`,
-      reason: `it has ${diffIDs} diff_ids for ${layers} layers`,
+      reason: `it has ${formatCounted(diffIDs, 'diff_ids')} for ${formatCounted(layers, 'layers')}`,
     });
   }
   return { reference, path, manifest, manifestDescriptor, config, configDescriptor };
@@ -135,7 +136,7 @@ function choosePlatform(layout: Layout, tag: string, found: Path[], wanted: Plat
 function listSome(values: readonly string[]): string {
   const distinct = [...new Set(values)];
   const shown = distinct.slice(0, 20).join(', ');
-  return distinct.length > 20 ? `${shown}, and ${distinct.length - 20} others` : shown;
+  return distinct.length > 20 ? `${shown}, and ${formatCounted(distinct.length - 20, 'others')}` : shown;
 }
 
 function checkIsManifest(descriptor: Descriptor, tag: string): void {

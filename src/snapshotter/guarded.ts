@@ -1,4 +1,5 @@
 import { isLayerhookError } from '../errors/index.js';
+import { filesDiffer } from '../store/files-differ.js';
 import { compileFilters } from '../store/filter/index.js';
 import type {
   CommitOptions,
@@ -150,7 +151,7 @@ export class GuardedSnapshotter implements Snapshotter {
     for (const content of await this.#store.list(await this.#store.untrusted(name))) {
       const differing = content.damaged === undefined ? await verify(content) : null;
       if (differing === null) continue;
-      if (differing > 0) await this.#store.markDamaged(content.id, `${differing} files differ`);
+      if (differing > 0) await this.#store.markDamaged(content.id, filesDiffer(differing));
       else await this.#store.markVerified(content.id);
     }
   }

@@ -2,5 +2,6 @@
 
 export type * from './bundles/types.js';
 export { hasMetadata } from './exists.js';
+export { filesDiffer } from './files-differ.js';
 export { openStore } from './open.js';
 export type * from './types.js';

@@ -21,16 +21,6 @@ export function formatSeconds(seconds: number): string {
   return hours === 0 ? `${minutes}:${two(whole % 60)}` : `${hours}:${two(minutes)}:${two(whole % 60)}`;
 }
 
-/** Formats `1234567` as `1,234,567`. */
-export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-/** Formats a count with its unit, a plural: `1 file`, `1,234 files`. */
-export function formatCounted(count: number, unit: string): string {
-  return `${formatCount(count)} ${count === 1 ? unit.slice(0, -1) : unit}`;
-}
-
 /** Returns the first 12 hex digits of a digest, the short form of container tools. */
 export function shortDigest(digest: string): string {
   return digest.slice(digest.indexOf(':') + 1).slice(0, 12);

@@ -53,7 +53,7 @@ rootTest(
     const { dir, layerhook, bundle, image, store } = place(t);
     t.like(bundle('mount', '--all'), {
       status: 0,
-      stderr: `layerhook: layer store not found at ${store}\nlayerhook: 0 of 0 bundles of the store are unmounted\n`,
+      stderr: `layerhook: layer store not found at ${store}\nlayerhook: unmounted bundles of the store: 0 of 0\n`,
     });
     const [one, two, bad, gone] = ['1', '2', 'bad', 'gone'].map((name) => join(dir, name)) as string[];
     for (const path of [one!, two!, bad!, gone!]) {
@@ -75,13 +75,15 @@ rootTest(
     t.is(status, 5);
     t.regex(
       stderr,
-      new RegExp(`3 of 4 .* unmounted\n.*mounted ${one}\n.*mounted ${two}\n.*bundle ${bad} cannot be used`),
+      new RegExp(
+        `unmounted bundles of the store: 3 of 4\n.*mounted ${one}\n.*mounted ${two}\n.*bundle ${bad} cannot be used`,
+      ),
     );
     t.deepEqual(states(), { [one!]: 'mounted', [two!]: 'mounted', [bad!]: 'unmounted', [gone!]: 'missing' });
     for (const path of [one!, two!]) t.is(readFileSync(join(path, 'rootfs/changed'), 'utf8'), path);
     t.regex(
       bundle('umount', '--all').stderr,
-      new RegExp(`^.*2 of 4 .*\n.*unmounted ${one}\n.*unmounted ${two}\n$`),
+      new RegExp(`^.*mounted bundles of the store: 2 of 4\n.*unmounted ${one}\n.*unmounted ${two}\n$`),
     );
 
     function states() {

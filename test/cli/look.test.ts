@@ -130,7 +130,7 @@ test('cat stays in the image, and refuses what is not a file or too large', asyn
   }
   await refused(t, layerhook(['ls-files', '--layer', '2', reference]), /no layer 2 in .*: it has 2 layers/);
   const one = buildImage(t, [[file('a')]]);
-  await refused(t, layerhook(['ls-files', '--layer', '1', one.reference]), /: it has one layer;/);
+  await refused(t, layerhook(['ls-files', '--layer', '1', one.reference]), /: it has 1 layer;/);
   await refused(t, layerhook(['cat', reference]), /expected|missing|argument/i);
 });
 

@@ -45,7 +45,7 @@ test('each difference is a line, and the exit status is 1', (t) => {
     '"l": missing path',
     '"new": unexpected path',
   ]);
-  t.regex(stderr, /^layerhook: validation failed: 3 files [^\n]+\n$/);
+  t.regex(stderr, /^layerhook: validation failed: files of [^\n]+: 3; [^\n]+\n$/);
 });
 
 test('each failure of the check is one line', (t) => {

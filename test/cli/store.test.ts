@@ -141,7 +141,7 @@ test('verify finds the file that is damaged, and the layer is not used again', a
   t.regex(stdout, /sha256/);
   t.regex(stderr, /damaged layers in the store: 1;/);
   t.regex(stderr, errorLine('STORE_DAMAGED'));
-  t.is((await layers(t, root)).find(({ id }) => id === a.id)!.damaged, '1 files differ');
+  t.is((await layers(t, root)).find(({ id }) => id === a.id)!.damaged, '1 file differs');
 
   const store = await openStore({ root });
   t.teardown(() => store.close());

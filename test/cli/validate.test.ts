@@ -148,7 +148,7 @@ test('all faults are found, not only the first one', async (t) => {
   t.is(warned.status, 20);
   t.regex(
     warned.stdout,
-    /^warning: HISTORY_COUNT: the history of config sha256:\w+ describes 1 layers, .* \(tag counts\)\n$/,
+    /^warning: HISTORY_COUNT: the history of config sha256:\w+ describes 1 layer, .* \(tag counts\)\n$/,
   );
 });
 

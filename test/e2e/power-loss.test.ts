@@ -40,7 +40,7 @@ test.serial(
     t.teardown(() => containerd.close());
     await containerd.prepare('container', whole.chainID);
     const refused = (why: RegExp) => ({ code: 'SNAPSHOT_PRECONDITION', message: why });
-    await t.throwsAsync(containerd.prepare('1', lost.chainID), refused(/damaged: 1 files differ; .*pull it/));
+    await t.throwsAsync(containerd.prepare('1', lost.chainID), refused(/damaged: 1 file differs; .*pull it/));
     await t.throwsAsync(
       containerd.prepare('2', 'by containerd'),
       refused(/not yet flushed to disk.*; .*pull it/),
@@ -77,7 +77,7 @@ rootTest.serial(
     t.teardown(() => containerd.close());
     const [mount] = await containerd.view('view', 'whole');
     t.is(readFileSync(join(mount!.source, 'file'), 'utf8'), 'whole');
-    const refused = { code: 'SNAPSHOT_PRECONDITION', message: /damaged: 1 files differ; .*pull it/ };
+    const refused = { code: 'SNAPSHOT_PRECONDITION', message: /damaged: 1 file differs; .*pull it/ };
     await t.throwsAsync(containerd.prepare('container', 'lost'), refused);
     for (const name of ['view', 'whole', 'lost']) await containerd.remove(name);
   },

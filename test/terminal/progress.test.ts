@@ -2,7 +2,8 @@
 import test from 'ava';
 import { painter } from '../../src/terminal/paint.js';
 import { renderProgress } from '../../src/terminal/progress/render.js';
-import { formatBytes, formatCount, formatSeconds } from '../../src/terminal/quantities.js';
+import { formatBytes, formatSeconds } from '../../src/terminal/quantities.js';
+import { formatCount } from '../../src/text/counted.js';
 import { fixture, run } from '../cli/run.js';
 import { play, runOnTerminal } from '../cli/terminal.js';
 import { requires } from '../helpers/requires.js';

@@ -14,7 +14,7 @@ import { showSummary } from './summary.js';
 import { type Row, Tree } from './tree.js';
 import { type CellText, Treemap } from './treemap.js';
 import { openView, type View, type ViewName } from './views.js';
-import { countOf, formatBytes, formatMode, typeWord } from './words.js';
+import { formatBytes, formatCounted, formatMode, typeWord } from './words.js';
 
 /** A view begins with open directories, up to this many rows. */
 const fewRows = 40;
@@ -109,7 +109,7 @@ export class App {
     if (this.#listing.isKept[this.#zoom] === 0) this.#zoom = 0;
     this.#list();
     const { count, size } = this.#listing;
-    byId('status').textContent = `${countOf(count[0]!, 'path', 'paths')}, ${formatBytes(size[0]!)}`;
+    byId('status').textContent = `${formatCounted(count[0]!, 'paths')}, ${formatBytes(size[0]!)}`;
     this.#drawTreemap();
     showDetails(this.#model, this.#view, this.#listing, this.#selected);
   }

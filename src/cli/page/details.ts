@@ -3,7 +3,15 @@ import type { Listing } from './listing.js';
 import { changeAt, componentsOf, fieldsOf, type Model } from './model.js';
 import { plainName } from './names.js';
 import type { View } from './views.js';
-import { countOf, formatBytes, formatCount, formatMode, markTexts, shortCommand, typeWord } from './words.js';
+import {
+  formatBytes,
+  formatCount,
+  formatCounted,
+  formatMode,
+  markTexts,
+  shortCommand,
+  typeWord,
+} from './words.js';
 
 /** Shows what is known of one path: its file, its history in the layers, and its difference to the other image. */
 export function showDetails(model: Model, view: View, listing: Listing, path: number): void {
@@ -36,7 +44,7 @@ function facts(model: Model, { size, count }: Listing, path: number, change: num
   const type = change < 0 ? 1 : model.type[change]!;
   rows.push(['Type', typeWord(type)]);
   if (type === 1)
-    rows.push(['In this view', `${formatBytes(size[path]!)} in ${countOf(count[path]!, 'path', 'paths')}`]);
+    rows.push(['In this view', `${formatBytes(size[path]!)} in ${formatCounted(count[path]!, 'paths')}`]);
   if (change >= 0) {
     if (type === 0 && model.kind[change] !== 2) rows.push(['Size', bytesText(model.size[change]!)]);
     const [mode, uid, gid] = model.data.attributes[model.attribute[change]!]!;

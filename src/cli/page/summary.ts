@@ -1,7 +1,7 @@
 import type { PageData, PageDifference } from '../../engine/inspect/page-data.js';
 import { byId, element } from './dom.js';
 import { plainName } from './names.js';
-import { countOf, formatBytes, formatCount, formatPercent } from './words.js';
+import { formatBytes, formatCount, formatCounted, formatPercent } from './words.js';
 
 /** Fills in the head of the page: the name of the image and its figures. */
 export function showSummary(data: PageData): void {
@@ -12,7 +12,7 @@ export function showSummary(data: PageData): void {
   if (data.difference !== undefined) byId('against').textContent = againstText(data, data.difference);
   const { layers, paths, bytes, compressed, uncompressed, wastedBytes, wastedPercent, efficiency } = data;
   byId('figures').append(
-    ...figure('Files', formatBytes(bytes), countOf(paths, 'path', 'paths')),
+    ...figure('Files', formatBytes(bytes), formatCounted(paths, 'paths')),
     ...figure('Compressed', formatBytes(compressed), `${formatBytes(uncompressed)} as tars`),
     ...figure('Layers', formatCount(layers.length), sharedText(data)),
     ...figure('Wasted', formatBytes(wastedBytes), `${formatPercent(wastedPercent)} of all bytes`),

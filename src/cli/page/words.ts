@@ -1,6 +1,7 @@
-import { formatBytes, formatCount } from '../../terminal/quantities.js';
+import { formatBytes } from '../../terminal/quantities.js';
+import { formatCount, formatCounted } from '../../text/counted.js';
 
-export { formatBytes, formatCount };
+export { formatBytes, formatCount, formatCounted };
 
 /** By mark: the sign, which tells the same as the colour, and the word. */
 export const markTexts = [
@@ -19,10 +20,6 @@ export function typeWord(type: number): string {
 
 export function formatPercent(share: number, digits = 1): string {
   return `${(share * 100).toFixed(digits)} %`;
-}
-
-export function countOf(count: number, one: string, many: string): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
 /** Formats a mode as `ls -l` does. */

@@ -3,6 +3,7 @@ import { isLayerhookError } from '../../errors/index.js';
 import { fromText } from '../../system/bytes.js';
 import { filesystemOf } from '../../system/filesystem.js';
 import { nearestDirectory } from '../../system/make-directory.js';
+import { formatCounted } from '../../text/counted.js';
 import { openChosenStore } from '../open-store.js';
 import type { OperationOptions } from '../operation-options.js';
 import { storeUsage } from '../store-usage.js';
@@ -55,8 +56,9 @@ async function checkStore(options: Pick<OperationOptions, 'store' | 'hooksFile'>
 
 function health(root: string, layers: readonly { damaged?: unknown; missing?: unknown }[]): DoctorFinding {
   const bad = layers.filter(({ damaged, missing }) => damaged !== undefined || missing !== undefined);
-  if (bad.length === 0) return fine('layer store', `${root}: ${layers.length} layers`);
-  const found = `${root}: ${bad.length} of ${layers.length} layers are damaged or missing`;
+  const all = formatCounted(layers.length, 'layers');
+  if (bad.length === 0) return fine('layer store', `${root}: ${all}`);
+  const found = `${root}: ${bad.length} of ${all} damaged or missing`;
   return lacking('broken', 'layer store', found, [
     'bundles of these layers have wrong files',
     'layerhook store verify names them; unpack their images into other bundles',

@@ -1,5 +1,6 @@
 import { platformFit, showPlatform } from '../../image/platform.js';
 import type { Descriptor, ImageConfig, Manifest } from '../../image/types.js';
+import { formatCounted } from '../../text/counted.js';
 import type { Finding } from './finding.js';
 
 /** Checks what a manifest and its config say about each other. */
@@ -15,13 +16,13 @@ export function* checkImage(
 function* checkCounts({ layers, config: { digest } }: Manifest, config: ImageConfig): Generator<Finding> {
   const diffIDs = config.rootfs.diff_ids.length;
   if (diffIDs !== layers.length) {
-    const message = `config ${digest} has ${diffIDs} diff_ids for ${layers.length} layers`;
+    const message = `config ${digest} has ${formatCounted(diffIDs, 'diff_ids')} for ${formatCounted(layers.length, 'layers')}`;
     yield { severity: 'error', code: 'IMAGE_INVALID', message, digest };
   }
   const { history = [] } = config;
   const described = history.filter(({ empty_layer }) => empty_layer !== true).length;
   if (history.length > 0 && described !== layers.length) {
-    const message = `the history of config ${digest} describes ${described} layers, the manifest has ${layers.length}`;
+    const message = `the history of config ${digest} describes ${formatCounted(described, 'layers')}, the manifest has ${layers.length}`;
     yield { severity: 'warning', code: 'HISTORY_COUNT', message, digest };
   }
 }

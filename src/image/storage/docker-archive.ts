@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
+import { formatCounted } from '../../text/counted.js';
 import { encodeJson, parseJson } from '../../text/json-lossless.js';
 import { digestOf } from '../digest.js';
 import { checkConfig } from '../documents.js';
@@ -142,7 +143,7 @@ export class DockerArchive implements LayoutStorage {
   #layers(names: readonly string[], config: ImageConfig, what: string): Descriptor[] {
     const diffIDs = config.rootfs.diff_ids;
     if (diffIDs.length !== names.length) {
-      const reason = `it has ${diffIDs.length} diff_ids for ${names.length} layers`;
+      const reason = `it has ${formatCounted(diffIDs.length, 'diff_ids')} for ${formatCounted(names.length, 'layers')}`;
       throw new LayerhookError('IMAGE_INVALID', { what: `${what} of ${this.path}`, reason });
     }
     return names.map((name, at) => this.#layer(name, diffIDs[at]!));

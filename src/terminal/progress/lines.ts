@@ -1,6 +1,7 @@
 import type { ProgressEvent } from '../../engine/progress.js';
 import type { Logger } from '../../system/logger.js';
-import { formatBytes, formatCounted, shortDigest } from '../quantities.js';
+import { formatCounted } from '../../text/counted.js';
+import { formatBytes, shortDigest } from '../quantities.js';
 
 /** Logs one line for each finished layer. */
 export function lineProgress(log: Logger) {

@@ -1,6 +1,7 @@
 import type { Phase, Work } from '../../engine/progress.js';
+import { formatCounted } from '../../text/counted.js';
 import type { Painter } from '../paint.js';
-import { fit, formatBytes, formatCounted, formatSeconds, shortDigest } from '../quantities.js';
+import { fit, formatBytes, formatSeconds, shortDigest } from '../quantities.js';
 import type { LayerState, ProgressState } from './state.js';
 
 /** Largest number of bars of single layers. The total line covers the other layers. */

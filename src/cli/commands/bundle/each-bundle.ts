@@ -43,6 +43,6 @@ async function allIn({ state, store }: NonNullable<BundleChoice['all']>, context
   const { withStore } = await import('../store/shared.js');
   const entries = await withStore({ store }, context, bundlesIn, () => []);
   const chosen = entries.filter((entry) => entry.state === state).map(({ bundle }) => bundle);
-  context.log.info(`${chosen.length} of ${entries.length} bundles of the store are ${state}`);
+  context.log.info(`${state} bundles of the store: ${chosen.length} of ${entries.length}`);
   return chosen;
 }

@@ -1,4 +1,5 @@
 import type { SnapshotterStatus } from '../../../ctk/snapshotter-status.js';
+import { formatCounted } from '../../../text/counted.js';
 import { defineCommand } from '../../command.js';
 import { readSnapshotter, snapshotterFlags } from './shared.js';
 
@@ -29,7 +30,7 @@ function statusLines(status: SnapshotterStatus, name: string): string[] {
   const answer =
     snapshots === undefined
       ? `${problem}`
-      : `answers; ${snapshots.committed} committed snapshots, ${snapshots.active} of containers`;
+      : `answers; ${formatCounted(snapshots.committed, 'committed snapshots')}, ${snapshots.active} of containers`;
   return [
     row('name', `${name}, in ${file}`),
     row('address', `${address}`),

@@ -1,5 +1,6 @@
 import type { HookEntry, LoadedConfig } from '../../../config/types.js';
 import type { PointName } from '../../../points/points.js';
+import { formatCounted } from '../../../text/counted.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 
@@ -74,8 +75,7 @@ function summary({ file, driver, mtree, store }: LoadedConfig) {
 function headline(config: LoadedConfig): string {
   const { file, driver, mtree, store } = summary(config);
   const count = config.entries.length;
-  const hooks = count === 1 ? '1 hook' : `${count} hooks`;
-  return `${file} is valid: ${hooks}, driver ${driver.name}, mtree ${mtree ?? '(decided by the driver)'}, store ${store ?? '(default)'}`;
+  return `${file} is valid: ${formatCounted(count, 'hooks')}, driver ${driver.name}, mtree ${mtree ?? '(decided by the driver)'}, store ${store ?? '(default)'}`;
 }
 
 function hookLines({ hook, timeout, onFailure, module, options, calls }: HookDescription): string[] {

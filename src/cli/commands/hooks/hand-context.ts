@@ -23,6 +23,7 @@ import { pointRow } from '../../../points/table.js';
 import { generateSpec } from '../../../spec/generate.js';
 import { readRegularFile } from '../../../system/regular-file.js';
 import { removeTree } from '../../../system/remove.js';
+import { formatCounted } from '../../../text/counted.js';
 import { usageError } from '../../args/usage.js';
 import { readInput } from '../../files/input.js';
 import { snapshotByHand } from './hand-snapshot.js';
@@ -131,7 +132,10 @@ function withImage(
   const chosen = layers[index];
   const needsLayer = 'chainID' in pointRow(point).context;
   if (needsLayer && chosen === undefined) {
-    throw usageError(`--layer ${layer ?? 0}: the image has ${layers.length} layers, counted from 0`, command);
+    throw usageError(
+      `--layer ${layer ?? 0}: the image has ${formatCounted(layers.length, 'layers')}, counted from 0`,
+      command,
+    );
   }
   const own = ownFields(context, { layout, image }, chosen, operation);
   const values = Object.entries(own)

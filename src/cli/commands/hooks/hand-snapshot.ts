@@ -7,6 +7,7 @@ import { parseImageReference } from '../../../image/references.js';
 import { resolveReference } from '../../../image/resolve.js';
 import { refLabel } from '../../../store/context/labels.js';
 import { removeTree } from '../../../system/remove.js';
+import { formatCounted } from '../../../text/counted.js';
 import { usageError } from '../../args/usage.js';
 
 /**
@@ -24,7 +25,7 @@ export function snapshotByHand(
   const chain = chainIDs(diffIDs);
   const chainID = chain[index];
   if (chainID === undefined) {
-    const reason = `--layer ${index}: the image has ${chain.length} layers, counted from 0`;
+    const reason = `--layer ${index}: the image has ${formatCounted(chain.length, 'layers')}, counted from 0`;
     throw usageError(reason, 'layerhook hooks run');
   }
   const directory = mkdtempSync(join(tmpdir(), 'layerhook-run-'));

@@ -1,4 +1,5 @@
-import { formatBytes, formatCounted } from '../../../terminal/quantities.js';
+import { formatBytes } from '../../../terminal/quantities.js';
+import { formatCounted } from '../../../text/counted.js';
 import { layoutFlag, limitFlags, readLayout, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 

@@ -2,7 +2,8 @@ import type { InspectedImage, InspectedLayer } from '../../../engine/inspect/ins
 import type { FailedRule, InspectRules } from '../../../engine/inspect/rules.js';
 import type { SizedPath } from '../../../engine/inspect/sizes.js';
 import type { Amount } from '../../../engine/inspect/watcher.js';
-import { fit, formatBytes, formatCount, shortDigest } from '../../../terminal/quantities.js';
+import { fit, formatBytes, shortDigest } from '../../../terminal/quantities.js';
+import { formatCount, formatCounted } from '../../../text/counted.js';
 import { table } from '../../output/table.js';
 import { quoteIfOdd } from '../../umoci/go-format.js';
 import { showName } from './file-lines.js';
@@ -22,7 +23,7 @@ export function* imageLines(image: InspectedImage): Generator<string> {
       'layers',
       `${layers.length}, ${formatBytes(compressed)} compressed, ${formatBytes(uncompressed)} as tars`,
     ],
-    ['files', `${formatCount(paths)} paths with ${formatBytes(bytes)}`],
+    ['files', `${formatCounted(paths, 'paths')} with ${formatBytes(bytes)}`],
     ['wasted', `${formatBytes(wastedBytes)}, ${percent(wastedPercent)} of the bytes in all layers`],
     ['efficiency', percent(efficiency)],
   ]);

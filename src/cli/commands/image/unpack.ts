@@ -1,4 +1,5 @@
-import { formatBytes, formatCount } from '../../../terminal/quantities.js';
+import { formatBytes } from '../../../terminal/quantities.js';
+import { formatCounted } from '../../../text/counted.js';
 import {
   digestFileFlag,
   holesFlag,
@@ -100,7 +101,7 @@ Every blob and layer is verified. If unpack fails, no bundle is left behind.`,
         onProgress,
       }),
     );
-    const extracted = `${formatCount(result.entries)} entries, ${formatBytes(result.bytes)}`;
+    const extracted = `${formatCounted(result.entries, 'entries')}, ${formatBytes(result.bytes)}`;
     log.info(`unpacked ${image} to ${bundle}`, {
       layers: result.layers,
       skipped: result.skipped,

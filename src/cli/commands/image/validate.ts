@@ -1,5 +1,6 @@
 import type { Finding } from '../../../engine/validate/finding.js';
 import { exitClasses } from '../../../errors/index.js';
+import { formatCounted } from '../../../text/counted.js';
 import { limitFlags, readLimits } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 
@@ -32,7 +33,8 @@ harmless. docs/images.md explains the findings.`,
         for await (const found of findings()) yield quoteIfOdd(line(found), false);
       },
     });
-    log.info(`${what}: ${count.error} errors, ${count.warning} warnings, ${count.note} notes`);
+    const counts = Object.entries(count).map(([severity, found]) => formatCounted(found, `${severity}s`));
+    log.info(`${what}: ${counts.join(', ')}`);
     if (count.error > 0) return exitClasses.finding.status;
     return count.warning > 0 ? exitClasses.warnings.status : 0;
   },

@@ -1,5 +1,6 @@
 import type { StoreFilesystem } from '../../../store/types.js';
-import { formatBytes, formatCount } from '../../../terminal/quantities.js';
+import { formatBytes } from '../../../terminal/quantities.js';
+import { formatCount, formatCounted } from '../../../text/counted.js';
 import { storeFlag } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 import { withStore } from './shared.js';
@@ -22,7 +23,7 @@ function lines({ root, contents, bytes, inodes, size, free }: StoreFilesystem): 
   return [
     `store       ${root}`,
     `snapshots   ${formatCount(contents)}`,
-    `layers      ${formatBytes(bytes)}, ${formatCount(inodes)} inodes`,
+    `layers      ${formatBytes(bytes)}, ${formatCounted(inodes, 'inodes')}`,
     `filesystem  ${formatBytes(size)}, ${formatBytes(free)} free`,
   ];
 }

@@ -1,6 +1,7 @@
 import { oneLine } from '../../../errors/error.js';
 import type { Store } from '../../../store/types.js';
-import { formatBytes, formatCounted } from '../../../terminal/quantities.js';
+import { formatBytes } from '../../../terminal/quantities.js';
+import { formatCounted } from '../../../text/counted.js';
 import { storeFlag } from '../../args/flags.js';
 import { parseBytes, parseDuration } from '../../args/parse-quantity.js';
 import { defineCommand } from '../../command.js';

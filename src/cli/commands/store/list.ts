@@ -1,6 +1,7 @@
 import type { StoredLayer } from '../../../engine/store-usage.js';
 import type { Store } from '../../../store/types.js';
-import { formatBytes, formatCount, shortDigest } from '../../../terminal/quantities.js';
+import { formatBytes, shortDigest } from '../../../terminal/quantities.js';
+import { formatCount } from '../../../text/counted.js';
 import { storeFlag } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 import { table } from '../../output/table.js';

@@ -1,6 +1,7 @@
 import type { Delta } from 'mtree-ts';
 import type { StoredLayer } from '../../../engine/store-usage.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
+import { filesDiffer } from '../../../store/files-differ.js';
 import type { Store } from '../../../store/types.js';
 import { storeFlag } from '../../args/flags.js';
 import { type CommandContext, defineCommand } from '../../command.js';
@@ -114,7 +115,7 @@ async function note(
 ): Promise<void> {
   try {
     if (state === 'unchanged') await store.markVerified(id);
-    if (state === 'damaged') await store.markDamaged(id, `${differences.length} files differ`);
+    if (state === 'damaged') await store.markDamaged(id, filesDiffer(differences.length));
   } catch (error) {
     // another process has removed the layer
     if (isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) return;
