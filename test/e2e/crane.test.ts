@@ -11,7 +11,7 @@ import { entriesOf, type LayerEntry } from '../helpers/layer.js';
 import { requires } from '../helpers/requires.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
-import { blobsOf, imageIn } from '../image/tars.js';
+import { blobsOf, call, imageIn } from '../image/tars.js';
 import { type Crane, craneNeeds, startCrane } from './crane.js';
 
 /** A test that may need crane: `.ci/run` builds it where Go is installed. */
@@ -95,7 +95,7 @@ function exportBoth(t: ExecutionContext, { layout }: BuiltImage, { crane, at }: 
   const [ours, theirs] = [join(tmpdir(t), 'ours.tar'), join(tmpdir(t), 'theirs.tar')];
   layerhook('export', '--image', `${layout}:app`, '--output', ours);
   crane('export', at('app'), theirs);
-  return { ours: treeOfTar(ours), theirs: treeOfTar(theirs) };
+  return { ours: treeOfTar(ours), theirs: treeOfTar(theirs), tar: theirs };
 }
 
 craneTest('flatten and export: the same files and config, another history', (t, registry) => {
@@ -121,6 +121,15 @@ craneTest('flatten and export: the same files and config, another history', (t, 
 function rest({ history: _, rootfs, ...config }: ImageConfig) {
   return { ...config, layers: rootfs.diff_ids.length };
 }
+
+craneTest('ls-files and cat: the names and the content that crane export shows', (t, registry) => {
+  const image = app(t, registry);
+  const { theirs, tar } = exportBoth(t, image, registry);
+  const shown = Buffer.from(layerhook('ls-files', image.reference)).toString('latin1').trimEnd().split('\n');
+  t.deepEqual(shown.sort(), Object.keys(theirs).sort());
+  for (const path of ['etc/passwd', 'data/one', 'becomes-directory/x'])
+    t.is(layerhook('cat', image.reference, path), call('tar', '-xOf', tar, path), path);
+});
 
 craneTest('export: what crane loses', (t, registry) => {
   const image = buildImage(
