@@ -35,10 +35,18 @@ export class StateDirectory {
   constructor(path: string) {
     this.path = resolve(path);
     this.#fd = openTrustedDirectory(this.path, { make: 0o700 });
+    try {
+      this.#requirePrivate();
+    } catch (error) {
+      close(this.#fd);
+      throw error;
+    }
+  }
+
+  #requirePrivate(): void {
     const stat = new StatBuffer();
     statFd(this.#fd, stat);
     if (stat.uid === process.geteuid!() && (stat.mode & writableByOthers) === 0) return;
-    close(this.#fd);
     throw new LayerhookError('DIRECTORY_INVALID', { path: this.path, reason: 'other users may write to it' });
   }
 

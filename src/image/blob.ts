@@ -3,6 +3,7 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, readSync }
 import { Readable, Transform } from 'node:stream';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { closeOnError } from '../system/close-on-error.js';
 import { digestOf, finishDigest, parseDigest } from './digest.js';
 import { requireSize } from './layout-files.js';
 import type { BlobPlace } from './storage/storage.js';
@@ -36,11 +37,11 @@ export function readVerified(
  * @throws LayerhookError BLOB_NOT_FOUND, BLOB_SIZE, SYSTEM; the stream fails with BLOB_DIGEST, BLOB_SIZE, SYSTEM
  */
 export function openVerified(place: BlobPlace, descriptor: Descriptor, layout: string): Readable {
+  const { algorithm } = parseDigest(descriptor.digest);
+  const hash = createHash(algorithm);
   const data = embedded(descriptor, place);
   const source =
     data === undefined ? openFile(place, descriptor, layout) : Readable.from([data], { objectMode: false });
-  const { algorithm } = parseDigest(descriptor.digest);
-  const hash = createHash(algorithm);
   let size = 0;
   const verifier = new Transform({
     transform(chunk: Buffer, _, done) {
@@ -113,9 +114,18 @@ export function openBlobFile(
   descriptor: Pick<Descriptor, 'digest' | 'size'>,
   layout: string,
 ): { fd: number; offset: number } {
-  let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return closeOnError(fd, () => {
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) {
+        const reason = `blob ${descriptor.digest} is not a regular file`;
+        throw new LayerhookError('LAYOUT_INVALID', { path: layout, reason });
+      }
+      const size = range?.size ?? stat.size;
+      if (size !== descriptor.size) throw wrongSize(descriptor, size);
+      return { fd, offset: range?.offset ?? 0 };
+    });
   } catch (error) {
     // ENOTDIR: the place of a blob that an archive lacks
     if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) {
@@ -123,15 +133,6 @@ export function openBlobFile(
     }
     throw fsError(error, `opening ${path}`);
   }
-  const stat = fstatSync(fd);
-  const size = range?.size ?? stat.size;
-  if (stat.isFile() && size === descriptor.size) return { fd, offset: range?.offset ?? 0 };
-  closeSync(fd);
-  if (stat.isFile()) throw wrongSize(descriptor, size);
-  throw new LayerhookError('LAYOUT_INVALID', {
-    path: layout,
-    reason: `blob ${descriptor.digest} is not a regular file`,
-  });
 }
 
 function wrongSize(descriptor: Pick<Descriptor, 'digest' | 'size'>, actual: number): LayerhookError {

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText } from '../system/bytes.js';
+import { closeOnError } from '../system/close-on-error.js';
 import { E, SystemError } from '../system/errno.js';
 import { AT_REMOVEDIR, close, O, tryMkdirat, tryOpenat, tryUnlinkat } from '../system/files.js';
 import { flock, tryLockNamed } from '../system/lock.js';
@@ -53,7 +54,8 @@ export class Session implements LayoutWriter {
         const fd = openOwn(files, name);
         if (fd === undefined) continue;
         // a gc may have removed the directory before the lock
-        if (tryLockNamed(fd, files.fd, name)) return new Session(files, name, fd);
+        const isLocked = closeOnError(fd, () => tryLockNamed(fd, files.fd, name));
+        if (isLocked) return new Session(files, name, fd);
         close(fd);
       }
     } catch (error) {

@@ -40,21 +40,13 @@ export async function openStoreAt(
     throw new LayerhookError('STORE_NOT_FOUND', { path: directories.root });
   requireMetadata(directories);
   directories.make();
-  const db = new Database(directories.database);
-  const overlayFlags = neededOverlayFlags();
-  const lease = new Lease(directories, client);
-  const erofs = new ErofsMounts(directories);
   return new LmdbStore({
-    db,
-    directories,
-    trees,
-    client,
-    durability,
-    boot,
-    lease,
-    erofs,
-    overlayFlags,
-    requireTrust,
+    overlayFlags: neededOverlayFlags(),
+    lease: new Lease(directories, client),
+    erofs: new ErofsMounts(directories),
+    ...{ directories, trees, client, durability, boot, requireTrust },
+    // opened last: the store closes it
+    db: new Database(directories.database),
   });
 }
 

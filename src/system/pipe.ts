@@ -1,3 +1,4 @@
+import { closeOnError } from './close-on-error.js';
 import { E } from './errno.js';
 import { O } from './files.js';
 import { check, libcFunction, result } from './libc.js';
@@ -20,9 +21,10 @@ const native = {
 export function makePipe(): { read: number; write: number } {
   const fds = Buffer.alloc(8);
   check(result(native.pipe2(fds, O.CLOEXEC)), 'pipe2', '');
-  const write = fds.readInt32LE(4);
-  check(result(native.fcntl(write, F_SETFL, O.NONBLOCK)), 'fcntl', '');
-  return { read: fds.readInt32LE(0), write };
+  const [read, write] = [fds.readInt32LE(0), fds.readInt32LE(4)];
+  const done = result(native.fcntl(write, F_SETFL, O.NONBLOCK));
+  closeOnError(read, () => closeOnError(write, () => check(done, 'fcntl', '')));
+  return { read, write };
 }
 
 /** Waits until a write to a pipe would not fail with EAGAIN, at most `ms` milliseconds; poll(2). Blocks the thread. */

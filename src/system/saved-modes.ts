@@ -1,6 +1,7 @@
 import { chmodOpened } from './attributes.js';
 import type { ByteString } from './bytes.js';
 import { CAP, hasCapability } from './capabilities.js';
+import { closeOnError } from './close-on-error.js';
 import { E, isErrno, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, readlinkat, symlinkat, tryMkdirat, tryOpenat, tryUnlinkat } from './files.js';
 import { flock } from './lock.js';
@@ -133,7 +134,7 @@ function openOwn(path: string): number {
   const fd = tryOpenat(AT_FDCWD, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   if (fd < 0) return fd;
   const stat = new StatBuffer();
-  statFd(fd, stat);
+  closeOnError(fd, () => statFd(fd, stat));
   if (stat.uid === ownUser && (stat.mode & 0o077) === 0) return fd;
   close(fd);
   return -E.EACCES;

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { fstatSync, fsyncSync } from 'node:fs';
 import { fchmod } from './attributes.js';
 import { type ByteString, toBuffer } from './bytes.js';
+import { closeOnError } from './close-on-error.js';
 import { E, SystemError } from './errno.js';
 import { close, mkdirat, O, openat, renameat2, S, tryOpenat, writeAll } from './files.js';
 import { check } from './libc.js';
@@ -38,7 +39,8 @@ export function createTemporary(
     const name = `${prefixOf(final)}${randomBytes(8).toString('hex')}.tmp`;
     const fd = type === 'file' ? createFile(directory, name, mode) : createDirectory(directory, name);
     // a sweep of another process may have removed it first
-    if (lock(fd) !== 'taken' && isNamed(directory, name, fd)) return { directory, name, fd };
+    if (closeOnError(fd, () => lock(fd) !== 'taken' && isNamed(directory, name, fd)))
+      return { directory, name, fd };
     close(fd);
   }
   throw new SystemError(E.EBUSY, 'openat', final);
@@ -152,12 +154,13 @@ function createFile(directory: number, name: ByteString, mode: number): number {
 function createDirectory(directory: number, name: ByteString): number {
   mkdirat(directory, name, 0o700);
   const fd = openat(directory, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-  const stat = new StatBuffer();
-  statFd(fd, stat, name);
-  if (stat.uid === process.geteuid!()) return fd;
-  close(fd);
-  // the owner of the parent has replaced the new directory
-  throw new SystemError(E.EACCES, 'openat', name);
+  return closeOnError(fd, () => {
+    const stat = new StatBuffer();
+    statFd(fd, stat, name);
+    if (stat.uid === process.geteuid!()) return fd;
+    // the owner of the parent has replaced the new directory
+    throw new SystemError(E.EACCES, 'openat', name);
+  });
 }
 
 /** Locks a file. `none`: the filesystem does not support locks. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from './bytes.js';
+import { closeOnError } from './close-on-error.js';
 import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat, readlinkat, tryMkdirat, tryOpenat } from './files.js';
 import { check } from './libc.js';
@@ -80,7 +81,7 @@ class Way {
   /** Goes one component further. Returns the components of a symlink, which come next. */
   #step(name: ByteString): ByteString[] {
     const fd = this.#openOrMake(name);
-    statFd(fd, this.#stat, name);
+    closeOnError(fd, () => statFd(fd, this.#stat, name));
     if (this.#stat.isDirectory) {
       this.#enter(fd);
       return [];
@@ -108,15 +109,18 @@ class Way {
     return openat(fd, name, O.PATH | O.NOFOLLOW);
   }
 
+  /** Takes over the descriptor of a directory. */
   #enter(fd: number): void {
+    const isAboveTrusted = this.#steps.at(-1)?.trusted ?? true;
+    const step = { fd, trusted: false };
+    this.#steps.push(step);
     statFd(fd, this.#stat);
     const { uid, mode } = this.#stat;
-    const trusted =
-      (this.#steps.at(-1)?.trusted ?? true) &&
+    step.trusted =
+      isAboveTrusted &&
       this.#owners.has(uid) &&
       (mode & writableByOthers) === 0 &&
       !this.#untrusted.has(inodeNumber(this.#stat));
-    this.#steps.push({ fd, trusted });
     this.#options.visit?.(this.#stat);
   }
 

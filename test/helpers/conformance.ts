@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ConformanceCase } from '../../src/testing/index.js';
 import { requires } from './requires.js';
-import { removeDirectory } from './tmp.js';
+import { removeDirectories } from './tmp.js';
 
 /** Creates a test for each case of a suite. */
 export function testSuite<Harness>(suite: readonly ConformanceCase<Harness>[], harness: Harness): void {
@@ -20,9 +20,7 @@ export function testSuite<Harness>(suite: readonly ConformanceCase<Harness>[], h
 /** Returns a function that creates directories (on tmpfs if possible). They are removed after all tests of the file. */
 export function scratchDirectories(): () => string {
   const made: string[] = [];
-  test.after.always(() => {
-    for (const directory of made) removeDirectory(directory);
-  });
+  test.after.always(() => removeDirectories(made));
   return () => {
     const directory = mkdtempSync(
       join(existsSync('/dev/shm') ? '/dev/shm' : systemTmpdir(), 'layerhook-test-'),

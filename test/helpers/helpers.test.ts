@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { buildImage } from './image.js';
 import { requires } from './requires.js';
 import { tar, utf8 } from './tar.js';
-import { tmpdir } from './tmp.js';
+import { removeDirectories, tmpdir } from './tmp.js';
 import { diffTrees, treeOf } from './tree.js';
 
 const long = `deep/${'d'.repeat(90)}/${'n'.repeat(120)}`;
@@ -54,6 +54,20 @@ test('diffTrees names each difference', (t) => {
     differences.map((line) => line.split(' ').slice(0, 2).join(' ')),
     ['"f": sha256', '"g": only'],
   );
+});
+
+test('a directory that cannot be removed does not keep the others', (t) => {
+  if (!requires(t, 'root', 'mount')) return;
+  const dir = tmpdir(t);
+  const names = ['a', 'mounted', 'z'].map((name) => join(dir, name));
+  for (const name of names) mkdirSync(name);
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', names[1]!]);
+  try {
+    t.throws(() => removeDirectories(names), { instanceOf: AggregateError, message: /EBUSY.*mounted/ });
+    t.deepEqual(readdirSync(dir), ['mounted']);
+  } finally {
+    execFileSync('umount', [names[1]!]);
+  }
 });
 
 test('umoci and skopeo accept the images that tests build', (t) => {

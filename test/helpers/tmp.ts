@@ -20,3 +20,16 @@ export function tmpdir(t: ExecutionContext<unknown>): string {
 export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
+
+/** Removes each of the directories as {@link removeDirectory} does, then throws the failures. */
+export function removeDirectories(directories: readonly string[]): void {
+  const failures: unknown[] = [];
+  for (const directory of directories) {
+    try {
+      removeDirectory(directory);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'));
+}

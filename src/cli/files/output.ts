@@ -16,6 +16,8 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { fromText } from '../../system/bytes.js';
+import { closeOnError } from '../../system/close-on-error.js';
+import { maxSymlinks } from '../../system/path-limits.js';
 import { throwIfAborted } from '../../system/steps.js';
 import {
   createTemporary,
@@ -26,7 +28,6 @@ import {
 
 /** Milliseconds between two attempts to open a FIFO that has no reader yet. */
 const retryMs = 10;
-const maxSymlinks = 40;
 
 /**
  * Writes a file that a user names. A regular file is replaced atomically; a FIFO, a device or a descriptor (`/dev/stdout`,
@@ -102,11 +103,11 @@ async function openFifo(file: string, signal: AbortSignal): Promise<Writable> {
   for (;;) {
     throwIfAborted(signal);
     const fd = tryOpen(file);
-    if (fd !== undefined && fstatSync(fd).isFIFO())
-      return new Socket({ fd, readable: false, writable: true });
     if (fd !== undefined) {
-      closeSync(fd);
-      throw new Error('it is no longer a FIFO');
+      return closeOnError(fd, () => {
+        if (!fstatSync(fd).isFIFO()) throw new Error('another file has taken its name');
+        return new Socket({ fd, readable: false, writable: true });
+      });
     }
     await sleep(retryMs, undefined, { signal }).catch(() => {});
   }

@@ -15,6 +15,17 @@ const v8Suffix = '.cpuprofile';
 export async function recordProfile<T>(file: string, work: () => Promise<T>): Promise<T> {
   // opened first: a path that cannot be written stops the command before it changes anything
   const fd = openProfile(file);
+  try {
+    return await profiled(work, async (profile) => writeFileSync(fd, await encode(profile, file)));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function profiled<T>(
+  work: () => Promise<T>,
+  save: (profile: Profiler.Profile) => Promise<void>,
+): Promise<T> {
   const session = new Session();
   session.connect();
   await session.post('Profiler.enable');
@@ -24,8 +35,7 @@ export async function recordProfile<T>(file: string, work: () => Promise<T>): Pr
   } finally {
     const { profile } = await session.post('Profiler.stop');
     session.disconnect();
-    writeFileSync(fd, await encode(profile, file));
-    closeSync(fd);
+    await save(profile);
   }
 }
 

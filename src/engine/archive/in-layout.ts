@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fsError } from '../../errors/fs-error.js';
 import { type ErrorCode, type ErrorDetails, isLayerhookError, LayerhookError } from '../../errors/index.js';
 import type { PoststopContext } from '../../points/points.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import { isErrno } from '../../system/errno.js';
 import { close, O, openat } from '../../system/files.js';
 import { flock } from '../../system/lock.js';
@@ -61,18 +62,20 @@ async function oneAtATime<T>(
 }
 
 function openLock(directory: number, path: string): number {
-  let fd: number | undefined;
+  const notRegular = { path, reason: 'its oci-layout is not a regular file' };
   try {
-    fd = openat(directory, 'oci-layout', O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
-    const stat = new StatBuffer();
-    statFd(fd, stat);
-    if (stat.isFile) return fd;
+    const fd = openat(directory, 'oci-layout', O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
+    return closeOnError(fd, () => {
+      const stat = new StatBuffer();
+      statFd(fd, stat);
+      if (stat.isFile) return fd;
+      throw new LayerhookError('LAYOUT_INVALID', notRegular);
+    });
   } catch (error) {
     if (isErrno(error, 'ENOENT')) throw new LayerhookError('LAYOUT_NOT_FOUND', { path }, error);
-    if (!isErrno(error, 'ELOOP')) throw fsError(error, `opening ${path}`);
+    if (isErrno(error, 'ELOOP')) throw new LayerhookError('LAYOUT_INVALID', notRegular, error);
+    throw fsError(error, `opening ${path}`);
   }
-  if (fd !== undefined) close(fd);
-  throw new LayerhookError('LAYOUT_INVALID', { path, reason: 'its oci-layout is not a regular file' });
 }
 
 /** Returns the error with the layout's path in place of the descriptor's path. */

@@ -2,8 +2,10 @@ import { mkdtempSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { fromText } from '../../system/bytes.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_REMOVEDIR, close, unlinkat } from '../../system/files.js';
+import { check } from '../../system/libc.js';
 import { tryLockNamed } from '../../system/lock.js';
 import {
   isInPlace,
@@ -80,7 +82,7 @@ export async function sweep(parent: string, prefix: string): Promise<number> {
 async function sweepOne(parentFd: number, name: string): Promise<boolean> {
   const fd = tryOpenUnmounted(parentFd, name);
   if (fd < 0) return false;
-  if (!isOurs(fd)) {
+  if (!closeOnError(fd, isOurs)) {
     close(fd);
     return false;
   }
@@ -106,10 +108,11 @@ async function sweepOne(parentFd: number, name: string): Promise<boolean> {
 export function lockBundle(path: string, operation?: LockOperation): NamedDirectory | null {
   const parent = openParent(fromText(dirname(path)));
   const name = fromText(basename(path)) || '.';
-  const fd = tryOpenDirectory(parent, name);
-  const place = fd < 0 ? null : lock(parent, name, fd, operation);
+  const place = closeOnError(parent, () => {
+    const fd = check(tryOpenDirectory(parent, name), 'openat', fromText(path));
+    return lock(parent, name, fd, operation);
+  });
   if (place === null) close(parent);
-  if (fd < 0) throw new SystemError(-fd, 'openat', fromText(path));
   return place;
 }
 
@@ -139,8 +142,7 @@ function removeWhole(place: NamedDirectory): void {
 
 /** Locks an open directory, or closes it: null if another process has locked it, or if it has lost its name. */
 function lock(parent: number, name: string, fd: number, operation?: LockOperation): NamedDirectory | null {
-  const place = { parent, name, fd };
-  if (tryLockNamed(fd, parent, name, operation)) return place;
+  if (closeOnError(fd, () => tryLockNamed(fd, parent, name, operation))) return { parent, name, fd };
   close(fd);
   return null;
 }

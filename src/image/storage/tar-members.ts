@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import { layerBudget } from '../../tar/budget.js';
 import { TarReader } from '../../tar/index.js';
 import type { ByteSource } from '../../tar/types.js';
@@ -93,16 +94,16 @@ export function readFully(fd: number, buffer: Uint8Array, offset: number): numbe
  * @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID, SYSTEM
  */
 export function openTar(file: string, path: string): number {
-  let fd: number;
   try {
-    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    return closeOnError(fd, () => {
+      if (fstatSync(fd).isFile()) return fd;
+      throw invalidLayout(path, 'it is not a regular file');
+    });
   } catch (error) {
     if (errorCode(error) === 'ENOENT') throw new LayerhookError('LAYOUT_NOT_FOUND', { path }, error);
     throw fsError(error, `opening ${file}`);
   }
-  if (fstatSync(fd).isFile()) return fd;
-  closeSync(fd);
-  throw invalidLayout(path, 'it is not a regular file');
 }
 
 function listMembers(reader: TarReader): Members {

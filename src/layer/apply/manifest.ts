@@ -162,9 +162,9 @@ function listed(node: DirectoryNode, fd: number): [ByteString, Node][] {
 }
 
 function hashFile(dirfd: number, name: ByteString): string {
-  const fd = openat(dirfd, name, O.RDONLY | O.NOFOLLOW);
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(64 * 1024);
+  const fd = openat(dirfd, name, O.RDONLY | O.NOFOLLOW);
   try {
     for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer))
       hash.update(buffer.subarray(0, read));

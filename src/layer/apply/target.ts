@@ -40,7 +40,12 @@ export class Target {
     root.fd = openat(AT_FDCWD, fromText(path), directoryFlags);
     root.seen = tree.layer;
     root.lower = lower;
-    root.defaultAcl = hasDefaultAcl(root.fd);
+    try {
+      root.defaultAcl = hasDefaultAcl(root.fd);
+    } catch (error) {
+      closeDirectory(root);
+      throw error;
+    }
   }
 
   /** Begins the next entry: directories of earlier entries may be closed. */

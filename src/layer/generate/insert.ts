@@ -65,20 +65,26 @@ async function openSource(source: string, signal?: AbortSignal): Promise<Source>
   const name = fromText(basename(path));
   const reader = new RootfsReader(dirname(path));
   const stat = new StatBuffer();
-  if (name === '' || (reader.stat(name, stat) && stat.isDirectory)) {
+  try {
+    if (name !== '' && !reader.stat(name, stat))
+      throw new LayerhookError('FILE_NOT_FOUND', { what: `cannot read ${source}` });
+  } catch (error) {
     reader.close();
-    const paths: ByteString[] = [];
-    await inTurns(
-      walkSteps(path, (found) => void paths.push(found)),
-      signal,
-    );
-    return { reader: new RootfsReader(path), isDirectory: true, paths, nameOf: joinTarget };
+    throw error;
   }
-  if (!reader.stat(name, stat)) {
-    reader.close();
-    throw new LayerhookError('FILE_NOT_FOUND', { what: `cannot read ${source}` });
-  }
-  return { reader, isDirectory: false, paths: [name], nameOf: (_, target) => target };
+  if (name !== '' && !stat.isDirectory)
+    return { reader, isDirectory: false, paths: [name], nameOf: (_, target) => target };
+  reader.close();
+  return openDirectory(path, signal);
+}
+
+async function openDirectory(path: string, signal?: AbortSignal): Promise<Source> {
+  const paths: ByteString[] = [];
+  await inTurns(
+    walkSteps(path, (found) => void paths.push(found)),
+    signal,
+  );
+  return { reader: new RootfsReader(path), isDirectory: true, paths, nameOf: joinTarget };
 }
 
 function joinTarget(path: ByteString, target: ByteString): ByteString {

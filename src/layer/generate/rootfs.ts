@@ -2,6 +2,7 @@ import { systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { openat, readlinkat, statAt } from '../../system/access.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import { Descent } from '../../system/descent.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, O, S } from '../../system/files.js';
@@ -69,10 +70,11 @@ export class RootfsReader {
   openFile(path: ByteString, stat: StatBuffer): number {
     return this.#guard(path, () => {
       const fd = openat(this.#parent(path), baseName(path), O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
-      statFd(fd, stat, path);
-      if (stat.isFile) return fd;
-      close(fd);
-      throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
+      return closeOnError(fd, () => {
+        statFd(fd, stat, path);
+        if (stat.isFile) return fd;
+        throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
+      });
     });
   }
 

@@ -27,10 +27,10 @@ export function* readDirectoryTree(
 ): Steps<MergedTree> {
   const tree = new MergedTree();
   const merger = new Merger(tree);
-  const reader = new RootfsReader(root);
   /** the first name of each file that has several */
   const firstNames = new Map<string, ByteString>();
   merger.begin(0, root, null);
+  const reader = new RootfsReader(root);
   const visit = (path: ByteString, stat: StatBuffer) => {
     if (typeOf(stat) === 'socket') return;
     const entry = readEntry(reader, path, stat, reader.xattrs(path), { map, subsecond: true });

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import type { LayerSource } from '../types.js';
 
 /** Reads a layer's blob piece by piece: exactly as many bytes as its descriptor says. */
@@ -66,13 +67,13 @@ export class BlobFile {
 
 /** Opens the file. A FIFO in its place does not block. */
 function openBlob({ path, digest }: LayerSource): number {
-  let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return closeOnError(fd, () => {
+      if (fstatSync(fd).isFile()) return fd;
+      throw new Error('it is not a regular file');
+    });
   } catch (error) {
     throw new LayerhookError('BLOB_NOT_FOUND', { digest, path }, error);
   }
-  if (fstatSync(fd).isFile()) return fd;
-  closeSync(fd);
-  throw new LayerhookError('BLOB_NOT_FOUND', { digest, path }, new Error('it is not a regular file'));
 }

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import { flock } from '../../system/lock.js';
 import { isMountPoint, unmount } from '../../system/mount.js';
 import { mountErofs } from '../../system/mount-erofs.js';
@@ -98,13 +99,14 @@ export class ErofsMounts {
     const path = this.#directories.lock(useLock);
     const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
     try {
-      this.#fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+      const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+      // never waits: only write transactions lock it exclusively
+      closeOnError(fd, () => flock(fd, 'shared', { wait: true }));
+      this.#fd = fd;
+      return fd;
     } catch (error) {
       throw fsError(error, `opening ${path}`);
     }
-    // never waits: only write transactions lock it exclusively
-    flock(this.#fd, 'shared', { wait: true });
-    return this.#fd;
   }
 
   /** Returns the contents whose images are mounted. */

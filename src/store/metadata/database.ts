@@ -25,15 +25,10 @@ export class Database {
   /** @throws LayerhookError STORE_INVALID, SYSTEM, NO_SPACE */
   constructor(path: string) {
     this.#path = path;
-    try {
-      this.#environment = Environment.open(path);
-    } catch (error) {
-      throw databaseError(error, path);
-    }
+    this.#environment = openEnvironment(path);
     this.#db = this.#environment.db;
     this.#view = viewOf(this.#db);
     this.#cached = this.#rows.viewOf(this.#view);
-    reserveSpace(path);
   }
 
   /** @throws LayerhookError SYSTEM, and what `action` throws */
@@ -74,6 +69,18 @@ export class Database {
   close(): void {
     if (this.#isOpen) this.#environment.close();
     this.#isOpen = false;
+  }
+}
+
+function openEnvironment(path: string): Environment {
+  let environment: Environment | undefined;
+  try {
+    environment = Environment.open(path);
+    reserveSpace(path);
+    return environment;
+  } catch (error) {
+    environment?.close();
+    throw databaseError(error, path);
   }
 }
 
