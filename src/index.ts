@@ -87,14 +87,9 @@ export type { BlobPlace, GarbageResult } from './image/storage/storage.js';
 export type * from './image/types.js';
 export { becomeRuntime, type Wrapper } from './inject/become-runtime.js';
 export { type CompareOptions, compareTrees } from './layer/compare-trees.js';
-export {
-  type GenerateOptions,
-  generateLayer,
-  generateTree,
-  type TreeOptions,
-  writeTar,
-  writeTarFile,
-} from './layer/generate/index.js';
+export { type GenerateOptions, generateLayer } from './layer/generate/generate.js';
+export { generateTree, type TreeOptions } from './layer/generate/tree.js';
+export { writeTar, writeTarFile } from './layer/generate/write-file.js';
 export { type HoleBudget, holeBudget } from './layer/holes.js';
 export { isHostXattr } from './layer/host-xattrs.js';
 export type { FileChange } from './layer/merged/compare.js';

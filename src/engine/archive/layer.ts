@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseImageReference } from '../../image/references.js';
 import type { ImageConfig } from '../../image/types.js';
-import { generateLayer } from '../../layer/generate/index.js';
+import { generateLayer } from '../../layer/generate/generate.js';
 import { visibleXattr } from '../../layer/overlay-marks.js';
 import type { Change } from '../../layer/types.js';
 import { upperdirChanges } from '../../overlay/changes/upperdir-changes.js';

@@ -1,4 +1,7 @@
-import { generateLayer, generateTree, type PackOptions, writeTar } from '../../layer/generate/index.js';
+import { generateLayer } from '../../layer/generate/generate.js';
+import type { PackOptions } from '../../layer/generate/pack.js';
+import { generateTree } from '../../layer/generate/tree.js';
+import { writeTar } from '../../layer/generate/write-file.js';
 import { visibleXattr } from '../../layer/overlay-marks.js';
 import type { Compression } from '../../layer/types.js';
 import type { ArchiveResult, PoststopContext } from '../../points/points.js';

@@ -1,5 +1,5 @@
 import { Entry, formatManifest, Manifest, toKeywords, umociKeywords } from 'mtree-ts';
-import type { PackedFile } from '../../layer/generate/index.js';
+import type { PackedFile } from '../../layer/generate/pack.js';
 import { mtreeValues } from '../../layer/mtree-values.js';
 import type { Change } from '../../layer/types.js';
 import type { ByteString } from '../../system/bytes.js';

@@ -190,7 +190,7 @@ async function packLayer(
   operation.onProgress({ type: 'phase', name: 'layer' });
   // a driver may know the changes without having to read the rootfs
   await operation.dispatcher.first('bundle.ociv1.mount', { ...context, claim: false });
-  const { generateLayer } = await import('../../layer/generate/index.js');
+  const { generateLayer } = await import('../../layer/generate/generate.js');
   const { chooseCompression, writeLayer } = await import('../../layer/generate/write-layer.js');
   const { rootfs, map, signal, log, manifest } = context;
   const tar = generateLayer({

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Limits } from '../../errors/index.js';
 import { applyLayer } from '../../layer/apply/applier.js';
 import { Tree } from '../../layer/apply/tree.js';
-import { generateTree } from '../../layer/generate/index.js';
+import { generateTree } from '../../layer/generate/tree.js';
 import { holeBudget } from '../../layer/holes.js';
 import type { ByteSource, MapOptions, Unsettled } from '../../layer/types.js';
 import { fixUpLayer } from '../../overlay/fix-up/fix-up.js';

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
-import { generateLayer } from '../../../src/layer/generate/index.js';
+import { generateLayer } from '../../../src/layer/generate/generate.js';
 import type { Change } from '../../../src/layer/types.js';
 import { upperdirChanges } from '../../../src/overlay/changes/upperdir-changes.js';
 import fc from '../../helpers/properties.js';

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { parse } from 'mtree-ts';
 import { unmapped } from '../../../src/engine/operation.js';
 import { PackedEntries, refreshMtree } from '../../../src/engine/repack/refresh-mtree.js';
-import { generateLayer } from '../../../src/layer/generate/index.js';
+import { generateLayer } from '../../../src/layer/generate/generate.js';
 import type { Change } from '../../../src/layer/types.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { mtreeOf } from '../mtree.js';

@@ -14,7 +14,8 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type GenerateOptions, generateLayer, type PackedFile } from '../../../src/layer/generate/index.js';
+import { type GenerateOptions, generateLayer } from '../../../src/layer/generate/generate.js';
+import type { PackedFile } from '../../../src/layer/generate/pack.js';
 import type { Change } from '../../../src/layer/types.js';
 import { fromText, toBuffer } from '../../../src/system/bytes.js';
 import { getXattr, setXattr } from '../../../src/system/xattr.js';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import { filterChanges } from '../../../src/engine/repack/filter-changes.js';
 import { mtreeDelta } from '../../../src/engine/repack/mtree-delta.js';
-import { generateLayer } from '../../../src/layer/generate/index.js';
+import { generateLayer } from '../../../src/layer/generate/generate.js';
 import type { Change } from '../../../src/layer/types.js';
 import { makeBundle } from '../../drivers/copy/bundle.js';
 import fc from '../../helpers/properties.js';

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { LayerhookError } from '../../../src/errors/index.js';
 import { createLayout } from '../../../src/image/layout.js';
-import { chooseCompression, writeLayer } from '../../../src/layer/generate/index.js';
+import { chooseCompression, writeLayer } from '../../../src/layer/generate/write-layer.js';
 import { sha256 } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { tmpdir } from '../../helpers/tmp.js';
