@@ -10,6 +10,12 @@ import { errorOutput, isTerminal, output } from './output/streams.js';
 import type { Settings } from './settings.js';
 import { uninterrupted, watchSignals } from './signals.js';
 
+/** What the program's own arguments say of a command. */
+interface Execution extends Pick<CommandContext, 'table' | 'persona'> {
+  name: string;
+  settings: Settings;
+}
+
 /**
  * Runs a command: handles signals, shows log and progress on stderr, and reports the error.
  *
@@ -19,12 +25,7 @@ export async function execute(
   spec: CommandSpec,
   args: readonly string[],
   options: OptionValues<OptionSpecs>,
-  {
-    name,
-    table,
-    settings,
-    persona,
-  }: Pick<CommandContext, 'table' | 'persona'> & { name: string; settings: Settings },
+  { name, table, settings, persona }: Execution,
 ): Promise<number> {
   const screen = createScreen(errorOutput);
   const interruption = spec.endsImmediately ? uninterrupted : watchSignals(name);

@@ -36,37 +36,26 @@ const running = new WeakMap<Driver, number>();
 
 export const unmapped: MapOptions = { uidMappings: [], gidMappings: [], rootless: false };
 
-/**
- * Reads the configuration and gathers the hooks: functions first, then hooks.toml, then the driver's.
- *
- * @param recorded what an existing bundle says of its driver; choose-driver.ts decides how much of it counts
- * @param onlyDriver leave out all other hooks, and go on without a hooks.toml that cannot be used
- * @param loaded hooks.toml, if the caller has loaded it
- * @param stop the operation's own, if it is linked to the caller's signal already
- */
+/** How an operation begins. */
+interface Opening {
+  /** what an existing bundle says of its driver; choose-driver.ts decides how much of it counts */
+  recorded?: RecordedDriver;
+  /** True: leaves out all other hooks, and goes on without a hooks.toml that cannot be used. */
+  onlyDriver?: boolean;
+  /** the operation's own, if it is linked to the caller's signal already */
+  stop?: AbortController;
+  /** hooks.toml, if the caller has loaded it */
+  loaded?: LoadedConfig | null;
+}
+
+/** Reads the configuration and gathers the hooks: functions first, then hooks.toml, then the driver's. */
 export async function openOperation(
   options: OperationOptions,
-  {
-    recorded,
-    onlyDriver = false,
-    stop = linkedController(options.signal),
-    loaded,
-  }: {
-    recorded?: RecordedDriver;
-    onlyDriver?: boolean;
-    stop?: AbortController;
-    loaded?: LoadedConfig | null;
-  } = {},
+  { recorded, onlyDriver = false, stop = linkedController(options.signal), loaded }: Opening = {},
 ): Promise<Operation> {
   restoreModes();
   const log = options.log ?? silentLogger;
-  const config =
-    loaded === undefined
-      ? await configOf(options).catch((error: Error) => {
-          if (onlyDriver) return null;
-          throw error;
-        })
-      : loaded;
+  const config = loaded === undefined ? await (onlyDriver ? usableConfigOf : configOf)(options) : loaded;
   const limits = limitsOf(options, config);
   const states = new HookStates(recorded?.state);
   const { driver, choice } = await driverOf(options, config, recorded);
@@ -132,6 +121,11 @@ export async function configOf({
   if (file === null) return null;
   const { loadHooks } = await import('../config/load.js');
   return loadHooks({ file, env: process.env, limits });
+}
+
+/** Loads hooks.toml; null without one that can be used. */
+async function usableConfigOf(options: OperationOptions): Promise<LoadedConfig | null> {
+  return configOf(options).catch(() => null);
 }
 
 /** Returns the changed limits of an operation: the caller's, else those of hooks.toml. */

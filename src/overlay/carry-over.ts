@@ -83,8 +83,8 @@ class Carrier {
     if (top !== undefined && !this.#made.has('.')) this.#made.set('.', top);
     for (const [path, like] of this.#made) {
       if (!statAt(AT_FDCWD, `${like}/.`, this.#stat)) continue;
-      const { mtimeSec, mtimeNsec } = this.#stat;
-      utimensat(AT_FDCWD, `${this.#to}/${path}`, mtimeSec, mtimeNsec, mtimeSec, mtimeNsec);
+      const { mtime } = this.#stat;
+      utimensat(AT_FDCWD, `${this.#to}/${path}`, mtime, mtime);
     }
   }
 

@@ -48,46 +48,73 @@ export async function callHook<T>(
   scope: CallScope,
   settle: (value: unknown, signal: AbortSignal) => T | Promise<T>,
 ): Promise<T | Declined> {
-  const stop = new AbortController();
-  let timedOut = false;
-  const onAbort = (): void => stop.abort(scope.signal.reason);
   if (scope.signal.aborted) throw aborted(hook, point, scope.signal.reason);
-  scope.signal.addEventListener('abort', onAbort, { once: true });
-  const timer = hook.timeout > 0 ? setTimeout(expire, hook.timeout * 1000) : undefined;
+  const watch = new Watch(hook, point, scope);
+  const { signal } = watch;
   // `performance` takes a millisecond to load
   const started = Date.now();
   const called = span(point, `${hook.owner}${layerOf(context)}`, 'hooks');
-  const reminding = setInterval(
-    () => scope.log.info(`still waiting for ${hook.owner} at ${point}`),
-    reminder,
-  );
-  function expire(): void {
-    timedOut = true;
-    stop.abort(new Error('timeout'));
-  }
   try {
-    const own = { ...stateFor(hook, point, scope), log: named(scope.log, hook.owner), signal: stop.signal };
+    const own = { ...stateFor(hook, point, scope), log: named(scope.log, hook.owner), signal };
     const work = runHook(hook, withSlots({ ...context, ...own }, scope.slots), scope.states, settle);
-    const outcome = await Promise.race([work, abandonment(stop.signal)]);
+    const outcome = await Promise.race([work, abandonment(signal)]);
     scope.log.debug(`${hook.owner} ended`, { point, ms: Date.now() - started });
     return outcome;
   } catch (error) {
     if (scope.signal.aborted) throw aborted(hook, point, error);
-    const where = { hook: hook.owner, point, layer: layerOf(context) };
-    if (timedOut) throw new LayerhookError('HOOK_TIMEOUT', { ...where, seconds: hook.timeout }, error);
-    if (isLayerhookError(error, 'HOOK_MISSING') || (hook.ownErrors && isLayerhookError(error))) throw error;
-    const reason = reasonOf(error);
-    throw new LayerhookError(
-      error instanceof BadResult ? 'HOOK_RESULT' : 'HOOK_FAILED',
-      { ...where, reason },
-      error,
-    );
+    throw failureOf(hook, error, { point, layer: layerOf(context), isLate: watch.isLate });
   } finally {
     called();
-    clearTimeout(timer);
-    clearInterval(reminding);
-    scope.signal.removeEventListener('abort', onAbort);
+    watch.end();
   }
+}
+
+/** Stops a hook at its timeout or when the operation is aborted, and names a hook that does not end in the log. */
+class Watch {
+  readonly #stop = new AbortController();
+  readonly #operation: AbortSignal;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #reminder: NodeJS.Timeout;
+  /** true after the timeout */
+  isLate = false;
+
+  constructor(hook: RegisteredHook, point: PointName, { signal, log }: CallScope) {
+    this.#operation = signal;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (hook.timeout > 0) this.#timer = setTimeout(() => this.#expire(), hook.timeout * 1000);
+    this.#reminder = setInterval(() => log.info(`still waiting for ${hook.owner} at ${point}`), reminder);
+  }
+
+  /** aborted when the hook must stop */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#reminder);
+    this.#operation.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => this.#stop.abort(this.#operation.reason);
+
+  #expire(): void {
+    this.isLate = true;
+    this.#stop.abort(new Error('timeout'));
+  }
+}
+
+/** Returns the error of an operation whose hook has failed. */
+function failureOf(
+  { owner, timeout, ownErrors }: RegisteredHook,
+  error: unknown,
+  { point, layer, isLate }: { point: PointName; layer: string; isLate: boolean },
+): LayerhookError {
+  const where = { hook: owner, point, layer };
+  if (isLate) return new LayerhookError('HOOK_TIMEOUT', { ...where, seconds: timeout }, error);
+  if (isLayerhookError(error, 'HOOK_MISSING') || (ownErrors && isLayerhookError(error))) return error;
+  const code = error instanceof BadResult ? 'HOOK_RESULT' : 'HOOK_FAILED';
+  return new LayerhookError(code, { ...where, reason: reasonOf(error) }, error);
 }
 
 /** Returns the state of the hook at points that have a bundle. */

@@ -89,7 +89,7 @@ export class ContainerdStore implements Snapshotter {
         (await this.#store.adopt(name, layer, parent, { onlyLowest })) ||
         ((await this.#hooks?.provide(name, layer, { key, parent, labels, signal, onlyLowest })) ?? false);
       if (this.#stagedLayers) {
-        if (await stageLayer(this.#store, key, layer, labels, parent, take))
+        if (await stageLayer(this.#store, layer, { key, parent, labels }, take))
           return stagedMounts(this.#store, key);
       } else if ((await this.#isThere(layer, parent)) || (await take(backendName(key, layer.chainID)))) {
         throw new LayerhookError('SNAPSHOT_EXISTS', { name: layer.chainID });

@@ -26,14 +26,24 @@ export interface Answered {
 type UnaryCall = ServerUnaryCall<object, object>;
 type Run = (request: object, call: UnaryCall) => Promise<object>;
 
+type UnaryMethods = {
+  [M in Exclude<Method, 'List'>]: (request: Requests[M], call: UnaryCall) => Promise<Responses[M]>;
+};
+
 /** Returns the gRPC handlers of a Snapshotter: they only convert messages and errors. */
 export function handlersOf(
   snapshotter: Snapshotter,
   answered: (call: Answered) => void,
 ): UntypedServiceImplementation {
-  const methods: {
-    [M in Exclude<Method, 'List'>]: (request: Requests[M], call: UnaryCall) => Promise<Responses[M]>;
-  } = {
+  const unary = Object.entries(unaryMethods(snapshotter)).map(([method, run]) => [
+    method,
+    answering(method as Method, run as Run, answered),
+  ]);
+  return { ...Object.fromEntries(unary), List: listing(snapshotter, answered) };
+}
+
+function unaryMethods(snapshotter: Snapshotter): UnaryMethods {
+  return {
     Prepare: async ({ key, parent, labels }, call) => {
       const { signal, unlink } = cancellation(call);
       try {
@@ -63,11 +73,6 @@ export function handlersOf(
       return {};
     },
   };
-  const unary = Object.entries(methods).map(([method, run]) => [
-    method,
-    answering(method as Method, run as Run, answered),
-  ]);
-  return { ...Object.fromEntries(unary), List: listing(snapshotter, answered) };
 }
 
 function answering(

@@ -49,37 +49,27 @@ function version() {
 }
 
 function snapshots() {
-  const mounts = { fields: { mounts: { ...message(1, '.containerd.types.Mount'), rule: 'repeated' } } };
-  const whose = { snapshotter: text(1) };
-  const create = { fields: { ...whose, key: text(2), parent: text(3), labels: textMap(4) } };
-  const oneKey = { fields: { ...whose, key: text(2) } };
-  const oneInfo = { fields: { info: message(1, 'Info') } };
+  return { Snapshots: { methods: methods() }, ...common(), ...requests(), ...responses() };
+}
+
+function methods() {
   return {
-    Snapshots: {
-      methods: {
-        Prepare: call('PrepareSnapshotRequest', 'PrepareSnapshotResponse'),
-        View: call('ViewSnapshotRequest', 'ViewSnapshotResponse'),
-        Mounts: call('MountsRequest', 'MountsResponse'),
-        Commit: call('CommitSnapshotRequest', '.google.protobuf.Empty'),
-        Remove: call('RemoveSnapshotRequest', '.google.protobuf.Empty'),
-        Stat: call('StatSnapshotRequest', 'StatSnapshotResponse'),
-        Update: call('UpdateSnapshotRequest', 'UpdateSnapshotResponse'),
-        List: { ...call('ListSnapshotsRequest', 'ListSnapshotsResponse'), responseStream: true },
-        Usage: call('UsageRequest', 'UsageResponse'),
-        Cleanup: call('CleanupRequest', '.google.protobuf.Empty'),
-      },
-    },
-    PrepareSnapshotRequest: create,
-    PrepareSnapshotResponse: mounts,
-    ViewSnapshotRequest: create,
-    ViewSnapshotResponse: mounts,
-    MountsRequest: oneKey,
-    MountsResponse: mounts,
-    RemoveSnapshotRequest: oneKey,
-    CommitSnapshotRequest: {
-      fields: { ...whose, name: text(2), key: text(3), labels: textMap(4), parent: text(5) },
-    },
-    StatSnapshotRequest: oneKey,
+    Prepare: call('PrepareSnapshotRequest', 'PrepareSnapshotResponse'),
+    View: call('ViewSnapshotRequest', 'ViewSnapshotResponse'),
+    Mounts: call('MountsRequest', 'MountsResponse'),
+    Commit: call('CommitSnapshotRequest', '.google.protobuf.Empty'),
+    Remove: call('RemoveSnapshotRequest', '.google.protobuf.Empty'),
+    Stat: call('StatSnapshotRequest', 'StatSnapshotResponse'),
+    Update: call('UpdateSnapshotRequest', 'UpdateSnapshotResponse'),
+    List: { ...call('ListSnapshotsRequest', 'ListSnapshotsResponse'), responseStream: true },
+    Usage: call('UsageRequest', 'UsageResponse'),
+    Cleanup: call('CleanupRequest', '.google.protobuf.Empty'),
+  };
+}
+
+/** What requests and responses contain. */
+function common() {
+  return {
     Kind: { values: { UNKNOWN: 0, VIEW: 1, ACTIVE: 2, COMMITTED: 3 } },
     Info: {
       fields: {
@@ -91,16 +81,41 @@ function snapshots() {
         labels: textMap(6),
       },
     },
-    StatSnapshotResponse: oneInfo,
-    UpdateSnapshotRequest: {
-      fields: { ...whose, info: message(2, 'Info'), updateMask: message(3, '.google.protobuf.FieldMask') },
-    },
-    UpdateSnapshotResponse: oneInfo,
-    ListSnapshotsRequest: { fields: { ...whose, filters: texts(2) } },
-    ListSnapshotsResponse: { fields: { info: { ...message(1, 'Info'), rule: 'repeated' } } },
+  };
+}
+
+function requests() {
+  const request = (fields: Record<string, object>) => ({ fields: { snapshotter: text(1), ...fields } });
+  const create = request({ key: text(2), parent: text(3), labels: textMap(4) });
+  const oneKey = request({ key: text(2) });
+  return {
+    PrepareSnapshotRequest: create,
+    ViewSnapshotRequest: create,
+    MountsRequest: oneKey,
+    RemoveSnapshotRequest: oneKey,
+    CommitSnapshotRequest: request({ name: text(2), key: text(3), labels: textMap(4), parent: text(5) }),
+    StatSnapshotRequest: oneKey,
+    UpdateSnapshotRequest: request({
+      info: message(2, 'Info'),
+      updateMask: message(3, '.google.protobuf.FieldMask'),
+    }),
+    ListSnapshotsRequest: request({ filters: texts(2) }),
     UsageRequest: oneKey,
+    CleanupRequest: request({}),
+  };
+}
+
+function responses() {
+  const mounts = { fields: { mounts: { ...message(1, '.containerd.types.Mount'), rule: 'repeated' } } };
+  const oneInfo = { fields: { info: message(1, 'Info') } };
+  return {
+    PrepareSnapshotResponse: mounts,
+    ViewSnapshotResponse: mounts,
+    MountsResponse: mounts,
+    StatSnapshotResponse: oneInfo,
+    UpdateSnapshotResponse: oneInfo,
+    ListSnapshotsResponse: { fields: { info: { ...message(1, 'Info'), rule: 'repeated' } } },
     UsageResponse: { fields: { size: { type: 'int64', id: 1 }, inodes: { type: 'int64', id: 2 } } },
-    CleanupRequest: { fields: whose },
   };
 }
 

@@ -34,10 +34,8 @@ export function stagedLayer(labels: Readonly<Record<string, string>>): LayerIden
  */
 export async function stageLayer(
   store: Store,
-  key: string,
   layer: LayerIdentity,
-  labels: Record<string, string>,
-  parent: string,
+  { key, parent, labels }: { key: string; parent: string; labels: Record<string, string> },
   take: (name: string) => Promise<boolean>,
 ): Promise<boolean> {
   const hold = holdOf(key);

@@ -10,47 +10,48 @@ const capabilities = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
 export function defaultSpec(): RuntimeSpec {
   return {
     ociVersion: '1.0.2',
-    process: {
-      terminal: true,
-      user: { uid: 0, gid: 0 },
-      args: ['sh'],
-      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'TERM=xterm'],
-      cwd: '/',
-      capabilities: {
-        bounding: [...capabilities],
-        effective: [...capabilities],
-        inheritable: [...capabilities],
-        permitted: [...capabilities],
-        ambient: [...capabilities],
-      },
-      rlimits: [{ type: 'RLIMIT_NOFILE', hard: 1024, soft: 1024 }],
-      noNewPrivileges: true,
-    },
+    process: defaultProcess(),
     root: { path: 'rootfs' },
     hostname: 'umoci-default',
     mounts: defaultMounts(),
     annotations: {},
-    linux: {
-      resources: { devices: [{ allow: false, access: 'rwm' }] },
-      namespaces: ['cgroup', 'pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
-      maskedPaths: [
-        '/proc/kcore',
-        '/proc/latency_stats',
-        '/proc/timer_list',
-        '/proc/timer_stats',
-        '/proc/sched_debug',
-        '/sys/firmware',
-        '/proc/scsi',
-      ],
-      readonlyPaths: [
-        '/proc/asound',
-        '/proc/bus',
-        '/proc/fs',
-        '/proc/irq',
-        '/proc/sys',
-        '/proc/sysrq-trigger',
-      ],
+    linux: defaultLinux(),
+  };
+}
+
+function defaultProcess(): RuntimeSpec['process'] {
+  return {
+    terminal: true,
+    user: { uid: 0, gid: 0 },
+    args: ['sh'],
+    env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'TERM=xterm'],
+    cwd: '/',
+    capabilities: {
+      bounding: [...capabilities],
+      effective: [...capabilities],
+      inheritable: [...capabilities],
+      permitted: [...capabilities],
+      ambient: [...capabilities],
     },
+    rlimits: [{ type: 'RLIMIT_NOFILE', hard: 1024, soft: 1024 }],
+    noNewPrivileges: true,
+  };
+}
+
+function defaultLinux(): RuntimeSpec['linux'] {
+  return {
+    resources: { devices: [{ allow: false, access: 'rwm' }] },
+    namespaces: ['cgroup', 'pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+    maskedPaths: [
+      '/proc/kcore',
+      '/proc/latency_stats',
+      '/proc/timer_list',
+      '/proc/timer_stats',
+      '/proc/sched_debug',
+      '/sys/firmware',
+      '/proc/scsi',
+    ],
+    readonlyPaths: ['/proc/asound', '/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
   };
 }
 

@@ -3,8 +3,16 @@ import { AT_FDCWD, type AtPath, check, cString, libcFunction, result } from './l
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
-/** In place of the nanoseconds of a time: leaves that time unchanged; utimensat(2). */
-export const UTIME_OMIT = 0x3ffffffe;
+/** A time since the epoch. */
+export interface FileTime {
+  sec: number;
+  nsec: number;
+}
+
+/** In place of a time: leaves that time unchanged; utimensat(2), UTIME_OMIT. */
+export const unchangedTime: FileTime = { sec: 0, nsec: 0x3ffffffe };
+/** In place of a time: the current time; utimensat(2), UTIME_NOW. */
+export const currentTime: FileTime = { sec: 0, nsec: 0x3fffffff };
 
 const native = {
   fchownat: libcFunction<[...AtPath, uid: number, gid: number, flags: number]>(
@@ -50,39 +58,27 @@ export function fchmod(fd: number, mode: number, path: ByteString): void {
 const times = Buffer.alloc(32);
 const times32 = new Int32Array(times.buffer, times.byteOffset, 8);
 
-/** Sets access and modification time of a file, or of a symlink itself; utimensat(2). UTIME_OMIT as nsec keeps a time. */
-export function utimensat(
-  dirfd: number,
-  path: ByteString,
-  atimeSec: number,
-  atimeNsec: number,
-  mtimeSec: number,
-  mtimeNsec: number,
-): void {
-  fillTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+/** Sets access and modification time of a file, or of a symlink itself; utimensat(2). */
+export function utimensat(dirfd: number, path: ByteString, atime: FileTime, mtime: FileTime): void {
+  fillTimes(atime, mtime);
   check(result(native.utimensat(dirfd, cString(path), times, AT_SYMLINK_NOFOLLOW)), 'utimensat', path);
 }
 
 /** Does the same as {@link utimensat} for an open file. `path` is used in the error only. */
-export function futimens(
-  fd: number,
-  atimeSec: number,
-  atimeNsec: number,
-  mtimeSec: number,
-  mtimeNsec: number,
-  path: ByteString,
-): void {
-  fillTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+export function futimens(fd: number, atime: FileTime, mtime: FileTime, path: ByteString): void {
+  fillTimes(atime, mtime);
   check(result(native.futimens(fd, times)), 'futimens', path);
 }
 
-function fillTimes(atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): void {
-  times32[0] = atimeSec;
-  times32[1] = Math.floor(atimeSec / 0x100000000);
-  times32[2] = atimeNsec;
-  times32[3] = 0;
-  times32[4] = mtimeSec;
-  times32[5] = Math.floor(mtimeSec / 0x100000000);
-  times32[6] = mtimeNsec;
-  times32[7] = 0;
+/** Fills the array of two `struct timespec`. */
+function fillTimes(atime: FileTime, mtime: FileTime): void {
+  fillTime(0, atime);
+  fillTime(4, mtime);
+}
+
+function fillTime(at: number, { sec, nsec }: FileTime): void {
+  times32[at] = sec;
+  times32[at + 1] = Math.floor(sec / 0x100000000);
+  times32[at + 2] = nsec;
+  times32[at + 3] = 0;
 }

@@ -20,45 +20,65 @@ const notPermitted = 'run the command as root, or use fuse-overlayfs or the copy
 
 /** Explains why the kernel refused an overlay, from its messages, its errno and the directories. */
 export function explainOverlay(request: OverlayRequest, target: ByteString, refusal: Refusal): Explanation {
-  const { lowerdirs, upperdir, workdir } = request;
-  const { errno } = refusal;
   // the level and the filesystem's name matter in the kernel log only
   const says = refusal.log.map((line) => line.replace(/^[ewi] (overlay: )?/, '')).join('; ');
-  const explain = (reason: string, expected: string) => ({ reason: says || reason, expected });
+  const { reason, expected } =
+    kernelReason(refusal.errno) ?? directoryReason(request, target) ?? errnoReason(refusal.errno);
+  return { reason: says || reason, expected };
+}
 
-  if (errno === E.EPERM || errno === E.EACCES) return explain('not permitted', notPermitted);
-  if (errno === E.ENODEV)
-    return explain(
-      'the kernel has no overlayfs',
-      'load the overlay module (modprobe overlay), or use the copy driver',
-    );
-  const dirs = [...lowerdirs, upperdir, workdir, target].filter((path) => path !== undefined);
-  const missing = dirs.find((path) => !isDirectory(path));
+function kernelReason(errno: number): Explanation | null {
+  if (errno === E.EPERM || errno === E.EACCES) return { reason: 'not permitted', expected: notPermitted };
+  if (errno !== E.ENODEV) return null;
+  return {
+    reason: 'the kernel has no overlayfs',
+    expected: 'load the overlay module (modprobe overlay), or use the copy driver',
+  };
+}
+
+/** Finds what is wrong with the directories of an overlay. */
+function directoryReason(request: OverlayRequest, target: ByteString): Explanation | null {
+  const { lowerdirs, upperdir, workdir } = request;
+  const paths = [...lowerdirs, upperdir, workdir, target].filter((path) => path !== undefined);
+  const missing = paths.find((path) => !isDirectory(path));
   if (missing !== undefined)
-    return explain(`${showBytes(missing)} is not a directory`, 'each directory of an overlay must exist');
+    return {
+      reason: `${showBytes(missing)} is not a directory`,
+      expected: 'each directory of an overlay must exist',
+    };
   if (lowerdirs.length > maxLowerdirs)
-    return explain(
-      `the overlay has ${lowerdirs.length} layers`,
-      `overlayfs supports ${maxLowerdirs}; use the copy driver`,
-    );
-  if (upperdir === undefined && lowerdirs.length < 2)
-    return explain(
-      'the overlay has one layer only',
-      'an overlay needs two layers or an upperdir; use a bind mount of the layer instead',
-    );
-  const type = upperdir === undefined ? undefined : filesystemOf(upperdir).type;
+    return {
+      reason: `the overlay has ${lowerdirs.length} layers`,
+      expected: `overlayfs supports ${maxLowerdirs}; use the copy driver`,
+    };
+  if (upperdir !== undefined) return upperdirReason(upperdir, workdir);
+  if (lowerdirs.length >= 2) return null;
+  return {
+    reason: 'the overlay has one layer only',
+    expected: 'an overlay needs two layers or an upperdir; use a bind mount of the layer instead',
+  };
+}
+
+function upperdirReason(upperdir: ByteString, workdir: ByteString | undefined): Explanation | null {
+  const { type } = filesystemOf(upperdir);
   if (type !== undefined && unfitForUpperdir.includes(type))
-    return explain(
-      `${showBytes(upperdir!)} is on ${type}`,
-      'the upperdir must be on a filesystem such as ext4, xfs, btrfs or tmpfs: put the store there',
-    );
-  if (upperdir !== undefined && workdir !== undefined && !onOneDevice(upperdir, workdir))
-    return explain(
-      'upperdir and workdir are on different filesystems',
-      'the workdir must be an empty directory beside the upperdir',
-    );
+    return {
+      reason: `${showBytes(upperdir)} is on ${type}`,
+      expected: 'the upperdir must be on a filesystem such as ext4, xfs, btrfs or tmpfs: put the store there',
+    };
+  if (workdir === undefined || onOneDevice(upperdir, workdir)) return null;
+  return {
+    reason: 'upperdir and workdir are on different filesystems',
+    expected: 'the workdir must be an empty directory beside the upperdir',
+  };
+}
+
+function errnoReason(errno: number): Explanation {
   const name = errnoName(errno);
-  return explain(codeWords(name), expectations[name] ?? 'the kernel log (dmesg) may say more');
+  return {
+    reason: codeWords(name),
+    expected: expectations[name] ?? 'the kernel log (dmesg) may say more',
+  };
 }
 
 /** Explains the errno of a failed bind mount or move. */

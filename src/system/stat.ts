@@ -1,3 +1,4 @@
+import type { FileTime } from './attributes.js';
 import type { ByteString } from './bytes.js';
 import { E, SystemError } from './errno.js';
 import { AT_FDCWD, S } from './files.js';
@@ -70,6 +71,9 @@ export class StatBuffer {
   }
   get mtimeNsec(): number {
     return this.words[30]!;
+  }
+  get mtime(): FileTime {
+    return { sec: this.mtimeSec, nsec: this.mtimeNsec };
   }
   get rdevMajor(): number {
     return this.words[32]!;

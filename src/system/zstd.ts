@@ -62,41 +62,47 @@ export async function loadLibzstd(): Promise<Libzstd> {
   const setParameter = library.func('ZSTD_CCtx_setParameter', 'size_t', ['void *', 'int', 'int']);
   const compress = library.func('ZSTD_compressStream2', 'size_t', ['void *', outBuffer, inBuffer, 'int']);
 
-  const context = (
-    memory: unknown,
-    free: (memory: unknown) => unknown,
-    call: { async(...args: unknown[]): void },
-    extra: (end: boolean) => number[],
-  ): ZstdContext => ({
-    step: (input, output, end) =>
-      new Promise((resolve, reject) => {
-        const from = { src: input, size: input.length, pos: 0 };
-        const to = { dst: output, size: output.length, pos: 0 };
-        call.async(memory, to, from, ...extra(end), (failure: unknown, result: number | bigint) => {
-          try {
-            if (failure) throw failure;
-            resolve({ pending: check(result), consumed: Number(from.pos), produced: Number(to.pos) });
-          } catch (error) {
-            reject(error);
-          }
-        });
-      }),
-    free: () => void free(memory),
-  });
-
   return {
     decompressor: (windowLog) => {
       const memory = created(createD());
       check(setParameterD(memory, windowLogMax, windowLog));
-      return context(memory, freeD, decompress, () => []);
+      const run: Run = (to, from, _end, done) => decompress.async(memory, to, from, done);
+      return { step: stepBy(run, check), free: () => void freeD(memory) };
     },
     compressor: (level) => {
       const memory = created(createC());
       check(setParameter(memory, compressionLevel, level));
       check(setParameter(memory, checksumFlag, 1));
-      return context(memory, freeC, compress, directive);
+      const run: Run = (to, from, end, done) => compress.async(memory, to, from, directive(end), done);
+      return { step: stepBy(run, check), free: () => void freeC(memory) };
     },
   };
+}
+
+/** ZSTD_outBuffer or ZSTD_inBuffer; `pos` counts the bytes that were used. */
+type Used = { pos: number | bigint };
+type Done = (failure: unknown, result: number | bigint) => void;
+type Run = (
+  to: Used & { dst: Buffer; size: number },
+  from: Used & { src: Buffer; size: number },
+  end: boolean,
+  done: Done,
+) => void;
+
+function stepBy(run: Run, check: (result: number | bigint) => number): ZstdContext['step'] {
+  return (input, output, end) =>
+    new Promise((resolve, reject) => {
+      const from = { src: input, size: input.length, pos: 0 };
+      const to = { dst: output, size: output.length, pos: 0 };
+      run(to, from, end, (failure, result) => {
+        try {
+          if (failure) throw failure;
+          resolve({ pending: check(result), consumed: Number(from.pos), produced: Number(to.pos) });
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
 }
 
 const windowLogMax = 100;
@@ -104,7 +110,7 @@ const compressionLevel = 100;
 const checksumFlag = 201;
 
 /** ZSTD_e_continue, ZSTD_e_end */
-const directive = (end: boolean) => [end ? 2 : 0];
+const directive = (end: boolean) => (end ? 2 : 0);
 
 function created(memory: unknown): unknown {
   if (!memory) throw new Error('libzstd has no memory for a stream');

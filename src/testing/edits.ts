@@ -14,7 +14,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { utimensat } from '../system/attributes.js';
+import { type FileTime, utimensat } from '../system/attributes.js';
 import { type ByteString, fromText, toBuffer } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
 import { AT_FDCWD, mknodat, S } from '../system/files.js';
@@ -112,10 +112,10 @@ export class Edits {
   }
 
   #times(name: ByteString, atimeNs: bigint, mtimeNs: bigint): void {
-    utimensat(AT_FDCWD, `${this.#root}/${name}`, ...split(atimeNs), ...split(mtimeNs));
+    utimensat(AT_FDCWD, `${this.#root}/${name}`, fileTime(atimeNs), fileTime(mtimeNs));
   }
 }
 
-function split(ns: bigint): [sec: number, nsec: number] {
-  return [Number(ns / 1_000_000_000n), Number(ns % 1_000_000_000n)];
+function fileTime(ns: bigint): FileTime {
+  return { sec: Number(ns / 1_000_000_000n), nsec: Number(ns % 1_000_000_000n) };
 }

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { fchmodat, fchownat, futimens, UTIME_OMIT, utimensat } from '../../src/system/attributes.js';
+import { fchmodat, fchownat, futimens, unchangedTime, utimensat } from '../../src/system/attributes.js';
 import { SystemError } from '../../src/system/errno.js';
 import {
   AT_FDCWD,
@@ -55,7 +55,7 @@ test('a failure says what failed, where', (t) => {
 test('stat tells what the file is, as node does', (t) => {
   const dir = tmpdir(t);
   writeFileSync(join(dir, 'file'), 'content');
-  utimensat(AT_FDCWD, join(dir, 'file'), 0, 0, -5, 123456789);
+  utimensat(AT_FDCWD, join(dir, 'file'), { sec: 0, nsec: 0 }, { sec: -5, nsec: 123456789 });
   const stat = new StatBuffer();
   for (const path of [join(dir, 'file'), dir, '/dev/null', '/dev/sda', '/proc/self/exe']) {
     if (!statAt(AT_FDCWD, path, stat)) continue;
@@ -85,11 +85,11 @@ test('times keep their nanoseconds, before 1970 and after 2106 too', (t) => {
     [-3000000000, 5],
     [6000000000, 7],
   ] as const) {
-    futimens(fd, sec, nsec, sec, nsec, 'file');
+    futimens(fd, { sec, nsec }, { sec, nsec }, 'file');
     statFd(fd, stat);
     t.deepEqual([stat.mtimeSec, stat.mtimeNsec], [sec, nsec]);
   }
-  utimensat(AT_FDCWD, join(dir, 'file'), 1, 1, 0, UTIME_OMIT);
+  utimensat(AT_FDCWD, join(dir, 'file'), { sec: 1, nsec: 1 }, unchangedTime);
   statFd(fd, stat);
   t.deepEqual([stat.mtimeSec, stat.mtimeNsec], [6000000000, 7]);
 });

@@ -9,7 +9,7 @@ import {
   fchmod,
   fchown,
   futimens,
-  UTIME_OMIT,
+  unchangedTime,
   utimensat,
 } from '../../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
@@ -223,7 +223,7 @@ class TreeCopier {
     fchown(to, stat.uid, stat.gid, this.at);
     copyXattrs(from, to, this.at, this.#options.log);
     fchmod(to, stat.mode, this.at);
-    futimens(to, 0, UTIME_OMIT, stat.mtimeSec, stat.mtimeNsec, this.at);
+    futimens(to, unchangedTime, stat.mtime, this.at);
   }
 
   /** Copies symlinks, devices (whiteouts too), FIFOs and sockets. */
@@ -243,7 +243,7 @@ class TreeCopier {
     } finally {
       close(to);
     }
-    utimensat(target, name, 0, UTIME_OMIT, stat.mtimeSec, stat.mtimeNsec);
+    utimensat(target, name, unchangedTime, stat.mtime);
   }
 }
 

@@ -34,32 +34,39 @@ export async function* patchesOf(
   ];
   const { createTwoFilesPatch } = await import('diff');
   const deadline = performance.now() + totalTime;
-  for (const change of differing) {
-    const text = (tree: MergedTree, file: Walked | null, contents: ReadonlyMap<number, Buffer>) =>
-      isRegular(tree, file) ? contents.get(file!.inode)! : Buffer.alloc(0);
+  for (const change of differing)
     yield { change, patch: small.has(change) ? compare(change) : { omitted: 'too large' } };
 
-    function compare({ path }: FileChange): Patch {
-      const [old, now] = [text(a.tree, change.before, before), text(b.tree, change.after, after)];
-      if (isBinary(old) || isBinary(now)) return { omitted: 'binary' };
-      const names = [
-        isRegular(a.tree, change.before) ? `a/${headerName(path)}` : '/dev/null',
-        isRegular(b.tree, change.after) ? `b/${headerName(path)}` : '/dev/null',
-      ] as const;
-      const timeout = Math.min(fileTime, deadline - performance.now());
-      const patch =
-        timeout > 0
-          ? createTwoFilesPatch(...names, old.toString('latin1'), now.toString('latin1'), '', '', { timeout })
-          : undefined;
-      if (patch === undefined) return { omitted: 'too different' };
-      return {
-        diff: Buffer.from(
-          patch.slice(patch.indexOf('--- ')).replaceAll(/^(---|\+\+\+) (.*)\t$/gm, '$1 $2'),
-          'latin1',
-        ),
-      };
-    }
+  function compare(change: FileChange): Patch {
+    const old = versionOf(a.tree, change.before, before, `a/${headerName(change.path)}`);
+    const now = versionOf(b.tree, change.after, after, `b/${headerName(change.path)}`);
+    if (isBinary(old.content) || isBinary(now.content)) return { omitted: 'binary' };
+    const timeout = Math.min(fileTime, deadline - performance.now());
+    if (timeout <= 0) return { omitted: 'too different' };
+    const texts = [old.content.toString('latin1'), now.content.toString('latin1')] as const;
+    const patch = createTwoFilesPatch(old.header, now.header, ...texts, '', '', { timeout });
+    if (patch === undefined) return { omitted: 'too different' };
+    const tidy = patch.slice(patch.indexOf('--- ')).replaceAll(/^(---|\+\+\+) (.*)\t$/gm, '$1 $2');
+    return { diff: Buffer.from(tidy, 'latin1') };
   }
+}
+
+/** One side of a comparison. */
+interface Version {
+  content: Buffer;
+  /** the name in the header of the diff */
+  header: string;
+}
+
+/** Returns the version of a file in a tree. A missing file, or one of another type, is empty and has the name of no file. */
+function versionOf(
+  tree: MergedTree,
+  file: Walked | null,
+  contents: ReadonlyMap<number, Buffer>,
+  header: string,
+): Version {
+  if (!isRegular(tree, file)) return { content: Buffer.alloc(0), header: '/dev/null' };
+  return { content: contents.get(file!.inode)!, header };
 }
 
 /** A line break in a name would end the line of the header. */

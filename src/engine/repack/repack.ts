@@ -127,34 +127,25 @@ async function repackInto(
   meta: BundleMeta,
   options: RepackOptions & { tag: string },
 ): Promise<RepackResult> {
-  const { bundle, tag } = options;
-  const context = imageContext(
-    {
-      bundle,
-      rootfs: join(bundle, 'rootfs'),
-      map: meta.map,
-      keepDirlinks: meta.keepDirlinks,
-      signal: operation.stop.signal,
-      log: operation.log,
-    },
-    layout,
-    image,
-  );
+  const { bundle, tag, refreshBundle = false } = options;
+  const { map, keepDirlinks } = meta;
+  const { log, stop } = operation;
+  const place = { bundle, rootfs: join(bundle, 'rootfs'), map, keepDirlinks };
+  const context = imageContext({ ...place, signal: stop.signal, log }, layout, image);
   const masked = masks(image, options);
-  const { refreshBundle = false } = options;
   const changes = await listChanges(operation, context, { maskPaths: masked, refresh: refreshBundle });
   const packed = refreshBundle && hasMtree(context) ? await rememberPacked() : null;
   const layer =
     changes.length === 0
       ? null
       : await packLayer(operation, layout, context, { changes, masked, packed }, options);
-  await checkpoint(operation.stop.signal);
+  await checkpoint(stop.signal);
   const from = await commit(layout, image, layer, tag, options);
   if (refreshBundle) {
     const { refreshBundle } = await import('./refresh.js');
     const after = { layout, image: loadImage(layout, tag, from), meta: { ...meta, from } };
     await refreshBundle(operation, context, after, { changes, packed, layer }).catch((error: Error) => {
-      operation.log.warn(`${tag} names the new image already: only the refresh of ${bundle} failed`);
+      log.warn(`${tag} names the new image already: only the refresh of ${bundle} failed`);
       throw error;
     });
   } else keepState(bundle, meta, operation);

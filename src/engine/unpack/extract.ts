@@ -74,8 +74,9 @@ export async function extractLayers(extraction: Extraction): Promise<ExtractionR
       const onTop = plan.into === 'rootfs';
       if (onTop) await below;
       if (!onTop || plan.target !== layer.context.rootfs) result.plain = false;
-      const applying = extracting.add(take(extraction, unpacker, layer, plan, result));
-      below = finish(extraction, unpacker, { layer, plan, applying, below, result, headerOf });
+      const work = { unpacker, layer, plan, result };
+      const applying = extracting.add(take(extraction, work));
+      below = finish(extraction, work, { applying, below, headerOf });
       below.catch(fail);
       if (onTop) await below;
     }
@@ -95,6 +96,14 @@ type Layer = Extraction['layers'][number];
 
 /** Seconds for the reader of a layer, if neither the result of pre-extract nor its hook says. */
 const defaultTimeout = 300;
+
+/** A layer on its way into the bundle. */
+interface Work {
+  unpacker: LayerUnpacker;
+  layer: Layer;
+  plan: Plan;
+  result: ExtractionResult;
+}
 
 /** What became of a layer; `end` releases what a streamed layer holds. */
 type Taken = Pick<StreamedLayer, 'applied' | 'entries'> & Partial<Pick<StreamedLayer, 'end'>>;
@@ -133,18 +142,13 @@ async function planOf({ dispatcher }: Extraction, context: LayerContext): Promis
   }
 }
 
-async function take(
-  extraction: Extraction,
-  unpacker: LayerUnpacker,
-  layer: Layer,
-  plan: Plan,
-  result: ExtractionResult,
-): Promise<Taken> {
+async function take(extraction: Extraction, work: Work): Promise<Taken> {
+  const { unpacker, layer, plan } = work;
   const onProgress = (progress: LayerProgress) =>
     extraction.onProgress({ type: 'layer-progress', index: layer.context.index, ...progress });
   if (plan.into === 'rootfs' || plan.into === 'directory') {
     if (plan.into === 'directory') prepare(plan.target, extraction.map);
-    return { applied: await apply(extraction, unpacker, layer, plan, result, onProgress), entries: null };
+    return { applied: await apply(extraction, work, plan, { onProgress }), entries: null };
   }
   const { streamLayer } = await import('./stream/stream-layer.js');
   const wantsEntries = extraction.dispatcher.handles(postExtract);
@@ -162,12 +166,12 @@ function prepare(target: string, map: MapOptions): void {
 
 function apply(
   { map, keepDirlinks, mtree }: Extraction,
-  unpacker: LayerUnpacker,
-  { source }: Layer,
+  { unpacker, layer, result: { plain, skipped } }: Work,
   plan: Applied,
-  { plain, skipped }: ExtractionResult,
-  onProgress: (progress: LayerProgress) => void,
-  lowerdirs?: readonly string[],
+  {
+    onProgress = () => {},
+    lowerdirs,
+  }: { onProgress?: (progress: LayerProgress) => void; lowerdirs?: readonly string[] },
 ): Promise<AppliedLayer> {
   const own =
     plan.into === 'directory'
@@ -186,7 +190,7 @@ function apply(
           // layers that were skipped have changed the directory without the extractor's knowledge
           track: trackOf(plan.target, skipped),
         };
-  return unpacker.apply(source, plan.target, { ...{ map, keepDirlinks, onProgress }, ...own });
+  return unpacker.apply(layer.source, plan.target, { ...{ map, keepDirlinks, onProgress }, ...own });
 }
 
 /** The key of layers that are applied to one directory on top of each other, after `skipped` layers were skipped. */
@@ -197,55 +201,69 @@ export function trackOf(target: string, skipped = 0): string {
 /** Calls post-extract for a layer that is extracted, once all its lower layers are complete. */
 async function finish(
   extraction: Extraction,
-  unpacker: LayerUnpacker,
-  given: {
-    layer: Layer;
-    plan: Plan;
-    applying: Promise<Taken>;
-    below: Promise<void>;
-    result: ExtractionResult;
-    headerOf: MtreeHeaders;
-  },
+  work: Work,
+  given: { applying: Promise<Taken>; below: Promise<void>; headerOf: MtreeHeaders },
 ): Promise<void> {
-  const { dispatcher, onlyDriver, onProgress } = extraction;
-  const { plan, result } = given;
-  const { context } = given.layer;
-  const [taken, lower] = await Promise.allSettled([given.applying, given.below]);
-  if (taken.status === 'rejected') throw taken.reason;
-  const { applied, entries: list, end } = taken.value;
-  if (lower.status === 'rejected') {
-    end?.({ keep: false });
-    throw lower.reason;
-  }
-  const { target = '' } = plan;
-  let isAgain = false;
-  const extractAgain = async (lowerdirs: readonly string[]): Promise<AppliedLayer> => {
-    if (plan.into !== 'directory')
-      throw new Error('only a layer in its own directory can be extracted again');
-    isAgain = true;
-    emptyDirectory(target);
-    return apply(extraction, unpacker, given.layer, plan, result, () => {}, lowerdirs);
-  };
-  const writeMtree = async (file: string): Promise<Usage> =>
-    unpacker.writeFinalMtree(target, target, file, {
-      header: await given.headerOf(target),
-      untouched: !isAgain && isRootAlone(applied.unsettled) && onlyDriver(postExtract),
-    });
+  const { context } = work.layer;
+  const { applied, entries: list, end } = await whenComplete(given);
+  const requests = requestsOf(extraction, work, { applied, headerOf: given.headerOf });
   try {
-    await dispatcher.every(
+    const { writeMtree, extractAgain } = requests;
+    await extraction.dispatcher.every(
       postExtract,
-      extractedContext(context, plan, applied, { entries: list, writeMtree, extractAgain }),
+      extractedContext(context, work.plan, applied, { entries: list, writeMtree, extractAgain }),
     );
   } finally {
     end?.({ keep: true });
   }
   const { refused } = applied.unsettled;
-  if (refused !== null && !isAgain)
+  if (refused !== null && !requests.isAgain())
     throw new LayerhookError('LAYER_ENTRY', { digest: context.descriptor.digest, ...refused });
   const { bytes, entries } = applied;
-  result.bytes += bytes;
-  result.entries += entries;
-  onProgress({ type: 'layer-done', index: context.index, bytes, entries });
+  work.result.bytes += bytes;
+  work.result.entries += entries;
+  extraction.onProgress({ type: 'layer-done', index: context.index, bytes, entries });
+}
+
+/** Waits for a layer and all its lower layers. If a lower layer failed, releases what this layer holds. */
+async function whenComplete({
+  applying,
+  below,
+}: {
+  applying: Promise<Taken>;
+  below: Promise<void>;
+}): Promise<Taken> {
+  const [taken, lower] = await Promise.allSettled([applying, below]);
+  if (taken.status === 'rejected') throw taken.reason;
+  if (lower.status === 'fulfilled') return taken.value;
+  taken.value.end?.({ keep: false });
+  throw lower.reason;
+}
+
+/** The functions that a hook of post-extract may call; `isAgain` tells if one has extracted the layer again. */
+function requestsOf(
+  extraction: Extraction,
+  work: Work,
+  { applied, headerOf }: { applied: AppliedLayer; headerOf: MtreeHeaders },
+) {
+  const { unpacker, plan } = work;
+  const { target = '' } = plan;
+  let isAgain = false;
+  return {
+    isAgain: () => isAgain,
+    extractAgain: async (lowerdirs: readonly string[]): Promise<AppliedLayer> => {
+      if (plan.into !== 'directory')
+        throw new Error('only a layer in its own directory can be extracted again');
+      isAgain = true;
+      emptyDirectory(target);
+      return apply(extraction, work, plan, { lowerdirs });
+    },
+    writeMtree: async (file: string): Promise<Usage> =>
+      unpacker.writeFinalMtree(target, target, file, {
+        header: await headerOf(target),
+        untouched: !isAgain && isRootAlone(applied.unsettled) && extraction.onlyDriver(postExtract),
+      }),
+  };
 }
 
 const postExtract = 'unpack.ociv1.layer.post-extract';

@@ -17,6 +17,14 @@ import { setRootAttributes } from './root-attributes.js';
 import { openStaging, type Staging } from './staging.js';
 import type { ExtractionThreads } from './threads.js';
 
+/** A bundle that is being made. */
+interface Making {
+  operation: Operation;
+  threads: ExtractionThreads;
+  staging: Staging;
+  context: ImageContext;
+}
+
 /** Does the work of `unpack` after the image is found and the hooks are loaded. The caller ends the threads. */
 export async function unpackImage(
   options: UnpackOptions,
@@ -24,95 +32,99 @@ export async function unpackImage(
   operation: Operation,
   threads: ExtractionThreads,
 ): Promise<UnpackResult> {
-  const staging = await openStaging(options.bundle, options);
-  const map = options.map ?? unmapped;
-  const { keepDirlinks = false } = options;
-  const base = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map, keepDirlinks };
-  const context = imageContext({ ...base, signal: operation.stop.signal, log: operation.log }, layout, image);
   const sources = layerSources(layout, image, { ...options, limits: operation.limits });
-  const layers = layerContexts(context).map((layer, at) => ({
-    context: layer,
-    source: sources[at]!,
-  }));
+  const staging = await openStaging(options.bundle, options);
+  const { map = unmapped, keepDirlinks = false } = options;
+  const place = { bundle: resolve(options.bundle), rootfs: staging.rootfs, map, keepDirlinks };
+  const context = imageContext(
+    { ...place, signal: operation.stop.signal, log: operation.log },
+    layout,
+    image,
+  );
+  const layers = layerContexts(context).map((layer, at) => ({ context: layer, source: sources[at]! }));
+  const making = { operation, threads, staging, context };
   try {
     mkdirSync(staging.rootfs, { mode: 0o700 });
     setRootAttributes(staging.rootfs, map);
-    const { plain, ...result } = await fill(operation, threads, staging, context, layers, options);
+    const { plain, ...result } = await fill(making, layers, options);
     // a rootfs that a driver made is on disk when the driver says so
-    const boot =
-      plain && existsSync(mtreePath(staging.path, image.manifestDescriptor.digest)) ? bootId() : undefined;
+    const boot = plain && existsSync(mtreeOf(making)) ? bootId() : undefined;
     writeBundleMeta(staging.path, {
       ...{ from: image.path, layout: layout.absolutePath, map, keepDirlinks, boot },
       ...{ driver: operation.driverChoice, state: operation.states.toJSON() },
     });
     await checkpoint(operation.stop.signal);
-    const commit = span('commit', base.bundle);
+    const commit = span('commit', place.bundle);
     await staging.publish();
     commit();
-    return {
-      bundle: base.bundle,
-      manifest: image.manifestDescriptor,
-      layers: image.manifest.layers.length,
-      ...result,
-    };
+    const { manifestDescriptor: manifest, manifest: content } = image;
+    return { bundle: place.bundle, manifest, layers: content.layers.length, ...result };
   } catch (error) {
-    // all writing must have ended
-    await threads.close();
-    await takeDown(operation, context);
-    await staging.discard().catch((failure: Error) => {
-      operation.log.warn(`${staging.path} is left behind: ${failure.message}`);
-    });
+    await discard(making);
     throw error;
   }
 }
 
+async function discard({ operation, threads, staging, context }: Making): Promise<void> {
+  // all writing must have ended
+  await threads.close();
+  await takeDown(operation, context);
+  await staging.discard().catch((failure: Error) => {
+    operation.log.warn(`${staging.path} is left behind: ${failure.message}`);
+  });
+}
+
+function mtreeOf({ staging, context }: Making): string {
+  return mtreePath(staging.path, context.manifestDescriptor.digest);
+}
+
+/** Extracts the layers, lets the driver complete the rootfs, and writes config.json and the mtree manifest. */
 async function fill(
-  operation: Operation,
-  threads: ExtractionThreads,
-  staging: Staging,
-  context: ImageContext,
+  making: Making,
   layers: Extraction['layers'],
   options: UnpackOptions,
 ): Promise<ExtractionResult> {
+  const { operation, threads, staging, context } = making;
   const { dispatcher, driver, config, onProgress, onlyDriver, stop } = operation;
   const mtree = (options.mtree ?? config?.mtree ?? driver.mtree ?? 'always') === 'always';
-  const extracted = await extractLayers({
-    layers,
-    dispatcher,
-    threads,
-    map: context.map,
-    keepDirlinks: options.keepDirlinks ?? false,
-    mtree,
-    onlyDriver,
-    onProgress,
-    stop,
-  });
-  const seen = layers.length > 0 && extracted.plain && rootfsPoints.every(onlyDriver);
+  const { map } = context;
+  const { keepDirlinks = false } = options;
+  const given = { layers, dispatcher, threads, map, keepDirlinks, mtree, onlyDriver, onProgress, stop };
+  const extracted = await extractLayers(given);
+  const isSeen = layers.length > 0 && extracted.plain && rootfsPoints.every(onlyDriver);
   // the threads take a while to end; the caller waits for that
-  if (!(mtree && seen)) void threads.close();
+  if (!(mtree && isSeen)) void threads.close();
   onProgress({ type: 'phase', name: 'assemble' });
   const assemble = async () => {
     await dispatcher.first('unpack.ociv1.bundle.assemble', context);
     await writeConfig(operation, staging, context);
   };
-  const file = mtreePath(staging.path, context.manifestDescriptor.digest);
-  if (!mtree) {
-    await assemble();
-    return extracted;
-  }
-  const { currentHeader } = await import('mtree-ts/write');
-  const header = currentHeader(join(context.bundle, 'rootfs'));
-  if (seen) {
-    // the manifest is written in its thread, while the driver works in this one
-    const unpacker = await threads.unpacker();
-    await bothDone(unpacker.writeMtree(trackOf(context.rootfs), context.rootfs, file, header), assemble());
-  } else {
-    await assemble();
-    onProgress({ type: 'phase', name: 'mtree' });
-    const { writeMtree } = await import('../bundle/write-mtree.js');
-    await writeMtree(context.rootfs, file, header, { signal: stop.signal, maxHoles: operation.maxHoles });
-  }
+  if (mtree) await assembleWithMtree(making, isSeen, assemble);
+  else await assemble();
   return extracted;
+}
+
+/** @param isSeen true: the threads know all files of the rootfs, so that it need not be walked */
+async function assembleWithMtree(
+  making: Making,
+  isSeen: boolean,
+  assemble: () => Promise<void>,
+): Promise<void> {
+  const { rootfs, bundle } = making.context;
+  const { onProgress, stop, maxHoles } = making.operation;
+  const file = mtreeOf(making);
+  const { currentHeader } = await import('mtree-ts/write');
+  const header = currentHeader(join(bundle, 'rootfs'));
+  if (isSeen) {
+    // the manifest is written in its thread, while the driver works in this one
+    const unpacker = await making.threads.unpacker();
+    await bothDone(unpacker.writeMtree(trackOf(rootfs), rootfs, file, header), assemble());
+    return;
+  }
+  await assemble();
+  onProgress({ type: 'phase', name: 'mtree' });
+  const { writeMtree } = await import('../bundle/write-mtree.js');
+  await writeMtree(rootfs, file, header, { signal: stop.signal, maxHoles });
 }
 
 /** Points where a hook may change the rootfs without the extractor's knowledge. Such a rootfs must be walked. */

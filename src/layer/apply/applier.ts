@@ -91,7 +91,7 @@ class LayerApplier {
     this.#target = target;
     const warn = once(options.warn);
     const xattrs = new Xattrs(options, warn);
-    const { budget = layerBudget() } = options;
+    const { budget = layerBudget(), lowerdirs, overlayXattr, map } = options;
     this.#budget = budget;
     this.#resolver = new Resolver(target, {
       makeImplicit: (dir, name, path) => {
@@ -112,19 +112,14 @@ class LayerApplier {
     });
     this.#overlay =
       options.whiteouts === 'overlay'
-        ? new OverlayWhiteouts(target, this.#resolver, this.#maker, options.overlayXattr)
+        ? new OverlayWhiteouts(target, this.#resolver, this.#maker, overlayXattr)
         : null;
     this.#whiteouts = this.#overlay ?? new PlainWhiteouts(target, this.#resolver, this.#maker);
-    const { lowerdirs, overlayXattr, map } = options;
+    const setsOwners = !map.rootless;
     this.#lower =
       lowerdirs === undefined
         ? null
-        : new LowerFiles(target, this.#resolver, {
-            lowerdirs,
-            overlayXattr,
-            xattrs,
-            setsOwners: !map.rootless,
-          });
+        : new LowerFiles(target, this.#resolver, { lowerdirs, overlayXattr, xattrs, setsOwners });
     this.#hardlinks = new Hardlinks(target, this.#resolver, this.#maker, this.#lower);
   }
 

@@ -78,7 +78,8 @@ export class LowerFiles {
       if (!isHostXattr(attribute) && !isMark(attribute, overlayXattr)) setXattr(copy, attribute, value);
     }
     if (!stat.isSymlink) fchmodat(parent, name, stat.mode);
-    utimensat(parent, name, stat.mtimeSec, stat.mtimeNsec, stat.mtimeSec, stat.mtimeNsec);
+    const { mtime } = stat;
+    utimensat(parent, name, mtime, mtime);
   }
 
   /** Makes another name of a copied file, unless the layer or another one has replaced that name. */

@@ -81,8 +81,7 @@ export class Maker {
       this.#setXattrs(fd, entry, !asRoot);
       if (!asItIs || !this.#hasMode(fd, entry)) fchmod(fd, entry.mode, entry.name);
       this.#setXattrs(fd, entry, asRoot);
-      const { sec, nsec } = entry.mtime;
-      futimens(fd, sec, nsec, sec, nsec, entry.name);
+      futimens(fd, entry.mtime, entry.mtime, entry.name);
       const node = this.#target.addFile(dir, name, digest);
       if (this.#given.digests) this.#remember(node, fd, entry, dir);
     } finally {
@@ -138,7 +137,7 @@ export class Maker {
     if (this.#owners.settable) fchownat(parent, name, this.#owners.uid(entry), this.#owners.gid(entry));
     if (mode !== null) fchmodat(parent, name, mode);
     this.#setXattrs(pathIn(parent, name), entry, true);
-    utimensat(parent, name, entry.mtime.sec, entry.mtime.nsec, entry.mtime.sec, entry.mtime.nsec);
+    utimensat(parent, name, entry.mtime, entry.mtime);
     this.#target.addFile(dir, name);
   }
 

@@ -1,4 +1,4 @@
-import { fchmod, fchmodat, futimens, UTIME_OMIT, utimensat } from '../../system/attributes.js';
+import { fchmod, fchmodat, futimens, unchangedTime, utimensat } from '../../system/attributes.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { E, SystemError } from '../../system/errno.js';
 import { AT_FDCWD, close, mkdirat, O, openat, tryOpenat } from '../../system/files.js';
@@ -197,8 +197,9 @@ export class Target {
     for (const dir of this.#touched) {
       if (!dir.attached) continue;
       this.nextEntry();
-      if (dir.parent === null) futimens(this.fd(dir), 0, UTIME_OMIT, dir.mtimeSec, dir.mtimeNsec, '');
-      else utimensat(this.fd(dir.parent), dir.name, 0, UTIME_OMIT, dir.mtimeSec, dir.mtimeNsec);
+      const mtime = { sec: dir.mtimeSec, nsec: dir.mtimeNsec };
+      if (dir.parent === null) futimens(this.fd(dir), unchangedTime, mtime, '');
+      else utimensat(this.fd(dir.parent), dir.name, unchangedTime, mtime);
     }
     // deepest first, because directories above must stay accessible
     for (const dir of this.#widened.sort((a, b) => b.depth - a.depth)) {

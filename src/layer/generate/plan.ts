@@ -35,57 +35,79 @@ const opaqueMarker = '.wh..wh..opq';
  * @throws LayerhookError FILE_CHANGED if the rootfs no longer matches `changes`; LAYER_PATH for names a layer cannot have
  */
 export function planLayer(changes: Iterable<Change>, lookup: Lookup): LayerPlan {
-  const gone = new Set<ByteString>();
-  const present = new Set<ByteString>();
-  const opaque = new Set<ByteString>();
-  const sockets = new Set<ByteString>();
+  const planner = new Planner(lookup);
   for (const change of changes) {
     const path = cleanPath(change.path);
-    if (change.kind === 'delete') planDelete(path);
-    else planEntry(path, change);
+    if (change.kind === 'delete') planner.delete(path);
+    else planner.add(path, change);
   }
-  // stop at directories that are already known: a deep path has thousands of directories above it
-  const above = new Set<ByteString>(['.']);
-  for (const path of [...gone, ...present]) {
-    for (let parent = parentOf(path); !above.has(parent); parent = parentOf(parent)) above.add(parent);
-  }
-  above.delete('.');
-  for (const parent of above) present.add(parent);
-  for (const path of present) refuseWhiteoutName(path);
-  const whiteouts = [...gone].filter((path) => !ancestors(path).some((parent) => opaque.has(parent)));
-  return {
-    whiteouts: [...whiteouts.map(whiteoutName), ...[...opaque].map(opaqueName)].sort(),
-    entries: sortPaths(present),
-    sockets: sortPaths(sockets),
-  };
+  return planner.finish();
+}
 
-  function planDelete(path: ByteString): void {
+class Planner {
+  readonly #lookup: Lookup;
+  /** paths that get a whiteout */
+  readonly #gone = new Set<ByteString>();
+  /** paths that get an entry */
+  readonly #present = new Set<ByteString>();
+  readonly #opaque = new Set<ByteString>();
+  readonly #sockets = new Set<ByteString>();
+
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup;
+  }
+
+  delete(path: ByteString): void {
     if (path === '.')
       throw new LayerhookError('LAYER_PATH', { path: '/', reason: 'the rootfs itself cannot be deleted' });
     for (const step of [...ancestors(path), path]) {
-      const type = lookup(step);
+      const type = this.#lookup(step);
       if (type === null) {
-        gone.add(step);
+        this.#gone.add(step);
         return;
       }
       if (type === 'directory' && step !== path) continue;
       if (step === path) throw new LayerhookError('FILE_CHANGED', { path: showBytes(path) });
-      planEntry(step, { path: step, kind: 'modify' });
+      this.add(step, { path: step, kind: 'modify' });
       return;
     }
   }
 
-  function planEntry(path: ByteString, { kind, opaque: hidesLower }: Change): void {
-    const type = lookup(path);
-    if (type === null) throw notThere(path, lookup);
+  /** Plans an added or modified file. */
+  add(path: ByteString, { kind, opaque }: Change): void {
+    const type = this.#lookup(path);
+    if (type === null) throw notThere(path, this.#lookup);
     if (type === 'socket') {
-      sockets.add(path);
-      if (kind !== 'add') gone.add(path);
+      this.#sockets.add(path);
+      if (kind !== 'add') this.#gone.add(path);
       return;
     }
-    present.add(path);
-    if (hidesLower === true && type === 'directory') opaque.add(path);
+    this.#present.add(path);
+    if (opaque === true && type === 'directory') this.#opaque.add(path);
   }
+
+  finish(): LayerPlan {
+    for (const parent of directoriesAbove([...this.#gone, ...this.#present])) this.#present.add(parent);
+    for (const path of this.#present) refuseWhiteoutName(path);
+    const isHidden = (path: ByteString) => ancestors(path).some((parent) => this.#opaque.has(parent));
+    const whiteouts = [...this.#gone].filter((path) => !isHidden(path)).map(whiteoutName);
+    return {
+      whiteouts: [...whiteouts, ...[...this.#opaque].map(opaqueName)].sort(),
+      entries: sortPaths(this.#present),
+      sockets: sortPaths(this.#sockets),
+    };
+  }
+}
+
+/** Returns the directories above paths, without the rootfs itself. */
+function directoriesAbove(paths: ByteString[]): Set<ByteString> {
+  const above = new Set<ByteString>(['.']);
+  // stop at directories that are already known: a deep path has thousands of directories above it
+  for (const path of paths) {
+    for (let parent = parentOf(path); !above.has(parent); parent = parentOf(parent)) above.add(parent);
+  }
+  above.delete('.');
+  return above;
 }
 
 /** Sorts paths bytewise, the rootfs itself first. */

@@ -30,23 +30,13 @@ export async function writeLayer(
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<WrittenLayer> {
   const { algorithmOf, createCompressor } = await import('../compression/index.js');
-  const hash = createHash('sha256');
-  let size = 0;
-  async function* counted() {
-    for await (const chunk of tar) {
-      const hashing = span('hash');
-      hash.update(chunk);
-      hashing();
-      size += chunk.length;
-      yield chunk;
-    }
-  }
+  const measure = new Measure();
   let stored: ReturnType<Layout['writeBlob']> | undefined;
   const store = (bytes: AsyncIterable<Buffer>) => {
     stored = layout.writeBlob(bytes);
     return stored;
   };
-  const blob = await pipeline(counted, await createCompressor(compression), store, {
+  const blob = await pipeline(measure.through(tar), await createCompressor(compression), store, {
     ...(signal && { signal }),
   }).catch(async (error: unknown) => {
     // The pipeline does not wait for its last stage, which must not write after the caller has closed the layout. If writing
@@ -57,14 +47,35 @@ export async function writeLayer(
     );
     throw failure(cause instanceof LayerhookError ? cause : error, signal);
   });
+  const { size } = measure;
   const annotations = blob.size !== size && { annotations: { [sizeAnnotation]: String(size) } };
   const { suffix } = algorithmOf(compression);
   const mediaType = suffix === '' ? layerMediaType : `${layerMediaType}+${suffix}`;
   return {
     descriptor: { mediaType, ...blob, ...annotations },
-    diffID: `sha256:${hash.digest('hex')}`,
+    diffID: measure.digest(),
     uncompressedSize: size,
   };
+}
+
+/** Hashes and counts the bytes that pass. */
+class Measure {
+  readonly #hash = createHash('sha256');
+  size = 0;
+
+  async *through(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of tar) {
+      const hashing = span('hash');
+      this.#hash.update(chunk);
+      hashing();
+      this.size += chunk.length;
+      yield chunk;
+    }
+  }
+
+  digest(): Digest {
+    return `sha256:${this.#hash.digest('hex')}`;
+  }
 }
 
 /**

@@ -154,57 +154,90 @@ class Pump {
     return true;
   }
 
-  /** Runs the blob through a decompressor. While libuv's pool makes the next piece, this thread handles the previous one. */
   #decode(decoder: Transform, first: Buffer, firstBuffer: Buffer): Promise<void> {
+    const read = (buffer: Buffer) => this.#read(buffer);
+    const take = (piece: Buffer) => this.#take(piece);
+    return new PoolDecoding(decoder, read, take).run(first, firstBuffer);
+  }
+}
+
+/** Runs a blob through a decompressor. While libuv's pool makes the next piece, this thread handles the previous one. */
+class PoolDecoding {
+  readonly #decoder: Transform;
+  readonly #read: (buffer: Buffer) => Buffer;
+  readonly #take: (piece: Buffer) => void;
+  readonly #waiting = new Waiting();
+  #ended = false;
+  #failed = false;
+  #settle!: { resolve: () => void; reject: (error: unknown) => void };
+
+  /**
+   * @param read fills a buffer with the next bytes of the blob, and returns them
+   * @param take handles decompressed bytes
+   */
+  constructor(decoder: Transform, read: (buffer: Buffer) => Buffer, take: (piece: Buffer) => void) {
+    this.#decoder = decoder;
+    this.#read = read;
+    this.#take = take;
+  }
+
+  /** @param first bytes of the blob that are already read, in `firstBuffer` */
+  run(first: Buffer, firstBuffer: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting = new Waiting();
-      let ended = false;
-      let failed = false;
-      const fail = (error: unknown) => {
-        failed = true;
-        decoder.destroy();
-        reject(error);
-      };
-      const feed = (buffer: Buffer) => {
-        if (decoder.destroyed || decoder.writableEnded) return;
-        try {
-          give(buffer, this.#read(buffer));
-        } catch (error) {
-          fail(error);
-        }
-      };
-      const give = (buffer: Buffer, piece: Buffer) => {
-        if (piece.length === 0) decoder.end();
-        else decoder.write(piece, (error) => error || feed(buffer));
-      };
-      const takeUntil = (left: number) => {
-        try {
-          while (waiting.bytes > left) this.#take(waiting.shift(stepBytes));
-        } catch (error) {
-          fail(error);
-        }
-      };
-      const takeSome = () => {
-        takeUntil(Math.max(waiting.bytes - stepBytes, 0));
-        if (failed) return;
-        if (waiting.bytes > 0) setImmediate(takeSome);
-        else if (ended) resolve();
-      };
-      decoder.on('data', (piece: Buffer) => {
-        // later, because the pool must have its next piece before this thread starts to work on this one
-        if (waiting.bytes === 0) setImmediate(takeSome);
-        waiting.push(piece);
-        takeUntil(maxWaitingBytes);
+      this.#settle = { resolve, reject };
+      this.#decoder.on('data', (piece: Buffer) => this.#receive(piece));
+      this.#decoder.on('error', (error) => this.#fail(error));
+      this.#decoder.on('end', () => {
+        this.#ended = true;
+        if (this.#waiting.bytes === 0) resolve();
       });
-      decoder.on('error', fail);
-      decoder.on('end', () => {
-        ended = true;
-        if (waiting.bytes === 0) resolve();
-      });
-      give(firstBuffer, first);
-      for (let i = 1; i < piecesInFlight; i++) feed(Buffer.allocUnsafeSlow(blobPieceBytes));
+      this.#give(firstBuffer, first);
+      for (let i = 1; i < piecesInFlight; i++) this.#feed(Buffer.allocUnsafeSlow(blobPieceBytes));
     });
   }
+
+  #fail(error: unknown): void {
+    this.#failed = true;
+    this.#decoder.destroy();
+    this.#settle.reject(error);
+  }
+
+  #feed(buffer: Buffer): void {
+    if (this.#decoder.destroyed || this.#decoder.writableEnded) return;
+    try {
+      this.#give(buffer, this.#read(buffer));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #give(buffer: Buffer, piece: Buffer): void {
+    if (piece.length === 0) this.#decoder.end();
+    else this.#decoder.write(piece, (error) => error || this.#feed(buffer));
+  }
+
+  #receive(piece: Buffer): void {
+    // later, because the pool must have its next piece before this thread starts to work on this one
+    if (this.#waiting.bytes === 0) setImmediate(this.#takeSome);
+    this.#waiting.push(piece);
+    this.#takeUntil(maxWaitingBytes);
+  }
+
+  /** Handles bytes until only `left` of them wait. */
+  #takeUntil(left: number): void {
+    try {
+      while (this.#waiting.bytes > left) this.#take(this.#waiting.shift(stepBytes));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  readonly #takeSome = (): void => {
+    this.#takeUntil(Math.max(this.#waiting.bytes - stepBytes, 0));
+    if (this.#failed) return;
+    if (this.#waiting.bytes > 0) setImmediate(this.#takeSome);
+    else if (this.#ended) this.#settle.resolve();
+  };
 }
 
 /** A queue of pieces of a stream, taken out in steps. */

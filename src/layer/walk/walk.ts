@@ -47,53 +47,71 @@ export function walk(root: string, visit: Visit, options: WalkOptions = {}): voi
 }
 
 /** Does the same as {@link walk} in steps: see inTurns. */
-export function* walkSteps(root: string, visit: Visit, options: WalkOptions = {}): Steps<void> {
-  let visited = 0;
-  const stat = new StatBuffer();
-  let at: ByteString = fromText(root);
-  try {
-    const fd = openat(AT_FDCWD, at, O.RDONLY | O.DIRECTORY);
-    const descent = new Descent(fd);
-    try {
-      statFd(fd, stat, at);
-      if (visit('.', stat, fd, '.') !== false) yield* visitBelow(descent);
-    } finally {
-      descent.close();
-      close(fd);
-    }
-  } catch (error) {
-    throw error instanceof SystemError ? cannotRead(root, at, error) : error;
+export function walkSteps(root: string, visit: Visit, options: WalkOptions = {}): Steps<void> {
+  return new Walk(root, visit, options).run();
+}
+
+class Walk {
+  readonly #root: string;
+  readonly #visit: Visit;
+  readonly #anyDepth: boolean;
+  readonly #stat = new StatBuffer();
+  /** the current path, for errors */
+  #at: ByteString;
+
+  constructor(root: string, visit: Visit, { anyDepth = false }: WalkOptions) {
+    this.#root = root;
+    this.#visit = visit;
+    this.#anyDepth = anyDepth;
+    this.#at = fromText(root);
   }
 
-  function* visitBelow(descent: Descent): Steps<void> {
+  *run(): Steps<void> {
+    try {
+      const fd = openat(AT_FDCWD, this.#at, O.RDONLY | O.DIRECTORY);
+      const descent = new Descent(fd);
+      try {
+        statFd(fd, this.#stat, this.#at);
+        if (this.#visit('.', this.#stat, fd, '.') !== false) yield* this.#visitBelow(descent);
+      } finally {
+        descent.close();
+        close(fd);
+      }
+    } catch (error) {
+      throw error instanceof SystemError ? cannotRead(this.#root, this.#at, error) : error;
+    }
+  }
+
+  *#visitBelow(descent: Descent): Steps<void> {
+    let visited = 0;
     const levels: Level[] = [{ prefix: '', names: namesIn(descent.fd), next: 0 }];
     for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
       const name = level.names[level.next++];
       if (name === undefined) {
         levels.pop();
-        if (levels.length > 0) require(descent.leave());
+        if (levels.length > 0) this.#require(descent.leave());
         continue;
       }
-      at = level.prefix + name;
+      this.#at = level.prefix + name;
       if (++visited % filesPerStep === 0) yield;
-      if (!visitOne(descent.fd, name)) continue;
+      if (!this.#visitOne(descent.fd, name)) continue;
       const entered = descent.enter(name);
       if (entered === -E.ENOENT) continue;
-      require(entered);
-      if (options.anyDepth !== true) requireDepth(root, levels.length);
-      levels.push({ prefix: `${at}/`, names: namesIn(descent.fd), next: 0 });
+      this.#require(entered);
+      if (!this.#anyDepth) requireDepth(this.#root, levels.length);
+      levels.push({ prefix: `${this.#at}/`, names: namesIn(descent.fd), next: 0 });
     }
   }
 
   /** Returns true if the file is a directory whose content must be visited. */
-  function visitOne(dirfd: number, name: ByteString): boolean {
-    if (!statAt(dirfd, name, stat)) return false;
-    const { isDirectory } = stat;
-    return visit(at, stat, dirfd, name) !== false && isDirectory;
+  #visitOne(dirfd: number, name: ByteString): boolean {
+    if (!statAt(dirfd, name, this.#stat)) return false;
+    const { isDirectory } = this.#stat;
+    return this.#visit(this.#at, this.#stat, dirfd, name) !== false && isDirectory;
   }
 
-  function require(done: number): void {
-    if (done < 0) throw new SystemError(-done, 'openat', at);
+  #require(done: number): void {
+    if (done < 0) throw new SystemError(-done, 'openat', this.#at);
   }
 }
 

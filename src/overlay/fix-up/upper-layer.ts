@@ -2,7 +2,7 @@ import { isHostXattr } from '../../layer/host-xattrs.js';
 import { isMark, isWhiteout, makeWhiteout, markOpaque, readMarks } from '../../layer/overlay-marks.js';
 import type { MapOptions, OverlayXattr } from '../../layer/types.js';
 import { statAt, withAccess, writing } from '../../system/access.js';
-import { fchmodat, fchownat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
+import { fchmodat, fchownat, unchangedTime, utimensat } from '../../system/attributes.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
 import { AT_FDCWD } from '../../system/files.js';
@@ -81,9 +81,9 @@ export class UpperLayer {
 
   /** Restores the times of the directories whose content changed. */
   restoreTimes(): void {
-    for (const [path, { sec, nsec }] of this.#times) {
+    for (const [path, mtime] of this.#times) {
       const isThere = this.kindOf(path) !== 'none';
-      if (isThere) utimensat(AT_FDCWD, this.#pathOf(path), 0, UTIME_OMIT, sec, nsec);
+      if (isThere) utimensat(AT_FDCWD, this.#pathOf(path), unchangedTime, mtime);
     }
     this.#times.clear();
   }

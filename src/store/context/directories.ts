@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, statSync } 
 import { join } from 'node:path';
 import { errorCode, fsError, systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
-import { fchmodat, UTIME_OMIT, utimensat } from '../../system/attributes.js';
+import { currentTime, fchmodat, unchangedTime, utimensat } from '../../system/attributes.js';
 import { fromText } from '../../system/bytes.js';
 import { isErrno } from '../../system/errno.js';
 import { AT_FDCWD, RENAME_EXCHANGE, renameat2 } from '../../system/files.js';
@@ -199,7 +199,7 @@ export class Directories {
   /** Records that a content is used now. @returns false if its directory is missing */
   touch(content: string): boolean {
     try {
-      utimensat(AT_FDCWD, fromText(this.of(content)), 0, UTIME_OMIT, 0, UTIME_NOW);
+      utimensat(AT_FDCWD, fromText(this.of(content)), unchangedTime, currentTime);
       return this.exists(content);
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return false;
@@ -248,8 +248,6 @@ export class Directories {
   }
 }
 
-/** Value of nanoseconds that means the current time; utimensat(2). */
-const UTIME_NOW = 0x3fffffff;
 const stat = new StatBuffer();
 
 /**

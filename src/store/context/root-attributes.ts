@@ -24,7 +24,7 @@ export function copyRootAttributes(from: ByteString, to: ByteString): void {
     if (done < 0 && !(isLabel(name) && (done === -E.ENOTSUP || done === -E.EPERM)))
       throw new SystemError(-done, 'setxattr', to);
   }
-  utimensat(AT_FDCWD, to, source.mtimeSec, source.mtimeNsec, source.mtimeSec, source.mtimeNsec);
+  utimensat(AT_FDCWD, to, source.mtime, source.mtime);
 }
 
 /** True for an attribute that overlayfs keeps about one layer only. An escaped attribute belongs to the image. */

@@ -26,7 +26,8 @@ export function shareContent(
     if (record === undefined || !isTrusted(context, record)) return undefined;
     if (parent !== '' && getName(writer, client, parent)?.kind !== 'committed') return undefined;
     return supersede(context, writer, layer, () => {
-      pointTo(context, writer, layer, parent, content, record);
+      writeName(context, writer, { layer, parent, content });
+      recordChain(writer, layer, content, record);
       return content;
     });
   });
@@ -34,21 +35,20 @@ export function shareContent(
   return freed !== undefined;
 }
 
-/** Creates the layer's name, and records the chain whose top layer this content is. */
-function pointTo(
+function writeName(
   { client }: Context,
   writer: Writer,
-  layer: LayerIdentity,
-  parent: string,
-  content: string,
-  record: ContentRecord,
+  { layer, parent, content }: { layer: LayerIdentity; parent: string; content: string },
 ): void {
   const created = preciseNow();
   const labels = keptLabels(labelsOfLayer(layer));
   const name: NameRecord = { kind: 'committed', parent, content, labels, created, updated: created };
   putName(writer, client, nameOf(layer), name);
-  if (record.layer && !record.layer.chainIDs.includes(layer.chainID)) {
-    const chainIDs = [...record.layer.chainIDs, layer.chainID];
-    putContent(writer, content, { ...record, layer: { ...record.layer, chainIDs } });
-  }
+}
+
+/** Records that this content is the top layer of the layer's chain. */
+function recordChain(writer: Writer, layer: LayerIdentity, content: string, record: ContentRecord): void {
+  if (!record.layer || record.layer.chainIDs.includes(layer.chainID)) return;
+  const chainIDs = [...record.layer.chainIDs, layer.chainID];
+  putContent(writer, content, { ...record, layer: { ...record.layer, chainIDs } });
 }

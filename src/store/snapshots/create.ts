@@ -48,7 +48,7 @@ export function createContent(
     const below = parent === '' ? [] : parentChain(writer, context.client, parent);
     if (getName(writer, context.client, key)) throw new LayerhookError('SNAPSHOT_EXISTS', { name: key });
     requireMountable(context, writer, below);
-    const content = addSnapshot(context, writer, kind, key, parent, options);
+    const content = addSnapshot(context, writer, { kind, key, parent, ...options });
     const lower = below.map((snapshot) => snapshot.content);
     context.erofs.mount(imagesOf(writer, lower));
     context.directories.create(content, lower[0]);
@@ -64,13 +64,11 @@ function parentChain(writer: Writer, client: string, parent: string): Named[] {
   return chainOf(writer, client, parent);
 }
 
+/** Writes the records of a new snapshot. @returns its content */
 function addSnapshot(
   { client, boot }: Context,
   writer: Writer,
-  kind: 'active' | 'view',
-  key: string,
-  parent: string,
-  { labels }: SnapshotOptions,
+  { kind, key, parent, labels }: { kind: 'active' | 'view'; key: string; parent: string } & SnapshotOptions,
 ): string {
   const content = nextContent(writer);
   const created = preciseNow();

@@ -92,5 +92,6 @@ function applyOne(root: string, one: Edit): void {
 }
 
 function touch(at: string, n: number): void {
-  utimensat(AT_FDCWD, at, 1_000_000_000, 0, 1_000_000_000 + n, 0);
+  const sec = 1_000_000_000;
+  utimensat(AT_FDCWD, at, { sec, nsec: 0 }, { sec: sec + n, nsec: 0 });
 }

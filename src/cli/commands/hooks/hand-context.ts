@@ -151,7 +151,7 @@ function ownFields(
   layer: LayerContext | undefined,
   operation: Operation,
 ): { [F in FieldName]?: () => FieldValue<F> } {
-  const { bundle, rootfs, config, manifestDescriptor } = context;
+  const { rootfs, config } = context;
   return {
     into: () => 'rootfs',
     target: () => rootfs,
@@ -167,15 +167,8 @@ function ownFields(
         "hooks run has into: 'rootfs', and only a layer with into: 'directory' can be extracted again",
       );
     },
-    spec: () => {
-      const file = join(bundle, 'config.json');
-      const spec = readRegularFile(file);
-      return spec ? parseJson(file, spec) : { ...generateSpec(context, context) };
-    },
-    mtree: () => {
-      const file = mtreePath(bundle, manifestDescriptor.digest);
-      return existsSync(file) ? file : null;
-    },
+    spec: () => specOf(context),
+    mtree: () => mtreeOf(context),
     maskPaths: () => Object.keys(config.config?.Volumes ?? {}),
     refresh: () => false,
     changes: () => [],
@@ -185,6 +178,18 @@ function ownFields(
       await unpackTopLayer(operation, context, opened);
     },
   };
+}
+
+/** Returns the config.json of a bundle; without one, a generated one. */
+function specOf(context: ImageContext): FieldValue<'spec'> {
+  const file = join(context.bundle, 'config.json');
+  const spec = readRegularFile(file);
+  return spec ? parseJson(file, spec) : { ...generateSpec(context, context) };
+}
+
+function mtreeOf({ bundle, manifestDescriptor }: ImageContext): string | null {
+  const file = mtreePath(bundle, manifestDescriptor.digest);
+  return existsSync(file) ? file : null;
 }
 
 async function readContext(file: string | undefined, signal: AbortSignal): Promise<Fields> {

@@ -65,10 +65,7 @@ the layer get this time too.`,
   json: true,
   async run([bundle], options, { persona, signal, log, onProgress, hooksFile, show }) {
     const { image, tag } = options;
-    if (image === undefined && tag === undefined) {
-      const other = persona === 'umoci' ? '' : ' or --tag';
-      throw usageError(`missing mandatory argument: --image${other}`, command);
-    }
+    requireTarget(options, persona);
     const compress = readCompress(options);
     const history = readHistory(options, command);
     if (history) history.createdBy ??= `${persona} repack`;
@@ -76,24 +73,14 @@ the layer get this time too.`,
     const { repack } = await import('../../../engine/repack/repack.js');
     const result = await traced(options.trace, { name: command, signal }, () =>
       repack({
-        image,
-        tag,
-        platform: options.platform,
-        bundle: bundle!,
-        compress,
-        history,
+        ...{ image, tag, platform: options.platform, bundle: bundle!, compress, history },
         maskPaths: [...options['mask-path']],
         maskVolumes: !options['no-mask-volumes'],
         refreshBundle: options['refresh-bundle'],
-        sourceDateEpoch,
-        driver: options.driver,
-        store: options.store,
-        hooksFile,
+        ...{ sourceDateEpoch, driver: options.driver, store: options.store, hooksFile },
         maxHoles: readMaxHoles(options, command),
         ...readLimits(options, command),
-        signal,
-        log,
-        onProgress,
+        ...{ signal, log, onProgress },
       }),
     );
     log.info(`repacked ${bundle} as ${result.manifest.digest}`, {
@@ -111,6 +98,16 @@ the layer get this time too.`,
     }
   },
 });
+
+/** @throws UsageError if neither option names the new image */
+function requireTarget(
+  { image, tag }: { image?: string | undefined; tag?: string | undefined },
+  persona: CommandContext['persona'],
+): void {
+  if (image !== undefined || tag !== undefined) return;
+  const other = persona === 'umoci' ? '' : ' or --tag';
+  throw usageError(`missing mandatory argument: --image${other}`, command);
+}
 
 /** Starts to flush the new layer to the disk in the background. */
 async function syncStoreOf(

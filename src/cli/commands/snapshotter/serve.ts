@@ -1,7 +1,12 @@
 import { dirname, resolve } from 'node:path';
 import type { LoadedConfig } from '../../../config/types.js';
 import { reasonOf } from '../../../errors/index.js';
-import type { ErofsLayers, LayerHookOptions } from '../../../snapshotter/index.js';
+import type {
+  ErofsLayers,
+  LayerHookOptions,
+  ServeOptions,
+  SnapshotService,
+} from '../../../snapshotter/index.js';
 import type { Logger } from '../../../system/logger.js';
 import { makeDirectory } from '../../../system/make-directory.js';
 import { limitFlags, readLimits, snapshotterSocket, storeFlag } from '../../args/flags.js';
@@ -75,30 +80,16 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
       parallelUnpack: options['parallel-unpack'],
       stagedLayers: options['staged-layers'],
       asImage: layers && (() => layers.isUsed()),
-      notAnImage: (name, error) => context.log.warn(`snapshot ${name} stays a directory: ${error.message}`),
       ...(await hooksOf(config, context.log)),
       answered: (call) => {
         metrics.record(call);
         logCall(call);
       },
-      untrusted: ({ name, why }) => context.log.warn('untrusted snapshot', { name, why }),
-      verify: async (content) => {
-        const { verifyLayer } = await import('../../../engine/verify-layer.js');
-        context.log.info('verifying a layer that a power loss may have damaged', {
-          directory: content.directory,
-        });
-        return (await verifyLayer(content))?.length ?? null;
-      },
-      flushFailed: (error) => context.log.warn(`cannot flush the store to its disk: ${reasonOf(error)}`),
-      eraseFailed: (error) =>
-        context.log.warn(`cannot remove all files of a removed snapshot: ${reasonOf(error)}`),
+      ...reportsTo(context.log),
     });
     try {
       const stopMetrics = options.metrics && (await serveMetrics(options.metrics, metrics, service));
-      const { client } = service.store;
-      context.log.info('serving', { address, store: choice.root, client });
-      const told = options.metrics === undefined ? '' : `; metrics at ${options.metrics}`;
-      context.print(`serving the layer store ${choice.root} at ${address}, as client ${client}${told}`);
+      announce(context, { address, root: choice.root, metrics: options.metrics, service });
       await untilSignal(context);
       if (stopMetrics) await stopMetrics();
     } finally {
@@ -106,6 +97,21 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     }
   },
 });
+
+/** Returns the part of the options by which the service reports what happens while it runs. */
+function reportsTo(log: Logger) {
+  return {
+    notAnImage: (name, error) => log.warn(`snapshot ${name} stays a directory: ${error.message}`),
+    untrusted: ({ name, why }) => log.warn('untrusted snapshot', { name, why }),
+    verify: async (content) => {
+      const { verifyLayer } = await import('../../../engine/verify-layer.js');
+      log.info('verifying a layer that a power loss may have damaged', { directory: content.directory });
+      return (await verifyLayer(content))?.length ?? null;
+    },
+    flushFailed: (error) => log.warn(`cannot flush the store to its disk: ${reasonOf(error)}`),
+    eraseFailed: (error) => log.warn(`cannot remove all files of a removed snapshot: ${reasonOf(error)}`),
+  } satisfies Partial<ServeOptions>;
+}
 
 /** @throws LayerhookError CONTAINERD_VERSION; usage errors */
 async function erofsLayers(
@@ -135,6 +141,21 @@ async function hooksOf(config: LoadedConfig | null, log: Logger): Promise<LayerH
   if (config === null) return {};
   const { snapshotHooks } = await import('../../../engine/snapshot-hooks.js');
   return snapshotHooks(config.sources, log);
+}
+
+function announce(
+  { log, print }: CommandContext,
+  {
+    address,
+    root,
+    metrics,
+    service,
+  }: { address: string; root: string; metrics: string | undefined; service: SnapshotService },
+): void {
+  const { client } = service.store;
+  log.info('serving', { address, store: root, client });
+  const atSocket = metrics === undefined ? '' : `; metrics at ${metrics}`;
+  print(`serving the layer store ${root} at ${address}, as client ${client}${atSocket}`);
 }
 
 async function untilSignal({ signal, log }: CommandContext): Promise<void> {
