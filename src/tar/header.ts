@@ -61,40 +61,26 @@ export function checksumMatches(block: Buffer, at: number, sum: number): boolean
   return unsigned === expected || unsigned - 256 * countHighBytes(block, at) === expected;
 }
 
-/** Reads a header with a correct checksum into `header`, an object that is reused for every entry. */
-export function readHeader(block: Buffer, at: number, header: TarHeader): void {
+/** Reads a header with a correct checksum. */
+export function readHeader(block: Buffer, at: number): TarHeader {
   const format = detectFormat(block, at);
-  header.format = format;
-  header.typeflag = block[at + typeflagAt]!;
-  header.name = readName(block, at, format);
-  header.linkname = readString(block, at + linknameAt, 100);
-  header.mode = parseField(block, at + modeAt, 8);
-  header.uid = parseField(block, at + uidAt, 8);
-  header.gid = parseField(block, at + gidAt, 8);
-  header.size = parseField(block, at + sizeAt, 12);
-  header.mtime = parseField(block, at + mtimeAt, 12);
-  header.uname = format === 'v7' ? '' : readAgain(block, at + unameAt, 32, header.uname);
-  header.gname = format === 'v7' ? '' : readAgain(block, at + gnameAt, 32, header.gname);
-  const device = header.typeflag === charFlag || header.typeflag === blockFlag;
-  header.devMajor = device && format !== 'v7' ? parseField(block, at + devMajorAt, 8) : 0;
-  header.devMinor = device && format !== 'v7' ? parseField(block, at + devMinorAt, 8) : 0;
-}
-
-export function emptyHeader(): TarHeader {
+  const typeflag = block[at + typeflagAt]!;
+  const hasNames = format !== 'v7';
+  const hasDevice = hasNames && (typeflag === charFlag || typeflag === blockFlag);
   return {
-    format: 'v7',
-    typeflag: 0,
-    name: '',
-    linkname: '',
-    mode: 0,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    mtime: 0,
-    uname: '',
-    gname: '',
-    devMajor: 0,
-    devMinor: 0,
+    format,
+    typeflag,
+    name: readName(block, at, format),
+    linkname: readString(block, at + linknameAt, 100),
+    mode: parseField(block, at + modeAt, 8),
+    uid: parseField(block, at + uidAt, 8),
+    gid: parseField(block, at + gidAt, 8),
+    size: parseField(block, at + sizeAt, 12),
+    mtime: parseField(block, at + mtimeAt, 12),
+    uname: hasNames ? readString(block, at + unameAt, 32) : '',
+    gname: hasNames ? readString(block, at + gnameAt, 32) : '',
+    devMajor: hasDevice ? parseField(block, at + devMajorAt, 8) : 0,
+    devMinor: hasDevice ? parseField(block, at + devMinorAt, 8) : 0,
   };
 }
 
@@ -140,12 +126,4 @@ function readString(block: Buffer, at: number, max: number): ByteString {
   const limit = at + max;
   while (end < limit && block[end] !== 0) end++;
   return end === at ? '' : block.toString('latin1', at, end);
-}
-
-/** Reads as readString does; faster for a field that nearly always equals that of the previous entry. */
-function readAgain(block: Buffer, at: number, max: number, before: ByteString): ByteString {
-  const length = before.length;
-  for (let i = 0; i < length; i++)
-    if (block[at + i] !== before.charCodeAt(i)) return readString(block, at, max);
-  return length === max || block[at + length] === 0 ? before : readString(block, at, max);
 }

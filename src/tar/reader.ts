@@ -6,7 +6,7 @@ import { type LayerBudget, layerBudget, takeEntry, takeHeader } from './budget.j
 import { Content, padding } from './content.js';
 import { type EntryPrelude, entryName, entryType, makeEntry, storedSize } from './entry.js';
 import { emptyPrelude, extended, untilNul } from './extended.js';
-import { checksumMatches, emptyHeader, readHeader, sumBlock } from './header.js';
+import { checksumMatches, readHeader, sumBlock, type TarHeader } from './header.js';
 import { mergeGlobal, noRecords, parsePax } from './pax.js';
 import { checkMap, oldSparseFlag, readOldMap, readPaxMap, type SparseFile } from './sparse.js';
 import type { ByteSource, EntryType, TarEntry } from './types.js';
@@ -34,7 +34,6 @@ export class TarReader {
   readonly #content: Content;
   readonly #digest: string;
   readonly #budget: LayerBudget;
-  readonly #header = emptyHeader();
   readonly #prelude = emptyPrelude();
   #state: 'open' | 'ended' | LayerhookError = 'open';
   /** offset of the current header block */
@@ -137,49 +136,50 @@ export class TarReader {
     prelude.longName = '';
     prelude.longLink = '';
     for (;;) {
-      if (!this.#readHeader()) {
+      const header = this.#readHeader();
+      if (header === null) {
         if (hasBegun(prelude)) throw new BadTar('the tar ends between an extended header and its entry');
         return null;
       }
-      const flag = this.#header.typeflag;
-      if (flag === extended.pax) prelude.pax = parsePax(this.#readMeta('a PAX header'));
+      const flag = header.typeflag;
+      if (flag === extended.pax) prelude.pax = parsePax(this.#readMeta(header, 'a PAX header'));
       else if (flag === extended.paxGlobal) {
         if (hasBegun(prelude)) throw new BadTar('a global header stands between a header and its entry');
-        prelude.global = mergeGlobal(prelude.global, parsePax(this.#readMeta('a global PAX header')));
-      } else if (flag === extended.longName) prelude.longName = untilNul(this.#readMeta('a long name'));
-      else if (flag === extended.longLink) prelude.longLink = untilNul(this.#readMeta('a long link target'));
-      else return this.#finishHeader(prelude);
+        prelude.global = mergeGlobal(prelude.global, parsePax(this.#readMeta(header, 'a global PAX header')));
+      } else if (flag === extended.longName)
+        prelude.longName = untilNul(this.#readMeta(header, 'a long name'));
+      else if (flag === extended.longLink)
+        prelude.longLink = untilNul(this.#readMeta(header, 'a long link target'));
+      else return this.#finishHeader(header, prelude);
     }
   }
 
-  /** Reads a header block. Returns false at the end: no more blocks, or two blocks of zeros. */
-  #readHeader(): boolean {
+  /** Reads a header block. Returns null at the end: no more blocks, or two blocks of zeros. */
+  #readHeader(): TarHeader | null {
     const blocks = this.#blocks;
     this.#headerAt = blocks.position;
     const got = blocks.readBlock();
-    if (got === 0) return false;
+    if (got === 0) return null;
     if (got < blockBytes) throw new BadTar('the tar ends inside a header');
     const sum = sumBlock(blocks.block, blocks.blockAt);
     if (sum === 0) return this.#secondZeroBlock();
     if (!checksumMatches(blocks.block, blocks.blockAt, sum))
       throw new BadTar('a header has a wrong checksum');
-    readHeader(blocks.block, blocks.blockAt, this.#header);
-    return true;
+    return readHeader(blocks.block, blocks.blockAt);
   }
 
   /** Refuses a single block of zeros: GNU tar and Go would read different entries after it. */
-  #secondZeroBlock(): false {
+  #secondZeroBlock(): null {
     const blocks = this.#blocks;
     const got = blocks.readBlock();
     if (got === blockBytes && sumBlock(blocks.block, blocks.blockAt) !== 0) {
       throw new BadTar('a lone block of zeros between entries');
     }
-    return false;
+    return null;
   }
 
   /** Reads the content of an extended header. Its size is that of its own header, never a PAX size. */
-  #readMeta(what: string): Buffer {
-    const { size } = this.#header;
+  #readMeta({ size }: TarHeader, what: string): Buffer {
     if (!Number.isSafeInteger(size) || size < 0) throw new BadTar(`${what} has no valid size`);
     const { limits } = this.#budget;
     if (size > limitOf(limits, 'header-size'))
@@ -191,14 +191,13 @@ export class TarReader {
     return data;
   }
 
-  #finishHeader(prelude: EntryPrelude): TarEntry {
-    const header = this.#header;
+  #finishHeader(header: TarHeader, prelude: EntryPrelude): TarEntry {
     const name = entryName(header, prelude);
     const type = entryType(header.typeflag, name);
-    if (type === undefined) throw this.#unknownType(name);
+    if (type === undefined) throw this.#unknownType(header, name);
     takeEntry(this.#budget, this.#digest);
     const stored = storedSize(header, type, prelude);
-    const sparse = this.#readSparse(type, stored, prelude);
+    const sparse = this.#readSparse(header, { type, stored }, prelude);
     this.#content.start(stored, sparse);
     const entry = makeEntry(header, type, sparse?.size ?? stored, prelude);
     if (sparse?.name) entry.name = sparse.name;
@@ -216,9 +215,13 @@ export class TarReader {
     );
   }
 
-  #readSparse(type: EntryType, stored: number, { pax }: EntryPrelude): SparseFile | undefined {
-    const old = this.#header.typeflag === oldSparseFlag;
-    if (old && this.#header.format !== 'gnu') throw new BadTar('type S is a sparse file only in GNU headers');
+  #readSparse(
+    { typeflag, format }: TarHeader,
+    { type, stored }: { type: EntryType; stored: number },
+    { pax }: EntryPrelude,
+  ): SparseFile | undefined {
+    const old = typeflag === oldSparseFlag;
+    if (old && format !== 'gnu') throw new BadTar('type S is a sparse file only in GNU headers');
     const sparse = old ? readOldMap(this.#blocks) : readPaxMap(pax, this.#blocks, stored);
     if (sparse === undefined) return undefined;
     if (type !== 'file') throw new BadTar(`a ${type} has a sparse map`);
@@ -226,8 +229,8 @@ export class TarReader {
     return sparse;
   }
 
-  #unknownType(name: ByteString): LayerhookError {
-    const flag = JSON.stringify(String.fromCharCode(this.#header.typeflag));
+  #unknownType({ typeflag }: TarHeader, name: ByteString): LayerhookError {
+    const flag = JSON.stringify(String.fromCharCode(typeflag));
     const reason = `a layer cannot hold entries of type ${flag}`;
     return new LayerhookError('LAYER_ENTRY', { digest: this.#digest, name: showBytes(name), reason });
   }

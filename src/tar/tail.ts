@@ -4,7 +4,7 @@ import { blockBytes } from './blocks.js';
 import { padding } from './content.js';
 import { entryName, entryType, storedSize } from './entry.js';
 import { emptyPrelude, extended, isExtended, untilNul } from './extended.js';
-import { checksumMatches, emptyHeader, readHeader, sumBlock, type TarHeader } from './header.js';
+import { checksumMatches, readHeader, sumBlock, type TarHeader } from './header.js';
 import { parsePax } from './pax.js';
 import { mapContinues, oldSparseFlag } from './sparse.js';
 
@@ -64,9 +64,8 @@ export class TarTail {
 
 /** Reads headers and skips content until the end of the tar. It reads sizes as the TarReader does. */
 function* scan(name: string, limits: Limits | undefined): Scan {
-  const header = emptyHeader();
   let prelude = emptyPrelude();
-  while (yield* readNext(header)) {
+  for (let header = yield* readNext(); header !== null; header = yield* readNext()) {
     const { typeflag } = header;
     if (isExtended(typeflag)) {
       const content = yield* readExtended(header, name, limits);
@@ -81,20 +80,20 @@ function* scan(name: string, limits: Limits | undefined): Scan {
   }
 }
 
-/** Reads the next header, and the rest of an old sparse map. @returns false at the end of the tar */
-function* readNext(header: TarHeader): Scan<boolean> {
+/** Reads the next header, and the rest of an old sparse map. @returns null at the end of the tar */
+function* readNext(): Scan<TarHeader | null> {
   let block = yield { bytes: blockBytes };
   const sum = sumBlock(block, 0);
   if (sum === 0) {
     const second = yield { bytes: blockBytes };
     if (sumBlock(second, 0) !== 0) throw new BadTar('a lone block of zeros between entries');
-    return false;
+    return null;
   }
   if (!checksumMatches(block, 0, sum)) throw new BadTar('a header has a wrong checksum');
-  readHeader(block, 0, header);
+  const header = readHeader(block, 0);
   for (let isFirst = true; header.typeflag === oldSparseFlag && mapContinues(block, isFirst); isFirst = false)
     block = yield { bytes: blockBytes };
-  return true;
+  return header;
 }
 
 function* readExtended({ size }: TarHeader, name: string, limits: Limits | undefined): Scan<Buffer> {

@@ -92,24 +92,11 @@ export class TableBuilder {
 
 /** Copies the fields of a row from `stat` to `words` at `offset`. */
 export function copyStat(stat: StatBuffer, words: Uint32Array, offset: number): void {
+  const { words: from } = stat;
   let at = offset;
-  for (const range of rangesOf(stat)) {
-    words.set(range, at);
-    at += range.length;
-  }
+  for (const [first, end] of kernelRanges) for (let i = first; i < end; i++) words[at++] = from[i]!;
   // the kernel leaves the upper half of the mode's word undefined
   words[offset + statWord.mode]! &= 0xffff;
-}
-
-const knownRanges = new WeakMap<StatBuffer, Uint32Array[]>();
-
-function rangesOf(stat: StatBuffer): Uint32Array[] {
-  let ranges = knownRanges.get(stat);
-  if (ranges === undefined) {
-    ranges = kernelRanges.map(([first, end]) => stat.words.subarray(first, end));
-    knownRanges.set(stat, ranges);
-  }
-  return ranges;
 }
 
 /**
