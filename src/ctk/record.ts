@@ -5,7 +5,7 @@ import { readText } from './files.js';
 import type { Former } from './types.js';
 
 /** The record of one addition to a configuration. */
-export interface RecordEntry {
+interface RecordEntry {
   /** the text before; null if the file was new */
   original: string | null;
   /** sha256 of the text that was written: a different hash shows that the file has changed since */

@@ -1,8 +1,8 @@
 import { fsError } from '../errors/fs-error.js';
 import type { ByteString } from '../system/bytes.js';
 import { E, SystemError } from '../system/errno.js';
-import { close, O, openat, tryUnlinkat } from '../system/files.js';
-import { readDirectory } from '../system/readdir.js';
+import { close, tryUnlinkat } from '../system/files.js';
+import { namesIn } from '../system/named-directory.js';
 import { StatBuffer, statAt } from '../system/stat.js';
 import type { OnProgress } from '../system/work-progress.js';
 import { isDigest } from './digest.js';
@@ -89,14 +89,4 @@ function removeOld(directory: number, name: ByteString, since: bigint | undefine
   if (done === -E.ENOENT) return null;
   if (done < 0) throw new SystemError(-done, 'unlinkat', name);
   return stat.size;
-}
-
-/** Lists the names in an open directory, from its beginning. */
-function namesIn(directory: number): ByteString[] {
-  const fd = openat(directory, '.', O.RDONLY | O.DIRECTORY);
-  try {
-    return readDirectory(fd).map(({ name }) => name);
-  } finally {
-    close(fd);
-  }
 }

@@ -43,16 +43,16 @@ type PointsOfKind<K extends PointKind> = {
 }[PointName];
 
 /** A context; `signal` and `log` are the dispatcher's if they are not given. Each hook gets its own `state`. */
-export type DispatchContext<P extends PointName> = Omit<PointContext<P>, 'signal' | 'log' | OwnState<P>> &
+type DispatchContext<P extends PointName> = Omit<PointContext<P>, 'signal' | 'log' | OwnState<P>> &
   Partial<BaseContext>;
 
 type OwnState<P extends PointName> = PointContext<P> extends BundleContext ? 'state' : never;
 
 /** What a `first` point ends with: a stream of changes is collected, all else is as the hook gave it. */
-export type FirstResult<P extends PointName> =
+type FirstResult<P extends PointName> =
   PointResult<P> extends Iterable<DeltaEntry> | AsyncIterable<DeltaEntry> ? Change[] : PointResult<P>;
 
-export type FirstOutcome<P extends PointName> =
+type FirstOutcome<P extends PointName> =
   /** `timeout`: seconds that the hook may take; 0: without limit */
   | { handled: true; by: string; timeout: number; result: FirstResult<P> }
   /** `fallback`: a hook failed whose `on-failure` says what to do instead; `error` is its failure */

@@ -17,7 +17,7 @@ export interface RawInflate {
   step(input: Buffer, output: Buffer): InflateStep;
 }
 
-export interface InflateStep {
+interface InflateStep {
   /** bytes written to the output */
   produced: number;
   /** the input that was not needed; after the end of the stream it may begin with bytes of earlier inputs */

@@ -5,7 +5,7 @@
  */
 
 /** The result of one call. */
-export interface ZstdStep {
+interface ZstdStep {
   /** bytes read from the input */
   consumed: number;
   /** bytes written to the output */

@@ -3,7 +3,7 @@ import { blockBytes } from './blocks.js';
 import { parseField, parseOctal } from './numbers.js';
 
 /** The format variant of a header block. POSIX pax entries have ustar headers, with PAX records before them. */
-export type HeaderFormat = 'v7' | 'ustar' | 'star' | 'gnu';
+type HeaderFormat = 'v7' | 'ustar' | 'star' | 'gnu';
 
 /** The fields of a header block, unchecked. Numbers may be NaN (malformed), negative or infinite (base-256). */
 export interface TarHeader {

@@ -8,7 +8,7 @@ const codes = {
   white: [37, 39],
 } as const;
 
-export type Style = keyof typeof codes;
+type Style = keyof typeof codes;
 
 /** Returns text in a style. */
 export type Painter = (style: Style, text: string) => string;

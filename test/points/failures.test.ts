@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { LayerhookError } from '../../src/errors/index.js';
 import { createDispatcher, type HookSource } from '../../src/points/dispatch.js';
 import type { Hook, Hooks, OnFailure, PointName } from '../../src/points/points.js';
@@ -53,72 +53,70 @@ test("a driver's own errors are the operation's; others of it are not", async (t
   });
 });
 
+/** Calls a hook that returns `result`, and expects the error that says what was wrong. */
+async function refuses(
+  t: ExecutionContext,
+  point: PointName,
+  result: unknown,
+  reason: RegExp,
+): Promise<void> {
+  const { dispatcher } = setup({ [point]: (() => result) as Hook<never> });
+  const call = point === config ? dispatcher.chain(config, { ...imageContext('/r'), spec: {} }) : undefined;
+  await t.throwsAsync(call ?? dispatcher.first(point as typeof skip, layer()), {
+    code: 'HOOK_RESULT',
+    message: reason,
+  });
+}
+
 test('a result that the point does not take is an error that says what was expected', async (t) => {
-  const bad = async (point: PointName, result: unknown, reason: RegExp) => {
-    const { dispatcher } = setup({ [point]: (() => result) as Hook<never> });
-    const call = point === config ? dispatcher.chain(config, { ...imageContext('/r'), spec: {} }) : undefined;
-    await t.throwsAsync(call ?? dispatcher.first(point as typeof skip, layer()), {
-      code: 'HOOK_RESULT',
-      message: reason,
-    });
-  };
-  await bad(skip, undefined, /hook mine .* expected an object \{skip\}, got nothing/);
-  await bad(skip, { skip: 'yes' }, /skip: expected true or false, got "yes"/);
-  await bad(skip, { skip: true, extra: 1 }, /unknown key extra/);
-  await bad(skip, [], /expected an object \{skip\}/);
-  await bad(skip, {}, /skip: expected true or false, got nothing/);
-  for (const wrong of [undefined, [], {}, { target: '/t' }, { into: 'zip' }, { into: 'toString' }])
-    await bad(
-      pre,
-      wrong,
+  await refuses(t, skip, undefined, /hook mine .* expected an object \{skip\}, got nothing/);
+  await refuses(t, skip, { skip: 'yes' }, /skip: expected true or false, got "yes"/);
+  await refuses(t, skip, { skip: true, extra: 1 }, /unknown key extra/);
+  await refuses(t, skip, [], /expected an object \{skip\}/);
+  await refuses(t, skip, {}, /skip: expected true or false, got nothing/);
+  await refuses(t, 'unpack.ociv1.bundle.assemble', true, /expected nothing, got true/);
+  await refuses(t, config, undefined, /expected the whole spec.*got nothing/);
+  await refuses(t, config, { hostname: 'x' }, /ociVersion/);
+  await refuses(t, delta, 'etc/passwd', /expected an iterable/);
+});
+
+const directory = { into: 'directory', target: '/t', whiteouts: 'overlay' };
+const tar = { into: 'tar', target: '/t' };
+const command = { into: 'command', argv: ['cat'] };
+
+/** Results of pre-extract, with the errors that they lead to. */
+const badForms: [result: unknown, reason: RegExp][] = [
+  ...[undefined, [], {}, { target: '/t' }, { into: 'zip' }, { into: 'toString' }].map(
+    (result): [unknown, RegExp] => [
+      result,
       /expected an object with into: "rootfs" or "directory" or "tar" or "command", got /,
-    );
-  await bad(
-    pre,
-    { into: 'rootfs', target: 'tree' },
-    /into: "rootfs": target: expected an absolute path, got "tree"/,
-  );
-  await bad(pre, { into: 'rootfs', target: '/a/../b' }, /target: expected an absolute path/);
-  await bad(pre, { into: 'rootfs', whiteouts: 'overlay' }, /into: "rootfs": unknown key whiteouts/);
-  await bad(pre, { into: 'rootfs', mtree: true }, /into: "rootfs": unknown key mtree/);
-  const own = { into: 'directory', target: '/t', whiteouts: 'overlay' };
-  await bad(pre, { ...own, whiteouts: 'oci' }, /whiteouts: expected "overlay": .*, got "oci"/);
-  await bad(pre, { ...own, whiteouts: undefined }, /into: "directory": whiteouts: expected .*, got nothing/);
-  await bad(
-    pre,
-    { ...own, target: undefined },
-    /into: "directory": target: expected an absolute path, got nothing/,
-  );
-  await bad(pre, { ...own, format: 'overlay' }, /into: "directory": unknown key format/);
-  const file = { into: 'tar', target: '/t' };
-  await bad(pre, { into: 'tar' }, /into: "tar": target: expected an absolute path, got nothing/);
-  await bad(
-    pre,
-    { ...file, whiteouts: 'overlay' },
+    ],
+  ),
+  [{ into: 'rootfs', target: 'tree' }, /into: "rootfs": target: expected an absolute path, got "tree"/],
+  [{ into: 'rootfs', target: '/a/../b' }, /target: expected an absolute path/],
+  [{ into: 'rootfs', whiteouts: 'overlay' }, /into: "rootfs": unknown key whiteouts/],
+  [{ into: 'rootfs', mtree: true }, /into: "rootfs": unknown key mtree/],
+  [{ ...directory, whiteouts: 'oci' }, /whiteouts: expected "overlay": .*, got "oci"/],
+  [{ ...directory, whiteouts: undefined }, /into: "directory": whiteouts: expected .*, got nothing/],
+  [{ ...directory, target: undefined }, /into: "directory": target: expected an absolute path, got nothing/],
+  [{ ...directory, format: 'overlay' }, /into: "directory": unknown key format/],
+  [{ into: 'tar' }, /into: "tar": target: expected an absolute path, got nothing/],
+  [
+    { ...tar, whiteouts: 'overlay' },
     /into: "tar": unknown key whiteouts: expected an object {target, offset\?, timeout\?}/,
-  );
-  await bad(pre, { ...file, argv: ['cat'] }, /into: "tar": unknown key argv/);
-  await bad(
-    pre,
-    { ...file, timeout: -1 },
-    /into: "tar": timeout: expected a whole number, 0 or more, got -1/,
-  );
-  for (const argv of [undefined, 'cat', [], [''], ['cat', 5], ['a\0b']])
-    await bad(
-      pre,
-      { into: 'command', argv },
-      /into: "command": argv: expected a list: a program and its arguments, got/,
-    );
-  await bad(pre, { into: 'command', argv: ['cat'], mtree: true }, /into: "command": unknown key mtree/);
-  await bad(
-    pre,
-    { into: 'command', argv: ['cat'], target: 'x' },
-    /into: "command": target: expected an absolute path/,
-  );
-  await bad('unpack.ociv1.bundle.assemble', true, /expected nothing, got true/);
-  await bad(config, undefined, /expected the whole spec.*got nothing/);
-  await bad(config, { hostname: 'x' }, /ociVersion/);
-  await bad(delta, 'etc/passwd', /expected an iterable/);
+  ],
+  [{ ...tar, argv: ['cat'] }, /into: "tar": unknown key argv/],
+  [{ ...tar, timeout: -1 }, /into: "tar": timeout: expected a whole number, 0 or more, got -1/],
+  ...[undefined, 'cat', [], [''], ['cat', 5], ['a\0b']].map((argv): [unknown, RegExp] => [
+    { into: 'command', argv },
+    /into: "command": argv: expected a list: a program and its arguments, got/,
+  ]),
+  [{ ...command, mtree: true }, /into: "command": unknown key mtree/],
+  [{ ...command, target: 'x' }, /into: "command": target: expected an absolute path/],
+];
+
+test('a result of pre-extract that has no form of its own is an error that says what was expected', async (t) => {
+  for (const [result, reason] of badForms) await refuses(t, pre, result, reason);
 });
 
 test('a good pre-extract result passes unchanged', async (t) => {

@@ -1,6 +1,6 @@
 import type { CommandEntry, CommandGroup, CommandTable, Persona } from '../command.js';
 
-export interface Found {
+interface Found {
   /** words of the command without aliases, such as `raw mtree-validate` */
   path: string[];
   /** arguments after the command */

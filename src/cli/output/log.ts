@@ -4,7 +4,7 @@ import { painter } from '../../terminal/paint.js';
 import type { Persona } from '../command.js';
 import type { LogLevel, Settings } from '../settings.js';
 
-export type LogFields = Record<string, unknown>;
+type LogFields = Record<string, unknown>;
 
 /** Writes one line of the log, without a check of the level. */
 export type LogLine = (level: LogLevel, message: string, fields?: LogFields) => void;

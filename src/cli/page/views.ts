@@ -7,7 +7,7 @@
 import { changeAt, type Model } from './model.js';
 
 /** Numbers in {@link View.mark}: 0 and the kinds of changes of page-data.ts, each and one. */
-export const marks = { none: 0, added: 1, changed: 2, deleted: 3 } as const;
+const marks = { none: 0, added: 1, changed: 2, deleted: 3 } as const;
 
 export type ViewName = 'image' | 'layer' | 'wasted' | 'difference';
 

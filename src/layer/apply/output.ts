@@ -6,7 +6,7 @@ import { pollWritable } from '../../system/pipe.js';
 import type { StreamRequest } from './messages.js';
 
 /** The reader of a pipe did not take the whole tar: it closed the pipe, or the `stop` of the request ended the wait. */
-export class ReaderEnded extends Error {
+class ReaderEnded extends Error {
   // crosses threads by its name
   override readonly name = 'ReaderEnded';
 }

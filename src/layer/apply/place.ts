@@ -1,11 +1,10 @@
 import type { ByteString } from '../../system/bytes.js';
 import { pathMax } from '../../system/path-limits.js';
 import { baseName, lexicalPath, parentOf } from '../../system/paths.js';
+import { opaqueName, whiteoutPrefix } from '../overlay-marks.js';
 import type { TarEntry } from '../types.js';
 import { BadEntry, tooLong } from './errors.js';
 
-const whiteoutPrefix = '.wh.';
-const opaqueName = '.wh..wh..opq';
 const metadataPrefix = '.wh..wh.';
 
 /** What an entry stands for, by its name. Paths are clean: `.` is the root, `..` is resolved and never leads above it. */

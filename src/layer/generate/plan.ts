@@ -2,6 +2,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { ancestors, baseName, parentOf } from '../../system/paths.js';
 import type { FileType } from '../file-types.js';
+import { opaqueName as opaqueMarker, whiteoutPrefix } from '../overlay-marks.js';
 import type { Change } from '../types.js';
 import { cleanPath } from './paths.js';
 
@@ -19,9 +20,6 @@ export interface LayerPlan {
   /** identities of files whose hard links may have different inodes in the rootfs, by path */
   files?: ReadonlyMap<ByteString, string>;
 }
-
-const prefix = '.wh.';
-const opaqueMarker = '.wh..wh..opq';
 
 /**
  * Decides what a diff layer must hold so that applying it makes `changes`; image-spec layer.md, "Whiteouts".
@@ -122,7 +120,7 @@ export function sortPaths(paths: Iterable<ByteString>): ByteString[] {
 export function whiteoutName(path: ByteString): ByteString {
   refuseWhiteoutName(path);
   const parent = parentOf(path);
-  return `${parent === '.' ? '' : `${parent}/`}${prefix}${baseName(path)}`;
+  return `${parent === '.' ? '' : `${parent}/`}${whiteoutPrefix}${baseName(path)}`;
 }
 
 /** Returns the name of the marker that hides everything that lower layers have in the directory `path`. */
@@ -132,10 +130,10 @@ export function opaqueName(path: ByteString): ByteString {
 
 /** Refuses names of whiteouts: a file with such a name would delete another file when the layer is applied. */
 export function refuseWhiteoutName(path: ByteString): void {
-  if (!baseName(path).startsWith(prefix)) return;
+  if (!baseName(path).startsWith(whiteoutPrefix)) return;
   throw new LayerhookError('LAYER_PATH', {
     path: showBytes(path),
-    reason: `names that begin with ${prefix} mean deletions in a layer`,
+    reason: `names that begin with ${whiteoutPrefix} mean deletions in a layer`,
   });
 }
 

@@ -6,7 +6,7 @@ import type { DataPlace, Inodes } from './inodes.js';
 import { layerTars } from './tars.js';
 
 /** A piece of a file. */
-export interface Piece {
+interface Piece {
   /** where it belongs in the file; what lies between two pieces, and after the last one, is a hole */
   offset: number;
   /** valid until the next piece */

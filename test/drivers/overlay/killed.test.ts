@@ -26,6 +26,33 @@ const calls = [
 
 const config = { hooksFile: null } as const;
 
+async function withStore<T>(
+  root: string,
+  use: (opened: Awaited<ReturnType<typeof openStore>>) => Promise<T>,
+): Promise<T> {
+  const opened = await openStore({ root });
+  try {
+    return await use(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Kills a command at the nth call. @returns false if the command ended before */
+async function killed(
+  t: ExecutionContext,
+  { call, nth, store }: { call: string; nth: number; store: string },
+  args: string[],
+): Promise<boolean> {
+  const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${nth}`];
+  const strace = ['-f', '-qq', '-o', '/dev/null', ...inject, process.execPath, mainFile];
+  const { status, stderr } = await run('strace', [...strace, ...args], {
+    env: { XDG_CONFIG_HOME: '/nonexistent', LAYERHOOK_STORE: store },
+  });
+  t.true(status === 0 || status === null || status > 128, stderr);
+  return status !== 0;
+}
+
 function place(t: ExecutionContext) {
   const dir = tmpdir(t);
   t.teardown(() => unmountTree(dir));
@@ -35,18 +62,10 @@ function place(t: ExecutionContext) {
   const here = {
     ...{ dir, store, bundle, image },
     unpack: () => unpack({ image, bundle, driver: 'overlay', store, ...config }),
-    async withStore<T>(use: (opened: Awaited<ReturnType<typeof openStore>>) => Promise<T>): Promise<T> {
-      const opened = await openStore({ root: store });
-      try {
-        return await use(opened);
-      } finally {
-        await opened.close();
-      }
-    },
-    states: () => here.withStore(async (opened) => (await bundlesIn(opened)).map(({ state }) => state)),
+    states: () => withStore(store, async (opened) => (await bundlesIn(opened)).map(({ state }) => state)),
     /** What `store gc` does. @returns number of contents that stay */
     collect: () =>
-      here.withStore(async (opened) => {
+      withStore(store, async (opened) => {
         await removeLeftovers(opened, { store, log: silentLogger, ...config });
         await opened.cleanup();
         await opened.gc();
@@ -66,23 +85,13 @@ function place(t: ExecutionContext) {
         [],
       );
     },
-    /** Kills a command at the nth call. @returns false if the command ended before */
-    async killed(call: string, nth: number, args: string[]) {
-      const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${nth}`];
-      const strace = ['-f', '-qq', '-o', '/dev/null', ...inject, process.execPath, mainFile];
-      const { status, stderr } = await run('strace', [...strace, ...args], {
-        env: { XDG_CONFIG_HOME: '/nonexistent', LAYERHOOK_STORE: store },
-      });
-      t.true(status === 0 || status === null || status > 128, stderr);
-      return status !== 0;
-    },
     /** Calls `check` after a kill at each call. */
     async killEach(args: string[], prepare: () => unknown, check: (when: string) => Promise<void>) {
       let kills = 0;
       for (const call of calls)
         for (let nth = 1; ; nth++) {
           await prepare();
-          if (!(await here.killed(call, nth, args))) break;
+          if (!(await killed(t, { call, nth, store }, args))) break;
           kills += 1;
           await check(`${call} ${nth}`);
         }

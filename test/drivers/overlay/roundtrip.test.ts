@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
 import { generateLayer } from '../../../src/layer/generate/generate.js';
 import type { Change } from '../../../src/layer/types.js';
@@ -30,6 +30,17 @@ async function layerOf(rootfs: string, changes: Change[]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** What the copy driver finds if the tree below was unpacked, and then made like the one that is mounted. */
+async function copyDriverChanges(t: ExecutionContext, below: string, merged: string): Promise<Change[]> {
+  const bundle = await makeBundle(t, (at) => execFileSync('cp', ['-aT', below, at('.')]));
+  const mtree = bundle.manifest();
+  execFileSync('find', [bundle.rootfs, '-mindepth', '1', '-delete']);
+  execFileSync('cp', ['-aT', merged, bundle.rootfs]);
+  return (await bundle.delta({ mtree }))!.map((row) => {
+    const [kind, path] = row.split(/ (.*)/s) as [Change['kind'], string];
+    return { kind, path };
+  });
+}
 test('any layers, any edits through a mount: the layer makes the tree below into the one that is mounted', async (t) => {
   if (!requires(t, 'root', 'mount', 'python3')) return;
   const property = fc.asyncProperty(
@@ -65,7 +76,7 @@ test('any layers, any edits through a mount: the layer makes the tree below into
       try {
         apply(at('merged'), third);
         const { changes } = await upperdirChanges({ upperdir: at('upper'), lowerdirs, format });
-        const asCopied = await copyDriverChanges(at('below'), at('merged'));
+        const asCopied = await copyDriverChanges(t, at('below'), at('merged'));
 
         execFileSync('cp', ['-aT', at('below'), at('copy')]);
         applyReference(at('below'), await layerOf(at('merged'), changes));
@@ -82,18 +93,6 @@ test('any layers, any edits through a mount: the layer makes the tree below into
     },
   );
   await fc.assert(property, { numRuns: 8 });
-
-  /** What the copy driver finds if the tree below was unpacked, and then made like the one that is mounted. */
-  async function copyDriverChanges(below: string, merged: string): Promise<Change[]> {
-    const bundle = await makeBundle(t, (at) => execFileSync('cp', ['-aT', below, at('.')]));
-    const mtree = bundle.manifest();
-    execFileSync('find', [bundle.rootfs, '-mindepth', '1', '-delete']);
-    execFileSync('cp', ['-aT', merged, bundle.rootfs]);
-    return (await bundle.delta({ mtree }))!.map((row) => {
-      const [kind, path] = row.split(/ (.*)/s) as [Change['kind'], string];
-      return { kind, path };
-    });
-  }
 });
 
 test('any edits of a bundle: umoci and the copy driver unpack its layer to the same tree, and a refresh shows it', async (t) => {

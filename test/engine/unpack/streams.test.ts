@@ -73,35 +73,36 @@ rootTest('a FIFO gets the bytes, whenever its reader comes', async (t) => {
   t.deepEqual(readFileSync(`${at(1)}.copy`), small);
 });
 
-rootTest('entries are what the tar says, with clean names and the place of the data', async (t) => {
-  const bytes = Buffer.from('caf\xe9', 'latin1').toString('latin1');
-  const entries = [
-    dir('./', { mode: 0o711 }),
-    file('../../etc/passwd', 'p', {
-      uid: 7,
-      gid: 8,
-      uname: 'u',
-      mtime: 5.25,
-      xattrs: { 'user.x': Buffer.from([0xff, 0]) },
-    }),
-    file(bytes, 'data'),
-    symlink('l', '../x'),
-    hardlink('h', './etc/../etc/passwd'),
-    { name: 'c', type: 'char', devMajor: 1, devMinor: 3, mode: 0o4666 },
-    file('etc/.wh.gone'),
-    file('d/.wh..wh..opq'),
-    file('.wh..wh.aufs'),
-    {
-      ...{ name: 'GNUSparseFile.0/s', content: '1\n1000\n3\n'.padEnd(512, '\0') + 'abc' },
-      pax: {
-        'GNU.sparse.major': '1',
-        'GNU.sparse.minor': '0',
-        'GNU.sparse.name': 's',
-        'GNU.sparse.realsize': '2000',
-      },
+const latin1Name = Buffer.from('caf\xe9', 'latin1').toString('latin1');
+const manyEntries = [
+  dir('./', { mode: 0o711 }),
+  file('../../etc/passwd', 'p', {
+    uid: 7,
+    gid: 8,
+    uname: 'u',
+    mtime: 5.25,
+    xattrs: { 'user.x': Buffer.from([0xff, 0]) },
+  }),
+  file(latin1Name, 'data'),
+  symlink('l', '../x'),
+  hardlink('h', './etc/../etc/passwd'),
+  { name: 'c', type: 'char', devMajor: 1, devMinor: 3, mode: 0o4666 },
+  file('etc/.wh.gone'),
+  file('d/.wh..wh..opq'),
+  file('.wh..wh.aufs'),
+  {
+    ...{ name: 'GNUSparseFile.0/s', content: '1\n1000\n3\n'.padEnd(512, '\0') + 'abc' },
+    pax: {
+      'GNU.sparse.major': '1',
+      'GNU.sparse.minor': '0',
+      'GNU.sparse.name': 's',
+      'GNU.sparse.realsize': '2000',
     },
-  ];
-  const whole = tar(entries);
+  },
+];
+
+rootTest('entries are what the tar says, with clean names and the place of the data', async (t) => {
+  const whole = tar(manyEntries);
   const { work, run } = setup(t, [whole]);
   const list: CheckedEntry[] = [];
   let listFile = '';
@@ -119,7 +120,7 @@ rootTest('entries are what the tar says, with clean names and the place of the d
     [
       ['.', 'directory'],
       ['etc/passwd', 'file'],
-      [bytes, 'file'],
+      [latin1Name, 'file'],
       ['l', 'symlink'],
       ['h', 'hardlink'],
       ['c', 'char'],

@@ -24,6 +24,37 @@ function layerNames(layout: string, tag: string, base: number): Map<string, stri
   return new Map(entriesOf(gunzipSync(blob)).map(({ name, type }) => [name.replace(/\/$/, ''), type]));
 }
 
+function umoci(...args: string[]): void {
+  execFileSync('umoci', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Makes an image `base` with one layer: the tree. */
+function makeImage(layout: string, tree: string, tar: string): void {
+  const options = ['--format=pax', '--xattrs', '--xattrs-include=*'];
+  execFileSync('tar', ['-C', tree, ...options, '-cf', tar, '.']);
+  umoci('init', '--layout', layout);
+  umoci('new', '--image', `${layout}:base`);
+  umoci('raw', 'add-layer', '--image', `${layout}:base`, tar);
+}
+
+const examples: [before: Edit[], after: Edit[]][] = [
+  // a name of a hardlink group comes, another one goes: umoci takes the new one for a file of its own
+  [
+    [
+      { do: 'write', path: 'a-', n: 1 },
+      { do: 'link', path: 'c', other: 'a-' },
+    ],
+    [{ do: 'rename', path: 'b', other: 'c' }],
+  ],
+  [
+    [
+      { do: 'device', path: 'a', n: 1 },
+      { do: 'device', path: 'b', n: 2 },
+    ],
+    [{ do: 'rename', path: 'b', other: 'a' }],
+  ],
+];
+
 test('any edits: what umoci puts into a layer is in ours, and umoci unpacks ours to the edited tree', async (t) => {
   if (!requires(t, 'root', 'umoci', 'tar')) return;
   const property = fc.asyncProperty(edits, edits, async (before, after) => {
@@ -34,20 +65,7 @@ test('any edits: what umoci puts into a layer is in ours, and umoci unpacks ours
     mkdirSync(tree);
     apply(tree, before);
     settle(tree);
-    const umoci = (...args: string[]) => execFileSync('umoci', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    execFileSync('tar', [
-      '-C',
-      tree,
-      '--format=pax',
-      '--xattrs',
-      '--xattrs-include=*',
-      '-cf',
-      join(dir, 'base.tar'),
-      '.',
-    ]);
-    umoci('init', '--layout', layout);
-    umoci('new', '--image', `${layout}:base`);
-    umoci('raw', 'add-layer', '--image', `${layout}:base`, join(dir, 'base.tar'));
+    makeImage(layout, tree, join(dir, 'base.tar'));
     umoci('unpack', '--image', `${layout}:base`, theirs);
     const unpacked = treeOf(join(theirs, 'rootfs'));
     apply(join(theirs, 'rootfs'), after);
@@ -70,23 +88,6 @@ test('any edits: what umoci puts into a layer is in ours, and umoci unpacks ours
       (['links', 'device'].includes(field) && looksTheSame(unpacked.get(path), edited.get(path)));
     t.deepEqual(diffTrees(edited, treeOf(join(ours, 'rootfs')), ignore), []);
   });
-  const examples: [Edit[], Edit[]][] = [
-    // a name of a hardlink group comes, another one goes: umoci takes the new one for a file of its own
-    [
-      [
-        { do: 'write', path: 'a-', n: 1 },
-        { do: 'link', path: 'c', other: 'a-' },
-      ],
-      [{ do: 'rename', path: 'b', other: 'c' }],
-    ],
-    [
-      [
-        { do: 'device', path: 'a', n: 1 },
-        { do: 'device', path: 'b', n: 2 },
-      ],
-      [{ do: 'rename', path: 'b', other: 'a' }],
-    ],
-  ];
   await fc.assert(property, { numRuns: 12, examples });
 });
 
