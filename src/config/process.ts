@@ -11,12 +11,12 @@ export interface ProcessCall {
   argv: [string, ...string[]];
   env: Record<string, string>;
   cwd: string;
-  /** bytes of stdout; one that writes more is killed; null: its stdout is discarded */
+  /** limit of its stdout in bytes: a program that writes more is killed; null: its stdout is discarded */
   maxOutput: number | null;
 }
 
 export interface ProcessOptions {
-  /** what it gets on stdin, which it need not read: bytes, or the read end of a pipe, which is closed here in any case */
+  /** its stdin, which the program may leave unread: bytes, or the read end of a pipe, which runProcess always closes */
   input: Uint8Array | { pipe: number };
   /** kills the program and all of its process group */
   signal: AbortSignal;
@@ -110,7 +110,7 @@ function processGroup(pid: number) {
       send('SIGTERM');
       timer ??= setTimeout(send, killGrace, 'SIGKILL');
     },
-    /** Kills the children of a program that was terminated. Later, the number of the group may be another group's. */
+    /** Kills the children of a program that was terminated. Later, another process group may have the same number. */
     leaderEnded: (): void => {
       if (timer !== undefined) send('SIGKILL');
       clearTimeout(timer);
@@ -171,7 +171,7 @@ async function drained(streams: Readable[]): Promise<boolean> {
   return isDrained;
 }
 
-/** Lets the streams be read first: this process may have been stopped, or too busy to read them. */
+/** Gives the streams time to be read: this process may have been stopped, or too busy to read them. */
 function immediately(): Promise<false> {
   return new Promise((resolve) => setImmediate(resolve, false));
 }

@@ -26,7 +26,7 @@ type Awaitable<T> = T | Promise<T>;
 /** How a store copies trees. Paths are absolute. */
 export interface TreeDriverOptions {
   name: string;
-  /** Makes `to`, which is missing, a copy of the directory tree `from`, with all attributes and times, that can be written on its own. */
+  /** Copies the directory tree `from` to the missing path `to`, with all attributes and times. Writes to one tree leave the other. */
   clone(from: string, to: string): Awaitable<void>;
   /** Removes a tree that {@link clone} has made; default: file by file */
   remove?(path: string): Awaitable<void>;

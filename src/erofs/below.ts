@@ -34,7 +34,7 @@ export class Below {
     return this.lower?.find(path) ?? null;
   }
 
-  /** Does the same as {@link find}, also for what whiteouts hide: hardlinks still mean it. */
+  /** Does the same as {@link find}, but sees hidden files too: a hardlink may still mean a file that a whiteout hides. */
   findForLink(path: ByteString): LowerFile | null {
     this.#asked.add(path);
     return this.lower?.find(path) ?? null;

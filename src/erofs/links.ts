@@ -34,7 +34,8 @@ const nothing = { mode: 0, uid: 0, gid: 0, mtime: { sec: 0, nsec: 0 }, xattrs: n
 
 /**
  * The hardlinks of a layer. A link means what its target's name means at that point of the tar: an earlier entry, else a
- * file of the lower layers, also where the image hides it, which is copied into the image; only if neither has it, a later entry.
+ * file of the lower layers, even if the image hides that file. The file is copied into the image. Only if neither has the
+ * target, a later entry is meant.
  */
 export class Links {
   readonly #tree: ImageTree;

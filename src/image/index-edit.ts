@@ -19,7 +19,7 @@ export interface IndexEntry {
   descriptor: Descriptor;
   /** `attestation`: describes another entry, and never runs */
   kind: 'image' | 'attestation' | 'artifact' | 'index';
-  /** of an image: as the descriptor says, or else its config */
+  /** of an image: from its descriptor, else from its config */
   platform?: Platform | undefined;
 }
 
@@ -48,8 +48,8 @@ function entryOf(descriptor: Descriptor, platforms: Platforms): IndexEntry {
  * Returns the descriptors that an index gets for the image of a tag: the image itself, or all images of its index, nested
  * ones too, with their attestations.
  *
- * @param platform of an index: only the image for this platform and its attestations; of one image: the platform that the
- *   index says, in place of that of the config
+ * @param platform if the tag names an index: takes only the image for this platform and its attestations; if the tag names
+ *   an image: the platform to write in the index, in place of the config's
  * @throws LayerhookError as resolvePath
  */
 export function entriesFor(layout: Layout, tag: string, platform?: Platform): Descriptor[] {

@@ -34,7 +34,7 @@ export interface TreeEvents {
   onOpenSiblings(path: number): void;
 }
 
-/** Rows above and below the visible ones that exist too: a fast scroll shows no gaps. */
+/** Number of rows that exist above and below the visible ones, so that a fast scroll shows no gaps. */
 const spare = 8;
 /** Time in which typed letters belong to one word, in milliseconds. */
 const typingTime = 700;

@@ -84,7 +84,7 @@ async function removeAt(
     // another process may have removed it, and unpacked another bundle
     if (onlyDamaged && isWhole(bundle)) return { bundle, removed: false, left: [] };
     await takeDown({ ...options, log }, bundle, known);
-    // a driver that failed, or is unknown, leaves its snapshots
+    // a driver that failed or is unknown has not removed its snapshots
     if (force) await forget(options, bundle, ({ isThere }) => isThere).catch(goingOn(log));
     return { bundle, removed: true, left: removeDirectory(place, bundle) };
   } finally {

@@ -18,7 +18,7 @@ export interface LayerChanges {
   uncompressed: number;
   /** new paths, with the bytes of the files that the layer brings */
   added: Amount;
-  /** paths with another file than before, or of a directory other attributes, with the bytes of the new files */
+  /** changed paths: another file, or a directory with other attributes; with the bytes of the new files */
   changed: Amount;
   /** removed paths, with the bytes of the files that lose their last name */
   deleted: Amount;
@@ -35,11 +35,11 @@ export class ChangeWatcher implements TreeWatcher {
   /** by path: bytes of its files that later layers made useless, and their number */
   readonly #wasted = numbers();
   readonly #copies = words();
-  /** by inode: its paths; the layer (and one) that brought its bytes; the path of a directory */
+  /** by inode: its paths; the number of the layer that brought its bytes, plus 1; the path of a directory */
   readonly #links = words();
   readonly #counted = shorts();
   readonly #pathOf = words();
-  /** names that the layer changes, each once; by name: the last layer that changed it, and one */
+  /** names that the layer changes, each once; by name: the number of the last layer that changed it, plus 1 */
   #names = words();
   readonly #namedBy = shorts();
   /** attributes, before the layer, of the directories that the layer lists */
@@ -154,7 +154,7 @@ export class ChangeWatcher implements TreeWatcher {
     return size;
   }
 
-  /** Returns the bytes of a file that the layer brings, once; of a further link, 0. */
+  /** Returns the bytes of a file that the layer brings; 0 for further links to it. */
   #gain(inode: number, layer: number): number {
     if (!this.#tree.inodes.isRegular(inode) || this.#tree.inodes.layer(inode) !== layer) return 0;
     if (this.#counted.get(inode) !== 0) return 0;

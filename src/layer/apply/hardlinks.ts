@@ -47,7 +47,7 @@ export class Hardlinks {
   readonly #waiting: Waiting[] = [];
   /** target of the last link */
   #last: ByteString = '';
-  /** paths that were missing: the layers below decide where the links go, unless they are known */
+  /** paths that were missing. If the layers below are unknown here, they decide where the links go. */
   readonly missing = new Set<ByteString>();
 
   /** @param lower the files of the layers below, where the target does not hold them */
@@ -76,7 +76,7 @@ export class Hardlinks {
     this.#waiting.push(link);
   }
 
-  /** Notes a place that an independent extraction takes for missing. */
+  /** Notes a place that only seems to be missing, because the layer is extracted without its lower layers. */
   assumeMissing({ dir, name }: Place): void {
     if (!this.#target.tree.isOwnFile(dir, name)) this.missing.add(dir.pathOf(name));
   }
@@ -84,7 +84,7 @@ export class Hardlinks {
   /** Makes the waiting links. @returns the links that cannot be made */
   finish(): BadLink[] {
     const todo = this.#waiting.filter(isCurrent).reverse();
-    /** by the path that is missing, since a link that is made may be the target of others */
+    /** by the missing path: once a link is made, it may be the target of other links */
     const blocked = new Map<ByteString, Waiting[]>();
     const bad: BadLink[] = [];
     for (let link = todo.pop(); link !== undefined; link = todo.pop()) {

@@ -48,7 +48,7 @@ export abstract class Whiteouts {
 
   /** Must be called once, after the last entry. */
   finish(): void {
-    // higher directories first, here and below: what they hide needs no whiteouts of its own
+    // higher directories first, here and below: a path in a hidden directory needs no whiteout
     const depthOf = ({ dirPath }: Whiteout) => componentsReversed(dirPath).length;
     const opaqueFirst = ({ name }: Whiteout) => (name === null ? 0 : 1);
     this.#waiting.sort((a, b) => depthOf(a) - depthOf(b) || opaqueFirst(a) - opaqueFirst(b));
@@ -120,7 +120,7 @@ export abstract class Whiteouts {
     }
   }
 
-  /** A directory that stays only because the layer has files below it is a new one without an entry of its own. */
+  /** Gives a directory the attributes of an implicit one: it stays only because the layer has files below it. */
   #describe(dir: DirectoryNode): void {
     const { layer } = this.target.tree;
     if (dir.made === layer || dir.listed === layer) return;

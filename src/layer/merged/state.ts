@@ -6,7 +6,7 @@ import { implicit, type MergedTree } from './tree.js';
 
 /** The last layer that did something to each inode. */
 class LastLayer {
-  /** the layer and one; 0: none */
+  /** number of the layer plus 1; 0: no layer */
   readonly #layers = shorts();
 
   set(inode: number, layer: number): void {
@@ -30,7 +30,7 @@ export class MergeState {
   budget: LayerBudget | null = null;
   /** directories that have an entry in the layer, or that the layer makes */
   readonly listed = new LastLayer();
-  /** directories that the layer lists or makes, or in which it does so */
+  /** directories that the layer lists or makes, and directories in which it lists or makes something */
   readonly upper = new LastLayer();
   /** directories in which the layer hides everything of the layers below */
   readonly opaque = new LastLayer();
@@ -51,7 +51,7 @@ export class MergeState {
     return this.tree.setChild(directory, name, inode, this.layer);
   }
 
-  /** Returns the directory of this name, which the layer makes or lists: the one that is there, or a new one. */
+  /** Returns the existing directory of this name, or a new one. The layer makes or lists it. */
   enter(directory: number, name: ByteString): number {
     const { tree, layer } = this;
     const there = tree.child(directory, name);
@@ -114,7 +114,7 @@ export class MergeState {
     }
   }
 
-  /** What the layer makes in the directory later shows nothing of the layers below either: once is enough. */
+  /** Once is enough: what the layer makes in the directory later shows nothing of the layers below either. */
   #open(directory: number, todo: number[]): void {
     if (this.opaque.is(directory, this.layer)) return;
     this.opaque.set(directory, this.layer);

@@ -87,7 +87,7 @@ class LayerFixUp {
     return { dependencies: hidesRoot ? null : this.#dependencies };
   }
 
-  /** Gives a directory that the layer does not list what the lower layers say about it, or removes it. */
+  /** Gives a directory that the layer does not list the metadata of the lower directory, or removes it. */
   #fixUpDirectory(path: ByteString, isHiding: boolean): void {
     if (this.#upper.kindOf(path) !== 'directory') return;
     const lower = this.#lower?.find(path);

@@ -87,7 +87,7 @@ interface Layer {
   isRoot: boolean;
   /** number of remaining snapshots directly on top of it */
   above: number;
-  /** shared by all names of the same content: number of remaining names, of all clients */
+  /** number of remaining names of the content, of all clients; all names of the content share this object */
   content: { names: number };
 }
 

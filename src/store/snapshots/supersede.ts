@@ -17,8 +17,8 @@ import type { LayerIdentity } from '../types.js';
 import { mayBeMounted } from './remove.js';
 
 /**
- * Gives a layer's name to a content, and replaces all unusable contents of the layer with it: snapshots of all clients on
- * top of them stand on the new content afterwards.
+ * Gives a layer's name to a content, and replaces all unusable contents of the layer with it. Afterwards the snapshots of
+ * all clients on top of the unusable contents refer to the new content.
  *
  * @param name creates the name, which is free when it is called, and returns the content
  * @returns contents whose directories the caller must discard after the transaction

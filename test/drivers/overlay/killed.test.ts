@@ -150,7 +150,7 @@ rootTest('refresh', async (t) => {
   const kills = await here.killEach(['repack', ...options, bundle], prepare, async (when) => {
     t.is((await here.states()).length, 1, when);
     await here.collect();
-    await here.withStore(async (opened) => t.is((await opened.bundles.list()).length, 1, when));
+    await withStore(here.store, async (opened) => t.is((await opened.bundles.list()).length, 1, when));
     await here.isWhole(when);
     for (const name of ['new', 'masked/secret']) t.true(existsSync(join(bundle, 'rootfs', name)), when);
     await repack({ image: `${image}-again`, bundle, ...config });
