@@ -6,16 +6,13 @@
  */
 import { changeAt, type Model } from './model.js';
 
-/** Numbers in {@link View.mark}: 0 and the kinds of changes of page-data.ts, each and one. */
-const marks = { none: 0, added: 1, changed: 2, deleted: 3 } as const;
-
 export type ViewName = 'image' | 'layer' | 'wasted' | 'difference';
 
 /** What a view shows of each path. */
 export interface View {
   /** 1 if the path is part of the view */
   isShown: Uint8Array;
-  /** one of {@link marks} */
+  /** 0: none, 1: added, 2: changed, 3: deleted; the kinds of changes of page-data.ts, each plus 1 */
   mark: Uint8Array;
   /** bytes of the path itself, without those below */
   own: Float64Array;
