@@ -1,6 +1,6 @@
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { diffIDOf, mappingLabels, refLabel } from '../store/context/labels.js';
-import { extractionPrefix } from '../store/layers/extraction.js';
+import { extractionPrefix } from '../store/context/name.js';
 import { preciseTime } from '../store/precise-date.js';
 import type {
   CommitOptions,
@@ -15,7 +15,15 @@ import type {
 } from '../store/types.js';
 import type { LayerHooks } from './layer-hooks.js';
 import { asOverlay, isExtraction, mapOwner, mappingOptions } from './mounts.js';
-import { commitStaged, holdOf, isHold, stagedLayer, stagedMounts, stageLayer } from './staged.js';
+import {
+  commitStaged,
+  holdOf,
+  isHold,
+  keepingMark,
+  stagedLayer,
+  stagedMounts,
+  stageLayer,
+} from './staged.js';
 
 export interface ContainerdOptions {
   /**
@@ -62,8 +70,9 @@ export class ContainerdStore implements Snapshotter {
     return this.#store.stat(name);
   }
 
-  update(info: Pick<Info, 'name' | 'labels'>, fieldpaths?: string[]): Promise<Info> {
-    return this.#store.update(info, fieldpaths);
+  async update({ name, labels }: Pick<Info, 'name' | 'labels'>, fieldpaths?: string[]): Promise<Info> {
+    const present = await this.#store.stat(name);
+    return this.#store.update({ name, labels: keepingMark(labels, present.labels) }, fieldpaths);
   }
 
   usage(name: string): Promise<Usage> {
@@ -79,8 +88,10 @@ export class ContainerdStore implements Snapshotter {
   async prepare(
     key: string,
     parent: string,
-    { labels = {}, signal = never }: PrepareOptions = {},
+    { labels: given = {}, signal = never }: PrepareOptions = {},
   ): Promise<Mount[]> {
+    requireVisible('snapshot key', key);
+    const labels = keepingMark(given);
     const layer = wantedLayer(labels);
     if (layer !== undefined) {
       // Without the parent's name, an existing upper layer could only be answered with read-only mounts.
@@ -100,12 +111,16 @@ export class ContainerdStore implements Snapshotter {
     return this.#adapt(mounts, { key, parent, labels, active: true });
   }
 
-  async view(key: string, parent: string, { labels = {} }: SnapshotOptions = {}): Promise<Mount[]> {
+  async view(key: string, parent: string, { labels: given = {} }: SnapshotOptions = {}): Promise<Mount[]> {
+    requireVisible('snapshot key', key);
+    const labels = keepingMark(given);
     const mounts = await this.#store.view(key, parent, { labels });
     return this.#adapt(mounts, { key, parent, labels, active: false });
   }
 
-  async commit(name: string, key: string, options: CommitOptions = {}): Promise<void> {
+  async commit(name: string, key: string, given: CommitOptions = {}): Promise<void> {
+    requireVisible('snapshot name', name);
+    const options = { ...given, ...(given.labels && { labels: keepingMark(given.labels) }) };
     const active = await this.#store.stat(key);
     const layer = stagedLayer(active.labels);
     if (layer !== undefined) return commitStaged(this.#store, name, key, layer, options);
@@ -197,6 +212,13 @@ export class ContainerdStore implements Snapshotter {
 /** True for a name that containerd must not see, so that its garbage collection does not remove it: a hold or an extraction. */
 function isHidden(name: string): boolean {
   return isHold(name) || name.startsWith(extractionPrefix);
+}
+
+/** @throws LayerhookError SNAPSHOT_ARGUMENT */
+function requireVisible(what: string, name: string): void {
+  if (!isHidden(name)) return;
+  const reason = 'the first word is that of snapshots that layerhook makes itself';
+  throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `${what} ${name.slice(0, 80)}`, reason });
 }
 
 /** Returns the layer that the labels of a prepare or commit name, unless its owners are mapped. */

@@ -1,6 +1,6 @@
 import { isLayerhookError } from '../errors/index.js';
 import { filesDiffer } from '../store/files-differ.js';
-import { compileFilters } from '../store/filter/index.js';
+import { selectInfos } from '../store/filter/index.js';
 import type {
   CommitOptions,
   ContentInfo,
@@ -97,11 +97,9 @@ export class GuardedSnapshotter implements Snapshotter {
     await this.#refresh();
     // The store does not know the label, so filters that use it are evaluated here.
     const isOurs = this.#known.size > 0 && filters.some((filter) => filter.includes(untrustedLabel));
-    const matches = isOurs ? compileFilters(filters) : () => true;
-    for await (const info of this.#inner.walk(isOurs ? [] : filters)) {
-      const labelled = this.#labelled(info);
-      if (matches(labelled)) yield labelled;
-    }
+    const labelled: Info[] = [];
+    for await (const info of this.#inner.walk(isOurs ? [] : filters)) labelled.push(this.#labelled(info));
+    yield* isOurs ? selectInfos(labelled, filters) : labelled;
   }
 
   cleanup(): Promise<void> {

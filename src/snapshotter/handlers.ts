@@ -7,11 +7,13 @@ import type {
 } from '@grpc/grpc-js';
 import { LayerhookError } from '../errors/index.js';
 import type { Snapshotter } from '../store/types.js';
-import { infoToMessage, type Method, type Requests, type Responses } from './messages.js';
+import { type InfoMessage, infoToMessage, type Method, type Requests, type Responses } from './messages.js';
 import { statusOf } from './status.js';
 
 /** number of infos in one message of a List */
 const infosPerMessage = 100;
+/** number of characters of labels and names in one message of a List: clients refuse messages above 4 MiB */
+const charactersPerMessage = 1024 * 1024;
 
 /** A call that the server has answered. */
 export interface Answered {
@@ -133,27 +135,40 @@ async function list(
   snapshotter: Snapshotter,
   call: ServerWritableStream<Requests['List'], Responses['List']>,
 ): Promise<void> {
-  let block: Responses['List']['info'] = [];
+  let block: InfoMessage[] = [];
+  let characters = 0;
   for await (const info of snapshotter.walk(call.request.filters)) {
     if (call.cancelled) return;
-    block.push(infoToMessage(info));
-    if (block.length < infosPerMessage) continue;
-    await send(call, block);
-    block = [];
+    const message = infoToMessage(info);
+    const more = charactersIn(message);
+    const isFull = block.length === infosPerMessage || characters + more > charactersPerMessage;
+    if (isFull && block.length > 0) {
+      await send(call, block);
+      block = [];
+      characters = 0;
+    }
+    block.push(message);
+    characters += more;
   }
   if (block.length > 0) await send(call, block);
 }
 
+function charactersIn({ name, parent, labels }: InfoMessage): number {
+  return [name, parent, ...Object.entries(labels).flat()].reduce((sum, text) => sum + text.length, 0);
+}
+
 /** Writes a message, and waits if the client reads more slowly than the server writes. */
-function send(
+async function send(
   call: ServerWritableStream<unknown, Responses['List']>,
-  info: Responses['List']['info'],
+  info: InfoMessage[],
 ): Promise<void> {
-  return new Promise((resolve) => {
-    if (call.write({ info })) resolve();
-    else {
-      call.once('drain', resolve);
-      call.once('cancelled', resolve);
-    }
+  if (call.write({ info })) return;
+  await new Promise<void>((resolve) => {
+    const events = ['drain', 'cancelled'];
+    const done = () => {
+      for (const event of events) call.off(event, done);
+      resolve();
+    };
+    for (const event of events) call.on(event, done);
   });
 }

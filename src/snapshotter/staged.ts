@@ -19,6 +19,20 @@ export function isHold(name: string): boolean {
   return name.startsWith(holdPrefix);
 }
 
+/**
+ * Returns the labels that a client gives, with the mark of an active snapshot as it is: a client can neither set nor remove
+ * the mark.
+ *
+ * @param present the labels of the snapshot; default: it is new
+ */
+export function keepingMark(
+  { [stagedLabel]: _, ...given }: Readonly<Record<string, string>>,
+  present: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const mark = present[stagedLabel];
+  return mark === undefined ? given : { ...given, [stagedLabel]: mark };
+}
+
 /** Returns the layer that an active snapshot stands for, from its labels. */
 export function stagedLayer(labels: Readonly<Record<string, string>>): LayerIdentity | undefined {
   const chainID = labels[stagedLabel];

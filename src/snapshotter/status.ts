@@ -16,10 +16,19 @@ const statuses: Partial<Record<ErrorCode, status>> = {
   HOOK_TIMEOUT: status.UNAVAILABLE,
 };
 
+/** Number of characters of a message that a client gets: HTTP/2 limits the headers that carry it, and would end the call. */
+const messageLength = 4000;
+
 /** Converts an error to the status that a client gets. */
 export function statusOf(error: unknown): Pick<StatusObject, 'code' | 'details'> {
   const code = isLayerhookError(error) ? statuses[error.code as ErrorCode] : undefined;
-  return { code: code ?? status.UNKNOWN, details: messageOf(error) };
+  return { code: code ?? status.UNKNOWN, details: sendable(messageOf(error)) };
+}
+
+/** Shortens a text, and replaces halves of characters, which gRPC's percent-encoding throws at. */
+function sendable(text: string): string {
+  const short = text.length > messageLength ? `${text.slice(0, messageLength)}…` : text;
+  return Buffer.from(short).toString();
 }
 
 function messageOf(error: unknown): string {

@@ -17,6 +17,9 @@ const texts = [
   `sha256:${'/'.repeat(64)}`,
   'uidmapping=0:0:4294967295',
   'x'.repeat(5000),
+  // errors show the beginning, whose last character would be half of one
+  ...[75, 76, 77, 78, 79].map((length) => 'x'.repeat(length) + '😀'.repeat(600)),
+  'x'.repeat(1_000_000),
 ];
 const labels = [
   REF,
@@ -86,4 +89,26 @@ test('odd texts in every place of a request', async (t) => {
   await prepare(served, a);
   for await (const { name } of containerd.walk([])) await containerd.remove(name);
   await isEmpty(t, served);
+});
+
+test('snapshots with large labels are listed', async (t) => {
+  const { containerd } = await serve(t, () => ({ skip: false }));
+  const labels = { large: 'x'.repeat(300_000) };
+  const names = Array.from({ length: 30 }, (_, number) => `key ${number}`).sort();
+  for (const name of names) await containerd.prepare(name, '', { labels });
+  const found: string[] = [];
+  for await (const { name } of containerd.walk()) found.push(name);
+  t.deepEqual(found, names);
+});
+
+test('a label with the name of a property of every object', async (t) => {
+  const { containerd } = await serve(t, () => ({ skip: false }));
+  await containerd.prepare('key', '', { labels: { plain: 'x' } });
+  for (const name of ['constructor', 'toString']) {
+    const { labels } = await containerd.update({ name: 'key', labels: {} }, [`labels.${name}`]);
+    t.deepEqual(labels, { plain: 'x' });
+    await containerd.update({ name: 'key', labels: { [name]: 'y' } }, [`labels.${name}`]);
+    t.deepEqual((await containerd.stat('key')).labels, { plain: 'x', [name]: 'y' });
+    await containerd.update({ name: 'key', labels: {} }, [`labels.${name}`]);
+  }
 });

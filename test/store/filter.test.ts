@@ -136,3 +136,19 @@ test('walk gives the same for filters that name the parent', async (t) => {
     t.deepEqual(await walkAll(store, given), expected, given.join(' '));
   }
 });
+
+test('an expression that backtracks for years is refused, and the others go on', async (t) => {
+  const store = await freshStore(t);
+  await store.prepare(`${'a'.repeat(100)}b`, '');
+  const slow = { code: 'SNAPSHOT_ARGUMENT', message: /matching takes longer/ };
+  await t.throwsAsync(walkAll(store, ['name~=/^(a+)+$/']), slow);
+  t.is((await walkAll(store, ['name~=/^a+b$/'])).length, 1);
+});
+
+test('__proto__ is a label like others', async (t) => {
+  const store = await freshStore(t);
+  await store.prepare('key', '');
+  const labels = JSON.parse('{"__proto__":"x"}');
+  await store.update({ name: 'key', labels }, ['labels.__proto__']);
+  t.deepEqual(Object.entries((await store.stat('key')).labels), [['__proto__', 'x']]);
+});

@@ -81,8 +81,3 @@ export function isUsable(context: Context, reader: Reader, content: string): boo
 export function keptLabels(labels: Readonly<Record<string, string>> = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
 }
-
-/** @throws LayerhookError SNAPSHOT_ARGUMENT */
-export function requireText(what: string, name: string): void {
-  if (name === '') throw new LayerhookError('SNAPSHOT_ARGUMENT', { what, reason: 'it is empty' });
-}

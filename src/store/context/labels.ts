@@ -1,3 +1,5 @@
+import { chainIDOn } from '../../image/chain.js';
+import type { Digest } from '../../image/types.js';
 import type { LayerRecord } from '../metadata/record-types.js';
 import type { LayerIdentity } from '../types.js';
 
@@ -21,17 +23,21 @@ export function labelsOfLayer({ chainID, diffID }: LayerIdentity): Record<string
 }
 
 /**
- * Returns the layer that the labels of a commit name; undefined if they name none.
+ * Returns the layer that the labels of a commit name; undefined if they name none. The diffID counts only if the chainID proves
+ * it: the label may be an annotation of the image, whose author can write anything into it.
  *
- * @param parent of the snapshot. Without a parent the chainID equals the diffID; image-spec config.md, "Layer ChainID"
+ * @param below chainIDs of the layer below; null for the lowest layer, whose chainID is its diffID; image-spec config.md,
+ *   "Layer ChainID"
  */
 export function layerOfLabels(
   labels: Readonly<Record<string, string>> = {},
-  parent: string,
+  below: readonly string[] | null,
 ): LayerRecord | undefined {
   const chainID = labels[refLabel];
   if (!chainID || mappingLabels.some((label) => label in labels)) return undefined;
-  const diffID = diffIDOf(labels) || (parent === '' ? chainID : '');
+  const named = diffIDOf(labels);
+  const isProven = below?.some((lower) => chainIDOn(lower as Digest, named as Digest) === chainID);
+  const diffID = below === null ? chainID : isProven ? named : '';
   return { diffID, map: '', chainIDs: [chainID], dependencies: null };
 }
 

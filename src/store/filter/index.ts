@@ -1,8 +1,23 @@
+import { withinTime } from '../../system/time-limit.js';
 import type { Info } from '../types.js';
+import { slowFilters } from './error.js';
 import { parseFilter, type Selector } from './parse.js';
 import { compilePattern } from './pattern.js';
 
 type Matches = (info: Info) => boolean;
+
+/** ms; JavaScript's regular expressions backtrack, which can take years */
+const patience = 5000;
+
+/**
+ * Returns the infos that one of the filters matches, or all without filters.
+ *
+ * @throws LayerhookError SNAPSHOT_ARGUMENT, also for filters that take too long
+ */
+export function selectInfos(infos: Info[], filters: string[]): Info[] {
+  if (filters.length === 0) return infos;
+  return limited(filters, () => infos.filter(compileFilters(filters)));
+}
 
 /**
  * Compiles filters in containerd's syntax to a function that is true if one of them matches, or if the list is empty.
@@ -21,9 +36,16 @@ export function compileFilters(filters: string[]): Matches {
  * @throws LayerhookError SNAPSHOT_ARGUMENT
  */
 export function parentOf(filters: string[]): string {
-  const parents = new Set(filters.map((filter) => parseFilter(filter).find(isOfParent)?.value));
+  if (filters.length === 0) return '';
+  const parents = new Set(
+    limited(filters, () => filters.map((filter) => parseFilter(filter).find(isOfParent)?.value)),
+  );
   const [parent = ''] = parents;
   return parents.size === 1 ? parent : '';
+}
+
+function limited<T>(filters: string[], action: () => T): T {
+  return withinTime(patience, action, () => slowFilters(filters, patience));
 }
 
 function isOfParent({ path, operator }: Selector): boolean {

@@ -1,7 +1,8 @@
 import { LayerhookError } from '../../errors/index.js';
 import { preciseNow } from '../../system/clock.js';
-import { type Context, keptLabels, requireCommitted, requireText } from '../context/context.js';
+import { type Context, keptLabels, requireCommitted } from '../context/context.js';
 import { labelsOfLayer, refLabel } from '../context/labels.js';
+import { requireFreeText } from '../context/name.js';
 import { contentsOfChain, getContent, getName, putName, usersOf } from '../metadata/records.js';
 import { replaceUnusable } from '../snapshots/supersede.js';
 import type { AdoptOptions, LayerIdentity } from '../types.js';
@@ -16,7 +17,7 @@ export function adoptLayer(
   options: AdoptOptions = {},
 ): boolean {
   const { db, client, directories } = context;
-  requireText('snapshot name', name);
+  requireFreeText('snapshot name', name);
   const freed = db.write((writer) => {
     const content = sharedContent(context, writer, layer, undefined);
     if (content === undefined) return undefined;

@@ -4,7 +4,7 @@ import { unmountTree } from '../../overlay/mount.js';
 import type { Unlock } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { labelsOfLayer } from '../context/labels.js';
-import { nameOf } from '../context/name.js';
+import { extractionPrefix, nameOf } from '../context/name.js';
 import type { LayerRecord } from '../metadata/record-types.js';
 import { getName } from '../metadata/records.js';
 import type { Writer } from '../metadata/transaction.js';
@@ -14,9 +14,6 @@ import { removeSnapshot } from '../snapshots/remove.js';
 import { supersede } from '../snapshots/supersede.js';
 import type { LayerExtraction, LayerIdentity } from '../types.js';
 import { ownContent } from './find.js';
-
-/** Prefix of the keys of snapshots that layers are extracted into; the layer's name follows. */
-export const extractionPrefix = 'extract ';
 
 type CommitOptions = Parameters<LayerExtraction['commit']>[0];
 

@@ -5,7 +5,7 @@ import { fromText, showBytes } from '../../system/bytes.js';
 import { mountsBelow } from '../../system/mountinfo.js';
 import { type Context, chainOf, type Named, requireCommitted } from '../context/context.js';
 import { labelsOfLayer } from '../context/labels.js';
-import { nameOf } from '../context/name.js';
+import { extractionPrefix, nameOf } from '../context/name.js';
 import { copyRootAttributes } from '../context/root-attributes.js';
 import { requireMountable } from '../context/untrusted.js';
 import { mountImages } from '../erofs/mount-images.js';
@@ -15,7 +15,7 @@ import { commitActive, flushIfSync } from '../snapshots/commit.js';
 import { createContent } from '../snapshots/create.js';
 import { replaceUnusable } from '../snapshots/supersede.js';
 import type { LayerFilling, LayerIdentity, SnapshotOptions, Usage } from '../types.js';
-import { extractionPrefix, removeExtraction } from './extraction.js';
+import { removeExtraction } from './extraction.js';
 
 /** A layer that a hook or program provides instead of extracting it: see LayerFilling. The caller holds the layer's lock. */
 export class Filling implements LayerFilling {

@@ -2,8 +2,9 @@ import { tryLockFile } from '../../system/lock.js';
 import { buildingMark, markOf } from '../bundles/building.js';
 import type { Context } from '../context/context.js';
 import { leaseName } from '../context/lease.js';
+import { extractionPrefix } from '../context/name.js';
 import { layerLock, lockPath } from '../layers/extract.js';
-import { extractionPrefix, removeExtraction } from '../layers/extraction.js';
+import { removeExtraction } from '../layers/extraction.js';
 import { contents, names, retired, unretire } from '../metadata/records.js';
 
 /** Implements Snapshotter's `cleanup`. @throws LayerhookError NO_SPACE, SYSTEM */

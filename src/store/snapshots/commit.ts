@@ -3,8 +3,9 @@ import { LayerhookError } from '../../errors/index.js';
 import { fromText } from '../../system/bytes.js';
 import { preciseNow } from '../../system/clock.js';
 import { syncFilesystem } from '../../system/filesystem.js';
-import { type Context, keptLabels, requireCommitted, requireName, requireText } from '../context/context.js';
+import { type Context, keptLabels, requireCommitted, requireName } from '../context/context.js';
 import { layerOfLabels } from '../context/labels.js';
+import { requireFreeText } from '../context/name.js';
 import type { LayerRecord, NameRecord } from '../metadata/record-types.js';
 import { deleteName, getContent, getName, putContent, putName } from '../metadata/records.js';
 import type { Reader, Writer } from '../metadata/transaction.js';
@@ -22,14 +23,15 @@ export async function commitSnapshot(
   key: string,
   options: CommitOptions = {},
 ): Promise<void> {
-  requireText('snapshot name', name);
+  requireFreeText('snapshot name', name);
   const sealed = options.image && (await imageOfActive(context, key, options.image));
   const usage = sealed?.usage ?? (await measureActive(context, key));
   await flushIfSync(context);
   const freed = context.db.write((writer) => {
     if (getName(writer, context.client, name)) throw new LayerhookError('SNAPSHOT_EXISTS', { name });
     const parent = requireActive(writer, context, key).parent || (options.parent ?? '');
-    const layer = layerOfLabels(options.labels, parent);
+    const below = parent === '' ? null : chainIDsOf(writer, context, parent);
+    const layer = layerOfLabels(options.labels, below);
     const content = commitActive(context, writer, name, key, {
       ...options,
       ...{ usage, layer, erofs: sealed?.record },
@@ -38,6 +40,12 @@ export async function commitSnapshot(
   });
   context.directories.remove(freed);
   if (sealed) context.db.writeToFree(() => context.directories.emptyMountPoint(sealed.content));
+}
+
+/** Returns the chainIDs of the layer in a snapshot; empty if they are unknown. */
+function chainIDsOf(reader: Reader, { client }: Context, name: string): string[] {
+  const content = getName(reader, client, name)?.content;
+  return content === undefined ? [] : (getContent(reader, content).layer?.chainIDs ?? []);
 }
 
 /** Makes an EROFS image of the files of an active snapshot. */

@@ -1,14 +1,8 @@
 import { LayerhookError } from '../../errors/index.js';
 import { preciseNow } from '../../system/clock.js';
-import {
-  type Context,
-  chainOf,
-  keptLabels,
-  type Named,
-  requireName,
-  requireText,
-} from '../context/context.js';
+import { type Context, chainOf, keptLabels, type Named, requireName } from '../context/context.js';
 import { imagesOf } from '../context/erofs-mounts.js';
+import { requireFreeText } from '../context/name.js';
 import { requireMountable } from '../context/untrusted.js';
 import { getName, nextContent, putContent, putName } from '../metadata/records.js';
 import type { Writer } from '../metadata/transaction.js';
@@ -28,6 +22,7 @@ export function createSnapshot(
   parent: string,
   options: SnapshotOptions = {},
 ): Mount[] {
+  requireFreeText('snapshot key', key);
   return mountsOf(context, kind, createContent(context, kind, key, parent, options));
 }
 
@@ -43,7 +38,6 @@ export function createContent(
   parent: string,
   options: SnapshotOptions = {},
 ): [content: string, ...lower: string[]] {
-  requireText('snapshot key', key);
   return context.db.write((writer) => {
     const below = parent === '' ? [] : parentChain(writer, context.client, parent);
     if (getName(writer, context.client, key)) throw new LayerhookError('SNAPSHOT_EXISTS', { name: key });

@@ -35,16 +35,18 @@ function updatedLabels(
   given: Record<string, string>,
   fieldpaths: string[],
 ): Record<string, string> {
-  let labels = { ...old };
+  // maps: a label may have the name of a property that every object has
+  let labels = new Map(Object.entries(old));
+  const wanted = new Map(Object.entries(given));
   for (const path of fieldpaths) {
-    if (path === 'labels') labels = { ...given };
+    if (path === 'labels') labels = new Map(wanted);
     else if (path.startsWith('labels.')) {
       const label = path.slice('labels.'.length);
-      labels[label] = given[label] ?? '';
+      labels.set(label, wanted.get(label) ?? '');
     } else {
       const reason = 'only labels, or labels.NAME, can be changed';
       throw new LayerhookError('SNAPSHOT_ARGUMENT', { what: `field ${path}`, reason });
     }
   }
-  return labels;
+  return Object.fromEntries(labels);
 }

@@ -1,5 +1,5 @@
 import type { Context } from '../context/context.js';
-import { compileFilters, parentOf } from '../filter/index.js';
+import { parentOf, selectInfos } from '../filter/index.js';
 import { children, getName, names } from '../metadata/records.js';
 import type { Reader } from '../metadata/transaction.js';
 import type { Info } from '../types.js';
@@ -7,13 +7,12 @@ import { infoOf } from './info.js';
 
 /** Implements Snapshotter's `walk` with the snapshots that exist when it begins. @throws LayerhookError SNAPSHOT_ARGUMENT, SYSTEM */
 export function walkSnapshots({ db, client }: Context, filters: string[]): Info[] {
-  const matches = compileFilters(filters);
   // containerd filters by parent once for each existing layer
   const parent = parentOf(filters);
-  return db.read((reader) => {
-    const all = parent === '' ? every(reader, client) : childrenOf(reader, client, parent);
-    return all.filter(matches);
-  });
+  const all = db.read((reader) =>
+    parent === '' ? every(reader, client) : childrenOf(reader, client, parent),
+  );
+  return selectInfos(all, filters);
 }
 
 function every(reader: Reader, client: string): Info[] {
