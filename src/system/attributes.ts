@@ -1,5 +1,6 @@
 import type { ByteString } from './bytes.js';
 import { AT_FDCWD, type AtPath, check, cString, libcFunction, result } from './libc.js';
+import { farther, isLong } from './long-path.js';
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
@@ -27,7 +28,9 @@ const native = {
 
 /** Changes the owner of a file, or of a symlink itself; fchownat(2). */
 export function fchownat(dirfd: number, path: ByteString, uid: number, gid: number): void {
-  check(result(native.fchownat(dirfd, cString(path), uid, gid, AT_SYMLINK_NOFOLLOW)), 'fchownat', path);
+  const call = (fd: number, at: ByteString) =>
+    result(native.fchownat(fd, cString(at), uid, gid, AT_SYMLINK_NOFOLLOW));
+  check(isLong(path) ? farther(dirfd, path, call) : call(dirfd, path), 'fchownat', path);
 }
 
 /** Changes the owner of an open file; fchown(2). `path` is used in the error only. */
@@ -47,7 +50,8 @@ export function chmodOpened(fd: number, mode: number): void {
 
 /** Changes the mode; fchmodat(2). Follows a symlink: the caller must know that the last component is another type. */
 export function fchmodat(dirfd: number, path: ByteString, mode: number): void {
-  check(result(native.fchmodat(dirfd, cString(path), mode, 0)), 'fchmodat', path);
+  const call = (fd: number, at: ByteString) => result(native.fchmodat(fd, cString(at), mode, 0));
+  check(isLong(path) ? farther(dirfd, path, call) : call(dirfd, path), 'fchmodat', path);
 }
 
 /** Changes the mode of an open file; fchmod(2). `path` is used in the error only. */
@@ -61,7 +65,9 @@ const times32 = new Int32Array(times.buffer, times.byteOffset, 8);
 /** Sets access and modification time of a file, or of a symlink itself; utimensat(2). */
 export function utimensat(dirfd: number, path: ByteString, atime: FileTime, mtime: FileTime): void {
   fillTimes(atime, mtime);
-  check(result(native.utimensat(dirfd, cString(path), times, AT_SYMLINK_NOFOLLOW)), 'utimensat', path);
+  const call = (fd: number, at: ByteString) =>
+    result(native.utimensat(fd, cString(at), times, AT_SYMLINK_NOFOLLOW));
+  check(isLong(path) ? farther(dirfd, path, call) : call(dirfd, path), 'utimensat', path);
 }
 
 /** Does the same as {@link utimensat} for an open file. `path` is used in the error only. */

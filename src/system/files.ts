@@ -2,6 +2,7 @@ import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
 import type { ByteString } from './bytes.js';
 import { E } from './errno.js';
 import { AT_FDCWD, type AtPath, check, cString, libcFunction, result, syscallFunction } from './libc.js';
+import { farther, isLong } from './long-path.js';
 
 export { AT_FDCWD } from './libc.js';
 
@@ -69,6 +70,7 @@ export function openat(dirfd: number, path: ByteString, flags: number, mode = 0)
 
 /** Does the same as {@link openat}, but returns a negative errno: for callers that expect failures, since throwing is slow. */
 export function tryOpenat(dirfd: number, path: ByteString, flags: number, mode = 0): number {
+  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryOpenat(fd, rest, flags, mode));
   return result(native.openat(dirfd, cString(path), flags | O.CLOEXEC, mode));
 }
 
@@ -79,6 +81,7 @@ export function mkdirat(dirfd: number, path: ByteString, mode: number): void {
 
 /** Does the same as {@link mkdirat}. Returns 0 or a negative errno. */
 export function tryMkdirat(dirfd: number, path: ByteString, mode: number): number {
+  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryMkdirat(fd, rest, mode));
   return result(native.mkdirat(dirfd, cString(path), mode));
 }
 
@@ -99,6 +102,8 @@ export function linkat(dirfd: number, path: ByteString, newDirfd: number, newPat
 
 /** Does the same as {@link linkat}. Returns 0 or a negative errno. */
 export function tryLinkat(dirfd: number, path: ByteString, newDirfd: number, newPath: ByteString): number {
+  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryLinkat(fd, rest, newDirfd, newPath));
+  if (isLong(newPath)) return farther(newDirfd, newPath, (fd, rest) => tryLinkat(dirfd, path, fd, rest));
   return result(native.linkat(dirfd, cString(path), newDirfd, cString(newPath, 1), 0));
 }
 
@@ -119,6 +124,7 @@ export function unlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_R
 
 /** Does the same as {@link unlinkat}. Returns 0 or a negative errno. */
 export function tryUnlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_REMOVEDIR = 0): number {
+  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryUnlinkat(fd, rest, flags));
   return result(native.unlinkat(dirfd, cString(path), flags));
 }
 
@@ -145,6 +151,7 @@ export function mknodat(dirfd: number, path: ByteString, mode: number, major = 0
 /** Does the same as {@link mknodat}. Returns 0 or a negative errno; EINVAL for device numbers that Linux cannot represent. */
 export function tryMknodat(dirfd: number, path: ByteString, mode: number, major = 0, minor = 0): number {
   if (!(major >= 0 && major <= 0xfff && minor >= 0 && minor <= 0xfffff)) return -E.EINVAL;
+  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryMknodat(fd, rest, mode, major, minor));
   return result(native.mknodat(dirfd, cString(path), mode, encodeDevice(major, minor)));
 }
 
@@ -152,12 +159,13 @@ const linkBuffer = Buffer.alloc(4096);
 
 /** Returns the target of a symlink; readlinkat(2). */
 export function readlinkat(dirfd: number, path: ByteString): ByteString {
-  const length = check(
-    result(native.readlinkat(dirfd, cString(path), linkBuffer, linkBuffer.length)),
-    'readlinkat',
-    path,
-  );
-  return linkBuffer.toString('latin1', 0, length);
+  return linkBuffer.toString('latin1', 0, check(tryReadlinkat(dirfd, path), 'readlinkat', path));
+}
+
+/** Reads the target of a symlink into `linkBuffer`. Returns its length or a negative errno. */
+function tryReadlinkat(dirfd: number, path: ByteString): number {
+  if (isLong(path)) return farther(dirfd, path, tryReadlinkat);
+  return result(native.readlinkat(dirfd, cString(path), linkBuffer, linkBuffer.length));
 }
 
 /** Writes all of `data` at `position`; null: at the file's current position. */

@@ -3,6 +3,7 @@ import type { ByteString } from './bytes.js';
 import { E, SystemError } from './errno.js';
 import { AT_FDCWD, S } from './files.js';
 import { cString, result, syscallFunction } from './libc.js';
+import { farther, isLong } from './long-path.js';
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
@@ -113,12 +114,17 @@ export class StatBuffer {
  * @throws SystemError
  */
 export function statAt(dirfd: number, path: ByteString, out: StatBuffer): boolean {
-  const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-  const value = statx(dirfd, cString(path), flags, STATX_BASIC_STATS, out.bytes);
-  if (value >= 0) return true;
-  const done = result(value);
+  const done = isLong(path)
+    ? farther(dirfd, path, (fd, rest) => tryStatAt(fd, rest, out))
+    : tryStatAt(dirfd, path, out);
+  if (done >= 0) return true;
   if (done === -E.ENOENT || done === -E.ENOTDIR) return false;
   throw new SystemError(-done, 'statx', path);
+}
+
+function tryStatAt(dirfd: number, path: ByteString, out: StatBuffer): number {
+  const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  return result(statx(dirfd, cString(path), flags, STATX_BASIC_STATS, out.bytes));
 }
 
 /**

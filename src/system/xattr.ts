@@ -2,6 +2,7 @@ import { type Rights, reading, tryWithAccess, writing } from './access.js';
 import { type ByteString, fromText } from './bytes.js';
 import { E, SystemError } from './errno.js';
 import { AT_FDCWD, check, cString, libcFunction, result } from './libc.js';
+import { farther, isLong } from './long-path.js';
 
 /** A file, by path (a symlink is not followed) or by file descriptor (not with O_PATH). */
 export type XattrTarget = ByteString | number;
@@ -28,7 +29,7 @@ export function pathIn(dirfd: number, name: ByteString): ByteString {
  */
 export function listXattrs(target: XattrTarget): ByteString[] {
   const done = check(
-    accessing(target, reading, () => result(calls(target).list(address(target), buffer, buffer.length))),
+    accessing(target, reading, (at) => result(calls(at).list(address(at), buffer, buffer.length))),
     'listxattr',
     show(target),
   );
@@ -41,8 +42,8 @@ export function listXattrs(target: XattrTarget): ByteString[] {
  * @throws SystemError ENOTSUP if the filesystem does not support extended attributes
  */
 export function getXattr(target: XattrTarget, name: ByteString): Buffer | undefined {
-  const done = accessing(target, reading, () =>
-    result(calls(target).get(address(target), cString(name, 1), buffer, buffer.length)),
+  const done = accessing(target, reading, (at) =>
+    result(calls(at).get(address(at), cString(name, 1), buffer, buffer.length)),
   );
   if (done === -E.ENODATA) return undefined;
   check(done, 'getxattr', show(target));
@@ -80,8 +81,8 @@ export function setXattr(target: XattrTarget, name: ByteString, value: Uint8Arra
 /** Does the same as {@link setXattr}. Returns 0 or a negative errno. */
 export function trySetXattr(target: XattrTarget, name: ByteString, value: Uint8Array): number {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return accessing(target, writing, () =>
-    result(calls(target).set(address(target), cString(name, 1), bytes, bytes.length, 0)),
+  return accessing(target, writing, (at) =>
+    result(calls(at).set(address(at), cString(name, 1), bytes, bytes.length, 0)),
   );
 }
 
@@ -92,9 +93,7 @@ export function trySetXattr(target: XattrTarget, name: ByteString, value: Uint8A
  * @throws SystemError
  */
 export function removeXattr(target: XattrTarget, name: ByteString): boolean {
-  const done = accessing(target, writing, () =>
-    result(calls(target).remove(address(target), cString(name, 1))),
-  );
+  const done = accessing(target, writing, (at) => result(calls(at).remove(address(at), cString(name, 1))));
   if (done === -E.ENODATA) return false;
   check(done, 'removexattr', show(target));
   return true;
@@ -116,9 +115,11 @@ export function isUnsupported(error: unknown): boolean {
 }
 
 /** Runs a call that returns a negative errno, also if modes deny it: `user.` attributes need rights to the file. */
-function accessing(target: XattrTarget, rights: Rights, call: () => number): number {
-  if (typeof target === 'number') return tryWithAccess(target, '', call, rights);
-  return tryWithAccess(AT_FDCWD, target, call, rights);
+function accessing(target: XattrTarget, rights: Rights, call: (target: XattrTarget) => number): number {
+  if (typeof target === 'number') return tryWithAccess(target, '', () => call(target), rights);
+  if (isLong(target))
+    return farther(AT_FDCWD, target, (fd, rest) => accessing(pathIn(fd, rest), rights, call));
+  return tryWithAccess(AT_FDCWD, target, () => call(target), rights);
 }
 
 function declare(prefix: 'l' | 'f', target: 'void*' | 'int') {

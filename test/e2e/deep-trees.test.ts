@@ -1,8 +1,9 @@
 /** Containers make directories deeper than any path: all of it must be removed, and within 2048 levels repacked. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { close, O, openat } from '../../src/system/files.js';
+import { fromText } from '../../src/system/bytes.js';
+import { AT_FDCWD, close, O, openat, writeAll } from '../../src/system/files.js';
 import { btrfs } from '../drivers/btrfs/loop.js';
 import { type Finished, mainFile, run, succeed } from '../helpers/cli.js';
 import { makeDeep } from '../helpers/deep.js';
@@ -22,6 +23,41 @@ for (const driver of ['copy', 'overlay', 'btrfs']) {
     await succeed(t, layerhook(['bundle', 'rm', bundle]));
     await succeed(t, layerhook(['unpack', '--driver', driver, '--image', image.reference, bundle]));
     t.true(treeOf(join(bundle, 'rootfs')).has(`${'d/'.repeat(1900)}leaf`));
+    await removeAll(t, layerhook, bundle);
+  });
+
+  test.serial(
+    `${driver}: paths that only fit Linux's limit without the bundle's path are repacked twice`,
+    async (t) => {
+      const place = placeFor(t, driver);
+      if (place === null) return;
+      const { bundle, image, layerhook } = await unpacked(t, place, driver);
+      const [rootfs, deepest] = [join(bundle, 'rootfs'), 'd/'.repeat(2040)];
+      makeDeep(rootfs, 2040, addLeaf(2040));
+      await succeed(t, layerhook(['repack', '--image', image.reference, bundle]));
+      await succeed(t, layerhook(['bundle', 'rm', bundle]));
+      await succeed(t, layerhook(['unpack', '--driver', driver, '--image', image.reference, bundle]));
+      changeLeaf(rootfs, deepest);
+      await succeed(t, layerhook(['repack', '--refresh-bundle', '--image', image.reference, bundle]));
+      await succeed(t, layerhook(['repack', '--image', image.reference, bundle]));
+      await succeed(t, layerhook(['bundle', 'rm', bundle]));
+      await succeed(t, layerhook(['unpack', '--driver', driver, '--image', image.reference, bundle]));
+      const fd = openDeep(rootfs, deepest);
+      for (const name of ['leaf', 'new'])
+        t.is(readFileSync(`/proc/self/fd/${fd}/${name}`, 'utf8'), 'changed', name);
+      close(fd);
+      await removeAll(t, layerhook, bundle);
+    },
+  );
+
+  test.serial(`${driver}: a path that no program can extract is not packed`, async (t) => {
+    const place = placeFor(t, driver);
+    if (place === null) return;
+    const { bundle, image, layerhook } = await unpacked(t, place, driver);
+    makeDeep(join(bundle, 'rootfs'), 2048, addLeaf(2048));
+    assertError(t, await layerhook(['repack', '--image', image.reference, bundle]), 'LAYER_PATH');
+    await removeAll(t, layerhook, bundle);
+    await succeed(t, layerhook(['unpack', '--driver', driver, '--image', image.reference, bundle]));
     await removeAll(t, layerhook, bundle);
   });
 
@@ -69,4 +105,25 @@ function addLeaf(bottom: number) {
   return (fd: number, depth: number) => {
     if (depth === bottom) close(openat(fd, 'leaf', O.WRONLY | O.CREAT | O.EXCL, 0o644));
   };
+}
+
+/** Replaces the leaf in a directory too deep for a path, and adds another file. */
+function changeLeaf(rootfs: string, deepest: string): void {
+  const fd = openDeep(rootfs, deepest);
+  for (const name of ['leaf', 'new']) {
+    const file = openat(fd, name, O.WRONLY | O.CREAT, 0o644);
+    writeAll(file, Buffer.from('changed'), null);
+    close(file);
+  }
+  close(fd);
+}
+
+/** Opens a directory whose path is too long from the root, but not from the rootfs. */
+function openDeep(rootfs: string, path: string): number {
+  const top = openat(AT_FDCWD, fromText(rootfs), O.RDONLY | O.DIRECTORY);
+  try {
+    return openat(top, path, O.RDONLY | O.DIRECTORY);
+  } finally {
+    close(top);
+  }
 }

@@ -14,7 +14,7 @@ import {
 } from '../../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../../system/bytes.js';
 import { Descent } from '../../system/descent.js';
-import { SystemError } from '../../system/errno.js';
+import { isErrno, SystemError } from '../../system/errno.js';
 import {
   close,
   ftruncate,
@@ -169,10 +169,15 @@ class TreeCopier {
       // a directory of the copy may have become a symlink
       if (inodeNumber(copy) !== first.inode) throw changed(first.path);
       linkOpened(fd, target, name);
+      return true;
+    } catch (error) {
+      if (!isErrno(error, 'EMLINK')) throw error;
+      // the filesystem of the copy allows fewer names than that of the source: the next names belong to another copy
+      this.#links.set(inode, { path, inode: '' });
+      return false;
     } finally {
       close(fd);
     }
-    return true;
   }
 
   /** Records the inode of the copy of a file with several names. */
@@ -190,6 +195,8 @@ class TreeCopier {
       const stat = new StatBuffer();
       statFd(from, stat, name);
       if (!stat.isFile || stat.ino !== expected.ino) throw changed(this.at);
+      // larger sizes are inexact
+      if (!Number.isSafeInteger(stat.size)) throw new SystemError('EFBIG', 'ftruncate', this.at);
       const to = openat(target, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600);
       try {
         this.#noteCopy(stat, to);

@@ -32,10 +32,11 @@ export function placeOf({ name, type }: Pick<TarEntry, 'name' | 'type'>): Place 
     if (type !== 'directory') throw new BadEntry('the root can only be a directory');
     return root;
   }
-  if (path.length >= pathMax) throw new BadEntry(tooLong);
-  return (
-    (path.includes(whiteoutPrefix) && whiteoutAt(parentOf(path), baseName(path))) || { is: 'file', path }
-  );
+  const whiteout = path.includes(whiteoutPrefix) ? whiteoutAt(parentOf(path), baseName(path)) : null;
+  // the name of a whiteout is longer than that of the file that it hides
+  const longest = whiteout === null ? pathMax : pathMax + whiteoutPrefix.length;
+  if (path.length >= longest) throw new BadEntry(tooLong);
+  return whiteout ?? { is: 'file', path };
 }
 
 /** @returns null if the path is that of an ordinary file */

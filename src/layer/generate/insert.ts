@@ -8,7 +8,7 @@ import { tarOf } from '../../tar/writer.js';
 import { walkSteps } from '../walk/index.js';
 import { type PackOptions, whiteoutEntry, writePlan } from './pack.js';
 import { insideRoot } from './paths.js';
-import { opaqueName, planLayer, refuseWhiteoutName, whiteoutName } from './plan.js';
+import { opaqueName, planLayer, refuseWhiteoutName, requireShort, whiteoutName } from './plan.js';
 import { RootfsReader } from './rootfs.js';
 
 export interface InsertOptions extends PackOptions {
@@ -43,6 +43,7 @@ export async function* generateInsertLayer(options: InsertOptions): AsyncGenerat
         (path) => source.reader.lookup(path),
       );
       const whiteouts = options.opaque && source.isDirectory ? [opaqueName(target)] : [];
+      for (const path of plan.entries) requireShort(source.nameOf(path, target));
       return writePlan(source.reader, writer, { ...plan, whiteouts }, options, (path) =>
         source.nameOf(path, target),
       );

@@ -1,5 +1,6 @@
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { pathMax } from '../../system/path-limits.js';
 import { ancestors, baseName, parentOf } from '../../system/paths.js';
 import type { FileType } from '../file-types.js';
 import { opaqueName as opaqueMarker, whiteoutPrefix } from '../overlay-marks.js';
@@ -86,7 +87,10 @@ class Planner {
 
   finish(): LayerPlan {
     for (const parent of directoriesAbove([...this.#gone, ...this.#present])) this.#present.add(parent);
-    for (const path of this.#present) refuseWhiteoutName(path);
+    for (const path of this.#present) {
+      refuseWhiteoutName(path);
+      requireShort(path);
+    }
     const isHidden = (path: ByteString) => ancestors(path).some((parent) => this.#opaque.has(parent));
     const whiteouts = [...this.#gone].filter((path) => !isHidden(path)).map(whiteoutName);
     return {
@@ -134,6 +138,18 @@ export function refuseWhiteoutName(path: ByteString): void {
   throw new LayerhookError('LAYER_PATH', {
     path: showBytes(path),
     reason: `names that begin with ${whiteoutPrefix} mean deletions in a layer`,
+  });
+}
+
+/** number of bytes of a long path that an error shows */
+const shownBytes = 100;
+
+/** Refuses a path that no program could extract. A container makes longer ones with mkdir and chdir. */
+export function requireShort(path: ByteString): void {
+  if (path.length < pathMax) return;
+  throw new LayerhookError('LAYER_PATH', {
+    path: `${showBytes(path.slice(0, shownBytes))}…`,
+    reason: `its path is longer than ${pathMax - 1} bytes`,
   });
 }
 

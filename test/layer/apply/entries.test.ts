@@ -347,6 +347,14 @@ test('a path as deep as PATH_MAX allows', (t) => {
   t.deepEqual(readdirSync(root), []);
 });
 
+test('a whiteout of the longest path', (t) => {
+  const parent = 'd/'.repeat(2047);
+  const { root } = apply(t, [[file(`${parent}f`)], [file(`${parent}.wh.f`), file('kept')]]);
+  t.deepEqual(readdirSync(root).sort(), ['d', 'kept']);
+  const long = { code: 'LAYER_ENTRY', message: /too long/ };
+  t.throws(() => apply(t, [[file(`${parent}.wh.ff`)]]), long);
+});
+
 test('many directories: more than are kept open', (t) => {
   const dirs = Array.from({ length: 700 }, (_, i) => `d${i}/e`);
   const { tree } = apply(t, [

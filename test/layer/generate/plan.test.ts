@@ -1,6 +1,7 @@
 import test from 'ava';
 import { type Lookup, planLayer } from '../../../src/layer/generate/plan.js';
 import type { Change } from '../../../src/layer/types.js';
+import { ancestors } from '../../../src/system/paths.js';
 
 /** A rootfs as a table: path to type; what is not in it is not there. */
 function tree(types: Record<string, ReturnType<Lookup>>): Lookup {
@@ -102,4 +103,20 @@ test('paths are cleaned, and cannot leave the rootfs', (t) => {
   for (const path of ['../x', 'a/../../x', 'a\0b']) {
     t.throws(() => planLayer([{ kind: 'delete', path }], lookup), { code: 'LAYER_PATH' });
   }
+});
+
+test('a path longer than Linux takes is refused, and a whiteout may be longer by its prefix', (t) => {
+  const longest = 'd/'.repeat(2047) + 'd';
+  const types = Object.fromEntries(
+    [...ancestors(longest), longest].map((path) => [path, 'directory' as const]),
+  );
+  t.is(planLayer(changes(`add ${longest}`), tree(types)).entries.length, 2048);
+  const file = `${'x'.repeat(250)}/`.repeat(16) + 'x'.repeat(80);
+  const all = Object.fromEntries([...ancestors(file), file].map((path) => [path, 'directory' as const]));
+  t.throws(() => planLayer(changes(`add ${file}`), tree(all)), {
+    code: 'LAYER_PATH',
+    message: /longer than 4095 bytes/,
+  });
+  const { [longest]: _, ...above } = types;
+  t.is(planLayer(changes(`delete ${longest}`), tree(above)).whiteouts[0]?.length, 4095 + 4);
 });
