@@ -15,7 +15,7 @@ import {
 } from './mount-calls.js';
 import { explainMount, explainOverlay } from './mount-errors.js';
 import { findMount } from './mountinfo.js';
-import { mountByContext, type OverlayRequest } from './overlay-fscontext.js';
+import { mountByContext, type OverlayRequest, openByContext } from './overlay-fscontext.js';
 import { mountByOptions } from './overlay-legacy.js';
 import type { OverlayDirs } from './overlay-options.js';
 import { StatBuffer, statAt } from './stat.js';
@@ -58,6 +58,22 @@ export function mountOverlay(overlay: OverlayMountOptions, target: ByteString): 
   if (!refusal) return;
   const cause = new SystemError(refusal.errno, 'mount', target);
   throw failed('an overlay', target, explainOverlay(request, target, refusal), cause);
+}
+
+/**
+ * Creates an overlay that is mounted nowhere: it ends with the descriptor, also if this process is killed.
+ *
+ * @param name for the error
+ * @returns a descriptor of its root directory; null if only mount(2) can mount overlays (before Linux 6.7)
+ * @throws LayerhookError MOUNT_FAILED
+ */
+export function openOverlay(overlay: OverlayMountOptions, name: ByteString): number | null {
+  const request = overlayRequest(overlay);
+  const opened = openByContext(request);
+  if (typeof opened === 'number') return opened;
+  if (opened.unavailable) return null;
+  const cause = new SystemError(opened.errno, 'fsmount', name);
+  throw failed('an overlay', name, explainOverlay(request, name, opened), cause);
 }
 
 /** Returns the overlay that {@link mountOverlay} mounts, with the default options. */

@@ -37,13 +37,30 @@ export interface Refusal {
  * @returns null if the overlay is mounted
  */
 export function mountByContext(request: OverlayRequest, target: ByteString): Refusal | null {
+  const mount = openByContext(request);
+  if (typeof mount !== 'number') return mount;
+  try {
+    const done = tryAttach(mount, target);
+    return done < 0 ? { errno: -done, log: [] } : null;
+  } finally {
+    close(mount);
+  }
+}
+
+/**
+ * Creates an overlay as {@link mountByContext} does, but attaches it nowhere.
+ *
+ * @returns a descriptor of its root directory; the mount ends with the descriptor
+ */
+export function openByContext(request: OverlayRequest): number | Refusal {
   const fd = tryFsopen('overlay');
   if (fd < 0) return { errno: -fd, log: [], ...(isMissing(fd) && { unavailable: true }) };
   try {
     const refusal = configure(fd, request);
     if (refusal) return refusal;
     const created = tryCreate(fd);
-    return created < 0 ? refused(fd, created) : attach(fd, request.flags, target);
+    const mount = created < 0 ? created : tryFsmount(fd, request.flags);
+    return mount < 0 ? refused(fd, mount) : mount;
   } finally {
     close(fd);
   }
@@ -84,17 +101,6 @@ function setPath(fd: number, name: string, text: ByteString, path: ByteString): 
 /** True if the kernel does not know the option, or not in this form. */
 function isUnknown(done: number): boolean {
   return done === -E.EINVAL || done === -E.ENAMETOOLONG;
-}
-
-function attach(fd: number, flags: number, target: ByteString): Refusal | null {
-  const mount = tryFsmount(fd, flags);
-  if (mount < 0) return refused(fd, mount);
-  try {
-    const done = tryAttach(mount, target);
-    return done < 0 ? refused(fd, done) : null;
-  } finally {
-    close(mount);
-  }
 }
 
 function refused(fd: number, done: number): Refusal {

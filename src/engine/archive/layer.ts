@@ -11,7 +11,9 @@ import { mountAll, unmountAll } from '../../overlay/mount.js';
 import { overlayOptions } from '../../overlay/mount-options.js';
 import type { ArchiveResult, PoststopContext } from '../../points/points.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
+import { close } from '../../system/files.js';
 import { AT_FDCWD } from '../../system/libc.js';
+import { MS, openOverlay } from '../../system/mount.js';
 import { StatBuffer, statAt } from '../../system/stat.js';
 import type { OnProgress } from '../../system/work-progress.js';
 import { unmapped } from '../operation.js';
@@ -82,11 +84,26 @@ async function inMergedView<T>(context: PoststopContext, use: (source: Source) =
     const { hidden } = await readChanges(upperdir, format, signal);
     return use({ rootfs: upperdir, changes, hidden, xattrName });
   }
+  const dirs = { lowerdirs: [upperdir, ...lowerdirs].map(fromText) };
+  const options = format === 'user' ? ['userxattr'] : ['metacopy=on', 'redirect_dir=follow'];
+  // a mount in a directory would stay if this process is killed
+  const opened = openOverlay({ ...dirs, options, flags: MS.RDONLY }, fromText(upperdir));
+  if (opened === null) return inMountedView(['ro', ...options, ...overlayOptions(dirs)], changes, use);
+  try {
+    return await use({ rootfs: `/proc/self/fd/${opened}/.`, changes });
+  } finally {
+    close(opened);
+  }
+}
+
+/** As {@link inMergedView}, with a mount at a temporary directory. */
+async function inMountedView<T>(
+  options: string[],
+  changes: Change[],
+  use: (source: Source) => Promise<T>,
+): Promise<T> {
   const rootfs = mkdtempSync(join(tmpdir(), 'layerhook-archive-'));
   try {
-    const dirs = { lowerdirs: [upperdir, ...lowerdirs].map(fromText) };
-    const option = format === 'user' ? 'userxattr' : 'metacopy=on';
-    const options = ['ro', option, ...overlayOptions(dirs)];
     await mountAll([{ type: 'overlay', source: 'overlay', target: '', options }], rootfs);
     return await use({ rootfs, changes });
   } finally {
