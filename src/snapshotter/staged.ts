@@ -20,7 +20,7 @@ export function isHold(name: string): boolean {
 }
 
 /**
- * Returns the labels that a client gives, with the mark of an active snapshot as it is: a client can neither set nor remove
+ * Returns the labels that a client gives, with the unchanged mark of an active snapshot: a client can neither set nor remove
  * the mark.
  *
  * @param present the labels of the snapshot; default: it is new

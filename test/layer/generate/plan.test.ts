@@ -106,7 +106,7 @@ test('paths are cleaned, and cannot leave the rootfs', (t) => {
 });
 
 test('a path longer than Linux takes is refused, and a whiteout may be longer by its prefix', (t) => {
-  const longest = 'd/'.repeat(2047) + 'd';
+  const longest = `${'d/'.repeat(2047)}d`;
   const types = Object.fromEntries(
     [...ancestors(longest), longest].map((path) => [path, 'directory' as const]),
   );
