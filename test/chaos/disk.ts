@@ -3,11 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type FileSystem = 'ext4' | 'xfs';
+export type FileSystem = 'ext4' | 'xfs' | 'btrfs';
 
 const make: Readonly<Record<FileSystem, { size: string; command: string[] }>> = {
   ext4: { size: '64M', command: ['mkfs.ext4', '-q', '-F'] },
   xfs: { size: '320M', command: ['mkfs.xfs', '-q', '-f'] },
+  btrfs: { size: '320M', command: ['mkfs.btrfs', '-q', '-f', '-m', 'single'] },
 };
 
 /** What is still on the disk after a power loss: `log`: the journal up to now, without file data; `nothing`: what was flushed. */

@@ -1,7 +1,7 @@
 /** Lets the system calls of a command fail. */
 import type { Extent } from './crash.js';
-import { Fault, runIn } from './place.js';
-import { failing, hasFailed, type Point, pointsOf, sample, tracerFor } from './points.js';
+import { type Command, Fault, type Place, runIn } from './place.js';
+import { failedCalls, failing, type Point, pointsOf, sample, tracerFor } from './points.js';
 import { Report } from './report.js';
 import type { Scenario } from './scenario.js';
 import { Stage } from './trial.js';
@@ -49,20 +49,48 @@ function failAt(stage: Stage, point: Point, error: (typeof errors)[number]): str
     const limit = ['timeout', '-s', 'KILL', String(seconds)];
     const tracer = [...limit, ...tracerFor(place, point, error)];
     const { status, signal, stdout, stderr } = runIn(place, command, { tracer, seconds: seconds + 20 });
-    if (!hasFailed(place)) return 'not met';
-    if (signal !== null || status === 137) throw new Fault('it hangs');
+    const failed = failedCalls(place);
+    if (failed.length === 0) return 'not met';
+    if (signal === 'SIGKILL' || status === 137) throw new Fault('it hangs');
+    const library = signal === null ? undefined : crashed(signal, failed, place);
+    if (signal !== null && library === undefined)
+      throw new Fault(`it ends by ${signal}: ${failed.at(-1)} ${stderr}`);
     const isLog = command.input !== undefined;
     // the fault met a file of the program itself, which node loads
+    if (status === 127 && isOfLoader(command, stderr)) return 'not met';
     if (/^node:internal\/.*ModuleLoader|Cannot find module '/ms.test(stderr)) return 'not met';
-    if (status !== 0) requireClear(isLog ? stdout + stderr : stderr, isLog);
-    const reached = stage.reached();
-    if (status === 0 && reached !== 'new') throw new Fault(`exit status 0, but ${reached}: ${stderr}`);
-    stage.collect(reached, scenario.leaves);
-    stage.repeat();
-    return status === 0 ? 'done in spite of it' : `refused, ${reached}`;
+    if (status !== null && status !== 0) requireClear(isLog ? stdout + stderr : stderr, isLog);
+    const [wanted, ended] = status === 0 ? ['new', 'done in spite of it'] : [null, library ?? 'refused'];
+    try {
+      const reached = stage.reached();
+      if (wanted !== null && reached !== wanted) throw new Fault(`exit status 0, but ${reached}`);
+      stage.collect(reached, scenario.leaves);
+      stage.repeat();
+      return wanted === null ? `${ended}, ${reached}` : ended;
+    } catch (error) {
+      throw new Fault(`${(error as Error).message}; the command had said: ${stdout}${stderr}`);
+    }
   } finally {
     stage.disk.unmount();
   }
+}
+
+/**
+ * Returns which library has ended the process because one of its own calls failed: LMDB does so while it opens a database,
+ * libuv when it cannot wake a thread. The state must be right as after kill -9.
+ */
+function crashed(signal: string, failed: string[], { store }: Place): string | undefined {
+  if (signal === 'SIGSEGV' && failed.some((call) => call.includes(`${store}/metadata/store.mdb`)))
+    return 'ended by LMDB';
+  const isWaking = failed.some((call) => /write\(\d+<(anon_inode:\[eventfd\]|pipe:\[\d+\])>/.test(call));
+  return signal === 'SIGABRT' && isWaking ? 'ended by libuv' : undefined;
+}
+
+/** True if the dynamic loader has ended the process before the program ran: it prints this line, and nothing follows. */
+function isOfLoader({ argv }: Command, stderr: string): boolean {
+  const [line, ...more] = stderr.split('\n');
+  const start = `${argv[0]}: error while loading shared libraries: `;
+  return line!.startsWith(start) && more.join('') === '';
 }
 
 /** What LMDB's own code prints, without a newline, about a write that fails. */

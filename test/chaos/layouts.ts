@@ -136,4 +136,9 @@ export const exports: readonly Scenario[] = [
     (place) => lh('raw', 'runtime-config', '--image', latest(place), join(place.root, 'config.json')),
     { looks: [tags, files('config.json')], leaves: /^\/\.layerhook-/ },
   ),
+  onLayout(
+    'inspect --html',
+    (place) => lh('inspect', '--html', join(place.root, 'page.html'), latest(place)),
+    { looks: [tags, files('page.html')], leaves: /^\/\.layerhook-/ },
+  ),
 ];

@@ -18,6 +18,9 @@ export function placeAt(root: string): Place {
 export interface Command {
   argv: string[];
   input?: string;
+  cwd?: string;
+  /** True if the program takes the words of a tracer as its last arguments, and starts under them what is traced. */
+  tracesChild?: boolean;
 }
 
 /** A layerhook command. */
@@ -28,7 +31,7 @@ export function lh(...args: string[]): Command {
 /** Runs a command to its end. A limit ends one that hangs, by SIGALRM or SIGKILL. */
 export function runIn(
   place: Place,
-  { argv, input }: Command,
+  { argv, input, cwd = '/', tracesChild = false }: Command,
   { tracer = [], seconds = 120 }: { tracer?: string[]; seconds?: number } = {},
 ): SpawnSyncReturns<string> {
   const { NODE_EXTRA_CA_CERTS: _, ...rest } = process.env;
@@ -41,10 +44,13 @@ export function runIn(
     // one thread does the calls of node's pool, so that they have the same order in each run
     UV_THREADPOOL_SIZE: '1',
   };
-  const [file, ...args] = [...tracer, ...argv] as [string, ...string[]];
+  const [file, ...args] = (tracesChild ? [...argv, ...tracer] : [...tracer, ...argv]) as [
+    string,
+    ...string[],
+  ];
   const timeout = seconds * 1000;
   return spawnSync(file, args, {
-    ...{ cwd: '/', env, input: input ?? '', encoding: 'utf8', maxBuffer: 2 ** 28 },
+    ...{ cwd, env, input: input ?? '', encoding: 'utf8', maxBuffer: 2 ** 28 },
     ...{ timeout, killSignal: 'SIGKILL' },
   });
 }

@@ -35,7 +35,7 @@ export const changing = [
     'fsetxattr',
     'lremovexattr',
   ],
-  ...['fremovexattr', 'flock', 'mount', 'move_mount', 'umount2'],
+  ...['fremovexattr', 'flock', 'mount', 'move_mount', 'umount2', 'ioctl'],
 ];
 
 /** Calls that can fail without changing anything. Threads that cannot start: test/e2e/process-limit.test.ts. */
@@ -87,7 +87,7 @@ function parse(log: string, root: string): Point[] {
 /** What happens at a point: the process is killed, or the call fails with an error (once, or from there on). */
 export type Happening = 'kill' | { error: string; forever: boolean };
 
-/** Returns the words before a command that make something happen at a call; {@link hasFailed} tells if the call failed. */
+/** Returns the words before a command that make something happen at a call; {@link failedCalls} tells if a call failed. */
 export function tracerFor(place: Place, { call, nth }: Point, happening: Happening): string[] {
   const what =
     happening === 'kill'
@@ -96,12 +96,14 @@ export function tracerFor(place: Place, { call, nth }: Point, happening: Happeni
   const log = join(place.root, '../trace');
   // strace 6.1 sends no signals with --seccomp-bpf
   const fast = happening === 'kill' ? [] : ['--seccomp-bpf'];
-  const tracer = ['strace', '-f', '-qq', ...fast, '-o', log];
+  const tracer = ['strace', '-f', '-y', '-qq', ...fast, '-o', log];
   return [...tracer, '-e', `trace=${call}`, '-e', `inject=${call}:${what}`];
 }
 
-export function hasFailed(place: Place): boolean {
-  return readFileSync(join(place.root, '../trace'), 'latin1').includes('INJECTED');
+/** Returns the calls that {@link tracerFor} let fail. */
+export function failedCalls(place: Place): string[] {
+  const lines = readFileSync(join(place.root, '../trace'), 'latin1').split('\n');
+  return lines.filter((line) => line.includes('(INJECTED)'));
 }
 
 /** Returns at most `limit` points, spread over all, beginning with another one for another seed. */

@@ -1,11 +1,12 @@
+import type { FileSystem } from './disk.js';
 import type { View } from './look.js';
 import type { Command, Place } from './place.js';
 
 /** What is tried under faults. */
 export interface Scenario {
   name: string;
-  /** programs that it needs beside strace */
-  needs?: string[];
+  /** the file system that it needs; default: any */
+  fileSystem?: FileSystem;
   /** Makes the state that every trial begins with. */
   prepare(place: Place): void;
   /** Mounts what is mounted when the command starts. */

@@ -22,7 +22,7 @@ export class Stage implements Disposable {
   readonly command: Command;
   readonly #states: Record<'old' | 'new', State>;
 
-  constructor(scenario: Scenario, dir: string, type: FileSystem = 'ext4') {
+  constructor(scenario: Scenario, dir: string, type: FileSystem = scenario.fileSystem ?? 'ext4') {
     this.scenario = scenario;
     mkdirSync(dir, { recursive: true });
     this.disk = new Disk(dir, type);
@@ -93,7 +93,7 @@ export class Stage implements Disposable {
   /** Runs the command again: it must bring the new state. */
   again(): void {
     const { status, signal, stderr, stdout } = runIn(this.place, this.command);
-    const isDone = status !== null && this.scenario.done?.test(stderr);
+    const isDone = status !== null && this.scenario.done?.test(stderr + stdout);
     if (status !== 0 && !isDone)
       throw new Fault(`${shown(this.command)}, repeated, ended with ${signal ?? status}: ${stderr}${stdout}`);
     const reached = this.reached();
