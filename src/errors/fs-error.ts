@@ -1,4 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
+import { errnoName, moreWords } from './errno.js';
 import { LayerhookError } from './error.js';
 
 /**
@@ -22,8 +23,13 @@ export function fsError(error: unknown, what: string): LayerhookError {
 
 /** Returns the `code` of a node:fs error, such as ENOENT. */
 export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  if (!(error instanceof Error && 'code' in error)) return undefined;
+  const code = String(error.code);
+  return unnamed.test(code) && 'errno' in error ? errnoName(Math.abs(Number(error.errno))) : code;
 }
+
+/** What node says instead of a name that it does not know, such as EDQUOT. */
+const unnamed = /^Unknown system error -\d+(?:: )?/;
 
 /** Returns the system's words for an error, for a message that names the file: `permission denied (EACCES)`. */
 export function systemWords(error: unknown): string {
@@ -47,6 +53,8 @@ export function reasonOf(error: unknown): string {
   const words = code === undefined ? undefined : wordsOf(code);
   if (words === undefined) return error.message;
   const call = error.message
+    .replace(unnamed, '')
+    .replace(/^Unknown system error -\d+, /, '')
     .replace(new RegExp(`\\b${code}:? ?`), '')
     .replace(`${words}, `, '')
     .trim();
@@ -54,7 +62,7 @@ export function reasonOf(error: unknown): string {
 }
 
 function wordsOf(code: string): string | undefined {
-  return [...getSystemErrorMap().values()].find(([name]) => name === code)?.[1];
+  return moreWords[code] ?? [...getSystemErrorMap().values()].find(([name]) => name === code)?.[1];
 }
 
 function expectedFor(error: unknown, code = ''): string {
@@ -69,10 +77,13 @@ function expectedFor(error: unknown, code = ''): string {
   return expectations[code] ?? 'check the path and its file system';
 }
 
+const failing = 'the disk or its file system is failing; see the kernel log';
+
 const expectations: Readonly<Record<string, string>> = {
   EACCES: 'check the permissions of the path, or run the command as root',
   EAGAIN: 'raise the limit on processes (ulimit -u, or pids.max of the container)',
-  EIO: 'the disk or its file system is failing; see the kernel log',
+  EBADMSG: failing,
+  EIO: failing,
   EISDIR: 'the path must be a file, not a directory',
   EMFILE: 'raise the limit on open files (ulimit -n)',
   ENAMETOOLONG: 'a name may have 255 bytes, a path 4095 bytes',
@@ -80,4 +91,6 @@ const expectations: Readonly<Record<string, string>> = {
   ENOMEM: 'free some memory, or raise the memory limit of the container',
   ENOTDIR: 'each parent of the path must be a directory',
   EROFS: 'the file system must be writable',
+  ESTALE: 'the file system must be mounted again',
+  EUCLEAN: failing,
 };

@@ -1,6 +1,7 @@
+import { errnoName } from '../errors/errno.js';
 import { codeWords } from '../errors/fs-error.js';
 import { type ByteString, showBytes } from './bytes.js';
-import { E, errnoName } from './errno.js';
+import { E } from './errno.js';
 import { AT_FDCWD } from './files.js';
 import { filesystemOf } from './filesystem.js';
 import type { OverlayRequest, Refusal } from './overlay-fscontext.js';

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import test from 'ava';
 import { fsError, LayerhookError, reasonOf } from '../../src/errors/index.js';
 import { fromText } from '../../src/system/bytes.js';
-import { SystemError } from '../../src/system/errno.js';
+import { isErrno, SystemError } from '../../src/system/errno.js';
 
 const missing = 'no such file or directory (ENOENT)';
 
@@ -19,6 +19,20 @@ test('a reason has the words of the system, its call and its path, and not the f
   );
   const refused = await new Promise((resolve) => connect('/nonexistent/socket').once('error', resolve));
   t.is(reasonOf(refused), `connect /nonexistent/socket: ${missing}`);
+});
+
+test('a code that node has no name for gets its name and words', (t) => {
+  const unnamed = (errno: number) => {
+    const code = `Unknown system error ${errno}`;
+    return Object.assign(new Error(`${code}: ${code}, open '/a'`), { code, errno, syscall: 'open' });
+  };
+  t.like(fsError(unnamed(-122), 'cannot write /a'), { code: 'NO_SPACE' });
+  t.like(fsError(unnamed(-117), 'cannot read /a'), {
+    message: 'cannot read /a: structure needs cleaning (EUCLEAN)',
+    hint: 'the disk or its file system is failing; see the kernel log',
+  });
+  t.is(reasonOf(unnamed(-116)), "open '/a': stale file handle (ESTALE)");
+  t.true(isErrno(unnamed(-122), 'EDQUOT'));
 });
 
 test('the reason of any other error is its message', (t) => {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { fsError } from '../../errors/fs-error.js';
+import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
@@ -58,7 +58,17 @@ function toLayerhookError(error: unknown): LayerhookError {
   if (isSystemError(error))
     return error.syscall === 'uv_cwd' ? noDirectory(error) : fsError(error, callOf(error));
   const reason = error instanceof Error ? error.message : String(error);
+  if (errorCode(error) === 'ERR_DLOPEN_FAILED') return notLoaded(reason, error);
   return new LayerhookError('INTERNAL', { reason: reason.split('\n', 1)[0]! }, error);
+}
+
+/** For a library of this package that the dynamic loader refuses, for instance for a lack of descriptors. */
+function notLoaded(reason: string, cause: unknown): LayerhookError {
+  const [what, expected] = [
+    'loading a library',
+    'raise the limits on open files and memory, or install layerhook again',
+  ];
+  return new LayerhookError('SYSTEM', { what, reason: reason.split('\n', 1)[0]!, expected }, cause);
 }
 
 /** For a process whose working directory was removed. */
@@ -74,5 +84,5 @@ function callOf(error: NodeJS.ErrnoException): string {
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && /^E[A-Z0-9]+$/.test(String(error.code));
+  return error instanceof Error && /^E[A-Z0-9]+$/.test(errorCode(error) ?? '');
 }

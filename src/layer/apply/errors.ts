@@ -1,7 +1,8 @@
-import { codeWords } from '../../errors/fs-error.js';
+import { errnoName } from '../../errors/errno.js';
+import { codeWords, errorCode } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
-import { errnoName, SystemError } from '../../system/errno.js';
+import { SystemError } from '../../system/errno.js';
 
 /** An invalid entry of a layer. The applier adds the layer and the name to the message. */
 export class BadEntry extends Error {
@@ -66,6 +67,6 @@ const hints: Readonly<Record<string, string>> = {
 };
 
 function codeOf(error: Error): string {
-  if ('code' in error && typeof error.code === 'string') return error.code;
+  if ('code' in error && typeof error.code === 'string') return errorCode(error)!;
   return 'errno' in error ? errnoName(Number(error.errno)) : error.message;
 }
