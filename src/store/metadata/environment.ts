@@ -4,7 +4,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { LayerhookError } from '../../errors/index.js';
 import { flock } from '../../system/lock.js';
 import { whyInvalidDatabase, whyInvalidLock } from './check-file.js';
-import { reserveToOpen } from './reserve.js';
+import { reserveDescriptors, reserveToOpen } from './reserve.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** Address space reserved for the metadata, in bytes; the file itself grows with its content. */
@@ -79,6 +79,7 @@ function openChecked(path: string): Lmdb {
   const reason = whyInvalidLock(`${path}-lock`) ?? whyInvalidDatabase(path);
   if (reason === undefined) {
     reserveToOpen(path);
+    reserveDescriptors(dirname(path));
     return openLmdb(path);
   }
   throw new LayerhookError('STORE_INVALID', { path: dirname(dirname(path)), reason });
