@@ -19,7 +19,7 @@ export interface InstallOptions {
 const end = '# what stands below';
 
 /**
- * Returns the launcher of layerhook-runtime to write, which needs mode 0755. It contains the absolute paths of node and
+ * Returns the launcher of layerhook-runtime to write. It contains the absolute paths of node and
  * of our program, so that it works with any PATH.
  */
 export function planInstall({ prefix, config, packageRoot, node }: InstallOptions): FileChange {
@@ -34,6 +34,7 @@ export function planInstall({ prefix, config, packageRoot, node }: InstallOption
   return {
     file,
     before,
+    mode: 0o755,
     after: `${launcher.slice(0, launcher.indexOf(end))}exec ${quote(node)} ${script}${settings} "$@"\n`,
   };
 }

@@ -54,14 +54,19 @@ export async function writeOutput(
  * Replaces a file atomically and durably. First removes what killed commands have left of the same file.
  *
  * @param write fills the new file
+ * @param mode permission bits of the file, before the umask
  * @throws SystemError, errors of node:fs and of `write`
  */
-export async function replaceOutput(file: string, write: (fd: number) => unknown): Promise<void> {
+export async function replaceOutput(
+  file: string,
+  write: (fd: number) => unknown,
+  mode = 0o644,
+): Promise<void> {
   const name = fromText(basename(file));
   const directory = openSync(dirname(file), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     sweepTemporaries(directory, name);
-    const temporary = createTemporary(directory, name, 'file');
+    const temporary = createTemporary(directory, name, 'file', mode);
     try {
       await write(temporary.fd);
       fsyncSync(temporary.fd);

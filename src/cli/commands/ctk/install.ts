@@ -35,6 +35,7 @@ the command again after either has moved.`,
       { isDryRun, hint: 'layerhook ctk runtime configure adds it to an engine' },
       { print },
     );
+    // an existing file keeps its mode, and the umask may remove bits of a new one
     if (!isDryRun) chmodSync(change.file, 0o755);
   },
 });

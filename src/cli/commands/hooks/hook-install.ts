@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fsError } from '../../../errors/fs-error.js';
 import { LayerhookError } from '../../../errors/index.js';
 import { packageFile } from '../../../places.js';
 import { makeDirectory } from '../../../system/make-directory.js';
-import { writeFileAtomic } from '../../../system/write-file.js';
 import { readWholeFile } from '../../../text/read-file.js';
 
 /** The directory that both podman and CRI-O read by default; oci-hooks(5), crio.conf(5). */
@@ -48,17 +47,22 @@ export function hookFile(
 }
 
 /**
- * Writes the file atomically.
+ * Writes the file atomically, and removes what killed commands have left of it.
  *
  * @returns false if the file has this content already
  * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM, USAGE if another program wrote the file
  */
-export function installHook(path: string, content: string): boolean {
+export async function installHook(path: string, content: string): Promise<boolean> {
   const found = readIfThere(path);
   if (found === content) return false;
   if (found !== null) requireOurs(path, found);
   makeDirectory(join(path, '..'));
-  writeFileAtomic(path, content);
+  const { replaceOutput } = await import('../../files/output.js');
+  try {
+    await replaceOutput(path, (fd) => writeFileSync(fd, content));
+  } catch (error) {
+    throw fsError(error, `cannot write ${path}`);
+  }
   return true;
 }
 

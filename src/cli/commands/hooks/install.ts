@@ -35,7 +35,7 @@ set hooks_dir in containers.conf.`,
       print(content.trimEnd());
       return;
     }
-    const done = installHook(path, content);
+    const done = await installHook(path, content);
     print(done ? `wrote ${path}` : `${path} is up to date`);
   },
 });

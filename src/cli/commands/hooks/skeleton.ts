@@ -1,10 +1,28 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isShippedDriver } from '../../../engine/shipped-drivers.js';
-import { errorCode, fsError } from '../../../errors/fs-error.js';
+import { fsError } from '../../../errors/fs-error.js';
 import { packageFile, skeletons } from '../../../places.js';
 import type { PointName } from '../../../points/points.js';
+import { fromText } from '../../../system/bytes.js';
+import {
+  createTemporary,
+  discardTemporary,
+  publishTemporary,
+  sweepTemporaries,
+} from '../../../system/temporary.js';
 import { usageError } from '../../args/usage.js';
 
 export const languages = ['sh', 'py', 'mjs', 'ts'] as const;
@@ -54,18 +72,44 @@ export function writeSkeleton(skeleton: Skeleton): string[] {
     ...(lang === 'ts' && { 'package.json': packageJson(name), 'tsconfig.json': tsconfig(name) }),
   };
   try {
-    mkdirSync(directory, 0o755);
-    for (const [file, content] of Object.entries(files)) {
-      const mode = content.startsWith('#!') ? 0o755 : 0o644;
-      writeFileSync(join(directory, file), content, { mode });
-    }
-    mkdirSync(join(directory, 'node_modules'));
-    symlinkSync(root, join(directory, 'node_modules/layerhook'));
+    if (lstatSync(directory, { throwIfNoEntry: false }) !== undefined)
+      throw usageError(`${directory} already exists`, command);
+    publish(directory, (path) => fill(path, files));
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') throw usageError(`${directory} already exists`, command);
     throw fsError(error, `writing ${directory}`);
   }
   return Object.keys(files);
+}
+
+/** Makes a directory that appears whole or not at all. First removes what killed commands have left of it. */
+function publish(directory: string, write: (path: string) => void): void {
+  const name = fromText(basename(directory));
+  const parent = openSync(dirname(directory), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    sweepTemporaries(parent, name);
+    const temporary = createTemporary(parent, name, 'directory');
+    try {
+      write(`/proc/self/fd/${temporary.fd}`);
+      fchmodSync(temporary.fd, 0o755 & ~process.umask());
+      fsyncSync(temporary.fd);
+      publishTemporary(temporary, name);
+    } catch (error) {
+      discardTemporary(temporary);
+      throw error;
+    }
+    closeSync(temporary.fd);
+  } finally {
+    closeSync(parent);
+  }
+}
+
+function fill(directory: string, files: Readonly<Record<string, string>>): void {
+  for (const [file, content] of Object.entries(files)) {
+    const mode = content.startsWith('#!') ? 0o755 : 0o644;
+    writeFileSync(join(directory, file), content, { mode, flush: true });
+  }
+  mkdirSync(join(directory, 'node_modules'));
+  symlinkSync(root, join(directory, 'node_modules/layerhook'));
 }
 
 function filledIn(template: string, name: string): string {

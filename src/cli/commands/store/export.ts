@@ -1,6 +1,8 @@
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { fsError } from '../../../errors/fs-error.js';
 import type { Store } from '../../../store/types.js';
+import { fromText } from '../../../system/bytes.js';
+import { SystemError } from '../../../system/errno.js';
 import { inTurns } from '../../../system/steps.js';
 import { storeFlag } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
@@ -29,23 +31,20 @@ are EROFS images.`,
       if (erofs.from === 'directory')
         throw usageError(`${layerName(layer!)} was extracted by containerd: its tar is not stored`, command);
       const { copyTar, withImage } = await import('../../../erofs/verify.js');
-      const out = file === undefined ? stdout : openNew(file);
-      try {
-        await withImage(erofs.image, (fd) => inTurns(copyTar(fd, erofs.tarBytes, out)));
-      } catch (error) {
-        if (file !== undefined) rmSync(file, { force: true });
-        throw error;
-      } finally {
-        if (out !== stdout) closeSync(out);
-      }
+      const copy = (out: number) => withImage(erofs.image, (fd) => inTurns(copyTar(fd, erofs.tarBytes, out)));
+      await (file === undefined ? copy(stdout) : writeNew(file, copy));
     };
     await withStore(options, context, write, noStore);
   },
 });
 
-function openNew(file: string): number {
+/** Makes a new file, which appears whole or not at all. */
+async function writeNew(file: string, write: (fd: number) => Promise<unknown>): Promise<void> {
+  const { replaceOutput } = await import('../../files/output.js');
   try {
-    return openSync(file, 'wx', 0o600);
+    if (lstatSync(file, { throwIfNoEntry: false }) !== undefined)
+      throw new SystemError('EEXIST', 'open', fromText(file));
+    await replaceOutput(file, write, 0o600);
   } catch (error) {
     throw fsError(error, `creating ${file}`);
   }
