@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import {
-  fsError,
   isLayerhookError,
   LayerhookError,
   type Logger,
@@ -15,6 +14,7 @@ import { type Arguments, help, readArguments } from './arguments.js';
 import { openLog } from './log.js';
 import { defaultStateDir, setHome } from './places.js';
 import { Records } from './records.js';
+import { show } from './show.js';
 
 /**
  * Runs archive_overlay: reads the annotations and finds the upperdir. The hooks at the lifecycle point
@@ -88,17 +88,4 @@ function stopSignal(): AbortSignal {
 function print(text: string): number {
   writeSync(1, text);
   return 0;
-}
-
-function show(error: unknown): string {
-  const known = isSystemError(error)
-    ? fsError(error, [error.syscall, error.path].filter(Boolean).join(' '))
-    : error;
-  return isLayerhookError(known)
-    ? `${known.message} (${known.hint})`
-    : `internal error: ${(error as Error).stack}`;
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
 }

@@ -5,11 +5,12 @@ import {
   LayerhookError,
   type Logger,
   type ProgressBars,
+  reasonOf,
 } from 'layerhook';
 import { sweepTemporaries } from 'layerhook/system';
 import { type ArchiveRecord, identityOf, type Records } from './records.js';
 import { SuccessFile } from './success.js';
-import { inParent } from './trusted-path.js';
+import { inParent, type TrustedPath } from './trusted-path.js';
 
 /** What every archive needs. */
 export interface Means {
@@ -55,10 +56,19 @@ export async function makeArchive(
     const options = { hooksFile, signal, log, onProgress: bars?.onProgress };
     result = await archiveUpperdir(full, options).finally(() => bars?.stop());
   }
-  if (method === 'copy') records?.own(key, place);
+  if (method === 'copy') own(records, key, place, log);
   file?.write();
   log.info(`Archived ${name} to ${result.archived}`, { bytes: result.bytes, entries: result.entries });
   return result;
+}
+
+/** Records that the hook made the directory. The archive is complete without the record, but no later one can replace it. */
+function own(records: Records | null, key: string, place: TrustedPath, log: Logger): void {
+  try {
+    records?.own(key, place);
+  } catch (error) {
+    log.warn(`Cannot record that ${place.path} is an archive: ${reasonOf(error)}`);
+  }
 }
 
 /** Drops lowerdirs if one was unmounted: against an empty directory, every file would be new. */

@@ -1,9 +1,10 @@
-import { isLayerhookError, LayerhookError, reasonOf } from 'layerhook';
+import { LayerhookError, reasonOf } from 'layerhook';
 import { type Archive, readAnnotations } from './annotations.js';
 import { type Container, readContainer, writablePaths } from './container.js';
 import { fingerprint } from './fingerprint.js';
 import { type Means, makeArchive } from './one.js';
 import { type ArchiveRecord, type ContainerRecord, hash, identityOf } from './records.js';
+import { show } from './show.js';
 import { findOverlay } from './upperdir.js';
 
 export interface RunOptions extends Means {
@@ -145,6 +146,5 @@ export async function attempt(
 }
 
 function report(name: string, error: unknown, { log }: Pick<Means, 'log'>): void {
-  const text = isLayerhookError(error) ? `${error.message} (${error.hint})` : (error as Error).stack;
-  log.error(`Archive ${name} failed: ${text}`);
+  log.error(`Archive ${name} failed: ${show(error)}`);
 }
