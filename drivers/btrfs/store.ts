@@ -78,6 +78,7 @@ export class SubvolumeStore {
   flush(subvolume: string): void {
     try {
       this.#makeLocks();
+      this.#sweep();
       const name = `flush-${randomUUID()}`;
       const making = this.#making(name, tryLockFile(this.#lockPath(name))!);
       try {
@@ -111,15 +112,16 @@ export class SubvolumeStore {
     };
   }
 
-  /** Removes the unfinished subvolumes of killed processes. */
+  /** Removes the unfinished subvolumes and the locks of killed processes. */
   #sweep(): void {
     if (this.#swept) return;
     this.#swept = true;
-    for (const entry of readdirSync(this.#root)) {
-      if (!entry.endsWith(unfinished)) continue;
-      const unlock = tryLockFile(this.#lockPath(basename(entry, unfinished)));
+    const made = readdirSync(this.#root).filter((entry) => entry.endsWith(unfinished));
+    const locks = readdirSync(join(this.#root, 'locks'));
+    for (const name of new Set([...made.map((entry) => basename(entry, unfinished)), ...locks])) {
+      const unlock = tryLockFile(this.#lockPath(name));
       if (unlock === undefined) continue;
-      this.#remove(join(this.#root, entry));
+      this.#remove(this.path(name) + unfinished);
       unlock();
     }
   }

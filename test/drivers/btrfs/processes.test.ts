@@ -1,4 +1,5 @@
 /** Several processes with one store: in parallel, killed, and without privileges. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -141,4 +142,18 @@ test.serial('without privileges: unpack, repack, refresh, and remove file by fil
     subvolumes(mountpoint).filter((path) => !path.includes('/store/')),
     ['home/again/rootfs'],
   );
+});
+
+test.serial('a repack removes what a killed repack has left in the store', async (t) => {
+  const mountpoint = btrfs(t);
+  if (!mountpoint) return;
+  const { reference, layout } = buildImage(t, layers.slice(0, 1));
+  const bundles = onBtrfs(mountpoint);
+  await bundles.unpack(reference, 'bundle');
+  const before = kept(bundles.store);
+  writeFileSync(join(bundles.store, 'btrfs/locks/flush-dead'), '');
+  execFileSync('btrfs', ['subvolume', 'create', join(bundles.store, 'btrfs/flush-dead.partial')]);
+  writeFileSync(bundles.at('bundle', 'new'), 'new');
+  await bundles.repack(`${layout}:new`, 'bundle');
+  t.deepEqual(kept(bundles.store), before);
 });
