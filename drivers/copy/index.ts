@@ -18,7 +18,9 @@ import { fileClock, nextTick } from './clock.js';
 import { compareStats } from './compare.js';
 import { mergePacked } from './refresh.js';
 import {
+  doubtingAll,
   type FileTime,
+  isBefore,
   isRacy,
   readStatIndex,
   removeStatIndex,
@@ -68,8 +70,13 @@ async function assemble({ rootfs, manifestDescriptor, signal, log }: ImageContex
 
 async function listDelta(context: DeltaContext, slot: SeenSlot) {
   const { rootfs, manifestDescriptor, maskPaths, refresh, signal, log } = context;
-  const index = indexOf(rootfs, manifestDescriptor.digest);
   const tick = clockIfWritable(rootfs);
+  const found = indexOf(rootfs, manifestDescriptor.digest);
+  const isBack = tick !== undefined && found !== undefined && isBefore(tick, found.tick);
+  if (isBack)
+    log.warn('the clock was set back since the bundle was unpacked or refreshed: reading all files');
+  // with an earlier clock, a changed file may have its former times again
+  const index = isBack ? doubtingAll(found) : found;
   const now = await inTurns(statNow(rootfs, index), signal);
   const exposed = new Set<ByteString>();
   if (tick) slot.of(context).seen = { index, now, tick, masked: maskPaths.length > 0, exposed };

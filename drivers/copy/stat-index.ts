@@ -87,6 +87,15 @@ export function isRacy(tick: FileTime, words: Uint32Array, row: number): boolean
   return sec > tick.sec || (sec === tick.sec && words[row * statWords + statWord.ctimeNsec]! >= tick.nsec);
 }
 
+export function isBefore(a: FileTime, b: FileTime): boolean {
+  return a.sec < b.sec || (a.sec === b.sec && a.nsec < b.nsec);
+}
+
+/** Returns an index that leaves every file in doubt. */
+export function doubtingAll(index: StatIndex): StatIndex {
+  return { ...index, tick: { sec: Number.NEGATIVE_INFINITY, nsec: 0 }, racy: true };
+}
+
 /** Pads the head so that the following words begin at a multiple of their size. */
 function padded(head: string): string {
   const missing = (wordSize - (head.length % wordSize)) % wordSize;
