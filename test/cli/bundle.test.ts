@@ -93,6 +93,15 @@ rootTest(
   },
 );
 
+test('a bundle without a rootfs, as a killed removal leaves it, is refused until it is removed', (t) => {
+  const { layerhook, bundle, image, dir } = place(t);
+  const at = join(dir, 'b');
+  t.is(layerhook('unpack', '--rootless', '--image', image.reference, at).status, 0);
+  rmSync(join(at, 'rootfs'), { recursive: true });
+  t.regex(bundle('mount', at).stderr, /its rootfs is missing; .*bundle rm/);
+  t.is(bundle('rm', at).status, 0);
+});
+
 test('a command without a bundle says what it lacks', (t) => {
   const { bundle } = place(t);
   for (const command of ['mount', 'umount', 'rm'])

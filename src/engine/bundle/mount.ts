@@ -1,5 +1,6 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { LayerhookError } from '../../errors/index.js';
 import type { BundleContext } from '../../points/points.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
@@ -40,9 +41,17 @@ export async function mountBundle(options: MountBundleOptions): Promise<BundleMo
   return withBundle(options, meta, async (operation, context) => {
     const { dispatcher } = operation;
     const { handled } = await dispatcher.first('bundle.ociv1.mount', { ...context, claim });
+    if (!handled) requireRootfs(bundle);
     keepState(bundle, meta, operation);
     return { bundle, handled };
   });
+}
+
+/** @throws LayerhookError BUNDLE_DAMAGED for a bundle whose removal was interrupted */
+function requireRootfs(bundle: string): void {
+  if (existsSync(join(bundle, 'rootfs'))) return;
+  const expected = `remove the bundle with layerhook bundle rm ${bundle}, and unpack it again`;
+  throw new LayerhookError('BUNDLE_DAMAGED', { path: bundle, reason: 'its rootfs is missing', expected });
 }
 
 /**
