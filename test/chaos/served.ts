@@ -27,7 +27,8 @@ export const ofServed: readonly Scenario[] = [
   { name: 'commit', command: (place) => extracting('commit', place), ...rest },
   {
     name: 'snapshotter serve',
-    command: (place) => ({ ...extracting('survive', place), tracesChild: true }),
+    // it reads package.json
+    command: (place) => ({ ...extracting('survive', place), tracesChild: true, cwd: process.cwd() }),
     ...rest,
     // a killed server leaves its socket
     leaves: /^\/(store\/snapshots\/|socket$)/,

@@ -37,7 +37,10 @@ async function work(): Promise<void> {
       commit: outliving((...args) => client.commit(...args)),
       remove: outliving((...args) => client.remove(...args)),
     });
-    const found = JSON.stringify(await outliving(() => list(client))());
+    await client.close();
+    await end();
+    await start([]);
+    const found = JSON.stringify(await list(client));
     if (found !== '{"one":"one","two":"two"}') throw new Error(`after all calls were answered: ${found}`);
   } finally {
     await client.close();
