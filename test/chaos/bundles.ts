@@ -1,5 +1,5 @@
 /** What is tried under faults on bundles: unpack, repack, mounts, removal. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundle, listed, tags, type View } from './look.js';
 import { Fault, lh, type Place, runIn, succeedIn } from './place.js';
@@ -65,7 +65,10 @@ const removing = drivers.map(
     name: `bundle rm ${driver}`,
     ...diskOf(driver),
     prepare: (place) => changedBundle(place, driver),
-    begin: mountBundle,
+    // a power loss may come after the removal
+    begin: (place) => {
+      if (existsSync(place.bundle)) mountBundle(place);
+    },
     command: (place) => lh('bundle', 'rm', place.bundle),
     looks: [tags, wholeBundle, listed],
     gc: storeGc,

@@ -17,8 +17,8 @@ const errors = [
   { error: 'EINTR', forever: false },
 ];
 
-/** Calls by which node wakes its threads, and LMDB locks: they deadlock if these fail for ever. */
-const neverLasting = new Set(['read', 'write', 'mmap', 'fcntl']);
+/** Calls by which node wakes its threads and opens stderr, and LMDB locks: they cannot do without these. */
+const neverLasting = new Set(['read', 'write', 'mmap', 'fcntl', 'ioctl']);
 
 /** A command that takes longer hangs. */
 const seconds = 100;
@@ -57,7 +57,7 @@ function failAt(stage: Stage, point: Point, error: (typeof errors)[number]): str
       throw new Fault(`it ends by ${signal}: ${failed.at(-1)} ${stderr}`);
     const isLog = command.input !== undefined;
     // the fault met a file of the program itself, which node loads
-    if (status === 127 && isOfLoader(command, stderr)) return 'not met';
+    if (isBeforeProgram(command, status, stderr)) return 'not met';
     if (/^node:internal\/.*ModuleLoader|Cannot find module '/ms.test(stderr)) return 'not met';
     if (status !== null && status !== 0) requireClear(isLog ? stdout + stderr : stderr, isLog);
     const [wanted, ended] = status === 0 ? ['new', 'done in spite of it'] : [null, library ?? 'refused'];
@@ -86,11 +86,20 @@ function crashed(signal: string, failed: string[], { store }: Place): string | u
   return signal === 'SIGABRT' && isWaking ? 'ended by libuv' : undefined;
 }
 
-/** True if the dynamic loader has ended the process before the program ran: it prints this line, and nothing follows. */
-function isOfLoader({ argv }: Command, stderr: string): boolean {
+/**
+ * True if the fault has ended the process before the program ran: in the dynamic loader, in OpenSSL's start, or in node's search
+ * for the main module, whose stack has no frame of a file.
+ */
+function isBeforeProgram({ argv }: Command, status: number | null, stderr: string): boolean {
   const [line, ...more] = stderr.split('\n');
-  const start = `${argv[0]}: error while loading shared libraries: `;
-  return line!.startsWith(start) && more.join('') === '';
+  if (status === 127 && line!.startsWith(`${argv[0]}: error while loading shared libraries: `))
+    return more.join('') === '';
+  if (line === `${argv[0]}: OpenSSL configuration error:`) return true;
+  const frames = stderr.match(/^ {4}at .*$/gm) ?? [];
+  return (
+    frames.some((frame) => frame.includes('run_main')) &&
+    frames.every((frame) => /\(?node:[^)]*\)?$/.test(frame))
+  );
 }
 
 /** What LMDB's own code prints, without a newline, about a write that fails. */

@@ -53,7 +53,7 @@ function onFiles(
       succeedIn(place, ...former(place));
     },
     // the repeated command removes temporary files; a record or a launcher alone changes nothing; a directory may be empty
-    leaves: /^\/etc\/(.*\.tmp|.*\.layerhook-(ctk|runtime).*|[^/]*\.d|bin)$|\.layerhook-/,
+    leaves: /^\/etc\/(.*\.tmp(\/.*)?|.*\.layerhook-(ctk|runtime).*|[^/]*\.d|bin)$/,
     ...more,
   };
 }
@@ -63,7 +63,7 @@ function each(place: Place): View {
   const names = readdirSync(join(place.root, 'etc'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(place.root.length + 1));
-  const read = names.filter((name) => !/\.tmp$|\.layerhook-(ctk|runtime)/.test(name));
+  const read = names.filter((name) => !/\.tmp(\/|$)|\.layerhook-(ctk|runtime)/.test(name));
   return Object.assign({}, ...read.map((name) => files(name)(place))) as View;
 }
 
