@@ -86,11 +86,16 @@ function whole(): typeof short {
   return chosen.map((name) => [name, names, limit]);
 }
 
+/** The short form names whole names, a user may name parts of them. */
+function isMeant(name: string, part: string): boolean {
+  return kind === 'short' ? name === part : name.includes(part);
+}
+
 /** @param parts names of scenarios, or parts of names; none: all scenarios */
 function tryKind(name: string, parts: string[], extent: Extent): Report[] {
   const chosen = scenarios.filter(
     (each) =>
-      (parts.length === 0 || parts.some((part) => each.name.includes(part))) &&
+      (parts.length === 0 || parts.some((part) => isMeant(each.name, part))) &&
       // each kind of power loss has its own file system
       (!(each.fileSystem && name in powerLosses) || each.fileSystem === name),
   );
