@@ -1,4 +1,8 @@
 import { type Context, createContext, Script } from 'node:vm';
+import { requireDescriptors } from './descriptors.js';
+
+/** for the event loop of the thread that waits, with some to spare; without them, node ends the process (SIGABRT) */
+const watchdogDescriptors = 8;
 
 let limited: { script: Script; globals: Context } | undefined;
 
@@ -8,8 +12,10 @@ let limited: { script: Script; globals: Context } | undefined;
  *
  * @param ms time limit
  * @param late returns the error for an interrupted action
+ * @throws what `action` and `late` give; errors of node:fs if the process has too few descriptors for the clock
  */
 export function withinTime<T>(ms: number, action: () => T, late: () => Error): T {
+  requireDescriptors(watchdogDescriptors, '/');
   // only node:vm can interrupt JavaScript in its own thread
   limited ??= { script: new Script('action()'), globals: createContext({}) };
   const { script, globals } = limited;

@@ -74,6 +74,7 @@ const removing = drivers.map(
     gc: storeGc,
     leaves: /^\/(\.b\.layerhook-|b(\/|$))/,
     done: /no bundle at/,
+    removes: true,
   }),
 );
 

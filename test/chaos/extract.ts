@@ -11,14 +11,14 @@ export async function extract(
     ['one', ''],
     ['two', 'one'],
   ] as const) {
-    await unlessDone(() => on.prepare(`extract ${name}`, parent));
+    await unlessDone(() => on.prepare(`filling ${name}`, parent));
     await unlessDone(async () => {
-      const [mount] = await on.mounts(`extract ${name}`);
+      const [mount] = await on.mounts(`filling ${name}`);
       writeFileSync(join(upperdirOf(mount!), 'file'), name);
-      await on.commit(name, `extract ${name}`);
+      await on.commit(name, `filling ${name}`);
     });
     // a committed snapshot leaves its key free; one whose commit was repeated does not
-    await unlessDone(() => on.remove(`extract ${name}`));
+    await unlessDone(() => on.remove(`filling ${name}`));
   }
   await unlessDone(() => on.prepare('container', 'two'));
   await unlessDone(() => on.remove('container'));

@@ -48,14 +48,14 @@ function lose(stage: Stage, moment: Point | null, loss: Loss): string {
   }
 }
 
-/** True if a bundle that the command made is refused: it may have lost content. What was flushed before is never refused. */
-function isRefused({ place, wasThere }: Stage): boolean {
+/** True if a bundle is refused that the command made, which may have lost content, or removed. What was flushed is never refused. */
+function isRefused({ place, wasThere, scenario }: Stage): boolean {
   if (!existsSync(place.bundle)) return false;
   const probe = `${place.layout}:probe`;
   for (const command of [lh('bundle', 'mount', place.bundle), lh('repack', '--image', probe, place.bundle)]) {
     const { status, stderr } = runIn(place, command);
     if (status === 0) continue;
-    if (wasThere('rootfs')) throw new Fault(`what was flushed is refused: ${stderr}`);
+    if (wasThere('rootfs') && !scenario.removes) throw new Fault(`what was flushed is refused: ${stderr}`);
     if (!/^layerhook: [^\n]*bundle[^\n]*\n$/.test(stderr)) throw new Fault(stderr);
     return true;
   }

@@ -33,6 +33,7 @@ const short: readonly [kind: string, names: string[], limit: number][] = [
   ['crash', ['hooks install', 'hooks new', 'ctk install', 'store export'], 6],
   ['errors', ['unpack copy', 'repack copy refresh', 'tag'], 3],
   ['ext4', ['repack overlay refresh'], 2],
+  ['ext4', ['bundle rm overlay'], 4],
   ['xfs', ['unpack copy'], 2],
 ];
 const shortLoad = { seconds: 10, processes: 8, clients: 40 };

@@ -20,4 +20,6 @@ export interface Scenario {
   leaves?: RegExp;
   /** what the command says if it has been done already */
   done?: RegExp;
+  /** true: the command removes the bundle, which may be refused from then on */
+  removes?: true;
 }

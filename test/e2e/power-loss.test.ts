@@ -61,9 +61,9 @@ rootTest.serial(
     const before = await openStoreAt({ root: daemon.store, client: 'containerd' }, 'the boot before');
     const image = { image: { verity: false } };
     for (const name of ['whole', 'lost']) {
-      await before.prepare(`extract ${name}`, '');
-      writeFileSync(join(await before.directory(`extract ${name}`), 'file'), name);
-      await before.commit(name, `extract ${name}`, image);
+      await before.prepare(`filling ${name}`, '');
+      writeFileSync(join(await before.directory(`filling ${name}`), 'file'), name);
+      await before.commit(name, `filling ${name}`, image);
     }
     const images = (await before.list()).map(({ erofs }) => erofs!.image);
     await before.close();

@@ -1,5 +1,10 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { compileFilters } from '../../src/store/filter/index.js';
+import { run } from '../helpers/cli.js';
+import { requires } from '../helpers/requires.js';
+import { tmpdir } from '../helpers/tmp.js';
 import { commitFile, freshStore, walkAll } from './helpers.js';
 
 const info = {
@@ -151,4 +156,39 @@ test('__proto__ is a label like others', async (t) => {
   const labels = JSON.parse('{"__proto__":"x"}');
   await store.update({ name: 'key', labels }, ['labels.__proto__']);
   t.deepEqual(Object.entries((await store.stat('key')).labels), [['__proto__', 'x']]);
+});
+
+/** Walks with a regular expression while 0, 1, … descriptors are free, and prints how often that worked. */
+const walking = `
+  import { closeSync, openSync } from 'node:fs';
+  import { openStore } from '${pathToFileURL('dist/src/store.js')}';
+  const store = await openStore({ root: process.argv[1] });
+  // modules that it needs are loaded
+  for await (const _ of store.walk(['name~=/a/']));
+  const results = [];
+  for (let free = 0; free < 20; free++) {
+    const taken = [];
+    try {
+      for (;;) taken.push(openSync('/dev/null'));
+    } catch {
+      for (const fd of taken.splice(0, free)) closeSync(fd);
+    }
+    try {
+      for await (const _ of store.walk(['name~=/a/']));
+      results.push('done');
+    } catch (error) {
+      results.push(error.code + (error.message.includes('EMFILE') ? ' EMFILE' : ''));
+    }
+    for (const fd of taken) closeSync(fd);
+  }
+  await store.close();
+  console.log(results.join());`;
+
+test('without descriptors for the time limit, a filter is refused, and the process goes on', async (t) => {
+  if (!requires(t, 'prlimit')) return;
+  const command = [process.execPath, '--input-type=module', '-e', walking, join(tmpdir(t), 'store')];
+  const { stdout, stderr } = await run('prlimit', ['--nofile=128', ...command]);
+  const results = stdout.trim().split(',');
+  t.deepEqual([...new Set(results)], ['SYSTEM EMFILE', 'done'], stdout + stderr);
+  t.is(results.lastIndexOf('SYSTEM EMFILE'), results.indexOf('done') - 1);
 });

@@ -61,6 +61,15 @@ export class Database {
     }
   }
 
+  /** Waits until the last write is on disk: no power loss can undo it. @throws LayerhookError SYSTEM, NO_SPACE */
+  flush(): void {
+    try {
+      this.#environment.flush();
+    } catch (error) {
+      throw databaseError(error, this.#path);
+    }
+  }
+
   #act<T>(action: (writer: Writer) => T): T {
     return this.#rows.during(this.#db.getWriteTxnId(), () => action(this.#cached));
   }

@@ -1,14 +1,17 @@
-import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { LayerhookError } from '../../errors/index.js';
+import { requireDescriptors } from '../../system/descriptors.js';
 import { flock } from '../../system/lock.js';
 import { whyInvalidDatabase, whyInvalidLock } from './check-file.js';
-import { reserveDescriptors, reserveToOpen } from './reserve.js';
+import { reserveToOpen } from './reserve.js';
 
-const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** Address space reserved for the metadata, in bytes; the file itself grows with its content. */
 const mapSize = 2 ** 30;
+/** the file twice, its lock file, and one that a thread may open meanwhile */
+const lmdbDescriptors = 4;
 
 export type Lmdb = RootDatabase<string, Buffer>;
 
@@ -22,11 +25,13 @@ export type Lmdb = RootDatabase<string, Buffer>;
  */
 export class Environment {
   readonly db: Lmdb;
+  readonly #path: string;
   readonly #key: string;
   readonly #lock: number;
   #users = 1;
 
   private constructor(path: string, key: string) {
+    this.#path = path;
     this.#key = key;
     this.#lock = openSync(`${path}-guard`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
     try {
@@ -61,6 +66,16 @@ export class Environment {
     }
   }
 
+  /** Flushes the file with its last transaction, which LMDB leaves in memory. @throws errors of node:fs */
+  flush(): void {
+    const fd = openSync(this.#path, O_RDONLY | O_NOFOLLOW);
+    try {
+      fdatasyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /** Ends one use of the file; call it once for each `open`. */
   close(): void {
     this.#users -= 1;
@@ -79,7 +94,7 @@ function openChecked(path: string): Lmdb {
   const reason = whyInvalidLock(`${path}-lock`) ?? whyInvalidDatabase(path);
   if (reason === undefined) {
     reserveToOpen(path);
-    reserveDescriptors(dirname(path));
+    requireDescriptors(lmdbDescriptors, dirname(path));
     return openLmdb(path);
   }
   throw new LayerhookError('STORE_INVALID', { path: dirname(dirname(path)), reason });

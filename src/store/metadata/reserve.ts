@@ -5,9 +5,7 @@ import { fromText } from '../../system/bytes.js';
 import { filesystemOf, tryAllocate } from '../../system/filesystem.js';
 import { statBlockBytes } from '../../system/stat.js';
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-/** the file twice, its lock file, and one that a thread may open meanwhile */
-const lmdbDescriptors = 4;
+const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 /** bytes, enough for the pages that a few transactions rewrite */
 const reserveBytes = 512 * 1024;
 /** bytes, slightly more than the size of LMDB's lock file with our number of readers */
@@ -37,21 +35,6 @@ export function reserveToOpen(path: string): void {
     if (!tryAllocate(fromText(lock), 0, lockBytes)) requireSpace(dirname(path));
   }
   if (!statSync(path, { throwIfNoEntry: false })?.size) requireSpace(dirname(path));
-}
-
-/**
- * Makes sure that LMDB can open its files. It kills the process (SIGSEGV) if it cannot, for instance for a lack of
- * descriptors.
- *
- * @throws errors of node:fs
- */
-export function reserveDescriptors(directory: string): void {
-  const opened: number[] = [];
-  try {
-    for (let count = 0; count < lmdbDescriptors; count++) opened.push(openSync(directory, O_RDONLY));
-  } finally {
-    for (const fd of opened) closeSync(fd);
-  }
 }
 
 /** Keeps the reserve for operations that free space. @throws LayerhookError NO_SPACE if the filesystem of `path` is full */

@@ -9,9 +9,16 @@ import type { Reader, Writer } from '../metadata/transaction.js';
  * @throws LayerhookError SNAPSHOT_NOT_FOUND, SNAPSHOT_PRECONDITION, NO_SPACE, SYSTEM
  */
 export function removeSnapshot(context: Context, name: string): void {
-  const freed = context.db.writeToFree((writer) => removeName(context, writer, name));
+  const { db, client, directories } = context;
+  const { kind, freed } = db.writeToFree((writer) => {
+    const { kind } = requireName(writer, client, name);
+    return { kind, freed: removeName(context, writer, name) };
+  });
+  if (freed === undefined) return;
+  // without its record, mounts() cannot make the directory again, empty, after a power loss
+  if (kind === 'active') db.flush();
   // The content has no record now: if this process dies here, cleanup removes the directory.
-  if (freed !== undefined) context.directories.remove([freed]);
+  directories.remove([freed]);
 }
 
 /** Removes a name inside a transaction. @returns the content, if this was its last name */
