@@ -171,10 +171,6 @@ class Walk {
   /** Compares one name. @returns the directory to visit next, or null */
   *#visitName(place: Place, name: ByteString, hidden: boolean): Steps<Place | null> {
     const path = this.at;
-    if (this.#maskPaths.has(path)) {
-      this.#masked.push(path);
-      return null;
-    }
     const below = place.below?.find(name) ?? null;
     const now = hidden ? null : this.#current(place, name, below);
     if (now === null) {
