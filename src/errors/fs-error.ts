@@ -29,7 +29,7 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /** What node says instead of a name that it does not know, such as EDQUOT. */
-const unnamed = /^Unknown system error -\d+(?:: )?/;
+const unnamed = /^(?:Unknown system error -\d+(?:: |, )?)+/;
 
 /** Returns the system's words for an error, for a message that names the file: `permission denied (EACCES)`. */
 export function systemWords(error: unknown): string {
@@ -54,7 +54,6 @@ export function reasonOf(error: unknown): string {
   if (words === undefined) return error.message;
   const call = error.message
     .replace(unnamed, '')
-    .replace(/^Unknown system error -\d+, /, '')
     .replace(new RegExp(`\\b${code}:? ?`), '')
     .replace(`${words}, `, '')
     .trim();

@@ -28,9 +28,12 @@ const native = {
 
 /** Changes the owner of a file, or of a symlink itself; fchownat(2). */
 export function fchownat(dirfd: number, path: ByteString, uid: number, gid: number): void {
-  const call = (fd: number, at: ByteString) =>
-    result(native.fchownat(fd, cString(at), uid, gid, AT_SYMLINK_NOFOLLOW));
-  check(isLong(path) ? farther(dirfd, path, call) : call(dirfd, path), 'fchownat', path);
+  check(tryFchownat(dirfd, path, uid, gid), 'fchownat', path);
+}
+
+function tryFchownat(dirfd: number, path: ByteString, uid: number, gid: number): number {
+  if (isLong(path)) return farther(tryFchownat, dirfd, path, uid, gid);
+  return result(native.fchownat(dirfd, cString(path), uid, gid, AT_SYMLINK_NOFOLLOW));
 }
 
 /** Changes the owner of an open file; fchown(2). `path` is used in the error only. */
@@ -50,8 +53,12 @@ export function chmodOpened(fd: number, mode: number): void {
 
 /** Changes the mode; fchmodat(2). Follows a symlink: the caller must know that the last component is another type. */
 export function fchmodat(dirfd: number, path: ByteString, mode: number): void {
-  const call = (fd: number, at: ByteString) => result(native.fchmodat(fd, cString(at), mode, 0));
-  check(isLong(path) ? farther(dirfd, path, call) : call(dirfd, path), 'fchmodat', path);
+  check(tryFchmodat(dirfd, path, mode), 'fchmodat', path);
+}
+
+function tryFchmodat(dirfd: number, path: ByteString, mode: number): number {
+  if (isLong(path)) return farther(tryFchmodat, dirfd, path, mode);
+  return result(native.fchmodat(dirfd, cString(path), mode, 0));
 }
 
 /** Changes the mode of an open file; fchmod(2). `path` is used in the error only. */
@@ -65,9 +72,13 @@ const times32 = new Int32Array(times.buffer, times.byteOffset, 8);
 /** Sets access and modification time of a file, or of a symlink itself; utimensat(2). */
 export function utimensat(dirfd: number, path: ByteString, atime: FileTime, mtime: FileTime): void {
   fillTimes(atime, mtime);
-  const call = (fd: number, at: ByteString) =>
-    result(native.utimensat(fd, cString(at), times, AT_SYMLINK_NOFOLLOW));
-  check(isLong(path) ? farther(dirfd, path, call) : call(dirfd, path), 'utimensat', path);
+  check(tryUtimensat(dirfd, path), 'utimensat', path);
+}
+
+/** Sets the times that are in `times`. */
+function tryUtimensat(dirfd: number, path: ByteString): number {
+  if (isLong(path)) return farther(tryUtimensat, dirfd, path);
+  return result(native.utimensat(dirfd, cString(path), times, AT_SYMLINK_NOFOLLOW));
 }
 
 /** Does the same as {@link utimensat} for an open file. `path` is used in the error only. */

@@ -70,7 +70,7 @@ export function openat(dirfd: number, path: ByteString, flags: number, mode = 0)
 
 /** Does the same as {@link openat}, but returns a negative errno: for callers that expect failures, since throwing is slow. */
 export function tryOpenat(dirfd: number, path: ByteString, flags: number, mode = 0): number {
-  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryOpenat(fd, rest, flags, mode));
+  if (isLong(path)) return farther(tryOpenat, dirfd, path, flags, mode);
   return result(native.openat(dirfd, cString(path), flags | O.CLOEXEC, mode));
 }
 
@@ -81,7 +81,7 @@ export function mkdirat(dirfd: number, path: ByteString, mode: number): void {
 
 /** Does the same as {@link mkdirat}. Returns 0 or a negative errno. */
 export function tryMkdirat(dirfd: number, path: ByteString, mode: number): number {
-  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryMkdirat(fd, rest, mode));
+  if (isLong(path)) return farther(tryMkdirat, dirfd, path, mode);
   return result(native.mkdirat(dirfd, cString(path), mode));
 }
 
@@ -102,9 +102,14 @@ export function linkat(dirfd: number, path: ByteString, newDirfd: number, newPat
 
 /** Does the same as {@link linkat}. Returns 0 or a negative errno. */
 export function tryLinkat(dirfd: number, path: ByteString, newDirfd: number, newPath: ByteString): number {
-  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryLinkat(fd, rest, newDirfd, newPath));
-  if (isLong(newPath)) return farther(newDirfd, newPath, (fd, rest) => tryLinkat(dirfd, path, fd, rest));
+  if (isLong(path)) return farther(tryLinkat, dirfd, path, newDirfd, newPath);
+  if (isLong(newPath)) return farther(tryLinkNew, newDirfd, newPath, dirfd, path);
   return result(native.linkat(dirfd, cString(path), newDirfd, cString(newPath, 1), 0));
+}
+
+/** Does the same as {@link tryLinkat}, with the new name first. */
+function tryLinkNew(newDirfd: number, newPath: ByteString, dirfd: number, path: ByteString): number {
+  return tryLinkat(dirfd, path, newDirfd, newPath);
 }
 
 /** Creates `newPath` as a hardlink to the file or symlink open as `fd`, also with O_PATH; linkat(2). Needs /proc. */
@@ -124,7 +129,7 @@ export function unlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_R
 
 /** Does the same as {@link unlinkat}. Returns 0 or a negative errno. */
 export function tryUnlinkat(dirfd: number, path: ByteString, flags: 0 | typeof AT_REMOVEDIR = 0): number {
-  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryUnlinkat(fd, rest, flags));
+  if (isLong(path)) return farther(tryUnlinkat, dirfd, path, flags);
   return result(native.unlinkat(dirfd, cString(path), flags));
 }
 
@@ -151,7 +156,7 @@ export function mknodat(dirfd: number, path: ByteString, mode: number, major = 0
 /** Does the same as {@link mknodat}. Returns 0 or a negative errno; EINVAL for device numbers that Linux cannot represent. */
 export function tryMknodat(dirfd: number, path: ByteString, mode: number, major = 0, minor = 0): number {
   if (!(major >= 0 && major <= 0xfff && minor >= 0 && minor <= 0xfffff)) return -E.EINVAL;
-  if (isLong(path)) return farther(dirfd, path, (fd, rest) => tryMknodat(fd, rest, mode, major, minor));
+  if (isLong(path)) return farther(tryMknodat, dirfd, path, mode, major, minor);
   return result(native.mknodat(dirfd, cString(path), mode, encodeDevice(major, minor)));
 }
 
@@ -164,7 +169,7 @@ export function readlinkat(dirfd: number, path: ByteString): ByteString {
 
 /** Reads the target of a symlink into `linkBuffer`. Returns its length or a negative errno. */
 function tryReadlinkat(dirfd: number, path: ByteString): number {
-  if (isLong(path)) return farther(dirfd, path, tryReadlinkat);
+  if (isLong(path)) return farther(tryReadlinkat, dirfd, path);
   return result(native.readlinkat(dirfd, cString(path), linkBuffer, linkBuffer.length));
 }
 

@@ -15,19 +15,21 @@ export function isLong(path: ByteString): boolean {
 /**
  * Runs a call on a path that {@link isLong}: with the open directory that a first part of the path leads to, and the rest.
  *
+ * @param rest the arguments of `call` behind the path
  * @returns what `call` returned, or the negative errno of the first part
  */
-export function farther(
+export function farther<Rest extends unknown[]>(
+  call: (dirfd: number, path: ByteString, ...rest: Rest) => number,
   dirfd: number,
   path: ByteString,
-  call: (dirfd: number, rest: ByteString) => number,
+  ...rest: Rest
 ): number {
   const cut = path.lastIndexOf('/', pathMax - 1);
   if (cut < 1) return -E.ENAMETOOLONG;
   const fd = result(open(dirfd, cString(path.slice(0, cut)), directoryOnly, 0));
   if (fd < 0) return fd;
   try {
-    return call(fd, path.slice(cut).replace(/^\/+/, '') || '.');
+    return call(fd, path.slice(cut).replace(/^\/+/, '') || '.', ...rest);
   } finally {
     closeSync(fd);
   }

@@ -114,15 +114,14 @@ export class StatBuffer {
  * @throws SystemError
  */
 export function statAt(dirfd: number, path: ByteString, out: StatBuffer): boolean {
-  const done = isLong(path)
-    ? farther(dirfd, path, (fd, rest) => tryStatAt(fd, rest, out))
-    : tryStatAt(dirfd, path, out);
+  const done = tryStatAt(dirfd, path, out);
   if (done >= 0) return true;
   if (done === -E.ENOENT || done === -E.ENOTDIR) return false;
   throw new SystemError(-done, 'statx', path);
 }
 
 function tryStatAt(dirfd: number, path: ByteString, out: StatBuffer): number {
+  if (isLong(path)) return farther(tryStatAt, dirfd, path, out);
   const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
   return result(statx(dirfd, cString(path), flags, STATX_BASIC_STATS, out.bytes));
 }

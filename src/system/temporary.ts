@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { fstatSync, fsyncSync } from 'node:fs';
+import { constants, fstatSync, fsyncSync, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fchmod } from './attributes.js';
-import { type ByteString, toBuffer } from './bytes.js';
+import { type ByteString, fromText, toBuffer } from './bytes.js';
 import { closeOnError } from './close-on-error.js';
 import { E, SystemError } from './errno.js';
 import { close, mkdirat, O, openat, renameat2, S, tryOpenat, writeAll } from './files.js';
@@ -77,6 +78,41 @@ export function sweepTemporaries(directory: number, final: ByteString): void {
       if (name.startsWith(prefix) && name.endsWith('.tmp')) sweepOne(directory, name);
   } finally {
     close(listing);
+  }
+}
+
+/**
+ * Makes a file or directory that appears whole or not at all, and durably. Replaces an existing file. First removes what
+ * killed commands have left of the same path.
+ *
+ * @param path follows symlinks in all components but the last
+ * @param fill writes the content of the open file or directory
+ * @param mode permission bits, before the umask
+ * @throws SystemError, errors of node:fs and of `fill`
+ */
+export async function makeWhole(
+  path: string,
+  type: 'file' | 'directory',
+  fill: (fd: number) => unknown,
+  mode = type === 'file' ? 0o644 : 0o755,
+): Promise<void> {
+  const name = fromText(basename(path));
+  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    sweepTemporaries(directory, name);
+    const temporary = createTemporary(directory, name, type, mode);
+    try {
+      await fill(temporary.fd);
+      if (type === 'directory') fchmod(temporary.fd, mode & ~process.umask(), temporary.name);
+      fsyncSync(temporary.fd);
+      publishTemporary(temporary, name);
+    } catch (error) {
+      discardTemporary(temporary);
+      throw error;
+    }
+    close(temporary.fd);
+  } finally {
+    close(directory);
   }
 }
 

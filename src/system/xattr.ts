@@ -118,7 +118,7 @@ export function isUnsupported(error: unknown): boolean {
 function accessing(target: XattrTarget, rights: Rights, call: (target: XattrTarget) => number): number {
   if (typeof target === 'number') return tryWithAccess(target, '', () => call(target), rights);
   if (isLong(target))
-    return farther(AT_FDCWD, target, (fd, rest) => accessing(pathIn(fd, rest), rights, call));
+    return farther((fd, rest) => accessing(pathIn(fd, rest), rights, call), AT_FDCWD, target);
   return tryWithAccess(AT_FDCWD, target, () => call(target), rights);
 }
 

@@ -1,5 +1,7 @@
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Descriptor, Index } from '../../src/image/types.js';
 import { cachedDebian } from '../helpers/debian.js';
 import { writeImage } from '../helpers/image.js';
 import { largeImage } from '../helpers/large.js';
@@ -25,6 +27,11 @@ function tryLayers(layout: string): void {
 function copyDebian(extent: 'small' | 'full', layout: string): void {
   mkdirSync(layout);
   cpSync(cachedDebian(extent).layout, layout, { recursive: true });
+  // podman loads no archive of two images
+  const file = join(layout, 'index.json');
+  const index = JSON.parse(readFileSync(file, 'utf8')) as Index;
+  const isChanged = (one: Descriptor) => one.annotations?.['org.opencontainers.image.ref.name'] === 'changed';
+  writeFileSync(file, JSON.stringify({ ...index, manifests: index.manifests.filter(isChanged) }));
 }
 
 /**

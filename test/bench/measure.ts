@@ -11,6 +11,8 @@ export interface Contestant {
   clear?: () => unknown;
   /** process that does the work for the command: its CPU time counts, and its memory */
   daemon?: number;
+  /** True for a peer that refuses some images: it is left out then, with a line that says why. */
+  mayRefuse?: true;
 }
 
 /** Measurements of one contestant, by round. */
@@ -36,20 +38,37 @@ export function measure(
   rounds: number,
   env: NodeJS.ProcessEnv,
 ): Result[] {
-  const results = contestants.map(({ name }): Result => ({ name, wall: [], cpu: [], memory: [] }));
   // one round before the first is not counted
-  for (let round = 0; round <= rounds; round++) {
-    for (const [at, contestant] of contestants.entries()) {
-      contestant.prepare?.();
-      const { wall, cpu, memory } = runOnce(contestant, env);
-      contestant.clear?.();
-      if (round === 0) continue;
+  const able = contestants.filter((contestant) => tryOnce(contestant, env));
+  const results = able.map(({ name }): Result => ({ name, wall: [], cpu: [], memory: [] }));
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, contestant] of able.entries()) {
+      const { wall, cpu, memory } = prepareAndRun(contestant, env);
       results[at]!.wall.push(wall);
       results[at]!.cpu.push(cpu);
       results[at]!.memory.push(memory);
     }
   }
   return results;
+}
+
+/** Returns false for a peer that refuses the image. */
+function tryOnce(contestant: Contestant, env: NodeJS.ProcessEnv): boolean {
+  try {
+    prepareAndRun(contestant, env);
+    return true;
+  } catch (error) {
+    if (!contestant.mayRefuse) throw error;
+    console.log(`${contestant.name} is left out: ${(error as Error).message.trimEnd().split('\n').at(-1)}\n`);
+    return false;
+  }
+}
+
+function prepareAndRun(contestant: Contestant, env: NodeJS.ProcessEnv): ReturnType<typeof runOnce> {
+  contestant.prepare?.();
+  const figures = runOnce(contestant, env);
+  contestant.clear?.();
+  return figures;
 }
 
 /** Median of the ratios of two contestants, round by round. */

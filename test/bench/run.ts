@@ -19,7 +19,7 @@ import { images } from './images.js';
 import { type Contestant, measure, type TaskResult } from './measure.js';
 import { type Node, startNode } from './node.js';
 import { ratioTable } from './table.js';
-import { env, nodes, removeScratch, scratch } from './tools.js';
+import { env, nodes, removeAll, scratch } from './tools.js';
 
 const { values: given } = parseArgs({
   options: {
@@ -42,7 +42,7 @@ try {
   for (const name of given.images.split(',')) await measureImage(name, ours);
 } finally {
   await containerd.stop();
-  removeScratch();
+  removeAll();
 }
 save();
 
@@ -88,7 +88,7 @@ async function measureImage(name: string, ours: contestant.Ours[]): Promise<void
     tasks[task]!();
     endAll(ours, arena);
   }
-  rmSync(arena.dir, { recursive: true });
+  removeAll(arena.dir);
 }
 
 function cold(ours: contestant.Ours[], arena: contestant.Arena, containerd: Node): Contestant[] {

@@ -8,7 +8,7 @@ import { mainFile } from '../helpers/cli.js';
 import { runOnce } from './measure.js';
 import { scaleImages } from './scale-images.js';
 import { fillStore } from './scale-store.js';
-import { env, nodes, removeScratch, scratch } from './tools.js';
+import { env, nodes, removeAll, scratch } from './tools.js';
 
 const drivers = ['copy', 'overlay', 'erofs'];
 const stores = { 'store-1000': [1000, 100], 'store-10000': [10_000, 1000] } as const;
@@ -23,7 +23,7 @@ try {
   for (const [name, [layers, bundles]] of Object.entries(stores))
     if (isChosen(name)) await store(name, layers, bundles);
 } finally {
-  removeScratch();
+  removeAll();
 }
 
 function isChosen(name: string): boolean {

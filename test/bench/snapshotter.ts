@@ -13,7 +13,7 @@ import { layeredImage } from './layered.js';
 import { namespace, startNode } from './node.js';
 import { type Pair, type Subject, timePairs } from './pairs.js';
 import { benchTable } from './table.js';
-import { removeScratch, scratch } from './tools.js';
+import { removeAll, scratch } from './tools.js';
 
 const rounds = Number(process.argv[2] ?? 5);
 /** snapshots that are made and removed in one round */
@@ -38,7 +38,7 @@ try {
 } finally {
   for (const { client } of [ours, peer]) await client.close();
   await node.stop();
-  removeScratch();
+  removeAll();
 }
 
 function contender(name: Contender['name']): Contender {

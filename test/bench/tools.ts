@@ -12,14 +12,14 @@ export const scratch = mkdtempSync(join(BENCH_DIR, 'layerhook-bench-'));
 const { NODE_EXTRA_CA_CERTS: _, ...rest } = process.env;
 export const env = { ...rest, XDG_CONFIG_HOME: '/nonexistent', LAYERHOOK_STORE: join(scratch, 'store') };
 
-/** Unmounts and removes everything that the bench made. A bench that fails leaves bundles mounted. */
-export function removeScratch(): void {
+/** Unmounts and removes a directory of the bench. A bench that fails leaves bundles mounted, a podman that fails its storage. */
+export function removeAll(directory = scratch): void {
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '');
-  const own = mounts.filter((path) => path.startsWith(`${scratch}/`)).reverse();
+  const own = mounts.filter((path) => path.startsWith(`${directory}/`)).reverse();
   for (const path of own) spawnSync('umount', ['-l', path]);
-  rmSync(scratch, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }
 
 /** Files of the blobs of an image's layers, the lowest first. */

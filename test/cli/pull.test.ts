@@ -74,6 +74,7 @@ const names: readonly [value: string, answer: RegExp][] = [
   ['oci:dir:tag', /give the path without oci: dir:tag/],
   ['No/Such:tag', /no OCI image layout at No\/Such/],
   ['oci-archive:missing.tar:a', /no OCI image layout at oci-archive:missing.tar/],
+  ['image:latest', /no OCI image layout at image; create one with: layerhook init/],
   ['./images:debian', /no OCI image layout at \.\/images/],
   [
     'images:debian:12',

@@ -1,9 +1,7 @@
 import {
-  closeSync,
   constants,
   createWriteStream,
   fstatSync,
-  fsyncSync,
   openSync,
   readlinkSync,
   realpathSync,
@@ -15,16 +13,10 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, fsError } from '../../errors/fs-error.js';
-import { fromText } from '../../system/bytes.js';
 import { closeOnError } from '../../system/close-on-error.js';
 import { maxSymlinks } from '../../system/path-limits.js';
 import { throwIfAborted } from '../../system/steps.js';
-import {
-  createTemporary,
-  discardTemporary,
-  publishTemporary,
-  sweepTemporaries,
-} from '../../system/temporary.js';
+import { makeWhole } from '../../system/temporary.js';
 
 /** Milliseconds between two attempts to open a FIFO that has no reader yet. */
 const retryMs = 10;
@@ -42,42 +34,11 @@ export async function writeOutput(
 ): Promise<void> {
   try {
     const special = await openSpecial(file, signal);
-    if (special === null) await replaceOutput(file, (fd) => writeFileSync(fd, content));
+    if (special === null) await makeWhole(file, 'file', (fd) => writeFileSync(fd, content));
     else await pipeline(Readable.from([content], { objectMode: false }), special, { signal });
   } catch (error) {
     throwIfAborted(signal);
     throw fsError(error, `cannot write ${file}`);
-  }
-}
-
-/**
- * Replaces a file atomically and durably. First removes what killed commands have left of the same file.
- *
- * @param write fills the new file
- * @param mode permission bits of the file, before the umask
- * @throws SystemError, errors of node:fs and of `write`
- */
-export async function replaceOutput(
-  file: string,
-  write: (fd: number) => unknown,
-  mode = 0o644,
-): Promise<void> {
-  const name = fromText(basename(file));
-  const directory = openSync(dirname(file), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    sweepTemporaries(directory, name);
-    const temporary = createTemporary(directory, name, 'file', mode);
-    try {
-      await write(temporary.fd);
-      fsyncSync(temporary.fd);
-      publishTemporary(temporary, name);
-    } catch (error) {
-      discardTemporary(temporary);
-      throw error;
-    }
-    closeSync(temporary.fd);
-  } finally {
-    closeSync(directory);
   }
 }
 

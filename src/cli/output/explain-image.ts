@@ -34,7 +34,8 @@ function explainMissing(error: unknown, image: string): unknown {
 function explainLayout(error: unknown, image: string): unknown {
   const { path, tag } = parseImageReference(image);
   const guess = splitTransport(path).transport === 'directory' ? registryImage(tag) : undefined;
-  if (guess === undefined) return error;
+  // a tag that names no image: a registry has a latest of each
+  if (guess === undefined || tag === 'latest') return error;
   const reason = `the directory ${path} is missing`;
   const expected = `change to the directory that has ${path}, or ${advice(guess, path)}`;
   return elsewhere({ value: image, reason, expected }, error);

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { closeOnError } from '../../system/close-on-error.js';
 import type { LayerSource } from '../types.js';
@@ -12,7 +13,8 @@ export class BlobFile {
   #at = 0;
 
   /**
-   * @throws LayerhookError BLOB_NOT_FOUND: the file is missing or unreadable
+   * @throws LayerhookError BLOB_NOT_FOUND: the file is missing, or not a regular file
+   * @throws LayerhookError SYSTEM, NO_SPACE: the file cannot be opened
    * @throws LayerhookError BLOB_SIZE: its size differs from the descriptor's
    */
   constructor(source: LayerSource) {
@@ -65,7 +67,7 @@ export class BlobFile {
   }
 }
 
-/** Opens the file. A FIFO in its place does not block. */
+/** Opens the file. A FIFO in its place does not block. @throws as the constructor of {@link BlobFile} */
 function openBlob({ path, digest }: LayerSource): number {
   try {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -74,6 +76,9 @@ function openBlob({ path, digest }: LayerSource): number {
       throw new Error('it is not a regular file');
     });
   } catch (error) {
+    const code = errorCode(error);
+    if (code !== undefined && code !== 'ENOENT' && code !== 'ENOTDIR')
+      throw fsError(error, `opening ${path}`);
     throw new LayerhookError('BLOB_NOT_FOUND', { digest, path }, error);
   }
 }

@@ -57,9 +57,9 @@ export async function installHook(path: string, content: string): Promise<boolea
   if (found === content) return false;
   if (found !== null) requireOurs(path, found);
   makeDirectory(join(path, '..'));
-  const { replaceOutput } = await import('../../files/output.js');
+  const { makeWhole } = await import('../../../system/temporary.js');
   try {
-    await replaceOutput(path, (fd) => writeFileSync(fd, content));
+    await makeWhole(path, 'file', (fd) => writeFileSync(fd, content));
   } catch (error) {
     throw fsError(error, `cannot write ${path}`);
   }

@@ -12,7 +12,7 @@ NAME: the code, a hooks.toml that names it, and a test. The test of a driver
 is the conformance suite. docs/drivers.md goes on from there.`,
   examples: [
     'layerhook hooks new --hook --lang sh skip-layer',
-    'layerhook hooks new --driver --lang js my-driver',
+    'layerhook hooks new --driver --lang mjs my-driver',
   ],
   arguments: ['NAME'],
   options: {
@@ -25,7 +25,7 @@ is the conformance suite. docs/drivers.md goes on from there.`,
     if (!isLanguage(lang))
       throw usageError(`unknown language ${lang}: expected one of ${languages.join(', ')}`, command);
     const kind = driver ? 'driver' : 'hook';
-    for (const file of writeSkeleton({ directory: resolve(name), name, kind, lang }))
+    for (const file of await writeSkeleton({ directory: resolve(name), name, kind, lang }))
       print(`wrote ${name}/${file}`);
     const test = lang === 'ts' ? 'npm install && npm test' : 'node --test';
     print(`test it${driver ? ', as root' : ''}: cd ${name} && ${test}`);

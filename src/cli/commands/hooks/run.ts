@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Change } from '../../../layer/types.js';
 import type { Dispatcher } from '../../../points/dispatch.js';
 import type { PointName } from '../../../points/points.js';
+import { isPoint, pointNames } from '../../../points/table.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 
@@ -18,6 +19,7 @@ Repack points need --image and --bundle. Bundle points need --bundle. Other
 fields come from --context.`,
   examples: ['layerhook hooks run --image image:base unpack.ociv1.layer.try-skip'],
   arguments: ['point'],
+  words: pointNames,
   options: {
     bundle: { value: 'BUNDLE', describe: 'bundle for the context' },
     image: { value: 'PATH[:TAG]', describe: 'image layout, and a tag in it (default: latest)' },
@@ -29,7 +31,6 @@ fields come from --context.`,
     },
   },
   async run([name = ''], options, { print, hooksFile, log, signal }) {
-    const { isPoint, pointNames } = await import('../../../points/table.js');
     if (!isPoint(name)) {
       const { didYouMean } = await import('../../../text/nearest.js');
       const meant = didYouMean(name, pointNames);

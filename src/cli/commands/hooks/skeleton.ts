@@ -1,28 +1,11 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isShippedDriver } from '../../../engine/shipped-drivers.js';
 import { fsError } from '../../../errors/fs-error.js';
 import { packageFile, skeletons } from '../../../places.js';
 import type { PointName } from '../../../points/points.js';
-import { fromText } from '../../../system/bytes.js';
-import {
-  createTemporary,
-  discardTemporary,
-  publishTemporary,
-  sweepTemporaries,
-} from '../../../system/temporary.js';
+import { makeWhole } from '../../../system/temporary.js';
 import { usageError } from '../../args/usage.js';
 
 export const languages = ['sh', 'py', 'mjs', 'ts'] as const;
@@ -56,7 +39,7 @@ const root = fileURLToPath(new URL('.', packageFile));
  * @returns the names of the files
  * @throws LayerhookError USAGE for a bad name or an existing directory; NO_SPACE, SYSTEM
  */
-export function writeSkeleton(skeleton: Skeleton): string[] {
+export async function writeSkeleton(skeleton: Skeleton): Promise<string[]> {
   const { directory, name, kind, lang } = skeleton;
   if (!/^[a-z][a-z0-9-]*$/.test(name) || name.length > 64)
     throw usageError(
@@ -74,33 +57,11 @@ export function writeSkeleton(skeleton: Skeleton): string[] {
   try {
     if (lstatSync(directory, { throwIfNoEntry: false }) !== undefined)
       throw usageError(`${directory} already exists`, command);
-    publish(directory, (path) => fill(path, files));
+    await makeWhole(directory, 'directory', (fd) => fill(`/proc/self/fd/${fd}`, files));
   } catch (error) {
     throw fsError(error, `writing ${directory}`);
   }
   return Object.keys(files);
-}
-
-/** Makes a directory that appears whole or not at all. First removes what killed commands have left of it. */
-function publish(directory: string, write: (path: string) => void): void {
-  const name = fromText(basename(directory));
-  const parent = openSync(dirname(directory), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    sweepTemporaries(parent, name);
-    const temporary = createTemporary(parent, name, 'directory');
-    try {
-      write(`/proc/self/fd/${temporary.fd}`);
-      fchmodSync(temporary.fd, 0o755 & ~process.umask());
-      fsyncSync(temporary.fd);
-      publishTemporary(temporary, name);
-    } catch (error) {
-      discardTemporary(temporary);
-      throw error;
-    }
-    closeSync(temporary.fd);
-  } finally {
-    closeSync(parent);
-  }
 }
 
 function fill(directory: string, files: Readonly<Record<string, string>>): void {

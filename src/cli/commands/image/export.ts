@@ -73,10 +73,10 @@ async function replace(
   compress: Compression,
   signal: AbortSignal,
 ): Promise<void> {
-  const { replaceOutput } = await import('../../files/output.js');
+  const { makeWhole } = await import('../../../system/temporary.js');
   const { writeTar } = await import('../../../layer/generate/write-file.js');
   try {
-    await replaceOutput(file, (fd) => writeTar(fd, file, tar, compress, { signal }));
+    await makeWhole(file, 'file', (fd) => writeTar(fd, file, tar, compress, { signal }));
   } catch (error) {
     throw fsError(error, `cannot write ${file}`);
   }

@@ -40,11 +40,11 @@ are EROFS images.`,
 
 /** Makes a new file, which appears whole or not at all. */
 async function writeNew(file: string, write: (fd: number) => Promise<unknown>): Promise<void> {
-  const { replaceOutput } = await import('../../files/output.js');
+  const { makeWhole } = await import('../../../system/temporary.js');
   try {
     if (lstatSync(file, { throwIfNoEntry: false }) !== undefined)
       throw new SystemError('EEXIST', 'open', fromText(file));
-    await replaceOutput(file, write, 0o600);
+    await makeWhole(file, 'file', write, 0o600);
   } catch (error) {
     throw fsError(error, `creating ${file}`);
   }
