@@ -8,7 +8,7 @@
  *   --tasks NAMES          of cold, second, repack, remove (default: all)
  *   --out DIR              where results.json and chart.svg go (default: docs/bench)
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
