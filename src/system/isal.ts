@@ -1,8 +1,10 @@
 /**
- * Inflating with libisal2 (ISA-L) through koffi, loaded on first use. It takes half the time of node:zlib; docs/performance.md.
+ * Inflating with libisal2 (ISA-L) through koffi. It takes half the time of node:zlib; docs/performance.md.
  *
  * Only the first fields of `struct inflate_state` are used (igzip_lib.h). They are part of the library's ABI, version 2.
  */
+
+import type Koffi from 'koffi';
 
 /** A raw deflate stream (RFC 1951) that is inflated with blocking calls. */
 export interface RawInflate {
@@ -47,11 +49,11 @@ const reasons = new Map([
 /**
  * Loads libisal2.
  *
+ * @param koffi the module; many callers start without it
  * @returns a function that creates inflaters
  * @throws Error of the dynamic loader if libisal2 is not installed
  */
-export async function loadIsal(): Promise<() => RawInflate> {
-  const { default: koffi } = await import('koffi');
+export function loadIsal(koffi: typeof Koffi): () => RawInflate {
   const library = koffi.load('libisal.so.2');
   const init: (state: Buffer) => void = library.func('void isal_inflate_init(void*)');
   const inflate: (state: Buffer) => number = library.func('int isal_inflate(void*)');

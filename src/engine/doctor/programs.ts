@@ -22,7 +22,7 @@ export async function checkPrograms(): Promise<DoctorFinding[]> {
 
 async function isal(): Promise<DoctorFinding> {
   try {
-    await loadIsal();
+    loadIsal((await import('koffi')).default);
     return fine('libisal2', 'libisal.so.2');
   } catch {
     const price = ['gzip layers take twice the CPU time to inflate', 'apt install libisal2'] as const;

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type Koffi from 'koffi';
 import { loadIsal, type RawInflate } from '../../system/isal.js';
 import type { BlockingDecoder } from './algorithm.js';
 import { GzipFrames } from './gzip-frames.js';
@@ -69,15 +70,21 @@ export class IsalGunzip implements BlockingDecoder {
   }
 }
 
+/** Creates a decompressor; null if libisal2 is not installed, or `LAYERHOOK_INFLATE=zlib` is set. */
+export async function isalGunzip(digest: string): Promise<IsalGunzip | null> {
+  const { default: koffi } = await import('koffi');
+  const inflate = createInflate(koffi);
+  return inflate && new IsalGunzip(digest, inflate);
+}
+
 /** Value of `$LAYERHOOK_INFLATE` that chooses node:zlib although libisal2 is installed. */
 const nodeZlib = 'zlib';
 
-/** Creates a decompressor; null if libisal2 is not installed, or `LAYERHOOK_INFLATE=zlib` is set. */
-export async function isalGunzip(digest: string): Promise<IsalGunzip | null> {
+/** Returns null if libisal2 is not installed, or `LAYERHOOK_INFLATE=zlib` is set. */
+export function createInflate(koffi: typeof Koffi): RawInflate | null {
   if (process.env.LAYERHOOK_INFLATE === nodeZlib) return null;
   try {
-    const create = await loadIsal();
-    return new IsalGunzip(digest, create());
+    return loadIsal(koffi)();
   } catch {
     return null;
   }

@@ -1,37 +1,65 @@
 import { crc32, type InflateRaw, inflateRawSync } from 'node:zlib';
+import koffi from 'koffi';
+import type { RawInflate } from '../../system/isal.js';
+import { createInflate } from './gunzip-isal.js';
 import { gzipHeaderLength } from './gzip-header.js';
 
 /** Bytes of the CRC and length at the end; RFC 1952, section 2.3.1. */
 const trailerBytes = 8;
 
 /**
- * Decompresses a gzip file with a single member in one call. For small files this takes a fraction of a stream's time.
+ * Decompresses a gzip file with a single member in one call, by libisal2 if it is installed. For small files this takes a
+ * fraction of a stream's time.
  *
  * @param limit largest size of the result in bytes
+ * @param isal libisal2; null: node:zlib decompresses
  * @returns null if the file has several members, is larger, has data after its end, or is corrupt
  */
-export function gunzipWhole(data: Buffer, limit: number): Buffer | null {
+export function gunzipWhole(data: Buffer, limit: number, isal = installedIsal()): Buffer | null {
   const header = gzipHeaderLength(data);
   if (typeof header === 'string' || data.length < header + trailerBytes) return null;
   const trailer = data.length - trailerBytes;
   const length = data.readUInt32LE(trailer + 4);
   if (length > limit) return null;
-  const whole = inflate(data.subarray(header), length);
-  if (whole === null || header + whole.taken !== trailer || whole.content.length !== length) return null;
-  return crc32(whole.content) === data.readUInt32LE(trailer) ? whole.content : null;
+  const packed = data.subarray(header);
+  const content = isal ? inflateByIsal(isal, packed, length) : inflate(packed, length);
+  if (content === null || content.length !== length) return null;
+  return crc32(content) === data.readUInt32LE(trailer) ? content : null;
 }
 
-function inflate(data: Buffer, length: number): { content: Buffer; taken: number } | null {
-  // with room for one more byte, zlib finds the end in the same call
+let installed: RawInflate | null | undefined;
+
+/** Returns null if libisal2 is not to be used. */
+function installedIsal(): RawInflate | null {
+  if (installed === undefined) installed = createInflate(koffi);
+  return installed;
+}
+
+/** @returns null if the stream is malformed, larger than `length`, or does not end where the trailer begins */
+function inflateByIsal(isal: RawInflate, packed: Buffer, length: number): Buffer | null {
+  // with room for one more byte, libisal finds the end in the same call
+  const output = Buffer.allocUnsafeSlow(length + 1);
+  isal.reset();
+  try {
+    const { produced, rest, ended } = isal.step(packed, output);
+    return ended && rest.length === trailerBytes ? output.subarray(0, produced) : null;
+  } catch {
+    // the stream will report what is wrong
+    return null;
+  }
+}
+
+/** Does the same as {@link inflateByIsal}. */
+function inflate(packed: Buffer, length: number): Buffer | null {
+  // as for libisal
   const options = { info: true, maxOutputLength: length + 1, chunkSize: Math.max(length + 1, 64) };
   try {
-    const { buffer, engine } = inflateRawSync(data, options) as unknown as {
+    const { buffer, engine } = inflateRawSync(packed, options) as unknown as {
       buffer: Buffer;
       engine: InflateRaw;
     };
-    return { content: buffer, taken: engine.bytesWritten };
+    return engine.bytesWritten === packed.length - trailerBytes ? buffer : null;
   } catch {
-    // the stream will report what is wrong
     return null;
   }
 }

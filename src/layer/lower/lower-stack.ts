@@ -40,36 +40,40 @@ interface Hit {
   stat: StatBuffer;
 }
 
+/** What one layer has, and its marks, which are read only if they matter. */
+type FoundInLayer = [Hit, marks: () => Marks];
+
 /** For more names than this, reading the directory once is cheaper than one stat per name. */
 const manyNames = 8;
 
-/** A merged directory of the lower layers, seen without a mount. Symlinks are never followed. */
+/**
+ * A merged directory of the lower layers, seen without a mount. Symlinks are never followed. Layers are looked up when a name is
+ * not found above them: most files have a parent in every layer, and are in one.
+ */
 export class LowerStack {
-  /** highest layer first */
-  readonly #directories: LowerDirectory[];
+  /** highest layer first, as far as they were looked up */
+  readonly #directories: LowerDirectory[] = [];
+  readonly #others: Iterator<LowerDirectory>;
+  #failure: unknown;
   readonly #format: OverlayFormat;
   readonly #root: LowerStack;
 
-  private constructor(directories: LowerDirectory[], format: OverlayFormat, root?: LowerStack) {
-    this.#directories = directories;
+  private constructor(directories: Iterator<LowerDirectory>, format: OverlayFormat, root?: LowerStack) {
+    this.#others = directories;
     this.#format = format;
     this.#root = root ?? this;
     // a whiteout has another name than the file that it hides
     if (format === 'fuse') this.#readAll();
   }
 
-  /** Opens the root directory of layers. @param lowerdirs their paths, highest first @throws SystemError */
+  /** Opens the root directory of layers. @param lowerdirs their paths, highest first */
   static open(lowerdirs: readonly string[], format: OverlayFormat): LowerStack {
-    const directories = lowerdirs.map((lowerdir, layer) => {
-      const path = fromText(lowerdir);
-      return { path, layer, markedWhiteouts: readMarks(path, format).markedWhiteouts, names: null };
-    });
-    return new LowerStack(directories, format);
+    return new LowerStack(rootsOf(lowerdirs, format), format);
   }
 
-  /** Path of the directory whose metadata a mount shows; undefined without layers. */
+  /** Path of the directory whose metadata a mount shows; undefined without layers. @throws SystemError */
   get top(): ByteString | undefined {
-    return this.#directories[0]?.path;
+    return this.#at(0)?.path;
   }
 
   /** Prepares for this number of lookups. */
@@ -86,17 +90,13 @@ export class LowerStack {
 
   /** Returns what a mount shows under a name, or null. @throws SystemError */
   find(name: ByteString): LowerFile | null {
-    let first: Hit | undefined;
-    const merged: LowerDirectory[] = [];
-    for (const [hit, marks] of this.#hits(name)) {
-      first ??= hit;
-      if (!hit.stat.isDirectory) break;
-      const { path, layer } = hit;
-      merged.push({ path, layer, markedWhiteouts: marks().markedWhiteouts, names: null });
-    }
-    if (first === undefined) return null;
-    const directory = merged.length === 0 ? null : new LowerStack(merged, this.#format, this.#root);
-    return { ...first, directory };
+    const hits = this.#hits(name);
+    const first = hits.next();
+    if (first.done) return null;
+    const [hit] = first.value;
+    if (!hit.stat.isDirectory) return { ...hit, directory: null };
+    const directories = directoriesOf(first.value, hits);
+    return { ...hit, directory: new LowerStack(directories, this.#format, this.#root) };
   }
 
   /** Returns the path of the file that has the content of `name`, below files that hold metadata only (metacopy). */
@@ -109,10 +109,11 @@ export class LowerStack {
   }
 
   /** Yields what layers have under a path, highest first, down to the layer that hides those below it. */
-  *#hits(path: ByteString): Generator<[Hit, marks: () => Marks]> {
-    let todo = this.#directories.toReversed();
+  *#hits(path: ByteString): Generator<FoundInLayer, undefined> {
+    let todo = this.#each();
     let rest = path;
-    for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+    for (let next = todo.next(); !next.done; next = todo.next()) {
+      const at = next.value;
       const { hit, stop } = this.#step(at, rest);
       if (hit !== null) {
         let known: Marks | undefined;
@@ -132,9 +133,34 @@ export class LowerStack {
     }
   }
 
-  /** Returns the directories of the layers below one, lowest first. */
-  #below(layer: number): LowerDirectory[] {
-    return this.#directories.filter((directory) => directory.layer > layer).reverse();
+  /** Yields the directories of the layers below one, highest first. */
+  *#below(layer: number): Generator<LowerDirectory, undefined> {
+    for (const directory of this.#each()) if (directory.layer > layer) yield directory;
+  }
+
+  *#each(): Generator<LowerDirectory, undefined> {
+    for (let at = 0; ; at++) {
+      const directory = this.#at(at);
+      if (directory === undefined) return;
+      yield directory;
+    }
+  }
+
+  #at(index: number): LowerDirectory | undefined {
+    if (index === this.#directories.length) this.#addNext();
+    return this.#directories[index];
+  }
+
+  #addNext(): void {
+    // a generator that has failed would look as if it had ended
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      const next = this.#others.next();
+      if (!next.done) this.#directories.push(next.value);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
   }
 
   /** Looks up a path in one layer. `stop`: it hides the layers below. */
@@ -177,6 +203,29 @@ export class LowerStack {
   }
 
   #readAll(): void {
-    for (const directory of this.#directories) directory.names ??= namesAt(directory.path);
+    for (const directory of this.#each()) directory.names ??= namesAt(directory.path);
+  }
+}
+
+function* rootsOf(lowerdirs: readonly string[], format: OverlayFormat): Generator<LowerDirectory> {
+  for (const [layer, lowerdir] of lowerdirs.entries()) {
+    const path = fromText(lowerdir);
+    yield { path, layer, markedWhiteouts: readMarks(path, format).markedWhiteouts, names: null };
+  }
+}
+
+/** Yields what a merged directory consists of, down to a file that is no directory. */
+function* directoriesOf(
+  first: FoundInLayer,
+  others: Generator<FoundInLayer, undefined>,
+): Generator<LowerDirectory> {
+  let found = first;
+  for (;;) {
+    const [{ path, layer, stat }, marks] = found;
+    if (!stat.isDirectory) return;
+    yield { path, layer, markedWhiteouts: marks().markedWhiteouts, names: null };
+    const next = others.next();
+    if (next.done) return;
+    found = next.value;
   }
 }
