@@ -9,6 +9,7 @@ export const inspectPageFile = new URL('dist/bundle/inspect-page.html', packageF
 export const applyThreadFile = threadFile('layer/apply/worker');
 export const treeThreadFile = threadFile('snapshotter/tree-worker');
 export const sourceThreadFile = threadFile('layer/stream/source-worker');
+export const hashThreadFile = threadFile('layer/stream/hash-worker');
 
 /** Returns the version of this package. */
 export function packageVersion(): string {

@@ -1,5 +1,7 @@
 export { blameBlob } from './blame-blob.js';
 export type { SourceSummary } from './messages.js';
-export { createRing, failRing, RingReader, RingWriter, ringCounters } from './ring.js';
+export { createRing, expectHasher, failRing, ringCounters } from './ring.js';
+export { hashRing, RingReader } from './ring-reader.js';
+export { RingWriter } from './ring-writer.js';
 export { type OpenSource, SourceThread } from './source-thread.js';
 export { isSmall, readWholeLayer } from './whole-layer.js';

@@ -21,3 +21,11 @@ export interface OpenMessage {
 
 /** A message from the worker, one for each source. */
 export type ClosedMessage = { id: number; summary: SourceSummary } | { id: number; error: TransferredError };
+
+/** A message to a HashThread's thread. It answers through the ring. */
+export interface HashMessage {
+  ring: SharedArrayBuffer;
+  algorithm: string;
+  /** of the layer, for a trace */
+  digest: string;
+}

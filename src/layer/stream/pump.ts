@@ -8,7 +8,7 @@ import { algorithmOf, createDecompressor, detectCompression } from '../compressi
 import type { LayerSource } from '../types.js';
 import { BlobFile } from './blob-file.js';
 import type { SourceSummary } from './messages.js';
-import type { RingWriter } from './ring.js';
+import type { RingWriter } from './ring-writer.js';
 
 /** Bytes of the blob in one write to the decompressor. */
 const blobPieceBytes = 384 * 1024;
@@ -80,11 +80,18 @@ class Pump {
     const { digest, diffID, path } = this.#source;
     const actual = digestOf(this.#blobHash, digest);
     if (actual !== digest) throw new LayerhookError('BLOB_DIGEST', { digest, path, actual });
-    const unpacked = digestOf(this.#tarHash, diffID);
+    const unpacked = this.#writer.hasHasher ? this.#hashedDigest() : digestOf(this.#tarHash, diffID);
     if (unpacked !== diffID)
       throw new LayerhookError('DIFF_ID', { digest, actual: unpacked, expected: diffID });
     const decompressor = this.#decompressor;
     return { bytes: this.#bytes, blobBytes: this.#blobBytes, digest, diffID, decompressor };
+  }
+
+  #hashedDigest(): string {
+    const [algorithm = '', hex = ''] = this.#source.diffID.split(':');
+    const digest = this.#writer.digest(hex.length / 2);
+    if (digest === undefined) throw this.#unwanted();
+    return `${algorithm}:${digest.toString('hex')}`;
   }
 
   /** Explains why a blob does not decompress: BLOB_DIGEST if its digest is wrong, otherwise the error. */
@@ -110,15 +117,21 @@ class Pump {
     return piece;
   }
 
-  /** Hashes a piece of the tar and puts it into the ring. */
+  /** Puts a piece of the tar into the ring. */
   #take(piece: Buffer): void {
     takeUnpacked(this.#budget, piece.length, this.#source.digest);
-    const hash = span('hash', this.#source.digest);
-    this.#tarHash.update(piece);
-    hash();
+    this.#hash(piece);
     this.#bytes += piece.length;
     this.#writer.count(this.#blobBytes, this.#bytes);
     if (!this.#writer.write(piece)) throw this.#unwanted();
+  }
+
+  /** Hashes a piece of the tar, unless another thread does so. */
+  #hash(piece: Buffer): void {
+    if (this.#writer.hasHasher) return;
+    const hash = span('hash', this.#source.digest);
+    this.#tarHash.update(piece);
+    hash();
   }
 
   /** The error of a reader that needs no more bytes. */
@@ -146,9 +159,7 @@ class Pump {
     inflate();
     if (produced === 0) return false;
     takeUnpacked(this.#budget, produced, digest);
-    const hash = span('hash', digest);
-    this.#tarHash.update(space.subarray(0, produced));
-    hash();
+    this.#hash(space.subarray(0, produced));
     this.#bytes += produced;
     this.#writer.advance(produced);
     return true;

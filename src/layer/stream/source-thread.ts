@@ -5,6 +5,7 @@ import { sourceThreadFile } from '../../places.js';
 import { requireThreadPool } from '../../system/pool.js';
 import { startThread } from '../../system/thread.js';
 import type { LayerSource } from '../types.js';
+import { HashThread, isWorthHasher } from './hash-thread.js';
 import type { ClosedMessage, OpenMessage, SourceSummary } from './messages.js';
 import { createRing, failRing, resetRing, ringCounters } from './ring.js';
 
@@ -47,6 +48,7 @@ export class SourceThread {
    * take 125.
    */
   readonly #spare: SharedArrayBuffer[] = [];
+  #hasher: HashThread | undefined;
   #lastID = 0;
   /** why the thread has ended */
   #failure: { reason: unknown } | undefined;
@@ -82,6 +84,7 @@ export class SourceThread {
     );
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', onAbort, { once: true });
+    if (isWorthHasher(source)) this.#hashApart(source, ring);
     this.#worker.ref();
     this.#worker.postMessage({ id, source, ring } satisfies OpenMessage);
     if (this.#failure) this.#failAll(this.#failure.reason);
@@ -101,7 +104,13 @@ export class SourceThread {
       failRing(ring, new LayerhookError('ABORTED', { what: 'reading layers' }));
     }
     await Promise.race([Promise.allSettled(this.#done.values()), sleep(grace, undefined, { ref: false })]);
+    await this.#hasher?.close();
     await this.#worker.terminate();
+  }
+
+  #hashApart(source: LayerSource, ring: SharedArrayBuffer): void {
+    this.#hasher ??= new HashThread((reason) => this.#failAll(reason));
+    this.#hasher.hash(ring, source);
   }
 
   #settle(message: ClosedMessage): void {

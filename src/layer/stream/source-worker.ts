@@ -3,7 +3,7 @@ import { transferError } from '../../errors/transfer.js';
 import { startTracing } from '../../system/thread.js';
 import type { ClosedMessage, OpenMessage } from './messages.js';
 import { pumpSource } from './pump.js';
-import { RingWriter } from './ring.js';
+import { RingWriter } from './ring-writer.js';
 
 /** Entry point of a SourceThread's thread, which reads one source after the other. */
 const port = parentPort!;
