@@ -17,6 +17,8 @@ export interface RawInflate {
    * @throws Error if the stream is malformed
    */
   step(input: Buffer, output: Buffer): InflateStep;
+  /** Returns the CRC-32 of gzip of earlier bytes, whose CRC is `before`, and `bytes`. */
+  crc(bytes: Buffer, before: number): number;
 }
 
 interface InflateStep {
@@ -46,17 +48,37 @@ const reasons = new Map([
   [-3, 'invalid distance'],
 ]);
 
+/** Value of `$LAYERHOOK_INFLATE` that chooses node:zlib although libisal2 is installed. */
+export const nodeZlib = 'zlib';
+
+/** Does the same as {@link bindIsal} for a caller that starts without koffi. */
+export async function loadIsal(): Promise<(() => RawInflate) | null> {
+  const { default: koffi } = await import('koffi');
+  return bindIsal(koffi);
+}
+
 /**
  * Loads libisal2.
  *
- * @param koffi the module; many callers start without it
- * @returns a function that creates inflaters
- * @throws Error of the dynamic loader if libisal2 is not installed
+ * @returns a function that creates inflaters; null if libisal2 is not installed, or `LAYERHOOK_INFLATE=zlib` is set
  */
-export function loadIsal(koffi: typeof Koffi): () => RawInflate {
+export function bindIsal(koffi: typeof Koffi): (() => RawInflate) | null {
+  if (process.env.LAYERHOOK_INFLATE === nodeZlib) return null;
+  try {
+    return bindFunctions(koffi);
+  } catch {
+    return null;
+  }
+}
+
+/** @throws Error of the dynamic loader if libisal2 is not installed */
+function bindFunctions(koffi: typeof Koffi): () => RawInflate {
   const library = koffi.load('libisal.so.2');
   const init: (state: Buffer) => void = library.func('void isal_inflate_init(void*)');
   const inflate: (state: Buffer) => number = library.func('int isal_inflate(void*)');
+  const crc: (before: number, bytes: Buffer, length: number) => number = library.func(
+    'uint32_t crc32_gzip_refl(uint32_t, void*, uint64_t)',
+  );
   const address = (bytes: Buffer) => (bytes.length > 0 ? koffi.address(bytes) : 0n);
 
   return () => {
@@ -64,6 +86,7 @@ export function loadIsal(koffi: typeof Koffi): () => RawInflate {
     const held = new HeldBytes();
     return {
       reset: () => init(state),
+      crc: (bytes, before) => crc(before, bytes, bytes.length),
       step(input, output) {
         state.writeBigUInt64LE(address(output), nextOut);
         state.writeUInt32LE(output.length, availOut);

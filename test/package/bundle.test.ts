@@ -27,6 +27,7 @@ test('the bin is the bundle, a few files without chunks', (t) => {
     'bundle.cjs',
     'commands.cjs',
     'layer/apply/worker.cjs',
+    'layer/stream/hash-worker.cjs',
     'layer/stream/source-worker.cjs',
     'main.cjs',
     'program.cjs',

@@ -1,5 +1,5 @@
 import { algorithmOf } from '../../layer/compression/index.js';
-import { loadIsal } from '../../system/isal.js';
+import { loadIsal, nodeZlib } from '../../system/isal.js';
 import { findProgram } from '../../system/programs.js';
 import { type DoctorFinding, fine, lacking } from './finding.js';
 
@@ -21,13 +21,11 @@ export async function checkPrograms(): Promise<DoctorFinding[]> {
 }
 
 async function isal(): Promise<DoctorFinding> {
-  try {
-    loadIsal((await import('koffi')).default);
-    return fine('libisal2', 'libisal.so.2');
-  } catch {
-    const price = ['gzip layers take twice the CPU time to inflate', 'apt install libisal2'] as const;
-    return lacking('slow', 'libisal2', 'libisal.so.2 is not installed', price);
-  }
+  if (await loadIsal()) return fine('libisal2', 'libisal.so.2');
+  const price = 'gzip layers take twice the CPU time to inflate';
+  return process.env.LAYERHOOK_INFLATE === nodeZlib
+    ? lacking('slow', 'libisal2', 'LAYERHOOK_INFLATE=zlib is set', [price, 'unset LAYERHOOK_INFLATE'])
+    : lacking('slow', 'libisal2', 'libisal.so.2 is not installed', [price, 'apt install libisal2']);
 }
 
 async function zstd(): Promise<DoctorFinding> {

@@ -1,5 +1,3 @@
-import { crc32 } from 'node:zlib';
-import type Koffi from 'koffi';
 import { loadIsal, type RawInflate } from '../../system/isal.js';
 import type { BlockingDecoder } from './algorithm.js';
 import { GzipFrames } from './gzip-frames.js';
@@ -53,7 +51,7 @@ export class IsalGunzip implements BlockingDecoder {
   #step(output: Buffer): number {
     const { produced, rest, ended } = this.#tryStep(output);
     const content = output.subarray(0, produced);
-    this.#crc = crc32(content, this.#crc);
+    this.#crc = this.#inflate.crc(content, this.#crc);
     this.#length += produced;
     this.#rest = rest;
     this.#holdsOutput = produced === output.length;
@@ -72,20 +70,6 @@ export class IsalGunzip implements BlockingDecoder {
 
 /** Creates a decompressor; null if libisal2 is not installed, or `LAYERHOOK_INFLATE=zlib` is set. */
 export async function isalGunzip(digest: string): Promise<IsalGunzip | null> {
-  const { default: koffi } = await import('koffi');
-  const inflate = createInflate(koffi);
-  return inflate && new IsalGunzip(digest, inflate);
-}
-
-/** Value of `$LAYERHOOK_INFLATE` that chooses node:zlib although libisal2 is installed. */
-const nodeZlib = 'zlib';
-
-/** Returns null if libisal2 is not installed, or `LAYERHOOK_INFLATE=zlib` is set. */
-export function createInflate(koffi: typeof Koffi): RawInflate | null {
-  if (process.env.LAYERHOOK_INFLATE === nodeZlib) return null;
-  try {
-    return loadIsal(koffi)();
-  } catch {
-    return null;
-  }
+  const create = await loadIsal();
+  return create && new IsalGunzip(digest, create());
 }

@@ -1,7 +1,6 @@
 import { crc32, type InflateRaw, inflateRawSync } from 'node:zlib';
-import koffi from 'koffi';
 import type { RawInflate } from '../../system/isal.js';
-import { createInflate } from './gunzip-isal.js';
+import { sharedInflate } from '../../system/isal-shared.js';
 import { gzipHeaderLength } from './gzip-header.js';
 
 /** Bytes of the CRC and length at the end; RFC 1952, section 2.3.1. */
@@ -15,7 +14,7 @@ const trailerBytes = 8;
  * @param isal libisal2; null: node:zlib decompresses
  * @returns null if the file has several members, is larger, has data after its end, or is corrupt
  */
-export function gunzipWhole(data: Buffer, limit: number, isal = installedIsal()): Buffer | null {
+export function gunzipWhole(data: Buffer, limit: number, isal = sharedInflate()): Buffer | null {
   const header = gzipHeaderLength(data);
   if (typeof header === 'string' || data.length < header + trailerBytes) return null;
   const trailer = data.length - trailerBytes;
@@ -25,14 +24,6 @@ export function gunzipWhole(data: Buffer, limit: number, isal = installedIsal())
   const content = isal ? inflateByIsal(isal, packed, length) : inflate(packed, length);
   if (content === null || content.length !== length) return null;
   return crc32(content) === data.readUInt32LE(trailer) ? content : null;
-}
-
-let installed: RawInflate | null | undefined;
-
-/** Returns null if libisal2 is not to be used. */
-function installedIsal(): RawInflate | null {
-  if (installed === undefined) installed = createInflate(koffi);
-  return installed;
 }
 
 /** @returns null if the stream is malformed, larger than `length`, or does not end where the trailer begins */

@@ -1,14 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import koffi from 'koffi';
-import { createInflate } from '../../../src/layer/compression/gunzip-isal.js';
 import { gunzipWhole } from '../../../src/layer/compression/gunzip-whole.js';
+import { sharedInflate } from '../../../src/system/isal-shared.js';
 import { sample } from './helpers.js';
 
 const content = sample(300_000);
 const limit = content.length;
 
-const isal = createInflate(koffi);
+const isal = sharedInflate();
 
 /** node:zlib, and libisal2 where it is installed. Both must do the same. */
 const kinds = { 'node:zlib': null, ...(isal && { libisal2: isal }) };

@@ -3,6 +3,7 @@ import test from 'ava';
 import { LayerhookError } from '../../../src/errors/index.js';
 import {
   createRing,
+  expectHasher,
   failRing,
   RingReader,
   RingWriter,
@@ -107,6 +108,61 @@ test('a reader that closes wakes the writer that waits, whether it has read or n
     const reader = startThread({ do: 'read', ring, pieces, close: true });
     t.like(await reader.report, { bytes: (pieces * MiB) / 2, ended: 'stopped' });
     t.like(await writer.report, { ended: 'stopped' });
+  }
+});
+
+function hashedRing(): SharedArrayBuffer {
+  const ring = createRing();
+  expectHasher(ring);
+  return ring;
+}
+
+for (const [who, pauses] of Object.entries({
+  'the reader': { reader: 5, hasher: 0 },
+  'the hasher': { reader: 0, hasher: 5 },
+}))
+  test(`a hasher beside the reader sees all bytes, also if ${who} is slow`, async (t) => {
+    for (const bytes of [0, 1, 512 * 1024, 8 * MiB + 5]) {
+      const ring = hashedRing();
+      const writer = startThread({ do: 'write', ring, bytes, piece: 300_001, end: 'end' });
+      const reader = startThread({ do: 'read', ring, pauseMs: pauses.reader });
+      const hasher = startThread({ do: 'hash', ring, pauseMs: pauses.hasher });
+      const expected = sha256(pattern(bytes));
+      t.deepEqual(await writer.report, { bytes, sha256: expected, ended: 'end' });
+      t.deepEqual(await reader.report, { bytes, sha256: expected, ended: 'end' });
+      t.like(await hasher.report, { bytes });
+    }
+  });
+
+test('the writer waits for the hasher at the end, and until then the reader sees no end', async (t) => {
+  const ring = hashedRing();
+  const writer = startThread({ do: 'write', ring, bytes: 10, piece: 10, end: 'end' });
+  const reader = startThread({ do: 'read', ring });
+  t.true(await isPending(Promise.race([writer.report, reader.report])));
+  startThread({ do: 'hash', ring });
+  t.is((await writer.report).sha256, sha256(pattern(10)));
+  t.like(await reader.report, { bytes: 10, ended: 'end' });
+});
+
+test('a hasher and its writer end with a reader that closes, and with a ring that fails', async (t) => {
+  const ways: ((ring: SharedArrayBuffer) => void)[] = [
+    (ring) => new RingReader(ring).close(),
+    (ring) => failRing(ring, new Error('failed')),
+  ];
+  for (const end of ways) {
+    const unread = hashedRing();
+    const writer = startThread({ do: 'write', ring: unread, bytes: 9 * MiB, piece: MiB, end: 'end' });
+    const hasher = startThread({ do: 'hash', ring: unread });
+    t.true(await isPending(Promise.race([writer.report, hasher.report])));
+    end(unread);
+    t.like(await writer.report, { ended: 'stopped' });
+    t.truthy(await hasher.report);
+
+    const unhashed = hashedRing();
+    const waiting = startThread({ do: 'write', ring: unhashed, bytes: 10, piece: 10, end: 'end' });
+    t.true(await isPending(waiting.report));
+    end(unhashed);
+    t.like(await waiting.report, { sha256: '' });
   }
 });
 

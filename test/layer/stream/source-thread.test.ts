@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { createCompressor } from '../../../src/layer/compression/index.js';
+import { isWorthHasher } from '../../../src/layer/stream/hash-thread.js';
 import { SourceThread } from '../../../src/layer/stream/index.js';
 import type { Compression, LayerSource } from '../../../src/layer/types.js';
 import { tmpdir } from '../../helpers/tmp.js';
@@ -38,6 +39,8 @@ function sourceThread(t: ExecutionContext<unknown>): SourceThread {
   t.teardown(() => thread.close());
   return thread;
 }
+
+const threadsOf = (pid: number) => readdirSync(`/proc/${pid}/task`).length;
 
 const code = (error: unknown) => (isLayerhookError(error) ? error.code : String(error));
 
@@ -86,6 +89,23 @@ test('a ring that was given back carries the next layer, and the first layer can
   const { bytes, sha256, ended } = await startThread({ do: 'read', ring: second.ring }).report;
   t.deepEqual({ bytes, sha256, ended }, { bytes: other.length, sha256: hex(other), ended: 'end' });
   t.is((await second.done).bytes, other.length);
+});
+
+test('a large layer is hashed in a thread of its own, and verified', async (t) => {
+  const size = 128 << 20;
+  const source = sourceOf(t, Buffer.alloc(0), Buffer.alloc(size));
+  truncateSync(source.path, size);
+  const large = { ...source, size, digest: source.diffID };
+  t.true(isWorthHasher(large));
+  const threads = threadsOf(process.pid);
+  const { ring, done } = sourceThread(t).open(large);
+  t.true(threadsOf(process.pid) >= threads + 2);
+  t.like(await startThread({ do: 'read', ring }).report, { bytes: size, ended: 'end' });
+  t.like(await done, { bytes: size, diffID: source.diffID });
+  const wrong = { ...large, diffID: `sha256:${hex(content)}` };
+  t.deepEqual(await outcome(t, wrong), ['DIFF_ID', 'DIFF_ID']);
+  const changed = { ...large, digest: wrong.diffID };
+  t.deepEqual(await outcome(t, changed), ['BLOB_DIGEST', 'BLOB_DIGEST']);
 });
 
 test('a blob embedded in its descriptor needs no file', async (t) => {

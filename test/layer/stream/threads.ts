@@ -2,15 +2,17 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { transferError } from '../../../src/errors/transfer.js';
-import { RingReader, RingWriter } from '../../../src/layer/stream/index.js';
+import { hashRing, RingReader, RingWriter } from '../../../src/layer/stream/index.js';
 
 /** What a thread of a test does with its end of a ring. */
 export type Job =
   | { do: 'read'; ring: SharedArrayBuffer; pauseMs?: number; pieces?: number; close?: boolean }
+  | { do: 'hash'; ring: SharedArrayBuffer; pauseMs?: number }
   | { do: 'write'; ring: SharedArrayBuffer; bytes: number; piece: number; end: 'end' | 'fail' | 'never' };
 
 export interface Report {
   bytes: number;
+  /** of what was read; from a writer, what the hasher says */
   sha256: string;
   /** what the reader met, as its code or message; 'end' if it was the end; 'stopped' if it closed before */
   ended: string;
@@ -66,12 +68,31 @@ function write(job: Job & { do: 'write' }): Report {
   let wanted = true;
   for (; bytes < all.length && wanted; bytes += job.piece)
     wanted = writer.write(all.subarray(bytes, bytes + job.piece));
+  const digest = job.end === 'end' && writer.hasHasher ? writer.digest(32) : undefined;
   if (job.end === 'end') writer.end();
   if (job.end === 'fail') writer.fail(new Error('the writer gave up'));
-  return { bytes: Math.min(bytes, all.length), sha256: '', ended: wanted ? 'end' : 'stopped' };
+  const sha256 = digest?.toString('hex') ?? '';
+  return { bytes: Math.min(bytes, all.length), sha256, ended: wanted ? 'end' : 'stopped' };
 }
+
+function hash({ ring, pauseMs }: Job & { do: 'hash' }): Report {
+  let bytes = 0;
+  hashRing(ring, (source) => {
+    const digest = createHash('sha256');
+    for (let piece = source.read(); piece !== null; piece = source.read()) {
+      if (pauseMs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+      digest.update(piece);
+      bytes += piece.length;
+    }
+    return digest.digest();
+  });
+  return { bytes, sha256: '', ended: 'end' };
+}
+
+const work = (job: Job): Report | Promise<Report> =>
+  job.do === 'read' ? read(job) : job.do === 'hash' ? hash(job) : write(job);
 
 if (!isMainThread && (workerData as Job | null)?.do) {
   const job = workerData as Job;
-  parentPort!.postMessage(job.do === 'read' ? await read(job) : write(job));
+  parentPort!.postMessage(await work(job));
 }
