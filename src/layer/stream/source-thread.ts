@@ -67,6 +67,7 @@ export class SourceThread {
   open(source: LayerSource, { signal }: { signal?: AbortSignal | undefined } = {}): OpenSource {
     const id = ++this.#lastID;
     const ring = this.#spare.pop() ?? createRing();
+    if (isWorthHasher(source)) this.#hashApart(source, ring);
     let reused = false;
     const abort = (reason?: unknown) => {
       if (reused) return;
@@ -84,7 +85,6 @@ export class SourceThread {
     );
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    if (isWorthHasher(source)) this.#hashApart(source, ring);
     this.#worker.ref();
     this.#worker.postMessage({ id, source, ring } satisfies OpenMessage);
     if (this.#failure) this.#failAll(this.#failure.reason);
