@@ -82,7 +82,7 @@ test('a hostile manifest is one clear error, and --max-manifest says how much th
 });
 
 test('the command finds the same differences as umoci’s command', (t) => {
-  const umoci = process.env['UMOCI'] ?? 'umoci';
+  const umoci = process.env.UMOCI ?? 'umoci';
   if (!requires(t, umoci)) return;
   const { root, manifest } = tree(tmpdir(t));
   const both = (...args: string[]) => {

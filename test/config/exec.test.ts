@@ -32,6 +32,7 @@ async function setup(t: ExecutionContext<unknown>, point: string, body: string, 
 }
 
 /** In a program: a redirection of pids to a file that is there whole or not at all. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the shell
 const writePids = '> ${0%/*}/new && mv ${0%/*}/new ${0%/*}/pids';
 
 function readPids(dir: string): number[] {

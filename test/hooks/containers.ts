@@ -51,7 +51,8 @@ export function notingHooks(dir: string): NotedHooks {
   return { file, called };
 }
 
-const order = (kind: string) => hookKinds.findIndex((each) => each === kind);
+const kinds: readonly string[] = hookKinds;
+const order = (kind: string) => kinds.indexOf(kind);
 
 export interface ContainerBundle {
   dir: string;

@@ -51,7 +51,7 @@ const manyNames = 8;
  * not found above them: most files have a parent in every layer, and are in one.
  */
 export class LowerStack {
-  /** highest layer first, as far as they were looked up */
+  /** the part that was looked up, highest layer first */
   readonly #directories: LowerDirectory[] = [];
   readonly #others: Iterator<LowerDirectory>;
   #failure: unknown;
@@ -214,7 +214,7 @@ function* rootsOf(lowerdirs: readonly string[], format: OverlayFormat): Generato
   }
 }
 
-/** Yields what a merged directory consists of, down to a file that is no directory. */
+/** Yields what a merged directory consists of, down to a file of another type. */
 function* directoriesOf(
   first: FoundInLayer,
   others: Generator<FoundInLayer, undefined>,

@@ -28,7 +28,7 @@ const hostile: Record<string, ReturnType<typeof file>> = {
   'a symlink to nothing': symlink('l', ''),
   'a NUL in a name': file('n', '', { pax: { path: 'n\0m' } }),
   'a name of 256 bytes': file(`d/${'n'.repeat(256)}`),
-  'a path of 4096 bytes': file('p/'.repeat(2048) + 'f'),
+  'a path of 4096 bytes': file(`${'p/'.repeat(2048)}f`),
   'a device that Linux cannot represent': { name: 'c', type: 'char', devMajor: 4096 },
   'an owner that Linux cannot represent': file('f', '', { uid: 2 ** 32 - 1 }),
   'a type that layers lack': { name: 'v', type: 'V' },

@@ -91,7 +91,7 @@ const manyEntries = [
   file('d/.wh..wh..opq'),
   file('.wh..wh.aufs'),
   {
-    ...{ name: 'GNUSparseFile.0/s', content: '1\n1000\n3\n'.padEnd(512, '\0') + 'abc' },
+    ...{ name: 'GNUSparseFile.0/s', content: `${'1\n1000\n3\n'.padEnd(512, '\0')}abc` },
     pax: {
       'GNU.sparse.major': '1',
       'GNU.sparse.minor': '0',

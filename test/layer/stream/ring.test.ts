@@ -117,11 +117,11 @@ function hashedRing(): SharedArrayBuffer {
   return ring;
 }
 
-for (const [who, pauses] of Object.entries({
+for (const [slowSide, pauses] of Object.entries({
   'the reader': { reader: 5, hasher: 0 },
   'the hasher': { reader: 0, hasher: 5 },
 }))
-  test(`a hasher beside the reader sees all bytes, also if ${who} is slow`, async (t) => {
+  test(`a hasher beside the reader sees all bytes, also if ${slowSide} is slow`, async (t) => {
     for (const bytes of [0, 1, 512 * 1024, 8 * MiB + 5]) {
       const ring = hashedRing();
       const writer = startThread({ do: 'write', ring, bytes, piece: 300_001, end: 'end' });
