@@ -10,11 +10,13 @@ export class DirectoryData {
   readonly #tree: ImageTree;
   readonly #placement: Placement;
   readonly #block: number;
+  readonly #bytes: Buffer;
 
   constructor(tree: ImageTree, placement: Placement, blockBits: number) {
     this.#tree = tree;
     this.#placement = placement;
     this.#block = 1 << blockBits;
+    this.#bytes = Buffer.alloc(this.#block);
   }
 
   /** Returns the size of a directory's data. @param names a range of the placement's sorted names */
@@ -34,12 +36,10 @@ export class DirectoryData {
 
   /** Yields the blocks of a directory; the bytes are valid until the next one. */
   *blocksOf(directory: number, from: number, to: number): Generator<Buffer> {
-    const block = Buffer.alloc(this.#block);
     for (let first = from; first < to; ) {
       const last = this.#endOfBlock(first, to);
-      block.fill(0);
-      this.#fill(block, directory, first, last);
-      yield block;
+      this.#fill(directory, first, last);
+      yield this.#bytes;
       first = last;
     }
   }
@@ -54,7 +54,8 @@ export class DirectoryData {
     return at;
   }
 
-  #fill(block: Buffer, directory: number, first: number, last: number): void {
+  #fill(directory: number, first: number, last: number): void {
+    const block = this.#bytes.fill(0);
     const { sorted, nids } = this.#placement;
     let nameAt = (last - first) * direntBytes;
     for (let at = first; at < last; at++) {

@@ -110,8 +110,10 @@ class MetadataWriter {
     for (let i = 0; i < order.length; i++) {
       if (i % filesPerStep === 0) yield;
       const inode = order[i]!;
-      for (const block of this.#directories.blocksOf(inode, name, name + counts[i]!)) this.#out.write(block);
-      name += counts[i]!;
+      const end = name + counts[i]!;
+      if (name < end)
+        for (const block of this.#directories.blocksOf(inode, name, end)) this.#out.write(block);
+      name = end;
       if (!longLinks.has(inode)) continue;
       const target = Buffer.from(this.#tree.symlinks.get(inode)!, 'latin1');
       this.#out.write(target);

@@ -6,10 +6,10 @@ import type { HashMessage } from './messages.js';
 import { expectHasher } from './ring.js';
 
 /**
- * Bytes of a blob that justify another thread. On two cores, a layer of 900 MB that is alone is unpacked in 0.81 (copy) and
- * 0.68 (erofs) of the time; layers of 33 to 66 MB beside others in 1.00 to 1.10 (node 24, 3 and 5 pairs).
+ * Bytes of a blob that justify another thread. On two cores, a layer of 900 MB is unpacked in 0.81 (copy) and 0.68 (erofs) of the
+ * time, one of 166 MB in 0.96 (erofs), layers of 33 to 66 MB beside others in 1.00 to 1.10 (node 24, 3 to 5 pairs).
  */
-const worthBytes = 128 << 20;
+const worthBytes = 256 << 20;
 
 /** True if the tar of a layer is hashed in a thread of its own. */
 export function isWorthHasher({ size }: Pick<LayerSource, 'size'>): boolean {

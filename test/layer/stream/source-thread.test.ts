@@ -92,7 +92,7 @@ test('a ring that was given back carries the next layer, and the first layer can
 });
 
 test('a large layer is hashed in a thread of its own, and verified', async (t) => {
-  const size = 128 << 20;
+  const size = 256 << 20;
   const source = sourceOf(t, Buffer.alloc(0), Buffer.alloc(size));
   truncateSync(source.path, size);
   const large = { ...source, size, digest: source.diffID };
