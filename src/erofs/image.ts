@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
-import type { CheckedEntry } from '../layer/types.js';
+import type { CheckedEntry, EntryBatches, EntryList } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import { fromText } from '../system/bytes.js';
 import { AT_FDCWD, close, O, openat } from '../system/files.js';
@@ -15,8 +15,8 @@ import { writeMetadata } from './write.js';
 export interface BuildErofsOptions extends Omit<ImageLayerOptions, 'blockBits'> {
   /** the file: the layer's tar from byte {@link tarAt} on, and nothing behind it */
   file: string;
-  /** of the tar, in its order; iterated twice if there are lower layers */
-  entries: AsyncIterable<CheckedEntry> | Iterable<CheckedEntry>;
+  /** of the tar, in its order */
+  entries: Pick<EntryList, 'batches'>;
   /** aborts the work, which fails with ABORTED or with the signal's reason */
   signal?: AbortSignal | undefined;
   /** log2 of the block size, for tests; default: 9, to which tars align data */
@@ -48,15 +48,16 @@ async function build(fd: number, options: BuildErofsOptions): Promise<LowerDepen
   const layer = new ImageLayer(tree, { ...options, blockBits });
   const data = new AppendedData(fd, fstatSync(fd).size, blockBits);
   const pace = new Pace(signal);
-  const each = async (visit: (entry: CheckedEntry) => void) => {
-    for await (const entry of entries) {
-      visit(entry);
-      if (pace.isDue) await pace.turn();
-    }
+  const each = async (batches: EntryBatches, visit: (entry: CheckedEntry) => void) => {
+    for await (const batch of batches)
+      for (const entry of batch) {
+        visit(entry);
+        if (pace.isDue) await pace.turn();
+      }
   };
   // whiteouts come first, wherever they stand in the tar; the lowest layer has nothing that they could hide from its entries
-  if (options.lower !== null) await each((entry) => layer.hide(entry));
-  await each((entry) => layer.add(entry));
+  if (options.lower !== null) await each(entries.batches('whiteouts'), (entry) => layer.hide(entry));
+  await each(entries.batches(), (entry) => layer.add(entry));
   const dependencies = await inTurns(layer.finish(data), signal);
   await checkpoint(signal);
   const uuid = createHash('sha256').update(options.digest).digest().subarray(0, 16);

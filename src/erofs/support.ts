@@ -39,7 +39,7 @@ async function tryIn(place: string): Promise<void> {
   const map = { uidMappings: [], gidMappings: [], rootless: false };
   await buildErofsImage({
     file,
-    entries: [],
+    entries: { batches: () => [] },
     lower: null,
     map,
     keepDirlinks: false,

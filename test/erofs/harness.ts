@@ -40,6 +40,15 @@ export function entriesOf(bytes: Buffer): CheckedEntry[] {
   return entries;
 }
 
+/** Lists entries as the engine does: one in a batch. */
+export function listOf(entries: Iterable<CheckedEntry>): BuildErofsOptions['entries'] {
+  function* batches(only?: 'whiteouts') {
+    for (const entry of entries)
+      if (only === undefined || ['whiteout', 'opaque'].includes(entry.type)) yield [entry];
+  }
+  return { batches };
+}
+
 /** Makes an image of each layer, and mounts it for the layers above. */
 export async function images(
   t: ExecutionContext<unknown>,
@@ -80,7 +89,7 @@ async function build(
 ) {
   writeFileSync(file, Buffer.concat([Buffer.alloc(tarAt), bytes]));
   const dependencies = await buildErofsImage({
-    ...{ file, entries: entriesOf(bytes), lower: LowerTree.open(mounts, 'trusted') },
+    ...{ file, entries: listOf(entriesOf(bytes)), lower: LowerTree.open(mounts, 'trusted') },
     ...{ digest: 'sha256:0', keepDirlinks: false, warn: (message: string) => warnings.push(message) },
     map: { uidMappings: [], gidMappings: [], rootless: false },
     ...options,

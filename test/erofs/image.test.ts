@@ -16,7 +16,7 @@ import { sparseFormats } from '../helpers/sparse.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { diffTrees, treeOf } from '../helpers/tree.js';
-import { entriesOf, images } from './harness.js';
+import { entriesOf, images, listOf } from './harness.js';
 
 const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
 const acl = Buffer.from(
@@ -267,7 +267,7 @@ async function build(
 ): Promise<void> {
   const map = { uidMappings: [], gidMappings: [], rootless: false };
   const given = { lower: null, keepDirlinks: false, digest: 'sha256:0', warn: () => {} };
-  await buildErofsImage({ file: path, entries, map, ...given, ...more });
+  await buildErofsImage({ file: path, entries: listOf(entries), map, ...given, ...more });
 }
 
 function mounted(t: ExecutionContext<unknown>, image: string): string {

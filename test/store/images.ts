@@ -3,7 +3,7 @@ import { tarAt } from '../../src/erofs/format.js';
 import { buildErofsImage } from '../../src/erofs/image.js';
 import type { LayerExtraction, LayerIdentity, Store } from '../../src/store/types.js';
 import { file } from '../../src/testing/entries.js';
-import { entriesOf } from '../erofs/harness.js';
+import { entriesOf, listOf } from '../erofs/harness.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 import { extractFile, signal } from './helpers.js';
 
@@ -20,7 +20,7 @@ export async function commitImage(
   const bytes = tar(entries);
   writeFileSync(extraction.image, Buffer.concat([Buffer.alloc(tarAt), bytes]));
   await buildErofsImage({
-    ...{ file: extraction.image, entries: entriesOf(bytes), lower: null, keepDirlinks: false },
+    ...{ file: extraction.image, entries: listOf(entriesOf(bytes)), lower: null, keepDirlinks: false },
     ...{ map: { uidMappings: [], gidMappings: [], rootless: false }, digest: 'sha256:0', warn: () => {} },
   });
   await extraction.commit({ ...options, erofs: { tarBytes: bytes.length, verity: true } });

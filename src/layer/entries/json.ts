@@ -51,6 +51,13 @@ export function decodeEntry(line: string): CheckedEntry {
   };
 }
 
+const ends = ['whiteout', 'opaque'].map((type) => `"type":"${type}"}`);
+
+/** True for the line of a whiteout or opaque marker. Only these lines end with a type: names are quoted, with quotes escaped. */
+export function isWhiteout(line: string): boolean {
+  return ends.some((end) => line.endsWith(end));
+}
+
 function decodeXattr(json: Record<string, string>): [string, Buffer] {
   return [decodeName('name', json), Buffer.from(json.valueBase64 ?? '', 'base64')];
 }

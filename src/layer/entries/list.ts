@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type LayerBudget, layerBudget } from '../../tar/budget.js';
 import type { CheckedEntry, EntryList } from '../types.js';
-import { decodeEntry } from './json.js';
+import { decodeEntry, isWhiteout } from './json.js';
 
 const chunkBytes = 256 * 1024;
 
@@ -16,9 +16,14 @@ export class EntryFile implements EntryList {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<CheckedEntry> {
+    for await (const entries of this.batches()) yield* entries;
+  }
+
+  async *batches(only?: 'whiteouts'): AsyncGenerator<CheckedEntry[]> {
     const handle = await open(this.file);
     try {
-      for await (const lines of linesOf(handle)) for (const line of lines) yield decodeEntry(line);
+      for await (const lines of linesOf(handle))
+        yield (only === undefined ? lines : lines.filter(isWhiteout)).map(decodeEntry);
     } finally {
       await handle.close();
     }
