@@ -75,6 +75,29 @@ test('a file in the way of a bundle or a layout is named', async (t) => {
   ]);
 });
 
+test('a directory that is missing, or a file, is named as the user wrote it', async (t) => {
+  const { dir } = fixture(t);
+  mkdirSync(join(dir, 'directory'));
+  const commands: ((path: string) => string[])[] = [
+    (path) => ['raw', 'compare-trees', 'directory', path],
+    (path) => ['raw', 'compare-trees', path, 'directory'],
+    (path) => ['raw', 'upperdir-changes', '--lowerdir', 'directory', path],
+    (path) => ['raw', 'upperdir-changes', '--lowerdir', `directory:${path}`, 'directory'],
+    (path) => ['raw', 'overlay-tar', '--scratch', path],
+    (path) => ['raw', 'overlay-tar', '--scratch', 'directory', '--lowerdir', path],
+  ];
+  for (const command of commands) {
+    const finished = layerhook(command('./none'), { cwd: dir });
+    await refused(t, finished, /: cannot read \.\/none: no such file or directory/);
+    t.is((await finished).status, 3);
+  }
+  await refuseAll(
+    t,
+    dir,
+    commands.slice(1, 4).map((command) => [command('file'), /: cannot read file: not a directory/]),
+  );
+});
+
 test('an unusable socket address is refused', async (t) => {
   const { dir } = fixture(t);
   mkdirSync(join(dir, 'directory'));

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../command.js';
+import { requireDirectories } from '../../files/directories.js';
 import { changeLine } from './change-line.js';
 
 export default defineCommand({
@@ -12,6 +13,7 @@ result of a hook at repack.ociv1.layer.delta-list.`,
   options: {},
   async run([lower, upper], _, { signal, print }) {
     const { compareTrees } = await import('../../../layer/compare-trees.js');
+    requireDirectories(lower!, upper!);
     for (const change of await compareTrees(lower!, upper!, { signal })) print(changeLine(change));
   },
 });

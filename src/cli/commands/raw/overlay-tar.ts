@@ -2,6 +2,7 @@ import { readSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { limitFlag, mapFlags, readLimits, readMap } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
+import { requireDirectories } from '../../files/directories.js';
 
 const command = 'layerhook raw overlay-tar';
 const pieceBytes = 512 * 1024;
@@ -30,13 +31,15 @@ and devices.`,
   async run(_, options, { log }) {
     const { overlayTar } = await import('../../../engine/unpack/overlay-tar.js');
     const { readLowerdirs } = await import('./lowerdirs.js');
+    const lowerdirs = readLowerdirs(options.lowerdir);
+    requireDirectories(options.scratch, ...lowerdirs);
     const buffer = Buffer.allocUnsafe(pieceBytes);
     const read = () => {
       const length = readSync(0, buffer);
       return length === 0 ? null : buffer.subarray(0, length);
     };
     const tar = overlayTar({
-      ...{ source: { read }, scratch: options.scratch, lowerdirs: readLowerdirs(options.lowerdir) },
+      ...{ source: { read }, scratch: options.scratch, lowerdirs },
       ...{ map: readMap(options), keepDirlinks: options['keep-dirlinks'], log },
       ...readLimits(options, command),
     });

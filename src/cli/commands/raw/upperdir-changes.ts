@@ -1,4 +1,5 @@
 import { defineCommand } from '../../command.js';
+import { requireDirectories } from '../../files/directories.js';
 import { changeLine } from './change-line.js';
 
 export default defineCommand({
@@ -22,6 +23,7 @@ valid result of a hook at repack.ociv1.layer.delta-list.`,
     const { readLowerdirs } = await import('./lowerdirs.js');
     const format = userxattr ? 'user' : 'trusted';
     const lowerdirs = readLowerdirs(lowerdir);
+    requireDirectories(upperdir!, ...lowerdirs);
     const { changes } = await upperdirChanges({ upperdir: upperdir!, lowerdirs, format, signal });
     for (const change of changes) print(changeLine(change));
   },
