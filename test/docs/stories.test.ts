@@ -1,12 +1,13 @@
 /** README's five stories, run as they stand in the README, by the programs and daemons that a user has. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { fillRootfs } from '../demo/rootfs.js';
 import { startRegistry } from '../e2e/registry.js';
 import { mainFile, run } from '../helpers/cli.js';
+import { onOwnMachine, ownHome } from '../helpers/own-machine.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
@@ -38,21 +39,6 @@ function smallDebian(t: ExecutionContext): string {
   return image;
 }
 
-/** Returns a home directory whose registries.conf leads to a local registry, and programs to add to the PATH. */
-function home(t: ExecutionContext, registry: string): { HOME: string; PATH: string } {
-  const directory = tmpdir(t);
-  const bin = join(directory, 'bin');
-  const containers = join(directory, '.config/containers');
-  mkdirSync(bin);
-  mkdirSync(containers, { recursive: true });
-  const text = `[[registry]]\nprefix = "docker.io"\nlocation = "${registry}"\ninsecure = true\n`;
-  writeFileSync(join(containers, 'registries.conf'), text);
-  symlinkSync(mainFile, join(bin, 'layerhook'));
-  symlinkSync(resolve('hooks/archive_overlay'), join(bin, 'archive_overlay'));
-  writeFileSync(join(bin, 'systemctl'), systemctl, { mode: 0o755 });
-  return { HOME: directory, PATH: `${bin}:${process.env.PATH}` };
-}
-
 test('the five stories of the README run', async (t) => {
   const peers = [
     'docker-registry',
@@ -70,10 +56,9 @@ test('the five stories of the README run', async (t) => {
   const registry = await startRegistry(t);
   const [image, debian] = [smallDebian(t), `docker://${registry.host}/library/debian:12`];
   execFileSync('skopeo', ['copy', '--quiet', '--dest-tls-verify=false', `oci:${image}`, debian]);
-  const env = home(t, registry.host);
-  const script = join(tmpdir(t), 'stories.sh');
-  writeFileSync(script, [setUp!.replace(/^apt-get .*\n/, ''), ...stories].join(''));
-  const place = `unshare --mount bash ${resolve('test/docs/stories-place.sh')} ${tmpdir(t)} ${script}`;
+  const env = ownHome(t, registry.host, { systemctl });
+  const script = [setUp!.replace(/^apt-get .*\n/, ''), ...stories].join('');
+  const place = onOwnMachine(t, script).join(' ');
   // script(1) gives the stories a terminal; `exit` is for the shell in the container
   const typed = `echo exit | script --quiet --return --command '${place}' /dev/null`;
   const { status, stdout } = await run('sh', ['-c', typed], { env });

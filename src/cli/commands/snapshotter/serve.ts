@@ -24,7 +24,10 @@ SIGINT or SIGHUP. layerhook and containerd share the layers that either has
 unpacked. Hooks of hooks.toml may supply layers that the store lacks, and
 run after containerd has extracted a layer. hooks.toml is read only at the
 start. docs/snapshotter.md has the settings for containerd's config.toml.`,
-  examples: ['layerhook snapshotter serve --address /run/layerhook/snapshotter.sock'],
+  examples: [
+    'layerhook snapshotter serve',
+    'layerhook snapshotter serve --address /run/layerhook/snapshotter.sock --metrics /run/layerhook/metrics.sock',
+  ],
   arguments: [],
   options: {
     address: {
@@ -68,7 +71,7 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     const { CallMetrics, serveMetrics, serveSnapshotter } = await import('../../../snapshotter/index.js');
     const config = await loadHooks({ file: context.hooksFile, env: process.env, limits });
     const choice = chooseStore({ store: options.store, config, env: process.env });
-    if (options.address === undefined) makeDirectory(dirname(snapshotterSocket), 0o755);
+    makeOwnDirectory(address, options.metrics);
     const layers = await erofsLayers(options, choice.root, context.log);
     const metrics = new CallMetrics();
     const logCall = callLogger(context.log);
@@ -97,6 +100,13 @@ start. docs/snapshotter.md has the settings for containerd's config.toml.`,
     }
   },
 });
+
+/** Creates the directory of the default socket for sockets in it: it is on a tmpfs, and so missing after each boot. */
+function makeOwnDirectory(...sockets: (string | undefined)[]): void {
+  const own = dirname(snapshotterSocket);
+  if (sockets.some((socket) => socket !== undefined && dirname(resolve(socket)) === own))
+    makeDirectory(own, 0o755);
+}
 
 /** Returns the part of the options by which the service reports what happens while it runs. */
 function reportsTo(log: Logger) {

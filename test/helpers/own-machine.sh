@@ -1,10 +1,10 @@
 #!/bin/bash
-# Runs a script as a fresh machine would: in a mount namespace of its own, where /etc, /run, /var and podman's hooks are copies.
-# usage: unshare --mount stories-place.sh DIR SCRIPT, with an empty directory DIR and BIN, the place of more programs, in PATH
+# Runs a script as a fresh machine would: in a mount namespace of its own, where /etc, /opt, /run, /usr and /var are copies.
+# usage: unshare --mount own-machine.sh DIR SCRIPT, with an empty directory DIR and BIN, the place of more programs, in PATH
 set -euo pipefail
 dir=$1 script=$2
 mount -t tmpfs tmpfs "$dir"
-for tree in etc run var usr/share/containers; do
+for tree in etc opt run usr var; do
     mkdir -p "$dir/$tree/upper" "$dir/$tree/work"
     mount -t overlay -o "lowerdir=/$tree,upperdir=$dir/$tree/upper,workdir=$dir/$tree/work" overlay "/$tree"
 done
