@@ -19,6 +19,26 @@ test('output that cannot be written is an error', async (t) => {
   t.is(status, 8, 'the error, which had to be written too');
 });
 
+test('a socket as standard output stays open for the programs that follow', async (t) => {
+  const { reference } = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const dir = tmpdir(t);
+  const commands = [
+    ['cat', reference, 'a'],
+    ['export', '--image', reference],
+    ['export', '--image', reference, '--compress', 'gzip'],
+    ['export', '--image', reference, '--output', '/dev/stdout'],
+    ['inspect', '--html', '-', reference],
+    ['inspect', '--html', '/dev/stdout', reference],
+    ['raw', 'runtime-config', '--image', reference, '/dev/stdout'],
+    ['raw', 'overlay-tar', '--scratch', dir],
+  ];
+  for (const command of commands) {
+    // node connects the standard output of a child process to a socket
+    const { stdout, stderr } = await shell('"$0" "$@"; echo "status $?"', ...command);
+    t.true(stdout.endsWith('status 0\n') && stdout.length > 9, `${command}: ${stdout.slice(-100)}${stderr}`);
+  }
+});
+
 test('a closed pipe causes no error', async (t) => {
   const { layout } = buildImage(t, []);
   const { status, stderr } = await shell(

@@ -58,9 +58,15 @@ export function isReplaceable(file: string): boolean {
 export async function openSpecial(file: string, signal: AbortSignal): Promise<Writable | null> {
   if (isReplaceable(file)) return null;
   const fd = descriptorOf(file);
-  if (fd !== undefined && fstatSync(fd).isFile()) return createWriteStream(file, { fd, autoClose: false });
+  if (fd !== undefined && !canBeOpened(fd)) return createWriteStream(file, { fd, autoClose: false });
   if (statSync(file).isFIFO()) return openFifo(file, signal);
   return createWriteStream(file, { fd: openSync(file, constants.O_WRONLY | constants.O_NOCTTY) });
+}
+
+/** True if open(2) of a descriptor's path is the same as the descriptor: a file would have another offset, and a socket fails. */
+function canBeOpened(fd: number): boolean {
+  const found = fstatSync(fd);
+  return !found.isFile() && !found.isSocket();
 }
 
 /** Waits for a reader without a thread of node: such a thread would keep the process alive after a signal. */

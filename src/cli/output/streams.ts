@@ -5,6 +5,14 @@ import { fsError } from '../../errors/fs-error.js';
 export const output = { write: (text: string | Uint8Array): unknown => stream('stdout').write(text) };
 export const errorOutput = { write: (text: string | Uint8Array): unknown => stream('stderr').write(text) };
 
+/**
+ * Returns standard output for a pipeline, which must not end it (`{ end: false }`): if standard output is a socket, as under node,
+ * its end would cut off all other programs that write to the socket, such as the shell that runs this command.
+ */
+export function outputStream(): NodeJS.WriteStream {
+  return stream('stdout');
+}
+
 /** True if standard error is a terminal. */
 export function isTerminal(): boolean {
   const { rdev } = fstatSync(2);

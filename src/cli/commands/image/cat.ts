@@ -1,6 +1,7 @@
 import { limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
 import { defineCommand } from '../../command.js';
+import { outputStream } from '../../output/streams.js';
 
 const command = 'layerhook cat';
 
@@ -27,7 +28,7 @@ verified first, since a later layer may replace or delete the file.`,
       ...{ image: image!, path: fromText(path!), maxBytes },
       ...{ ...readPlatform(options), ...readLimits(options, command) },
     });
-    await pipeline(content, process.stdout).catch((error: NodeJS.ErrnoException) => {
+    await pipeline(content, outputStream(), { end: false }).catch((error: NodeJS.ErrnoException) => {
       // the reader has closed the pipe, as `| head` does
       if (error.code !== 'EPIPE') throw error;
     });

@@ -16,6 +16,7 @@ import {
 } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
+import { outputStream } from '../../output/streams.js';
 
 const command = 'layerhook export';
 
@@ -51,7 +52,7 @@ are set last.`,
       ...readLimits(options, command),
       signal,
     });
-    const special = output === '-' ? process.stdout : await open(output, signal);
+    const special = output === '-' ? outputStream() : await open(output, signal);
     if (special === null) await replace(output, tar, compress, signal);
     else await send(special, output, tar, compress, signal);
   },
@@ -91,7 +92,7 @@ async function send(
 ): Promise<void> {
   const { createCompressor } = await import('../../../layer/compression/index.js');
   try {
-    await pipeline(tar, await createCompressor(compress), out, { signal });
+    await pipeline(tar, await createCompressor(compress), out, { signal, end: out !== process.stdout });
   } catch (error) {
     if (signal.aborted) throw new LayerhookError('ABORTED', { what: 'writing the tar' }, error);
     throw fsError(error, `cannot write ${name === '-' ? 'standard output' : name}`);
