@@ -318,12 +318,17 @@ export type PointName = keyof LifecyclePoints;
 export type PointContext<P extends PointName> = LifecyclePoints[P]['context'];
 export type PointResult<P extends PointName> = LifecyclePoints[P]['result'];
 
+/** The type of {@link declined}: an enum in place of `unique symbol`, which TypeScript widens to `symbol` in an async hook. */
+declare enum DeclinedMark {
+  declined = 'layerhook.declined',
+}
+export type Declined = DeclinedMark.declined;
+
 /**
  * What a function hook returns to decline. `first`: the next hook is called; `chain`: the value stays;
  * `every`: as if it had returned.
  */
-export const declined: unique symbol = Symbol.for('layerhook.declined');
-export type Declined = typeof declined;
+export const declined = Symbol.for('layerhook.declined') as unknown as Declined;
 
 type Awaitable<T> = T | Promise<T>;
 

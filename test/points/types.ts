@@ -1,11 +1,12 @@
 /** Hooks that must not compile. `tsc` fails where a line below an expected error has none: this file needs no run. */
-import type {
-  Driver,
-  HookSet,
-  Hooks,
-  PreExtractResult,
-  ProgressEvent,
-  UnpackOptions,
+import {
+  type Driver,
+  declined,
+  type HookSet,
+  type Hooks,
+  type PreExtractResult,
+  type ProgressEvent,
+  type UnpackOptions,
 } from '../../src/index.js';
 
 const target = '/t';
@@ -76,3 +77,11 @@ export const bare: Pick<UnpackOptions, 'hooks'> = { hooks: { 'unpack.ociv1.bundl
 export const driver: Driver = { hooks: {} };
 // @ts-expect-error an unknown phase
 export const phase: ProgressEvent = { type: 'phase', name: 'thinking' };
+
+export const declining: Hooks = {
+  'unpack.ociv1.layer.try-skip': async ({ index }) => (index === 0 ? { skip: true } : declined),
+  'unpack.ociv1.layer.post-extract': async () => declined,
+  'unpack.ociv1.bundle.assemble': () => declined,
+  // @ts-expect-error another symbol is not `declined`
+  'unpack.ociv1.bundle.config': async () => Symbol('declined'),
+};
