@@ -19,10 +19,11 @@ const sliceMs = 50;
 /**
  * Runs long work with a turn of the event loop every `sliceMs` ms.
  *
- * @param signal stops the work after the current step
+ * @param signal stops the work after the current step; if it is aborted already, the work does not begin
  * @throws LayerhookError ABORTED, or the signal's reason if that is a LayerhookError; errors of the work
  */
 export async function inTurns<T>(steps: Steps<T>, signal?: AbortSignal): Promise<T> {
+  throwIfAborted(signal);
   const pace = new Pace(signal);
   for (;;) {
     const step = steps.next();

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import type { BundleContext } from '../../points/points.js';
+import { throwIfAborted } from '../../system/steps.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
 import { type BundleMeta, keepState, refuseLinkedRootfs } from './metadata.js';
@@ -31,9 +32,10 @@ export interface BundleMountResult {
  * Makes the rootfs of a bundle usable again, for example after a reboot: calls the hooks at `bundle.ociv1.mount` and the driver
  * that unpacked the bundle. A rootfs that is already usable stays unchanged.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_DAMAGED, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_COPY, and what the hooks throw
+ * @throws LayerhookError ABORTED, BUNDLE_NOT_FOUND, BUNDLE_DAMAGED, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_COPY, and what the hooks throw
  */
 export async function mountBundle(options: MountBundleOptions): Promise<BundleMountResult> {
+  throwIfAborted(options.signal);
   const bundle = resolve(options.bundle);
   const meta = await requireBundle(options);
   refuseLinkedRootfs(bundle, meta.distrust);
@@ -57,10 +59,11 @@ function requireRootfs(bundle: string): void {
 /**
  * Unmounts a bundle and keeps its content: calls `bundle.ociv1.umount`. A bundle without mounts stays unchanged.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_DAMAGED, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something else is mounted
+ * @throws LayerhookError ABORTED, BUNDLE_NOT_FOUND, BUNDLE_DAMAGED, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something else is mounted
  *   below it), and what the hooks throw
  */
 export async function unmountBundle(options: BundleOptions): Promise<BundleMountResult> {
+  throwIfAborted(options.signal);
   const bundle = resolve(options.bundle);
   const { refuseUse } = await import('./use.js');
   let meta: BundleMeta;

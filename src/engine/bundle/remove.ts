@@ -9,6 +9,7 @@ import { E, isErrno } from '../../system/errno.js';
 import { AT_REMOVEDIR, RENAME_NOREPLACE, renameat2, tryUnlinkat, unlinkat } from '../../system/files.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
 import { type NamedDirectory, namesIn, removeEntries } from '../../system/named-directory.js';
+import { throwIfAborted } from '../../system/steps.js';
 import { unmapped } from '../operation.js';
 import { isWhole } from './list.js';
 import { type BundleMeta, copyDriver, hasBundle, readRemains } from './metadata.js';
@@ -50,10 +51,11 @@ type Known = Omit<BundleMeta, 'from'>;
  * renamed and deleted. Files that layerhook did not make stay, and so does their directory. Nothing beyond a mount point is ever
  * deleted. The rest of a killed removal is removed too.
  *
- * @throws LayerhookError BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something is
+ * @throws LayerhookError ABORTED, BUNDLE_NOT_FOUND, BUNDLE_INVALID, BUNDLE_DRIVER, BUNDLE_BUSY (a container runs in it, or something is
  *   mounted in it), DIRECTORY_INVALID (a symlink), and what the hooks throw
  */
 export async function removeBundle(options: RemoveBundleOptions): Promise<RemoveBundleResult> {
+  throwIfAborted(options.signal);
   return removeAt(options);
 }
 

@@ -3,6 +3,7 @@ import { type ReadTreeOptions, readMergedTree } from '../../layer/merged/read.js
 import type { MergedTree } from '../../layer/merged/tree.js';
 import { layerSources } from '../../layer/sources.js';
 import type { LayerSource } from '../../layer/types.js';
+import { throwIfAborted } from '../../system/steps.js';
 import type { ImageOptions } from '../image-options.js';
 import { openImage } from '../open-image.js';
 
@@ -22,7 +23,7 @@ export interface ImageTree {
 /**
  * Reads the files of an image without unpacking it. Each blob and diffID is verified.
  *
- * @throws LayerhookError of reading images and layers, LIMIT_EXCEEDED
+ * @throws LayerhookError ABORTED, LIMIT_EXCEEDED, and those of reading images and layers
  */
 export async function readImageTree(options: ImageTreeOptions): Promise<ImageTree> {
   const { image, sources, maxHoles } = await openSources(options);
@@ -34,8 +35,9 @@ export interface ImageSources extends Omit<ImageTree, 'tree'> {
   maxHoles: number | undefined;
 }
 
-/** Finds the layers of an image, lowest first. @throws LayerhookError of reading images */
+/** Finds the layers of an image, lowest first. @throws LayerhookError ABORTED, and those of reading images */
 export async function openSources(options: ImageTreeOptions): Promise<ImageSources> {
+  throwIfAborted(options.signal);
   const { layout, image } = openImage(options);
   await layout.close();
   const sources = layerSources(layout, image, { zstdWindow: options.zstdWindow });
