@@ -43,6 +43,8 @@ export interface SnapshotService {
   untrusted(): Promise<number>;
   /** Answers pending calls, flushes, and closes the store; deletes nothing. */
   close(): Promise<void>;
+  /** as `close`: for `await using` */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -79,10 +81,12 @@ export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotS
     hooks.start();
     const open = openConnections(sockets);
     sockets.on('connection', (socket) => connections.injectConnection(socket));
+    const end = () => close({ sockets, open, connections, grpc, hooks, flusher, store, unlock: unlock! });
     return {
       store,
       untrusted: () => snapshotter.untrusted(),
-      close: () => close({ sockets, open, connections, grpc, hooks, flusher, store, unlock: unlock! }),
+      close: end,
+      [Symbol.asyncDispose]: end,
     };
   } catch (error) {
     unlock?.();
