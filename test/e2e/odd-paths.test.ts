@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountBundle, unmountBundle } from '../../src/engine/bundle/mount.js';
 import { removeBundle } from '../../src/engine/bundle/remove.js';
-import { repack, unpack } from '../../src/index.js';
+import { repack, unpack, unpackRootfs } from '../../src/index.js';
 import { unmountTree } from '../../src/overlay/mount.js';
 import { openStore } from '../../src/store.js';
 import { file } from '../../src/testing/entries.js';
@@ -15,9 +15,9 @@ const odd = 'co:lon, com,ma, new\nline, back\\slash, "quote", octal \\040, \x1b[
 const long = Array.from({ length: 19 }, () => 'x'.repeat(200)).join('/');
 
 for (const driver of ['copy', 'overlay', 'erofs'])
-  for (const [what, path] of [
-    ['odd characters', odd],
-    ['3,800 bytes', long],
+  for (const [what, path, name] of [
+    ['odd characters', odd, odd],
+    ['3,800 bytes', long, 'b'],
   ] as const)
     rootTest(`a bundle and a store at a path with ${what}, ${driver}`, async (t) => {
       const dir = tmpdir(t);
@@ -25,7 +25,7 @@ for (const driver of ['copy', 'overlay', 'erofs'])
       const below = join(dir, path);
       mkdirSync(below, { recursive: true });
       const { layout, reference } = buildImage(t, [[file('a', 'a')], [file('b', 'b')]]);
-      const bundle = join(below, 'b');
+      const bundle = join(below, name);
       // the files of a store have longer paths than the store
       const store = join(what === '3,800 bytes' ? dir : below, 'store');
       const options = { bundle, store, hooksFile: null };
@@ -45,3 +45,10 @@ for (const driver of ['copy', 'overlay', 'erofs'])
       t.is((await opened.gc()).removed.length, 3);
       await opened.close();
     });
+
+rootTest('a rootfs without a bundle at a path with odd characters', async (t) => {
+  const { reference: image } = buildImage(t, [[file('a', 'a')]]);
+  const rootfs = join(tmpdir(t), odd);
+  await unpackRootfs({ image, rootfs });
+  t.is(readFileSync(join(rootfs, 'a'), 'utf8'), 'a');
+});

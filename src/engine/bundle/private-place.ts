@@ -34,23 +34,29 @@ export function isPrivateName(name: string, prefix: string): boolean {
   return name.startsWith(prefix) && /^[A-Za-z0-9]{6}$/.test(name.slice(prefix.length));
 }
 
+/** A private directory; `path` leads to it until the directory is renamed. */
+export interface PrivatePlace extends NamedDirectory {
+  path: string;
+}
+
 /**
  * Makes a private directory (mode 0700) in the directory `parent`, open and locked.
  *
  * @throws LayerhookError NO_SPACE, SYSTEM
  */
-export function makePrivate(parent: string, prefix: string): NamedDirectory {
+export function makePrivate(parent: string, prefix: string): PrivatePlace {
   let parentFd: number | undefined;
   try {
     parentFd = openParent(fromText(parent));
     for (;;) {
-      const name = fromText(basename(mkdtempSync(join(parent, prefix))));
+      const path = mkdtempSync(join(parent, prefix));
+      const name = fromText(basename(path));
       const fd = tryOpenUnmounted(parentFd, name);
       // the sweep of another process may have been quicker
       if (fd === -E.ENOENT) continue;
       if (fd < 0) throw new SystemError(-fd, 'openat', name);
       const place = lock(parentFd, name, fd);
-      if (place !== null) return place;
+      if (place !== null) return { ...place, path };
     }
   } catch (error) {
     if (parentFd !== undefined) close(parentFd);

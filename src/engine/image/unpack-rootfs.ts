@@ -43,7 +43,7 @@ export async function unpackRootfs(options: UnpackRootfsOptions): Promise<void> 
   makeDirectory(parent);
   await sweep(parent, privatePrefix(final));
   const place = makePrivate(parent, privatePrefix(final));
-  const rootfs = join(parent, place.name, basename(final));
+  const rootfs = join(place.path, basename(final));
   const unpacker = new LayerUnpacker({ signal: stop.signal, onWarning: (message) => log.warn(message) });
   try {
     mkdirSync(rootfs, { mode: 0o700 });

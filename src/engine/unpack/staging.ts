@@ -42,7 +42,7 @@ export async function openStaging(bundle: string, options: StagingOptions = {}):
   const { parent, prefix, inside } = preparePlace(final, options);
   await sweep(parent, prefix);
   const place = makePrivate(parent, prefix);
-  const path = join(parent, place.name);
+  const { path } = place;
   const publish = async () =>
     inside ? publishInside(place.parent, { path, final }, options) : publishAs(path, final);
   return staging(path, place, publish);
