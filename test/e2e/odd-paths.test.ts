@@ -18,6 +18,7 @@ for (const driver of ['copy', 'overlay', 'erofs'])
   for (const [what, path, name] of [
     ['odd characters', odd, odd],
     ['3,800 bytes', long, 'b'],
+    ['a name of 255 bytes', 'd', `${'ü'.repeat(127)}n`],
   ] as const)
     rootTest(`a bundle and a store at a path with ${what}, ${driver}`, async (t) => {
       const dir = tmpdir(t);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
@@ -24,9 +25,15 @@ type LockOperation = 'shared' | 'exclusive';
 /** How the private directories inside the directory of a bundle begin. */
 export const insidePrefix = '.layerhook-';
 
+/** Length of a file name, NAME_MAX of limits.h. */
+const maxNameBytes = 255;
+
 /** How the private directories beside `path` begin that become it, or were it. */
 export function privatePrefix(path: string): string {
-  return `.${basename(path)}.layerhook-`;
+  const name = basename(path);
+  const rest = 'XXXXXX.layerhook-.'.length;
+  if (Buffer.byteLength(name) <= maxNameBytes - rest) return `.${name}.layerhook-`;
+  return `.${createHash('sha256').update(name).digest('hex')}.layerhook-`;
 }
 
 /** True if `name` is `prefix` with six characters more, as mkdtemp(3) makes it. */
