@@ -64,8 +64,8 @@ test('under umoci’s name the history says umoci', (t) => {
 test('wrong arguments change nothing', (t) => {
   const image = imageOf(t);
   for (const [args, message, exit = 2] of [
-    [['x'], /expected 2/],
-    [['--whiteout', 'x', 'y'], /expected 1/],
+    [['x'], /expected <SOURCE> <TARGET>/],
+    [['--whiteout', 'x', 'y'], /expected <TARGET>/],
     [['x', ''], /argument 2 is empty/],
     [['--compress=lzma', '/etc/hostname', 'x'], /unknown compression lzma/],
     [['/nonexistent', 'x'], /cannot read \/nonexistent: no such file or directory \(ENOENT\)/, 3],

@@ -132,6 +132,10 @@ test('an image that is given as an argument is answered with the right command l
     [['unpack', 'oci-archive:x.tar', bundle], `unpack --image oci-archive:x.tar ${bundle}`],
     [['flatten', 'debian:12'], 'flatten --image debian:12'],
     [['tag', 'images:a', 'b'], 'tag --image images:a b'],
+    [['export', reference, 'a.tar'], `export --image ${reference} --output a.tar`],
+    [['ls', layout], `list --layout ${layout}`],
+    [['init', 'new'], 'init --layout new'],
+    [['gc', 'oci-archive:x.tar'], 'gc --layout oci-archive:x.tar'],
   ];
   for (const [args, right] of cases) {
     const { status, stderr } = run(...args);

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { splitTransport } from '../../image/layout-name.js';
 import { foreignImage, isLayoutName, registryImage } from '../../image/transports.js';
 import type { CommandSpec } from '../command.js';
 import { usageError } from './usage.js';
 
 /**
- * Explains why a command line lacks an argument or has too many: the user may have given the image as an argument, as other
- * tools take it.
+ * Explains why a command line lacks an argument or has too many: the user may have given the image or the layout as an argument,
+ * as other tools take it.
  *
  * @param error what the check of the command line threw
  * @param command such as `layerhook unpack`
@@ -19,13 +20,31 @@ export function explainArguments(
   command: string,
 ): unknown {
   const [image, ...others] = given.args;
+  if (
+    'layout' in options &&
+    given.options.layout === undefined &&
+    given.args.length === 1 &&
+    isLayout(image!)
+  )
+    return usageError(
+      `the layout ${image} is given as an argument; write ${command} --layout ${image}`,
+      command,
+    );
   const lacksImage =
     'image' in options && given.options.image === undefined && given.options.pull === undefined;
-  if (!lacksImage || image === undefined || others.length !== expected?.length) return error;
+  if (!lacksImage || image === undefined) return error;
+  // export takes the file for its output as an option too
+  const hasOutput = 'output' in options && others.length === 1;
+  if (!hasOutput && others.length !== expected?.length) return error;
   const option = optionFor(image, 'pull' in options);
   if (option === undefined) return error;
-  const right = [command, ...option, ...others].join(' ');
+  const right = [command, ...option, ...(hasOutput ? ['--output'] : []), ...others].join(' ');
   return usageError(`the image ${image} is given as an argument; write ${right}`, command);
+}
+
+/** True if a word can be the value of --layout. */
+function isLayout(word: string): boolean {
+  return word !== '' && !/[:\0]/.test(splitTransport(word).file);
 }
 
 /** Returns the option that names the image; undefined if the word can be something else. */

@@ -157,7 +157,8 @@ export const historyFlags = {
 export function readLayout(options: OptionValues<typeof layoutFlag>, command: string): string {
   const { layout } = options;
   if (!/[:\0]/.test(splitTransport(layout).file)) return layout;
-  throw usageError(`--layout ${JSON.stringify(layout)} contains a colon or NUL`, command);
+  const expected = 'expected a path without a tag';
+  throw usageError(`--layout ${JSON.stringify(layout)} contains a colon or NUL: ${expected}`, command);
 }
 
 /** @throws LayerhookError PLATFORM_INVALID */

@@ -85,7 +85,8 @@ image.`,
 function readArguments(args: readonly string[], whiteout: boolean): [source: string | null, target: string] {
   const expected = whiteout ? 1 : 2;
   if (args.length !== expected) {
-    throw usageError(`invalid number of positional arguments: expected ${expected}`, command);
+    const names = whiteout ? '<TARGET>' : '<SOURCE> <TARGET>';
+    throw usageError(`invalid number of positional arguments: expected ${names}`, command);
   }
   const empty = args.indexOf('');
   if (empty !== -1) throw usageError(`positional argument ${empty + 1} is empty`, command);
