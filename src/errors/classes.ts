@@ -43,6 +43,7 @@ export const exitClasses = {
     'REFERENCE_NOT_FOUND',
     'RUNTIME_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
+    'STORE_LAYER_NOT_FOUND',
     'STORE_NOT_FOUND',
   ]),
   exists: row(4, 'what the command would create exists already', [
@@ -117,6 +118,7 @@ export const exitClasses = {
     'REBASE',
     'REFERENCE_AMBIGUOUS',
     'SNAPSHOT_PRECONDITION',
+    'STORE_LAYER_IN_USE',
   ]),
   warnings: row(20, '`validate` found warnings, but no errors', []),
   internal: row(70, 'layerhook has a bug', ['INTERNAL']),

@@ -304,6 +304,14 @@ export const errorTable = {
     message: 'cannot use {path} as a layer store: {reason}',
     hint: 'name another directory, or move this one elsewhere; see docs/store.md for what can be recovered',
   },
+  STORE_LAYER_IN_USE: {
+    message: 'layer {layer} is in use: {bundles}',
+    hint: 'remove these bundles first: layerhook bundle rm BUNDLE',
+  },
+  STORE_LAYER_NOT_FOUND: {
+    message: 'no layer in the store called {layer}',
+    hint: 'layerhook store ls shows the layers',
+  },
   STORE_NOT_FOUND: {
     message: 'no layer store at {path}',
     hint: 'name one with --store; layerhook unpack --driver overlay creates one',

@@ -350,6 +350,14 @@ export const provoked: Record<ErrorCode, Command | Elsewhere> = {
     file: 'test/store/other-owner.test.ts',
     title: 'a directory that others may write to is refused as a store, unless it is sticky',
   },
+  STORE_LAYER_IN_USE: {
+    file: 'test/cli/store.test.ts',
+    title: 'rm removes a layer without layers on top, by its first digits',
+  },
+  STORE_LAYER_NOT_FOUND: {
+    file: 'test/cli/store.test.ts',
+    title: 'rm removes a layer without layers on top, by its first digits',
+  },
   STORE_NOT_FOUND: (place) => [
     ['store', 'rm', '--store', join(place.dir, 's'), 'aaaa'],
     join(place.dir, 's'),

@@ -1,3 +1,4 @@
+import { LayerhookError } from '../../../errors/index.js';
 import type { Store } from '../../../store/types.js';
 import { formatBytes } from '../../../terminal/quantities.js';
 import { storeFlag } from '../../args/flags.js';
@@ -20,6 +21,9 @@ that client.`,
       const { storeUsage } = await import('../../../engine/store-usage.js');
       for (const layer of pickLayers((await storeUsage(store)).layers, wanted, command)) {
         const own = layer.names.filter(({ client }) => client === store.client);
+        const bundles = layer.bundles.map((bundle) => `bundle ${bundle}`).join(', ');
+        if (bundles !== '')
+          throw new LayerhookError('STORE_LAYER_IN_USE', { layer: layerName(layer), bundles });
         if (own.length === 0) throw usageError(`only another client uses ${layerName(layer)}`, command);
         for (const { name } of own) await store.remove(name);
         const kept = own.length < layer.names.length;

@@ -55,7 +55,7 @@ export function noStore(path: string): never {
  * Returns the layers with the given names: chainIDs or their first digits, with or without `sha256:`. Without names,
  * returns all layers.
  *
- * @throws LayerhookError USAGE
+ * @throws LayerhookError STORE_LAYER_NOT_FOUND; USAGE if several layers have the name
  */
 export function pickLayers(
   layers: readonly StoredLayer[],
@@ -66,8 +66,8 @@ export function pickLayers(
   return wanted.map((name) => {
     const found = layers.filter((layer) => isNamed(layer, name));
     if (found.length === 1) return found[0]!;
-    const count = found.length === 0 ? 'no layer' : `${found.length} layers`;
-    throw usageError(`${count} in the store called ${name}; layerhook store ls shows them`, command);
+    if (found.length === 0) throw new LayerhookError('STORE_LAYER_NOT_FOUND', { layer: name });
+    throw usageError(`${found.length} layers in the store called ${name}; give more digits`, command);
   });
 }
 
