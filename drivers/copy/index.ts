@@ -7,6 +7,7 @@ import {
   declined,
   type ImageContext,
   inTurns,
+  LayerhookError,
   type RefreshContext,
   Slot,
   type StatTable,
@@ -46,7 +47,8 @@ interface Seen {
  * changed; umoci's mtree manifest records what they were. It finds what umoci finds, and changed device numbers and
  * hardlinks too. Without an index it declines, and layerhook compares with the mtree manifest.
  */
-export default function copyDriver(): Driver {
+export default function copyDriver(options: Record<string, unknown> = {}): Driver {
+  refuseOptions(options);
   const seen = new Slot((): { seen: Seen | undefined } => ({ seen: undefined }));
   return {
     name: 'copy',
@@ -56,6 +58,14 @@ export default function copyDriver(): Driver {
       'repack.ociv1.layer.refresh-bundle': (context) => refresh(context, seen),
     },
   };
+}
+
+/** Every driver gets the store, also one that keeps nothing in it. @throws LayerhookError DRIVER_OPTION */
+function refuseOptions({ store: _, durability: __, ...others }: Record<string, unknown>): void {
+  const [option] = Object.keys(others);
+  if (option === undefined) return;
+  const reason = 'is unknown; the driver has no options';
+  throw new LayerhookError('DRIVER_OPTION', { driver: 'copy', option, reason });
 }
 
 /** What the delta of this operation was made of. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { privateDir, script, write } from '../config/helpers.js';
@@ -41,6 +42,27 @@ test('hooks check shows what each hook would be called with', (t) => {
     env: { A: 'b' },
   });
 });
+
+const drivers = {
+  overlay: 'name = "overlay"',
+  erofs: 'name = "erofs"\nverity = "never"',
+  btrfs: 'name = "btrfs"',
+  copy: 'name = "copy"',
+};
+
+for (const [name, table] of Object.entries(drivers))
+  test(`hooks check accepts the driver ${name} with and without a store, and creates none`, (t) => {
+    const dir = privateDir(t);
+    for (const store of ['', `store = "${dir}/store"\n`]) {
+      const file = write(dir, 'hooks.toml', `${store}[driver]\n${table}\n`);
+      const { status, stdout, stderr } = hooks('check', file);
+      t.is(status, 0, stderr);
+      t.regex(stdout, new RegExp(`is valid: 0 hooks, driver ${name}, `));
+    }
+    t.false(existsSync(join(dir, 'store')));
+    const { stderr } = hooks('check', write(dir, 'hooks.toml', `[driver]\n${table}\nnonsense = 1\n`));
+    t.regex(stderr, /nonsense/);
+  });
 
 test('hooks check says what is wrong, in one line', (t) => {
   const dir = privateDir(t);

@@ -18,8 +18,9 @@ context. The exit status is 9 if the file has an error.`,
     if (args.length > 1) throw usageError('expected one FILE', 'layerhook hooks check');
     const config = await loadHooks({ file: args[0] ?? hooksFile, env: process.env });
     if (config === null) throw usageError('hooks.toml not found; give a FILE', 'layerhook hooks check');
+    const { chooseDriver } = await import('../../../engine/choose-driver.js');
     const { loadDriver } = await import('../../../engine/driver.js');
-    const driver = await loadDriver(summary(config).driver, config.file);
+    const driver = await loadDriver(chooseDriver({ options: {}, config }, undefined), config.file);
     await driver.close?.();
     const calls = await Promise.all(config.entries.map(describeHook));
     await show({
