@@ -34,7 +34,7 @@ sed -i s/20000000/2/ hooks.toml
 grep -q "exit status 1: a layer of [0-9]* bytes is too large" error
 `;
 
-/** Blocks by document and the start of their first line. A string names who runs a block, or why nothing does. */
+/** Blocks by document and the start of their first line. A string names the test that runs the block, or the reason for none. */
 const blocks: Readonly<Record<string, Readonly<Record<string, Check | string>>>> = {
   'README.md': {
     'npm ci && npm run demo': 'test/demo/demo.test.ts',
