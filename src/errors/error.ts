@@ -18,6 +18,8 @@ export type ErrorDetails<Code extends ErrorCode> = Record<
  */
 export class LayerhookError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'LayerhookError';
+  /** Declared for TypeScript, which otherwise narrows by `instanceof` to an error whose `code` is any. */
+  declare static readonly [Symbol.hasInstance]: (value: unknown) => value is LayerhookError;
   readonly code: Code;
   readonly hint: string;
   readonly exitStatus: number;

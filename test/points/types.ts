@@ -2,8 +2,10 @@
 import {
   type Driver,
   declined,
+  type ErrorCode,
   type HookSet,
   type Hooks,
+  LayerhookError,
   type PreExtractResult,
   type ProgressEvent,
   type UnpackOptions,
@@ -85,3 +87,10 @@ export const declining: Hooks = {
   // @ts-expect-error another symbol is not `declined`
   'unpack.ociv1.bundle.config': async () => Symbol('declined'),
 };
+
+export function codeOf(error: unknown): ErrorCode | undefined {
+  if (!(error instanceof LayerhookError)) return undefined;
+  // @ts-expect-error an unknown code
+  if (error.code === 'NONE') return undefined;
+  return error.code;
+}
