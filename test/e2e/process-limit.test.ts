@@ -16,9 +16,10 @@ const user = [
   ...['--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search'],
 ];
 
-/** Runs node under a limit of threads; a hang ends by SIGALRM, which no test expects. */
-function limited(threads: number, cwd: string, args: string[]): Promise<Finished> {
-  const [file, ...rest] = [...user, 'prlimit', `--nproc=${threads}`, 'perl', '-e', 'alarm 60; exec @ARGV'];
+/** Runs node under a limit of threads; a hang ends by SIGALRM after some seconds, which no test of a command expects. */
+function limited(threads: number, cwd: string, args: string[], seconds = 60): Promise<Finished> {
+  const alarm = ['perl', '-e', `alarm ${seconds}; exec @ARGV`];
+  const [file, ...rest] = [...user, 'prlimit', `--nproc=${threads}`, ...alarm];
   // with threads of V8's own, node itself waits forever for one that did not start
   const env = {
     NODE_OPTIONS: '--v8-pool-size=0',
@@ -29,18 +30,21 @@ function limited(threads: number, cwd: string, args: string[]): Promise<Finished
   return run(file!, [...rest, process.execPath, ...args], { cwd, env });
 }
 
-/** The least number of threads with which node itself starts. */
+/** The least number of threads with which node itself starts. With one too few it hangs. */
 async function leastForNode(cwd: string): Promise<number> {
   for (let threads = 1; ; threads++) {
-    const { status, stderr } = await limited(threads, cwd, ['-e', '0']);
+    const { status, stderr } = await limited(threads, cwd, ['-e', '0'], 10);
     if (status === 0 && stderr === '') return threads;
   }
 }
 
-/** Raises the limit until the command works. Before, it must fail in one line. */
-async function raise(t: ExecutionContext, dir: string, args: string[], clean: () => void): Promise<string[]> {
+/** Raises the limit, from the least for node, until the command works. Before, it must fail in one line. */
+async function raise(
+  t: ExecutionContext,
+  { dir, least, args, clean }: { dir: string; least: number; args: string[]; clean: () => void },
+): Promise<string[]> {
   const refusals: string[] = [];
-  for (let threads = await leastForNode(dir); ; threads++) {
+  for (let threads = least; ; threads++) {
     const { status, signal, stderr, stdout } = await limited(threads, dir, [mainFile, ...args]);
     if (status === 0) return refusals;
     t.is(signal, null, `${threads} threads: ${stderr}`);
@@ -60,7 +64,9 @@ test('unpack and repack under a limit of processes', async (t) => {
   execFileSync('cp', ['-r', layout, join(dir, 'layout')]);
   execFileSync('chown', ['-R', '61234:61234', dir]);
   const unpack = ['unpack', '--rootless', '--image', 'layout:latest', 'bundles/b'];
-  const unpacking = await raise(t, dir, unpack, () => t.deepEqual(readdirSync(join(dir, 'bundles')), []));
+  const least = await leastForNode(dir);
+  const noBundle = () => t.deepEqual(readdirSync(join(dir, 'bundles')), []);
+  const unpacking = await raise(t, { dir, least, args: unpack, clean: noBundle });
   for (const what of ['applying layers', 'reading layers', "node's pool"]) {
     t.true(
       unpacking.some((line) => line.includes(what)),
@@ -70,8 +76,8 @@ test('unpack and repack under a limit of processes', async (t) => {
   writeFileSync(join(dir, 'bundles/b/rootfs/new'), randomBytes(300_000));
   const entries = () => readdirSync(join(dir, 'layout')).sort();
   const before = entries();
-  const repacking = await raise(t, dir, ['repack', '--image', 'layout:new', 'bundles/b'], () =>
-    t.deepEqual(entries(), before),
-  );
+  const repack = ['repack', '--image', 'layout:new', 'bundles/b'];
+  const asBefore = () => t.deepEqual(entries(), before);
+  const repacking = await raise(t, { dir, least, args: repack, clean: asBefore });
   t.true(repacking.length > 0);
 });
