@@ -10,6 +10,9 @@ import { tmpdir } from '../../helpers/tmp.js';
 /** The suite takes minutes on a busy machine. */
 const patience = 900_000;
 
+type Kind = 'driver' | 'hook';
+type Language = 'sh' | 'py' | 'mjs' | 'ts';
+
 /**
  * Writes a skeleton with `hooks new`, as a user does, and runs its own test, which must pass as a whole.
  *
@@ -17,11 +20,27 @@ const patience = 900_000;
  */
 export async function trySkeleton(
   t: ExecutionContext<unknown>,
-  kind: 'driver' | 'hook',
-  lang: 'sh' | 'py' | 'mjs' | 'ts',
+  kind: Kind,
+  lang: Language,
   most: number,
 ): Promise<void> {
   t.timeout(patience);
+  const totals = await nodeTest(t, await newSkeleton(t, kind, lang, most));
+  t.deepEqual([totals.passed, totals.failed], [kind === 'driver' ? driverSuite.length : 1, 0]);
+}
+
+/**
+ * Writes a skeleton with `hooks new`, and compiles it if its language needs that.
+ *
+ * @param most lines that the code may have
+ * @returns its directory
+ */
+export async function newSkeleton(
+  t: ExecutionContext<unknown>,
+  kind: Kind,
+  lang: Language,
+  most: number,
+): Promise<string> {
   const cwd = tmpdir(t);
   const name = `my-${kind}`;
   await succeed(t, layerhook(['hooks', 'new', name, `--${kind}`, '--lang', lang], { cwd }));
@@ -29,14 +48,18 @@ export async function trySkeleton(
   const code = readFileSync(join(directory, `${name}.${lang}`), 'utf8');
   t.true(code.trimEnd().split('\n').length <= most, `${name}.${lang} has at most ${most} lines`);
   if (lang === 'ts') await compile(directory);
-  const totals = await nodeTest(t, directory);
-  t.deepEqual([totals.passed, totals.failed], [kind === 'driver' ? driverSuite.length : 1, 0]);
+  return directory;
 }
 
 /** Runs the tests of a directory with node's runner, and reports those that fail. */
-export async function nodeTest(t: ExecutionContext<unknown>, cwd: string): Promise<TapTotals> {
-  const args = ['--test', '--test-reporter=tap'];
-  const { status, stdout } = await program(process.execPath, args, cwd);
+export async function nodeTest(
+  t: ExecutionContext<unknown>,
+  cwd: string,
+  options: string[] = [],
+): Promise<TapTotals> {
+  const args = ['--test', '--test-reporter=tap', ...options];
+  const env = { TMPDIR: tmpdir(t) };
+  const { status, stdout } = await program(process.execPath, args, { cwd, env });
   const reader = new TapReader();
   for (const line of stdout.split('\n')) reader.line(line.trim());
   const failed = reader.tests.filter(({ outcome }) => outcome === 'failed').map(({ title }) => title);
@@ -49,19 +72,20 @@ async function compile(directory: string): Promise<void> {
   const modules = join(directory, 'node_modules');
   mkdirSync(join(modules, '.bin'), { recursive: true });
   for (const name of ['@types', '.bin/tsc']) symlinkSync(resolve('node_modules', name), join(modules, name));
-  const { status, stdout } = await program(join(modules, '.bin/tsc'), [], directory);
+  const { status, stdout } = await program(join(modules, '.bin/tsc'), [], { cwd: directory });
   if (status !== 0) throw new Error(stdout);
 }
 
 function program(
   file: string,
   args: string[],
-  cwd: string,
+  { cwd, env = {} }: { cwd: string; env?: Record<string, string> },
 ): Promise<{ status: number | null; stdout: string }> {
   // a test of node's runner inside another one would report to that
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...rest } = process.env;
+  const options = { cwd, env: { ...rest, ...env }, maxBuffer: 2 ** 26, timeout: patience };
   return new Promise((done) => {
-    execFile(file, args, { cwd, env, maxBuffer: 2 ** 26, timeout: patience }, (error, stdout) =>
+    execFile(file, args, options, (error, stdout) =>
       done({ status: error === null ? 0 : Number(error.code), stdout }),
     );
   });
