@@ -15,8 +15,9 @@ overlay() { mount -t overlay -o "lowerdir=$(below),upperdir=upper,workdir=work" 
 if [[ $1 == unpack.* && ! -d $dir ]]; then mkdir -pm 755 "$dir/0" "$dir/files" "$LAYERHOOK_STORE" && chown --reference="$rootfs" "$dir/0" && touch -d @0 "$dir/0"; fi
 [ -d "$dir" ] && cd "$dir" || exit 77
 shopt -s nullglob && layer_files=(files/*) && count=${#layer_files[@]}
-# The lower layers may still be on their way. tar2sqfs knows nothing of whiteouts: overlay-tar converts them.
-squash='set -euo pipefail; cd "$1"; n=$2 new=$3; shift 3; until [ $n = 0 ] || [ -e files/$n ]; do kill -0 $PPID; sleep 0.05; done
+# The lower layers may still be on their way: read waits without starting a program.
+# tar2sqfs knows nothing of whiteouts: overlay-tar converts them.
+squash='set -euo pipefail; cd "$1"; n=$2 new=$3; shift 3; exec {never}<> <(:); until [ $n = 0 ] || [ -e files/$n ]; do kill -0 $PPID; read -rt 0.05 -u $never || :; done
 "$0" raw overlay-tar --scratch . --lowerdir "$(seq -s: $n -1 0)" "$@" | tar2sqfs -q -j 1 -c gzip "$new"'
 case $1 in
 *.try-skip) [ -e "$file" ] && attach && echo '{"skip": true}' || echo '{"skip": false}' ;;

@@ -118,8 +118,9 @@ function fill(entry: RawEntry, original: RawEntry, length: number): Buffer {
   number(header, 337, 8, entry.devMinor ?? 0, entry.format);
   original.patch?.(header);
   header.fill(' ', 148, 156);
-  let sum = header.reduce((total, byte) => total + byte, 0);
-  if (original.badChecksum) sum += 1;
+  let sum = original.badChecksum ? 1 : 0;
+  // a loop takes a seventh of the time of reduce, and tests write hundreds of thousands of headers
+  for (let at = 0; at < header.length; at++) sum += header[at]!;
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
   return header;
 }

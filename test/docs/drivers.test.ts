@@ -82,7 +82,9 @@ function tutorial(): Step[] {
 
 async function shell(script: string, cwd: string, bin: string): Promise<string> {
   const { NODE_TEST_CONTEXT: _, PATH, ...rest } = process.env;
-  const env = { ...rest, PATH: `${bin}:${PATH}`, XDG_CONFIG_HOME: '/nonexistent', NO_COLOR: '1' };
+  // the suite makes its bundles in the directory of temporary files
+  const own = { PATH: `${bin}:${PATH}`, TMPDIR: bin, XDG_CONFIG_HOME: '/nonexistent', NO_COLOR: '1' };
+  const env = { ...rest, ...own };
   const options = { cwd, env, maxBuffer: 2 ** 26, timeout: 900_000 };
   try {
     const { stdout } = await promisify(execFile)('bash', ['-euc', script], options);
