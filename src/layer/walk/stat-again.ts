@@ -134,15 +134,21 @@ class Again {
     return this.#table.lastIs(this.#words, row) && this.#isSure(row);
   }
 
-  /** @returns the row after the file in this row and everything below it */
+  /**
+   * Returns the row after the file in this row and everything below it. It searches in steps that double and then halve: a
+   * look at each row below took 13 s of CPU for a chain of 2,000 directories.
+   */
   #skip(row: number): number {
     const wasDirectory = (this.#words[row * statWords + statWord.mode]! & S.IFMT) === S.IFDIR;
     if (!wasDirectory) return row + 1;
     const paths = this.#paths;
     const prefix = `${paths[row]}/`;
-    let next = row + 1;
-    while (next < paths.length && paths[next]!.startsWith(prefix)) next++;
-    return next;
+    const isBelow = (at: number) => at < paths.length && paths[at]!.startsWith(prefix);
+    let last = row;
+    let step = 1;
+    for (; isBelow(last + step); step *= 2) last += step;
+    for (; step >= 1; step /= 2) if (isBelow(last + step)) last += step;
+    return last + 1;
   }
 
   /** Returns the row of a path in the old table, or -1. */
