@@ -87,7 +87,7 @@ export class Lanes {
     return this.#inline;
   }
 
-  /** True if all these layers can be applied inline. */
+  /** True if all these layers together take less time than starting a thread. */
   areFewBytes(layers: readonly { size: number }[]): boolean {
     const bytes = layers.reduce((sum, { size }) => sum + size, 0);
     return bytes <= allInlineBytes && layers.every(({ size }) => size <= inlineBytes);

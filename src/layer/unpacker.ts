@@ -78,8 +78,9 @@ const sourcesAhead = 3;
 
 /**
  * Applies layers to directories in worker threads. One thread reads, verifies (blob digest and diffID) and decompresses a
- * layer, another applies it with blocking calls. A small layer with a directory of its own is read by the thread that
- * applies it. A very small one is applied inline, unless threads are running already.
+ * layer, another applies it with blocking calls. A small layer with a directory of its own, and a very small one on top of
+ * others, is read by the thread that applies it. A very small one with a directory of its own is applied inline, unless
+ * threads are running already.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
@@ -99,21 +100,23 @@ export class LayerUnpacker {
   /**
    * Starts threads in advance, so that they are ready for the first layer.
    *
-   * @param independent layers with directories of their own; undefined: all layers go to one directory
+   * @param into `directory`: each of the layers has a directory of its own; `rootfs`: all go to one directory
    */
-  start(independent?: readonly { size: number }[]): void {
-    if (independent && this.#lanes.areFewBytes(independent)) return;
+  start(layers: readonly { size: number }[], into: 'rootfs' | 'directory'): void {
+    const areFewBytes = this.#lanes.areFewBytes(layers);
+    const isApart = into === 'directory';
+    if (isApart && areFewBytes) return;
     const lane = this.#lanes.idlest();
-    if (!independent?.every(isSmall)) void lane.sources;
+    if (!(isApart ? layers.every(isSmall) : areFewBytes)) void lane.sources;
   }
 
   /**
    * Starts to decompress layers that will be applied next, in this order and with one track. If `apply` skips some of
-   * them, those are aborted; if `apply` gets any other layer, all are.
+   * them, those are aborted; if `apply` gets any other layer, all are. A few bytes are left to the thread that applies them.
    */
   prefetch(sources: LayerSource[]): void {
     this.#giveUp();
-    this.#ahead = [...sources];
+    this.#ahead = this.#lanes.areFewBytes(sources) ? [] : [...sources];
     this.#openAhead();
   }
 
@@ -132,9 +135,7 @@ export class LayerUnpacker {
       request: async (given) => applyRequest(given, { target, options, holes: this.#holes }),
     };
     throwIfAborted(this.#options.signal);
-    return options.into === 'directory'
-      ? this.#alone(source, work)
-      : this.#apply(source, work, this.#laneFor(track));
+    return options.into === 'directory' ? this.#alone(source, work) : this.#onTop(source, work);
   }
 
   /**
@@ -170,6 +171,14 @@ export class LayerUnpacker {
     } finally {
       this.#lanes.release(lane);
     }
+  }
+
+  /** Applies a layer in the thread that knows the layers below. */
+  async #onTop(source: LayerSource, work: Work): Promise<AppliedLayer> {
+    const lane = this.#laneFor(work.track);
+    const isAhead = this.#opened.size > 0 || this.#ahead.length > 0;
+    const mayBeWhole = !isAhead && this.#lanes.areFewBytes([source]);
+    return (mayBeWhole && (await this.#applyWhole(source, work, lane))) || this.#apply(source, work, lane);
   }
 
   /**

@@ -19,11 +19,11 @@ export class ExtractionThreads {
    * Starts the threads for some layers ahead of the first layer. A thread that cannot start is tried again when a layer needs
    * it, and then fails the operation.
    *
-   * @param independent layers that each get a directory of their own; undefined: the layers go on top of each other
+   * @param into `directory`: each of the layers gets a directory of its own; `rootfs`: they go on top of each other
    */
-  startEarly(independent?: readonly { size: number }[]): void {
+  startEarly(layers: readonly { size: number }[], into: 'rootfs' | 'directory'): void {
     this.unpacker()
-      .then((unpacker) => unpacker.start(independent))
+      .then((unpacker) => unpacker.start(layers, into))
       .catch(() => {});
   }
 

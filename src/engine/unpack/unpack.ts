@@ -31,8 +31,9 @@ export async function unpack(options: UnpackOptions): Promise<UnpackResult> {
   try {
     // threads take as long to start as the rest takes to load: both run in parallel if threads are certainly needed
     const { dispatcher, onlyDriver } = operation;
-    if (!dispatcher.handles(trySkip)) threads.startEarly();
-    else if (onlyDriver(trySkip) && isEmptyStore(operation)) threads.startEarly(image.image.manifest.layers);
+    const { layers } = image.image.manifest;
+    if (!dispatcher.handles(trySkip)) threads.startEarly(layers, 'rootfs');
+    else if (onlyDriver(trySkip) && isEmptyStore(operation)) threads.startEarly(layers, 'directory');
     const { unpackImage } = await import('./unpack-image.js');
     return await unpackImage(options, image, operation, threads);
   } finally {
