@@ -89,6 +89,7 @@ const { metafile } = await build({
     program: 'src/cli/main.ts',
     ...Object.fromEntries(Object.keys(groups).map((name) => [name, `group ${name}`])),
     runtime: 'hooks/runtime.ts',
+    'archive-overlay': 'hooks/archive-overlay.ts',
     // named as in src, so that src/places.ts finds them
     ...Object.fromEntries(threads.map((file) => [file.replace(/\.ts$/, ''), `src/${file}`])),
   },
@@ -123,5 +124,4 @@ const { metafile } = await build({
 writeNotices(Object.keys(metafile.inputs), 'dist/bundle/THIRD-PARTY-NOTICES.txt');
 await buildPage('dist/bundle/inspect-page.html');
 copyFileSync('src/cli/bundle-main.cjs', 'dist/bundle/main.cjs');
-copyFileSync('scripts/check-node.cjs', 'dist/hooks/check-node.cjs');
 chmodSync('dist/bundle/main.cjs', 0o755);

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { mainFile } from '../helpers/cli.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-const programs = [mainFile, 'dist/bundle/runtime.cjs', 'dist/hooks/archive-overlay.js'];
+const programs = [mainFile, 'dist/bundle/runtime.cjs', 'dist/bundle/archive-overlay.cjs'];
 
 /** Runs a file in a node that says it is of another version. */
 function runAs(t: ExecutionContext<unknown>, version: string, ...args: string[]) {
@@ -31,7 +31,7 @@ test('a node that is too old is refused in one line, by each program and by the 
 
 test('the needed node and later ones are accepted', (t) => {
   for (const version of ['20.19.0', '22.0.0', '24.1.0'])
-    for (const file of [mainFile, 'dist/hooks/archive-overlay.js'])
+    for (const file of [mainFile, 'dist/bundle/archive-overlay.cjs'])
       t.is(runAs(t, version, file, '--version').status, 0);
 });
 

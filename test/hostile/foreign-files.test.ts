@@ -93,7 +93,7 @@ for (const name of Object.keys(forms)) {
 
 test('a state without an end is refused', async (t) => {
   if (!requires(t, 'sh')) return;
-  const script = join(process.cwd(), 'dist/hooks/archive-overlay.js');
+  const script = join(process.cwd(), 'dist/bundle/archive-overlay.cjs');
   const args = ['-c', 'exec "$0" "$1" --state-dir "$2" < /dev/zero', process.execPath, script, tmpdir(t)];
   const { status, stdout, stderr } = await run('sh', args);
   t.is(status, 1);

@@ -24,6 +24,7 @@ test('the bin is the bundle, a few files without chunks', (t) => {
   const files = readdirSync(join(mainFile, '..'), { recursive: true, encoding: 'utf8' });
   const code = files.filter((name) => name.endsWith('.cjs')).sort();
   t.deepEqual(code, [
+    'archive-overlay.cjs',
     'bundle.cjs',
     'commands.cjs',
     'layer/apply/worker.cjs',

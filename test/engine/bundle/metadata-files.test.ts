@@ -1,6 +1,6 @@
 /** The files of a bundle beside its rootfs, replaced by a container or another user: nothing blocks, nothing outside is read or written. */
 import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { mtreePath, readBundleMeta } from '../../../src/engine/bundle/metadata.js';
 import { repack } from '../../../src/engine/repack/repack.js';
@@ -117,7 +117,7 @@ for (const kind of ['fifo', 'symlink to a fifo'] as const) {
       t.is(read.signal, null);
       t.regex(read.stderr, /it is not a regular file/);
       const shell = 'echo "$2" | "$0" "$1" --state-dir "$3"';
-      const hook = new URL('../../../hooks/archive-overlay.js', import.meta.url).pathname;
+      const hook = resolve('dist/bundle/archive-overlay.cjs');
       const archived = await run('sh', ['-c', shell, process.execPath, hook, box.state, tmpdir(t)]);
       t.is(archived.signal, null);
       t.regex(archived.stderr + archived.stdout, /cannot be read: it is not a regular file/);

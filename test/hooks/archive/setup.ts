@@ -6,7 +6,7 @@ import type { ContainerRecord } from '../../../hooks/archive/records.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { type Mounted, type MountedOptions, mounted } from '../../overlay/mounted.js';
 
-export const script = resolve('dist/hooks/archive-overlay.js');
+export const script = resolve('dist/bundle/archive-overlay.cjs');
 export const prefix = 'com.launchplatform.oci-hooks.archive-overlay';
 
 /** Archives by name, each with the arguments that annotations give it. */

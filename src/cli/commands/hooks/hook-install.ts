@@ -10,7 +10,7 @@ import { readWholeFile } from '../../../text/read-file.js';
 /** The directory that both podman and CRI-O read by default; oci-hooks(5), crio.conf(5). */
 const defaultDirectory = '/usr/share/containers/oci/hooks.d';
 const fileName = 'layerhook-archive-overlay.json';
-const script = 'dist/hooks/archive-overlay.js';
+const script = 'dist/bundle/archive-overlay.cjs';
 const prefix = '^com\\.launchplatform\\.oci-hooks\\.archive-overlay\\.([^.]+)\\.';
 
 export function knownHook(name: string): boolean {
