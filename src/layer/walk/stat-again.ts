@@ -12,7 +12,7 @@ import {
   statWords,
   TableBuilder,
 } from './stat-table.js';
-import { cannotRead, namesIn } from './walk.js';
+import { cannotRead, namesIn, requireDepth } from './walk.js';
 
 /**
  * Does the same as {@link statTree} for a tree with an earlier table. A directory with the same stat still has the same
@@ -35,7 +35,7 @@ export function* statTreeAgainSteps(
   let fd: number | undefined;
   try {
     fd = openat(AT_FDCWD, fromText(root), O.PATH | O.DIRECTORY);
-    return yield* new Again(fd, before, isSure).run();
+    return yield* new Again({ path: root, fd }, before, isSure).run();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     // a path from the root would be longer than PATH_MAX, or a walk alone can read a directory
@@ -52,6 +52,7 @@ interface Level {
 }
 
 class Again {
+  readonly #path: string;
   readonly #root: number;
   readonly #paths: ByteString[];
   readonly #words: Uint32Array;
@@ -59,8 +60,13 @@ class Again {
   readonly #stat = new StatBuffer();
   readonly #table = new TableBuilder();
 
-  constructor(root: number, { paths, words }: StatTable, isSure: (row: number) => boolean) {
-    this.#root = root;
+  constructor(
+    { path, fd }: { path: string; fd: number },
+    { paths, words }: StatTable,
+    isSure: (row: number) => boolean,
+  ) {
+    this.#path = path;
+    this.#root = fd;
     this.#paths = paths;
     this.#words = words;
     this.#isSure = isSure;
@@ -79,6 +85,7 @@ class Again {
       }
       if (++visited % filesPerStep === 0) yield;
       if (!this.#add(file.path)) continue;
+      requireDepth(this.#path, levels.length);
       const row = file.row ?? this.#find(file.path);
       const prefix = `${file.path}/`;
       levels.push(row >= 0 && this.#isSame(row) ? this.#known(row, prefix) : this.#read(file.path, prefix));
