@@ -165,6 +165,7 @@ test('rm removes a layer without layers on top, by its first digits', async (t) 
   );
   const unknown = await layerhook(['store', 'rm', '--store', root, 'cccc']);
   t.is(unknown.status, 3);
+  t.regex(unknown.stderr, errorLine('STORE_LAYER_NOT_FOUND'));
   t.regex(unknown.stderr, /no layer in the store called cccc; layerhook store ls shows the layers/);
 });
 

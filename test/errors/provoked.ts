@@ -339,8 +339,8 @@ export const provoked: Record<ErrorCode, Command | Elsewhere> = {
     title: 'only committed snapshots are parents',
   },
   SNAPSHOT_PRECONDITION: {
-    file: 'test/cli/store.test.ts',
-    title: 'rm removes a layer without layers on top, by its first digits',
+    file: 'test/store/snapshotter.test.ts',
+    title: 'a commit may name the parent of what was prepared without one',
   },
   STORE_DAMAGED: {
     file: 'test/cli/store.test.ts',

@@ -43,6 +43,9 @@ interface Hit {
 /** What one layer has, and its marks, which are read only if they matter. */
 type FoundInLayer = [Hit, marks: () => Marks];
 
+/** Levels of directories that are looked up on demand: a lookup calls itself for each level above, and paths may be deep. */
+const levelsOnDemand = 64;
+
 /** For more names than this, reading the directory once is cheaper than one stat per name. */
 const manyNames = 8;
 
@@ -57,13 +60,16 @@ export class LowerStack {
   #failure: unknown;
   readonly #format: OverlayFormat;
   readonly #root: LowerStack;
+  readonly #level: number;
 
-  private constructor(directories: Iterator<LowerDirectory>, format: OverlayFormat, root?: LowerStack) {
+  private constructor(directories: Iterator<LowerDirectory>, format: OverlayFormat, above?: LowerStack) {
     this.#others = directories;
     this.#format = format;
-    this.#root = root ?? this;
+    this.#root = above === undefined ? this : above.#root;
+    this.#level = above === undefined ? 0 : above.#level + 1;
     // a whiteout has another name than the file that it hides
     if (format === 'fuse') this.#readAll();
+    else if (this.#level % levelsOnDemand === levelsOnDemand - 1) while (this.#addNext());
   }
 
   /** Opens the root directory of layers. @param lowerdirs their paths, highest first */
@@ -96,7 +102,7 @@ export class LowerStack {
     const [hit] = first.value;
     if (!hit.stat.isDirectory) return { ...hit, directory: null };
     const directories = directoriesOf(first.value, hits);
-    return { ...hit, directory: new LowerStack(directories, this.#format, this.#root) };
+    return { ...hit, directory: new LowerStack(directories, this.#format, this) };
   }
 
   /** Returns the path of the file that has the content of `name`, below files that hold metadata only (metacopy). */
@@ -151,12 +157,14 @@ export class LowerStack {
     return this.#directories[index];
   }
 
-  #addNext(): void {
+  /** @returns false after the lowest layer */
+  #addNext(): boolean {
     // a generator that has failed would look as if it had ended
     if (this.#failure !== undefined) throw this.#failure;
     try {
       const next = this.#others.next();
       if (!next.done) this.#directories.push(next.value);
+      return !next.done;
     } catch (error) {
       this.#failure = error;
       throw error;
