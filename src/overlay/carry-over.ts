@@ -1,12 +1,13 @@
+import { fsyncSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
 import { LowerStack } from '../layer/lower/lower-stack.js';
 import { isMark, makeWhiteout, type OverlayFormat, xattrNames } from '../layer/overlay-marks.js';
 import type { Change } from '../layer/types.js';
-import { statAt, withAccess, writing } from '../system/access.js';
+import { openat, statAt, withAccess, writing } from '../system/access.js';
 import { fchmodat, fchownat, utimensat } from '../system/attributes.js';
 import { type ByteString, fromText, showBytes } from '../system/bytes.js';
 import { SystemError } from '../system/errno.js';
-import { AT_FDCWD, linkat, mkdirat, S } from '../system/files.js';
+import { AT_FDCWD, close, linkat, mkdirat, O, S } from '../system/files.js';
 import { ancestors, baseName } from '../system/paths.js';
 import { StatBuffer } from '../system/stat.js';
 import { getXattr, setXattr } from '../system/xattr.js';
@@ -23,7 +24,8 @@ export interface CarryPlaces {
 
 /**
  * Carries over from an old upperdir to a new one all changes that the new layers lack: paths that were masked when the
- * highest layer was made, that a hook left out, or that were written since. Files are linked instead of copied.
+ * highest layer was made, that a hook left out, or that were written since. Files are linked instead of copied. Afterwards
+ * the names in the new upperdir are on disk, so that the caller can remove the old one.
  *
  * @param packed the changes that went into the highest layer
  * @returns the number of changes carried over
@@ -41,6 +43,7 @@ export async function carryOver(
   let count = 0;
   for (const change of changes) if (carrier.carry(change, inLayer)) count++;
   carrier.restoreTimes();
+  carrier.flush();
   return count;
 }
 
@@ -85,6 +88,16 @@ class Carrier {
       if (!statAt(AT_FDCWD, `${like}/.`, this.#stat)) continue;
       const { mtime } = this.#stat;
       utimensat(AT_FDCWD, `${this.#to}/${path}`, mtime, mtime);
+    }
+  }
+
+  /** Flushes the upperdir: the journal then holds all that was made in it. */
+  flush(): void {
+    const fd = openat(AT_FDCWD, this.#to, O.RDONLY | O.DIRECTORY);
+    try {
+      fsyncSync(fd);
+    } finally {
+      close(fd);
     }
   }
 

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { makeWhiteout, type OverlayFormat } from '../../src/layer/overlay-marks.js';
 import { carryOver } from '../../src/overlay/carry-over.js';
 import { fromText } from '../../src/system/bytes.js';
+import { poweredDisk } from '../helpers/power.js';
 import { requires } from '../helpers/requires.js';
 import { tmpdir } from '../helpers/tmp.js';
 
@@ -31,5 +32,23 @@ for (const format of ['trusted', 'fuse'] as OverlayFormat[]) {
     mount(join(base, 'merged'), `lowerdir=${at('new')}:${at('layer')}`);
     const shown = readdirSync(join(base, 'merged'), { recursive: true, encoding: 'utf8' });
     t.deepEqual(shown.sort(), ['b', 'd', 'd/b']);
+  });
+}
+
+for (const type of ['ext4', 'xfs'] as const) {
+  test(`what was carried over survives a power loss: ${type}`, async (t) => {
+    if (!requires(t, 'root', 'mount', `mkfs.${type}`)) return;
+    const disk = poweredDisk(t, type);
+    const at = (...names: string[]) => join(disk.root, ...names);
+    for (const name of ['layer', 'old', 'old/d']) mkdirSync(at(name));
+    writeFileSync(at('layer', 'gone'), '');
+    for (const name of ['a', 'd/b']) writeFileSync(at('old', name), name);
+    makeWhiteout(fromText(at('old')), 'gone', 'trusted');
+    execFileSync('sync', ['-f', disk.root]);
+    mkdirSync(at('new'));
+    await carryOver({ upperdir: at('old'), to: at('new'), lowerdirs: [at('layer')] }, [], 'trusted');
+    disk.losePower('nothing');
+    t.deepEqual(readdirSync(at('new')).sort(), ['a', 'd', 'gone']);
+    t.is(readFileSync(at('new', 'd/b'), 'utf8'), 'd/b');
   });
 }

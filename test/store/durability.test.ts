@@ -176,14 +176,6 @@ test('a layer whose directory is gone is extracted again', async (t) => {
   t.true(await before.find(one, '', nothingBelow));
 });
 
-test('a bundle that lost its directories in a power loss gets new ones', async (t) => {
-  const { after } = await reboot(t);
-  const directory = await after.directory('bundle');
-  rmSync(dirname(directory), { recursive: true });
-  await after.mounts('bundle');
-  t.true(existsSync(directory));
-});
-
 test('a number that a power loss has given back is used again', async (t) => {
   const { before, root } = await reboot(t);
   // what a transaction that was undone has left

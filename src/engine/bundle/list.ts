@@ -12,8 +12,8 @@ export interface BundleEntry {
   /** absolute path */
   bundle: string;
   /**
-   * `damaged`: the directory is the bundle's, but umoci.json is missing; `missing`: the directory is gone. In both states
-   * its changes are in the store.
+   * `damaged`: the directory is the bundle's, but umoci.json or its changes in the store are missing; `missing`: the directory is
+   * gone, and its changes are in the store
    */
   state: 'mounted' | 'unmounted' | 'damaged' | 'missing';
   /** name of the driver; null for bundles of earlier versions of layerhook */
@@ -107,9 +107,9 @@ function countingOf(group: StoredBundle[]): StoredBundle[] {
   return done.length > 0 ? done : counting;
 }
 
-function stateOf({ bundle, isThere }: StoredBundle): BundleEntry['state'] {
+function stateOf({ bundle, isThere, isLost }: StoredBundle): BundleEntry['state'] {
   if (!isThere) return 'missing';
-  if (!isWhole(bundle)) return 'damaged';
+  if (!isWhole(bundle) || isLost) return 'damaged';
   return isMountPoint(fromText(join(bundle, 'rootfs'))) ? 'mounted' : 'unmounted';
 }
 

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { isDigest } from '../../image/digest.js';
 import { readMountInfo } from '../../system/mountinfo.js';
-import type { Info, LayerStore, Mount } from '../types.js';
+import type { Info, Mount, Store } from '../types.js';
 import type { Building } from './building.js';
 import { bundleLabel, isAlive, isBundles, matches, ownerLabels, owns, sameDirectory } from './directory.js';
 import { mountPointsOf } from './mount-points.js';
@@ -18,10 +18,10 @@ const labels = {
 
 /** Implements BundleRecords by the labels of active snapshots. */
 export class Bundles implements BundleRecords {
-  readonly #store: LayerStore;
+  readonly #store: Store;
   readonly #building: Building;
 
-  constructor(store: LayerStore, building: Building) {
+  constructor(store: Store, building: Building) {
     this.#store = store;
     this.#building = building;
   }
@@ -71,14 +71,19 @@ export class Bundles implements BundleRecords {
     return undefined;
   }
 
-  /** @throws LayerhookError BUNDLE_DAMAGED if a killed `bundle rm` has removed the changes, but not the directory */
+  /** @throws LayerhookError BUNDLE_DAMAGED if a killed `bundle rm` or a power loss has removed the changes, but not the directory */
   async #changesOf(key: string, bundle: string): Promise<Info> {
+    const rest = `remove the rest: layerhook bundle rm ${bundle}`;
     try {
-      return await this.#store.stat(key);
+      const info = await this.#store.stat(key);
+      const [lost] = await this.#store.untrustedSnapshots([key]);
+      if (lost === undefined) return info;
+      const reason = `its changes in the layer store are lost: ${lost.why}`;
+      throw new LayerhookError('BUNDLE_DAMAGED', { path: bundle, reason, expected: rest });
     } catch (error) {
       if (!isLayerhookError(error, 'SNAPSHOT_NOT_FOUND')) throw error;
       const reason = 'the layer store does not have its changes';
-      const expected = `name its store with --store, or remove the rest: layerhook bundle rm ${bundle}`;
+      const expected = `name its store with --store, or ${rest}`;
       throw new LayerhookError('BUNDLE_DAMAGED', { path: bundle, reason, expected }, error);
     }
   }
@@ -107,13 +112,16 @@ export class Bundles implements BundleRecords {
     for await (const info of this.#store.walk([`kind==active,labels."${bundleLabel}"`])) infos.push(info);
     if (infos.length === 0) return [];
     const mounts = readMountInfo();
+    const untrusted = await this.#store.untrustedSnapshots(infos.map(({ name }) => name));
+    const lost = new Set(untrusted.map(({ name }) => name));
     const bundles: StoredBundle[] = [];
     for (const info of infos) {
       // first: a bundle gets its name before its mark goes
       const progress = this.#building.progressOf(info.name);
       const directory = await this.#directoryOf(info.name);
       if (directory === undefined) continue;
-      bundles.push(describe(info, progress, mountPointsOf(directory, mounts)));
+      const isLost = lost.has(info.name);
+      bundles.push({ ...describe(info, progress, mountPointsOf(directory, mounts)), isLost });
     }
     return bundles.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
   }
@@ -140,7 +148,11 @@ function labelsOf(driver: string, source: BundleSource): Record<string, string> 
   };
 }
 
-function describe(info: Info, progress: StoredBundle['progress'], mountPoints: string[]): StoredBundle {
+function describe(
+  info: Info,
+  progress: StoredBundle['progress'],
+  mountPoints: string[],
+): Omit<StoredBundle, 'isLost'> {
   const own = info.labels;
   const recorded = own[bundleLabel]!;
   // a bundle that is moved takes its mount along; an unfinished one is mounted in its staging directory

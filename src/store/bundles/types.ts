@@ -28,6 +28,8 @@ export interface StoredBundle {
   image: { tag: string | null; digest: string } | null;
   /** True if the directory at `bundle` is this bundle: neither another bundle nor a copy. */
   isThere: boolean;
+  /** True if the directory of its changes is gone, or their record is damaged. */
+  isLost: boolean;
   /** where its changes are mounted in this mount namespace; mounts of fuse-overlayfs are not seen */
   mountPoints: string[];
   /**
@@ -55,7 +57,7 @@ export interface BundleRecords {
    * Requires that a snapshot belongs to this bundle, not to the original of a copy. A bundle that was moved keeps its
    * snapshot, and its new path is recorded.
    *
-   * @throws LayerhookError BUNDLE_COPY, BUNDLE_INVALID; BUNDLE_DAMAGED if the store lacks the snapshot
+   * @throws LayerhookError BUNDLE_COPY, BUNDLE_INVALID; BUNDLE_DAMAGED if the store lacks the snapshot or its files
    */
   require(key: string, place: BundlePlace): Promise<void>;
   /**

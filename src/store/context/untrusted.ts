@@ -41,15 +41,12 @@ export function requireMountable(context: Context, reader: Reader, chain: Named[
   }
 }
 
-function whyMissing({ directories, boot }: Context, reader: Reader, snapshot: Named): string | undefined {
+function whyMissing({ directories }: Context, reader: Reader, snapshot: Named): string | undefined {
   const { kind, parent, content, lost } = snapshot;
   if (lost) return 'its record in the metadata is damaged';
   // a view has no files of its own
-  const record = getContent(reader, content);
-  const why = kind === 'view' && parent !== '' ? undefined : directories.whyMissing(content, record);
-  if (why === undefined || kind === 'committed') return why;
-  // A power loss may leave only the metadata of a new active snapshot or view: mounts() creates its directory again.
-  return record.boot === boot ? why : undefined;
+  if (kind === 'view' && parent !== '') return undefined;
+  return directories.whyMissing(content, getContent(reader, content));
 }
 
 function whyUnproven(context: Context, reader: Reader, { kind, content }: Named): string | undefined {

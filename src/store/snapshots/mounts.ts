@@ -20,7 +20,6 @@ export function mountsOfSnapshot(context: Context, key: string): Mount[] {
   const { kind } = chain[0]!;
   const contents = chain.map(({ content }) => content);
   mountImages(context, contents);
-  restore(context, contents);
   if (kind === 'active') context.directories.restoreWork(contents[0]!);
   return mountsOf(context, kind, contents);
 }
@@ -29,13 +28,6 @@ function requireMounts({ name, kind, lost }: Named): void {
   if (kind !== 'committed' || lost) return;
   const reason = 'it is committed: only active snapshots and views have mounts';
   throw new LayerhookError('SNAPSHOT_PRECONDITION', { name, reason });
-}
-
-function restore({ db, directories }: Context, [own, parent]: string[]): void {
-  if (own === undefined || directories.exists(own)) return;
-  db.write(() => {
-    if (!directories.exists(own)) directories.create(own, parent);
-  });
 }
 
 /**

@@ -15,7 +15,7 @@ export function removeSnapshot(context: Context, name: string): void {
     return { kind, freed: removeName(context, writer, name) };
   });
   if (freed === undefined) return;
-  // without its record, mounts() cannot make the directory again, empty, after a power loss
+  // a power loss must not bring back its record without its files
   if (kind === 'active') db.flush();
   // The content has no record now: if this process dies here, cleanup removes the directory.
   directories.remove([freed]);

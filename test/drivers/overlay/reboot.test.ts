@@ -1,7 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { listBundles } from '../../../src/engine/bundle/list.js';
 import { mountBundle, unmountBundle } from '../../../src/engine/bundle/mount.js';
+import { removeBundle } from '../../../src/engine/bundle/remove.js';
 import { Directories } from '../../../src/store/context/directories.js';
 import { Database } from '../../../src/store/metadata/database.js';
 import { contents, putContent } from '../../../src/store/metadata/records.js';
@@ -57,4 +59,22 @@ rootTest('with a layer that was lost it does not, until the layer was extracted 
   await mountBundle({ bundle: here.bundle(), ...options });
   t.is(readFileSync(join(here.rootfs(), 'file'), 'utf8'), 'of the layer');
   t.is(readFileSync(join(here.rootfs(), 'change'), 'utf8'), 'mine');
+});
+
+rootTest('with changes that were lost it does not: it is damaged, and can be removed', async (t) => {
+  const here = await changedBundle(t);
+  const upperdir = here.upperdir();
+  await reboot(here);
+  rmSync(dirname(upperdir), { recursive: true });
+  const bundle = here.bundle();
+  const refused = { code: 'BUNDLE_DAMAGED', message: /its changes .* are lost: its directory is missing/ };
+  await t.throwsAsync(mountBundle({ bundle, ...options }), refused);
+  await t.throwsAsync(mountBundle({ bundle, claim: true, ...options }), refused);
+  await t.throwsAsync(here.repack('new'), refused);
+  await t.throwsAsync(here.repack('new', 'bundle', { refreshBundle: true }), refused);
+  const states = async () => (await listBundles({ store: here.store, ...options })).map(({ state }) => state);
+  t.deepEqual(await states(), ['damaged']);
+  await removeBundle({ bundle, ...options });
+  t.deepEqual(await states(), []);
+  t.false(existsSync(bundle));
 });

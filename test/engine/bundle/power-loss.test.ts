@@ -1,10 +1,6 @@
 /** Bundles whose rootfs was not on disk when the machine lost its power. */
-import { execFileSync } from 'node:child_process';
 import {
-  closeSync,
   existsSync,
-  mkdirSync,
-  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -17,8 +13,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { repack } from '../../../src/engine/repack/repack.js';
 import { unpack } from '../../../src/engine/unpack/unpack.js';
-import { ioctl, ioctlNumber } from '../../../src/system/ioctl.js';
 import { buildImage } from '../../helpers/image.js';
+import { poweredDisk } from '../../helpers/power.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { keepTimes } from '../../helpers/times.js';
@@ -97,33 +93,15 @@ rootTest('a touched file is a change of the user', async (t) => {
 
 rootTest('a file system that goes down right after the unpack', async (t) => {
   if (!requires(t, 'mount', 'mkfs.xfs')) return;
-  const dir = tmpdir(t);
-  const [disk, mounted] = [join(dir, 'disk'), join(dir, 'm')];
-  execFileSync('truncate', ['-s', '320M', disk]);
-  execFileSync('mkfs.xfs', ['-q', '-f', disk]);
-  mkdirSync(mounted);
-  const mount = () => execFileSync('mount', ['-o', 'loop', disk, mounted]);
-  mount();
-  t.teardown(() => execFileSync('umount', ['-l', mounted]));
+  const disk = poweredDisk(t, 'xfs');
   const files = Array.from({ length: 50 }, (_, at) => ({ name: `f${at}`, content: Buffer.alloc(5000, 'x') }));
   const image = buildImage(t, [files]).reference;
-  const bundle = join(mounted, 'b');
+  const bundle = join(disk.root, 'b');
   await unpack({ image, bundle, ...config });
-  goDown(mounted);
-  execFileSync('umount', [mounted]);
-  mount();
+  disk.losePower('log');
   t.true(existsSync(join(bundle, 'umoci.json')));
   t.is(statSync(join(bundle, 'rootfs/f1')).size, 0);
   reboot(bundle);
   const failure = { code: 'BUNDLE_DAMAGED', message: /damaged rootfs\/f0 and 49 more/ };
   await t.throwsAsync(repack({ image: `${image}-new`, bundle, ...config }), failure);
 });
-
-/** Shuts a file system down after its log is written: XFS_IOC_GOINGDOWN with XFS_FSOP_GOING_FLAGS_LOGFLUSH. */
-function goDown(path: string): void {
-  const fd = openSync(path, 'r');
-  const flags = Buffer.alloc(4);
-  flags.writeUInt32LE(1);
-  ioctl(fd, ioctlNumber('read', 0x58, 125, 4), flags, path);
-  closeSync(fd);
-}

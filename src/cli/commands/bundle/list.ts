@@ -10,7 +10,8 @@ export default defineCommand({
   description: `List the bundles of the layer store: their state (mounted, unmounted,
 damaged, missing), the image that they were unpacked from, the disk usage of
 their changes, and their directory. The directory of a missing bundle is
-gone, and umoci.json of a damaged one: bundle rm --force removes both.`,
+gone; umoci.json or the changes of a damaged one. bundle rm --force removes
+both.`,
   examples: ['layerhook bundle ls'],
   arguments: [],
   options: storeFlag,
