@@ -111,12 +111,18 @@ export function tryLockFile(path: string): Unlock | undefined {
   return undefined;
 }
 
-/** Creates and locks a new file, whose name begins with `prefix`. @throws LayerhookError NO_SPACE, SYSTEM */
-export function lockNewFile(prefix: string): Unlock {
+export interface LockedFile {
+  path: string;
+  unlock: Unlock;
+}
+
+/** Creates and locks a new file, whose path begins with `prefix`. @throws LayerhookError NO_SPACE, SYSTEM */
+export function lockNewFile(prefix: string): LockedFile {
   for (;;) {
-    const unlock = tryLockFile(prefix + Math.random().toString(36).slice(2));
+    const path = prefix + Math.random().toString(36).slice(2);
+    const unlock = tryLockFile(path);
     // Before it is locked, another process may remove the file as the leftover of a dead process.
-    if (unlock !== undefined) return unlock;
+    if (unlock !== undefined) return { path, unlock };
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, utimesSync } from 'node:fs';
+import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import type { Store } from '../../src/store/types.js';
@@ -101,6 +101,23 @@ test('gc leaves to a process what it has found or extracted and not yet used', a
   await second.close();
   await store.gc();
   t.deepEqual(await left(store), []);
+});
+
+test('gc leaves to a process what it uses, also if the clock was set back meanwhile', async (t) => {
+  const root = join(tmpdir(t), 'store');
+  const store = await withLayers(root, t);
+  const user = await storeAt(t, root);
+  t.true(await user.find(layer('d'), '', nothingBelow));
+  // with the present time, the process would have begun to use layers in an hour
+  for (const name of readdirSync(join(root, 'locks')).filter((name) => name.startsWith('lease-'))) {
+    const later = Date.now() / 1000 + 3600;
+    utimesSync(join(root, 'locks', name), later, later);
+  }
+  await user.find(layer('a'), '', nothingBelow);
+  const extraction = await user.extract(layer('e'), '', { signal });
+  await extraction!.commit({ parent: '', dependencies: [] });
+  await store.gc();
+  t.deepEqual(await left(store), ['a', 'd', 'e']);
 });
 
 test('a layer that another client uses stays on disk', async (t) => {

@@ -32,7 +32,10 @@ export async function removeLeftovers(store: Store, options: CollectOptions): Pr
 
 /** Returns the bundles of a store whose directory or umoci.json is gone. */
 export async function lostBundles(store: Store): Promise<BundleEntry[]> {
-  return (await bundlesIn(store)).filter(({ state }) => state === 'missing' || state === 'damaged');
+  const isLost = ({ state, bundle }: BundleEntry) =>
+    // the rest of a bundle that lost only its changes stays until it is removed by name
+    state === 'missing' || (state === 'damaged' && !isWhole(bundle));
+  return (await bundlesIn(store)).filter(isLost);
 }
 
 /** Removes the changes of lost bundles, unless they are in use. @returns those that are removed */

@@ -22,11 +22,13 @@ export async function findLayer(
 ): Promise<boolean> {
   const { db, directories, lease } = context;
   const touched = (content: string | undefined) => content !== undefined && directories.touch(content);
-  if (await lease.use(() => touched(db.read((reader) => ownContent(context, reader, layer))))) return true;
+  const name = nameOf(layer);
+  if (await lease.use(name, () => touched(db.read((reader) => ownContent(context, reader, layer)))))
+    return true;
   const shared = db.read((reader) => sharedContent(context, reader, layer, dependencyAt));
   if (shared === undefined) return false;
   const { shareContent } = await import('./share.js');
-  return lease.use(() => touched(shared) && shareContent(context, layer, parent, shared));
+  return lease.use(name, () => touched(shared) && shareContent(context, layer, parent, shared));
 }
 
 /** Returns the content of the layer's name in this client, if it is usable. */

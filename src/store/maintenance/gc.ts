@@ -15,10 +15,8 @@ type Removed = GarbageResult['removed'][number] & { files: number };
 /** Implements Store's `gc`. @throws LayerhookError NO_SPACE, SYSTEM */
 export async function collectGarbage(context: Context, policy: GarbagePolicy = {}): Promise<GarbageResult> {
   const { db } = context;
-  const removed = await whileUnused(context, (since) => {
-    const { unusedFor = 0, keepBytes = 0 } = policy;
-    const before = unusedFor > 0 ? Math.min(since, Date.now() - unusedFor) : since;
-    const select = (reader: Reader) => selectGarbage(context, reader, before, keepBytes);
+  const removed = await whileUnused(context, (used) => {
+    const select = (reader: Reader) => selectGarbage(context, reader, used, policy);
     if (policy.dryRun) return db.read(select);
     return db.writeToFree((writer) => remove(context, writer, select(writer)));
   });
@@ -58,16 +56,22 @@ function remove(context: Context, writer: Writer, selected: Removed[]): Removed[
 /**
  * Returns the layers of this client to free, in this order.
  *
- * @param before ms since the epoch: layers used since then stay
+ * @param used names of layers that stay
  */
-function selectGarbage(context: Context, reader: Reader, before: number, keepBytes: number): Removed[] {
+function selectGarbage(
+  context: Context,
+  reader: Reader,
+  used: ReadonlySet<string>,
+  { unusedFor = 0, keepBytes = 0 }: GarbagePolicy,
+): Removed[] {
+  const before = unusedFor > 0 ? Date.now() - unusedFor : Number.POSITIVE_INFINITY;
   const selected: Removed[] = [];
   const layers = layersOf(context, reader);
   let bytes = sumOf([...new Map([...layers.values()].map((layer) => [layer.id, layer.bytes])).values()]);
   const candidates = [...layers.values()].filter((layer) => layer.above === 0);
   while (candidates.length > 0 && (keepBytes === 0 || bytes > keepBytes)) {
     const layer = takeOldest(candidates);
-    if (layer.isRoot || layer.lastUsed >= before) continue;
+    if (layer.isRoot || used.has(layer.name) || layer.lastUsed >= before) continue;
     const freed = --layer.content.names === 0;
     if (freed) bytes -= layer.bytes;
     selected.push({ name: layer.name, id: layer.id, bytes: layer.bytes, freed, files: layer.files });

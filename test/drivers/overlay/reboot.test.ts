@@ -1,10 +1,12 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { lostBundles } from '../../../src/engine/bundle/collect.js';
 import { listBundles } from '../../../src/engine/bundle/list.js';
 import { mountBundle, unmountBundle } from '../../../src/engine/bundle/mount.js';
 import { removeBundle } from '../../../src/engine/bundle/remove.js';
 import { Directories } from '../../../src/store/context/directories.js';
+import { openStore } from '../../../src/store/index.js';
 import { Database } from '../../../src/store/metadata/database.js';
 import { contents, putContent } from '../../../src/store/metadata/records.js';
 import { buildImage } from '../../helpers/image.js';
@@ -74,6 +76,9 @@ rootTest('with changes that were lost it does not: it is damaged, and can be rem
   await t.throwsAsync(here.repack('new', 'bundle', { refreshBundle: true }), refused);
   const states = async () => (await listBundles({ store: here.store, ...options })).map(({ state }) => state);
   t.deepEqual(await states(), ['damaged']);
+  const store = await openStore({ root: here.store });
+  t.deepEqual(await lostBundles(store), [], 'a garbage collection leaves it');
+  await store.close();
   await removeBundle({ bundle, ...options });
   t.deepEqual(await states(), []);
   t.false(existsSync(bundle));
