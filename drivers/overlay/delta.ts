@@ -18,7 +18,7 @@ export async function listDelta(store: DriverStore, context: DeltaContext): Prom
   const { rootfs, maskPaths, refresh, signal, log } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
-  await (await store.open()).bundles.require(bundle.key, context);
+  await (await store.openOf(context.bundle)).bundles.require(bundle.key, context);
   if (refresh) requireUnused(rootfs);
   const directories = await directoriesOf(store, bundle.key);
   if (directories.format === 'fuse') await flushFuse(rootfs);

@@ -10,7 +10,7 @@ export async function mountBundle(driverStore: DriverStore, context: MountContex
   const { rootfs, log } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
-  const store = await driverStore.open();
+  const store = await driverStore.openOf(context.bundle);
   if (context.claim) await store.bundles.claim(bundle.key, context);
   await store.bundles.require(bundle.key, context);
   const doubted = await store.untrusted(bundle.key);
@@ -33,7 +33,7 @@ export async function removeBundle(driverStore: DriverStore, context: BundleCont
   const bundle = readBundle(rootfs);
   if (bundle === null) return;
   await unmountAll(rootfs, { detach: true });
-  const store = await driverStore.open();
+  const store = await driverStore.openOf(context.bundle);
   const { key, other } = bundle;
   const owner = await store.bundles.remove(key, context);
   if (owner !== undefined) log.warn(`${context.bundle} is a copy: the store keeps its changes for ${owner}`);

@@ -32,7 +32,7 @@ export async function refreshBundle(
   const { rootfs, layer, manifestDescriptor } = context;
   const bundle = readBundle(rootfs);
   if (bundle === null) return declined;
-  const store = await driverStore.open();
+  const store = await driverStore.openOf(context.bundle);
   const { key, other } = bundle;
   await store.bundles.require(key, context);
   // umoci.json decides which of the two snapshots counts, and it is about to name another image

@@ -15,6 +15,7 @@ import { silentLogger } from '../../../src/system/logger.js';
 import { layerhook } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
+import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { mountBtrfs } from '../btrfs/loop.js';
 
@@ -310,4 +311,24 @@ test('a bundle is recognized after its filesystem is remounted; its copy in a sn
   await here.isWhole('b');
   await here.remove('../before/b');
   await here.isWhole('b');
+});
+
+rootTest('a bundle whose store is elsewhere is kept and refused, and no other store is made', async (t) => {
+  const here = await place(t);
+  await here.umount('b');
+  here.move('store', 'elsewhere');
+  const refused = { code: 'BUNDLE_DAMAGED', message: /its layer store .*\/store is missing$/ };
+  await t.throwsAsync(here.mount('b'), refused);
+  await t.throwsAsync(here.mount('b', { claim: true }), refused);
+  await t.throwsAsync(here.repack('b'), refused);
+  await t.throwsAsync(here.repack('b', { refreshBundle: true }), refused);
+  await t.throwsAsync(removeBundle({ bundle: here.at('b'), ...config }), refused);
+  t.deepEqual(readdirSync(here.dir).sort(), ['b', 'elsewhere']);
+  here.move('elsewhere', 'store');
+  await here.mount('b');
+  await here.isWhole('b');
+  await here.umount('b');
+  here.move('store', 'elsewhere');
+  await removeBundle({ bundle: here.at('b'), force: true, ...config });
+  t.deepEqual(readdirSync(here.dir), ['elsewhere']);
 });
