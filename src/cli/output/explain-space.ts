@@ -18,7 +18,7 @@ export function explainSpace(error: unknown, places: readonly string[]): unknown
   if (!isLayerhookError(error, 'NO_SPACE')) return error;
   const what = String(error.details.path);
   const [, absolute] = /(?:^|\s)(\/[^\s:;,]*)/.exec(what) ?? [];
-  const path = absolute ?? places[0];
+  const path = absolute ?? placeIn(what, places) ?? places[0];
   if (path === undefined) return error;
   try {
     return new LayerhookError('NO_SPACE', { path: `${what}, on ${describe(path)}` }, error.cause);
@@ -26,6 +26,15 @@ export function explainSpace(error: unknown, places: readonly string[]): unknown
     // without /proc, the message names the path alone
     return error;
   }
+}
+
+/** Returns the longest of the places, without a tag, that a message names: of several places, only some are written to. */
+function placeIn(message: string, places: readonly string[]): string | undefined {
+  const paths = places.flatMap((place) => [place, ...place.split(/[:@]/)]).filter((path) => path !== '');
+  const ends = /^($|[/\s:;,])/;
+  const isNamed = (path: string) =>
+    ` ${message}`.split(` ${path}`).some((rest, at) => at > 0 && ends.test(rest));
+  return paths.filter(isNamed).sort((a, b) => b.length - a.length)[0];
 }
 
 function describe(path: string): string {
