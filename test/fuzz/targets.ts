@@ -140,11 +140,12 @@ export const targets: Record<string, () => Target> = {
       Buffer.concat([gzipSync('a'), gzipSync('b')]),
     ]),
     run(input) {
-      const whole = gunzipWhole(input, 1 << 20, null);
+      const whole = gunzipWhole(input, 1 << 20);
+      const byNode = whole && gunzipWhole(input, 1 << 20, null);
       // libisal2 accepts an incomplete set of distance codes too: there the diffID decides
-      if (whole === null) return false;
+      if (whole === null || byNode === null) return false;
+      require(byNode.equals(whole), 'libisal2 reads another content');
       require(gunzipSync(input).equals(whole), 'zlib reads another content');
-      require(gunzipWhole(input, 1 << 20)?.equals(whole) === true, 'libisal2 reads another content');
       return true;
     },
   }),

@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib';
+
 /** The first bytes of a member; RFC 1952, section 2.3. */
 const magic = [0x1f, 0x8b, 0x08];
 
@@ -33,6 +35,12 @@ export function gzipHeaderLength(data: Uint8Array): number | 'short' | 'bad' {
     if (nul < 0) return 'short';
     at = nul + 1;
   }
-  if (flags & hcrcFlag) at += 2;
-  return at <= data.length ? at : 'short';
+  const end = flags & hcrcFlag ? at + 2 : at;
+  if (data.length < end) return 'short';
+  return end === at || isCrcOf(data.subarray(0, at), data.subarray(at, end)) ? end : 'bad';
+}
+
+/** True if these are the two least significant bytes of the header's CRC. */
+function isCrcOf(header: Uint8Array, bytes: Uint8Array): boolean {
+  return (crc32(header) & 0xffff) === bytes[0]! + 256 * bytes[1]!;
 }

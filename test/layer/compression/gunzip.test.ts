@@ -1,7 +1,7 @@
 import { createHook } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
+import { crc32, gzipSync } from 'node:zlib';
 import test from 'ava';
 import { isalGunzip } from '../../../src/layer/compression/gunzip-isal.js';
 import { createDecompressor } from '../../../src/layer/compression/index.js';
@@ -15,13 +15,11 @@ const small = Buffer.from('a small member');
 function decorated(content: Buffer): Buffer {
   const plain = gzipSync(content);
   const header = Buffer.from([0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3]);
-  const fields = [
-    Buffer.from([3, 0]),
-    Buffer.from('abc'),
-    Buffer.from('name\0comment\0'),
-    Buffer.from([0, 0]),
-  ];
-  return Buffer.concat([header, ...fields, plain.subarray(10)]);
+  const fields = [Buffer.from([3, 0]), Buffer.from('abc'), Buffer.from('name\0comment\0')];
+  const whole = Buffer.concat([header, ...fields]);
+  const crc = Buffer.alloc(2);
+  crc.writeUInt16LE(crc32(whole) & 0xffff);
+  return Buffer.concat([whole, crc, plain.subarray(10)]);
 }
 
 type Gunzip = (bytes: Uint8Array, chunk?: number) => Promise<Buffer>;
@@ -78,6 +76,13 @@ for (const [kind, gunzip] of Object.entries(kinds)) {
     ]);
     const content = Buffer.concat([small, small, large, small]);
     for (const cut of [97, 4096, 1 << 20]) t.true((await gunzip(bytes, cut)).equals(content), `${cut}`);
+  });
+
+  test(`${kind}: a header whose own CRC is wrong is refused`, async (t) => {
+    const bytes = decorated(small);
+    bytes.write('N', bytes.indexOf('name'));
+    const found = await t.throwsAsync(gunzip(bytes), { code: 'COMPRESSION_CORRUPT' });
+    t.regex(found.message, /it has no gzip header/);
   });
 
   test.serial(`${kind}: thousands of small members, as in eStargz, need few turns of the pool`, async (t) => {
