@@ -80,9 +80,10 @@ export class RingReader implements ByteSource {
 export function hashRing(ring: SharedArrayBuffer, digest: (source: ByteSource) => Buffer): void {
   const control = controlOf(ring);
   const tail = new Tail(ring, hasherSide);
-  const isWanted = () => control[closedWord] === 0 && control[stateWord] === open;
+  const is = (word: number, value: number) => Atomics.load(control, word) === value;
+  const isWanted = () => is(closedWord, 0) && is(stateWord, open);
   const result = digest({
-    read: () => tail.next(() => (!isWanted() || control[hasherWord] === lastHashing ? null : undefined)),
+    read: () => tail.next(() => (!isWanted() || is(hasherWord, lastHashing) ? null : undefined)),
   });
   new Uint8Array(ring, digestAt, digestBytes).set(result);
   Atomics.store(control, hasherWord, hashed);
