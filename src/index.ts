@@ -107,4 +107,6 @@ export * from './system/regular-file.js';
 export { checkpoint, inTurns, type Steps } from './system/steps.js';
 export type { OnProgress, WorkProgress } from './system/work-progress.js';
 export { replaceFile, writeFileAtomic } from './system/write-file.js';
+export { explainSpace } from './terminal/explain-space.js';
 export { type ProgressBars, progressBars } from './terminal/progress/bars.js';
+export { formatCounted } from './text/counted.js';

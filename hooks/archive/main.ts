@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import {
+  formatCounted,
   isLayerhookError,
   LayerhookError,
   type Logger,
@@ -36,7 +37,9 @@ export async function main(argv: string[]): Promise<number> {
   const log = await openLog(args, bars?.write);
   try {
     const failed = await work(args, log, bars);
-    log.info(failed === 0 ? 'Done' : `${failed} archives are missing: archive_overlay retry creates them`);
+    log.info(
+      failed === 0 ? 'Done' : `archive_overlay retry creates ${formatCounted(failed, 'missing archives')}`,
+    );
     return failed === 0 ? 0 : 1;
   } catch (error) {
     log.error(show(error));

@@ -1,10 +1,10 @@
-import { fsError, isLayerhookError } from 'layerhook';
+import { explainSpace, fsError, isLayerhookError } from 'layerhook';
 
 /** Returns an error as one line for the log: what is wrong, and what would be right. */
 export function show(error: unknown): string {
-  const known = isSystemError(error)
-    ? fsError(error, [error.syscall, error.path].filter(Boolean).join(' '))
-    : error;
+  const known = explainSpace(
+    isSystemError(error) ? fsError(error, [error.syscall, error.path].filter(Boolean).join(' ')) : error,
+  );
   return isLayerhookError(known)
     ? `${known.message} (${known.hint})`
     : `internal error: ${(error as Error).stack}`;

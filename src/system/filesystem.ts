@@ -1,9 +1,9 @@
 import { readFileSync, statfsSync } from 'node:fs';
 import { openat as openToRead } from './access.js';
 import { type ByteString, toBuffer } from './bytes.js';
-import { SystemError } from './errno.js';
+import { E, SystemError } from './errno.js';
 import { AT_FDCWD, close, O, openat } from './files.js';
-import { libcAsyncFunction, libcFunction } from './libc.js';
+import { libcAsyncFunction, libcFunction, result } from './libc.js';
 import { requireThreadPool } from './pool.js';
 
 const libcSyncfs = libcAsyncFunction<[fd: number]>('int syncfs(int)');
@@ -12,6 +12,18 @@ const libcFallocate = libcFunction<[fd: number, mode: number, offset: number, le
   'int fallocate(int, int, int64, int64)',
 );
 const FALLOC_FL_KEEP_SIZE = 1;
+
+const libcMmap = libcFunction<
+  [address: null, length: number, protection: number, flags: number, fd: number, offset: number]
+>('intptr_t mmap(void*, size_t, int, int, int, int64)');
+const libcMadvise = libcFunction<[address: number, length: number, advice: number]>(
+  'int madvise(intptr_t, size_t, int)',
+);
+const libcMunmap = libcFunction<[address: number, length: number]>('int munmap(intptr_t, size_t)');
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MADV_POPULATE_WRITE = 23;
 
 /** f_type of statfs(2) for filesystems with special behaviour. */
 const names: Readonly<Record<number, string>> = {
@@ -88,6 +100,26 @@ export function tryAllocate(path: ByteString, offset: number, length: number): b
   const fd = openat(AT_FDCWD, path, O.RDWR);
   try {
     return libcFallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length) >= 0;
+  } finally {
+    close(fd);
+  }
+}
+
+/**
+ * True if this process can write to a file through a mapping. False if the kernel would kill the process (SIGBUS) because
+ * the filesystem is full or a quota is exceeded, even though all blocks of the file are allocated: btrfs does so. Linux
+ * before 5.14 cannot tell. The pages of the file become dirty, with the content that they have.
+ *
+ * @throws SystemError if the file cannot be opened
+ */
+export function canWriteMapped(path: ByteString, length: number): boolean {
+  const fd = openat(AT_FDCWD, path, O.RDWR);
+  try {
+    const address = result(libcMmap(null, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    if (address < 0) return true;
+    const failed = -result(libcMadvise(address, length, MADV_POPULATE_WRITE));
+    libcMunmap(address, length);
+    return failed !== E.EFAULT;
   } finally {
     close(fd);
   }

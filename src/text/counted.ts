@@ -1,3 +1,5 @@
+import { unitOf } from '../errors/counted.js';
+
 /** Formats `1234567` as `1,234,567`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -5,5 +7,5 @@ export function formatCount(count: number): string {
 
 /** Formats a count with its unit, a regular plural: `1 file`, `1,234 entries`. */
 export function formatCounted(count: number, unit: string): string {
-  return `${formatCount(count)} ${count === 1 ? unit.replace(/ies$|s$/, (end) => (end === 's' ? '' : 'y')) : unit}`;
+  return `${formatCount(count)} ${unitOf(count, unit)}`;
 }

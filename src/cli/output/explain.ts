@@ -1,6 +1,7 @@
+import { parseImageReference } from '../../image/references.js';
+import { explainSpace } from '../../terminal/explain-space.js';
 import type { OptionSpecs, OptionValues } from '../command.js';
 import { explainImage } from './explain-image.js';
-import { explainSpace, namedPlaces } from './explain-space.js';
 
 /** Adds to an error what only the command line knows: the words that the user gave. */
 export function explain(
@@ -9,4 +10,10 @@ export function explain(
   options: OptionValues<OptionSpecs>,
 ): unknown {
   return explainSpace(explainImage(error, [options.image, ...args]), namedPlaces(args, options));
+}
+
+/** Returns the paths that a command line names: the layout, the store, and the operands. */
+function namedPlaces(args: readonly string[], { store, image }: Record<string, unknown>): string[] {
+  const layout = typeof image === 'string' ? [parseImageReference(image).path] : [];
+  return [...args, ...(typeof store === 'string' ? [store] : []), ...layout];
 }

@@ -1,8 +1,9 @@
-import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { fromText } from '../../system/bytes.js';
-import { filesystemOf, tryAllocate } from '../../system/filesystem.js';
+import { SystemError } from '../../system/errno.js';
+import { canWriteMapped, filesystemOf, tryAllocate } from '../../system/filesystem.js';
 import { statBlockBytes } from '../../system/stat.js';
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
@@ -22,7 +23,8 @@ export function reserveSpace(path: string): void {
 
 /**
  * Makes opening LMDB safe on a full disk, where it could kill the process (SIGBUS, SIGSEGV): allocates all blocks of the
- * lock file, which LMDB maps into memory, and refuses to create a new database.
+ * lock file, which LMDB maps into memory, and refuses to create a new database. Under an exceeded quota of btrfs, the
+ * kernel refuses each write to a mapped file, even to allocated blocks.
  *
  * @throws LayerhookError NO_SPACE, and errors of node:fs
  */
@@ -30,10 +32,15 @@ export function reserveToOpen(path: string): void {
   const lock = `${path}-lock`;
   const found = statSync(lock, { throwIfNoEntry: false });
   if (found === undefined || found.blocks * statBlockBytes < lockBytes) {
-    closeSync(openSync(lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
+    const fd = openSync(lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    // LMDB uses a larger file as it is
+    if (fstatSync(fd).size === 0) ftruncateSync(fd, lockBytes);
+    closeSync(fd);
     // some filesystems do not support fallocate(2)
     if (!tryAllocate(fromText(lock), 0, lockBytes)) requireSpace(dirname(path));
   }
+  if (!canWriteMapped(fromText(lock), statSync(lock).size))
+    throw new LayerhookError('NO_SPACE', { path: lock }, new SystemError('EDQUOT', 'mmap', fromText(lock)));
   if (!statSync(path, { throwIfNoEntry: false })?.size) requireSpace(dirname(path));
 }
 

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import {
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { errorLine } from '../../helpers/error-line.js';
+import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { tmpdir } from '../../helpers/tmp.js';
@@ -239,3 +241,38 @@ function smallDisk(t: ExecutionContext<unknown>): string {
   t.teardown(() => void spawnSync('umount', ['-l', disk]));
   return disk;
 }
+
+rootTest('a full disk is named, and retry makes the archives after space is freed', async (t) => {
+  const { stop, again, out, merged } = changed(t);
+  sh(merged, 'head -c 300000 /dev/urandom > large');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', out]);
+  t.teardown(() => execFileSync('umount', ['-l', out]));
+  const { layout } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+  cpSync(layout, join(out, 'layout'), { recursive: true });
+  for (const [method, to] of [
+    ['copy', join(out, 'copy')],
+    ['tar', join(out, 'below', 'tar')],
+    ['tar.zst', join(out, 'zst')],
+    ['oci', `${out}/layout:latest`],
+  ] as const) {
+    sh(out, 'cat /dev/zero > filler 2>/dev/null || :');
+    const before = readdirSync(out, { recursive: true }).filter((name) => name !== 'below');
+    const failed = stop({ [method.replace('.', '-')]: archive(to, { method, success: join(out, 'ok') }) });
+    t.is(failed.status, 1, failed.log);
+    t.true(
+      lineOf(failed.log, 'failed: no space').includes(`, on the file system ${out} (tmpfs, `),
+      failed.log,
+    );
+    t.regex(failed.log, /retry creates 1 missing archive"/);
+    t.deepEqual(
+      readdirSync(out, { recursive: true }).filter((name) => name !== 'below'),
+      before,
+    );
+    rmSync(join(out, 'filler'));
+    const retried = again('retry');
+    t.is(retried.status, 0, retried.log);
+    t.true(existsSync(join(out, 'ok')));
+    for (const made of ['copy', 'below', 'zst', 'ok'])
+      rmSync(join(out, made), { recursive: true, force: true });
+  }
+});
