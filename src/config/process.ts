@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { counted } from '../errors/counted.js';
 import { reasonOf } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { BadResult } from '../points/check-result.js';
@@ -63,7 +64,8 @@ export async function runProcess(call: ProcessCall, options: ProcessOptions): Pr
     const leftBehind = !(await drained(child.stdout ? [child.stdout, child.stderr] : [child.stderr]));
     stderr.flush();
     signal.throwIfAborted();
-    if (stdout?.isOver()) throw new BadResult(`it wrote more than ${call.maxOutput} bytes to stdout`);
+    if (stdout?.isOver())
+      throw new BadResult(`it wrote more than ${counted(call.maxOutput!, 'bytes')} to stdout`);
     return { ...end, output: stdout?.bytes() ?? Buffer.alloc(0), lastLine: stderr.lastLine(), leftBehind };
   } finally {
     signal.removeEventListener('abort', group.terminate);

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { counted } from '../errors/counted.js';
 import { fsError } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { isErrno } from '../system/errno.js';
@@ -61,7 +62,7 @@ function readRegular(file: string): Buffer | undefined {
     return readUpTo(fd, file, maxBytes);
   } catch (error) {
     if (isLayerhookError(error, 'LIMIT_EXCEEDED'))
-      throw configError(file, `it is larger than ${maxBytes} bytes`);
+      throw configError(file, `it is larger than ${counted(maxBytes, 'bytes')}`);
     if (error instanceof LayerhookError) throw error;
     if (!isErrno(error, 'ENOENT')) throw fsError(error, `cannot read ${file}`);
     if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { counted } from './counted.js';
 import { LayerhookError } from './error.js';
 
 interface LimitRow {
@@ -59,8 +60,9 @@ export function limitOf(limits: Limits | undefined, name: LimitName): number {
 /** @param what the measured quantity and where, for the message */
 export function overLimit(name: LimitName, what: string, limits: Limits | undefined): LayerhookError {
   const { unit } = limitTable[name];
-  const [value, form] = unit === 'bytes' ? [' bytes', 'SIZE'] : ['', 'N'];
-  const limit = `${limitOf(limits, name)}${value}, which --limit ${name}=${form} raises`;
+  const value = limitOf(limits, name);
+  const [shown, form] = unit === 'bytes' ? [counted(value, 'bytes'), 'SIZE'] : [value, 'N'];
+  const limit = `${shown}, which --limit ${name}=${form} raises`;
   return new LayerhookError('LIMIT_EXCEEDED', { what, limit });
 }
 

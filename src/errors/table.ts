@@ -34,7 +34,7 @@ export const errorTable = {
     hint: 'the layout is incomplete; copy the image again',
   },
   BLOB_SIZE: {
-    message: 'blob {digest} has {actual} bytes, its descriptor says {expected}',
+    message: 'the size of blob {digest} is {actual}, its descriptor says {expected}',
     hint: 'the layout is corrupt; copy the image again',
   },
   BTRFS_REQUIRED: {

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { counted } from '../errors/counted.js';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 
@@ -8,8 +9,8 @@ export const jsonAdvice = 'which --max-json raises';
 /** @throws LayerhookError LIMIT_EXCEEDED if a document of `bytes` is too large */
 export function requireSize(what: string, bytes: number, maxBytes: number): void {
   if (bytes <= maxBytes) return;
-  const limit = `${maxBytes} bytes, ${jsonAdvice}`;
-  throw new LayerhookError('LIMIT_EXCEEDED', { what: `${what} (${bytes} bytes)`, limit });
+  const limit = `${counted(maxBytes, 'bytes')}, ${jsonAdvice}`;
+  throw new LayerhookError('LIMIT_EXCEEDED', { what: `${what} (${counted(bytes, 'bytes')})`, limit });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import { LayerhookError } from '../errors/index.js';
 import { nextData, nextHole } from '../system/files.js';
 import { type StatBuffer, statBlockBytes } from '../system/stat.js';
@@ -33,8 +34,8 @@ export function takeHoles({ limit, advice, taken }: HoleBudget, bytes: number, f
   const total = Number(Atomics.add(new BigInt64Array(taken), 0, BigInt(bytes))) + bytes;
   if (total <= limit) return;
   const files = total > bytes ? `all files up to ${file}` : file;
-  const what = `size of the holes in ${files} (${total} bytes)`;
-  throw new LayerhookError('LIMIT_EXCEEDED', { what, limit: `${limit} bytes, ${advice}` });
+  const what = `size of the holes in ${files} (${counted(total, 'bytes')})`;
+  throw new LayerhookError('LIMIT_EXCEEDED', { what, limit: `${counted(limit, 'bytes')}, ${advice}` });
 }
 
 /**

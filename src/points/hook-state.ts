@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import { BadResult } from './check-result.js';
 import type { HookState } from './points.js';
 
@@ -37,7 +38,7 @@ export class HookStates {
     try {
       const bytes = Buffer.byteLength(JSON.stringify(state));
       if (bytes <= maxBytes) return;
-      throw new BadResult(`state: ${bytes} bytes of JSON, at most ${maxBytes} are kept`);
+      throw new BadResult(`state: ${counted(bytes, 'bytes')} of JSON, at most ${maxBytes} are kept`);
     } catch (error) {
       this.#states.delete(hook);
       if (error instanceof BadResult) throw error;

@@ -1,4 +1,5 @@
 import { fstatSync, readSync } from 'node:fs';
+import { counted } from '../errors/counted.js';
 import { LayerhookError, limitTable } from '../errors/index.js';
 
 const leastBytes = 64 * 1024;
@@ -32,6 +33,6 @@ export function readUpTo(
 
 /** Returns the error for an input over its limit; see {@link readUpTo}. */
 export function tooLarge(what: string, maxBytes: number, advice?: string): LayerhookError {
-  const limit = `${maxBytes} bytes${advice === undefined ? '' : `, ${advice}`}`;
+  const limit = `${counted(maxBytes, 'bytes')}${advice === undefined ? '' : `, ${advice}`}`;
   return new LayerhookError('LIMIT_EXCEEDED', { what, limit });
 }

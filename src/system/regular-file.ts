@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmSync, type Stats } from 'node:fs';
+import { counted } from '../errors/counted.js';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError, limitTable } from '../errors/index.js';
 
@@ -33,7 +34,7 @@ export function readRegularFile(
     if (!stat.isFile()) throw irregular(path);
     onOpen?.(stat);
     if (stat.size > maxBytes)
-      throw new LayerhookError('LIMIT_EXCEEDED', { what: String(path), limit: `${maxBytes} bytes` });
+      throw new LayerhookError('LIMIT_EXCEEDED', { what: String(path), limit: counted(maxBytes, 'bytes') });
     return readBytes(fd, stat.size);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;

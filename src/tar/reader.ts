@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import { LayerhookError, limitOf, overLimit } from '../errors/index.js';
 import { type ByteString, showBytes } from '../system/bytes.js';
 import { BadTar } from './bad.js';
@@ -183,7 +184,7 @@ export class TarReader {
     if (!Number.isSafeInteger(size) || size < 0) throw new BadTar(`${what} has no valid size`);
     const { limits } = this.#budget;
     if (size > limitOf(limits, 'header-size'))
-      throw overLimit('header-size', `${what} of layer ${this.#digest} (${size} bytes)`, limits);
+      throw overLimit('header-size', `${what} of layer ${this.#digest} (${counted(size, 'bytes')})`, limits);
     takeHeader(this.#budget, size, this.#digest);
     const data = this.#blocks.take(size);
     if (data === undefined) throw new BadTar(`the tar ends inside ${what}`);
@@ -210,7 +211,7 @@ export class TarReader {
     if (size <= limitOf(limits, 'file-size')) return;
     throw overLimit(
       'file-size',
-      `size of ${showBytes(name)} in layer ${this.#digest} (${size} bytes)`,
+      `size of ${showBytes(name)} in layer ${this.#digest} (${counted(size, 'bytes')})`,
       limits,
     );
   }

@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import type { ByteString } from '../system/bytes.js';
 import { BadTar } from './bad.js';
 import { type BlockReader, blockBytes } from './blocks.js';
@@ -78,7 +79,8 @@ export function checkMap({ map, size }: SparseFile, stored: number): void {
     end = offset + length;
     data += length;
   }
-  if (data !== stored) throw new BadTar(`a sparse map has ${data} bytes of data, the tar ${stored}`);
+  if (data !== stored)
+    throw new BadTar(`a sparse map has ${counted(data, 'bytes')} of data, the tar ${stored}`);
 }
 
 function sparseVersion({ values, sparseMap }: PaxRecords): '0' | '1.0' | undefined {

@@ -1,3 +1,4 @@
+import { counted } from '../errors/counted.js';
 import { type Limits, limitOf, overLimit } from '../errors/index.js';
 import { BadTar } from './bad.js';
 import { blockBytes } from './blocks.js';
@@ -99,7 +100,7 @@ function* readNext(): Scan<TarHeader | null> {
 function* readExtended({ size }: TarHeader, name: string, limits: Limits | undefined): Scan<Buffer> {
   if (!Number.isSafeInteger(size) || size < 0) throw new BadTar('an extended header has no valid size');
   if (size > limitOf(limits, 'header-size'))
-    throw overLimit('header-size', `extended header of ${name} (${size} bytes)`, limits);
+    throw overLimit('header-size', `extended header of ${name} (${counted(size, 'bytes')})`, limits);
   if (size === 0) return Buffer.alloc(0);
   const content = yield { bytes: size + padding(size) };
   return content.subarray(0, size);

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { counted } from '../errors/counted.js';
 import { isLayerhookError, limitTable } from '../errors/index.js';
 import { readUpTo } from '../system/read-up-to.js';
 
@@ -15,7 +16,7 @@ export function readWholeFile(file: string | Buffer, maxBytes: number = limitTab
     return readUpTo(fd, String(file), maxBytes);
   } catch (error) {
     if (!isLayerhookError(error, 'LIMIT_EXCEEDED')) throw error;
-    throw new Error(`it is larger than ${maxBytes} bytes`, { cause: error });
+    throw new Error(`it is larger than ${counted(maxBytes, 'bytes')}`, { cause: error });
   } finally {
     closeSync(fd);
   }

@@ -83,9 +83,9 @@ test('as umoci, a corrupt blob is reported in words that scripts for umoci look 
   const digest = /^ {3}⨯ verified reader digest mismatch: blob sha256:0 in \/l is corrupt/;
   t.regex(runUmoci(t, 'fail', 'BLOB_DIGEST').stderr, digest);
   const size =
-    /^ {3}⨯ verified reader size mismatch, verified reader digest mismatch: blob sha256:0 has 1 bytes/;
+    /^ {3}⨯ verified reader size mismatch, verified reader digest mismatch: the size of blob sha256:0 is 1,/;
   t.regex(runUmoci(t, 'fail', 'BLOB_SIZE').stderr, size);
-  t.regex(run('fail', 'BLOB_SIZE').stderr, /^layerhook: blob sha256:0 has 1 bytes/);
+  t.regex(run('fail', 'BLOB_SIZE').stderr, /^layerhook: the size of blob sha256:0 is 1,/);
 });
 
 test('exit statuses are those of umoci', (t) => {

@@ -1,4 +1,6 @@
 import test from 'ava';
+import { counted } from '../../src/errors/counted.js';
+import { overLimit } from '../../src/errors/limits.js';
 import { filesDiffer } from '../../src/store/files-differ.js';
 import { formatCounted } from '../../src/text/counted.js';
 
@@ -11,6 +13,8 @@ test('one is not a plural', (t) => {
     [1234567, 'entries', '1,234,567 entries'],
   ] as const)
     t.is(formatCounted(count, unit), text);
+  t.is(counted(1234567, 'bytes'), '1234567 bytes');
+  t.regex(overLimit('unpacked', 'x', { unpacked: 1 }).message, /limit of 1 byte,/);
   t.is(filesDiffer(1), '1 file differs');
   t.is(filesDiffer(2), '2 files differ');
 });

@@ -1,3 +1,4 @@
+import { counted } from '../../errors/counted.js';
 import { LayerhookError, type Limits, limitOf, overLimit } from '../../errors/index.js';
 import { detectCompression } from '../../layer/compression/detect.js';
 import { BadTar } from '../../tar/bad.js';
@@ -45,7 +46,8 @@ export async function* withinLimit(
   let count = 0;
   for await (const chunk of bytes) {
     count += chunk.length;
-    if (count > limitOf(limits, 'unpacked')) throw overLimit('unpacked', `${what} (${count} bytes)`, limits);
+    if (count > limitOf(limits, 'unpacked'))
+      throw overLimit('unpacked', `${what} (${counted(count, 'bytes')})`, limits);
     yield chunk;
   }
 }
@@ -68,5 +70,9 @@ function checkRest(tail: TarTail, chunk: Buffer, path: string, limits: Limits | 
     throw new LayerhookError('LAYER_TAR', { path, reason: error.message }, error);
   }
   if (tail.bytes <= limitOf(limits, 'tar-tail')) return;
-  throw overLimit('tar-tail', `size of what follows the end of ${path} (${tail.bytes} bytes)`, limits);
+  throw overLimit(
+    'tar-tail',
+    `size of what follows the end of ${path} (${counted(tail.bytes, 'bytes')})`,
+    limits,
+  );
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../errors/counted.js';
 import { LayerhookError } from '../../errors/index.js';
 import type { FileType } from '../../layer/file-types.js';
 import { readData } from '../../layer/merged/data.js';
@@ -27,8 +28,11 @@ export async function readImageFile(options: ReadFileOptions): Promise<AsyncIter
   const inode = regularFile(found, path, options.image);
   const size = found.tree.inodes.size(inode);
   if (size > maxBytes) {
-    const what = `size of ${showBytes(path)} (${size} bytes)`;
-    throw new LayerhookError('LIMIT_EXCEEDED', { what, limit: `${maxBytes} bytes, which --max-size raises` });
+    const what = `size of ${showBytes(path)} (${counted(size, 'bytes')})`;
+    throw new LayerhookError('LIMIT_EXCEEDED', {
+      what,
+      limit: `${counted(maxBytes, 'bytes')}, which --max-size raises`,
+    });
   }
   return contentOf(found.sources, found, inode, signal);
 }

@@ -2,6 +2,7 @@ import type { InspectedImage, InspectedLayer } from '../../../engine/inspect/ins
 import type { FailedRule, InspectRules } from '../../../engine/inspect/rules.js';
 import type { SizedPath } from '../../../engine/inspect/sizes.js';
 import type { Amount } from '../../../engine/inspect/watcher.js';
+import { counted } from '../../../errors/counted.js';
 import { fit, formatBytes, shortDigest } from '../../../terminal/quantities.js';
 import { formatCount, formatCounted } from '../../../text/counted.js';
 import { table } from '../../output/table.js';
@@ -38,7 +39,7 @@ const wordsOfRule: Readonly<Record<keyof InspectRules, (failed: FailedRule) => s
   lowestEfficiency: ({ value, limit }) =>
     `efficiency ${value.toFixed(4)} is below ${limit} (--lowest-efficiency)`,
   highestWastedBytes: ({ value, limit }) =>
-    `${value} bytes are wasted, more than ${limit} (--highest-wasted-bytes)`,
+    `${counted(value, 'bytes')} ${value === 1 ? 'is' : 'are'} wasted, more than ${limit} (--highest-wasted-bytes)`,
   highestWastedPercent: ({ value, limit }) =>
     `${value.toFixed(4)} of all bytes is wasted, more than ${limit} (--highest-wasted-percent)`,
 };
