@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { fstatSync, readSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
 import { fromText } from '../system/bytes.js';
-import { AT_FDCWD, close, nextData, nextHole, O, openat, writeAll } from '../system/files.js';
+import { AT_FDCWD, close, nextData, nextHole, O, openat } from '../system/files.js';
 import type { Steps } from '../system/steps.js';
 import { tarAt } from './format.js';
 
@@ -41,9 +41,18 @@ export function* tarDigest(fd: number, tarBytes: number, onRead?: (bytes: number
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** Writes the tar of an image, bit for bit, to an open file or pipe. @param fd of the image */
-export function* copyTar(fd: number, tarBytes: number, out: number): Steps<void> {
-  yield* eachPiece(fd, tarAt, tarBytes, (piece) => writeAll(out, piece, null));
+/**
+ * Reads the tar of an image, bit for bit.
+ *
+ * @param fd of the image
+ * @param write takes a piece, which is valid during the call; false ends the reading
+ */
+export function* copyTar(
+  fd: number,
+  tarBytes: number,
+  write: (piece: Buffer) => boolean | void,
+): Steps<void> {
+  yield* eachPiece(fd, tarAt, tarBytes, write);
 }
 
 /** Returns a digest of everything in an image but the tar: superblock, metadata and copied data. Holes are not read. */
@@ -86,14 +95,14 @@ function* eachPiece(
   fd: number,
   at: number,
   length: number,
-  visit: (piece: Buffer, at: number) => void,
+  visit: (piece: Buffer, at: number) => unknown,
 ): Steps<void> {
   const buffer = Buffer.allocUnsafe(pieceBytes);
   for (let done = 0; done < length; ) {
     const wanted = Math.min(length - done, pieceBytes);
     const count = readSync(fd, buffer, 0, wanted, at + done);
     if (count === 0) return;
-    visit(buffer.subarray(0, count), at + done);
+    if (visit(buffer.subarray(0, count), at + done) === false) return;
     done += count;
     yield;
   }

@@ -99,7 +99,7 @@ function tryOpen(file: string): number | undefined {
  * Returns the descriptor of this process for a path such as `/dev/stdout` or `/dev/fd/3`. Such a path must not be replaced,
  * though stat finds a regular file behind it: root would replace /dev/stdout of the machine.
  */
-function descriptorOf(path: string): number | undefined {
+export function descriptorOf(path: string): number | undefined {
   let file = resolve(path);
   for (let hops = 0; hops < maxSymlinks; hops++) {
     const directory = attempt(() => realpathSync(dirname(file)));

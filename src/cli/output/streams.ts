@@ -1,16 +1,38 @@
 import { fstatSync, statSync } from 'node:fs';
-import { fsError } from '../../errors/fs-error.js';
+import { errorCode, fsError } from '../../errors/fs-error.js';
 
 /** The streams are created by the first write, since that takes node milliseconds and most commands print nothing. */
 export const output = { write: (text: string | Uint8Array): unknown => stream('stdout').write(text) };
 export const errorOutput = { write: (text: string | Uint8Array): unknown => stream('stderr').write(text) };
 
 /**
- * Returns standard output for a pipeline, which must not end it (`{ end: false }`): if standard output is a socket, as under node,
- * its end would cut off all other programs that write to the socket, such as the shell that runs this command.
+ * Writes a stream of bytes to standard output, which stays open: if it is a socket, as under node, its end would cut off all other
+ * programs that write to it. Ends quietly if the reader has closed the pipe, as `| head` does: cat does the same.
+ *
+ * @param pieces is closed before this returns or throws
+ * @throws LayerhookError NO_SPACE, SYSTEM, and what `pieces` throws
  */
-export function outputStream(): NodeJS.WriteStream {
-  return stream('stdout');
+export async function writeOut(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const out = stream('stdout');
+  let failed: NodeJS.ErrnoException | undefined;
+  const fail = (error: NodeJS.ErrnoException) => {
+    failed ??= error;
+  };
+  out.off('error', reportUnwritten).on('error', fail);
+  try {
+    for await (const piece of pieces) {
+      await new Promise<void>((resolve) => void out.write(piece, () => resolve()));
+      if (failed !== undefined) break;
+    }
+  } finally {
+    out.off('error', fail).on('error', reportUnwritten);
+  }
+  if (failed !== undefined) requireReaderClosed(failed);
+}
+
+/** Throws an error of standard output, unless its reader has closed the pipe. */
+export function requireReaderClosed(error: unknown): void {
+  if (errorCode(error) !== 'EPIPE') throw fsError(error, 'cannot write to standard output');
 }
 
 /** True if standard error is a terminal. */

@@ -1,7 +1,7 @@
 import { limitFlags, platformFlag, readLimits, readPlatform } from '../../args/flags.js';
 import { parseBytes } from '../../args/parse-quantity.js';
 import { defineCommand } from '../../command.js';
-import { outputStream } from '../../output/streams.js';
+import { writeOut } from '../../output/streams.js';
 
 const command = 'layerhook cat';
 
@@ -21,16 +21,12 @@ verified first, since a later layer may replace or delete the file.`,
   async run([image, path], options) {
     const { 'max-size': size = '64MiB' } = options;
     const maxBytes = parseBytes(size, '--max-size', command);
-    const { pipeline } = await import('node:stream/promises');
     const { readImageFile } = await import('../../../engine/image/read-file.js');
     const { fromText } = await import('../../../system/bytes.js');
     const content = await readImageFile({
       ...{ image: image!, path: fromText(path!), maxBytes },
       ...{ ...readPlatform(options), ...readLimits(options, command) },
     });
-    await pipeline(content, outputStream(), { end: false }).catch((error: NodeJS.ErrnoException) => {
-      // the reader has closed the pipe, as `| head` does
-      if (error.code !== 'EPIPE') throw error;
-    });
+    await writeOut(content);
   },
 });

@@ -16,7 +16,7 @@ import {
 } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
-import { outputStream } from '../../output/streams.js';
+import { writeOut } from '../../output/streams.js';
 
 const command = 'layerhook export';
 
@@ -52,11 +52,43 @@ are set last.`,
       ...readLimits(options, command),
       signal,
     });
-    const special = output === '-' ? outputStream() : await open(output, signal);
+    if (output === '-' || (await isStandardOutput(output))) return print(tar, compress, signal);
+    const special = await open(output, signal);
     if (special === null) await replace(output, tar, compress, signal);
     else await send(special, output, tar, compress, signal);
   },
 });
+
+async function isStandardOutput(file: string): Promise<boolean> {
+  const { descriptorOf } = await import('../../files/output.js');
+  return descriptorOf(file) === 1;
+}
+
+async function print(tar: AsyncIterable<Buffer>, compress: Compression, signal: AbortSignal): Promise<void> {
+  try {
+    await writeOut(compressed(tar, compress, signal));
+  } catch (error) {
+    throw aborted(error, signal);
+  }
+}
+
+async function* compressed(
+  tar: AsyncIterable<Buffer>,
+  compress: Compression,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { createCompressor } = await import('../../../layer/compression/index.js');
+  const stream = await createCompressor(compress);
+  const filled = pipeline(tar, stream, { signal });
+  // the stream throws the same error
+  filled.catch(() => {});
+  yield* stream;
+  await filled;
+}
+
+function aborted(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted ? new LayerhookError('ABORTED', { what: 'writing the tar' }, error) : error;
+}
 
 /** Opens a FIFO, device or descriptor. Returns null for a file that is replaced when the tar is complete. */
 async function open(file: string, signal: AbortSignal): Promise<Writable | null> {
@@ -92,9 +124,8 @@ async function send(
 ): Promise<void> {
   const { createCompressor } = await import('../../../layer/compression/index.js');
   try {
-    await pipeline(tar, await createCompressor(compress), out, { signal, end: out !== process.stdout });
+    await pipeline(tar, await createCompressor(compress), out, { signal });
   } catch (error) {
-    if (signal.aborted) throw new LayerhookError('ABORTED', { what: 'writing the tar' }, error);
-    throw fsError(error, `cannot write ${name === '-' ? 'standard output' : name}`);
+    throw fsError(aborted(error, signal), `cannot write ${name}`);
   }
 }

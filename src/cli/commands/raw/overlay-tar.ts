@@ -1,9 +1,8 @@
 import { readSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { limitFlag, mapFlags, readLimits, readMap } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 import { requireDirectories } from '../../files/directories.js';
-import { outputStream } from '../../output/streams.js';
+import { writeOut } from '../../output/streams.js';
 
 const command = 'layerhook raw overlay-tar';
 const pieceBytes = 512 * 1024;
@@ -44,6 +43,6 @@ and devices.`,
       ...{ map: readMap(options), keepDirlinks: options['keep-dirlinks'], log },
       ...readLimits(options, command),
     });
-    await pipeline(tar, outputStream(), { end: false });
+    await writeOut(tar);
   },
 });

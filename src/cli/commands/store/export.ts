@@ -3,14 +3,18 @@ import { fsError } from '../../../errors/fs-error.js';
 import type { Store } from '../../../store/types.js';
 import { fromText } from '../../../system/bytes.js';
 import { SystemError } from '../../../system/errno.js';
+import { writeAll } from '../../../system/files.js';
 import { inTurns } from '../../../system/steps.js';
 import { storeFlag } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
+import { requireReaderClosed } from '../../output/streams.js';
 import { layerName, noStore, pickLayers, withStore } from './shared.js';
 
 const command = 'layerhook store export';
 const stdout = 1;
+
+type Write = (piece: Buffer) => boolean | void;
 
 export default defineCommand({
   usage: 'LAYER [FILE]',
@@ -31,20 +35,40 @@ are EROFS images.`,
       if (erofs.from === 'directory')
         throw usageError(`${layerName(layer!)} was extracted by containerd: its tar is not stored`, command);
       const { copyTar, withImage } = await import('../../../erofs/verify.js');
-      const copy = (out: number) => withImage(erofs.image, (fd) => inTurns(copyTar(fd, erofs.tarBytes, out)));
-      await (file === undefined ? copy(stdout) : writeNew(file, copy));
+      const copy = (write: Write) =>
+        withImage(erofs.image, (fd) => inTurns(copyTar(fd, erofs.tarBytes, write)));
+      await (file === undefined ? copy(writeToOutput) : writeNew(file, copy));
     };
     await withStore(options, context, write, noStore);
   },
 });
 
+/** Returns false if the reader of standard output has closed the pipe. */
+function writeToOutput(piece: Buffer): boolean {
+  try {
+    writeAll(stdout, piece, null);
+    return true;
+  } catch (error) {
+    requireReaderClosed(error);
+    return false;
+  }
+}
+
 /** Makes a new file, which appears whole or not at all. */
-async function writeNew(file: string, write: (fd: number) => Promise<unknown>): Promise<void> {
+async function writeNew(file: string, copy: (write: Write) => Promise<void>): Promise<void> {
   const { makeWhole } = await import('../../../system/temporary.js');
   try {
     if (lstatSync(file, { throwIfNoEntry: false }) !== undefined)
       throw new SystemError('EEXIST', 'open', fromText(file));
-    await makeWhole(file, 'file', write, 0o600);
+    await makeWhole(file, 'file', (fd) => copy((piece) => writePiece(fd, piece, file)), 0o600);
+  } catch (error) {
+    throw fsError(error, `creating ${file}`);
+  }
+}
+
+function writePiece(fd: number, piece: Buffer, file: string): void {
+  try {
+    writeAll(fd, piece, null);
   } catch (error) {
     throw fsError(error, `creating ${file}`);
   }
