@@ -16,7 +16,13 @@ export {
 } from './engine/bundle/mount.js';
 export { type MtreeCheck, openMtreeCheck, readMtree } from './engine/bundle/mtree-check.js';
 export { type RemoveBundleOptions, type RemoveBundleResult, removeBundle } from './engine/bundle/remove.js';
-export { changeRow, type Difference, type DiffOptions, diffImages } from './engine/diff/diff.js';
+export {
+  type ChangeRow,
+  changeRow,
+  type Difference,
+  type DiffOptions,
+  diffImages,
+} from './engine/diff/diff.js';
 export type { Side } from './engine/diff/side.js';
 export type { EditImageOptions } from './engine/edit-image.js';
 export { type AddLayerOptions, addLayer } from './engine/image/add-layer.js';
@@ -35,7 +41,7 @@ export {
 export { type ExportImageOptions, exportImage } from './engine/image/export.js';
 export { type ImageTree, type ImageTreeOptions, readImageTree } from './engine/image/image-tree.js';
 export { type ImportImageOptions, type ImportImageResult, importImage } from './engine/image/import.js';
-export { listFiles } from './engine/image/list-files.js';
+export { type EntryRow, type FileRow, listFiles } from './engine/image/list-files.js';
 export { type ReadFileOptions, readImageFile } from './engine/image/read-file.js';
 export { type RebaseImageOptions, type RebaseImageResult, rebaseImage } from './engine/image/rebase.js';
 export { type RuntimeConfigOptions, runtimeConfig } from './engine/image/runtime-config.js';
@@ -52,6 +58,7 @@ export {
   type InspectedImage,
   type InspectedLayer,
   type InspectImageOptions,
+  type InspectJson,
   inspectImage,
   inspectJson,
   type WastedPath,
@@ -87,6 +94,7 @@ export type { BlobPlace, GarbageResult } from './image/storage/storage.js';
 export type * from './image/types.js';
 export { becomeRuntime, type Wrapper } from './inject/become-runtime.js';
 export { type CompareOptions, compareTrees } from './layer/compare-trees.js';
+export type { EntryJson, XattrJson } from './layer/entries/json.js';
 export { type GenerateOptions, generateLayer } from './layer/generate/generate.js';
 export { generateTree, type TreeOptions } from './layer/generate/tree.js';
 export { writeTar, writeTarFile } from './layer/generate/write-file.js';
@@ -110,3 +118,4 @@ export { replaceFile, writeFileAtomic } from './system/write-file.js';
 export { explainSpace } from './terminal/explain-space.js';
 export { type ProgressBars, progressBars } from './terminal/progress/bars.js';
 export { formatCounted } from './text/counted.js';
+export type { EncodedName } from './text/json-names.js';

@@ -52,7 +52,7 @@ rootTest('a closed pipe ends every stream quietly, and nothing is left behind', 
 rootTest(
   'a full disk as standard output ends every stream with one line, and nothing is left behind',
   async (t) => {
-      const { tar, scratch, commands } = await prepare(t);
+    const { tar, scratch, commands } = await prepare(t);
     for (const args of commands) {
       const [input, full] = [openSync(tar, 'r'), openSync('/dev/full', 'w')];
       const command = [mainFile, ...args];

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { splitTransport } from '../../image/layout-name.js';
 import { foreignImage, isLayoutName, registryImage } from '../../image/transports.js';
 import type { CommandSpec } from '../command.js';
+import { isLayoutPath } from './flags.js';
 import { usageError } from './usage.js';
 
 /**
@@ -24,7 +24,7 @@ export function explainArguments(
     'layout' in options &&
     given.options.layout === undefined &&
     given.args.length === 1 &&
-    isLayout(image!)
+    isLayoutPath(image!)
   )
     return usageError(
       `the layout ${image} is given as an argument; write ${command} --layout ${image}`,
@@ -40,11 +40,6 @@ export function explainArguments(
   if (option === undefined) return error;
   const right = [command, ...option, ...(hasOutput ? ['--output'] : []), ...others].join(' ');
   return usageError(`the image ${image} is given as an argument; write ${right}`, command);
-}
-
-/** True if a word can be the value of --layout. */
-function isLayout(word: string): boolean {
-  return word !== '' && !/[:\0]/.test(splitTransport(word).file);
 }
 
 /** Returns the option that names the image; undefined if the word can be something else. */

@@ -156,9 +156,14 @@ export const historyFlags = {
  */
 export function readLayout(options: OptionValues<typeof layoutFlag>, command: string): string {
   const { layout } = options;
-  if (!/[:\0]/.test(splitTransport(layout).file)) return layout;
+  if (isLayoutPath(layout)) return layout;
   const expected = 'expected a path without a tag';
   throw usageError(`--layout ${JSON.stringify(layout)} contains a colon or NUL: ${expected}`, command);
+}
+
+/** True if a word can be the value of --layout. */
+export function isLayoutPath(word: string): boolean {
+  return word !== '' && !/[:\0]/.test(splitTransport(word).file);
 }
 
 /** @throws LayerhookError PLATFORM_INVALID */

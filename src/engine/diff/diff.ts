@@ -1,7 +1,7 @@
 import { type CompareTreesOptions, compareMerged, type FileChange } from '../../layer/merged/compare.js';
-import { encodeName } from '../../text/json-names.js';
+import { type EncodedName, encodeName } from '../../text/json-names.js';
 import type { ImageTreeOptions } from '../image/image-tree.js';
-import { fileRow } from '../image/list-files.js';
+import { type FileRow, fileRow } from '../image/list-files.js';
 import { openSide, type Side } from './side.js';
 
 export interface DiffOptions extends Omit<ImageTreeOptions, 'image'>, CompareTreesOptions {
@@ -29,8 +29,18 @@ export async function diffImages(options: DiffOptions): Promise<Difference> {
   return { before, after, changes: [...compareMerged(before.tree, after.tree, options)] };
 }
 
+/** A change in JSON. */
+export interface ChangeRow extends EncodedName<'path'>, Pick<FileChange, 'change'> {
+  /** what differs, if changed */
+  fields?: FileChange['fields'];
+  /** the file before, unless added */
+  before?: FileRow;
+  /** the file after, unless deleted */
+  after?: FileRow;
+}
+
 /** Returns a change for JSON: docs/json.md, `diff`. */
-export function changeRow({ before, after }: Difference, change: FileChange): object {
+export function changeRow({ before, after }: Difference, change: FileChange): ChangeRow {
   return {
     ...encodeName('path', change.path),
     change: change.change,

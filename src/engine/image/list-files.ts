@@ -1,10 +1,34 @@
 import { findLayer } from '../../image/find-layer.js';
-import { entryJson, xattrsJson } from '../../layer/entries/json.js';
+import { type EntryJson, entryJson, type XattrJson, xattrsJson } from '../../layer/entries/json.js';
 import { readEntries } from '../../layer/merged/read.js';
 import type { MergedTree, Walked } from '../../layer/merged/tree.js';
-import type { LayerSource } from '../../layer/types.js';
-import { encodeName } from '../../text/json-names.js';
+import type { LayerSource, Time } from '../../layer/types.js';
+import { type EncodedName, encodeName } from '../../text/json-names.js';
 import { type ImageTreeOptions, openSources, readImageTree } from './image-tree.js';
+
+/** A file of an image in JSON: docs/json.md, `ls-files`. */
+export interface FileRow extends EncodedName<'path'>, EncodedName<'link'> {
+  type: Exclude<EntryJson['type'], 'hardlink' | 'whiteout' | 'opaque'>;
+  mode: number;
+  uid: number;
+  gid: number;
+  mtime: Time;
+  /** of a file: bytes of its content */
+  size?: number;
+  /** of a device: major and minor number */
+  device?: [major: number, minor: number];
+  xattrs?: XattrJson[];
+  /** 0 is the lowest */
+  layer: number;
+  /** number of names, if there are several */
+  links?: number;
+}
+
+/** An entry of one layer in JSON. */
+export interface EntryRow extends EntryJson {
+  /** 0 is the lowest */
+  layer: number;
+}
 
 /**
  * Lists the files of an image, or the entries of one of its layers, as objects for JSON: docs/json.md, `ls-files`.
@@ -13,10 +37,16 @@ import { type ImageTreeOptions, openSources, readImageTree } from './image-tree.
  *   image, as all layers together make them
  * @throws LayerhookError LAYER_NOT_FOUND, and those of reading images and layers
  */
+export async function listFiles(options: ImageTreeOptions, layer: undefined): Promise<Iterable<FileRow>>;
+export async function listFiles(options: ImageTreeOptions, layer: string): Promise<AsyncIterable<EntryRow>>;
 export async function listFiles(
   options: ImageTreeOptions,
   layer: string | undefined,
-): Promise<Iterable<object> | AsyncIterable<object>> {
+): Promise<Iterable<FileRow> | AsyncIterable<EntryRow>>;
+export async function listFiles(
+  options: ImageTreeOptions,
+  layer: string | undefined,
+): Promise<Iterable<FileRow> | AsyncIterable<EntryRow>> {
   if (layer === undefined) {
     const { tree } = await readImageTree(options);
     return fileRows(tree);
@@ -25,13 +55,13 @@ export async function listFiles(
   return entryRows(sources, findLayer(sources, layer, options.image), options.signal);
 }
 
-function* fileRows(tree: MergedTree): Generator<object> {
+function* fileRows(tree: MergedTree): Generator<FileRow> {
   const links = tree.linkCounts();
   for (const file of tree.walk()) yield fileRow(tree, file, links[file.inode]!);
 }
 
 /** Returns a file as an entry of a layer, with its layer, and the number of its names if there are several. */
-export function fileRow({ inodes }: MergedTree, { path, inode, layer }: Walked, links: number): object {
+export function fileRow({ inodes }: MergedTree, { path, inode, layer }: Walked, links: number): FileRow {
   const type = inodes.type(inode);
   const { major, minor } = inodes.device(inode);
   const { mode, uid, gid, mtime, xattrs } = inodes.metadata(inode);
@@ -51,6 +81,6 @@ async function* entryRows(
   sources: readonly LayerSource[],
   layer: number,
   signal: AbortSignal | undefined,
-): AsyncGenerator<object> {
+): AsyncGenerator<EntryRow> {
   for await (const entry of readEntries(sources[layer]!, signal)) yield { ...entryJson(entry), layer };
 }

@@ -1,10 +1,10 @@
 import type { Digest, ResolvedImage } from '../../image/types.js';
 import { readMergedTree } from '../../layer/merged/read.js';
 import type { MergedTree } from '../../layer/merged/tree.js';
-import { encodeName } from '../../text/json-names.js';
+import { type EncodedName, encodeName } from '../../text/json-names.js';
 import { type ImageTreeOptions, openSources } from '../image/image-tree.js';
 import type { PathChanges } from './path-changes.js';
-import { failedRules, type InspectRules, type Judged } from './rules.js';
+import { type FailedRule, failedRules, type InspectRules, type Judged } from './rules.js';
 import { measureTree, type SizedPath, type TreeSizes } from './sizes.js';
 import { Top } from './top.js';
 import { type Amount, ChangeWatcher, type LayerChanges } from './watcher.js';
@@ -108,8 +108,21 @@ export async function inspectTree(
   return { image: inspected, tree, watcher };
 }
 
+/** T with its path as JSON has it. */
+type WithPathJson<T extends SizedPath> = Omit<T, 'path'> & EncodedName<'path'>;
+
+/** An inspected image in JSON. */
+export interface InspectJson
+  extends Omit<InspectedImage, 'largestFiles' | 'largestDirectories' | 'wastedPaths'> {
+  largestFiles: WithPathJson<SizedPath>[];
+  largestDirectories: WithPathJson<SizedPath>[];
+  wastedPaths: WithPathJson<WastedPath>[];
+  /** missing unless rules were checked */
+  failed?: FailedRule[];
+}
+
 /** Returns what an inspected image is for JSON: docs/json.md, `inspect`. @param rules undefined: no rules are checked */
-export function inspectJson(image: InspectedImage, rules?: InspectRules): object {
+export function inspectJson(image: InspectedImage, rules?: InspectRules): InspectJson {
   const { largestFiles, largestDirectories, wastedPaths, layers, ...rest } = image;
   return {
     ...rest,
@@ -121,7 +134,7 @@ export function inspectJson(image: InspectedImage, rules?: InspectRules): object
   };
 }
 
-function pathJson<T extends SizedPath>({ path, ...rest }: T): object {
+function pathJson<T extends SizedPath>({ path, ...rest }: T): WithPathJson<T> {
   return { ...encodeName('path', path), ...rest };
 }
 

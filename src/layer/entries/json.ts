@@ -1,5 +1,33 @@
-import { decodeName, encodeName } from '../../text/json-names.js';
-import type { CheckedEntry } from '../types.js';
+import { decodeName, type EncodedName, encodeName } from '../../text/json-names.js';
+import type { CheckedEntry, Time } from '../types.js';
+
+/** An extended attribute in JSON. */
+export interface XattrJson extends EncodedName<'name'> {
+  valueBase64: string;
+}
+
+/** An entry of a layer in JSON: docs/hook-protocol.md, "Entries". A whiteout and an opaque marker have a path and a type only. */
+export interface EntryJson
+  extends EncodedName<'path'>,
+    EncodedName<'link'>,
+    EncodedName<'uname'>,
+    EncodedName<'gname'> {
+  type: CheckedEntry['type'];
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  mtime?: Time;
+  /** of a file: bytes of its content */
+  size?: number;
+  /** of a file: where its content is in the uncompressed tar, and how many bytes the tar has of it */
+  offset?: number;
+  stored?: number;
+  /** of a sparse file: the stretches with data */
+  sparse?: NonNullable<CheckedEntry['sparse']>;
+  /** of a device: major and minor number */
+  device?: [major: number, minor: number];
+  xattrs?: XattrJson[];
+}
 
 /** Returns an entry as a line of JSON, without what its type lacks: docs/hook-protocol.md, "Entries". */
 export function encodeEntry(entry: CheckedEntry): string {
@@ -7,7 +35,7 @@ export function encodeEntry(entry: CheckedEntry): string {
 }
 
 /** Returns the object of {@link encodeEntry}. */
-export function entryJson(entry: CheckedEntry): object {
+export function entryJson(entry: CheckedEntry): EntryJson {
   const { path, type } = entry;
   if (type === 'whiteout' || type === 'opaque') return { ...encodeName('path', path), type };
   const { mode, uid, gid, uname, gname, mtime, size, offset, stored, sparse, xattrs } = entry;
@@ -26,7 +54,7 @@ export function entryJson(entry: CheckedEntry): object {
 }
 
 /** Returns xattrs as entries have them in JSON. */
-export function xattrsJson(xattrs: CheckedEntry['xattrs']): object[] {
+export function xattrsJson(xattrs: CheckedEntry['xattrs']): XattrJson[] {
   return Array.from(xattrs, ([name, value]) => ({
     ...encodeName('name', name),
     valueBase64: value.toString('base64'),

@@ -37,12 +37,10 @@ const readerSide: Side = { tail: tailWord, turn: readerTurnWord };
 const hasherSide: Side = { tail: hasherTailWord, turn: hasherTurnWord };
 
 export class RingReader implements ByteSource {
-  readonly #ring: SharedArrayBuffer;
   readonly #control: Int32Array;
   readonly #tail: Tail;
 
   constructor(ring: SharedArrayBuffer) {
-    this.#ring = ring;
     this.#control = controlOf(ring);
     this.#tail = new Tail(ring, readerSide);
   }
@@ -58,7 +56,7 @@ export class RingReader implements ByteSource {
       const state = Atomics.load(this.#control, stateWord);
       return state === ended || state === failed ? state : undefined;
     });
-    if (bytes === failed) throw readError(this.#ring, this.#control);
+    if (bytes === failed) throw readError(this.#control);
     return bytes === ended ? null : bytes;
   }
 

@@ -82,9 +82,7 @@ export class RingWriter {
 
   /** The error of a failed ring, otherwise undefined. */
   get failure(): Error | undefined {
-    return Atomics.load(this.#control, stateWord) === failed
-      ? readError(this.#ring, this.#control)
-      : undefined;
+    return Atomics.load(this.#control, stateWord) === failed ? readError(this.#control) : undefined;
   }
 
   /** Stores the progress for {@link ringCounters}: bytes read of the blob, and bytes of the tar. */

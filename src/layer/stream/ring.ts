@@ -98,8 +98,8 @@ export function wait(control: Int32Array, turn: Turn, seen: number): void {
   waited();
 }
 
-export function readError(ring: SharedArrayBuffer, control: Int32Array): Error {
-  const text = Buffer.from(ring, errorAt, control[errorLengthWord]).toString();
+export function readError(control: Int32Array): Error {
+  const text = Buffer.from(control.buffer, errorAt, control[errorLengthWord]).toString();
   return receiveError(JSON.parse(text) as TransferredError);
 }
 

@@ -1,13 +1,13 @@
+import type { EntryRow, FileRow } from '../../../engine/image/list-files.js';
 import type { Time } from '../../../layer/types.js';
 import { type ByteString, toText } from '../../../system/bytes.js';
 import { baseName, childOf, parentOf } from '../../../system/paths.js';
 import { decodeName } from '../../../text/json-names.js';
 import { quoteIfOdd } from '../../umoci/go-format.js';
 
-/** A file of an image as docs/json.md describes it. */
-type Row = Record<string, unknown>;
+type Row = FileRow | EntryRow;
 
-const typeChars: Readonly<Record<string, string>> = {
+const typeChars: Readonly<Record<Row['type'], string>> = {
   file: '-',
   directory: 'd',
   symlink: 'l',
@@ -20,20 +20,19 @@ const typeChars: Readonly<Record<string, string>> = {
 };
 
 /** Returns the path of a file; of a whiteout, as the tar has it. */
-export function fileLine(row: object): string {
-  return showName(tarPath(row as Row));
+export function fileLine(row: Row): string {
+  return showName(tarPath(row));
 }
 
 /** Returns the facts of a file in one line, in the manner of ls(1). */
-export function longLine(row: object): string {
-  const { type, mode, uid = '-', gid = '-', size, mtime, device, layer } = row as Row;
-  const bits = typeof mode === 'number' ? permissions(mode) : '---------';
+export function longLine(row: Row): string {
+  const { type, mode, uid = '-', gid = '-', size, mtime, device, layer } = row;
+  const bits = mode === undefined ? '---------' : permissions(mode);
   const path = fileLine(row);
-  const link =
-    type === 'symlink' || type === 'hardlink' ? ` -> ${showName(decodeName('link', row as Row))}` : '';
-  const amount = Array.isArray(device) ? device.join(',') : String(size ?? '-');
+  const link = type === 'symlink' || type === 'hardlink' ? ` -> ${showName(decodeName('link', row))}` : '';
+  const amount = device?.join(',') ?? String(size ?? '-');
   const owner = `${uid}:${gid}`;
-  return `${typeChars[String(type)]}${bits} ${owner.padEnd(9)} ${amount.padStart(10)} ${time(mtime)} ${layer} ${path}${link}`;
+  return `${typeChars[type]}${bits} ${owner.padEnd(9)} ${amount.padStart(10)} ${time(mtime)} ${layer} ${path}${link}`;
 }
 
 /** Returns a name for a terminal: quoted if it is not text, or has characters that a reader could miss. */
@@ -63,8 +62,8 @@ function permissions(mode: number): string {
   return chars.join('');
 }
 
-function time(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return '-'.padEnd(20);
-  const date = new Date((value as Time).sec * 1000);
+function time(value: Time | undefined): string {
+  if (value === undefined) return '-'.padEnd(20);
+  const date = new Date(value.sec * 1000);
   return Number.isNaN(date.getTime()) ? '?'.padEnd(20) : `${date.toISOString().slice(0, 19)}Z`;
 }
