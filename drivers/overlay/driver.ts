@@ -33,15 +33,7 @@ function mountingDriver({ name, store, newForm, onUnmounted }: StoreDriver): Dri
     name,
     mtree: 'never',
     hooks: {
-      'unpack.ociv1.layer.try-skip': async (context) => ({
-        skip: await slot.of(context).skips(context),
-      }),
-      'unpack.ociv1.layer.pre-extract': async (context) => (await slot.of(context).plan(context)) ?? declined,
-      'unpack.ociv1.layer.post-extract': (context) => slot.of(context).commit(context),
-      'unpack.ociv1.bundle.assemble': async (context) => {
-        const { assembleRootfs } = await import('./rootfs.js');
-        await assembleRootfs(store, await slot.of(context).top(), context);
-      },
+      ...unpackHooks(store, slot),
       'repack.ociv1.layer.delta-list': async (context) => {
         const { listDelta } = await import('./delta.js');
         return listDelta(store, context);
@@ -69,6 +61,20 @@ function mountingDriver({ name, store, newForm, onUnmounted }: StoreDriver): Dri
     },
     async close() {
       await store.close();
+    },
+  };
+}
+
+function unpackHooks(store: DriverStore, slot: Slot<Layers, ImageContext>): Driver['hooks'] {
+  return {
+    'unpack.ociv1.layer.try-skip': async (context) => ({
+      skip: await slot.of(context).skips(context),
+    }),
+    'unpack.ociv1.layer.pre-extract': async (context) => (await slot.of(context).plan(context)) ?? declined,
+    'unpack.ociv1.layer.post-extract': (context) => slot.of(context).commit(context),
+    'unpack.ociv1.bundle.assemble': async (context) => {
+      const { assembleRootfs } = await import('./rootfs.js');
+      await assembleRootfs(store, await slot.of(context).top(), context);
     },
   };
 }

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { mainFile } from '../helpers/cli.js';
@@ -24,6 +25,42 @@ test('copy to a tar and back, with the names of skopeo; ls, stat, tag, rm and gc
   t.is(layerhook('ls', '--layout', layout).stdout, 'v1\nback\n');
   t.is(layerhook('init', '--layout', `${tar}2`).status, 0);
   t.is(layerhook('ls', '--layout', `${tar}2`).stdout, '');
+});
+
+test('copy writes a tar to standard output, as skopeo does, and leaves nothing behind', (t) => {
+  const { reference } = buildImage(t, [[{ name: 'a', content: 'a'.repeat(1_000_000) }]], { tag: 'v1' });
+  const dir = tmpdir(t);
+  const run = (script: string, ...args: string[]) =>
+    spawnSync('bash', ['-c', script, process.execPath, mainFile, 'copy', ...args], {
+      encoding: 'utf8',
+      cwd: dir,
+      env: { ...process.env, TMPDIR: dir },
+    });
+  for (const [target, tag] of [
+    ['oci-archive:/dev/stdout', 'v1'],
+    ['oci-archive:/dev/fd/1:v2', 'v2'],
+    ['oci-archive:/proc/self/fd/1', 'v1'],
+  ] as const) {
+    for (const script of ['"$0" "$@" | cat > tar', '"$0" "$@" > tar']) {
+      const { status, stderr } = run(script, reference, target);
+      t.deepEqual([status, stderr], [0, '']);
+      const tar = `oci-archive:${join(dir, 'tar')}:${tag}`;
+      t.is(
+        layerhook('stat', '--image', tar).stdout.replace(tag, 'v1'),
+        layerhook('stat', '--image', reference).stdout,
+      );
+      t.deepEqual(readdirSync(dir), ['tar']);
+    }
+  }
+  const closed = run('set -o pipefail; "$0" "$@" | head -c 3 > tar', reference, 'oci-archive:/dev/stdout');
+  t.deepEqual([closed.status, closed.stderr, readdirSync(dir)], [0, '', ['tar']]);
+  const both = run('"$0" "$@" | cat', '--json', reference, 'oci-archive:/dev/stdout');
+  t.deepEqual([both.stdout, readdirSync(dir)], ['', ['tar']]);
+  t.regex(both.stderr, /a tar cannot go to the output of --json/);
+  t.regex(
+    run('"$0" "$@"', reference, 'oci-archive:/dev/null').stderr,
+    /cannot write to oci-archive:\/dev\/null: it is not/,
+  );
 });
 
 test('wrong uses of copy and index are one clear line', (t) => {

@@ -195,14 +195,20 @@ test('gc keeps to a size and a time', async (t) => {
   t.is(await ask(t, root, 'gc', '--unused-for', '1h'), 'freed 0 B of 0 layers\n');
   t.is(await ask(t, root, 'gc', '--keep', '1GB'), 'freed 0 B of 0 layers\n');
   t.regex(await ask(t, root, 'gc', '--keep', '110kB', '--dry-run'), /^would free 8\.2 kB of 1 layer\n$/);
+  t.regex(await ask(t, root, 'gc', '--keep', '0', '--dry-run'), /^would free 11\d\.\d kB of 2 layers\n$/);
   t.regex(await ask(t, root, 'gc'), /^freed 11\d\.\d kB of 2 layers\n$/);
   for (const wrong of [
-    ['--keep', '10 apples'],
-    ['--unused-for', '7'],
-  ]) {
-    const { status, stderr } = await layerhook(['store', 'gc', '--store', root, ...wrong]);
+    ['--keep', '10 apples', /write 500MB/],
+    ['--keep', '10', /--keep 10 has no unit; write 10GB, or 10B for bytes/],
+    ['--keep', '1.5', /has no unit/],
+    ['--keep', '10g', /write 10GB \(decimal\) or 10GiB \(binary\)/],
+    ['--keep', '1.5Mib', /write 1.5MB \(decimal\) or 1.5MiB \(binary\)/],
+    ['--unused-for', '7', /write 90s/],
+  ] as const) {
+    const [option, value, message] = wrong;
+    const { status, stderr } = await layerhook(['store', 'gc', '--store', root, option, value]);
     t.is(status, 2);
-    t.regex(stderr, /write (500MB|90s)/);
+    t.regex(stderr, message);
   }
 });
 

@@ -12,7 +12,10 @@ const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 8
 export function parseBytes(text: string, flag: string, command: string): number {
   const bytes = bytesIn(text);
   if (bytes !== undefined) return bytes;
-  throw usageError(`invalid size ${flag} ${text}; write 500MB, 10GB or 1.5GiB`, command);
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([kmgt])(?:i?b)?$/i.exec(text) ?? [];
+  const meant = unit && `${number}${unit.toUpperCase()}`;
+  const expected = meant ? `${meant}B (decimal) or ${meant}iB (binary)` : '500MB, 10GB or 1.5GiB';
+  throw usageError(`invalid size ${flag} ${text}; write ${expected}`, command);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
@@ -42,9 +42,14 @@ export class OciArchive implements LayoutStorage {
     return archive;
   }
 
-  /** Prepares a new archive; nothing is written before its first index. @throws LayerhookError LAYOUT_EXISTS */
+  /** Prepares a new archive; nothing is written before its first index. @throws LayerhookError LAYOUT_EXISTS, LAYOUT_UNWRITABLE */
   static create(file: string): OciArchive {
     const path = `oci-archive:${file}`;
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found !== undefined && !found.isFile() && !found.isDirectory()) {
+      const expected = 'name a file; copy can write to oci-archive:/dev/stdout';
+      throw new LayerhookError('LAYOUT_UNWRITABLE', { path, reason: 'it is not a regular file', expected });
+    }
     if (existsSync(file)) throw new LayerhookError('LAYOUT_EXISTS', { path });
     return new OciArchive(path, file, true);
   }

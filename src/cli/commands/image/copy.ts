@@ -15,7 +15,7 @@ share their bytes with SOURCE where the file system allows it safely.
 SOURCE and TARGET are directories, or tars: oci-archive:FILE, and SOURCE
 also docker-archive:FILE. TARGET is created if it is missing; its tag is
 that of SOURCE by default. The prefix oci: of skopeo may stand before a
-directory.`,
+directory. With oci-archive:/dev/stdout the tar goes to standard output.`,
   examples: ['layerhook copy image:base other:base', 'layerhook copy image:base oci-archive:base.tar'],
   arguments: ['source', 'target'],
   options: {
@@ -33,15 +33,22 @@ directory.`,
       throw usageError(`--platform and --${chosen[1]} may not be specified together`, command);
     if (options['all-tags']) await refuseTags([source, target]);
     const { copyImage } = await import('../../../engine/image/copy.js');
-    const result = await copyImage({
-      source,
-      target,
-      allTags: options['all-tags'],
-      ...readPlatform(options),
-      ...readLimits(options, command),
-      onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
-      signal,
-    });
+    const { isOutputArchive, throughFile } = await import('../../files/output-archive.js');
+    const copyTo = (target: string) =>
+      copyImage({
+        source,
+        target,
+        allTags: options['all-tags'],
+        ...readPlatform(options),
+        ...readLimits(options, command),
+        onBlob: ({ digest, size }) => log.debug(`copying blob ${digest} (${formatBytes(size)})`),
+        signal,
+      });
+    const toOutput = isOutputArchive(target);
+    const { json } = options as { json?: boolean };
+    if (toOutput && (json || process.stdout.isTTY))
+      throw usageError(`a tar cannot go to ${json ? 'the output of --json' : 'a terminal'}`, command);
+    const result = await (toOutput ? throughFile(target, copyTo) : copyTo(target));
     const { entries, copied, bytes, present } = result;
     log.info(`copied ${source} to ${target}`, { blobs: copied, bytes: formatBytes(bytes), present });
     await show({ json: () => ({ entries, copied, bytes, present }), text: () => [] });

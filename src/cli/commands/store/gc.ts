@@ -4,6 +4,7 @@ import { formatBytes } from '../../../terminal/quantities.js';
 import { formatCounted } from '../../../text/counted.js';
 import { storeFlag } from '../../args/flags.js';
 import { parseBytes, parseDuration } from '../../args/parse-quantity.js';
+import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
 import { withStore } from './shared.js';
 
@@ -20,7 +21,10 @@ Layers that a running command uses are spared.`,
   arguments: [],
   options: {
     ...storeFlag,
-    keep: { value: 'SIZE', describe: 'size of layers to keep, such as 10GB' },
+    keep: {
+      value: 'SIZE',
+      describe: 'size of layers to keep, with its unit, such as 10GB or 500MiB; 0 keeps none',
+    },
     'unused-for': { value: 'TIME', describe: 'remove only layers unused for this long, such as 7d' },
     'missing-bundles': {
       describe: 'remove the changes of bundles whose directory or umoci.json is gone',
@@ -33,7 +37,7 @@ Layers that a running command uses are spared.`,
     const { keep, 'unused-for': unusedFor, 'dry-run': dryRun } = options;
     const { workTo } = await import('../../../engine/progress.js');
     const policy = {
-      keepBytes: keep === undefined ? undefined : parseBytes(keep, '--keep', command),
+      keepBytes: keep === undefined ? undefined : parseKeep(keep),
       unusedFor: unusedFor === undefined ? undefined : parseDuration(unusedFor, '--unused-for', command),
       dryRun,
       onFreed: workTo(onProgress, 'free'),
@@ -69,3 +73,10 @@ Layers that a running command uses are spared.`,
     });
   },
 });
+
+/** A number without a unit may be meant as gigabytes or as a number of layers: as bytes, it would remove all. */
+function parseKeep(text: string): number {
+  const bytes = parseBytes(text, '--keep', command);
+  if (bytes === 0 || /[a-z]/i.test(text)) return bytes;
+  throw usageError(`--keep ${text} has no unit; write ${text}GB, or ${text}B for bytes`, command);
+}
