@@ -1,3 +1,4 @@
+import { errorCode, systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { readWholeFile } from './read-file.js';
 import { unixNewlines } from './toml-edit.js';
@@ -52,13 +53,13 @@ function readSource(file: string, trust: boolean): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(readWholeFile(file, maxBytes));
   } catch (error) {
     if (error instanceof LayerhookError) throw error;
-    throw new LayerhookError('CONFIG_UNREADABLE', { file, reason: reasonOf(error) }, error);
+    throw new LayerhookError('CONFIG_UNREADABLE', { file, reason: unreadable(error) }, error);
   }
 }
 
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+function unreadable(error: unknown): string {
+  const code = errorCode(error);
   if (code === 'ENOENT') return 'it does not exist';
   if (code === 'EACCES') return 'permission denied';
-  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message;
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : systemWords(error);
 }

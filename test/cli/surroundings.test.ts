@@ -65,6 +65,26 @@ test('closed standard streams do not become files of the command', async (t) => 
   t.is((await layerhook(['validate', layout])).status, 0);
 });
 
+test('a working directory with a path that is too long says so, also for what it reads', async (t) => {
+  const { reference } = buildImage(t, []);
+  const cwd = tmpdir(t);
+  const name = 'd'.repeat(250);
+  const script = `for i in $(seq 20); do mkdir ${name} && cd -P ./${name} || exit 1; done; exec "$0" "$@"`;
+  const shell = (...args: string[]) =>
+    run('bash', ['-c', script, process.execPath, mainFile, ...args], { cwd });
+  await refused(
+    t,
+    shell('unpack', '--image', reference, 'b'),
+    /^layerhook: the working directory: its path is longer than 4095 bytes; change to another directory\n$/,
+  );
+});
+
+test('a hooks.toml with a path that is too long is one line in plain words', async (t) => {
+  const hooks = `/${'d'.repeat(256)}/hooks.toml`;
+  const finished = layerhook(['--hooks', hooks, 'store', 'ls']);
+  await refused(t, finished, /: name too long \(ENAMETOOLONG\); check the path and its permissions\n$/);
+});
+
 test('a working directory that was removed is named', async (t) => {
   const { reference } = buildImage(t, []);
   const cwd = tmpdir(t);

@@ -3,6 +3,7 @@ import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
+import { pathMax } from '../../system/path-limits.js';
 import type { Persona } from '../command.js';
 import type { Settings } from '../settings.js';
 import { logLine } from './log.js';
@@ -71,9 +72,11 @@ function notLoaded(reason: string, cause: unknown): LayerhookError {
   return new LayerhookError('SYSTEM', { what, reason: reason.split('\n', 1)[0]!, expected }, cause);
 }
 
-/** For a process whose working directory was removed. */
+/** For a process whose working directory was removed, or has a path that is too long for getcwd(3). */
 function noDirectory(error: Error): LayerhookError {
-  const [what, reason, expected] = ['the working directory', 'it was removed', 'change to another directory'];
+  const [what, expected] = ['the working directory', 'change to another directory'];
+  const isLong = errorCode(error) === 'ERANGE';
+  const reason = isLong ? `its path is longer than ${pathMax - 1} bytes` : 'it was removed';
   return new LayerhookError('SYSTEM', { what, reason, expected }, error);
 }
 
