@@ -150,3 +150,34 @@ function remove(bundle: string, store: string): void {
   if (existsSync(bundle))
     execFileSync(process.execPath, [mainFile, 'bundle', 'rm', '--store', store, bundle]);
 }
+
+/** As network file systems and failing disks answer: the file system is named, not a fault of the bundle. */
+for (const [call, error, at, message] of [
+  [
+    'statx',
+    'ESTALE',
+    'umoci.json',
+    /cannot read \S+\/umoci\.json: stale file handle \(ESTALE\); the file system must be/,
+  ],
+  [
+    'statx',
+    'EIO',
+    'layerhook.json',
+    /cannot read \S+\/layerhook\.json: i\/o error \(EIO\); the disk or its file system/,
+  ],
+  ['getdents64', 'ESTALE', 'rootfs/d1', /cannot read \S+\/rootfs\/d1: stale file handle \(ESTALE\)/],
+] as const) {
+  test.serial(`repack, ${error} at ${call} of ${at}`, async (t) => {
+    if (!requires(t, 'root', 'strace', 'perl')) return;
+    const { dir, reference, bundle, layout } = place(t);
+    await succeed(t, layerhook(['unpack', '--image', reference, bundle]));
+    writeFileSync(join(bundle, 'rootfs/d1/new'), 'new');
+    const before = readFileSync(join(layout, 'index.json'), 'utf8');
+    const words = ['-f', '-qq', '-o', join(dir, 'strace'), '-P', join(bundle, at), '-e', `trace=${call}`];
+    const inject = ['-e', `inject=${call}:error=${error}`, ...alarm, process.execPath, mainFile];
+    const finished = await run('strace', [...words, ...inject, 'repack', '--image', `${layout}:new`, bundle]);
+    await refusedInOneLine(t, finished);
+    t.regex(finished.stderr, message);
+    t.is(readFileSync(join(layout, 'index.json'), 'utf8'), before);
+  });
+}

@@ -228,7 +228,10 @@ function readBytes(bundle: string, name: string, onOpen?: (stat: Stats) => void)
   try {
     return readRegularFile(join(bundle, name), { maxBytes, onOpen });
   } catch (error) {
-    if (errorCode((error as Error).cause) === 'ENOTDIR') return undefined;
+    const code = errorCode((error as Error).cause);
+    if (code === 'ENOTDIR') return undefined;
+    // the file system fails, not the bundle
+    if (code !== undefined && code !== 'ELOOP') throw error;
     throw new LayerhookError('BUNDLE_INVALID', { path: bundle, reason: reasonOf(error) }, error);
   }
 }

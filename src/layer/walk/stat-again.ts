@@ -124,7 +124,7 @@ class Again {
     if (fd === -E.ENOENT) return [];
     if (fd < 0) throw new SystemError(-fd, 'openat', directory);
     try {
-      return namesIn(fd);
+      return namesIn(fd, directory);
     } finally {
       close(fd);
     }

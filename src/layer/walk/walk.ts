@@ -127,10 +127,10 @@ export function requireDepth(root: string, depth: number): void {
   throw new LayerhookError('LIMIT_EXCEEDED', { what: `depth of ${root}`, limit: maxDepth });
 }
 
-/** Returns the names in an open directory, sorted bytewise. */
-export function namesIn(fd: number): ByteString[] {
+/** Returns the names in an open directory, sorted bytewise. @param path of the directory, for an error */
+export function namesIn(fd: number, path?: ByteString): ByteString[] {
   const names: ByteString[] = [];
-  for (const { name } of readDirectory(fd)) names.push(name);
+  for (const { name } of readDirectory(fd, path)) names.push(name);
   return names.sort();
 }
 
