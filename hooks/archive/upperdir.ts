@@ -1,9 +1,11 @@
-import { realpathSync } from 'node:fs';
-import { isAbsolute, join, normalize } from 'node:path';
+import { lstatSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { LayerhookError, type Logger } from 'layerhook';
 import {
+  type ByteString,
   findMount,
   fromText,
+  type OverlayDirs,
   overlayDirsOf,
   splitLowerdirs,
   toText,
@@ -58,13 +60,15 @@ function findSpecMount(mountPoint: string, { mounts, rootfs }: Container): SpecM
 
 function fromMounts(path: string): Overlay | null {
   let mounted: ReturnType<typeof findMount>;
+  let mountPoint: string;
   try {
-    mounted = findMount(fromText(realpathSync(path)));
+    mountPoint = realpathSync(path);
+    mounted = findMount(fromText(mountPoint));
   } catch {
     return null;
   }
   if (mounted?.type !== 'overlay') return null;
-  const { upperdir, lowerdirs } = overlayDirsOf(mounted);
+  const { upperdir, lowerdirs } = absoluteDirs(mountPoint, overlayDirsOf(mounted));
   const user = mounted.superOptions.some(([name]) => name === 'userxattr');
   return overlayOf(upperdir, lowerdirs, user ? 'user' : 'trusted');
 }
@@ -77,6 +81,41 @@ function fromOptions(options: readonly string[], by: 'kernel' | 'fuse'): Overlay
   const kernel = options.includes('userxattr') ? 'user' : 'trusted';
   const lowerdirs = splitLowerdirs(fromText(value('lowerdir') ?? ''));
   return overlayOf(unescapeOverlayPath(fromText(upperdir)), lowerdirs, by === 'fuse' ? 'fuse' : kernel);
+}
+
+/**
+ * Resolves relative directories. For an image of many layers, podman and CRI-O mount in a directory above the mount point, with
+ * paths that are relative to it, since longer options do not fit. The mount has the times of its upperdir, which prove the place.
+ */
+function absoluteDirs(mountPoint: string, { upperdir, lowerdirs }: OverlayDirs): OverlayDirs {
+  const upper = upperdir === undefined ? undefined : toText(upperdir);
+  if (upper === undefined || isAbsolute(upper)) return { upperdir, lowerdirs };
+  for (let at = dirname(mountPoint); ; at = dirname(at)) {
+    if (isUpperdirOf(mountPoint, join(at, upper)))
+      return { upperdir: fromText(join(at, upper)), lowerdirs: lowerdirs.map((path) => realIn(at, path)) };
+    if (at === '/') return { upperdir, lowerdirs };
+  }
+}
+
+function isUpperdirOf(mountPoint: string, path: string): boolean {
+  try {
+    const [mounted, upper] = [mountPoint, path].map((each) => lstatSync(each, { bigint: true }));
+    return (['mtimeNs', 'ctimeNs', 'mode', 'uid', 'gid'] as const).every(
+      (field) => mounted![field] === upper![field],
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Returns the real path: the store of podman has symlinks to layers. A path that does not resolve stays relative. */
+function realIn(directory: string, path: ByteString): ByteString {
+  const text = toText(path);
+  try {
+    return text === undefined ? path : fromText(realpathSync(resolve(directory, text)));
+  } catch {
+    return path;
+  }
 }
 
 /** Relative paths are unknown: they depend on the working directory of the process that made the mount. */

@@ -60,6 +60,40 @@ test.serial(
   },
 );
 
+test.serial('podman, a root filesystem of so many layers that its mount has relative paths', async (t) => {
+  if (!requires(t, 'root', 'podman', 'crun', 'unshare', 'ldd')) return;
+  const dir = tmpdir(t);
+  const [rootfs, out] = [join(dir, 'rootfs'), join(dir, 'out')];
+  for (const made of [rootfs, out]) mkdirSync(made);
+  fillRootfs(rootfs);
+  mkdirSync(join(rootfs, 'data'));
+  const many = Array.from({ length: 70 }, (_, at) => [{ name: `data/${at}`, content: String(at) }]);
+  const { layout } = buildImage(t, [tarOf(rootfs), ...many]);
+  // podman calls an image of a layout by its path, which must be lowercase
+  await succeed(t, layerhook(['copy', `${layout}:latest`, `oci-archive:${dir}/tar`]));
+  const hooks = join(dir, 'hooks.d');
+  const state = ['--state-dir', join(dir, 'state')];
+  await succeed(t, layerhook(['hooks', 'install', 'archive-overlay', '--hooks-dir', hooks, ...state]));
+  const archive = (to: string, method: string) => ({ 'mount-point': '/', 'archive-to': to, method });
+  const annotations = annotationsOf({
+    data: archive(join(out, 'copy'), 'copy'),
+    image: archive(`${layout}:latest`, 'oci'),
+  });
+  const podman = `podman --root ${dir}/p --runroot ${dir}/pr --runtime crun --storage-driver overlay --hooks-dir ${hooks}`;
+  const words = Object.entries(annotations).map((row) => `--annotation ${row.join('=')}`);
+  const log = inPrivate(`
+    umount /sys/fs/cgroup/unified 2>/dev/null || true
+    id=$(${podman} pull -q oci-archive:${dir}/tar)
+    ${podman} run --rm --cgroups=disabled --network none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 \
+      ${words.join(' ')} $id /bin/sh -c 'cat /proc/self/mounts; rm /data/3; echo new > /data/new'
+    ${podman} rmi -af; umount -l ${dir}/p/overlay 2>/dev/null || true`);
+  t.regex(log, /upperdir=[^/,]/, 'the engine mounts with relative paths');
+  t.deepEqual(readdirSync(join(out, 'copy', 'data')).sort(), ['3', 'new']);
+  const files = await layerhook(['ls-files', '--layer', '71', `${layout}:latest`]);
+  t.true(files.stdout.includes('data/.wh.3\n') && files.stdout.includes('data/new\n'), files.stdout);
+  t.false(files.stdout.includes('data/4\n'));
+});
+
 test.serial('runc, with the hook in config.json, archives a mount and the root filesystem', async (t) => {
   if (!requires(t, 'root', 'runc', 'ldd')) return;
   const box = mounted(t, [(at) => void fillRootfs(at('.'))]);
