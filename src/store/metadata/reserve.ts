@@ -33,7 +33,7 @@ export function reserveToOpen(path: string): void {
   const found = statSync(lock, { throwIfNoEntry: false });
   if (found === undefined || found.blocks * statBlockBytes < lockBytes) {
     const fd = openSync(lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-    // LMDB uses a larger file as it is
+    // LMDB accepts a file that is larger than it needs
     if (fstatSync(fd).size === 0) ftruncateSync(fd, lockBytes);
     closeSync(fd);
     // some filesystems do not support fallocate(2)

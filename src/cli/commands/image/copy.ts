@@ -33,7 +33,7 @@ directory. With oci-archive:/dev/stdout the tar goes to standard output.`,
       throw usageError(`--platform and --${chosen[1]} may not be specified together`, command);
     if (options['all-tags']) await refuseTags([source, target]);
     const { copyImage } = await import('../../../engine/image/copy.js');
-    const { isOutputArchive, throughFile } = await import('../../files/output-archive.js');
+    const { isOutputArchive, throughFile } = await import('../../output/output-archive.js');
     const copyTo = (target: string) =>
       copyImage({
         source,

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fsError } from '../../errors/fs-error.js';
 import { splitTransport } from '../../image/layout-name.js';
 import { parseImageReference } from '../../image/references.js';
-import { writeOut } from '../output/streams.js';
-import { descriptorOf } from './output.js';
+import { descriptorOf } from '../files/output.js';
+import { writeOut } from './streams.js';
 
 /** True for a reference such as `oci-archive:/dev/stdout:TAG`: the archive goes to standard output. */
 export function isOutputArchive(reference: string): boolean {
