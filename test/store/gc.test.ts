@@ -1,7 +1,9 @@
-import { existsSync, readdirSync, utimesSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import type { Store } from '../../src/store/types.js';
+import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 import { extractFile, type freshStore, layer, nothingBelow, signal, storeAt, walkAll } from './helpers.js';
 
@@ -42,6 +44,19 @@ test('gc frees what nothing needs, the longest unused first', async (t) => {
   );
   t.deepEqual(await left(store), []);
   t.false(before.some(({ directory }) => existsSync(directory)));
+});
+
+rootTest('gc unmounts what a killed command left mounted in a directory that it removes', async (t) => {
+  const root = join(tmpdir(t), 'store');
+  const store = await withLayers(root, t);
+  const mounted = join(dirname(await store.directory(layer('d').chainID)), 'try/target');
+  mkdirSync(mounted, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', mounted]);
+  t.teardown(() => spawnSync('umount', ['-q', mounted]));
+  await store.gc();
+  await store.cleanup();
+  t.deepEqual(readdirSync(join(root, 'removed')), []);
+  t.deepEqual(await left(store), []);
 });
 
 test('gc keeps what bundles, views and labels need', async (t) => {

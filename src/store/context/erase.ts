@@ -1,7 +1,9 @@
 import { fromText } from '../../system/bytes.js';
-import { E, SystemError } from '../../system/errno.js';
-import { AT_FDCWD, close, O, tryOpenat } from '../../system/files.js';
+import { E, isErrno, SystemError } from '../../system/errno.js';
+import { AT_FDCWD, close, O, readlinkat, tryOpenat } from '../../system/files.js';
 import { flock } from '../../system/lock.js';
+import { unmount } from '../../system/mount.js';
+import { mountsBelow } from '../../system/mountinfo.js';
 import { type OnRemoved, removeTree } from '../../system/remove.js';
 
 /**
@@ -18,8 +20,20 @@ export function erase(path: string, onRemoved?: OnRemoved): void {
   }
   if (fd < 0) throw new SystemError(-fd, 'openat', fromText(path));
   try {
-    if (flock(fd, 'exclusive')) removeTree(path, onRemoved);
+    if (flock(fd, 'exclusive')) removeUnmounted(path, fd, onRemoved);
   } finally {
     close(fd);
+  }
+}
+
+/** Removes a tree, and first what a killed or failed command left mounted in it. */
+function removeUnmounted(path: string, fd: number, onRemoved?: OnRemoved): void {
+  try {
+    removeTree(path, onRemoved);
+  } catch (error) {
+    if (!isErrno(error, 'EBUSY')) throw error;
+    const mounts = mountsBelow(readlinkat(AT_FDCWD, `/proc/self/fd/${fd}`));
+    for (const { mountPoint } of mounts.reverse()) unmount(mountPoint, { detach: true });
+    removeTree(path, onRemoved);
   }
 }
