@@ -16,6 +16,11 @@ export function isBundleName(name: string): boolean {
   return made.some((pattern) => pattern.test(name));
 }
 
+/** True if an mtree of a bundle has this name. */
+export function isMtreeName(name: string): boolean {
+  return /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})\.mtree$/.test(name);
+}
+
 /** True if a file of this name in a bundle is left by a killed command: no command reads a file under such a name. */
 export function isUnfinishedName(name: string): boolean {
   return (isBundleName(name) && /\.[0-9a-f]{12}\.tmp$/.test(name)) || entriesName.test(name);

@@ -1,4 +1,6 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fsError } from '../../errors/fs-error.js';
 import { chainIDs } from '../../image/chain.js';
 import type { Layout } from '../../image/layout.js';
 import type { ResolvedImage } from '../../image/types.js';
@@ -7,8 +9,10 @@ import { layerSources } from '../../layer/sources.js';
 import type { Change } from '../../layer/types.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
+import { removeFile } from '../../system/regular-file.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { type BundleMeta, mtreePath, writeBundleMeta } from '../bundle/metadata.js';
+import { isMtreeName } from '../bundle/names.js';
 import { linkedController } from '../linked-controller.js';
 import type { Operation } from '../operation.js';
 import type { PackedEntries } from './refresh-mtree.js';
@@ -50,8 +54,18 @@ export async function refreshBundle(
     },
   });
   writeBundleMeta(bundle, { ...meta, state: operation.states.toJSON() });
-  if (newFile !== oldFile) rmSync(oldFile, { force: true });
+  removeOtherMtrees(bundle, newFile);
   await dispatcher.first('bundle.ociv1.mount', { ...after, claim: false });
+}
+
+/** Removes the mtrees of former images, also those that a killed refresh left. */
+function removeOtherMtrees(bundle: string, kept: string): void {
+  try {
+    for (const name of readdirSync(bundle))
+      if (isMtreeName(name) && join(bundle, name) !== kept) removeFile(join(bundle, name));
+  } catch (error) {
+    throw fsError(error, `removing the old mtree of ${bundle}`);
+  }
 }
 
 /** Takes the highest layer of an image through the points of unpack. */

@@ -33,6 +33,14 @@ rootTest('a refresh removes what killed commands left unfinished in the bundle',
   t.deepEqual(after.sort(), [...before, `of the user.${hex}.tmp`].sort());
 });
 
+rootTest('a refresh removes the mtrees of other images, which a killed refresh left', async (t) => {
+  const options = await unpacked(t);
+  const mtrees = () => readdirSync(options.bundle).filter((name) => name.endsWith('.mtree'));
+  writeFileSync(join(options.bundle, `sha256_${'0'.repeat(64)}.mtree`), '');
+  const { manifest } = await repack({ ...options, refreshBundle: true });
+  t.deepEqual(mtrees(), [`${manifest.digest.replace(':', '_')}.mtree`]);
+});
+
 rootTest('no command removes or refreshes a bundle that another one repacks', async (t) => {
   const options = await unpacked(t);
   const hold = holdBundle(options.bundle, false);
