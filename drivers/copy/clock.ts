@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createFile } from 'layerhook';
+import { createFile, removeFile } from 'layerhook';
 import type { FileTime } from './stat-index.js';
 
 const nsPerSec = 1_000_000_000n;
@@ -33,7 +33,7 @@ function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
   const fd = createFile(path, 0o600);
   const close = () => {
     closeSync(fd);
-    rmSync(path, { force: true });
+    removeFile(path);
   };
   const touch = () => {
     writeSync(fd, '.', 0);

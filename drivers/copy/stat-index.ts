@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { readRegularFile, replaceFile, type StatTable, statWord, statWords } from 'layerhook';
+import { writeFileSync } from 'node:fs';
+import { readRegularFile, removeFile, replaceFile, type StatTable, statWord, statWords } from 'layerhook';
 
 /** The stat of every file of a rootfs at a time when the rootfs matched its image. */
 export interface StatIndex extends StatTable {
@@ -77,7 +77,7 @@ function tryRead(file: string): Buffer | undefined {
 
 /** Removes an index, if it exists. */
 export function removeStatIndex(file: string): void {
-  rmSync(file, { force: true });
+  removeFile(file);
 }
 
 /** True if a file may have changed after its stat was taken. */

@@ -7,7 +7,6 @@ import {
   openSync,
   readdirSync,
   realpathSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -17,6 +16,7 @@ import { isLayerhookError, LayerhookError } from '../errors/index.js';
 import { isErrno } from '../system/errno.js';
 import { makeDirectory } from '../system/make-directory.js';
 import { readUpTo } from '../system/read-up-to.js';
+import { removeFile } from '../system/regular-file.js';
 import { replaceFile, rewriteFile } from '../system/write-file.js';
 import { configError } from './error.js';
 import type { OtherFile } from './types.js';
@@ -104,7 +104,7 @@ export function filesOf(directory: string, reading: Reading = {}): { file: strin
 export function applyChanges(changes: readonly FileChange[]): void {
   for (const change of changes) {
     const { file, after } = change;
-    if (after === undefined) rmSync(file, { force: true });
+    if (after === undefined) removeFile(file);
     else write(change, after);
   }
 }
@@ -128,6 +128,6 @@ function sweep(temporary: string): void {
   const directory = dirname(temporary);
   for (const name of readdirSync(directory)) {
     const suffix = name.startsWith(basename(temporary)) ? name.slice(basename(temporary).length) : '';
-    if (/^\.[0-9a-f]{12}\.tmp$/.test(suffix)) rmSync(join(directory, name), { force: true });
+    if (/^\.[0-9a-f]{12}\.tmp$/.test(suffix)) removeFile(join(directory, name));
   }
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { walk } from '../layer/walk/index.js';
 import { type ByteString, showBytes } from '../system/bytes.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { baseName, parentOf } from '../system/paths.js';
+import { removeFile } from '../system/regular-file.js';
 import { inodeNumber, type StatBuffer } from '../system/stat.js';
 import { atOnce } from '../system/steps.js';
 import { pathIn, readXattrs } from '../system/xattr.js';
@@ -32,7 +33,7 @@ export function writeDirectoryImage(directory: string, image: string): void {
       closeSync(fd);
     }
   } catch (error) {
-    rmSync(image, { force: true });
+    removeFile(image);
     throw fsError(error, `making the EROFS image ${image}`);
   }
 }

@@ -1,6 +1,6 @@
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRegularFile } from '../system/regular-file.js';
+import { readRegularFile, removeFile } from '../system/regular-file.js';
 import { encodeJson } from '../text/json-lossless.js';
 import { indexMediaType } from './media-types.js';
 
@@ -16,7 +16,7 @@ export const emptyIndex = { schemaVersion: 2, mediaType: indexMediaType, manifes
 export function resumeLayout(path: string): boolean {
   try {
     if (!isBegun(path)) return false;
-    for (const name of readdirSync(path).filter(isTemporary)) rmSync(join(path, name));
+    for (const name of readdirSync(path).filter(isTemporary)) removeFile(join(path, name));
     return true;
   } catch {
     // it is not a directory, or may not be read

@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs';
 import { counted } from '../errors/counted.js';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError, limitTable } from '../errors/index.js';
@@ -56,8 +65,21 @@ export function createFile(path: string, mode: number): number {
     return openSync(path, 'wx', mode);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
-    rmSync(path, { force: true });
+    removeFile(path);
     return openSync(path, 'wx', mode);
+  }
+}
+
+/**
+ * Removes a file if it exists; removes a symlink itself. node's rmSync throws errors without a code (node 24).
+ *
+ * @throws errors of node:fs
+ */
+export function removeFile(path: string | Buffer): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
   }
 }
 

@@ -6,11 +6,11 @@ import {
   fsyncSync,
   openSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
+import { removeFile } from './regular-file.js';
 
 /**
  * Atomic writes in a directory that only trusted users write to. temporary.ts has the same for directories that other
@@ -52,7 +52,7 @@ export function replaceFile<T>(
   };
   const discard = (error: unknown): never => {
     closeSync(fd);
-    rmSync(temporary, { force: true });
+    removeFile(temporary);
     throw error;
   };
   try {

@@ -92,6 +92,7 @@ const repackFaults: [driver: string, refresh: boolean, inject: string, tag: 'unm
   ['overlay', true, 'fsync:error=ENOSPC:when=1+', 'unmoved'],
   ['overlay', true, 'fdatasync:error=EIO:when=1+', 'moved'],
   ['overlay', true, 'mkdirat:error=EIO:when=1+', 'unmoved'],
+  ['copy', true, 'unlink:error=EIO:when=2+', 'moved'],
 ];
 
 for (const [driver, refresh, inject, tag] of repackFaults) {

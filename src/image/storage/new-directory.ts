@@ -7,13 +7,13 @@ import {
   openSync,
   readdirSync,
   rmdirSync,
-  rmSync,
   statSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { makeDirectories } from '../../system/make-directory.js';
+import { removeFile } from '../../system/regular-file.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { encodeJson } from '../../text/json-lossless.js';
 import { parseDigest } from '../digest.js';
@@ -98,8 +98,8 @@ export class NewDirectory {
     if (readdirSync(layout).includes('blobs')) {
       inDirectory(`${layout}/blobs`, (directory) => removeBlobs(directory, blobs), constants.O_NOFOLLOW);
     }
-    rmSync(`${layout}/oci-layout`, { force: true });
-    if (!this.#hadIndex) rmSync(`${layout}/index.json`, { force: true });
+    removeFile(`${layout}/oci-layout`);
+    if (!this.#hadIndex) removeFile(`${layout}/index.json`);
   }
 }
 
@@ -113,7 +113,7 @@ function removeBlobs(directory: string, blobs: Iterable<Digest>): void {
     open((path) => {
       for (const digest of blobs) {
         const parsed = parseDigest(digest);
-        if (parsed.algorithm === algorithm) rmSync(`${path}/${parsed.hex}`, { force: true });
+        if (parsed.algorithm === algorithm) removeFile(`${path}/${parsed.hex}`);
       }
       if (readdirSync(path).length > 0) throw new Error('in use');
     });

@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { writeAll } from '../../system/files.js';
+import { removeFile } from '../../system/regular-file.js';
 import type { Compression } from '../types.js';
 
 interface WriteOptions {
@@ -27,7 +28,7 @@ export async function writeTarFile(
   try {
     return await writeTar(fd, file, tar, compression, options);
   } catch (error) {
-    rmSync(file, { force: true });
+    removeFile(file);
     throw error;
   } finally {
     closeSync(fd);

@@ -1,10 +1,11 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fsError } from '../../../errors/fs-error.js';
 import { LayerhookError } from '../../../errors/index.js';
 import { packageFile } from '../../../places.js';
 import { makeDirectory } from '../../../system/make-directory.js';
+import { removeFile } from '../../../system/regular-file.js';
 import { readWholeFile } from '../../../text/read-file.js';
 
 /** The directory that both podman and CRI-O read by default; oci-hooks(5), crio.conf(5). */
@@ -73,7 +74,7 @@ export function uninstallHook(path: string, { dryRun }: { dryRun: boolean }): bo
   requireOurs(path, found);
   if (dryRun) return true;
   try {
-    rmSync(path);
+    removeFile(path);
   } catch (error) {
     throw fsError(error, `cannot remove ${path}`);
   }

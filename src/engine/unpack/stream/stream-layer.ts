@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fsError, reasonOf } from '../../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
@@ -7,6 +7,7 @@ import { EntryFile } from '../../../layer/entries/list.js';
 import type { AppliedLayer, EntryList, LayerSource } from '../../../layer/types.js';
 import type { LayerProgress, LayerUnpacker } from '../../../layer/unpacker.js';
 import type { IntoCommand, IntoTar, LayerContext } from '../../../points/points.js';
+import { removeFile } from '../../../system/regular-file.js';
 import { Command } from './command.js';
 import { Deadline } from './deadline.js';
 import { Fifo } from './fifo.js';
@@ -105,7 +106,7 @@ function listOf({ rootfs, index }: LayerContext): { path: string; fd: number; re
   const name = `layerhook.entries-${index}-${randomBytes(6).toString('hex')}`;
   const path = join(dirname(rootfs), name);
   try {
-    return { path, fd: openSync(path, 'wx', 0o600), remove: () => rmSync(path, { force: true }) };
+    return { path, fd: openSync(path, 'wx', 0o600), remove: () => removeFile(path) };
   } catch (error) {
     throw fsError(error, `cannot write ${path}`);
   }
