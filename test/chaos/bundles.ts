@@ -56,7 +56,7 @@ const repacking = repacks.map(
     command: (place) => repack(place, ...(refresh ? ['--refresh-bundle', '--no-history'] : [])),
     looks: whole,
     gc: bothGc,
-    leaves: /^\/(b\/(.*\.tmp|layerhook\.(clock|entries-.*))$|store\/btrfs\/)/,
+    leaves: /^\/(b\/(.*\.tmp|sha#_#\.mtree|layerhook\.(clock|index|entries-.*))$|store\/btrfs\/)/,
   }),
 );
 

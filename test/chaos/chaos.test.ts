@@ -25,11 +25,16 @@ test.serial('faults at a few moments lose nothing and leave nothing', async (t) 
 
 test('a sample is spread over all, and differs by its seed', (t) => {
   const all = Array.from({ length: 100 }, (_, at) => at);
-  const [one, two] = [sample(all, 5, 1), sample(all, 5, 2)];
+  const whole = { limit: 1000, every: 1, seed: 1 };
+  const [one, two] = [sample(all, { ...whole, limit: 5 }), sample(all, { ...whole, limit: 5, seed: 2 })];
   t.deepEqual(
     one.map((at) => Math.floor(at / 20)),
     [0, 1, 2, 3, 4],
   );
   t.notDeepEqual(one, two);
-  t.deepEqual(sample(all, 1000, 1), all);
+  t.deepEqual(sample(all, whole), all);
+  t.deepEqual(
+    sample(all, { ...whole, every: 25 }).map((at) => at % 25),
+    [15, 15, 15, 15],
+  );
 });

@@ -9,17 +9,21 @@ export interface Extent {
   dir: string;
   /** at most so many faults for each scenario */
   limit: number;
+  /** only each Nth fault */
+  every: number;
   seed: number;
+  /** only the fault of this name, as a report of what is wrong has it */
+  at?: string | undefined;
 }
 
 /** Kills the command of a scenario before each call that changes something. */
-export function crash(scenario: Scenario, { dir, limit, seed }: Extent): Report {
-  const report = new Report(`kill -9: ${scenario.name}`);
-  using stage = new Stage(scenario, dir);
+export function crash(scenario: Scenario, extent: Extent): Report {
+  const report = new Report(`kill -9: ${scenario.name}`, extent.at);
+  using stage = new Stage(scenario, extent.dir);
   stage.begin();
   const points = pointsOf(stage.place, stage.command, changing);
   stage.disk.unmount();
-  for (const point of sample(points, limit, seed))
+  for (const point of sample(points, extent))
     report.try(`${point.call} ${point.nth}`, () => kill(stage, point));
   return report;
 }

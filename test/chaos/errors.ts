@@ -1,53 +1,36 @@
 /** Lets the system calls of a command fail. */
 import type { Extent } from './crash.js';
+import { type Failure, failuresOf } from './failures.js';
 import { type Command, Fault, type Place, runIn } from './place.js';
 import { failedCalls, failing, type Point, pointsOf, sample, tracerFor } from './points.js';
 import { Report } from './report.js';
 import type { Scenario } from './scenario.js';
 import { Stage } from './trial.js';
 
-/** Errors, and whether they last: a full disk stays full, and an interrupted call can be repeated. */
-const errors = [
-  { error: 'EIO', forever: false },
-  { error: 'EIO', forever: true },
-  { error: 'ENOSPC', forever: true },
-  { error: 'EDQUOT', forever: true },
-  { error: 'EMFILE', forever: true },
-  { error: 'ENOMEM', forever: true },
-  { error: 'EINTR', forever: false },
-];
-
-/** Calls by which node wakes its threads and opens stderr, and LMDB locks: they cannot do without these. */
-const neverLasting = new Set(['read', 'write', 'mmap', 'fcntl', 'ioctl']);
-
 /** A command that takes longer hangs. */
 const seconds = 100;
 
 /** Lets each call of a scenario's command fail with each error. */
-export function fail(scenario: Scenario, { dir, limit, seed }: Extent): Report {
-  const report = new Report(`errors: ${scenario.name}`);
-  using stage = new Stage(scenario, dir);
+export function fail(scenario: Scenario, extent: Extent): Report {
+  const report = new Report(`errors: ${scenario.name}`, extent.at);
+  using stage = new Stage(scenario, extent.dir);
   stage.begin();
   const points = pointsOf(stage.place, stage.command, failing);
   stage.disk.unmount();
-  const all = points.flatMap((point) =>
-    errors
-      .filter(({ forever }) => !(forever && neverLasting.has(point.call)))
-      .map((error) => ({ point, error })),
-  );
-  for (const { point, error } of sample(all, limit, seed))
-    report.try(`${point.call} ${point.nth} ${error.error}${error.forever ? '+' : ''}`, () =>
-      failAt(stage, point, error),
+  const all = points.flatMap((point) => failuresOf(point.call).map((failure) => ({ point, failure })));
+  for (const { point, failure } of sample(all, extent))
+    report.try(`${point.call} ${point.nth} ${failure.error}${failure.forever ? '+' : ''}`, () =>
+      failAt(stage, point, failure),
     );
   return report;
 }
 
-function failAt(stage: Stage, point: Point, error: (typeof errors)[number]): string {
+function failAt(stage: Stage, point: Point, failure: Failure): string {
   stage.begin();
   const { place, command, scenario } = stage;
   try {
     const limit = ['timeout', '-s', 'KILL', String(seconds)];
-    const tracer = [...limit, ...tracerFor(place, point, error)];
+    const tracer = [...limit, ...tracerFor(place, point, failure)];
     const { status, signal, stdout, stderr } = runIn(place, command, { tracer, seconds: seconds + 20 });
     const failed = failedCalls(place);
     if (failed.length === 0) return 'not met';
@@ -58,8 +41,10 @@ function failAt(stage: Stage, point: Point, error: (typeof errors)[number]): str
     const isLog = command.input !== undefined;
     // the fault met a file of the program itself, which node loads
     if (isBeforeProgram(command, status, stderr)) return 'not met';
-    if (/^node:internal\/.*ModuleLoader|Cannot find module '/ms.test(stderr)) return 'not met';
+    if (/^node:internal\/.*ModuleLoader|Cannot find module '|Cannot read package config /ms.test(stderr))
+      return 'not met';
     if (status !== null && status !== 0) requireClear(isLog ? stdout + stderr : stderr, isLog);
+    if (status !== 0 && stage.isUntouched()) return `${library ?? 'refused'}, untouched`;
     const [wanted, ended] = status === 0 ? ['new', 'done in spite of it'] : [null, library ?? 'refused'];
     try {
       const reached = stage.reached();
@@ -77,12 +62,14 @@ function failAt(stage: Stage, point: Point, error: (typeof errors)[number]): str
 
 /**
  * Returns which library has ended the process because one of its own calls failed: LMDB does so while it opens a database,
- * libuv when it cannot wake a thread. The state must be right as after kill -9.
+ * libuv when it cannot wake a thread, or read what woke it. The state must be right as after kill -9.
  */
 function crashed(signal: string, failed: string[], { store }: Place): string | undefined {
   if (signal === 'SIGSEGV' && failed.some((call) => call.includes(`${store}/metadata/store.mdb`)))
     return 'ended by LMDB';
-  const isWaking = failed.some((call) => /write\(\d+<(anon_inode:\[eventfd\]|pipe:\[\d+\])>/.test(call));
+  const isWaking = failed.some((call) =>
+    /(read|write)\(\d+<(anon_inode:\[eventfd\]|pipe:\[\d+\])>/.test(call),
+  );
   return signal === 'SIGABRT' && isWaking ? 'ended by libuv' : undefined;
 }
 
@@ -102,8 +89,8 @@ function isBeforeProgram({ argv }: Command, status: number | null, stderr: strin
   );
 }
 
-/** What LMDB's own code prints, without a newline, about a write that fails. */
-const lmdbPrints = /^Write error: .*?(?=layerhook: )/;
+/** What LMDB's own code prints, without a newline, about writes that fail. */
+const lmdbPrints = /^Write error: .*?(?=layerhook: )/gm;
 
 /** Requires one line that says what is wrong, after any warnings. */
 function requireClear(output: string, isLog: boolean): void {

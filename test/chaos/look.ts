@@ -113,9 +113,23 @@ export function inventory({ root }: Place): Record<string, number> {
     }
   };
   visit('');
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  counts.mounts = mounts.filter((line) => line.includes(`${root}/`)).length;
+  counts.mounts = mountsIn(root).length;
   return counts;
+}
+
+/** Returns what each change of a file or a mount changes. LMDB makes its table of readers anew for the first process. */
+export function traces({ root }: Place): string {
+  const paths = (readdirSync(root, { recursive: true }) as string[]).sort();
+  const stats = ['', ...paths].map((path) => {
+    const { ino, ctimeNs } = lstatSync(join(root, path), { bigint: true });
+    return path === 'store/metadata/lock.mdb' ? path : `${path} ${ino} ${ctimeNs}`;
+  });
+  return [...stats, ...mountsIn(root)].join('\n');
+}
+
+function mountsIn(root: string): string[] {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return mounts.filter((line) => line.includes(`${root}/`));
 }
 
 /** Returns what one inventory has more or less than another. @param except kinds of files that do not count */

@@ -50,7 +50,7 @@ const reading = [
   'statfs',
   'mmap',
 ];
-const mounting = ['fsopen', 'fsconfig', 'fsmount', 'open_tree', 'mount_setattr'];
+export const mounting = ['fsopen', 'fsconfig', 'fsmount', 'open_tree', 'mount_setattr'];
 const inheriting = ['readlinkat', 'llistxattr', 'flistxattr', 'fgetxattr', 'lgetxattr', 'fcntl'];
 export const failing = [...changing, ...reading, ...mounting, ...inheriting];
 
@@ -106,10 +106,18 @@ export function failedCalls(place: Place): string[] {
   return lines.filter((line) => line.includes('(INJECTED)'));
 }
 
-/** Returns at most `limit` points, spread over all, beginning with another one for another seed. */
-export function sample<T>(points: readonly T[], limit: number, seed: number): T[] {
-  if (points.length <= limit) return [...points];
-  const step = points.length / limit;
+/**
+ * Returns each Nth point, and at most `limit`, spread over all. Another seed begins with another point.
+ */
+export function sample<T>(
+  points: readonly T[],
+  { limit, every, seed }: { limit: number; every: number; seed: number },
+): T[] {
+  const step = Math.max(every, points.length / Math.max(limit, 1));
+  if (step <= 1) return points.slice(0, limit);
   const start = ((seed * 0.618034) % 1) * step;
-  return Array.from({ length: limit }, (_, at) => points[Math.floor(start + at * step)]!);
+  const chosen: T[] = [];
+  for (let at = start; at < points.length && chosen.length < limit; at += step)
+    chosen.push(points[Math.floor(at)]!);
+  return chosen;
 }

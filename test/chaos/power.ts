@@ -1,5 +1,6 @@
 /** Lets the power fail during and right after a command. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Extent } from './crash.js';
 import type { FileSystem, Loss } from './disk.js';
 import { Fault, lh, runIn, succeedIn } from './place.js';
@@ -10,14 +11,15 @@ import { Stage } from './trial.js';
 
 /** Lets the power fail after the command, and after it was killed at calls that change something. */
 export function powerLoss(type: FileSystem): (scenario: Scenario, extent: Extent) => Report {
-  return (scenario, { dir, limit, seed }) => {
-    const report = new Report(`power loss, ${type}: ${scenario.name}`);
-    using stage = new Stage(scenario, dir, type);
+  return (scenario, extent) => {
+    const report = new Report(`power loss, ${type}: ${scenario.name}`, extent.at);
+    using stage = new Stage(scenario, extent.dir, type);
     stage.begin();
     const points = pointsOf(stage.place, stage.command, changing);
     stage.disk.unmount();
     // the end of the command comes first: nothing after it flushes anything
-    const moments: (Point | null)[] = [null, ...sample(points, Math.max(0, Math.ceil(limit / 2) - 1), seed)];
+    const limit = Math.max(0, Math.ceil(extent.limit / 2) - 1);
+    const moments: (Point | null)[] = [null, ...sample(points, { ...extent, limit })];
     for (const moment of moments)
       for (const loss of ['log', 'nothing'] as const) {
         const when = moment === null ? 'at the end' : `${moment.call} ${moment.nth}`;
@@ -52,6 +54,8 @@ function lose(stage: Stage, moment: Point | null, loss: Loss): string {
 function isRefused({ place, wasThere, scenario }: Stage): boolean {
   if (!existsSync(place.bundle)) return false;
   const probe = `${place.layout}:probe`;
+  const index = join(place.layout, 'index.json');
+  const before = readFileSync(index);
   for (const command of [lh('bundle', 'mount', place.bundle), lh('repack', '--image', probe, place.bundle)]) {
     const { status, stderr } = runIn(place, command);
     if (status === 0) continue;
@@ -59,6 +63,6 @@ function isRefused({ place, wasThere, scenario }: Stage): boolean {
     if (!/^layerhook: [^\n]*bundle[^\n]*\n$/.test(stderr)) throw new Fault(stderr);
     return true;
   }
-  succeedIn(place, lh('rm', '--image', probe), lh('gc', '--layout', place.layout));
+  writeFileSync(index, before);
   return false;
 }

@@ -1,21 +1,28 @@
-/** Counts faults and the states that they left, and keeps what was wrong. */
+/** Counts faults and the states that they left, and prints what was wrong. */
 export class Report {
   readonly title: string;
   readonly states: Record<string, number> = {};
   readonly wrong: string[] = [];
   readonly #start = performance.now();
 
-  constructor(title: string) {
+  readonly #only: string | undefined;
+
+  /** @param only the one fault to try; default: all */
+  constructor(title: string, only?: string) {
     this.title = title;
+    this.#only = only;
   }
 
   /** Runs one trial, which returns the state that it found, or throws what is wrong. */
   try(fault: string, trial: () => string): void {
+    if (fault !== (this.#only ?? fault)) return;
     let state = 'wrong';
     try {
       state = trial();
     } catch (error) {
-      this.wrong.push(`${this.title}: ${fault}: ${(error as Error).message}`);
+      const wrong = `${this.title}: ${fault}: ${(error as Error).message}`;
+      console.log(`  WRONG ${wrong}`);
+      this.wrong.push(wrong);
     }
     this.states[state] = (this.states[state] ?? 0) + 1;
   }

@@ -1,31 +1,16 @@
 /**
- * Tries faults: `npm run chaos [-- KIND [SCENARIO...]] [--limit N] [--seed N] [--seconds N]`. Needs root, strace and loop devices;
- * docs/store.md says what each kind does. `--limit` is the number of faults for each scenario; without it, all are tried.
- * The kind `short` is what the tests run.
+ * Tries faults: `npm run chaos [-- KIND [SCENARIO...]] [--every N] [--limit N] [--seed N] [--jobs N] [--seconds N]
+ * [--at FAULT]`. Needs root, strace and loop devices; docs/store.md says what each kind does. `--every` tries each Nth fault, `--limit` at most so many faults for
+ * each scenario; without them, all are tried. `--at` repeats one. `--jobs` scenarios run at once. The kind `short` is what the tests run.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { removeDirectory } from '../helpers/tmp.js';
-import { crash, type Extent } from './crash.js';
-import { fail } from './errors.js';
-import { load } from './load.js';
-import { powerLoss } from './power.js';
-import type { Report } from './report.js';
-import type { Scenario } from './scenario.js';
+import { isPower, kinds } from './kinds.js';
+import type { Load } from './load.js';
+import type { Faults, Tried } from './one.js';
 import { scenarios } from './scenarios.js';
-
-type Kind = (scenario: Scenario, extent: Extent) => Report;
-
-const powerLosses: Readonly<Record<string, Kind>> = { ext4: powerLoss('ext4'), xfs: powerLoss('xfs') };
-
-const kinds: Readonly<Record<string, Kind>> = {
-  crash,
-  errors: fail,
-  ...powerLosses,
-};
 
 /** The short form: kind, names of scenarios, faults for each. */
 const short: readonly [kind: string, names: string[], limit: number][] = [
@@ -41,69 +26,72 @@ const shortLoad = { seconds: 10, processes: 8, clients: 40 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    every: { type: 'string', default: '1' },
     limit: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '900' },
+    at: { type: 'string' },
   },
 });
-/** An environment variable: set in a process that has mounts of its own. */
-const ownMounts = 'LAYERHOOK_CHAOS_MOUNTS';
 const [kind, ...names] = positionals;
-const [limit, seed, seconds] = [values.limit, values.seed, values.seconds].map(Number) as [
-  number,
-  number,
-  number,
-];
+const { at, ...numbers } = values;
+const { every, limit, seed, jobs, seconds } = Object.fromEntries(
+  Object.entries(numbers).map(([name, value]) => [name, Number(value)]),
+) as Record<keyof typeof numbers, number>;
 
-if (process.env[ownMounts] === '1') process.exitCode = await tryAll();
-else {
-  // mounts that a killed command leaves go away with the namespace
-  const args = ['-m', '--propagation', 'private', process.execPath, ...process.argv.slice(1)];
-  const env = { ...process.env, [ownMounts]: '1' };
-  process.exitCode = spawnSync('unshare', args, { env, stdio: 'inherit' }).status ?? 1;
-}
+const isShort = kind === 'short';
+const tried = await tryAll(
+  isShort ? short.flatMap(([name, parts, most]) => faultsOf(name, parts, most)) : whole(),
+);
+const wrong = tried.reduce((sum, each) => sum + each.wrong, 0);
+if (tried.length > 0)
+  console.log(`${tried.reduce((sum, each) => sum + each.tried, 0)} faults tried, ${wrong} wrong`);
+if (isShort) await one(shortLoad);
+else if (kind === undefined || kind === 'load') await one({ seconds, processes: 64, clients: 200 });
+if (wrong > 0) process.exitCode = 1;
 
-/** Tries all that the arguments choose. @returns the exit status */
-async function tryAll(): Promise<number> {
-  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-  const dir = mkdtempSync(join(base, 'layerhook-chaos-'));
-  try {
-    const wanted = kind === 'short' ? short : whole();
-    const reports = wanted.flatMap(([name, parts, most]) => tryKind(name, parts, { dir, limit: most, seed }));
-    const faults = reports.reduce((sum, { tried }) => sum + tried, 0);
-    const wrong = reports.reduce((sum, report) => sum + report.wrong.length, 0);
-    if (reports.length > 0) console.log(`${faults} faults tried, ${wrong} wrong`);
-    if (kind === 'short') console.log(await load({ dir: join(dir, 'load'), ...shortLoad }));
-    else if (kind === undefined || kind === 'load')
-      console.log(await load({ dir: join(dir, 'load'), seconds, processes: 64, clients: 200 }));
-    return wrong > 0 ? 1 : 0;
-  } finally {
-    removeDirectory(dir);
-  }
-}
-
-function whole(): typeof short {
+function whole(): Faults[] {
   const chosen = Object.keys(kinds).filter((name) => kind === undefined || kind === name);
-  return chosen.map((name) => [name, names, limit]);
-}
-
-/** The short form names whole names, a user may name parts of them. */
-function isMeant(name: string, part: string): boolean {
-  return kind === 'short' ? name === part : name.includes(part);
+  return chosen.flatMap((name) => faultsOf(name, names, limit));
 }
 
 /** @param parts names of scenarios, or parts of names; none: all scenarios */
-function tryKind(name: string, parts: string[], extent: Extent): Report[] {
+function faultsOf(name: string, parts: string[], most: number): Faults[] {
   const chosen = scenarios.filter(
     (each) =>
       (parts.length === 0 || parts.some((part) => isMeant(each.name, part))) &&
       // each kind of power loss has its own file system
-      (!(each.fileSystem && name in powerLosses) || each.fileSystem === name),
+      (!(each.fileSystem && isPower(name)) || each.fileSystem === name),
   );
-  return chosen.map((scenario, at) => {
-    const report = kinds[name]!(scenario, { ...extent, dir: join(extent.dir, `${name}${at}`) });
-    console.log(report.figures);
-    for (const wrong of report.wrong) console.log(`  WRONG ${wrong}`);
-    return report;
+  return chosen.map((scenario) => ({ kind: name, scenario: scenario.name, limit: most, every, seed, at }));
+}
+
+/** The short form names whole names, a user may name parts of them. */
+function isMeant(name: string, part: string): boolean {
+  return isShort ? name === part : name.includes(part);
+}
+
+async function tryAll(all: readonly Faults[]): Promise<Tried[]> {
+  const [left, done] = [[...all], [] as Tried[]];
+  const work = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) done.push(await one(next));
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return done;
+}
+
+/** Runs one scenario or one load in a process with mounts of its own: mounts that a killed command leaves go away with it. */
+async function one(task: Faults | Omit<Load, 'dir'>): Promise<Tried> {
+  const program = [process.execPath, resolve('dist/test/chaos/one.js'), JSON.stringify(task)];
+  const child = spawn('unshare', ['-m', '--propagation', 'private', ...program], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  let result: Tried | undefined;
+  child.on('message', (message: Tried) => {
+    result = message;
+  });
+  const [status] = (await once(child, 'close')) as [number | null];
+  if (result === undefined) throw new Error(`${JSON.stringify(task)} ended with ${status}`);
+  return result;
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Disk, type FileSystem } from './disk.js';
-import { difference, inventory, type View } from './look.js';
+import { difference, inventory, traces, type View } from './look.js';
 import { type Command, Fault, lh, type Place, placeAt, runIn, shown, succeedIn } from './place.js';
 import type { Scenario } from './scenario.js';
 
@@ -21,6 +21,7 @@ export class Stage implements Disposable {
   readonly scenario: Scenario;
   readonly command: Command;
   readonly #states: Record<'old' | 'new', State>;
+  #begun = '';
 
   constructor(scenario: Scenario, dir: string, type: FileSystem = scenario.fileSystem ?? 'ext4') {
     this.scenario = scenario;
@@ -53,6 +54,12 @@ export class Stage implements Disposable {
   begin(): void {
     this.disk.restore();
     this.scenario.begin?.(this.place);
+    this.#begun = traces(this.place);
+  }
+
+  /** True if no file and no mount has changed since {@link begin}: what was tried once of that state holds. */
+  isUntouched(): boolean {
+    return traces(this.place) === this.#begun;
   }
 
   /** Returns what commands show now. @throws Fault if something that looks whole is not */
