@@ -20,6 +20,8 @@ export interface Scenario {
   leaves?: RegExp;
   /** what the command says if it has been done already */
   done?: RegExp;
+  /** what the command says if it has done its work in another way, which needs other files */
+  otherwise?: RegExp;
   /** true: the command removes the bundle, which may be refused from then on */
   removes?: true;
 }

@@ -20,6 +20,7 @@ const bad: [path: string, source: string][] = [
   ['src/engine/unpack.ts', 'process.exitCode = 1;'],
   ['drivers/copy/index.ts', 'console.log(1);'],
   ['drivers/copy/index.ts', 'mkdirSync(join(a, b), { recursive: true });'],
+  ['src/engine/unpack.ts', 'rmSync(a, { force: true });'],
   ['src/engine/unpack.ts', 'await mkdir(a, { mode: 0o700, recursive: true });'],
 ];
 

@@ -4,9 +4,7 @@
 export function forbiddenCalls(path: string, source: string): string[] {
   const code = withoutComments(source);
   return [
-    ...(/^src\/(mtree|testing)\//.test(path)
-      ? []
-      : makingDirectories(code).map((what) => `${path} calls ${what}`)),
+    ...(/^src\/(mtree|testing)\//.test(path) ? [] : replaced(code).map((what) => `${path} calls ${what}`)),
     ...(mayPrint(path) ? [] : printing(withoutStrings(code)).map((what) => `${path} uses ${what}`)),
   ];
 }
@@ -27,9 +25,13 @@ function printing(code: string): string[] {
   return [...code.matchAll(uses)].map((match) => match[1]!.replace(/\s/g, ''));
 }
 
-/** Node's recursive mkdir does not end below /proc; makeDirectory of src/system does. */
-function makingDirectories(code: string): string[] {
-  return [...code.matchAll(/\bmkdir(?:Sync)?\s*\([^;]*?\brecursive\s*:\s*true/g)].map(([call]) => call);
+/**
+ * Calls that src/system replaces: node's recursive mkdir does not end below /proc (makeDirectory), and the errors of its
+ * rmSync have no code (removeFile, removeTree).
+ */
+function replaced(code: string): string[] {
+  const calls = /\bmkdir(?:Sync)?\s*\([^;]*?\brecursive\s*:\s*true|\brmSync\s*\(/g;
+  return [...code.matchAll(calls)].map(([call]) => call);
 }
 
 function withoutStrings(code: string): string {
