@@ -10,7 +10,7 @@ import {
   readDriverOptions,
   Slot,
 } from 'layerhook';
-import { baseOf } from './lineage.js';
+import { baseOf, clockStep } from './lineage.js';
 import { checkPlace } from './place.js';
 import { deleteSubvolume } from './remove.js';
 import { SubvolumeStore } from './store.js';
@@ -29,6 +29,7 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
     (context: LayerContext) => new Unpacking(store, context),
     (unpacking) => unpacking.giveUp(),
   );
+  const began = new Slot(() => BigInt(Date.now()) * 1_000_000n - clockStep);
   return {
     name: 'btrfs',
     mtree: 'never',
@@ -48,10 +49,13 @@ export default function btrfsDriver(options: Record<string, unknown>): Driver {
         if (unpacking?.whole === undefined) return declined;
         assemble(store.path(unpacking.whole), context.rootfs);
       },
-      'repack.ociv1.layer.delta-list': (context) => listDelta(store, context),
+      'repack.ociv1.layer.delta-list': (context) => {
+        began.of(context);
+        return listDelta(store, context);
+      },
       'repack.ociv1.layer.refresh-bundle': async (context) => {
         const { refresh } = await import('./refresh.js');
-        return refresh(store, context);
+        return refresh(store, context, began.find(context));
       },
       'bundle.ociv1.remove': async (context) => {
         slot.find(context)?.giveUp();

@@ -2,7 +2,7 @@ import type { Base } from './delta.js';
 import { type SubvolumeInfo, subvolumeInfo } from './subvolume.js';
 
 /** Longer than a step of the clock for file times: a change may get the same time as the creation of the snapshot. */
-const clockStep = 20_000_000n;
+export const clockStep = 20_000_000n;
 
 /**
  * Returns the base of a rootfs: the subvolume of its image's top layer. The rootfs need not be a snapshot of it: a

@@ -3,12 +3,14 @@ import {
   AT_FDCWD,
   type ByteString,
   close,
+  E,
   fromText,
   ioctl,
   ioctlNumber,
   O,
   openat,
   StatBuffer,
+  SystemError,
   statFd,
   tryIoctl,
   tryOpenat,
@@ -85,14 +87,18 @@ export function setReadOnly(path: string, readOnly: boolean): void {
   });
 }
 
-/** Returns the information about the subvolume whose root is `path`; undefined if `path` is missing or not a subvolume. */
+/**
+ * Returns the information about the subvolume whose root is `path`; undefined if `path` is missing or not a subvolume.
+ *
+ * @throws SystemError
+ */
 export function subvolumeInfo(path: string): SubvolumeInfo | undefined {
   return withDirectoryIfThere(path, (fd) => {
     const stat = new StatBuffer();
     statFd(fd, stat);
     if (stat.ino !== BigInt(rootInode)) return undefined;
     const info = Buffer.alloc(subvolInfoSize);
-    if (tryIoctl(fd, request.subvolInfo, info) < 0) return undefined;
+    if (!ask(fd, request.subvolInfo, info, path)) return undefined;
     return {
       uuid: info.toString('hex', 296, 312),
       parentUuid: info.toString('hex', 312, 328),
@@ -102,11 +108,11 @@ export function subvolumeInfo(path: string): SubvolumeInfo | undefined {
   });
 }
 
-/** Returns the ID of the btrfs that `path` is on; undefined on another type of filesystem. */
+/** Returns the ID of the btrfs that `path` is on; undefined on another type of filesystem. @throws SystemError */
 export function filesystemID(path: string): string | undefined {
   return withDirectoryIfThere(path, (fd) => {
     const info = Buffer.alloc(fsInfoSize);
-    return tryIoctl(fd, request.fsInfo, info) < 0 ? undefined : info.toString('hex', 16, 32);
+    return ask(fd, request.fsInfo, info, path) ? info.toString('hex', 16, 32) : undefined;
   });
 }
 
@@ -132,9 +138,22 @@ export function withDirectory<T>(path: string, use: (fd: number) => T): T {
   }
 }
 
+/** Fills `info` by an ioctl of btrfs. @returns false if another filesystem, or an old kernel, does not know it. @throws SystemError */
+function ask(fd: number, call: number, info: Buffer, path: string): boolean {
+  const done = tryIoctl(fd, call, info);
+  if (done >= 0) return true;
+  if (unknown.includes(-done)) return false;
+  throw new SystemError(-done, 'ioctl', fromText(path));
+}
+
+const unknown: readonly number[] = [E.ENOTTY, E.EINVAL, E.ENOSYS, E.EOPNOTSUPP, E.EPERM, E.EACCES];
+const absent: readonly number[] = [E.ENOENT, E.ENOTDIR, E.ELOOP, E.EPERM, E.EACCES];
+
+/** @returns undefined if the path is missing, not a directory, or may not be read. @throws SystemError */
 function withDirectoryIfThere<T>(path: string, use: (fd: number) => T): T | undefined {
   const fd = tryOpenat(AT_FDCWD, fromText(path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-  if (fd < 0) return undefined;
+  if (absent.includes(-fd)) return undefined;
+  if (fd < 0) throw new SystemError(-fd, 'openat', fromText(path));
   try {
     return use(fd);
   } finally {

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import test from 'ava';
 import { deleteSubvolume } from '../../../drivers/btrfs/remove.js';
 import { createSubvolume } from '../../../drivers/btrfs/subvolume.js';
@@ -62,6 +63,24 @@ test('any edits, repacked and refreshed again and again: the bundle knows what i
     }
   });
   await fc.assert(property, { numRuns: 4 });
+});
+
+test('SOURCE_DATE_EPOCH changes the times of a refreshed rootfs: nothing is packed again', async (t) => {
+  const mountpoint = btrfs(t);
+  if (!mountpoint || !requires(t, 'python3')) return;
+  const bundles = onBtrfs(mountpoint);
+  const { layout } = buildImage(t, layers);
+  await bundles.unpack(`${layout}:latest`, 'bundle');
+  mkdirSync(bundles.at('bundle', 'made'));
+  writeFileSync(bundles.at('bundle', 'made/file'), 'made');
+  symlinkSync('file', bundles.at('bundle', 'made/link'));
+  appendFileSync(bundles.at('bundle', 'a/b'), 'more');
+  // a file that changes within a step of the clock before the repack keeps its time
+  await wait(50);
+  await bundles.repack(`${layout}:next`, 'bundle', { refreshBundle: true, sourceDateEpoch: 1_600_000_000 });
+  t.is((await bundles.repack(`${layout}:nothing`, 'bundle')).changes, 0);
+  await bundles.unpack(`${layout}:next`, 'again');
+  t.deepEqual(diffTrees(inSeconds(bundles.tree('bundle')), inSeconds(bundles.tree('again'))), []);
 });
 
 test('a masked change is left out of the new layer, and found again after a refresh', async (t) => {

@@ -1,6 +1,14 @@
 /** Several processes with one store: in parallel, killed, and without privileges. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import test from 'ava';
@@ -142,6 +150,40 @@ test.serial('without privileges: unpack, repack, refresh, and remove file by fil
     subvolumes(mountpoint).filter((path) => !path.includes('/store/')),
     ['home/again/rootfs'],
   );
+});
+
+test.serial('a refresh whose ioctl fails at any moment says so, or is complete', async (t) => {
+  const mountpoint = btrfs(t);
+  if (!mountpoint || !requires(t, 'strace')) return;
+  const { reference, layout } = buildImage(t, layers.slice(0, 1));
+  const { store } = onBtrfs(mountpoint);
+  const bundle = join(mountpoint, 'bundle');
+  await succeed(t, layerhook(unpackArgs(reference, store, bundle)));
+  const repack = ['repack', '--refresh-bundle', '--image', `${layout}:next`, bundle];
+  const log = join(mountpoint, 'strace');
+  const words = (nth: number) => [
+    '-f',
+    '-qq',
+    '-o',
+    log,
+    '-e',
+    'trace=ioctl',
+    '-e',
+    `inject=ioctl:error=EIO:when=${nth}`,
+  ];
+  for (let nth = 1; nth === 1 || readFileSync(log, 'utf8').includes('INJECTED'); nth++) {
+    writeFileSync(join(bundle, 'rootfs/changed'), `${nth}`);
+    const { status, stderr } = await run('strace', [
+      ...words(nth),
+      '-P',
+      join(bundle, 'rootfs'),
+      process.execPath,
+      mainFile,
+      ...repack,
+    ]);
+    if (status !== 0) t.regex(stderr, /layerhook: [^\n]*i\/o error \(EIO\)[^\n]*\n$/);
+    await succeed(t, layerhook(repack));
+  }
 });
 
 test.serial('a repack removes what a killed repack has left in the store', async (t) => {
