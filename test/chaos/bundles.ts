@@ -17,6 +17,8 @@ const beside = /^\/\.b\.layerhook-/;
 /** The same, and what the btrfs driver removes when it makes the next layer. */
 const partial = /^\/(\.b\.layerhook-|store\/btrfs\/)/;
 
+const asDirectories = /EROFS images cannot be mounted, so layers are stored as directories/;
+
 const unpacks = drivers.map(
   (driver): Scenario => ({
     name: `unpack ${driver}`,
@@ -31,7 +33,7 @@ const unpacks = drivers.map(
     gc: storeGc,
     leaves: driver === 'btrfs' ? partial : beside,
     done: /already/,
-    otherwise: /EROFS images cannot be mounted, so layers are stored as directories/,
+    otherwise: asDirectories,
   }),
 );
 
@@ -57,6 +59,7 @@ const repacking = repacks.map(
     command: (place) => repack(place, ...(refresh ? ['--refresh-bundle', '--no-history'] : [])),
     looks: whole,
     gc: bothGc,
+    otherwise: asDirectories,
     leaves: /^\/(b\/(.*\.tmp|sha#_#\.mtree|layerhook\.(clock|index|entries-.*))$|store\/btrfs\/)/,
   }),
 );

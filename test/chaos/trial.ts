@@ -91,22 +91,27 @@ export class Stage implements Disposable {
   /** True if the state before the command had this part. */
   wasThere = (part: string): boolean => this.#states.old.view[part] !== undefined;
 
-  /** Runs the command again: it must bring the new state, and leave nothing else. */
-  repeat(): void {
-    this.again();
-    this.collect('new');
+  /**
+   * Runs the command again: it must bring the new state, and leave nothing else.
+   *
+   * @param leaves files that a command may leave that finds its work done
+   */
+  repeat(leaves?: RegExp): void {
+    const isDone = this.again();
+    this.collect('new', isDone ? leaves : undefined);
   }
 
-  /** Runs the command again: it must bring the new state. */
-  again(): void {
+  /** Runs the command again: it must bring the new state. @returns true if it finds its work done */
+  again(): boolean {
     const { status, signal, stderr, stdout } = runIn(this.place, this.command);
-    const isDone = status !== null && this.scenario.done?.test(stderr + stdout);
+    const isDone = status !== null && this.scenario.done?.test(stderr + stdout) === true;
     if (status !== 0 && !isDone)
       throw new Fault(`${shown(this.command)}, repeated, ended with ${signal ?? status}: ${stderr}${stdout}`);
     const reached = this.reached();
     if (reached !== 'new') throw new Fault(`repeated, it reached ${reached}: ${JSON.stringify(this.view())}`);
     // all layers of the store are whole
     if (existsSync(join(this.place.store, 'metadata'))) succeedIn(this.place, lh('store', 'verify'));
+    return isDone;
   }
 
   [Symbol.dispose](): void {
