@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync } from 'node:fs';
+import { lstatSync, realpathSync, rmdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
@@ -79,7 +79,7 @@ async function removeAt(
     return { bundle, removed: swept || forgotten, left: [] };
   }
   // a killed command left only this
-  if (swept && !hasBundle(bundle)) return { bundle, removed: true, left: listNames(bundle).sort() };
+  if (swept && !hasBundle(bundle)) return { bundle, removed: true, left: removeIfEmpty(bundle) };
   const known = await readKnown({ ...options, bundle, log });
   const place = lockForRemoval(bundle);
   try {
@@ -214,6 +214,19 @@ function removeDirectory(place: NamedDirectory, bundle: string): string[] {
   } catch (error) {
     throw fsError(error, `removing bundle ${bundle}`);
   }
+}
+
+/** Removes a directory without a bundle if it exists and is empty. @returns names of the files that stay */
+function removeIfEmpty(directory: string): string[] {
+  const left = listNames(directory).sort();
+  try {
+    if (left.length === 0) rmdirSync(directory);
+  } catch (error) {
+    // a mount point, for example, stays
+    if (!isErrno(error, 'ENOENT', 'ENOTEMPTY') && !cannotRename(error))
+      throw fsError(error, `removing bundle ${directory}`);
+  }
+  return left;
 }
 
 /**

@@ -19,7 +19,7 @@ import { fromText } from '../../../src/system/bytes.js';
 import { mountBind } from '../../../src/system/mount.js';
 import { mountsBelow } from '../../../src/system/mountinfo.js';
 import { btrfs } from '../../drivers/btrfs/loop.js';
-import { layerhook, mainFile, refused, succeed } from '../../helpers/cli.js';
+import { layerhook, mainFile, refused, run, succeed } from '../../helpers/cli.js';
 import { buildImage } from '../../helpers/image.js';
 import { requires } from '../../helpers/requires.js';
 import { rootTest } from '../../helpers/root-test.js';
@@ -288,6 +288,22 @@ for (const [what, { layout, foreign }] of Object.entries(killed)) {
     t.true(kills > 8, `${kills}`);
   });
 }
+
+test('a bundle whose removal failed at any removed file is gone after the second bundle rm', async (t) => {
+  if (!requires(t, 'root', 'strace')) return;
+  const { dir, bundle, unpackArgs } = place(t);
+  let when = 1;
+  for (; ; when++) {
+    await succeed(t, layerhook([...unpackArgs, bundle]));
+    const inject = `inject=unlinkat:error=EIO:when=${when}+`;
+    const strace = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=unlinkat', '-e', inject];
+    const { status } = await run('strace', [...strace, process.execPath, mainFile, 'bundle', 'rm', bundle]);
+    if (status === 0) break;
+    await layerhook(['bundle', 'rm', bundle]);
+    t.deepEqual(readdirSync(dir), [], `${when}`);
+  }
+  t.true(when > 3, `${when}`);
+});
 
 test('bundle rm removes the remains of an unpack killed while the bundle appears in a directory', async (t) => {
   if (!requires(t, 'root', 'strace')) return;
