@@ -43,7 +43,7 @@ function failAt(stage: Stage, point: Point, failure: Failure): string {
     if (isBeforeProgram(command, status, stderr)) return 'not met';
     if (/^node:internal\/.*ModuleLoader|Cannot find module '|Cannot read package config /ms.test(stderr))
       return 'not met';
-    if (status !== null && status !== 0) requireClear(isLog ? stdout + stderr : stderr, isLog);
+    if (status !== null && status !== 0) requireClear(isLog ? stdout + stderr : stderr, command);
     if (status !== 0 && stage.isUntouched()) return `${library ?? 'refused'}, untouched`;
     const [wanted, ended] = status === 0 ? ['new', 'done in spite of it'] : [null, library ?? 'refused'];
     try {
@@ -86,7 +86,7 @@ function isBeforeProgram({ argv }: Command, status: number | null, stderr: strin
   if (line === `${argv[0]}: OpenSSL configuration error:`) return true;
   const frames = stderr.match(/^ {4}at .*$/gm) ?? [];
   return (
-    frames.some((frame) => frame.includes('run_main')) &&
+    frames.some((frame) => /run_main|node:internal\/modules\//.test(frame)) &&
     frames.every((frame) => /\(?node:[^)]*\)?$/.test(frame))
   );
 }
@@ -94,10 +94,13 @@ function isBeforeProgram({ argv }: Command, status: number | null, stderr: strin
 /** What LMDB's own code prints, without a newline, about writes that fail. */
 const lmdbPrints = /^Write error: .*?(?=layerhook: )/gm;
 
-/** Requires one line that says what is wrong, after any warnings. */
-function requireClear(output: string, isLog: boolean): void {
+/** Requires one line of each process that says what is wrong, after any warnings. A program with input writes a log. */
+function requireClear(output: string, { input, tracesChild }: Command): void {
   const stderr = output.replace(lmdbPrints, '');
   if (/internal error|see the cause|\bat .*\.c?js:\d|this is a bug/.test(stderr)) throw new Fault(stderr);
-  if (isLog ? !/level=error/.test(stderr) : !/^(?:\w+: warning: [^\n]*\n)*layerhook: [^\n]+\n$/.test(stderr))
+  const lines = tracesChild
+    ? /^(?:layerhook: [^\n]+\n)+$/
+    : /^(?:\w+: warning: [^\n]*\n)*layerhook: [^\n]+\n$/;
+  if (!(input === undefined ? lines : /level=error/).test(stderr))
     throw new Fault(`not one clear line: ${stderr}`);
 }

@@ -72,6 +72,8 @@ async function start(words: string[]): Promise<void> {
   const [output] = await Promise.race([once(server.stdout!, 'data'), once(server, 'exit')]);
   if (output instanceof Buffer) client = connectSnapshotter(address);
   else if (wasKilled()) await start([]);
+  // a library has ended it
+  else if (server.signalCode !== null) process.kill(process.pid, server.signalCode);
   // it has printed why
   else process.exit(1);
 }
