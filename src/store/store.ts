@@ -35,7 +35,7 @@ export class LmdbStore implements Store {
 
   constructor(context: Context) {
     this.#context = context;
-    this.bundles = new Bundles(this, new Building(context.directories));
+    this.bundles = new Bundles(this, new Building(context.directories), () => context.db.flush());
   }
 
   get client(): string {

@@ -127,6 +127,29 @@ for (const [driver, refresh, inject, tag] of repackFaults) {
   });
 }
 
+test.serial(
+  'a refresh flushes the record of the new snapshot before umoci.json names the new image',
+  async (t) => {
+    if (!requires(t, 'root', 'strace')) return;
+    const { dir, layout, reference, bundle, store } = place(t);
+    t.teardown(() => remove(bundle, store));
+    await succeed(
+      t,
+      layerhook(['unpack', '--driver', 'overlay', '--store', store, '--image', reference, bundle]),
+    );
+    writeFileSync(join(bundle, 'rootfs/new'), 'new');
+    const log = join(dir, 'strace');
+    const words = ['-f', '-y', '-qq', '-s', '4096', '-o', log, '-e', 'trace=pwrite64,fdatasync,rename'];
+    const repack = ['repack', '--refresh-bundle', '--image', `${layout}:new`, bundle];
+    await succeed(t, run('strace', [...words, process.execPath, mainFile, ...repack]));
+    const calls = readFileSync(log, 'utf8').split('\n');
+    const named = calls.findIndex((call) => call.includes('/b/umoci.json"'));
+    t.true(named > 0);
+    const last = calls.slice(0, named).findLast((call) => call.includes('/metadata/store.mdb>'));
+    t.regex(last ?? '', / fdatasync\(/);
+  },
+);
+
 test.serial('a stderr that cannot be flushed keeps no command from its end', async (t) => {
   if (!requires(t, 'root', 'strace', 'perl')) return;
   const { dir, reference, bundle } = place(t);

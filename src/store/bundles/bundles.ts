@@ -20,16 +20,22 @@ const labels = {
 export class Bundles implements BundleRecords {
   readonly #store: Store;
   readonly #building: Building;
+  readonly #flush: () => void;
 
-  constructor(store: Store, building: Building) {
+  /** @param flush writes the records to disk */
+  constructor(store: Store, building: Building, flush: () => void) {
     this.#store = store;
     this.#building = building;
+    this.#flush = flush;
   }
 
   async prepare(key: string, parent: string, driver: string, source: BundleSource): Promise<Mount[]> {
     // first, so that a killed process leaves no snapshot without its mark
     this.#building.begin(key);
-    return this.#store.prepare(key, parent, { labels: labelsOf(driver, source) });
+    const mounts = await this.#store.prepare(key, parent, { labels: labelsOf(driver, source) });
+    // before umoci.json, which a refresh replaces: a power loss must not leave a bundle without its snapshot
+    this.#flush();
+    return mounts;
   }
 
   async update(key: string, driver: string, source: BundleSource): Promise<void> {
