@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   fchmodSync,
   fchownSync,
   fsyncSync,
@@ -70,6 +71,20 @@ export function writeFileAtomic(path: string, content: string | Uint8Array, mode
     replaceFile(path, (fd) => writeFileSync(fd, content), { mode });
   } catch (error) {
     throw fsError(error, `cannot write ${path}`);
+  }
+}
+
+/** Writes the names in a directory to disk: no power loss undoes a rename in it. @throws LayerhookError NO_SPACE, SYSTEM */
+export function flushDirectory(path: string): void {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw fsError(error, `flushing ${path}`);
   }
 }
 

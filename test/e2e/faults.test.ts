@@ -139,7 +139,7 @@ test.serial(
     );
     writeFileSync(join(bundle, 'rootfs/new'), 'new');
     const log = join(dir, 'strace');
-    const words = ['-f', '-y', '-qq', '-s', '4096', '-o', log, '-e', 'trace=pwrite64,fdatasync,rename'];
+    const words = ['-f', '-y', '-qq', '-s', '4096', '-o', log, '-e', 'trace=pwrite64,fdatasync,fsync,rename'];
     const repack = ['repack', '--refresh-bundle', '--image', `${layout}:new`, bundle];
     await succeed(t, run('strace', [...words, process.execPath, mainFile, ...repack]));
     const calls = readFileSync(log, 'utf8').split('\n');
@@ -147,6 +147,10 @@ test.serial(
     t.true(named > 0);
     const last = calls.slice(0, named).findLast((call) => call.includes('/metadata/store.mdb>'));
     t.regex(last ?? '', / fdatasync\(/);
+    const rest = calls
+      .slice(named)
+      .filter((call) => call.includes('/b>') || call.includes('/store/snapshots/'));
+    t.regex(rest[0] ?? '', / fsync\([^)]*\/b>\)/);
   },
 );
 

@@ -10,7 +10,7 @@ import type { Change } from '../../layer/types.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { removeFile } from '../../system/regular-file.js';
-import { writeFileAtomic } from '../../system/write-file.js';
+import { flushDirectory, writeFileAtomic } from '../../system/write-file.js';
 import { type BundleMeta, mtreePath, writeBundleMeta } from '../bundle/metadata.js';
 import { isMtreeName } from '../bundle/names.js';
 import { linkedController } from '../linked-controller.js';
@@ -54,6 +54,8 @@ export async function refreshBundle(
     },
   });
   writeBundleMeta(bundle, { ...meta, state: operation.states.toJSON() });
+  // before anything of the old state goes: a power loss must not bring back its names alone
+  flushDirectory(bundle);
   removeOtherMtrees(bundle, newFile);
   await dispatcher.first('bundle.ociv1.mount', { ...after, claim: false });
 }
