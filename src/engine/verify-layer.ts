@@ -2,6 +2,7 @@ import { type BigIntStats, existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
+import { isLayerhookError } from '../errors/index.js';
 import { mtreeAccess } from '../layer/mtree-access.js';
 import type { Usage } from '../layer/types.js';
 import type { ContentInfo } from '../store/types.js';
@@ -38,8 +39,8 @@ const fileCost = 16 * 1024;
  * made of a directory has no tar.
  *
  * @param onProgress called for each file, or each MiB of an image
- * @returns how the layer differs, sorted by path; null if the layer was extracted without an mtree
- * @throws LayerhookError MTREE_INVALID, SYSTEM
+ * @returns how the layer differs, sorted by path; null if the layer was extracted without an mtree, or if its mtree is damaged
+ * @throws LayerhookError SYSTEM
  */
 export async function verifyLayer(
   { directory, mtree: file, erofs, layer, usage }: ContentInfo,
@@ -48,7 +49,8 @@ export async function verifyLayer(
   if (erofs !== undefined) return verifyImage(erofs, layer?.diffID ?? '', onProgress);
   if (!existsSync(file)) return null;
   const { checkSteps } = await import('mtree-ts');
-  const recorded = await readMtree(file);
+  const recorded = await readIfSound(file);
+  if (recorded === null) return null;
   const total = usage === undefined ? 0 : usage.size + usage.inodes * fileCost;
   const progress = { done: 0, total, bytes: 0, entries: 0 };
   const exclude = (_: string, stats: BigIntStats) => {
@@ -61,6 +63,16 @@ export async function verifyLayer(
   };
   const options = { keywords: recorded.usedKeywords(), strict: true, exclude, ...mtreeAccess };
   return guardMtree(file, () => inTurns(checkSteps(directory, recorded, options)));
+}
+
+/** Reads the mtree of a layer. @returns null if it is malformed: a power loss may have emptied it */
+async function readIfSound(file: string): Promise<Awaited<ReturnType<typeof readMtree>> | null> {
+  try {
+    return await readMtree(file);
+  } catch (error) {
+    if (isLayerhookError(error, 'MTREE_INVALID')) return null;
+    throw error;
+  }
 }
 
 async function verifyImage(

@@ -45,6 +45,15 @@ rootTest('a bundle comes back after a reboot, if its layers are unchanged', asyn
   t.is(readFileSync(join(here.rootfs(), 'file'), 'utf8'), 'of the layer');
 });
 
+rootTest('a layer whose mtree a power loss has emptied is damaged', async (t) => {
+  const here = await changedBundle(t);
+  await reboot(here);
+  const directories = new Directories(here.store);
+  for (const id of directories.contents())
+    if (existsSync(directories.mtree(id))) writeFileSync(directories.mtree(id), '');
+  await t.throwsAsync(mountBundle({ bundle: here.bundle(), ...options }), { code: 'STORE_DAMAGED' });
+});
+
 rootTest('with a layer that was lost it does not, until the layer was extracted again', async (t) => {
   const here = await changedBundle(t);
   await reboot(here);
