@@ -117,7 +117,7 @@ export function inventory({ root }: Place): Record<string, number> {
   return counts;
 }
 
-/** Returns what each change of a file or a mount changes. LMDB makes its table of readers anew for the first process. */
+/** Returns what each change of a file or a mount changes. LMDB makes its table of readers again for the first process. */
 export function traces({ root }: Place): string {
   const paths = (readdirSync(root, { recursive: true }) as string[]).sort();
   const stats = ['', ...paths].map((path) => {

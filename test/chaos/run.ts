@@ -1,7 +1,8 @@
 /**
- * Tries faults: `npm run chaos [-- KIND [SCENARIO...]] [--every N] [--limit N] [--seed N] [--jobs N] [--seconds N]
- * [--at FAULT]`. Needs root, strace and loop devices; docs/store.md says what each kind does. `--every` tries each Nth fault, `--limit` at most so many faults for
- * each scenario; without them, all are tried. `--at` repeats one. `--jobs` scenarios run at once. The kind `short` is what the tests run.
+ * Tries faults: `npm run chaos [-- KIND [SCENARIO...]] [--every N] [--limit N] [--at FAULT] [--seed N] [--jobs N] [--seconds N]`. Needs
+ * root, strace and loop devices; docs/store.md says what each kind does. `--every` tries each Nth fault, `--limit` at most so
+ * many for each scenario, `--at` one; without them, all are tried. `--jobs` scenarios run at the same time. The kind `short` is
+ * what the tests run.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
