@@ -25,6 +25,7 @@ test('the bin is the bundle, a few files without chunks', (t) => {
   const code = files.filter((name) => name.endsWith('.cjs')).sort();
   t.deepEqual(code, [
     'archive-overlay.cjs',
+    'bundle-rest.cjs',
     'bundle.cjs',
     'commands.cjs',
     'layer/apply/worker.cjs',
@@ -32,9 +33,11 @@ test('the bin is the bundle, a few files without chunks', (t) => {
     'layer/stream/source-worker.cjs',
     'main.cjs',
     'program.cjs',
+    'repack-rest.cjs',
     'repack.cjs',
     'runtime.cjs',
     'snapshotter/tree-worker.cjs',
+    'unpack-rest.cjs',
     'unpack.cjs',
   ]);
 });
@@ -50,24 +53,36 @@ test('--version, --help and wrong options do without the commands and native cod
   t.deepEqual(await loaded('stat', '--nope'), ['program.cjs', 'commands.cjs']);
 });
 
-test('a warm unpack loads two files of the bundle and two native parts', async (t) => {
+test('commands for each container load two files of the bundle and two native parts', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
   const dir = tmpdir(t);
   const env = { LAYERHOOK_STORE: join(dir, 'store'), NODE_DEBUG: 'module' };
-  const unpack = async (name: string) => {
-    t.teardown(() => layerhook(['bundle', 'rm', join(dir, name)], { env }));
-    const args = ['unpack', '--driver', 'overlay', '--image', image.reference, join(dir, name)];
+  const loadedBy = async (...args: string[]) => {
     const { status, stderr } = await layerhook(args, { env });
-    t.is(status, 0);
+    t.is(status, 0, args.join(' '));
     return [...stderr.matchAll(/load "([^"]+)" for module/g)].map(([, file]) => file!);
   };
-  await unpack('cold');
-  const [main, ...loaded] = await unpack('warm');
-  t.is(main, mainFile);
-  const expected = [/\/program\.cjs$/, /\/unpack\.cjs$/, /\/koffi\.node$/, /\/@lmdb\/.*\.node$/];
-  t.is(loaded.length, expected.length, loaded.join());
-  for (const [index, file] of loaded.entries()) t.regex(file, expected[index]!);
+  const unpack = (name: string) => {
+    t.teardown(() => layerhook(['bundle', 'rm', join(dir, name)], { env }));
+    return loadedBy('unpack', '--driver', 'overlay', '--image', image.reference, join(dir, name));
+  };
+  const isWarm = ([main, ...loaded]: string[], name: string) => {
+    t.is(main, mainFile);
+    const native = loaded.splice(-2).sort();
+    t.deepEqual(
+      loaded.map((file) => basename(file)),
+      ['program.cjs', `${name}.cjs`],
+    );
+    t.regex(native.join(), /^\S+\/@koromix\/\S+\.node,\S+\/@lmdb\/\S+\.node$/);
+  };
+  const cold = await unpack('cold');
+  t.true(cold.some((file) => basename(file) === 'unpack-rest.cjs'));
+  isWarm(await unpack('warm'), 'unpack');
+  const bundle = join(dir, 'warm');
+  isWarm(await loadedBy('repack', '--image', image.reference, bundle), 'repack');
+  for (const command of ['umount', 'mount', 'rm'])
+    isWarm(await loadedBy('bundle', command, bundle), 'bundle');
 });
 
 rootTest(
