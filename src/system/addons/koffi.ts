@@ -4,17 +4,18 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { requireOf } from './require-of.js';
 
 /** loader of the musl C library, present on systems that use musl; ld-musl(8) of Alpine */
 const muslLoader = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
 
-export default loadKoffi(createRequire(import.meta.url));
+export default loadKoffi();
 
-function loadKoffi(require: NodeJS.Require): unknown {
+function loadKoffi(): unknown {
   const binary = existsSync(muslLoader) ? '' : `/linux_${process.arch}/koffi.node`;
   try {
-    return createRequire(require.resolve('koffi'))(`@koromix/koffi-linux-${process.arch}${binary}`);
+    return requireOf('koffi')(`@koromix/koffi-linux-${process.arch}${binary}`);
   } catch {
-    return require('koffi');
+    return createRequire(import.meta.url)('koffi');
   }
 }

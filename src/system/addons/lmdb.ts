@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { requireOf } from './require-of.js';
 
 /**
  * Loads the native part of lmdb.
@@ -12,8 +13,7 @@ import { dirname } from 'node:path';
  * @throws Error if no native part for this system is installed
  */
 export default function loadAddon(): unknown {
-  const lmdb = createRequire(import.meta.url).resolve('lmdb');
-  const require = createRequire(lmdb);
+  const require = requireOf('lmdb');
   const packaged = `@lmdb/lmdb-${process.platform}-${process.arch}`;
   for (const build of [`abi${process.versions.modules}.glibc`, 'napi.glibc', 'napi.musl']) {
     try {
@@ -23,5 +23,6 @@ export default function loadAddon(): unknown {
     }
   }
   // `lmdb` is lmdb/dist/index.cjs; an installation that compiles lmdb puts the native part into lmdb/build
+  const lmdb = createRequire(import.meta.url).resolve('lmdb');
   return require(require.resolve('node-gyp-build-optional-packages'))(dirname(dirname(lmdb)));
 }
