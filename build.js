@@ -6,7 +6,7 @@
 import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
-import { buildInTwo } from './scripts/build-in-two.js';
+import { buildInParts } from './scripts/build-in-parts.js';
 import { buildPage } from './scripts/build-page.js';
 import { writeNotices } from './scripts/notices.js';
 
@@ -43,40 +43,38 @@ const ownName = {
 const ownFiles = {
   unpack: {
     commands: /^image\/unpack\.ts$/,
-    roots: [
-      'src/engine/unpack/unpack.ts',
-      'src/engine/unpack/unpack-image.ts',
-      'src/engine/open-image.ts',
-      'src/engine/operation.ts',
-      'src/config/load.ts',
-      'src/store/metadata/database.ts',
-      'drivers/overlay/index.ts',
-      'drivers/overlay/rootfs.ts',
-    ],
+    roots: {
+      first: [
+        'src/engine/unpack/unpack.ts',
+        'src/engine/unpack/unpack-image.ts',
+        'src/engine/open-image.ts',
+        'src/engine/operation.ts',
+        'src/config/load.ts',
+      ],
+      store: ['src/store/metadata/database.ts', 'drivers/overlay/index.ts', 'drivers/overlay/rootfs.ts'],
+    },
   },
   repack: {
     commands: /^image\/repack\.ts$/,
-    roots: [
-      'src/engine/repack/repack.ts',
-      'src/config/load.ts',
-      'src/image/session.ts',
-      'src/store/metadata/database.ts',
-      'drivers/overlay/index.ts',
-      'drivers/overlay/delta.ts',
-    ],
+    roots: {
+      first: ['src/engine/repack/repack.ts', 'src/config/load.ts', 'src/image/session.ts'],
+      store: ['src/store/metadata/database.ts', 'drivers/overlay/index.ts', 'drivers/overlay/delta.ts'],
+    },
   },
   bundle: {
     commands: /^bundle\//,
-    roots: [
-      'src/engine/bundle/mount.ts',
-      'src/engine/bundle/remove.ts',
-      'src/engine/unpack/publish.ts',
-      'src/config/load.ts',
-      'src/store/maintenance/trust.ts',
-      'src/store/metadata/database.ts',
-      'drivers/overlay/index.ts',
-      'drivers/overlay/mount.ts',
-    ],
+    roots: {
+      first: [
+        'src/engine/bundle/mount.ts',
+        'src/engine/bundle/remove.ts',
+        'src/engine/unpack/publish.ts',
+        'src/config/load.ts',
+        'src/store/maintenance/trust.ts',
+        'src/store/metadata/database.ts',
+        'drivers/overlay/index.ts',
+        'drivers/overlay/mount.ts',
+      ],
+    },
   },
 };
 const pathOf = (command) => `src/cli/commands/${command}`;
@@ -163,7 +161,7 @@ const { metafile } = await build(options);
 const inputs = Object.keys(metafile.inputs);
 for (const [name, { commands: own, roots }] of Object.entries(ownFiles)) {
   const first = commands.filter((command) => own.test(command)).map(pathOf);
-  inputs.push(...(await buildInTwo(options, name, [...first, ...roots])));
+  inputs.push(...(await buildInParts(options, name, { ...roots, first: [...first, ...roots.first] })));
 }
 writeNotices(inputs, 'dist/bundle/THIRD-PARTY-NOTICES.txt');
 await buildPage('dist/bundle/inspect-page.html');

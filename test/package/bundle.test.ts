@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -34,10 +35,12 @@ test('the bin is the bundle, a few files without chunks', (t) => {
     'main.cjs',
     'program.cjs',
     'repack-rest.cjs',
+    'repack-store.cjs',
     'repack.cjs',
     'runtime.cjs',
     'snapshotter/tree-worker.cjs',
     'unpack-rest.cjs',
+    'unpack-store.cjs',
     'unpack.cjs',
   ]);
 });
@@ -53,7 +56,30 @@ test('--version, --help and wrong options do without the commands and native cod
   t.deepEqual(await loaded('stat', '--nope'), ['program.cjs', 'commands.cjs']);
 });
 
-test('commands for each container load two files of the bundle and two native parts', async (t) => {
+test('a module of a command is in one of its files', (t) => {
+  // re-exports: each importer has its own (build.js)
+  const isEntryPoint = (source: string) => /\/src\/(index|store|(overlay|system)\/index)\.ts$/.test(source);
+  const sourcesOf = (name: string) => {
+    const map = JSON.parse(readFileSync(join(mainFile, '..', `${name}.cjs.map`), 'utf8')) as {
+      sources: string[];
+    };
+    return map.sources.filter((source) => /^[./]+\/(src|drivers|node_modules)\//.test(source));
+  };
+  for (const command of ['unpack', 'repack', 'bundle']) {
+    const names = [command, `${command}-store`, `${command}-rest`];
+    const sources = names.flatMap((name) =>
+      existsSync(join(mainFile, '..', `${name}.cjs`)) ? sourcesOf(name) : [],
+    );
+    t.true(sources.length > 300, command);
+    t.deepEqual(
+      sources.filter((source, at) => sources.indexOf(source) !== at && !isEntryPoint(source)),
+      [],
+      command,
+    );
+  }
+});
+
+test('commands for each container load few files of the bundle and two native parts', async (t) => {
   if (!requires(t, 'root', 'mount')) return;
   const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
   const dir = tmpdir(t);
@@ -67,20 +93,19 @@ test('commands for each container load two files of the bundle and two native pa
     t.teardown(() => layerhook(['bundle', 'rm', join(dir, name)], { env }));
     return loadedBy('unpack', '--driver', 'overlay', '--image', image.reference, join(dir, name));
   };
-  const isWarm = ([main, ...loaded]: string[], name: string) => {
+  const isWarm = ([main, ...loaded]: string[], ...names: string[]) => {
     t.is(main, mainFile);
-    const native = loaded.splice(-2).sort();
-    t.deepEqual(
-      loaded.map((file) => basename(file)),
-      ['program.cjs', `${name}.cjs`],
-    );
+    const isNative = (file: string) => file.endsWith('.node');
+    const files = loaded.filter((file) => !isNative(file)).map((file) => basename(file, '.cjs'));
+    t.deepEqual(files, ['program', ...names]);
+    const native = loaded.filter(isNative).sort();
     t.regex(native.join(), /^\S+\/@koromix\/\S+\.node,\S+\/@lmdb\/\S+\.node$/);
   };
   const cold = await unpack('cold');
   t.true(cold.some((file) => basename(file) === 'unpack-rest.cjs'));
-  isWarm(await unpack('warm'), 'unpack');
+  isWarm(await unpack('warm'), 'unpack', 'unpack-store');
   const bundle = join(dir, 'warm');
-  isWarm(await loadedBy('repack', '--image', image.reference, bundle), 'repack');
+  isWarm(await loadedBy('repack', '--image', image.reference, bundle), 'repack', 'repack-store');
   for (const command of ['umount', 'mount', 'rm'])
     isWarm(await loadedBy('bundle', command, bundle), 'bundle');
 });

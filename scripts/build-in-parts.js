@@ -1,35 +1,49 @@
 /**
- * Builds two files for commands that run for each container. NAME.cjs has the modules that every such run needs, without a
- * function around each: V8 runs them in one step, and node's compile cache holds that step. NAME-rest.cjs has all that
- * these modules import with `import()`. It loads when one of its modules is imported for the first time, and takes the
- * modules of NAME.cjs from there, so that each module exists once.
+ * Builds a few files for commands that run for each container. The modules that a run with a full layer store needs are in
+ * NAME.cjs and further parts, without a function around each module: V8 runs them in one step, and node's compile cache
+ * holds that step. NAME-rest.cjs has all that these modules import with `import()`. A part loads when one of its modules is
+ * imported for the first time. Each module is in one file, and the other files take it from there.
  */
 import { relative } from 'node:path';
 import { build } from 'esbuild';
 
 /**
- * @param options of esbuild, for both files
- * @param name of the files
- * @param roots the modules that every run needs; what they import statically is needed too
+ * @param options of esbuild, for all files
+ * @param name of the first file
+ * @param roots by the name of a part, the modules that its runs need; what they import statically is needed too
  * @returns the paths of all modules in the files
  */
-export async function buildInTwo(options, name, roots) {
-  const [file, rest] = [`${name}.cjs`, `${name}-rest.cjs`];
-  const settings = { ...options, external: [...options.external, `./${file}`, `./${rest}`] };
-  const first = await neededBy(roots, settings);
-  const bundleFirst = (paths, more) =>
-    bundle(file, entryOf(paths, first), { ...settings, ...more }, ({ path, kind }) =>
-      kind === 'dynamic-import' ? wholeModule(path in first ? file : rest, path) : undefined,
-    );
-  const imported = elsewhereIn(await bundleFirst(Object.keys(first), { write: false }));
-  const rows = imported.flatMap((path) => (path in first ? [] : [`'${path}': () => require('./${path}')`]));
-  const result = await bundle(rest, `exports.modules = { ${rows.join()} };`, settings, ({ path }) =>
-    path in first ? eachExport(file, path, first[path]) : undefined,
+export async function buildInParts(options, name, roots) {
+  const rest = `${name}-rest.cjs`;
+  const files = Object.keys(roots).map((part) => (part === 'first' ? `${name}.cjs` : `${name}-${part}.cjs`));
+  const external = [...options.external, ...[...files, rest].map((file) => `./${file}`)];
+  const settings = { ...options, external };
+  const modules = {};
+  for (const [at, paths] of Object.values(roots).entries()) {
+    const needed = await neededBy(paths, settings);
+    for (const [path, names] of Object.entries(needed)) modules[path] ??= { file: files[at], names };
+  }
+  const bundlePart = (file, paths, more) =>
+    bundle(file, entryOf(paths, modules), { ...settings, ...more }, ({ path, kind }) => {
+      const module = modules[path];
+      if (kind === 'dynamic-import') return wholeModule(module?.file ?? rest, path);
+      return module === undefined || module.file === file ? undefined : eachExport(path, module);
+    });
+  const of = (file, paths) => [...new Set(paths)].filter((path) => modules[path]?.file === file);
+  const imported = [];
+  for (const file of files) {
+    const all = of(file, Object.keys(modules));
+    imported.push(...elsewhereIn(await bundlePart(file, all, { write: false })));
+  }
+  const rows = imported.flatMap((path) => (path in modules ? [] : [`'${path}': () => require('./${path}')`]));
+  const contents = `exports.modules = { ${[...new Set(rows)].join()} };`;
+  const result = await bundle(rest, contents, settings, ({ path }) =>
+    path in modules ? eachExport(path, modules[path]) : undefined,
   );
-  // what nothing imports from outside is not exported: with all exports, a second unpack takes 6 ms more
-  const used = [...roots, ...imported, ...elsewhereIn(result)].filter((path) => path in first);
-  await bundleFirst([...new Set(used)]);
-  return [...Object.keys(first), ...Object.keys(result.metafile.inputs)];
+  // what no other file imports is not exported: with all exports, a second unpack takes 6 ms more
+  const used = [...Object.values(roots).flat(), ...imported, ...elsewhereIn(result)];
+  for (const file of files) await bundlePart(file, of(file, used));
+  return [...Object.keys(modules), ...Object.keys(result.metafile.inputs)];
 }
 
 function bundle(file, contents, { outdir, entryPoints: _, plugins, ...settings }, replacement) {
@@ -80,10 +94,10 @@ function exportsOf({ metafile }) {
 }
 
 /** An entry point that exports, for each module, a function that returns its exports. */
-function entryOf(paths, names) {
+function entryOf(paths, modules) {
   const rows = paths.map((path, at) => ({
-    imports: `import { ${names[path].map((name, of) => `${name} as m${at}_${of}`).join()} } from './${path}';`,
-    row: `'${path}': () => ({ ${names[path].map((name, of) => `${name}: m${at}_${of}`).join()} })`,
+    imports: `import { ${modules[path].names.map((name, of) => `${name} as m${at}_${of}`).join()} } from './${path}';`,
+    row: `'${path}': () => ({ ${modules[path].names.map((name, of) => `${name}: m${at}_${of}`).join()} })`,
   }));
   return `${rows.map(({ imports }) => imports).join('\n')}
     export const modules = { ${rows.map(({ row }) => row).join()} };`;
@@ -96,7 +110,7 @@ const wholeModule = (file, path) => `const module_ = ${moduleIn(file, path)};
   module.exports = Object.keys(module_).join() === 'default' ? module_.default : module_;`;
 
 /** The text of a module with named exports, of which esbuild drops those that are not used. */
-function eachExport(file, path, names) {
+function eachExport(path, { file, names }) {
   const rows = names.map((name) =>
     name === 'default' ? 'export default module_.default;' : `export const ${name} = module_.${name};`,
   );
