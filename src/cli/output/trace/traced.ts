@@ -1,5 +1,3 @@
-import { isReplaceable, writeOutput } from '../../files/output.js';
-
 /**
  * Runs a command, and writes what its threads did to a file. The file is written after a failure too, because a trace shows
  * where the command was.
@@ -17,6 +15,7 @@ export async function traced<T>(
   if (file === undefined) return run();
   const { endTrace, span, startTrace } = await import('../../../system/trace.js');
   const { rowsOf } = await import('./rows.js');
+  const { isReplaceable, writeOutput } = await import('../../files/output.js');
   // before the work: a path that cannot be written costs no time
   if (isReplaceable(file)) await writeOutput(file, '', signal);
   startTrace();
