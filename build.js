@@ -35,6 +35,15 @@ const ownName = {
   },
 };
 
+/** What the copy driver has in common with the store: in the store's file, they would load LMDB for the copy driver too. */
+const usedByCopy = [
+  'src/store/exists.ts',
+  'src/system/ioctl.ts',
+  'src/system/mount.ts',
+  'src/system/trusted-directory.ts',
+  'src/system/xattr.ts',
+];
+
 /**
  * Commands that run for each container have files of their own, all others share commands.cjs. `roots` are the modules that
  * the commands import with `import()` when they run with the overlay driver and a full store: they are in the file that
@@ -50,6 +59,7 @@ const ownFiles = {
         'src/engine/open-image.ts',
         'src/engine/operation.ts',
         'src/config/load.ts',
+        ...usedByCopy,
       ],
       store: ['src/store/metadata/database.ts', 'drivers/overlay/index.ts', 'drivers/overlay/rootfs.ts'],
     },
@@ -57,7 +67,7 @@ const ownFiles = {
   repack: {
     commands: /^image\/repack\.ts$/,
     roots: {
-      first: ['src/engine/repack/repack.ts', 'src/config/load.ts', 'src/image/session.ts'],
+      first: ['src/engine/repack/repack.ts', 'src/config/load.ts', 'src/image/session.ts', ...usedByCopy],
       store: ['src/store/metadata/database.ts', 'drivers/overlay/index.ts', 'drivers/overlay/delta.ts'],
     },
   },

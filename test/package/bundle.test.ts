@@ -110,6 +110,19 @@ test('commands for each container load few files of the bundle and two native pa
     isWarm(await loadedBy('bundle', command, bundle), 'bundle');
 });
 
+test('the copy driver loads neither LMDB nor the file of the store', async (t) => {
+  const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const bundle = join(tmpdir(t), 'bundle');
+  const rootless = process.geteuid?.() === 0 ? [] : ['--rootless'];
+  for (const args of [['unpack', ...rootless, '--driver', 'copy'], ['repack']]) {
+    const env = { NODE_DEBUG: 'module' };
+    const { status, stderr } = await layerhook([...args, '--image', image.reference, bundle], { env });
+    t.is(status, 0);
+    t.regex(stderr, /load "\S+-rest\.cjs"/);
+    t.notRegex(stderr, /load "\S+(-store\.cjs|\/@lmdb\/\S+)"/);
+  }
+});
+
 rootTest(
   'results and errors of a foreign driver are recognized, though it imports the library',
   async (t) => {
