@@ -79,6 +79,11 @@ const ownFiles = {
         'src/engine/bundle/remove.ts',
         'src/engine/unpack/publish.ts',
         'src/config/load.ts',
+        ...usedByCopy,
+        'src/engine/bundle/mtree-check.ts',
+        'src/layer/walk/index.ts',
+      ],
+      store: [
         'src/store/maintenance/trust.ts',
         'src/store/metadata/database.ts',
         'drivers/overlay/index.ts',

@@ -27,6 +27,7 @@ test('the bin is the bundle, a few files without chunks', (t) => {
   t.deepEqual(code, [
     'archive-overlay.cjs',
     'bundle-rest.cjs',
+    'bundle-store.cjs',
     'bundle.cjs',
     'commands.cjs',
     'layer/apply/worker.cjs',
@@ -107,16 +108,19 @@ test('commands for each container load few files of the bundle and two native pa
   const bundle = join(dir, 'warm');
   isWarm(await loadedBy('repack', '--image', image.reference, bundle), 'repack', 'repack-store');
   for (const command of ['umount', 'mount', 'rm'])
-    isWarm(await loadedBy('bundle', command, bundle), 'bundle');
+    isWarm(await loadedBy('bundle', command, bundle), 'bundle', 'bundle-store');
 });
 
 test('the copy driver loads neither LMDB nor the file of the store', async (t) => {
   const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
   const bundle = join(tmpdir(t), 'bundle');
   const rootless = process.geteuid?.() === 0 ? [] : ['--rootless'];
-  for (const args of [['unpack', ...rootless, '--driver', 'copy'], ['repack']]) {
-    const env = { NODE_DEBUG: 'module' };
-    const { status, stderr } = await layerhook([...args, '--image', image.reference, bundle], { env });
+  for (const args of [
+    ['unpack', ...rootless, '--driver', 'copy', '--image', image.reference],
+    ['repack', '--image', image.reference],
+    ['bundle', 'rm'],
+  ]) {
+    const { status, stderr } = await layerhook([...args, bundle], { env: { NODE_DEBUG: 'module' } });
     t.is(status, 0);
     t.regex(stderr, /load "\S+-rest\.cjs"/);
     t.notRegex(stderr, /load "\S+(-store\.cjs|\/@lmdb\/\S+)"/);
