@@ -2,7 +2,7 @@
  * Builds a few files for commands that run for each container. The modules that a run with a full layer store needs are in
  * NAME.cjs and further parts, without a function around each module: V8 runs them in one step, and node's compile cache
  * holds that step. NAME-rest.cjs has all that these modules import with `import()`. A part loads when one of its modules is
- * imported for the first time. Each module is in one file, and the other files take it from there.
+ * imported for the first time. Each module is in one file, and the other files take the values of its exports from there.
  */
 import { relative } from 'node:path';
 import { build } from 'esbuild';
@@ -29,10 +29,10 @@ export async function buildInParts(options, name, roots) {
       if (kind === 'dynamic-import') return wholeModule(module?.file ?? rest, path);
       return module === undefined || module.file === file ? undefined : eachExport(path, module);
     });
-  const of = (file, paths) => [...new Set(paths)].filter((path) => modules[path]?.file === file);
+  const within = (file, paths) => [...new Set(paths)].filter((path) => modules[path]?.file === file);
   const imported = [];
   for (const file of files) {
-    const all = of(file, Object.keys(modules));
+    const all = within(file, Object.keys(modules));
     imported.push(...elsewhereIn(await bundlePart(file, all, { write: false })));
   }
   const rows = imported.flatMap((path) => (path in modules ? [] : [`'${path}': () => require('./${path}')`]));
@@ -42,7 +42,7 @@ export async function buildInParts(options, name, roots) {
   );
   // what no other file imports is not exported: with all exports, a second unpack takes 6 ms more
   const used = [...Object.values(roots).flat(), ...imported, ...elsewhereIn(result)];
-  for (const file of files) await bundlePart(file, of(file, used));
+  for (const file of files) await bundlePart(file, within(file, used));
   return [...Object.keys(modules), ...Object.keys(result.metafile.inputs)];
 }
 
@@ -76,7 +76,7 @@ async function neededBy(roots, { plugins, ...settings }) {
   return paths.length === roots.length ? exportsOf(result) : neededBy(paths, { plugins, ...settings });
 }
 
-/** Returns the modules that are in the outputs: not those of which nothing is used. */
+/** Returns the modules that the outputs contain, without those whose exports nothing uses. */
 function inputsOf({ metafile }, pattern) {
   const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
   return inputs.flatMap(([path, { bytesInOutput }]) =>
@@ -109,7 +109,7 @@ const moduleIn = (file, path) => `require('./${file}').modules['${path}']()`;
 const wholeModule = (file, path) => `const module_ = ${moduleIn(file, path)};
   module.exports = Object.keys(module_).join() === 'default' ? module_.default : module_;`;
 
-/** The text of a module with named exports, of which esbuild drops those that are not used. */
+/** The text of a module with named exports. esbuild drops the unused ones. */
 function eachExport(path, { file, names }) {
   const rows = names.map((name) =>
     name === 'default' ? 'export default module_.default;' : `export const ${name} = module_.${name};`,
