@@ -5,7 +5,7 @@
  */
 
 export { type ServeOptions, serveSnapshotter } from './engine/serve-snapshotter.js';
-export { type BuildErofsOptions, buildErofsImage, erofsTarOffset, whyNotErofs } from './erofs/index.js';
+export { ErofsImage, type ErofsImageOptions, erofsTarOffset, whyNotErofs } from './erofs/index.js';
 export {
   type Answered,
   CallMetrics,

@@ -1,5 +1,5 @@
 /** EROFS images whose file data is the layer's own tar. */
 
 export { tarAt as erofsTarOffset } from './format.js';
-export { type BuildErofsOptions, buildErofsImage } from './image.js';
+export { ErofsImage, type ErofsImageOptions } from './image.js';
 export { whyNotErofs } from './support.js';

@@ -7,7 +7,7 @@ import { mountOverlay, unmount } from '../system/mount.js';
 import { mountErofs } from '../system/mount-erofs.js';
 import { removeTree } from '../system/remove.js';
 import { tarAt } from './format.js';
-import { buildErofsImage } from './image.js';
+import { ErofsImage } from './image.js';
 
 /**
  * Finds out if this process can mount overlays of EROFS images in `directory`, by mounting one.
@@ -37,15 +37,7 @@ async function tryIn(place: string): Promise<void> {
   const file = join(place, 'image');
   writeFileSync(file, Buffer.alloc(tarAt));
   const map = { uidMappings: [], gidMappings: [], rootless: false };
-  await buildErofsImage({
-    file,
-    entries: { batches: () => [] },
-    lower: null,
-    map,
-    keepDirlinks: false,
-    digest: '',
-    warn: () => {},
-  });
+  await new ErofsImage({ lower: null, map, keepDirlinks: false, digest: '', warn: () => {} }).write(file);
   const [image, upperdir, workdir, target] = ['lower', 'upper', 'work', 'target'].map((name) => {
     mkdirSync(join(place, name));
     return fromText(join(place, name));

@@ -245,7 +245,16 @@ export interface IntoTar {
   target: string;
   /** bytes of zeros before the tar, for a regular file that gets other content there later; default: 0 */
   offset?: number;
-  /** seconds that the reader of a FIFO may take; default: the timeout of the hook, or 300; 0: without limit */
+  /**
+   * Called once, when the layer begins, with the entries that post-extract will get. They can be read while the tar is being
+   * written; their list ends with the tar, and fails if the layer does. They are checked, but not yet verified by
+   * the diffID. post-extract waits for the promise. If it is rejected, the layer fails.
+   */
+  onEntries?: (entries: EntryList) => Promise<void>;
+  /**
+   * seconds that the reader of a FIFO may take, and `onEntries` after the end of the tar; default: the timeout of the hook, or
+   * 300; 0: without limit
+   */
   timeout?: number;
 }
 

@@ -58,6 +58,11 @@ export const preExtractForms = {
         required: false,
         says: 'bytes of zeros before the tar, in a regular file; default: `0`',
       },
+      onEntries: {
+        type: 'function of entries',
+        required: false,
+        says: 'called when the layer begins, with the [entries](#entries) as they are read; post-extract waits for its promise',
+      },
       timeout: { type: 'integer', required: false, says: timeoutSays },
     },
   },

@@ -28,6 +28,7 @@ export interface TypeWords {
   function: (file: string) => Promise<Usage>;
   'function of lowerdirs': (lowerdirs: readonly string[]) => Promise<AppliedLayer>;
   'function of nothing': () => Promise<void>;
+  'function of entries': (entries: EntryList) => Promise<void>;
   string: string;
   path: string;
   'path or null': string | null;
@@ -93,6 +94,11 @@ export const typeWords: { readonly [W in TypeWord]: WordRow<TypeWords[W]> } = {
   function: { says: 'a function; only function and module hooks have it', shape: 'none' },
   'function of lowerdirs': { says: 'a function; only function and module hooks have it', shape: 'none' },
   'function of nothing': { says: 'a function; only function and module hooks have it', shape: 'none' },
+  'function of entries': {
+    says: 'a function; only function and module hooks can give it',
+    shape: 'none',
+    accepts: (value) => typeof value === 'function',
+  },
   string: { says: 'a string', shape: 'simple', accepts: (value) => typeof value === 'string' },
   path: { says: 'an absolute path', shape: 'simple', accepts: isAbsolutePath },
   'path or null': { says: 'an absolute path, or null', shape: 'simple' },

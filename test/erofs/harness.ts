@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { tarAt } from '../../src/erofs/format.js';
-import { type BuildErofsOptions, buildErofsImage } from '../../src/erofs/image.js';
+import { ErofsImage, type ErofsImageOptions } from '../../src/erofs/image.js';
 import { checkEntry } from '../../src/layer/apply/check-entry.js';
-import type { CheckedEntry } from '../../src/layer/types.js';
+import type { CheckedEntry, EntryList } from '../../src/layer/types.js';
 import type { LowerDependency } from '../../src/overlay/fix-up/fix-up.js';
 import { LowerTree } from '../../src/overlay/lower-tree.js';
 import { fromText } from '../../src/system/bytes.js';
@@ -41,7 +41,7 @@ export function entriesOf(bytes: Buffer): CheckedEntry[] {
 }
 
 /** Lists entries as the engine does: one in a batch. */
-export function listOf(entries: Iterable<CheckedEntry>): BuildErofsOptions['entries'] {
+export function listOf(entries: Iterable<CheckedEntry>): Pick<EntryList, 'batches'> {
   function* batches(only?: 'whiteouts') {
     for (const entry of entries)
       if (only === undefined || ['whiteout', 'opaque'].includes(entry.type)) yield [entry];
@@ -53,7 +53,7 @@ export function listOf(entries: Iterable<CheckedEntry>): BuildErofsOptions['entr
 export async function images(
   t: ExecutionContext<unknown>,
   layers: (RawEntry[] | Buffer)[],
-  options: Partial<BuildErofsOptions> = {},
+  options: Partial<ErofsImageOptions> = {},
 ): Promise<Images> {
   const root = tmpdir(t);
   const made: Pick<Images, 'files' | 'mounts' | 'warnings' | 'dependencies'> = {
@@ -85,16 +85,17 @@ async function build(
   file: string,
   bytes: Buffer,
   { mounts, warnings }: Pick<Images, 'mounts' | 'warnings'>,
-  options: Partial<BuildErofsOptions>,
+  options: Partial<ErofsImageOptions>,
 ) {
   writeFileSync(file, Buffer.concat([Buffer.alloc(tarAt), bytes]));
-  const dependencies = await buildErofsImage({
-    ...{ file, entries: listOf(entriesOf(bytes)), lower: LowerTree.open(mounts, 'trusted') },
-    ...{ digest: 'sha256:0', keepDirlinks: false, warn: (message: string) => warnings.push(message) },
+  const image = new ErofsImage({
+    ...{ lower: LowerTree.open(mounts, 'trusted'), digest: 'sha256:0', keepDirlinks: false },
+    warn: (message) => warnings.push(message),
     map: { uidMappings: [], gidMappings: [], rootless: false },
     ...options,
   });
-  return { dependencies };
+  await image.add(listOf(entriesOf(bytes)));
+  return { dependencies: await image.write(file) };
 }
 
 function treeOfOverlay(root: string, mounts: readonly string[]): Tree {

@@ -3,7 +3,7 @@ import { lstatSync, openSync, readFileSync, readSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { superblockAt, tarAt } from '../../src/erofs/format.js';
-import { buildErofsImage } from '../../src/erofs/image.js';
+import { ErofsImage, type ErofsImageOptions } from '../../src/erofs/image.js';
 import type { CheckedEntry } from '../../src/layer/types.js';
 import { fromText } from '../../src/system/bytes.js';
 import { unmount } from '../../src/system/mount.js';
@@ -215,7 +215,7 @@ rootTest('an incomplete file is not an image: the superblock comes last', async 
     yield* entriesOf(bytes);
     stop.abort();
   };
-  await t.throwsAsync(build(path, entries(), { signal: stop.signal }), { code: 'ABORTED' });
+  await t.throwsAsync(build(path, entries(), {}, stop.signal), { code: 'ABORTED' });
   t.true(tryMountErofs(fromText(path), fromText(tmpdir(t))) < 0);
   t.deepEqual(readFileSync(path).subarray(0, tarAt), Buffer.alloc(tarAt));
 });
@@ -263,11 +263,14 @@ rootTest('fsck.erofs and dump.erofs accept an image', async (t) => {
 async function build(
   path: string,
   entries: Iterable<CheckedEntry>,
-  more: Partial<Parameters<typeof buildErofsImage>[0]> = {},
+  more: Partial<ErofsImageOptions> = {},
+  signal?: AbortSignal,
 ): Promise<void> {
   const map = { uidMappings: [], gidMappings: [], rootless: false };
   const given = { lower: null, keepDirlinks: false, digest: 'sha256:0', warn: () => {} };
-  await buildErofsImage({ file: path, entries: listOf(entries), map, ...given, ...more });
+  const image = new ErofsImage({ map, ...given, ...more });
+  await image.add(listOf(entries), signal);
+  await image.write(path, signal);
 }
 
 function mounted(t: ExecutionContext<unknown>, image: string): string {

@@ -103,9 +103,10 @@ const badForms: [result: unknown, reason: RegExp][] = [
   [{ into: 'tar' }, /into: "tar": target: expected an absolute path, got nothing/],
   [
     { ...tar, whiteouts: 'overlay' },
-    /into: "tar": unknown key whiteouts: expected an object {target, offset\?, timeout\?}/,
+    /into: "tar": unknown key whiteouts: expected an object {target, offset\?, onEntries\?, timeout\?}/,
   ],
   [{ ...tar, argv: ['cat'] }, /into: "tar": unknown key argv/],
+  [{ ...tar, onEntries: 'f' }, /into: "tar": onEntries: expected a function; .*, got "f"/],
   [{ ...tar, timeout: -1 }, /into: "tar": timeout: expected a whole number, 0 or more, got -1/],
   ...[undefined, 'cat', [], [''], ['cat', 5], ['a\0b']].map((argv): [unknown, RegExp] => [
     { into: 'command', argv },

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { tarAt } from '../../src/erofs/format.js';
-import { buildErofsImage } from '../../src/erofs/image.js';
+import { ErofsImage } from '../../src/erofs/image.js';
 import type { LayerExtraction, LayerIdentity, Store } from '../../src/store/types.js';
 import { file } from '../../src/testing/entries.js';
 import { entriesOf, listOf } from '../erofs/harness.js';
@@ -19,10 +19,12 @@ export async function commitImage(
 ): Promise<void> {
   const bytes = tar(entries);
   writeFileSync(extraction.image, Buffer.concat([Buffer.alloc(tarAt), bytes]));
-  await buildErofsImage({
-    ...{ file: extraction.image, entries: listOf(entriesOf(bytes)), lower: null, keepDirlinks: false },
-    ...{ map: { uidMappings: [], gidMappings: [], rootless: false }, digest: 'sha256:0', warn: () => {} },
+  const image = new ErofsImage({
+    ...{ lower: null, keepDirlinks: false, digest: 'sha256:0', warn: () => {} },
+    map: { uidMappings: [], gidMappings: [], rootless: false },
   });
+  await image.add(listOf(entriesOf(bytes)));
+  await image.write(extraction.image);
   await extraction.commit({ ...options, erofs: { tarBytes: bytes.length, verity: true } });
 }
 

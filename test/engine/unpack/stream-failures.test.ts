@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { Command } from '../../../src/engine/unpack/stream/command.js';
 import { Deadline } from '../../../src/engine/unpack/stream/deadline.js';
-import { isLayerhookError, type PreExtractResult } from '../../../src/index.js';
+import { type EntryList, isLayerhookError, type PreExtractResult } from '../../../src/index.js';
 import { file, hardlink, symlink } from '../../../src/testing/entries.js';
 import { rootTest } from '../../helpers/root-test.js';
 import { until } from '../../helpers/until.js';
@@ -234,6 +234,78 @@ rootTest('an abort stops a program and a FIFO that wait', async (t) => {
     await t.throwsAsync(running, { code: 'ABORTED' });
     t.deepEqual(readdirSync(work), []);
   }
+});
+
+const readers: Record<string, { onEntries: (entries: EntryList) => Promise<void>; error: object }> = {
+  'that throws': {
+    onEntries: () => {
+      throw new Error('no room');
+    },
+    error: { code: 'HOOK_FAILED', message: /streams .*pre-extract for layer sha256:.*: no room$/ },
+  },
+  'that fails in the middle': {
+    onEntries: async (entries) => {
+      for await (const { path } of entries) throw new Error(`cannot take ${path}`);
+    },
+    error: { code: 'HOOK_FAILED', message: /: cannot take / },
+  },
+  'that hangs': {
+    onEntries: () => new Promise(() => {}),
+    error: { code: 'HOOK_TIMEOUT', message: /did not finish within 1 s/ },
+  },
+};
+
+for (const [title, { onEntries, error }] of Object.entries(readers)) {
+  rootTest(`a reader of the entries ${title} fails the layer, and nothing stays`, async (t) => {
+    for (const layer of [large, small]) {
+      const { work, run } = setup(t, [layer, small]);
+      const at = (index: number) => join(work, `layer-${index}`);
+      const answer = (index: number) =>
+        ({
+          ...{ into: 'tar', target: at(index), timeout: 1 },
+          ...(index === 0 && { onEntries }),
+        }) satisfies PreExtractResult;
+      await t.throwsAsync(run(answer), error);
+      t.deepEqual(readdirSync(work), []);
+    }
+  });
+}
+
+rootTest('the error of the layer is the one that counts, and a reader of its entries gets it', async (t) => {
+  const edit = {
+    config: (config: { rootfs: { diff_ids: string[] } }) =>
+      config.rootfs.diff_ids.splice(0, 1, `sha256:${'0'.repeat(64)}`),
+  };
+  for (const layer of [large, small]) {
+    const { work, run } = setup(t, [layer], { edit });
+    let seen: unknown;
+    const onEntries = async (entries: EntryList) => {
+      try {
+        for await (const _ of entries);
+      } catch (error) {
+        seen = error;
+        throw new Error('mine');
+      }
+    };
+    const running = run(() => ({ into: 'tar', target: join(work, 'layer'), onEntries }));
+    await t.throwsAsync(running, { code: 'DIFF_ID' });
+    t.is((seen as { code?: string }).code, 'DIFF_ID');
+    t.deepEqual(readdirSync(work), []);
+  }
+});
+
+rootTest('an abort does not wait for a reader of the entries', async (t) => {
+  const { work, run } = setup(t, [large]);
+  const stop = new AbortController();
+  const onEntries = () => {
+    stop.abort();
+    return new Promise<void>(() => {});
+  };
+  const running = run(() => ({ into: 'tar', target: join(work, 'layer'), onEntries }), {
+    signal: stop.signal,
+  });
+  await t.throwsAsync(running, { code: 'ABORTED' });
+  t.deepEqual(readdirSync(work), []);
 });
 
 rootTest('a layer that fails takes with it the layers above that no hook has seen', async (t) => {

@@ -143,6 +143,42 @@ rootTest('entries are what the tar says, with clean names and the place of the d
   t.is(data(sparse!), 'abc');
 });
 
+/** A tar whose entries are listed long before its end, for which neither layerhook nor a pipe has room. */
+const long = tar([...many(2000, 'first'), file('last', Buffer.alloc(8_000_000, 'x'))]);
+
+function many(count: number, name: string): ReturnType<typeof file>[] {
+  return Array.from({ length: count }, (_, at) => file(`${name}-${at}`));
+}
+
+rootTest('a hook reads the entries while the tar is written', async (t) => {
+  const { work, run } = setup(t, [long, small]);
+  const fifo = join(work, 'fifo');
+  const seen = join(work, 'seen');
+  makeFifo(fifo);
+  // the reader takes the end of the tar only when the hook has seen its start
+  const script = 'exec < "$1"; head -c 2000000; while [ ! -e "$2" ]; do sleep 0.05; done; cat';
+  const reader = spawn('/bin/sh', ['-c', script, 'sh', fifo, seen], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const received: Buffer[] = [];
+  reader.stdout.on('data', (piece: Buffer) => received.push(piece));
+  const read: string[][] = [[], []];
+  await run(
+    (index) => ({
+      into: 'tar',
+      target: index === 0 ? fifo : join(work, 'file'),
+      onEntries: async (entries) => {
+        for await (const { path } of entries) {
+          writeFileSync(seen, '');
+          read[index]!.push(path);
+        }
+      },
+    }),
+    { hook: { [post]: ({ index }) => void t.is(read[index]!.length, [2001, 1][index]!) } },
+  );
+  t.deepEqual(read, [[...many(2000, 'first').map(({ name }) => name), 'last'], ['g']]);
+  t.true(Buffer.concat(received).equals(long));
+  t.deepEqual(readFileSync(join(work, 'file')), small);
+});
+
 rootTest('a program as a hook gets the entries as lines of a file, in the order of layers', async (t) => {
   const odd = Buffer.from('\xff', 'latin1').toString('latin1');
   const { work, image } = setup(t, [[file('a', 'a'), file(odd)], [file('.wh.a')]]);

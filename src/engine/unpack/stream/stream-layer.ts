@@ -8,6 +8,7 @@ import type { AppliedLayer, EntryList, LayerSource } from '../../../layer/types.
 import type { LayerProgress, LayerUnpacker } from '../../../layer/unpacker.js';
 import type { IntoCommand, IntoTar, LayerContext } from '../../../points/points.js';
 import { removeFile } from '../../../system/regular-file.js';
+import { orAborted } from '../../../system/until-aborted.js';
 import { Command } from './command.js';
 import { Deadline } from './deadline.js';
 import { Fifo } from './fifo.js';
@@ -47,22 +48,51 @@ export async function streamLayer(
   { context, source }: { context: LayerContext; source: LayerSource },
   options: StreamOptions,
 ): Promise<StreamedLayer> {
-  const list = options.wantsEntries ? listOf(context) : null;
+  const { plan, wantsEntries } = options;
+  const onEntries = plan.into === 'tar' ? plan.onEntries : undefined;
+  const list = wantsEntries || onEntries ? listOf(context) : null;
   try {
     const sink = openSink(context, options);
-    const applied = await send(unpacker, source, sink, list?.fd ?? null, options);
+    const sending = send(unpacker, source, sink, list?.fd ?? null, options);
+    const entries = list && new EntryFile(list.path, source.budget, sending);
+    const reading = readWith(onEntries, entries);
+    const applied = await bothEnded(sending, reading, { sink, deadline: deadlineOf(context, options) });
     const end = ({ keep }: { keep: boolean }) => {
       list?.remove();
       if (keep) sink.close();
       else sink.undo();
     };
-    return { applied, entries: list && new EntryFile(list.path, source.budget), end };
+    return { applied, entries, end };
   } catch (error) {
     list?.remove();
     throw hookFailure(options, context, error);
   } finally {
     if (list !== null) closeSync(list.fd);
   }
+}
+
+async function readWith(onEntries: IntoTar['onEntries'], entries: EntryList | null): Promise<void> {
+  if (entries !== null) await onEntries?.(entries);
+}
+
+/**
+ * Waits for the tar of a layer, and then for the hook that reads its entries, which has until the deadline. If only the hook
+ * fails, the tar is removed.
+ */
+async function bothEnded(
+  sending: Promise<AppliedLayer>,
+  reading: Promise<void>,
+  { sink, deadline }: { sink: Sink; deadline: Deadline },
+): Promise<AppliedLayer> {
+  reading.catch(() => {});
+  const [sent] = await Promise.allSettled([sending]);
+  deadline.start();
+  const [read] = await Promise.allSettled([orAborted(reading, deadline.signal)]);
+  deadline.end();
+  if (sent.status === 'rejected') throw sent.reason;
+  if (read.status === 'fulfilled') return sent.value;
+  sink.undo();
+  throw read.reason;
 }
 
 async function send(
@@ -83,10 +113,15 @@ async function send(
   }
 }
 
-function openSink(context: LayerContext, { plan, by, timeout }: StreamOptions): Sink {
+function deadlineOf(context: LayerContext, { by, timeout }: StreamOptions): Deadline {
   const where = { hook: by, point, layer: layerOf(context) };
   const late = (seconds: number) => new LayerhookError('HOOK_TIMEOUT', { ...where, seconds });
-  const deadline = new Deadline(timeout, context.signal, late);
+  return new Deadline(timeout, context.signal, late);
+}
+
+function openSink(context: LayerContext, options: StreamOptions): Sink {
+  const { plan, by } = options;
+  const deadline = deadlineOf(context, options);
   const target = plan.target === undefined ? null : openTarget(plan.target);
   try {
     if (plan.into === 'command')
