@@ -97,9 +97,9 @@ function* eachPiece(
   length: number,
   visit: (piece: Buffer, at: number) => unknown,
 ): Steps<void> {
-  const buffer = Buffer.allocUnsafe(pieceBytes);
+  const buffer = Buffer.allocUnsafe(Math.min(length, pieceBytes));
   for (let done = 0; done < length; ) {
-    const wanted = Math.min(length - done, pieceBytes);
+    const wanted = Math.min(length - done, buffer.length);
     const count = readSync(fd, buffer, 0, wanted, at + done);
     if (count === 0) return;
     if (visit(buffer.subarray(0, count), at + done) === false) return;

@@ -122,12 +122,12 @@ class MetadataWriter {
   }
 }
 
-const bufferBytes = 1 << 20;
+const bufferBytes = 128 * 1024;
 
 /** Writes a file from a position on, in large pieces. */
 class Output {
   readonly #fd: number;
-  readonly #buffer = Buffer.alloc(bufferBytes);
+  readonly #buffer = Buffer.allocUnsafe(bufferBytes);
   #start: number;
   #used = 0;
 

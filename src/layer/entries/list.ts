@@ -4,7 +4,7 @@ import { type LayerBudget, layerBudget } from '../../tar/budget.js';
 import type { CheckedEntry, EntryList } from '../types.js';
 import { decodeEntry, isWhiteout } from './json.js';
 
-const chunkBytes = 256 * 1024;
+const chunkBytes = 64 * 1024;
 
 /** Milliseconds between two looks at a file that grows. */
 const growthMs = 20;
