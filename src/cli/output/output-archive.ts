@@ -1,9 +1,10 @@
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fsError } from '../../errors/fs-error.js';
 import { splitTransport } from '../../image/layout-name.js';
 import { parseImageReference } from '../../image/references.js';
+import { removeTree } from '../../system/remove.js';
 import { descriptorOf } from '../files/output.js';
 import { writeOut } from './streams.js';
 
@@ -30,7 +31,7 @@ export async function throughFile<T>(reference: string, make: (reference: string
     await writeOut(createReadStream(file));
     return made;
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    removeTree(directory);
   }
 }
 
