@@ -38,7 +38,9 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
         reject(error);
       }
     };
-    signal.addEventListener('abort', stop, { once: true });
+    // no event follows for a signal that is aborted already
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }

@@ -51,7 +51,8 @@ rootTest('gc unmounts what a killed command left mounted in a directory that it 
   const store = await withLayers(root, t);
   const mounted = join(dirname(await store.directory(layer('d').chainID)), 'try/target');
   mkdirSync(mounted, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', mounted]);
+  const lower = `lowerdir=${dirname(mounted)}:${tmpdir(t)}`;
+  execFileSync('mount', ['-t', 'overlay', '-o', lower, 'overlay', mounted]);
   t.teardown(() => spawnSync('umount', ['-q', mounted]));
   await store.gc();
   await store.cleanup();

@@ -26,6 +26,9 @@ export function erase(path: string, onRemoved?: OnRemoved): void {
   }
 }
 
+/** Types of the mounts that commands make. Others keep their directory, which cannot be removed (EBUSY). */
+const own: readonly string[] = ['erofs', 'overlay'];
+
 /** Removes a tree, and first what a killed or failed command left mounted in it. */
 function removeUnmounted(path: string, fd: number, onRemoved?: OnRemoved): void {
   try {
@@ -33,7 +36,8 @@ function removeUnmounted(path: string, fd: number, onRemoved?: OnRemoved): void 
   } catch (error) {
     if (!isErrno(error, 'EBUSY')) throw error;
     const mounts = mountsBelow(readlinkat(AT_FDCWD, `/proc/self/fd/${fd}`));
-    for (const { mountPoint } of mounts.reverse()) unmount(mountPoint, { detach: true });
+    for (const { mountPoint, type } of mounts.reverse())
+      if (own.includes(type)) unmount(mountPoint, { detach: true });
     removeTree(path, onRemoved);
   }
 }
