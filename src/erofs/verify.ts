@@ -41,18 +41,9 @@ export function* tarDigest(fd: number, tarBytes: number, onRead?: (bytes: number
   return `sha256:${hash.digest('hex')}`;
 }
 
-/**
- * Reads the tar of an image, bit for bit.
- *
- * @param fd of the image
- * @param write takes a piece, which is valid during the call; false ends the reading
- */
-export function* copyTar(
-  fd: number,
-  tarBytes: number,
-  write: (piece: Buffer) => boolean | void,
-): Steps<void> {
-  yield* eachPiece(fd, tarAt, tarBytes, write);
+/** Reads the tar of an image, bit for bit. @param fd of the image @returns pieces, each valid until the next is taken */
+export function readTar(fd: number, tarBytes: number): Generator<Buffer> {
+  return piecesOf(fd, tarAt, tarBytes);
 }
 
 /** Returns a digest of everything in an image but the tar: superblock, metadata and copied data. Holes are not read. */
@@ -95,15 +86,23 @@ function* eachPiece(
   fd: number,
   at: number,
   length: number,
-  visit: (piece: Buffer, at: number) => unknown,
+  visit: (piece: Buffer, at: number) => void,
 ): Steps<void> {
+  let done = 0;
+  for (const piece of piecesOf(fd, at, length)) {
+    visit(piece, at + done);
+    done += piece.length;
+    yield;
+  }
+}
+
+function* piecesOf(fd: number, at: number, length: number): Generator<Buffer> {
   const buffer = Buffer.allocUnsafe(Math.min(length, pieceBytes));
   for (let done = 0; done < length; ) {
     const wanted = Math.min(length - done, buffer.length);
     const count = readSync(fd, buffer, 0, wanted, at + done);
     if (count === 0) return;
-    if (visit(buffer.subarray(0, count), at + done) === false) return;
+    yield buffer.subarray(0, count);
     done += count;
-    yield;
   }
 }

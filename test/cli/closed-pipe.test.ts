@@ -1,5 +1,7 @@
 /** Commands that write a stream to standard output, when its reader ends early or its disk is full. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -9,7 +11,8 @@ import { buildImage } from '../helpers/image.js';
 import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-const big = 'b'.repeat(3 * 1024 * 1024);
+/** Does not compress: no form of the content fits into a pipe. */
+const big = randomBytes(3 * 1024 * 1024);
 
 /** Command lines, a tar for their standard input, and a directory that each must leave empty. */
 async function prepare(t: ExecutionContext<unknown>) {
@@ -31,6 +34,7 @@ async function prepare(t: ExecutionContext<unknown>) {
     ['cat', reference, 'big'],
     ['export', '--image', reference],
     ['export', '--compress', 'zstd', '--output', '/dev/stdout', '--image', reference],
+    ['copy', reference, 'oci-archive:/dev/stdout'],
     ['store', 'export', '--store', store, diffID],
     ['raw', 'overlay-tar', '--scratch', scratch],
   ];
@@ -66,3 +70,19 @@ rootTest(
     }
   },
 );
+
+rootTest('a signal ends every stream whose reader takes nothing', async (t) => {
+  const { tar, commands } = await prepare(t);
+  for (const args of commands) {
+    const input = openSync(tar, 'r');
+    const child = spawn(process.execPath, [mainFile, ...args], { stdio: [input, 'pipe', 'pipe'] });
+    closeSync(input);
+    // the command writes, and then waits, since nothing more is read
+    const output = child.stdout!;
+    await once(output, 'readable');
+    child.kill('SIGTERM');
+    const [status, signal] = await once(child, 'exit');
+    t.true(status === 143 || signal === 'SIGTERM', `${args.join(' ')}: ${status} ${signal}`);
+    output.destroy();
+  }
+});

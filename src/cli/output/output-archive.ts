@@ -20,15 +20,20 @@ export function isOutputArchive(reference: string): boolean {
  *
  * @param reference for {@link isOutputArchive}
  * @param make makes the archive, by its reference
- * @throws LayerhookError NO_SPACE, SYSTEM, and what `make` throws
+ * @param signal ends the output
+ * @throws LayerhookError NO_SPACE, SYSTEM, ABORTED, and what `make` throws
  */
-export async function throughFile<T>(reference: string, make: (reference: string) => Promise<T>): Promise<T> {
+export async function throughFile<T>(
+  reference: string,
+  make: (reference: string) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   const { path } = parseImageReference(reference);
   const directory = temporaryDirectory();
   try {
     const file = join(directory, 'archive');
     const made = await make(`oci-archive:${file}${reference.slice(path.length)}`);
-    await writeOut(createReadStream(file));
+    await writeOut(createReadStream(file), signal);
     return made;
   } finally {
     removeTree(directory);

@@ -1,5 +1,6 @@
 import { fstatSync, statSync } from 'node:fs';
 import { errorCode, fsError } from '../../errors/fs-error.js';
+import { orAborted } from '../../system/until-aborted.js';
 
 /** The streams are created by the first write, since that takes node milliseconds and most commands print nothing. */
 export const output = { write: (text: string | Uint8Array): unknown => stream('stdout').write(text) };
@@ -10,9 +11,13 @@ export const errorOutput = { write: (text: string | Uint8Array): unknown => stre
  * programs that write to it. Ends quietly if the reader has closed the pipe, as `| head` does: cat does the same.
  *
  * @param pieces is closed before this returns or throws
- * @throws LayerhookError NO_SPACE, SYSTEM, and what `pieces` throws
+ * @param signal ends a wait for a reader that takes nothing
+ * @throws LayerhookError NO_SPACE, SYSTEM, ABORTED or the signal's reason, and what `pieces` throws
  */
-export async function writeOut(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeOut(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<void> {
   const out = stream('stdout');
   let failed: NodeJS.ErrnoException | undefined;
   const fail = (error: NodeJS.ErrnoException) => {
@@ -21,18 +26,15 @@ export async function writeOut(pieces: AsyncIterable<Uint8Array>): Promise<void>
   out.off('error', reportUnwritten).on('error', fail);
   try {
     for await (const piece of pieces) {
-      await new Promise<void>((resolve) => void out.write(piece, () => resolve()));
+      const written = new Promise<void>((resolve) => void out.write(piece, () => resolve()));
+      await orAborted(written, signal);
       if (failed !== undefined) break;
     }
   } finally {
     out.off('error', fail).on('error', reportUnwritten);
   }
-  if (failed !== undefined) requireReaderClosed(failed);
-}
-
-/** Throws an error of standard output, unless its reader has closed the pipe. */
-export function requireReaderClosed(error: unknown): void {
-  if (errorCode(error) !== 'EPIPE') throw fsError(error, 'cannot write to standard output');
+  if (failed !== undefined && errorCode(failed) !== 'EPIPE')
+    throw fsError(failed, 'cannot write to standard output');
 }
 
 /** True if standard error is a terminal. */

@@ -1,3 +1,6 @@
+const digestName = '(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})';
+const mtree = new RegExp(`^${digestName}\\.mtree$`);
+
 /**
  * Names that layerhook and umoci give to what they make in the directory of a bundle. Drivers and hooks name their files
  * `layerhook.…`.
@@ -7,7 +10,8 @@ const made = [
   // the suffix marks an unfinished file of replaceFile, of umoci or of an earlier version
   /^config\.json(\.[0-9a-f]+\.tmp|\.layerhook-\d+)?$/,
   /^umoci\.json(\.[0-9a-f]+\.tmp)?$/,
-  /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})\.mtree((\.[0-9a-f]+)?\.tmp)?$/,
+  mtree,
+  new RegExp(`^${digestName}\\.mtree(\\.[0-9a-f]+)?\\.tmp$`),
   /^layerhook\../,
 ] as const;
 
@@ -18,7 +22,7 @@ export function isBundleName(name: string): boolean {
 
 /** True if an mtree of a bundle has this name. */
 export function isMtreeName(name: string): boolean {
-  return /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})\.mtree$/.test(name);
+  return mtree.test(name);
 }
 
 /** True if a file of this name in a bundle is left by a killed command: no command reads a file under such a name. */

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
@@ -50,7 +50,7 @@ export class OciArchive implements LayoutStorage {
       const expected = 'name a file; copy can write to oci-archive:/dev/stdout';
       throw new LayerhookError('LAYOUT_UNWRITABLE', { path, reason: 'it is not a regular file', expected });
     }
-    if (existsSync(file)) throw new LayerhookError('LAYOUT_EXISTS', { path });
+    if (found !== undefined) throw new LayerhookError('LAYOUT_EXISTS', { path });
     return new OciArchive(path, file, true);
   }
 

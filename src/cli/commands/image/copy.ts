@@ -48,7 +48,7 @@ directory. With oci-archive:/dev/stdout the tar goes to standard output.`,
     const { json } = options as { json?: boolean };
     if (toOutput && (json || process.stdout.isTTY))
       throw usageError(`a tar cannot go to ${json ? 'the output of --json' : 'a terminal'}`, command);
-    const result = await (toOutput ? throughFile(target, copyTo) : copyTo(target));
+    const result = await (toOutput ? throughFile(target, copyTo, signal) : copyTo(target));
     const { entries, copied, bytes, present } = result;
     log.info(`copied ${source} to ${target}`, { blobs: copied, bytes: formatBytes(bytes), present });
     await show({ json: () => ({ entries, copied, bytes, present }), text: () => [] });

@@ -66,7 +66,7 @@ async function isStandardOutput(file: string): Promise<boolean> {
 
 async function print(tar: AsyncIterable<Buffer>, compress: Compression, signal: AbortSignal): Promise<void> {
   try {
-    await writeOut(compressed(tar, compress, signal));
+    await writeOut(compressed(tar, compress, signal), signal);
   } catch (error) {
     throw aborted(error, signal);
   }

@@ -4,17 +4,14 @@ import type { Store } from '../../../store/types.js';
 import { fromText } from '../../../system/bytes.js';
 import { SystemError } from '../../../system/errno.js';
 import { writeAll } from '../../../system/files.js';
-import { inTurns } from '../../../system/steps.js';
+import { Pace } from '../../../system/steps.js';
 import { storeFlag } from '../../args/flags.js';
 import { usageError } from '../../args/usage.js';
 import { defineCommand } from '../../command.js';
-import { requireReaderClosed } from '../../output/streams.js';
+import { writeOut } from '../../output/streams.js';
 import { layerName, noStore, pickLayers, withStore } from './shared.js';
 
 const command = 'layerhook store export';
-const stdout = 1;
-
-type Write = (piece: Buffer) => boolean | void;
 
 export default defineCommand({
   usage: 'LAYER [FILE]',
@@ -34,42 +31,32 @@ are EROFS images.`,
         throw usageError(`${layerName(layer!)} is a directory: its tar is not stored`, command);
       if (erofs.from === 'directory')
         throw usageError(`${layerName(layer!)} was extracted by containerd: its tar is not stored`, command);
-      const { copyTar, withImage } = await import('../../../erofs/verify.js');
-      const copy = (write: Write) =>
-        withImage(erofs.image, (fd) => inTurns(copyTar(fd, erofs.tarBytes, write)));
-      await (file === undefined ? copy(writeToOutput) : writeNew(file, copy));
+      const { readTar, withImage } = await import('../../../erofs/verify.js');
+      await withImage(erofs.image, (fd) => {
+        const tar = readTar(fd, erofs.tarBytes);
+        return file === undefined ? writeOut(tar, context.signal) : writeNew(file, tar, context.signal);
+      });
     };
     await withStore(options, context, write, noStore);
   },
 });
 
-/** Returns false if the reader of standard output has closed the pipe. */
-function writeToOutput(piece: Buffer): boolean {
-  try {
-    writeAll(stdout, piece, null);
-    return true;
-  } catch (error) {
-    requireReaderClosed(error);
-    return false;
-  }
-}
-
 /** Makes a new file, which appears whole or not at all. */
-async function writeNew(file: string, copy: (write: Write) => Promise<void>): Promise<void> {
+async function writeNew(file: string, tar: Iterable<Buffer>, signal: AbortSignal): Promise<void> {
   const { makeWhole } = await import('../../../system/temporary.js');
   try {
     if (lstatSync(file, { throwIfNoEntry: false }) !== undefined)
       throw new SystemError('EEXIST', 'open', fromText(file));
-    await makeWhole(file, 'file', (fd) => copy((piece) => writePiece(fd, piece, file)), 0o600);
+    await makeWhole(file, 'file', (fd) => writePieces(fd, tar, signal), 0o600);
   } catch (error) {
     throw fsError(error, `creating ${file}`);
   }
 }
 
-function writePiece(fd: number, piece: Buffer, file: string): void {
-  try {
+async function writePieces(fd: number, pieces: Iterable<Buffer>, signal: AbortSignal): Promise<void> {
+  const pace = new Pace(signal);
+  for (const piece of pieces) {
     writeAll(fd, piece, null);
-  } catch (error) {
-    throw fsError(error, `creating ${file}`);
+    if (pace.isDue) await pace.turn();
   }
 }
