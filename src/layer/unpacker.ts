@@ -7,9 +7,17 @@ import type {
   Requested,
   StreamRequest,
 } from './apply/messages.js';
+import { Backlog } from './backlog.js';
 import { type HoleBudget, holeBudget } from './holes.js';
 import { type Lane, Lanes } from './lanes.js';
-import { blameBlob, isSmall, type OpenSource, type SourceSummary } from './stream/index.js';
+import {
+  blameBlob,
+  canReadDirectly,
+  isSmall,
+  type OpenSource,
+  openDirectly,
+  type SourceSummary,
+} from './stream/index.js';
 import type { AppliedLayer, ApplyOptions, LayerSource, Usage } from './types.js';
 
 export interface UnpackerOptions {
@@ -60,6 +68,14 @@ interface Work extends Pick<LayerOptions, 'track'> {
   request(given: Given): Promise<Requested<LayerRequest | StreamRequest>>;
 }
 
+/** A layer that is being read. */
+interface Reading {
+  from: LayerRequest['from'];
+  progress: OpenSource['progress'];
+  /** ends the reading, if it has not ended */
+  stop(): void;
+}
+
 export interface LayerProgress {
   /** bytes read of the blob so far; `bytes` counts those of its tar, `entries` the applied entries */
   blobBytes: number;
@@ -78,14 +94,15 @@ const sourcesAhead = 3;
 
 /**
  * Applies layers to directories in worker threads. One thread reads, verifies (blob digest and diffID) and decompresses a
- * layer, another applies it with blocking calls. A small layer with a directory of its own, and a very small one on top of
- * others, is read by the thread that applies it. A very small one with a directory of its own is applied inline, unless
- * threads are running already.
+ * layer, another applies it with blocking calls. Some layers are read by the thread that applies them: one with a directory of
+ * its own, if the layer is small or other layers keep the other cores busy, and a very small one on top of others. A very small
+ * one with a directory of its own is applied inline, unless threads are running already.
  */
 export class LayerUnpacker {
   readonly #options: UnpackerOptions;
   readonly #lanes: Lanes;
   readonly #holes: HoleBudget;
+  readonly #backlog = new Backlog();
   readonly #laneOfTrack = new Map<string, Lane>();
   readonly #opened = new Map<LayerSource, OpenSource>();
   #ahead: LayerSource[] = [];
@@ -102,12 +119,14 @@ export class LayerUnpacker {
    *
    * @param into `directory`: each of the layers has a directory of its own; `rootfs`: all go to one directory
    */
-  start(layers: readonly { size: number }[], into: 'rootfs' | 'directory'): void {
+  start(layers: readonly Pick<LayerSource, 'size' | 'mediaType'>[], into: 'rootfs' | 'directory'): void {
     const areFewBytes = this.#lanes.areFewBytes(layers);
     const isApart = into === 'directory';
+    if (isApart) this.#backlog.expect(layers);
     if (isApart && areFewBytes) return;
     const lane = this.#lanes.idlest();
-    if (!(isApart ? layers.every(isSmall) : areFewBytes)) void lane.sources;
+    const [first] = layers;
+    if (!(isApart ? first && this.#needsOneThread(first) : areFewBytes)) void lane.sources;
   }
 
   /**
@@ -134,8 +153,7 @@ export class LayerUnpacker {
       ...{ track, onProgress, mayReadWhole: true },
       request: async (given) => applyRequest(given, { target, options, holes: this.#holes }),
     };
-    throwIfAborted(this.#options.signal);
-    return options.into === 'directory' ? this.#alone(source, work) : this.#onTop(source, work);
+    return options.into === 'directory' ? this.#apart(source, work) : this.#onTop(source, work);
   }
 
   /**
@@ -155,8 +173,17 @@ export class LayerUnpacker {
         return { ...given, type: 'stream', fd, what, list, stop };
       },
     };
+    return this.#apart(source, work);
+  }
+
+  async #apart(source: LayerSource, work: Work): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
-    return this.#alone(source, work);
+    this.#backlog.begin(source.size);
+    try {
+      return await this.#alone(source, work);
+    } finally {
+      this.#backlog.end(source.size);
+    }
   }
 
   async #alone(source: LayerSource, work: Work): Promise<AppliedLayer> {
@@ -166,15 +193,32 @@ export class LayerUnpacker {
     const lane = await this.#lanes.take(source.size);
     try {
       throwIfAborted(this.#options.signal);
-      const whole = work.mayReadWhole && isSmall(source) && (await this.#applyWhole(source, work, lane));
-      return whole || (await this.#apply(source, work, lane));
+      const applied = await this.#applyInOneThread(source, work, lane);
+      return applied ?? (await this.#apply(source, work, lane));
     } finally {
       this.#lanes.release(lane);
     }
   }
 
+  /** True if the thread that applies a layer with a directory of its own can also read it, and this is faster. */
+  #needsOneThread(layer: Pick<LayerSource, 'size' | 'mediaType'>): boolean {
+    return isSmall(layer) || (canReadDirectly(layer) && this.#backlog.keepsCoresBusy(layer.size));
+  }
+
+  /** Reads and applies a layer in one thread. @returns null if that is not possible, or slower; nothing was done */
+  async #applyInOneThread(source: LayerSource, work: Work, lane: Lane): Promise<AppliedLayer | null> {
+    if (!work.mayReadWhole || !this.#needsOneThread(source)) return null;
+    return isSmall(source) ? this.#applyWhole(source, work, lane) : this.#applyDirectly(source, work, lane);
+  }
+
+  async #applyDirectly(source: LayerSource, work: Work, lane: Lane): Promise<AppliedLayer | null> {
+    const reply = await this.#request(source, work, lane, openDirectly(source, this.#options.signal));
+    return reply && this.#applied(source, reply);
+  }
+
   /** Applies a layer in the thread that knows the layers below. */
   async #onTop(source: LayerSource, work: Work): Promise<AppliedLayer> {
+    throwIfAborted(this.#options.signal);
     const lane = this.#laneFor(work.track);
     const isAhead = this.#opened.size > 0 || this.#ahead.length > 0;
     const mayBeWhole = !isAhead && this.#lanes.areFewBytes([source]);
@@ -193,26 +237,38 @@ export class LayerUnpacker {
       await work.request({ from: source, digest: source.digest, entries, budget: source.budget }),
     );
     throwIfAborted(this.#options.signal);
-    return reply && appliedLayer(source, reply);
+    return reply && this.#applied(source, reply);
   }
 
   async #apply(source: LayerSource, work: Work, lane: Lane): Promise<AppliedLayer> {
+    const { ring, done, progress, abort, reuse } = this.#take(source, lane);
+    const reply = await this.#request(source, work, lane, { from: ring, progress, stop: () => abort() });
+    const read = await done;
+    reuse();
+    return this.#applied(source, { ...reply!, read });
+  }
+
+  #applied({ digest, diffID }: LayerSource, { read, ...applied }: ApplyReply): AppliedLayer {
+    if (read !== undefined) this.#options.onRead?.(read);
+    return { digest, diffID, ...applied };
+  }
+
+  async #request(
+    source: LayerSource,
+    work: Work,
+    lane: Lane,
+    { from, progress, stop }: Reading,
+  ): Promise<ApplyReply | null> {
     this.#track(work.track, lane);
     const entries = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const open = this.#take(source, lane);
-    const stopReporting = report(open, entries, work.onProgress);
+    const stopReporting = report(progress, entries, work.onProgress);
+    const { digest, budget } = source;
     try {
-      const { digest, budget } = source;
-      const request = await work.request({ from: open.ring, digest, entries, budget });
-      const reply = await lane.applier.request(request);
-      const read = await open.done;
-      this.#options.onRead?.(read);
-      open.reuse();
-      return appliedLayer(source, reply!);
+      return await lane.applier.request(await work.request({ from, digest, entries, budget }));
     } catch (error) {
       throw await blameBlob(error, source, this.#options.signal);
     } finally {
-      open.abort();
+      stop();
       stopReporting();
     }
   }
@@ -308,10 +364,6 @@ function applyRequest(
   return { ...given, type: 'apply', target, options: rest, track, digests: mtree, holes };
 }
 
-function appliedLayer({ digest, diffID }: LayerSource, reply: ApplyReply): AppliedLayer {
-  return { digest, diffID, ...reply };
-}
-
 /** @throws the signal's reason if it is a LayerhookError, otherwise LayerhookError ABORTED */
 function throwIfAborted({ aborted, reason }: AbortSignal): void {
   if (!aborted) return;
@@ -319,14 +371,14 @@ function throwIfAborted({ aborted, reason }: AbortSignal): void {
 }
 
 function report(
-  open: OpenSource,
+  progress: OpenSource['progress'],
   entries: SharedArrayBuffer,
   onProgress: LayerOptions['onProgress'],
 ): () => void {
   if (!onProgress) return () => {};
   const count = new Int32Array(entries);
   const timer = setInterval(
-    () => onProgress({ ...open.progress(), entries: Atomics.load(count, 0) }),
+    () => onProgress({ ...progress(), entries: Atomics.load(count, 0) }),
     progressInterval,
   );
   return () => clearInterval(timer);

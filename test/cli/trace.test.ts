@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
@@ -63,6 +64,33 @@ test('a trace shows what each thread did in unpack, repack and insert', (t) => {
 
   t.deepEqual(layerhook('insert', '--trace', trace, '--image', reference, trace, '/x'), ok);
   t.deepEqual(spansOf(trace).main, ['commit', 'hash', 'layerhook insert']);
+});
+
+test('layers that keep all cores busy have one thread each; with node:zlib two', (t) => {
+  if (!requires(t, 'root', 'libisal2')) return;
+  const dir = tmpdir(t);
+  const layer = (_: unknown, at: number) => [{ name: `f${at}`, content: randomBytes(3 << 20) }];
+  const { reference } = writeImage(
+    join(dir, 'layout'),
+    Array.from({ length: availableParallelism() }, layer),
+    {
+      blob: (bytes) => gzipSync(bytes, { level: 1 }),
+    },
+  );
+  const trace = join(dir, 'trace.json');
+  const unpack = (bundle: string, env: NodeJS.ProcessEnv) => {
+    const store = join(dir, `store-${bundle}`);
+    const where = ['--driver', 'overlay', '--store', store, '--trace', trace, '--image', reference];
+    const at = join(dir, bundle);
+    t.deepEqual(runFile(mainFile, ['unpack', ...where, at], { XDG_CONFIG_HOME: '/nonexistent', ...env }), ok);
+    t.deepEqual(layerhook('bundle', 'rm', '--store', store, at), ok);
+    return spansOf(trace);
+  };
+  const one = unpack('one', {});
+  t.is(one['reading layers'], undefined);
+  for (const name of ['read', 'inflate', 'hash', 'apply'])
+    t.true(one['applying layers']!.includes(name), name);
+  t.truthy(unpack('two', { LAYERHOOK_INFLATE: 'zlib' })['reading layers']);
 });
 
 test('a failed command leaves its trace; a trace that cannot be written stops it before the work', (t) => {

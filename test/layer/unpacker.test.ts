@@ -1,12 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import type { LayerSource } from '../../src/layer/types.js';
-import type { LayerOptions } from '../../src/layer/unpacker.js';
-import type { ImageOptions } from '../helpers/image.js';
+import type { LayerOptions, LayerProgress } from '../../src/layer/unpacker.js';
+import { type ImageOptions, sha256 } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
-import type { RawEntry } from '../helpers/tar.js';
+import { type RawEntry, tar } from '../helpers/tar.js';
 import { until } from '../helpers/until.js';
 import { bench, dir, file, many, options } from './bench.js';
 
@@ -116,6 +119,75 @@ test('a small independent layer is refused with the same errors', async (t) => {
   await t.throwsAsync(hostile.unpacker.apply(hostile.sources[0]!, hostile.target('root'), independent), {
     code: 'LAYER_ENTRY',
   });
+});
+
+/** Two threads of one layer each: the layers keep each other's cores busy. */
+function besideOthers(t: ExecutionContext<unknown>, layer: RawEntry[], image: ImageOptions = {}) {
+  const made = bench(t, [layer, [file('other')]], image);
+  const [source] = made.sources as [LayerSource];
+  made.unpacker.start(
+    Array.from({ length: availableParallelism() }, () => source),
+    'directory',
+  );
+  return { ...made, source };
+}
+
+const apart: LayerOptions = { ...options, into: 'directory' };
+const noise = (count: number) => many(count, 0).map((each) => ({ ...each, content: randomBytes(4000) }));
+
+test('a layer that one thread reads and applies is refused with the same errors', async (t) => {
+  const zeros = `sha256:${'0'.repeat(64)}`;
+  const { unpacker, source, target } = besideOthers(t, noise(600));
+  t.true(source.size > 2 << 20);
+  const cases: [code: string, changed: Partial<LayerSource>][] = [
+    ['DIFF_ID', { diffID: zeros }],
+    ['BLOB_DIGEST', { digest: zeros }],
+    ['DIGEST_INVALID', { diffID: 'sha256:x' }],
+    ['BLOB_SIZE', { size: source.size - 1 }],
+    ['BLOB_NOT_FOUND', { path: `${source.path}-none` }],
+  ];
+  for (const [code, changed] of cases)
+    await t.throwsAsync(unpacker.apply({ ...source, ...changed }, target(code), apart), { code }, code);
+  t.is((await unpacker.apply(source, target('root'), apart)).entries, 600);
+
+  const hostile = besideOthers(t, [...noise(600), file('.wh.')]);
+  await t.throwsAsync(hostile.unpacker.apply(hostile.source, hostile.target('root'), apart), {
+    code: 'LAYER_ENTRY',
+    message: /\.wh\./,
+  });
+  // the entry comes first, and its cause is the blob
+  const spoilt = { ...hostile.source, digest: zeros };
+  await t.throwsAsync(hostile.unpacker.apply(spoilt, hostile.target('spoilt'), apart), {
+    code: 'BLOB_DIGEST',
+  });
+  const short = tar(noise(600)).subarray(0, 2_000_000);
+  const cut = besideOthers(t, [], { blob: () => gzipSync(short) });
+  const shortened = { ...cut.source, diffID: sha256(short) };
+  await t.throwsAsync(cut.unpacker.apply(shortened, cut.target('root'), apart), { code: 'TAR_INVALID' });
+});
+
+test('a layer of another compression than its media type says is read by another thread', async (t) => {
+  if (!requires(t, 'zstd')) return;
+  const zstd = (tar: Buffer) => execFileSync('zstd', ['-q'], { input: tar, maxBuffer: 2 ** 24 });
+  for (const blob of [zstd, (tar: Buffer) => tar]) {
+    const { unpacker, source, target } = besideOthers(t, noise(600), { blob });
+    t.is((await unpacker.apply(source, target('root'), apart)).entries, 600);
+  }
+});
+
+test('an abort ends a thread that reads and applies a layer', async (t) => {
+  const { unpacker, source, target, abort } = besideOthers(t, [...noise(3000), hugeHole(), file('last')]);
+  const root = target('root');
+  const progress: LayerProgress[] = [];
+  const applying = unpacker.apply(source, root, { ...apart, onProgress: (each) => progress.push(each) });
+  await until('there is progress', () => progress.length > 1, 10);
+  t.true(progress.at(-1)!.blobBytes > 0 && progress.at(-1)!.bytes > 0 && progress.at(-1)!.entries > 0);
+  abort.abort();
+  await t.throwsAsync(applying, { code: 'ABORTED' });
+  const count = readdirSync(root).length;
+  t.false(existsSync(join(root, 'last')));
+  await unpacker.close();
+  t.is(readdirSync(root).length, count);
 });
 
 test('a small independent layer may be compressed or not, in one member or several', async (t) => {

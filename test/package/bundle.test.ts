@@ -113,14 +113,16 @@ test('commands for each container load few files of the bundle and two native pa
 
 test('the copy driver loads neither LMDB nor the file of the store', async (t) => {
   const image = buildImage(t, [[{ name: 'a', content: 'x' }]]);
-  const bundle = join(tmpdir(t), 'bundle');
+  const dir = tmpdir(t);
+  const bundle = join(dir, 'bundle');
+  const env = { LAYERHOOK_STORE: join(dir, 'store'), NODE_DEBUG: 'module' };
   const rootless = process.geteuid?.() === 0 ? [] : ['--rootless'];
   for (const args of [
     ['unpack', ...rootless, '--driver', 'copy', '--image', image.reference],
     ['repack', '--image', image.reference],
     ['bundle', 'rm'],
   ]) {
-    const { status, stderr } = await layerhook([...args, bundle], { env: { NODE_DEBUG: 'module' } });
+    const { status, stderr } = await layerhook([...args, bundle], { env });
     t.is(status, 0);
     t.regex(stderr, /load "\S+-rest\.cjs"/);
     t.notRegex(stderr, /load "\S+(-store\.cjs|\/@lmdb\/\S+)"/);

@@ -1,3 +1,4 @@
+import type { LayerSource } from '../../layer/types.js';
 import type { LayerUnpacker, UnpackerOptions } from '../../layer/unpacker.js';
 
 /** The threads that extract layers. They are loaded and started lazily: an unpack that skips all layers needs none. */
@@ -21,7 +22,7 @@ export class ExtractionThreads {
    *
    * @param into `directory`: each of the layers gets a directory of its own; `rootfs`: they go on top of each other
    */
-  startEarly(layers: readonly { size: number }[], into: 'rootfs' | 'directory'): void {
+  startEarly(layers: readonly Pick<LayerSource, 'size' | 'mediaType'>[], into: 'rootfs' | 'directory'): void {
     this.unpacker()
       .then((unpacker) => unpacker.start(layers, into))
       .catch(() => {});

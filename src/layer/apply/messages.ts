@@ -2,6 +2,7 @@ import type { Header } from 'mtree-ts';
 import type { TransferredError } from '../../errors/transfer.js';
 import type { LayerBudget } from '../../tar/budget.js';
 import type { HoleBudget } from '../holes.js';
+import type { DirectLayer, SourceSummary } from '../stream/index.js';
 import type { ApplyOptions, LayerSource, Unsettled, Usage } from '../types.js';
 
 /** A message to the apply worker, which handles one request after the other and blocks its thread meanwhile. */
@@ -13,8 +14,8 @@ export type ApplyRequest =
 export interface LayerRequest {
   id: number;
   type: 'apply';
-  /** a ring with the layer's tar, or the source of a small layer, which the thread reads itself */
-  from: SharedArrayBuffer | LayerSource;
+  /** a ring with the layer's tar, or a layer that the thread reads itself: a small one as a whole */
+  from: SharedArrayBuffer | LayerSource | DirectLayer;
   digest: string;
   target: string;
   options: ApplyOptions;
@@ -61,12 +62,14 @@ export interface ApplyReply {
   bytes: number;
   entries: number;
   unsettled: Unsettled;
+  /** of a {@link DirectLayer} */
+  read?: SourceSummary | undefined;
 }
 
 /** A request before it gets its id. */
 export type Requested<R> = R extends unknown ? Omit<R, 'id'> : never;
 
-/** The reply to a request. null: the small layer cannot be read as a whole, and nothing was done. */
+/** The reply to a request. null: the thread cannot read this layer itself, and nothing was done. */
 export type Reply<R extends Pick<ApplyRequest, 'type'>> = R extends { type: 'apply' | 'stream' }
   ? ApplyReply | null
   : Usage;

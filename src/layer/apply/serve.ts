@@ -1,7 +1,7 @@
 import { span } from '../../system/trace.js';
 import { layerBudget } from '../../tar/budget.js';
 import { mayHaveSparseFiles, TarReader } from '../../tar/index.js';
-import { RingReader, readWholeLayer } from '../stream/index.js';
+import { type DirectLayer, DirectSource, RingReader, readWholeLayer } from '../stream/index.js';
 import type { ByteSource, LayerSource, Usage } from '../types.js';
 import { applyLayer } from './applier.js';
 import { writeTreeManifest } from './manifest.js';
@@ -42,12 +42,24 @@ export class LayerServer {
 
   #readLayer(request: LayerRequest | StreamRequest): ApplyReply | null {
     const { from } = request;
+    if ('control' in from) return this.#readDirectly(request, from);
     if (!(from instanceof SharedArrayBuffer)) return this.#readWhole(request, from);
     const ring = new RingReader(from);
     try {
       return this.#use(request, ring);
     } finally {
       ring.close();
+    }
+  }
+
+  #readDirectly(request: LayerRequest | StreamRequest, layer: DirectLayer): ApplyReply | null {
+    const direct = DirectSource.open(layer);
+    if (direct === null) return null;
+    try {
+      const reply = this.#use(request, direct);
+      return { ...reply, read: direct.summary };
+    } finally {
+      direct.close();
     }
   }
 

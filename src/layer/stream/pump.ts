@@ -1,17 +1,13 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { Transform } from 'node:stream';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { span } from '../../system/trace.js';
-import { type LayerBudget, layerBudget, takeUnpacked } from '../../tar/budget.js';
 import type { BlockingDecoder } from '../compression/algorithm.js';
 import { algorithmOf, createDecompressor, detectCompression } from '../compression/index.js';
 import type { LayerSource } from '../types.js';
-import { BlobFile } from './blob-file.js';
+import { blobPieceBytes, CheckedLayer } from './checked-layer.js';
 import type { SourceSummary } from './messages.js';
 import type { RingWriter } from './ring-writer.js';
 
-/** Bytes of the blob in one write to the decompressor. */
-const blobPieceBytes = 384 * 1024;
 /** Pieces queued in the decompressor, so that it never waits for the next one. */
 const piecesInFlight = 3;
 /** Bytes of output handled at a time. Between two steps this thread can give libuv's pool more work. */
@@ -43,108 +39,79 @@ export async function pumpSource(source: LayerSource, writer: RingWriter): Promi
 }
 
 class Pump {
-  readonly #source: LayerSource;
+  readonly #layer: CheckedLayer;
   readonly #writer: RingWriter;
-  readonly #blobHash: Hash;
-  readonly #tarHash: Hash;
-  readonly #budget: LayerBudget;
-  readonly #blob: BlobFile;
-  #blobBytes = 0;
-  #bytes = 0;
   #decompressor = '';
 
   constructor(source: LayerSource, writer: RingWriter) {
-    this.#source = source;
+    this.#layer = new CheckedLayer(source);
     this.#writer = writer;
-    this.#blobHash = hashOf(source.digest);
-    this.#tarHash = hashOf(source.diffID);
-    this.#budget = source.budget ?? layerBudget();
-    this.#blob = new BlobFile(source);
   }
 
   async run(): Promise<void> {
+    const layer = this.#layer;
     const buffer = Buffer.allocUnsafeSlow(blobPieceBytes);
-    const first = this.#read(buffer);
-    const { digest } = this.#source;
+    const first = layer.read(buffer);
+    const { digest } = layer.source;
     const compression = detectCompression(first);
     const { blockingReader, readBy } = algorithmOf(compression);
     const decoder = await blockingReader?.(digest);
     this.#decompressor = decoder?.name ?? readBy;
     if (decoder) this.#decodeHere(decoder, first, buffer);
     else if (compression === 'none') {
-      for (let piece = first; piece.length > 0; piece = this.#read(buffer)) this.#take(piece);
-    } else await this.#decode(await createDecompressor(compression, digest, this.#source), first, buffer);
+      for (let piece = first; piece.length > 0; piece = layer.read(buffer)) this.#take(piece);
+    } else await this.#decode(await createDecompressor(compression, digest, layer.source), first, buffer);
   }
 
   verify(): SourceSummary {
-    const { digest, diffID, path } = this.#source;
-    const actual = digestOf(this.#blobHash, digest);
-    if (actual !== digest) throw new LayerhookError('BLOB_DIGEST', { digest, path, actual });
-    const unpacked = this.#writer.hasHasher ? this.#hashedDigest() : digestOf(this.#tarHash, diffID);
-    if (unpacked !== diffID)
-      throw new LayerhookError('DIFF_ID', { digest, actual: unpacked, expected: diffID });
-    const decompressor = this.#decompressor;
-    return { bytes: this.#bytes, blobBytes: this.#blobBytes, digest, diffID, decompressor };
+    const diffID = this.#writer.hasHasher ? this.#hashedDigest() : undefined;
+    return { ...this.#layer.verify(diffID), decompressor: this.#decompressor };
   }
 
   #hashedDigest(): string {
-    const [algorithm = '', hex = ''] = this.#source.diffID.split(':');
+    const [algorithm = '', hex = ''] = this.#layer.source.diffID.split(':');
     const digest = this.#writer.digest(hex.length / 2);
     if (digest === undefined) throw this.#unwanted();
     return `${algorithm}:${digest.toString('hex')}`;
   }
 
-  /** Explains why a blob does not decompress: BLOB_DIGEST if its digest is wrong, otherwise the error. */
   explain(error: LayerhookError): LayerhookError {
-    const { digest, path } = this.#source;
-    const buffer = Buffer.allocUnsafeSlow(blobPieceBytes);
-    while (this.#read(buffer).length > 0);
-    const actual = digestOf(this.#blobHash, digest);
-    return actual === digest ? error : new LayerhookError('BLOB_DIGEST', { digest, path, actual }, error);
+    return this.#layer.explain(error);
   }
 
   close(): void {
-    this.#blob.close();
-  }
-
-  /** Reads and hashes the next piece of the blob; empty at its end. */
-  #read(buffer: Buffer): Buffer {
-    const read = span('read', this.#source.digest);
-    const piece = buffer.subarray(0, this.#blob.read(buffer));
-    this.#blobHash.update(piece);
-    read();
-    this.#blobBytes += piece.length;
-    return piece;
+    this.#layer.close();
   }
 
   /** Puts a piece of the tar into the ring. */
   #take(piece: Buffer): void {
-    takeUnpacked(this.#budget, piece.length, this.#source.digest);
+    this.#layer.count(piece.length);
     this.#hash(piece);
-    this.#bytes += piece.length;
-    this.#writer.count(this.#blobBytes, this.#bytes);
+    this.#countProgress();
     if (!this.#writer.write(piece)) throw this.#unwanted();
   }
 
   /** Hashes a piece of the tar, unless another thread does so. */
   #hash(piece: Buffer): void {
-    if (this.#writer.hasHasher) return;
-    const hash = span('hash', this.#source.digest);
-    this.#tarHash.update(piece);
-    hash();
+    if (!this.#writer.hasHasher) this.#layer.hash(piece);
+  }
+
+  #countProgress(): void {
+    const { blobBytes, bytes } = this.#layer;
+    this.#writer.count(blobBytes, bytes);
   }
 
   /** The error of a reader that needs no more bytes. */
   #unwanted(): Error {
     const { failure } = this.#writer;
-    return failure ?? new LayerhookError('ABORTED', { what: `reading layer ${this.#source.digest}` });
+    return failure ?? new LayerhookError('ABORTED', { what: `reading layer ${this.#layer.source.digest}` });
   }
 
   /** Runs the blob through a decompressor that writes into the ring. */
   #decodeHere(decoder: BlockingDecoder, first: Buffer, buffer: Buffer): void {
-    for (let piece = first; piece.length > 0; piece = this.#read(buffer)) {
+    for (let piece = first; piece.length > 0; piece = this.#layer.read(buffer)) {
       decoder.feed(piece);
-      while (this.#decodeSome(decoder)) this.#writer.count(this.#blobBytes, this.#bytes);
+      while (this.#decodeSome(decoder)) this.#countProgress();
     }
     decoder.end();
   }
@@ -153,20 +120,18 @@ class Pump {
   #decodeSome(decoder: BlockingDecoder): boolean {
     const space = this.#writer.wanted ? this.#writer.space() : undefined;
     if (space === undefined) throw this.#unwanted();
-    const { digest } = this.#source;
-    const inflate = span('inflate', digest);
+    const inflate = span('inflate', this.#layer.source.digest);
     const produced = decoder.read(space);
     inflate();
     if (produced === 0) return false;
-    takeUnpacked(this.#budget, produced, digest);
+    this.#layer.count(produced);
     this.#hash(space.subarray(0, produced));
-    this.#bytes += produced;
     this.#writer.advance(produced);
     return true;
   }
 
   #decode(decoder: Transform, first: Buffer, firstBuffer: Buffer): Promise<void> {
-    const read = (buffer: Buffer) => this.#read(buffer);
+    const read = (buffer: Buffer) => this.#layer.read(buffer);
     const take = (piece: Buffer) => this.#take(piece);
     return new PoolDecoding(decoder, read, take).run(first, firstBuffer);
   }
@@ -270,16 +235,4 @@ class Waiting {
     this.bytes -= step.length;
     return step;
   }
-}
-
-/** @throws LayerhookError DIGEST_INVALID */
-function hashOf(digest: string): Hash {
-  if (!/^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(digest)) {
-    throw new LayerhookError('DIGEST_INVALID', { value: digest });
-  }
-  return createHash(digest.slice(0, 6));
-}
-
-function digestOf(hash: Hash, expected: string): string {
-  return `${expected.slice(0, 6)}:${hash.digest('hex')}`;
 }

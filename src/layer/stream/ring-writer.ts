@@ -1,7 +1,7 @@
 import {
   closedWord,
   controlOf,
-  countersAt,
+  countersOf,
   digestAt,
   ended,
   failed,
@@ -38,7 +38,7 @@ export class RingWriter {
   constructor(ring: SharedArrayBuffer) {
     this.#ring = ring;
     this.#control = controlOf(ring);
-    this.#counters = new Float64Array(ring, countersAt, 2);
+    this.#counters = countersOf(ring);
   }
 
   /**

@@ -41,7 +41,7 @@ export const hashed = 3; // the digest is in the ring
 
 export type Turn = typeof readerTurnWord | typeof writerTurnWord | typeof hasherTurnWord;
 
-export const countersAt = 64;
+const countersAt = 64;
 export const digestAt = countersAt + 16;
 /** of SHA-512 */
 export const digestBytes = 64;
@@ -53,6 +53,11 @@ export function createRing(): SharedArrayBuffer {
   return new SharedArrayBuffer(slotsAt + slotCount * slotBytes);
 }
 
+/** Allocates what a ring has beside its slots: the progress of a layer, and a way to end its reading by {@link failRing}. */
+export function createControl(): SharedArrayBuffer {
+  return new SharedArrayBuffer(slotsAt);
+}
+
 /** Makes a ring as new, for another source. Both sides must be done with it. */
 export function resetRing(ring: SharedArrayBuffer): void {
   new Uint8Array(ring, 0, slotsAt).fill(0);
@@ -60,8 +65,19 @@ export function resetRing(ring: SharedArrayBuffer): void {
 
 /** Returns the progress stored in a ring: bytes read of the blob, and bytes of the tar. */
 export function ringCounters(ring: SharedArrayBuffer): { blobBytes: number; bytes: number } {
-  const [blobBytes, bytes] = new Float64Array(ring, countersAt, 2);
+  const [blobBytes, bytes] = countersOf(ring);
   return { blobBytes: blobBytes!, bytes: bytes! };
+}
+
+/** Returns where the progress is stored: bytes read of the blob, and bytes of the tar. */
+export function countersOf(ring: SharedArrayBuffer): Float64Array {
+  return new Float64Array(ring, countersAt, 2);
+}
+
+/** @throws the error of a failed ring */
+export function throwIfFailed(ring: SharedArrayBuffer): void {
+  const control = controlOf(ring);
+  if (Atomics.load(control, stateWord) === failed) throw readError(control);
 }
 
 /** Ends the ring with an error unless it has ended. Any thread may call it. The reader gets the error after the bytes. */

@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { isLayerhookError } from '../../../src/errors/index.js';
 import { createCompressor } from '../../../src/layer/compression/index.js';
 import { isWorthHasher } from '../../../src/layer/stream/hash-thread.js';
-import { SourceThread } from '../../../src/layer/stream/index.js';
+import { createControl, DirectSource, SourceThread } from '../../../src/layer/stream/index.js';
 import type { Compression, LayerSource } from '../../../src/layer/types.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { sample, through } from '../compression/helpers.js';
@@ -44,12 +44,25 @@ const threadsOf = (pid: number) => readdirSync(`/proc/${pid}/task`).length;
 
 const code = (error: unknown) => (isLayerhookError(error) ? error.code : String(error));
 
-/** Reads a source to its end. Returns the codes that its reader and `done` ended in. */
+/** Reads a source to its end. Returns the codes that its reader and `done` ended in; reading it in one thread must end so, too. */
 async function outcome(t: ExecutionContext<unknown>, source: LayerSource): Promise<string[]> {
   const opened = sourceThread(t).open(source);
   const reader = startThread({ do: 'read', ring: opened.ring });
   const done = await opened.done.then(() => 'end', code);
+  t.true([done, 'another way'].includes(inOneThread(source)), `${done}, but ${inOneThread(source)}`);
   return [(await reader.report).ended, done];
+}
+
+function inOneThread(source: LayerSource): string {
+  try {
+    const direct = DirectSource.open({ source, control: createControl() });
+    if (direct === null) return 'another way';
+    while (direct.read() !== null);
+    direct.close();
+    return 'end';
+  } catch (error) {
+    return code(error);
+  }
 }
 
 const content = sample(5_000_000);
