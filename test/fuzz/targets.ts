@@ -141,7 +141,7 @@ export const targets: Record<string, () => Target> = {
     ]),
     run(input) {
       const whole = gunzipWhole(input, 1 << 20);
-      const byNode = whole && gunzipWhole(input, 1 << 20, null);
+      const byNode = whole && gunzipWhole(input, 1 << 20, { isal: null });
       // libisal2 accepts an incomplete set of distance codes too: there the diffID decides
       if (whole === null || byNode === null) return false;
       require(byNode.equals(whole), 'libisal2 reads another content');

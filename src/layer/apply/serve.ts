@@ -1,7 +1,7 @@
 import { span } from '../../system/trace.js';
 import { layerBudget } from '../../tar/budget.js';
 import { mayHaveSparseFiles, TarReader } from '../../tar/index.js';
-import { type DirectLayer, DirectSource, RingReader, readWholeLayer } from '../stream/index.js';
+import { type DirectLayer, DirectSource, RingReader, readWholeLayer, reusedMemory } from '../stream/index.js';
 import type { ByteSource, LayerSource, Usage } from '../types.js';
 import { applyLayer } from './applier.js';
 import { writeTreeManifest } from './manifest.js';
@@ -12,6 +12,7 @@ import { Tree } from './tree.js';
 /** Applies layers with blocking calls, and keeps the trees of their targets between requests. */
 export class LayerServer {
   readonly #trees = new Map<string, Tree>();
+  readonly #memory = reusedMemory();
   readonly #warn: (warning: string) => void;
   readonly #hasOwnThread: boolean;
 
@@ -65,7 +66,7 @@ export class LayerServer {
 
   #readWhole(request: LayerRequest | StreamRequest, source: LayerSource): ApplyReply | null {
     const inflate = span('read and inflate', source.digest);
-    let tar = readWholeLayer(source);
+    let tar = readWholeLayer(source, this.#memory);
     inflate();
     if (tar === null) return null;
     // hashing holes or copying files of lower layers may take long, and this thread must react to signals

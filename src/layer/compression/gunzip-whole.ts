@@ -3,6 +3,11 @@ import type { RawInflate } from '../../system/isal.js';
 import { sharedInflate } from '../../system/isal-shared.js';
 import { gzipHeaderLength } from './gzip-header.js';
 
+interface GunzipOptions {
+  isal?: RawInflate | null;
+  allocate?: (bytes: number) => Buffer;
+}
+
 /** Bytes of the CRC and length at the end; RFC 1952, section 2.3.1. */
 const trailerBytes = 8;
 
@@ -11,25 +16,30 @@ const trailerBytes = 8;
  * fraction of a stream's time.
  *
  * @param limit largest size of the result in bytes
- * @param isal libisal2; null: node:zlib decompresses
+ * @param options `isal`: libisal2; null: node:zlib decompresses. `allocate`: returns memory for the result, where libisal2 decompresses
  * @returns null if the file has several members, is larger, has data after its end, or is corrupt
  */
-export function gunzipWhole(data: Buffer, limit: number, isal = sharedInflate()): Buffer | null {
+export function gunzipWhole(
+  data: Buffer,
+  limit: number,
+  { isal = sharedInflate(), allocate = Buffer.allocUnsafeSlow }: GunzipOptions = {},
+): Buffer | null {
   const header = gzipHeaderLength(data);
   if (typeof header === 'string' || data.length < header + trailerBytes) return null;
   const trailer = data.length - trailerBytes;
   const length = data.readUInt32LE(trailer + 4);
   if (length > limit) return null;
   const packed = data.subarray(header);
-  const content = isal ? inflateByIsal(isal, packed, length) : inflate(packed, length);
+  const content = isal ? inflateByIsal(isal, packed, allocate(length + 1)) : inflate(packed, length);
   if (content === null || content.length !== length) return null;
   return crc32(content) === data.readUInt32LE(trailer) ? content : null;
 }
 
-/** @returns null if the stream is malformed, larger than `length`, or does not end where the trailer begins */
-function inflateByIsal(isal: RawInflate, packed: Buffer, length: number): Buffer | null {
-  // with room for one more byte, libisal finds the end in the same call
-  const output = Buffer.allocUnsafeSlow(length + 1);
+/**
+ * @param output has room for one more byte, so that libisal finds the end in the same call
+ * @returns null if the stream is malformed, larger, or does not end where the trailer begins
+ */
+function inflateByIsal(isal: RawInflate, packed: Buffer, output: Buffer): Buffer | null {
   isal.reset();
   try {
     const { produced, rest, ended } = isal.step(packed, output);

@@ -5,4 +5,4 @@ export { createControl, createRing, expectHasher, failRing, ringCounters } from 
 export { hashRing, RingReader } from './ring-reader.js';
 export { RingWriter } from './ring-writer.js';
 export { type OpenSource, SourceThread } from './source-thread.js';
-export { isSmall, readWholeLayer } from './whole-layer.js';
+export { isSmall, readWholeLayer, reusedMemory } from './whole-layer.js';
