@@ -24,7 +24,7 @@ test('a layer that is larger than all others together has two threads', (t) => {
   t.true(backlog.keepsCoresBusy(size));
 });
 
-test('layers that nobody announced count from their beginning', (t) => {
+test('layers without an announcement count from their beginning', (t) => {
   const backlog = new Backlog();
   backlog.begin(size);
   t.is(backlog.keepsCoresBusy(size), cores === 1);
