@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { errorCode, fsError, systemWords } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { currentTime, fchmodat, unchangedTime, utimensat } from '../../system/attributes.js';
-import { fromText } from '../../system/bytes.js';
+import { type ByteString, fromText } from '../../system/bytes.js';
 import { isErrno } from '../../system/errno.js';
 import { AT_FDCWD, RENAME_EXCHANGE, renameat2 } from '../../system/files.js';
 import { filesystemOf } from '../../system/filesystem.js';
@@ -27,6 +27,8 @@ export class Directories {
   readonly database: string;
   readonly #metadata: string;
   readonly #snapshots: string;
+  /** the same, as bytes */
+  readonly #snapshotsBytes: ByteString;
   readonly #removed: string;
   readonly #locks: string;
   readonly #trees: TreeWork;
@@ -37,6 +39,7 @@ export class Directories {
     this.#metadata = join(root, 'metadata');
     this.database = databaseOf(root);
     this.#snapshots = snapshotsOf(root);
+    this.#snapshotsBytes = fromText(this.#snapshots);
     this.#removed = join(root, 'removed');
     this.#locks = join(root, 'locks');
   }
@@ -179,7 +182,8 @@ export class Directories {
   whyMissing(content: string, { erofs }: Pick<ContentRecord, 'erofs'> = {}): string | undefined {
     try {
       if (erofs && !statAt(AT_FDCWD, fromText(this.image(content)), stat)) return 'its image is missing';
-      if (!statAt(AT_FDCWD, fromText(this.fs(content)), stat)) return 'its directory is missing';
+      // a snapshot on a hundred layers checks a hundred directories
+      if (!statAt(AT_FDCWD, `${this.#snapshotsBytes}/${content}/fs`, stat)) return 'its directory is missing';
       return stat.isDirectory ? undefined : 'its directory is another type of file';
     } catch (error) {
       return `its directory cannot be read: ${systemWords(error)}`;

@@ -9,8 +9,7 @@ import { mountErofs } from '../../system/mount-erofs.js';
 import { type MountInfo, readMountInfo } from '../../system/mountinfo.js';
 import { overlayDirsOf } from '../../system/overlay-options.js';
 import { verityDigest } from '../../system/verity.js';
-import { getContent } from '../metadata/records.js';
-import type { Reader } from '../metadata/transaction.js';
+import type { ContentRecord } from '../metadata/record-types.js';
 import type { ErofsRecord } from '../types.js';
 import type { Directories } from './directories.js';
 
@@ -23,10 +22,14 @@ export interface ImageOf {
   record: ErofsRecord;
 }
 
-/** Returns those of the contents whose files are in EROFS images. */
-export function imagesOf(reader: Reader, contents: readonly string[]): ImageOf[] {
-  return contents.flatMap((content) => {
-    const { erofs } = getContent(reader, content);
+/**
+ * Returns those of the contents whose files are in EROFS images.
+ *
+ * @param records the records of the contents, in the same order
+ */
+export function imagesOf(contents: readonly string[], records: readonly ContentRecord[]): ImageOf[] {
+  return contents.flatMap((content, at) => {
+    const { erofs } = records[at]!;
     return erofs === undefined ? [] : [{ content, record: erofs }];
   });
 }

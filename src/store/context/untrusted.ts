@@ -1,4 +1,5 @@
 import { LayerhookError } from '../../errors/index.js';
+import type { ContentRecord } from '../metadata/record-types.js';
 import { getContent, getName, names } from '../metadata/records.js';
 import type { Reader } from '../metadata/transaction.js';
 import type { UntrustedSnapshot } from '../types.js';
@@ -25,32 +26,39 @@ function snapshots({ client }: Context, reader: Reader, only: string[] | undefin
 
 /** Returns why a snapshot itself is untrusted, independent of its parents; undefined if it is trusted. */
 function whyUntrusted(context: Context, reader: Reader, snapshot: Named): string | undefined {
-  return whyMissing(context, reader, snapshot) ?? whyUnproven(context, reader, snapshot);
+  const record = getContent(reader, snapshot.content);
+  return whyMissing(context, snapshot, record) ?? whyUnproven(context, snapshot, record);
 }
 
 /**
  * Refuses a chain with missing content, which could not be mounted; with `requireTrust`, one with untrusted content.
  *
+ * @returns the records of the chain's contents
  * @throws LayerhookError SNAPSHOT_BROKEN
  */
-export function requireMountable(context: Context, reader: Reader, chain: Named[]): void {
-  for (const snapshot of chain) {
-    const why = context.requireTrust ? whyUntrusted : whyMissing;
-    const reason = why(context, reader, snapshot);
+export function requireMountable(context: Context, reader: Reader, chain: Named[]): ContentRecord[] {
+  return chain.map((snapshot) => {
+    const record = getContent(reader, snapshot.content);
+    const reason =
+      whyMissing(context, snapshot, record) ??
+      (context.requireTrust ? whyUnproven(context, snapshot, record) : undefined);
     if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: snapshot.name, reason });
-  }
+    return record;
+  });
 }
 
-function whyMissing({ directories }: Context, reader: Reader, snapshot: Named): string | undefined {
-  const { kind, parent, content, lost } = snapshot;
+function whyMissing(
+  { directories }: Context,
+  { kind, parent, content, lost }: Named,
+  record: ContentRecord,
+): string | undefined {
   if (lost) return 'its record in the metadata is damaged';
   // a view has no files of its own
   if (kind === 'view' && parent !== '') return undefined;
-  return directories.whyMissing(content, getContent(reader, content));
+  return directories.whyMissing(content, record);
 }
 
-function whyUnproven(context: Context, reader: Reader, { kind, content }: Named): string | undefined {
-  const record = getContent(reader, content);
+function whyUnproven(context: Context, { kind }: Named, record: ContentRecord): string | undefined {
   if (record.damaged !== undefined) return `it is damaged: ${record.damaged}`;
   if (kind !== 'committed' || isTrusted(context, record)) return undefined;
   return 'it was not yet flushed to disk when the machine stopped';

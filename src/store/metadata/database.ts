@@ -2,6 +2,7 @@ import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { E } from '../../system/errno.js';
 import { Environment, type Lmdb } from './environment.js';
+import { bytesOfKey, keyOfBytes } from './keys.js';
 import { isFull, requireSpace, reserveSpace } from './reserve.js';
 import { RowCache } from './row-cache.js';
 import type { Reader, Writer } from './transaction.js';
@@ -96,19 +97,20 @@ function openEnvironment(path: string): Environment {
 function viewOf(db: Lmdb): Writer {
   return {
     get: (key) => {
-      const text = db.get(key);
+      const text = db.get(bytesOfKey(key));
       return text === undefined ? undefined : parse(text);
     },
     range: (prefix) => entries(db, prefix),
-    put: (key, value) => void db.putSync(key, JSON.stringify(value)),
-    delete: (key) => void db.removeSync(key),
+    put: (key, value) => void db.putSync(bytesOfKey(key), JSON.stringify(value)),
+    delete: (key) => void db.removeSync(bytesOfKey(key)),
   };
 }
 
-function* entries(db: Lmdb, prefix: Buffer): Generator<[Buffer, unknown]> {
-  const end = Buffer.from(prefix);
+function* entries(db: Lmdb, prefix: string): Generator<[string, unknown]> {
+  const start = bytesOfKey(prefix);
+  const end = Buffer.from(start);
   end[end.length - 1]! += 1;
-  for (const { key, value } of db.getRange({ start: prefix, end })) yield [key, parse(value)];
+  for (const { key, value } of db.getRange({ start, end })) yield [keyOfBytes(key), parse(value)];
 }
 
 /** Returns null for a damaged value, so that the other values stay readable. */

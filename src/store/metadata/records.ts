@@ -112,7 +112,7 @@ function highestContent(reader: Reader): number {
   return numbers.reduce((highest, number) => Math.max(highest, number), 0);
 }
 
-function layerRows(content: string, { layer }: ContentRecord): Buffer[] {
+function layerRows(content: string, { layer }: ContentRecord): string[] {
   if (layer === undefined) return [];
   const { diffID, map, chainIDs } = layer;
   const chains = chainIDs.map((chainID) => rowKey('chain', chainID, map, content));

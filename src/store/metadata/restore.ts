@@ -56,13 +56,13 @@ function restored(reader: Reader, { client, name }: Owner): NameRecord {
 }
 
 /** Returns the rows that find the layer of a content whose own record is damaged. */
-export function layerRowsOf(reader: Reader, content: string): Buffer[] {
+export function layerRowsOf(reader: Reader, content: string): string[] {
   const tables = [rowsPrefix('chain'), rowsPrefix('diff')];
   return tables.flatMap((prefix) =>
     [...reader.range(prefix)].map(([key]) => key).filter((key) => partsOf(key).at(-1) === content),
   );
 }
 
-function rowsWith(reader: Reader, prefix: Buffer, matches: (parts: string[]) => boolean): string[][] {
+function rowsWith(reader: Reader, prefix: string, matches: (parts: string[]) => boolean): string[][] {
   return [...reader.range(prefix)].map(([key]) => partsOf(key)).filter(matches);
 }

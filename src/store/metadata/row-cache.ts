@@ -22,12 +22,12 @@ export class RowCache {
       range: (prefix) => writer.range(prefix),
       put: (key, value) => {
         this.#puts += 1;
-        this.#rows.delete(nameOf(key));
+        this.#rows.delete(key);
         writer.put(key, value);
       },
       delete: (key) => {
         this.#deletes += 1;
-        this.#rows.delete(nameOf(key));
+        this.#rows.delete(key);
         writer.delete(key);
       },
     };
@@ -49,16 +49,11 @@ export class RowCache {
     return result;
   }
 
-  #get(reader: Reader, key: Buffer): unknown {
-    const name = nameOf(key);
-    const known = this.#rows.get(name);
+  #get(reader: Reader, key: string): unknown {
+    const known = this.#rows.get(key);
     if (known !== undefined) return known;
     const value = reader.get(key);
-    if (value !== undefined) this.#rows.set(name, value);
+    if (value !== undefined) this.#rows.set(key, value);
     return value;
   }
-}
-
-function nameOf(key: Buffer): string {
-  return key.toString('latin1');
 }

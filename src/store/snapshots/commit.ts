@@ -64,15 +64,19 @@ async function imageOfActive(context: Context, key: string, { verity }: { verity
  */
 export async function measureActive(context: Context, key: string): Promise<Usage | null> {
   const { directories, trees } = context;
-  const content = contentOfActive(context, key);
-  return trees.measuresLater ? null : trees.measure(directories.fs(content));
+  return trees.measuresLater ? null : trees.measure(directories.fs(contentOfActive(context, key)));
 }
 
 function contentOfActive(context: Context, key: string): string {
   const { content } = context.db.read((reader) => requireActive(reader, context, key));
-  const reason = context.directories.whyMissing(content);
-  if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
+  requireDirectory(context, key, content);
   return content;
+}
+
+/** @throws LayerhookError SNAPSHOT_BROKEN */
+function requireDirectory({ directories }: Context, key: string, content: string): void {
+  const reason = directories.whyMissing(content);
+  if (reason !== undefined) throw new LayerhookError('SNAPSHOT_BROKEN', { name: key, reason });
 }
 
 /** With durability `sync`, flushes the store so that the next commit is already on disk. */
@@ -109,6 +113,7 @@ export function commitActive(
   const { client, boot, durability } = context;
   const active = requireActive(writer, context, key);
   const { content } = active;
+  requireDirectory(context, key, content);
   const created = preciseNow();
   const record: NameRecord = {
     kind: 'committed',

@@ -41,10 +41,10 @@ export function createContent(
   return context.db.write((writer) => {
     const below = parent === '' ? [] : parentChain(writer, context.client, parent);
     if (getName(writer, context.client, key)) throw new LayerhookError('SNAPSHOT_EXISTS', { name: key });
-    requireMountable(context, writer, below);
+    const records = requireMountable(context, writer, below);
     const content = addSnapshot(context, writer, { kind, key, parent, ...options });
     const lower = below.map((snapshot) => snapshot.content);
-    context.erofs.mount(imagesOf(writer, lower));
+    context.erofs.mount(imagesOf(lower, records));
     context.directories.create(content, lower[0]);
     return [content, ...lower];
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Directories } from '../../../src/store/context/directories.js';
 import { Environment } from '../../../src/store/metadata/environment.js';
-import { rowKey } from '../../../src/store/metadata/keys.js';
+import { bytesOfKey, rowKey } from '../../../src/store/metadata/keys.js';
 import type { Store } from '../../../src/store/types.js';
 import { tmpdir } from '../../helpers/tmp.js';
 import { commitFile, extractFile, layer, nothingBelow, storeAt, walkAll } from '../helpers.js';
@@ -25,7 +25,7 @@ async function storeWithChain(t: ExecutionContext): Promise<{ root: string; stor
 /** Writes a value under the store's feet. */
 function spoil(root: string, value: string, ...key: Parameters<typeof rowKey>): void {
   const environment = Environment.open(new Directories(root).database);
-  environment.locked(() => environment.db.putSync(rowKey(...key), value));
+  environment.locked(() => environment.db.putSync(bytesOfKey(rowKey(...key)), value));
   environment.close();
 }
 
@@ -86,7 +86,7 @@ test('a missing content record counts as damaged', async (t) => {
   const { root, store } = await storeWithChain(t);
   const id = idOf(root, await store.directory('lost'));
   const environment = Environment.open(new Directories(root).database);
-  environment.locked(() => environment.db.removeSync(rowKey('content', id)));
+  environment.locked(() => environment.db.removeSync(bytesOfKey(rowKey('content', id))));
   environment.close();
   t.deepEqual(await store.untrusted('above'), [id]);
   await store.remove('above');
