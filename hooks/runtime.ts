@@ -6,6 +6,9 @@
  */
 import { writeSync } from 'node:fs';
 import { becomeRuntime, isLayerhookError, packageVersion } from 'layerhook';
+import { markOwnProcess } from 'layerhook/system';
+
+markOwnProcess();
 
 // process.stderr would make the descriptor non-blocking, and the real runtime would inherit that
 function say(line: string): void {

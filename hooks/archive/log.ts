@@ -52,7 +52,8 @@ function quote(text: string): string {
   return JSON.stringify(text);
 }
 
-function writeStderr(text: string): void {
+/** Writes to stderr; text that cannot be written is lost. */
+export function writeStderr(text: string): void {
   try {
     writeSync(2, text);
   } catch {

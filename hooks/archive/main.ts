@@ -1,7 +1,7 @@
-import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import {
   formatCounted,
+  fsError,
   isLayerhookError,
   LayerhookError,
   type Logger,
@@ -10,9 +10,9 @@ import {
   progressBars,
   reasonOf,
 } from 'layerhook';
-import { readUpTo } from 'layerhook/system';
+import { isErrno, readUpTo, writeAll } from 'layerhook/system';
 import { type Arguments, help, readArguments } from './arguments.js';
-import { openLog } from './log.js';
+import { openLog, writeStderr } from './log.js';
 import { defaultStateDir, setHome } from './places.js';
 import { Records } from './records.js';
 import { show } from './show.js';
@@ -28,8 +28,7 @@ export async function main(argv: string[]): Promise<number> {
   try {
     args = readArguments(argv);
   } catch (error) {
-    writeSync(2, `archive_overlay: ${show(error)}\n`);
-    return 1;
+    return fail(error);
   }
   if (args.command === 'help') return print(help);
   if (args.command === 'version') return print(`archive_overlay version ${packageVersion()}\n`);
@@ -89,6 +88,16 @@ function stopSignal(): AbortSignal {
 }
 
 function print(text: string): number {
-  writeSync(1, text);
+  try {
+    writeAll(1, Buffer.from(text), null);
+  } catch (error) {
+    // EPIPE: the reader wants no more
+    if (!isErrno(error, 'EPIPE')) return fail(fsError(error, 'cannot write to standard output'));
+  }
   return 0;
+}
+
+function fail(error: unknown): number {
+  writeStderr(`archive_overlay: ${show(error)}\n`);
+  return 1;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { writeSync } from 'node:fs';
+import { markOwnProcess } from '../system/own-process.js';
 import { commands } from './commands/index.js';
 import { isAllWritten } from './output/streams.js';
 import { main } from './program.js';
@@ -7,8 +8,7 @@ import { main } from './program.js';
 /** Node's exit status for a promise that never settles: the event loop is empty, but the command has not ended. */
 const unsettled = 13;
 
-// read by src/system/libc.ts, which may be in another file of the bundle
-Object.defineProperty(process, Symbol.for('layerhook.own-process'), { value: true });
+markOwnProcess();
 process.once('exit', () => {
   if (process.exitCode !== unsettled) return;
   writeSync(2, 'layerhook: the command ended without a result; this is a bug, please report it\n');

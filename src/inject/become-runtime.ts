@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { reasonOf, systemWords } from '../errors/fs-error.js';
+import { fsError, reasonOf, systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { become } from '../system/become.js';
 import { type ByteString, fromText, showBytes, toText } from '../system/bytes.js';
@@ -54,8 +54,8 @@ export async function becomeRuntime(count: number, { say, version }: Wrapper): P
   try {
     const settings = await settingsFor(args, variable(env, configVariable));
     log = openLog([...engine, ...ownLog(settings)], say);
-    if (args.isHelp) writeSync(1, ownHelp);
-    if (args.isVersion) writeSync(1, `layerhook-runtime version ${version()}\n`);
+    if (args.isHelp) print(ownHelp);
+    if (args.isVersion) print(`layerhook-runtime version ${version()}\n`);
     const program = findRuntime(runtimeCandidates(args, settings), variable(env, 'PATH'));
     if (startsContainer(args)) inject(args, settings, log);
     const fds = [...state.fds, ...announcedFds(args, variable(env, 'LISTEN_FDS'))];
@@ -63,6 +63,15 @@ export async function becomeRuntime(count: number, { say, version }: Wrapper): P
   } catch (error) {
     log('error', error instanceof LayerhookError ? `${error.message} (${error.hint})` : String(error));
     throw error;
+  }
+}
+
+/** Not through process.stdout: it would make a pipe non-blocking, and the real runtime would inherit that. */
+function print(text: string): void {
+  try {
+    writeSync(1, text);
+  } catch (error) {
+    throw fsError(error, 'cannot write to standard output');
   }
 }
 

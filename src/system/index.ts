@@ -20,6 +20,7 @@ export * from './make-directory.js';
 export * from './mount.js';
 export * from './mountinfo.js';
 export * from './overlay-options.js';
+export { markOwnProcess } from './own-process.js';
 export * from './read-up-to.js';
 export * from './readdir.js';
 export * from './remove.js';

@@ -3,10 +3,8 @@ import { fsyncSync } from 'node:fs';
 import koffi from 'koffi';
 import type { ByteString } from './bytes.js';
 import { isErrno, SystemError } from './errno.js';
+import { ownProcess } from './own-process.js';
 import { pathMax } from './path-limits.js';
-
-/** Key of `process` that the layerhook command sets: the process runs layerhook alone. */
-const ownProcess = Symbol.for('layerhook.own-process');
 
 /** `dirfd` of the *at functions that stands for the working directory. */
 export const AT_FDCWD = -100;
