@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createFile, removeFile } from 'layerhook';
+import { close } from 'layerhook/system';
 import type { FileTime } from './stat-index.js';
 
 const nsPerSec = 1_000_000_000n;
@@ -31,8 +32,8 @@ export async function nextTick(directory: string): Promise<FileTime> {
 function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
   const path = `${directory}/layerhook.clock`;
   const fd = createFile(path, 0o600);
-  const close = () => {
-    closeSync(fd);
+  const end = () => {
+    close(fd);
     removeFile(path);
   };
   const touch = () => {
@@ -42,11 +43,11 @@ function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
   };
   try {
     const result = use(touch);
-    if (result instanceof Promise) return result.finally(close) as T;
-    close();
+    if (result instanceof Promise) return result.finally(end) as T;
+    end();
     return result;
   } catch (error) {
-    close();
+    end();
     throw error;
   }
 }

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { counted } from '../errors/counted.js';
 import { reasonOf } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { BadResult } from '../points/check-result.js';
+import { close } from '../system/close.js';
 
 export interface ProcessCall {
   argv: [string, ...string[]];
@@ -93,7 +93,7 @@ async function start(
     const reason = reasonOf(error);
     throw new LayerhookError('HOOK_MISSING', { hook: file, reason }, error);
   } finally {
-    if ('pipe' in input) closeSync(input.pipe);
+    if ('pipe' in input) close(input.pipe);
   }
 }
 

@@ -1,5 +1,4 @@
 import {
-  closeSync,
   constants,
   existsSync,
   fstatSync,
@@ -13,8 +12,9 @@ import { basename, dirname, join } from 'node:path';
 import { counted } from '../errors/counted.js';
 import { fsError } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { close } from '../system/close.js';
 import { isErrno } from '../system/errno.js';
-import { makeDirectory } from '../system/make-directory.js';
+import { withNewDirectories } from '../system/new-directories.js';
 import { readUpTo } from '../system/read-up-to.js';
 import { removeFile } from '../system/regular-file.js';
 import { replaceFile, rewriteFile } from '../system/write-file.js';
@@ -68,7 +68,7 @@ function readRegular(file: string): Buffer | undefined {
     if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
     throw configError(file, 'it is a symlink to a missing file');
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) close(fd);
   }
 }
 
@@ -113,11 +113,13 @@ function write({ file, mode = 0o644, temporaries }: FileChange, text: string): v
   const old = readRegular(file);
   const target = old === undefined ? file : realpathSync(file);
   const temporary = temporaries === undefined ? target : join(temporaries, basename(file));
-  makeDirectory(dirname(target));
-  sweep(temporary);
   try {
-    if (old === undefined) replaceFile(target, (fd) => writeFileSync(fd, text), { mode, temporary });
-    else rewriteFile(target, (old.indexOf(mark) === 0 ? String(mark) : '') + text, { temporary });
+    withNewDirectories((made) => {
+      made.make(dirname(target));
+      sweep(temporary);
+      if (old === undefined) replaceFile(target, (fd) => writeFileSync(fd, text), { mode, temporary });
+      else rewriteFile(target, (old.indexOf(mark) === 0 ? String(mark) : '') + text, { temporary });
+    });
   } catch (error) {
     throw fsError(error, `cannot write ${target}`);
   }

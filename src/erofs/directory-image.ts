@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { walk } from '../layer/walk/index.js';
-import { type ByteString, showBytes } from '../system/bytes.js';
+import { type ByteString, fromText, showBytes } from '../system/bytes.js';
+import { writeAndClose } from '../system/close-on-error.js';
 import { AT_FDCWD, readlinkat } from '../system/files.js';
 import { baseName, parentOf } from '../system/paths.js';
 import { removeFile } from '../system/regular-file.js';
@@ -27,11 +28,7 @@ export function writeDirectoryImage(directory: string, image: string): void {
   const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
   try {
     const fd = openSync(image, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-    try {
-      write(fd, directory);
-    } finally {
-      closeSync(fd);
-    }
+    writeAndClose(fd, fromText(image), () => write(fd, directory));
   } catch (error) {
     removeFile(image);
     throw fsError(error, `making the EROFS image ${image}`);

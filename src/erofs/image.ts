@@ -4,7 +4,8 @@ import { fsError } from '../errors/fs-error.js';
 import type { CheckedEntry, EntryBatches, EntryList } from '../layer/types.js';
 import type { LowerDependency } from '../overlay/fix-up/fix-up.js';
 import { fromText } from '../system/bytes.js';
-import { AT_FDCWD, close, O, openat } from '../system/files.js';
+import { writeAndClose } from '../system/close-on-error.js';
+import { AT_FDCWD, O, openat } from '../system/files.js';
 import { checkpoint, filesPerStep, inTurns, Pace } from '../system/steps.js';
 import { AppendedData } from './appended.js';
 import { tarAt, tarBlockBits } from './format.js';
@@ -62,19 +63,22 @@ export class ErofsImage {
    * @throws LayerhookError LAYER_ENTRY, ID_UNMAPPED, LIMIT_EXCEEDED, NO_SPACE, SYSTEM, ABORTED
    */
   async write(file: string, signal?: AbortSignal): Promise<LowerDependency[] | null> {
-    const fd = openat(AT_FDCWD, fromText(file), O.RDWR | O.NOFOLLOW);
+    const path = fromText(file);
     try {
-      const { blockBits, digest } = this.#options;
-      const data = new AppendedData(fd, fstatSync(fd).size, blockBits);
-      const dependencies = await inTurns(this.#layer.finish(data), signal);
-      await checkpoint(signal);
-      const uuid = createHash('sha256').update(digest).digest().subarray(0, 16);
-      await inTurns(writeMetadata(fd, this.#tree, { blockBits, at: data.end, uuid }), signal);
-      return dependencies;
+      const fd = openat(AT_FDCWD, path, O.RDWR | O.NOFOLLOW);
+      return await writeAndClose(fd, path, () => this.#append(fd, signal));
     } catch (error) {
       throw fsError(error, `making the EROFS image ${file}`);
-    } finally {
-      close(fd);
     }
+  }
+
+  async #append(fd: number, signal?: AbortSignal): Promise<LowerDependency[] | null> {
+    const { blockBits, digest } = this.#options;
+    const data = new AppendedData(fd, fstatSync(fd).size, blockBits);
+    const dependencies = await inTurns(this.#layer.finish(data), signal);
+    await checkpoint(signal);
+    const uuid = createHash('sha256').update(digest).digest().subarray(0, 16);
+    await inTurns(writeMetadata(fd, this.#tree, { blockBits, at: data.end, uuid }), signal);
+    return dependencies;
   }
 }

@@ -1,7 +1,8 @@
-import { closeSync, constants, copyFileSync, fstatSync } from 'node:fs';
+import { constants, copyFileSync, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fsError } from '../errors/fs-error.js';
 import type { ByteString } from '../system/bytes.js';
+import { close } from '../system/close.js';
 import { isErrno } from '../system/errno.js';
 import { linkOpened, tryUnlinkat } from '../system/files.js';
 import { pathIn } from '../system/xattr.js';
@@ -54,7 +55,7 @@ export async function adoptBlob(
     tryUnlinkat(target.directory, target.name);
     throw fsError(error, `writing blob ${blob.digest} in ${files.path}`);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { close } from '../system/close.js';
 import { closeOnError } from '../system/close-on-error.js';
 import { digestOf, finishDigest, parseDigest } from './digest.js';
 import { requireSize } from './layout-files.js';
@@ -88,14 +89,14 @@ function readFile(place: BlobPlace, descriptor: Descriptor, layout: string): Buf
   } catch (error) {
     throw fsError(error, `reading ${place.path}`);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 
 function openFile(place: BlobPlace, descriptor: Descriptor, layout: string): Readable {
   const { fd, offset } = openBlobFile(place, descriptor, layout);
   if (descriptor.size === 0) {
-    closeSync(fd);
+    close(fd);
     return Readable.from([], { objectMode: false });
   }
   const end = offset + descriptor.size - 1;

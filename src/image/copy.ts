@@ -1,5 +1,5 @@
-import { closeSync } from 'node:fs';
 import { isLayerhookError } from '../errors/index.js';
+import { close } from '../system/close.js';
 import { throwIfAborted } from '../system/steps.js';
 import { encodeJson } from '../text/json-lossless.js';
 import { openBlobFile } from './blob.js';
@@ -133,7 +133,7 @@ function hasWhole(target: Layout, descriptor: Descriptor): boolean {
     const kind = ociMediaType(descriptor.mediaType);
     const { data: _, ...plain } = descriptor;
     if (kind === indexMediaType || kind === manifestMediaType) target.readBlob(plain as Descriptor);
-    else closeSync(openBlobFile(target.blobPlace(descriptor.digest), descriptor, target.path).fd);
+    else close(openBlobFile(target.blobPlace(descriptor.digest), descriptor, target.path).fd);
     return true;
   } catch (error) {
     if (isLayerhookError(error) && incomplete.includes(error.code)) return false;

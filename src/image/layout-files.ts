@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { counted } from '../errors/counted.js';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { close } from '../system/close.js';
 
 /** Says how to raise the limits of JSON documents: the end of a sentence that begins with "over the limit of 10 bytes,". */
 export const jsonAdvice = 'which --max-json raises';
@@ -36,7 +37,7 @@ export function readSmallFile(path: string, maxBytes: number): Buffer | undefine
     if (errorCode(error) === 'ENOENT') return undefined;
     throw fsError(error, `reading ${path}`);
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) close(fd);
   }
 }
 

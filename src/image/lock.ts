@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
+import { close } from '../system/close.js';
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -25,7 +26,7 @@ export async function withLock<T>(
     await waitForLock(fd, mode, layout, { signal });
     return await action();
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 

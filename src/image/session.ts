@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText } from '../system/bytes.js';
-import { closeOnError } from '../system/close-on-error.js';
+import { closeOnError, writeAndClose } from '../system/close-on-error.js';
 import { E, SystemError } from '../system/errno.js';
 import { AT_REMOVEDIR, close, O, tryMkdirat, tryOpenat, tryUnlinkat } from '../system/files.js';
 import { flock, tryLockNamed } from '../system/lock.js';
@@ -92,7 +92,7 @@ export class Session implements LayoutWriter {
       throw fsError(error, what);
     };
     const fd = await inPool.open(pathIn(this.#fd, name), 'wx', 0o644).catch(said);
-    try {
+    const fill = async () => {
       for await (const chunk of content) {
         onChunk?.(chunk);
         await inPool.writeFile(fd, chunk).catch(said);
@@ -102,12 +102,13 @@ export class Session implements LayoutWriter {
         await inPool.chown(fd, uid, gid).catch(said);
       }
       await inPool.sync(fd).catch(said);
+    };
+    try {
+      await writeAndClose(fd, name, fill);
       return name;
     } catch (error) {
       tryUnlinkat(this.#fd, name);
-      throw error;
-    } finally {
-      close(fd);
+      throw error instanceof SystemError ? fsError(error, what) : error;
     }
   }
 

@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes, toBuffer } from '../system/bytes.js';
+import { close } from '../system/close.js';
 import { isProgram } from '../system/programs.js';
 
 /** Directories to search after those of PATH: an engine may leave PATH empty. */
@@ -58,7 +59,7 @@ export function isLauncher(place: ByteString): boolean {
       const length = readSync(fd, head);
       return head.toString('latin1', 0, 2) === '#!' && head.includes(launcherMark) && length > 0;
     } finally {
-      closeSync(fd);
+      close(fd);
     }
   } catch {
     return false;

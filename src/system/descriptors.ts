@@ -1,4 +1,5 @@
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
+import { close } from './close.js';
 
 /**
  * Makes sure that a library can open this many descriptors: LMDB and parts of node end the process by a signal if they cannot.
@@ -11,6 +12,6 @@ export function requireDescriptors(count: number, path: string): void {
   try {
     while (opened.length < count) opened.push(openSync(path, 'r'));
   } finally {
-    for (const fd of opened) closeSync(fd);
+    for (const fd of opened) close(fd);
   }
 }

@@ -1,9 +1,10 @@
-import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs';
+import { constants, ftruncateSync, writeSync } from 'node:fs';
 import type { ByteString } from './bytes.js';
 import { E } from './errno.js';
 import { AT_FDCWD, type AtPath, check, cString, libcFunction, result, syscallFunction } from './libc.js';
 import { farther, isLong } from './long-path.js';
 
+export { close, closeWritten } from './close.js';
 export { AT_FDCWD } from './libc.js';
 
 /** Flags of open(2), with the numbers of this machine. */
@@ -198,11 +199,6 @@ export function nextHole(fd: number, offset: number): number {
 /** Sets the size of a file; ftruncate(2). Added space is a hole. */
 export function ftruncate(fd: number, size: number): void {
   ftruncateSync(fd, size);
-}
-
-/** Closes a file descriptor that has no unsaved writes, so that errors of close(2) can be ignored. */
-export function close(fd: number): void {
-  closeSync(fd);
 }
 
 /** Returns a device number as mknodat(2) expects it; new_encode_dev of the kernel. */

@@ -14,6 +14,7 @@ export * from './descent.js';
 export * from './errno.js';
 export * from './files.js';
 export * from './filesystem.js';
+export * from './identity.js';
 export * from './ioctl.js';
 export * from './lock.js';
 export * from './make-directory.js';

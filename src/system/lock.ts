@@ -1,7 +1,8 @@
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
+import { constants, openSync, unlinkSync } from 'node:fs';
 import { errorCode, fsError, systemWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, fromText, showBytes } from './bytes.js';
+import { close } from './close.js';
 import { E, SystemError } from './errno.js';
 import { AT_FDCWD } from './files.js';
 import { libcFunction, result } from './libc.js';
@@ -104,10 +105,10 @@ export function tryLockFile(path: string): Unlock | undefined {
   try {
     if (tryLockNamed(fd, AT_FDCWD, fromText(path))) return once((keepFile) => release(path, fd, keepFile));
   } catch (error) {
-    closeSync(fd);
+    close(fd);
     throw error;
   }
-  closeSync(fd);
+  close(fd);
   return undefined;
 }
 
@@ -133,7 +134,7 @@ function release(path: string, fd: number, keepFile: boolean): void {
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw fsError(error, `removing ${path}`);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 

@@ -1,5 +1,6 @@
-import { closeSync, constants } from 'node:fs';
+import { constants } from 'node:fs';
 import type { ByteString } from './bytes.js';
+import { close } from './close.js';
 import { E } from './errno.js';
 import { type AtPath, cString, libcFunction, result } from './libc.js';
 import { pathMax } from './path-limits.js';
@@ -31,6 +32,6 @@ export function farther<Rest extends unknown[]>(
   try {
     return call(fd, path.slice(cut).replace(/^\/+/, '') || '.', ...rest);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }

@@ -14,13 +14,18 @@ export function makeDirectory(path: string, mode = 0o777): boolean {
  * in an existing directory, as /proc does.
  *
  * @param mode permission bits of new directories, before the umask
+ * @param onMade called after each directory that was created, also if a later one fails
  * @returns the directories that were created, highest first
  * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
-export function makeDirectories(path: string, mode = 0o777): string[] {
+export function makeDirectories(path: string, mode = 0o777, onMade?: (path: string) => void): string[] {
   const missing: string[] = [];
   for (let at = path; !isDirectory(at, path); at = above(at, path)) missing.unshift(at);
-  return missing.filter((at) => makeOne(at, mode, path));
+  return missing.filter((at) => {
+    const isNew = makeOne(at, mode, path);
+    if (isNew) onMade?.(at);
+    return isNew;
+  });
 }
 
 /**

@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readSync,
-  type Stats,
-  unlinkSync,
-} from 'node:fs';
+import { constants, fstatSync, lstatSync, openSync, readSync, type Stats, unlinkSync } from 'node:fs';
 import { counted } from '../errors/counted.js';
 import { errorCode, fsError } from '../errors/fs-error.js';
 import { LayerhookError, limitTable } from '../errors/index.js';
+import { close } from './close.js';
 
 export interface ReadRegularFileOptions {
   /** largest size in bytes; default: that of JSON documents, 8 MiB */
@@ -49,7 +41,7 @@ export function readRegularFile(
     if (errorCode(error) === 'ENOENT') return undefined;
     throw fsError(error, `cannot read ${path}`);
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) close(fd);
   }
 }
 

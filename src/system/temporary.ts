@@ -1,12 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { constants, fstatSync, fsyncSync, openSync } from 'node:fs';
+import { constants, fsyncSync, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fchmod } from './attributes.js';
 import { type ByteString, fromText, toBuffer } from './bytes.js';
 import { closeOnError } from './close-on-error.js';
 import { E, SystemError } from './errno.js';
-import { close, mkdirat, O, openat, renameat2, S, tryOpenat, writeAll } from './files.js';
-import { check } from './libc.js';
+import { close, closeWritten, mkdirat, O, openat, renameat2, S, tryOpenat, writeAll } from './files.js';
 import { flock } from './lock.js';
 import { readDirectory } from './readdir.js';
 import { tryRemoveTreeAt } from './remove.js';
@@ -110,7 +109,7 @@ export async function makeWhole(
       discardTemporary(temporary);
       throw error;
     }
-    close(temporary.fd);
+    closeWritten(temporary.fd, fromText(path));
   } finally {
     close(directory);
   }
@@ -136,11 +135,11 @@ export function writeFileAt(
     fchmod(temporary.fd, mode, temporary.name);
     fsyncSync(temporary.fd);
     publishTemporary(temporary, name);
-    close(temporary.fd);
   } catch (error) {
     discardTemporary(temporary);
     throw error;
   }
+  closeWritten(temporary.fd, name);
 }
 
 /**
@@ -155,27 +154,6 @@ export function irreplaceable(directory: number, name: ByteString): string | nul
   if (stat.isDirectory) return 'a directory';
   if (stat.type === S.IFIFO) return 'a FIFO';
   return stat.type === S.IFSOCK ? 'a socket' : 'a device';
-}
-
-/**
- * Returns the identity of an open file (also with O_PATH), which differs even from a later file with the same inode
- * number: `DEVICE:INODE:BIRTH`, with the creation time in nanoseconds.
- */
-export function fileIdentity(fd: number): string {
-  const { dev, ino, birthtimeNs } = fstatSync(fd, { bigint: true });
-  return `${dev}:${ino}:${birthtimeNs}`;
-}
-
-/** Returns the {@link fileIdentity} of a name, without following a symlink; null if it is missing. @throws SystemError */
-export function identityAt(directory: number, name: ByteString): string | null {
-  const fd = tryOpenat(directory, name, O.PATH | O.NOFOLLOW);
-  if (fd === -E.ENOENT) return null;
-  check(fd, 'openat', name);
-  try {
-    return fileIdentity(fd);
-  } finally {
-    close(fd);
-  }
 }
 
 /** Returns the prefix of temporary names for `final`. Uses a hash of the name, since names are limited to 255 bytes. */

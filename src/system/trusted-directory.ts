@@ -18,6 +18,8 @@ export interface TrustOptions {
   untrusted?: readonly string[];
   /** creates missing directories with these permission bits, before the umask; undefined: does not create directories */
   make?: number;
+  /** called with the absolute path of each directory that was created */
+  onMade?: (path: ByteString) => void;
   /** called for each directory of the path, including the last, before anything in it is opened or created */
   visit?: (stat: StatBuffer) => void;
 }
@@ -106,6 +108,7 @@ class Way {
     if (found !== -E.ENOENT || make === undefined) return check(found, 'openat', name);
     const made = tryMkdirat(fd, name, make);
     if (made < 0 && made !== -E.EEXIST) throw new SystemError(-made, 'mkdirat', name);
+    if (made === 0) this.#options.onMade?.(this.#pathOf(name));
     return openat(fd, name, O.PATH | O.NOFOLLOW);
   }
 
@@ -129,9 +132,14 @@ class Way {
     if (this.#steps.length > 1) close(this.#steps.pop()!.fd);
   }
 
-  #unfit(name: ByteString, what: string): LayerhookError {
+  /** Returns the path of an entry of the present directory. */
+  #pathOf(name: ByteString): ByteString {
     const parent = readlinkat(AT_FDCWD, `/proc/self/fd/${this.#here.fd}`);
-    const at = showBytes(parent === '/' ? `/${name}` : `${parent}/${name}`);
+    return parent === '/' ? `/${name}` : `${parent}/${name}`;
+  }
+
+  #unfit(name: ByteString, what: string): LayerhookError {
+    const at = showBytes(this.#pathOf(name));
     const reason = `${at === this.#path ? 'it' : at} is ${what}`;
     return new LayerhookError('DIRECTORY_INVALID', { path: this.#path, reason });
   }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  closeSync,
   constants,
   fchmodSync,
   fchownSync,
@@ -11,6 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { fsError } from '../errors/fs-error.js';
+import { fromBuffer, fromText } from './bytes.js';
+import { close } from './close.js';
+import { writeAndClose } from './close-on-error.js';
 import { removeFile } from './regular-file.js';
 
 /**
@@ -45,24 +47,31 @@ export function replaceFile<T>(
   const start = prefix ?? path;
   const temporary = typeof start === 'string' ? start + suffix : Buffer.concat([start, Buffer.from(suffix)]);
   const fd = openSync(temporary, 'wx', mode);
-  const publish = <R>(result: R): R => {
+  const flushed = <R>(result: R): R => {
     if (flush) fsyncSync(fd);
+    return result;
+  };
+  const publish = <R>(result: R): R => {
     renameSync(temporary, path);
-    closeSync(fd);
     return result;
   };
   const discard = (error: unknown): never => {
-    closeSync(fd);
     removeFile(temporary);
     throw error;
   };
+  const shown = typeof path === 'string' ? fromText(path) : fromBuffer(path);
   try {
-    const result = write(fd);
-    if (result instanceof Promise) return result.then(publish).catch(discard) as T;
-    return publish(result);
+    // closed before the rename: without a flush, only the close tells that the content is lost
+    const result = writeAndClose(fd, shown, () => andThen(write(fd), flushed));
+    return andThen(result, publish, discard);
   } catch (error) {
     return discard(error);
   }
+}
+
+/** Calls `then` with a value or the value of a promise, and `failed` if the promise fails. */
+function andThen<T>(value: T, then: <R>(value: R) => R, failed?: (error: unknown) => never): T {
+  return value instanceof Promise ? (value.then(then).catch(failed) as T) : then(value);
 }
 
 /** Writes a file atomically, as {@link replaceFile}. @throws LayerhookError NO_SPACE, SYSTEM */
@@ -81,7 +90,7 @@ export function flushDirectory(path: string): void {
     try {
       fsyncSync(fd);
     } finally {
-      closeSync(fd);
+      close(fd);
     }
   } catch (error) {
     throw fsError(error, `flushing ${path}`);

@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { constants, fstatSync, openSync } from 'node:fs';
 import { counted } from '../errors/counted.js';
 import { isLayerhookError, limitTable } from '../errors/index.js';
+import { close } from '../system/close.js';
 import { readUpTo } from '../system/read-up-to.js';
 
 /**
@@ -18,6 +19,6 @@ export function readWholeFile(file: string | Buffer, maxBytes: number = limitTab
     if (!isLayerhookError(error, 'LIMIT_EXCEEDED')) throw error;
     throw new Error(`it is larger than ${counted(maxBytes, 'bytes')}`, { cause: error });
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }

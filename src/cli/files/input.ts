@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, statfsSync } from 'node:fs';
+import { constants, fstatSync, openSync, statfsSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { close } from '../../system/close.js';
 import { readUpTo, tooLarge } from '../../system/read-up-to.js';
 import { untilAborted } from '../../system/until-aborted.js';
 
@@ -39,7 +40,7 @@ export async function readInput(
   } catch (error) {
     throw fsError(error, `cannot read ${file}`);
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) close(fd);
   }
 }
 

@@ -1,6 +1,8 @@
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { openSync, writeFileSync } from 'node:fs';
 import { type Profiler, Session } from 'node:inspector/promises';
 import { fsError } from '../../errors/fs-error.js';
+import { fromText } from '../../system/bytes.js';
+import { writeAndClose } from '../../system/close-on-error.js';
 
 /** Suffix of the profiles that browsers and VS Code open. */
 const v8Suffix = '.cpuprofile';
@@ -15,11 +17,9 @@ const v8Suffix = '.cpuprofile';
 export async function recordProfile<T>(file: string, work: () => Promise<T>): Promise<T> {
   // opened first: a path that cannot be written stops the command before it changes anything
   const fd = openProfile(file);
-  try {
-    return await profiled(work, async (profile) => writeFileSync(fd, await encode(profile, file)));
-  } finally {
-    closeSync(fd);
-  }
+  return writeAndClose(fd, fromText(file), () =>
+    profiled(work, async (profile) => writeFileSync(fd, await encode(profile, file))),
+  );
 }
 
 async function profiled<T>(

@@ -17,6 +17,7 @@ import { Descent } from '../../system/descent.js';
 import { isErrno, SystemError } from '../../system/errno.js';
 import {
   close,
+  closeWritten,
   ftruncate,
   linkOpened,
   mkdirat,
@@ -198,12 +199,16 @@ class TreeCopier {
       // larger sizes are inexact
       if (!Number.isSafeInteger(stat.size)) throw new SystemError('EFBIG', 'ftruncate', this.at);
       const to = openat(target, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600);
+      let isOpen = true;
       try {
         this.#noteCopy(stat, to);
         yield* this.#copyContent(from, to, stat.size);
         this.#finish(from, to, stat);
+        isOpen = false;
+        closeWritten(to, this.at);
       } finally {
-        close(to);
+        // after an error, or an abort between two steps
+        if (isOpen) close(to);
       }
     } finally {
       close(from);

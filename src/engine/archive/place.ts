@@ -6,13 +6,13 @@ import type { PoststopContext } from '../../points/points.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { isErrno } from '../../system/errno.js';
 import { close, O, openat, RENAME_EXCHANGE, renameat2 } from '../../system/files.js';
+import { fileIdentity, identityAt } from '../../system/identity.js';
+import { type NewDirectories, withNewDirectories } from '../../system/new-directories.js';
 import { readDirectory } from '../../system/readdir.js';
 import { inodeNumber, StatBuffer, statAt } from '../../system/stat.js';
 import {
   createTemporary,
   discardTemporary,
-  fileIdentity,
-  identityAt,
   irreplaceable,
   publishTemporary,
   sweepTemporaries,
@@ -34,9 +34,21 @@ export interface Place {
 
 type Claiming = Pick<PoststopContext, 'identity' | 'log'>;
 
-/** Runs `write` with a new file or directory beside the destination. `write` publishes it; otherwise it is removed. */
-export async function atPlace<T>(
+/**
+ * Runs `write` with a new file or directory beside the destination. `write` publishes it; otherwise it is removed, with the
+ * parents that were created for it.
+ */
+export function atPlace<T>(
   context: PoststopContext,
+  type: 'file' | 'directory',
+  write: (place: Place) => Promise<T>,
+): Promise<T> {
+  return withNewDirectories((made) => inParent(context, made, type, write));
+}
+
+async function inParent<T>(
+  context: PoststopContext,
+  made: NewDirectories,
   type: 'file' | 'directory',
   write: (place: Place) => Promise<T>,
 ): Promise<T> {
@@ -44,7 +56,7 @@ export async function atPlace<T>(
   const name = fromText(basename(final));
   let parent: number | undefined;
   try {
-    parent = openParent(context);
+    parent = openParent(context, made);
     const older = identityAt(parent, name);
     sweepTemporaries(parent, name);
     const temporary = createTemporary(parent, name, type);
@@ -101,14 +113,17 @@ function claim(fd: number, { identity: file, log }: Claiming): void {
   }
 }
 
-function openParent({ destination, upperdir, containerPaths }: PoststopContext): number {
+function openParent(
+  { destination, upperdir, containerPaths }: PoststopContext,
+  made: NewDirectories,
+): number {
   const archived = inodeOf(upperdir);
   const visit = (stat: StatBuffer) => {
     if (inodeNumber(stat) === archived)
       throw occupied(destination, 'it is inside the upperdir', 'name a path outside of the upperdir');
   };
   return openTrustedDirectory(dirname(destination), {
-    ...{ make: 0o777, visit },
+    ...{ make: 0o777, onMade: (path) => made.note(path), visit },
     untrusted: [...containerPaths, upperdir],
   });
 }

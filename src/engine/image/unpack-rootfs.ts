@@ -6,7 +6,7 @@ import { layerSources } from '../../layer/sources.js';
 import type { MapOptions } from '../../layer/types.js';
 import { LayerUnpacker } from '../../layer/unpacker.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
-import { makeDirectory } from '../../system/make-directory.js';
+import { type NewDirectories, withNewDirectories } from '../../system/new-directories.js';
 import { checkpoint } from '../../system/steps.js';
 import { closePlace, makePrivate, privatePrefix, removePrivate, sweep } from '../bundle/private-place.js';
 import type { ImageOptions } from '../image-options.js';
@@ -29,18 +29,22 @@ export interface UnpackRootfsOptions extends ImageOptions {
 
 /**
  * Unpacks the layers of an image into a directory, without hooks, a driver or a bundle; umoci-raw-unpack(1). The directory
- * appears whole, under its name, or not at all.
+ * appears whole, under its name, or not at all; parents that were created for it are removed after a failure.
  *
  * @throws LayerhookError DIRECTORY_INVALID, and those of reading images and layers
  */
 export async function unpackRootfs(options: UnpackRootfsOptions): Promise<void> {
+  await withNewDirectories((made) => unpackBelow(made, options));
+}
+
+async function unpackBelow(made: NewDirectories, options: UnpackRootfsOptions): Promise<void> {
   const { map = unmapped, keepDirlinks = false, log = silentLogger } = options;
   const stop = linkedController(options.signal);
   const { layout, image } = openImage(options);
   const final = resolve(options.rootfs);
   refuseOccupied(final);
   const parent = dirname(final);
-  makeDirectory(parent);
+  made.make(parent);
   await sweep(parent, privatePrefix(final));
   const place = makePrivate(parent, privatePrefix(final));
   const rootfs = join(place.path, basename(final));

@@ -2,12 +2,12 @@ import { chmodSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
-import { makeDirectory } from '../../system/make-directory.js';
-import type { NamedDirectory } from '../../system/named-directory.js';
+import { NewDirectories } from '../../system/new-directories.js';
 import {
   closePlace,
   insidePrefix,
   makePrivate,
+  type PrivatePlace,
   privatePrefix,
   removePrivate,
   sweep,
@@ -21,7 +21,7 @@ export interface Staging {
   rootfs: string;
   /** Gives the bundle its final name. Mounts in the bundle move along. */
   publish(): Promise<void>;
-  /** Unmounts and removes all that the directory holds. */
+  /** Unmounts and removes all that the directory holds, and the parents of the bundle that were created for it. */
   discard(): Promise<void>;
 }
 
@@ -39,20 +39,27 @@ export interface StagingOptions extends OccupiedOptions {
  */
 export async function openStaging(bundle: string, options: StagingOptions = {}): Promise<Staging> {
   const final = resolve(bundle);
-  const { parent, prefix, inside } = preparePlace(final, options);
-  await sweep(parent, prefix);
-  const place = makePrivate(parent, prefix);
-  const { path } = place;
-  const publish = async () =>
-    inside ? publishInside(place.parent, { path, final }, options) : publishAs(path, final);
-  return staging(path, place, publish);
+  const made = new NewDirectories();
+  try {
+    const { parent, prefix, inside } = preparePlace(final, made, options);
+    await sweep(parent, prefix);
+    const place = makePrivate(parent, prefix);
+    const { path } = place;
+    const publish = async () =>
+      inside ? publishInside(place.parent, { path, final }, options) : publishAs(path, final);
+    return staging(place, made, publish);
+  } catch (error) {
+    made.remove();
+    throw error;
+  }
 }
 
 function preparePlace(
   final: string,
+  made: NewDirectories,
   options: OccupiedOptions,
 ): { parent: string; prefix: string; inside: boolean } {
-  makeDirectory(dirname(final));
+  made.make(dirname(final));
   const existing = statSync(final, { throwIfNoEntry: false });
   if (existing?.isDirectory()) {
     refuseOccupied(final, options);
@@ -94,7 +101,8 @@ async function publishInside(
     log.warn(`${final} belongs to uid ${uid}, and other users may enter it and the bundle: ${shown}`);
 }
 
-function staging(path: string, place: NamedDirectory, publish: () => Promise<void>): Staging {
+function staging(place: PrivatePlace, made: NewDirectories, publish: () => Promise<void>): Staging {
+  const { path } = place;
   return {
     path,
     rootfs: join(path, 'rootfs'),
@@ -108,6 +116,7 @@ function staging(path: string, place: NamedDirectory, publish: () => Promise<voi
       } finally {
         // the next unpack may try it again
         closePlace(place);
+        made.remove();
       }
     },
   };

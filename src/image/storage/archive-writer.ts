@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, fchownSync, fsync, openSync, statSync } from 'node:fs';
+import { createReadStream, fchownSync, fsync, openSync, statSync } from 'node:fs';
 import { open, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,8 +7,8 @@ import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { fchmod } from '../../system/attributes.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
 import { isErrno } from '../../system/errno.js';
-import { close, RENAME_NOREPLACE, renameat2, writeAll } from '../../system/files.js';
-import { makeDirectory } from '../../system/make-directory.js';
+import { close, closeWritten, RENAME_NOREPLACE, renameat2, writeAll } from '../../system/files.js';
+import { NewDirectories } from '../../system/new-directories.js';
 import { throwIfAborted } from '../../system/steps.js';
 import {
   createTemporary,
@@ -53,6 +53,8 @@ export class ArchiveWriter implements LayoutWriter {
   /** the open directory of the archive */
   readonly #directory: number;
   readonly #files: Temporary;
+  /** parents that were created for an archive that does not exist yet */
+  readonly #made = new NewDirectories();
   readonly #written = new Map<ByteString, BlobPlace & { size: number }>();
   #count = 0;
 
@@ -61,14 +63,17 @@ export class ArchiveWriter implements LayoutWriter {
     this.#file = file;
     this.#archive = archive;
     this.#name = fromText(basename(file));
-    makeDirectory(dirname(file));
-    this.#directory = this.#guard(() => openSync(dirname(file), 'r'));
+    let directory: number | undefined;
     try {
-      this.#guard(() => sweepTemporaries(this.#directory, this.#name));
-      this.#files = this.#guard(() => createTemporary(this.#directory, this.#name, 'directory'));
+      this.#made.make(dirname(file));
+      directory = openSync(dirname(file), 'r');
+      sweepTemporaries(directory, this.#name);
+      this.#files = createTemporary(directory, this.#name, 'directory');
+      this.#directory = directory;
     } catch (error) {
-      closeSync(this.#directory);
-      throw error;
+      if (directory !== undefined) close(directory);
+      this.#made.remove();
+      throw fsError(error, `writing ${archive.path}`);
     }
   }
 
@@ -89,11 +94,12 @@ export class ArchiveWriter implements LayoutWriter {
         await handle.writeFile(chunk).catch(said);
         size += chunk.length;
       }
+      await handle.close().catch(said);
     } catch (error) {
+      // a second close does nothing
+      await handle.close().catch(() => {});
       await unlink(path);
       throw error;
-    } finally {
-      await handle.close();
     }
     this.#written.set(name, { path, size });
     return name;
@@ -134,13 +140,15 @@ export class ArchiveWriter implements LayoutWriter {
         throw new LayerhookError('LAYOUT_EXISTS', { path: this.#archive.path }, error);
       throw isLayerhookError(error) ? error : fsError(error, `writing ${this.#archive.path}`);
     }
-    close(tar.fd);
+    this.#guard(() => closeWritten(tar.fd, this.#name));
     this.#archive.onPublished();
   }
 
   close(): void {
     discardTemporary(this.#files);
-    closeSync(this.#directory);
+    close(this.#directory);
+    // those of an archive that exists are not empty
+    this.#made.remove();
   }
 
   async #writeTar(writer: TarWriter, index: ByteString): Promise<void> {
@@ -180,7 +188,7 @@ export function sweepBeside(file: string): void {
   } catch (error) {
     throw fsError(error, `reading ${dirname(file)}`);
   } finally {
-    if (directory !== undefined) closeSync(directory);
+    if (directory !== undefined) close(directory);
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
+import { close } from '../../system/close.js';
 import { finishDigest } from '../digest.js';
 import type { Digest } from '../types.js';
 import { type Member, openTar, readFully } from './tar-members.js';
@@ -22,6 +22,6 @@ export function digestMember(file: string, { offset, size }: Member): Digest {
   } catch (error) {
     throw fsError(error, `reading ${file}`);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }

@@ -1,6 +1,6 @@
-import { closeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
+import { close } from '../../system/close.js';
 import { formatCounted } from '../../text/counted.js';
 import { encodeJson, parseJson } from '../../text/json-lossless.js';
 import { digestOf } from '../digest.js';
@@ -171,7 +171,7 @@ export class DockerArchive implements LayoutStorage {
     try {
       readFully(fd, start, offset);
     } finally {
-      closeSync(fd);
+      close(fd);
     }
     return compressedLayers.find(([, magic]) => start.toString('hex').startsWith(magic))?.[0];
   }

@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
 import { fromText } from '../../system/bytes.js';
+import { close } from '../../system/close.js';
 import { AT_FDCWD } from '../../system/files.js';
 import { waitForLock } from '../../system/lock.js';
 import { isNamed } from '../../system/stat.js';
@@ -23,7 +24,7 @@ export async function withFileLock<T>(
       // another writer may have replaced the file before the lock
       if (isNamed(AT_FDCWD, fromText(file), fd)) return await action();
     } finally {
-      closeSync(fd);
+      close(fd);
     }
   }
 }

@@ -1,6 +1,5 @@
 import {
   type BigIntStats,
-  closeSync,
   constants,
   lstatSync,
   mkdirSync,
@@ -9,10 +8,12 @@ import {
   rmdirSync,
   statSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
-import { makeDirectories } from '../../system/make-directory.js';
+import { fromText } from '../../system/bytes.js';
+import { close } from '../../system/close.js';
+import { NewDirectories } from '../../system/new-directories.js';
 import { removeFile } from '../../system/regular-file.js';
 import { writeFileAtomic } from '../../system/write-file.js';
 import { encodeJson } from '../../text/json-lossless.js';
@@ -28,8 +29,8 @@ import { layoutVersion, maxVersionBytes } from '../version.js';
  */
 export class NewDirectory {
   readonly #path: string;
-  /** directories that were created, highest first: parents, the layout, `blobs` and `blobs/sha256` */
-  readonly #made: { path: string; inode: string }[] = [];
+  /** parents, the layout, `blobs` and `blobs/sha256` */
+  readonly #made = new NewDirectories();
   /** of the layout; undefined until it is known to be new */
   #inode: string | undefined;
   /** true if a killed attempt has left an index.json */
@@ -53,24 +54,20 @@ export class NewDirectory {
 
   #create(): void {
     const path = this.#path;
-    this.#note(makeDirectories(dirname(path)));
+    this.#made.make(dirname(path));
     try {
       mkdirSync(path);
-      this.#note([path]);
+      this.#made.note(fromText(path));
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
       if (!resumeLayout(path)) throw new LayerhookError('LAYOUT_EXISTS', { path }, error);
       this.#hadIndex = readdirSync(path).includes('index.json');
     }
     this.#inode = inodeOf(lstatSync(path, { bigint: true }));
-    this.#note(makeDirectories(join(path, 'blobs', 'sha256')));
+    this.#made.make(join(path, 'blobs', 'sha256'));
     writeFileAtomic(join(path, 'index.json'), encodeJson(emptyIndex));
     // last: it marks the layout as whole
     writeFileAtomic(join(path, 'oci-layout'), encodeJson(layoutVersion));
-  }
-
-  #note(paths: readonly string[]): void {
-    for (const path of paths) this.#made.push({ path, inode: inodeOf(lstatSync(path, { bigint: true })) });
   }
 
   /**
@@ -81,8 +78,7 @@ export class NewDirectory {
   discard(blobs: Iterable<Digest>): void {
     try {
       if (this.#inode !== undefined) inDirectory(this.#path, (layout) => this.#empty(layout, blobs));
-      for (const { path, inode } of this.#made.toReversed())
-        inDirectory(dirname(path), (parent) => removeDirectory(`${parent}/${basename(path)}`, inode));
+      this.#made.remove();
     } catch {
       // what is in use stays; the caller reports the failure that led here
     }
@@ -122,17 +118,13 @@ function removeBlobs(directory: string, blobs: Iterable<Digest>): void {
   }
 }
 
-function removeDirectory(path: string, inode: string): void {
-  if (inodeOf(lstatSync(path, { bigint: true })) === inode) rmdirSync(path);
-}
-
 /** Calls `use` with a path that leads to the opened directory, even if another one gets its name. */
 function inDirectory<T>(path: string, use: (opened: string) => T, flags = 0): T {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
   try {
     return use(`/proc/self/fd/${fd}`);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 

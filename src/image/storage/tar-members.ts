@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { close } from '../../system/close.js';
 import { closeOnError } from '../../system/close-on-error.js';
 import { layerBudget } from '../../tar/budget.js';
 import { TarReader } from '../../tar/index.js';
@@ -52,7 +53,7 @@ export function readMembers(file: string, path: string): Members {
   } catch (error) {
     throw explained(error, fd, path);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 
@@ -72,7 +73,7 @@ export function readMember(file: string, { offset, size }: Member, what: string,
   } catch (error) {
     throw fsError(error, `reading ${what}`);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 

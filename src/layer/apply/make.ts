@@ -1,7 +1,8 @@
 import { fchmod, fchmodat, fchown, fchownat, futimens, utimensat } from '../../system/attributes.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { writeAndClose } from '../../system/close-on-error.js';
 import { E, isErrno, SystemError } from '../../system/errno.js';
-import { close, O, S, tryMkdirat, tryMknodat, tryOpenat, trySymlinkat } from '../../system/files.js';
+import { O, S, tryMkdirat, tryMknodat, tryOpenat, trySymlinkat } from '../../system/files.js';
 import { statFd } from '../../system/stat.js';
 import { hasXattrs, pathIn } from '../../system/xattr.js';
 import type { TarReader } from '../../tar/index.js';
@@ -74,7 +75,7 @@ export class Maker {
     const asItIs = this.#mayHaveModeAtOnce(dir, entry);
     const mode = asItIs ? entry.mode : ownFileMode;
     const fd = this.create(dir, name, (parent) => tryOpenat(parent, name, newFileFlags, mode));
-    try {
+    writeAndClose(fd, entry.name, () => {
       const digest = reader === null ? this.#content.empty() : this.#content.write(fd, entry, reader);
       if (dir.defaultAcl) this.#given.xattrs.clear(fd);
       this.#giveTo(fd, entry, dir);
@@ -84,9 +85,7 @@ export class Maker {
       futimens(fd, entry.mtime, entry.mtime, entry.name);
       const node = this.#target.addFile(dir, name, digest);
       if (this.#given.digests) this.#remember(node, fd, entry, dir);
-    } finally {
-      close(fd);
-    }
+    });
   }
 
   /** True if a file can be created with its final mode, because no later step changes the mode. */

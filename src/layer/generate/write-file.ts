@@ -1,8 +1,10 @@
-import { closeSync, fstatSync, fsyncSync, openSync } from 'node:fs';
+import { fstatSync, fsyncSync, openSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { fromText } from '../../system/bytes.js';
+import { writeAndClose } from '../../system/close-on-error.js';
 import { writeAll } from '../../system/files.js';
 import { removeFile } from '../../system/regular-file.js';
 import type { Compression } from '../types.js';
@@ -24,14 +26,13 @@ export async function writeTarFile(
   compression: Compression,
   options: WriteOptions = {},
 ): Promise<number> {
-  const fd = open(file, `cannot write ${file}`);
+  const what = `cannot write ${file}`;
+  const fd = open(file, what);
   try {
-    return await writeTar(fd, file, tar, compression, options);
+    return await writeAndClose(fd, fromText(file), () => writeTar(fd, file, tar, compression, options));
   } catch (error) {
     removeFile(file);
-    throw error;
-  } finally {
-    closeSync(fd);
+    throw fsError(error, what);
   }
 }
 

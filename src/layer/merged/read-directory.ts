@@ -1,5 +1,5 @@
-import { closeSync } from 'node:fs';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { close } from '../../system/close.js';
 import { inodeNumber, StatBuffer } from '../../system/stat.js';
 import type { Steps } from '../../system/steps.js';
 import { ContentHash } from '../content-hash.js';
@@ -76,6 +76,6 @@ function* contentOf(reader: RootfsReader, path: ByteString, holes: HoleBudget | 
     if (holes !== null) takeHoles(holes, holesOf(fd, stat, holes.limit), showBytes(path));
     yield* readContent(fd, path, stat);
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }

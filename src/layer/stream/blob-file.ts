@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { close } from '../../system/close.js';
 import { closeOnError } from '../../system/close-on-error.js';
 import type { LayerSource } from '../types.js';
 
@@ -51,7 +52,7 @@ export class BlobFile {
   }
 
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) close(this.#fd);
   }
 
   #readSome(buffer: Buffer, start: number, length: number): number {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { errorCode, fsError } from '../../errors/fs-error.js';
+import { close } from '../../system/close.js';
 import { flock, tryLockFile, type Unlock } from '../../system/lock.js';
 import type { Directories } from '../context/directories.js';
 import type { StoredBundle } from './types.js';
@@ -55,7 +56,7 @@ export class Building {
     try {
       return flock(fd, 'shared') ? 'abandoned' : 'building';
     } finally {
-      closeSync(fd);
+      close(fd);
     }
   }
 

@@ -1,7 +1,8 @@
-import { closeSync, constants, openSync, realpathSync } from 'node:fs';
+import { constants, openSync, realpathSync } from 'node:fs';
 import { fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
+import { close } from '../../system/close.js';
 import { closeOnError } from '../../system/close-on-error.js';
 import { flock } from '../../system/lock.js';
 import { isMountPoint, unmount } from '../../system/mount.js';
@@ -93,7 +94,7 @@ export class ErofsMounts {
   }
 
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) close(this.#fd);
     this.#fd = undefined;
   }
 

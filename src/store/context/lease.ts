@@ -1,5 +1,6 @@
-import { appendFileSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { appendFileSync, constants, openSync, readFileSync } from 'node:fs';
 import { errorCode, fsError } from '../../errors/fs-error.js';
+import { close } from '../../system/close.js';
 import { flock, type LockedFile, lockNewFile, tryLockFile, waitForLock } from '../../system/lock.js';
 import type { Directories } from './directories.js';
 
@@ -60,7 +61,7 @@ export class Lease {
 
   close(): void {
     this.#own?.unlock();
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) close(this.#fd);
     this.#own = this.#fd = undefined;
     this.#names.clear();
   }
@@ -86,7 +87,7 @@ export async function whileUnused<T>(
     await waitForLock(fd, 'exclusive', useLock, { longestPause });
     return free(usedLayers(context));
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 

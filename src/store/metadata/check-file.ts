@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errorCode } from '../../errors/fs-error.js';
+import { close } from '../../system/close.js';
 
 /**
  * Checks that a file can be opened as an LMDB database. Opening a truncated file, garbage or another type of file would
@@ -26,7 +27,7 @@ export function whyInvalidDatabase(path: string): string | undefined {
     const reason = size === 0 ? undefined : checkPages(fd, size);
     return reason && `${path} ${reason}`;
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 

@@ -1,7 +1,8 @@
-import { closeSync, constants, fdatasyncSync, openSync, statSync } from 'node:fs';
+import { constants, fdatasyncSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { LayerhookError } from '../../errors/index.js';
+import { close } from '../../system/close.js';
 import { requireDescriptors } from '../../system/descriptors.js';
 import { flock } from '../../system/lock.js';
 import { whyInvalidDatabase, whyInvalidLock } from './check-file.js';
@@ -37,7 +38,7 @@ export class Environment {
     try {
       this.db = this.locked(() => openChecked(path));
     } catch (error) {
-      closeSync(this.#lock);
+      close(this.#lock);
       throw error;
     }
   }
@@ -72,7 +73,7 @@ export class Environment {
     try {
       fdatasyncSync(fd);
     } finally {
-      closeSync(fd);
+      close(fd);
     }
   }
 
@@ -83,7 +84,7 @@ export class Environment {
     environments.delete(this.#key);
     // synchronous, because LMDB never writes in the background here
     this.locked(() => void this.db.close());
-    closeSync(this.#lock);
+    close(this.#lock);
   }
 }
 

@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { constants, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { fromText } from '../../system/bytes.js';
+import { writeAndClose } from '../../system/close-on-error.js';
 import { SystemError } from '../../system/errno.js';
 import { canWriteMapped, filesystemOf, tryAllocate } from '../../system/filesystem.js';
 import { statBlockBytes } from '../../system/stat.js';
@@ -33,9 +34,10 @@ export function reserveToOpen(path: string): void {
   const found = statSync(lock, { throwIfNoEntry: false });
   if (found === undefined || found.blocks * statBlockBytes < lockBytes) {
     const fd = openSync(lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-    // LMDB accepts a file that is larger than it needs
-    if (fstatSync(fd).size === 0) ftruncateSync(fd, lockBytes);
-    closeSync(fd);
+    writeAndClose(fd, fromText(lock), () => {
+      // LMDB accepts a file that is larger than it needs
+      if (fstatSync(fd).size === 0) ftruncateSync(fd, lockBytes);
+    });
     // some filesystems do not support fallocate(2)
     if (!tryAllocate(fromText(lock), 0, lockBytes)) requireSpace(dirname(path));
   }

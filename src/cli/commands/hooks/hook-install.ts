@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { fsError } from '../../../errors/fs-error.js';
 import { LayerhookError } from '../../../errors/index.js';
 import { packageFile } from '../../../places.js';
-import { makeDirectory } from '../../../system/make-directory.js';
+import { withNewDirectories } from '../../../system/new-directories.js';
 import { removeFile } from '../../../system/regular-file.js';
 import { readWholeFile } from '../../../text/read-file.js';
 
@@ -57,10 +57,12 @@ export async function installHook(path: string, content: string): Promise<boolea
   const found = readIfThere(path);
   if (found === content) return false;
   if (found !== null) requireOurs(path, found);
-  makeDirectory(join(path, '..'));
   const { makeWhole } = await import('../../../system/temporary.js');
   try {
-    await makeWhole(path, 'file', (fd) => writeFileSync(fd, content));
+    await withNewDirectories(async (made) => {
+      made.make(join(path, '..'));
+      await makeWhole(path, 'file', (fd) => writeFileSync(fd, content));
+    });
   } catch (error) {
     throw fsError(error, `cannot write ${path}`);
   }

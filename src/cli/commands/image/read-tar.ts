@@ -1,5 +1,6 @@
-import { closeSync, createReadStream, fstatSync } from 'node:fs';
+import { createReadStream, fstatSync } from 'node:fs';
 import { fsError } from '../../../errors/fs-error.js';
+import { close } from '../../../system/close.js';
 import { openInput, pipeOf } from '../../files/input.js';
 
 /** Returns what errors call a tar that a command reads. */
@@ -22,7 +23,7 @@ async function openTar(file: string): Promise<AsyncIterable<Buffer>> {
   try {
     return fstatSync(fd).isFIFO() ? await pipeOf(fd) : createReadStream(file, { fd });
   } catch (error) {
-    closeSync(fd);
+    close(fd);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fsError, reasonOf } from '../../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../../errors/index.js';
@@ -7,6 +7,9 @@ import { EntryFile } from '../../../layer/entries/list.js';
 import type { AppliedLayer, EntryList, LayerSource } from '../../../layer/types.js';
 import type { LayerProgress, LayerUnpacker } from '../../../layer/unpacker.js';
 import type { IntoCommand, IntoTar, LayerContext } from '../../../points/points.js';
+import { fromText } from '../../../system/bytes.js';
+import { closeOnError, writeAndClose } from '../../../system/close-on-error.js';
+import { SystemError } from '../../../system/errno.js';
 import { removeFile } from '../../../system/regular-file.js';
 import { orAborted } from '../../../system/until-aborted.js';
 import { Command } from './command.js';
@@ -52,8 +55,9 @@ export async function streamLayer(
   const onEntries = plan.into === 'tar' ? plan.onEntries : undefined;
   const list = wantsEntries || onEntries ? listOf(context) : null;
   try {
-    const sink = openSink(context, options);
-    const sending = send(unpacker, source, sink, list?.fd ?? null, options);
+    const open = () => openSink(context, options);
+    const sink = list === null ? open() : closeOnError(list.fd, open);
+    const sending = send(unpacker, source, sink, list, options);
     const entries = list && new EntryFile(list.path, source.budget, sending);
     const reading = readWith(onEntries, entries);
     const applied = await bothEnded(sending, reading, { sink, deadline: deadlineOf(context, options) });
@@ -66,8 +70,6 @@ export async function streamLayer(
   } catch (error) {
     list?.remove();
     throw hookFailure(options, context, error);
-  } finally {
-    if (list !== null) closeSync(list.fd);
   }
 }
 
@@ -95,21 +97,31 @@ async function bothEnded(
   throw read.reason;
 }
 
+/** @param list open file for the list of entries, which is closed */
 async function send(
   unpacker: LayerUnpacker,
   source: LayerSource,
   sink: Sink,
-  list: number | null,
+  list: OpenList | null,
   { onProgress }: StreamOptions,
 ): Promise<AppliedLayer> {
   const { what, isFile, stop } = sink;
   try {
-    const given = { what, isFile, stop, list, onProgress, open: () => sink.open() };
-    const applied = await unpacker.stream(source, given);
+    const given = { what, isFile, stop, list: list?.fd ?? null, onProgress, open: () => sink.open() };
+    const stream = () => unpacker.stream(source, given);
+    const applied = await (list === null ? stream() : fillList(list, stream));
     await sink.finish();
     return applied;
   } catch (error) {
     throw await sink.fail(error);
+  }
+}
+
+async function fillList<T>({ fd, path }: OpenList, fill: () => Promise<T>): Promise<T> {
+  try {
+    return await writeAndClose(fd, fromText(path), fill);
+  } catch (error) {
+    throw error instanceof SystemError ? fsError(error, 'cannot write the list of entries') : error;
   }
 }
 
@@ -136,8 +148,14 @@ function openSink(context: LayerContext, options: StreamOptions): Sink {
   }
 }
 
+interface OpenList {
+  path: string;
+  fd: number;
+  remove(): void;
+}
+
 /** The file that lists the entries, beside the rootfs: in the private directory of an unpack, or in the bundle. */
-function listOf({ rootfs, index }: LayerContext): { path: string; fd: number; remove(): void } {
+function listOf({ rootfs, index }: LayerContext): OpenList {
   const name = `layerhook.entries-${index}-${randomBytes(6).toString('hex')}`;
   const path = join(dirname(rootfs), name);
   try {

@@ -1,4 +1,6 @@
-import { close, renameat2, writeAll } from '../../../system/files.js';
+import { fsError } from '../../../errors/fs-error.js';
+import { fromText } from '../../../system/bytes.js';
+import { closeWritten, renameat2, tryUnlinkat, writeAll } from '../../../system/files.js';
 import {
   createTemporary,
   discardTemporary,
@@ -21,6 +23,7 @@ export class TarFile implements Sink {
   readonly #target: Target;
   readonly #temporary: Temporary;
   readonly #offset: number;
+  #isOpen = true;
 
   /**
    * @param offset bytes of zeros before the tar
@@ -45,12 +48,19 @@ export class TarFile implements Sink {
 
   finish(): void {
     const { directory, name } = this.#target;
+    // before the rename: the file is not flushed, so that only the close tells that its content is lost
+    this.#isOpen = false;
+    try {
+      closeWritten(this.#temporary.fd, fromText(this.what));
+    } catch (error) {
+      throw fsError(error, `cannot write ${this.what}`);
+    }
     renameat2(directory, this.#temporary.name, directory, name, 0);
-    close(this.#temporary.fd);
   }
 
   fail(error: unknown): unknown {
-    discardTemporary(this.#temporary);
+    if (this.#isOpen) discardTemporary(this.#temporary);
+    else tryUnlinkat(this.#target.directory, this.#temporary.name);
     this.close();
     return error;
   }
