@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { unmountTree } from '../../src/overlay/mount.js';
 import { type Finished, mainFile, refused, run } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
@@ -34,6 +35,7 @@ async function failingClose(
   let inject: string[] = [];
   for (let attempt = 0; attempt < attempts; attempt++) {
     const out = tmpdir(t);
+    t.teardown(() => unmountTree(out));
     const strace = ['-f', '-y', '-qq', '-o', log, '-e', 'trace=close', ...inject];
     const finished = await run('strace', [...strace, ...program(out)], { env });
     const calls = closes(readFileSync(log, 'utf8'), file);

@@ -159,7 +159,9 @@ lh raw mtree-validate -p b/rootfs -f b/*.mtree`);
     for (const tag of ['new', 'fresh', 'none']) t.deepEqual(await top(tag), edited, tag);
     run(`lh insert --rootless --image image:v1 --tag all b/rootfs /all; lh bundle rm b; [ ! -e b ]`);
     t.is((await top('all')).length, before.size);
-    t.deepEqual(readdirSync(path).sort(), ['.var', 'image', 'u']);
+    // node 22.1 and later keep compiled code in .cache
+    const left = readdirSync(path).filter((name) => name !== '.cache');
+    t.deepEqual(left.sort(), ['.var', 'image', 'u']);
   },
 );
 
