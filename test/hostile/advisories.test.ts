@@ -1,6 +1,7 @@
 /** One test for each advisory of this family: no target that takes the layer touches, reads or leaks a file of the host. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import test from 'ava';
 import { archiveUpperdir } from '../../src/engine/archive/archive.js';
 import { unpackRootfs } from '../../src/engine/image/unpack-rootfs.js';
@@ -130,14 +131,8 @@ async function convert(workshop: Workshop, layers: RawLayer[]): Promise<void> {
   const bytes = Buffer.concat(layers.slice(-1).map((layer) => (Buffer.isBuffer(layer) ? layer : tar(layer))));
   const scratch = workshop.path('scratch');
   mkdirSync(scratch);
-  let left: Buffer | null = bytes;
-  const read = () => {
-    const piece = left;
-    left = null;
-    return piece;
-  };
   const options = {
-    source: { read },
+    source: Readable.from([bytes]),
     lowerdirs: [],
     scratch,
     map: unmapped,

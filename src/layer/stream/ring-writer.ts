@@ -69,6 +69,11 @@ export class RingWriter {
     return this.#slot?.subarray(this.#filled);
   }
 
+  /** True if {@link space} would block the thread now. */
+  get wouldWait(): boolean {
+    return this.#slot === undefined && this.wanted && this.#isFull();
+  }
+
   /** Puts the first bytes of {@link space} into the ring. */
   advance(bytes: number): void {
     this.#filled += bytes;

@@ -1,11 +1,10 @@
-import { readSync } from 'node:fs';
 import { limitFlag, mapFlags, readLimits, readMap } from '../../args/flags.js';
 import { defineCommand } from '../../command.js';
 import { requireDirectories } from '../../files/directories.js';
 import { writeOut } from '../../output/streams.js';
+import { readTar } from '../image/read-tar.js';
 
 const command = 'layerhook raw overlay-tar';
-const pieceBytes = 512 * 1024;
 
 export default defineCommand({
   usage: '--scratch DIRECTORY [--lowerdir DIRECTORIES] < LAYER.tar > OVERLAY.tar',
@@ -27,22 +26,16 @@ and devices.`,
     ...mapFlags,
     ...limitFlag,
   },
-  endsImmediately: true,
-  async run(_, options, { log }) {
+  async run(_, options, { log, signal }) {
     const { overlayTar } = await import('../../../engine/unpack/overlay-tar.js');
     const { readLowerdirs } = await import('./lowerdirs.js');
     const lowerdirs = readLowerdirs(options.lowerdir);
     requireDirectories(options.scratch, ...lowerdirs);
-    const buffer = Buffer.allocUnsafe(pieceBytes);
-    const read = () => {
-      const length = readSync(0, buffer);
-      return length === 0 ? null : buffer.subarray(0, length);
-    };
     const tar = overlayTar({
-      ...{ source: { read }, scratch: options.scratch, lowerdirs },
+      ...{ source: readTar('-'), scratch: options.scratch, lowerdirs, signal },
       ...{ map: readMap(options), keepDirlinks: options['keep-dirlinks'], log },
       ...readLimits(options, command),
     });
-    await writeOut(tar);
+    await writeOut(tar, signal);
   },
 });
