@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TapReader, type TapTest } from './helpers/tap.js';
 
-const ava = 'node_modules/.bin/ava';
+const ava = 'dist/test/helpers/ava.js';
 const files = process.argv.slice(2).map((file) => file.replace(/^(\.\/)?(test\/.*)\.ts$/, 'dist/$2.js'));
 
 const child = spawn(process.execPath, [ava, '--tap', ...files], {
