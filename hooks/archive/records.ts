@@ -66,9 +66,9 @@ export class Records {
     this.#containers.write(`${name}.json`, encode(record));
   }
 
-  /** Runs `action` with the lock of the record. */
-  locked<T>(name: string, action: () => Promise<T>): Promise<T> {
-    return this.#containers.locked(`${name}.lock`, action);
+  /** Runs `action` with the lock of the record. `signal` ends a wait for it. */
+  locked<T>(name: string, signal: AbortSignal, action: () => Promise<T>): Promise<T> {
+    return this.#containers.locked(`${name}.lock`, signal, action);
   }
 
   /**

@@ -26,7 +26,7 @@ export async function retryArchives(
   for (const name of names) {
     const id = records.read(name)?.container;
     if (id === undefined || (containers.length > 0 && !containers.includes(id))) continue;
-    failed += await records.locked(name, () => retryRecord(records, name, means));
+    failed += await records.locked(name, means.signal, () => retryRecord(records, name, means));
   }
   return failed;
 }

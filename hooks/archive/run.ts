@@ -19,14 +19,14 @@ export interface RunOptions extends Means {
  * @throws LayerhookError ARCHIVE_CONTAINER
  */
 export async function archiveContainer(state: string, options: RunOptions): Promise<number> {
-  const { records, log } = options;
+  const { records, signal, log } = options;
   const container = readContainer(state);
   const archives = readAnnotations(container.annotations, log);
   log.debug('Parsed archives', { archives });
   if (archives.length === 0) return 0;
   if (records === null) return new Run(container, options).run(archives);
   const name = records.nameOf(container);
-  return records.locked(name, async () => {
+  return records.locked(name, signal, async () => {
     const failed = await new Run(container, options, name).run(archives);
     records.prune();
     return failed;

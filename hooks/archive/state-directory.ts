@@ -4,7 +4,6 @@ import { fsError, LayerhookError } from 'layerhook';
 import {
   close,
   E,
-  flock,
   fromText,
   O,
   openat,
@@ -17,6 +16,7 @@ import {
   sweepTemporaries,
   tryOpenat,
   tryUnlinkat,
+  waitForLock,
   writeFileAt,
 } from 'layerhook/system';
 
@@ -90,11 +90,16 @@ export class StateDirectory {
     return statAt(this.#fd, fromText(name), stat) ? stat.mtimeSec * 1000 : null;
   }
 
-  /** Runs `action` with the lock of this name. @throws LayerhookError, and as `action` */
-  async locked<T>(name: string, action: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `action` with the lock of this name.
+   *
+   * @param signal ends a wait for another process
+   * @throws LayerhookError, and as `action`
+   */
+  async locked<T>(name: string, signal: AbortSignal, action: () => Promise<T>): Promise<T> {
     const fd = this.#openLock(name);
     try {
-      flock(fd, 'exclusive', { wait: true });
+      await waitForLock(fd, 'exclusive', join(this.path, name), { signal });
       return await action();
     } finally {
       close(fd);

@@ -3,11 +3,21 @@
  * it at work for longer than a signal takes, and cost nothing.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { upperdirChanges } from '../../src/overlay/changes/upperdir-changes.js';
+import { flock } from '../../src/system/lock.js';
 import { signalOnOpen } from '../helpers/at-work.js';
 import { layerhook, run, succeed } from '../helpers/cli.js';
 import { buildImage } from '../helpers/image.js';
@@ -110,6 +120,25 @@ for (const signal of signals) {
     t.deepEqual(readdirSync(box.out), []);
   });
 }
+
+for (const signal of signals)
+  test.serial(`${signal} ends archive_overlay while another one has the container's lock`, async (t) => {
+    if (!requires(t, 'root')) return;
+    const box = stopped(t, (at) => writeFileSync(at('a'), ''));
+    t.is(box.stop({ a: { 'mount-point': '/data', 'archive-to': join(box.out, 'copy') } }).status, 0);
+    const containers = join(box.out, '../state/containers');
+    const name = readdirSync(containers).find((file) => file.endsWith('.lock'))!;
+    const lock = openSync(join(containers, name), 'r');
+    t.true(flock(lock, 'exclusive'));
+    writeFileSync(join(box.bundle, 'state.json'), box.state);
+    const hook = ['-c', 'exec "$0" "$1" --state-dir "$2" < "$3"', process.execPath, script];
+    const args = [...hook, join(containers, '..'), join(box.bundle, 'state.json')];
+    const started = (pid: number) => signalOnOpen(pid, name, signal);
+    const { status, stderr } = await run('sh', args, { started });
+    closeSync(lock);
+    t.is(status, 1, stderr);
+    t.regex(stderr, /level=error msg="waiting for [^"]*\.lock was interrupted/);
+  });
 
 rootTest('the content of an upperdir is compared in steps', async (t) => {
   const [upperdir, lowerdir] = [tmpdir(t), tmpdir(t)];
