@@ -39,6 +39,16 @@ test('a socket as standard output stays open for the programs that follow', asyn
   }
 });
 
+test('a directory as standard input is an error', async (t) => {
+  const { reference } = buildImage(t, []);
+  const dir = tmpdir(t);
+  for (const command of [
+    ['import', '--image', `${reference.split(':')[0]}:new`, '-'],
+    ['raw', 'overlay-tar', '--scratch', dir],
+  ])
+    await refused(t, shell('exec "$0" "$@" < /', ...command), /cannot read standard input: .*\(EISDIR\)/);
+});
+
 test('a closed pipe causes no error', async (t) => {
   const { layout } = buildImage(t, []);
   const { status, stderr } = await shell(

@@ -1,6 +1,7 @@
 import { createReadStream, fstatSync } from 'node:fs';
 import { fsError } from '../../../errors/fs-error.js';
 import { close } from '../../../system/close.js';
+import { SystemError } from '../../../system/errno.js';
 import { openInput, pipeOf } from '../../files/input.js';
 
 /** Returns what errors call a tar that a command reads. */
@@ -11,10 +12,16 @@ export function nameOfTar(file: string): string {
 /** Reads a file, or standard input for `-`. @throws LayerhookError SYSTEM */
 export async function* readTar(file: string): AsyncGenerator<Buffer> {
   try {
-    yield* file === '-' ? process.stdin : await openTar(file);
+    yield* file === '-' ? standardInput() : await openTar(file);
   } catch (error) {
     throw fsError(error, `cannot read ${nameOfTar(file)}`);
   }
+}
+
+/** Node takes a directory for an empty input. */
+function standardInput(): AsyncIterable<Buffer> {
+  if (fstatSync(0).isDirectory()) throw new SystemError('EISDIR', 'read', 'standard input');
+  return process.stdin;
 }
 
 /** Opens a regular file, a device, or a FIFO, whose writer may come later. */
