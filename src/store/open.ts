@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './context/directories.js';
@@ -52,15 +52,19 @@ export async function openStoreAt(
 
 /**
  * Refuses a store with snapshots but without metadata: a new database would reuse the numbers of these snapshots. Nothing was
- * made in the store before: the user may be removing it.
+ * made in the store before: the user may be removing it. Snapshots without a file stay after a power loss that undid the first
+ * transaction of a new store: such a store is empty.
  *
  * @throws LayerhookError STORE_INVALID, SYSTEM
  */
 function requireMetadata(directories: Directories): void {
   const { root, database } = directories;
-  if (hasMetadata(root) || !existsSync(snapshotsOf(root)) || directories.contents().length === 0) return;
+  if (hasMetadata(root) || !existsSync(snapshotsOf(root))) return;
+  const contents = directories.contents();
+  if (contents.length === 0) return;
   // Another process may have created the database and the first snapshot between the two checks above.
   if (hasMetadata(root)) return;
+  if (existsSync(dirname(database)) && contents.every((content) => directories.isUnused(content))) return;
   const reason = `it has snapshots, and ${database} is empty or missing`;
   throw new LayerhookError('STORE_INVALID', { path: root, reason });
 }

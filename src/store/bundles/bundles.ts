@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { isDigest } from '../../image/digest.js';
@@ -126,8 +127,10 @@ export class Bundles implements BundleRecords {
       const progress = this.#building.progressOf(info.name);
       const directory = await this.#directoryOf(info.name);
       if (directory === undefined) continue;
-      const isLost = lost.has(info.name);
-      bundles.push({ ...describe(info, progress, mountPointsOf(directory, mounts)), isLost });
+      const found = { ...describe(info, progress, mountPointsOf(directory, mounts)), isLost: lost.has(info.name) };
+      // an unpack whose mark and files a power loss took: nothing of it is left but its record
+      const isGone = progress === 'finished' && !found.isThere && !existsSync(directory);
+      bundles.push(isGone ? { ...found, progress: 'abandoned' } : found);
     }
     return bundles.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));
   }

@@ -34,7 +34,7 @@ export interface StoredBundle {
   mountPoints: string[];
   /**
    * the process that made the snapshot has closed the store (`finished`), still has it open (`building`), or died with the store
-   * open (`abandoned`)
+   * open (`abandoned`); also abandoned is a record whose bundle and changes are both gone
    */
   progress: 'finished' | 'building' | 'abandoned';
 }

@@ -190,6 +190,22 @@ export class Directories {
     }
   }
 
+  /** True if a content has nothing but the empty directories that {@link create} makes. A mount of an overlay fills `work`. */
+  isUnused(content: string): boolean {
+    const directory = this.of(content);
+    return inStore(
+      `reading ${directory}`,
+      () =>
+        lstatSync(directory).isDirectory() &&
+        readdirSync(directory, { withFileTypes: true }).every(
+          (entry) =>
+            ['fs', 'work'].includes(entry.name) &&
+            entry.isDirectory() &&
+            readdirSync(join(directory, entry.name)).length === 0,
+        ),
+    );
+  }
+
   /** Creates the missing work directory of an active snapshot. */
   restoreWork(content: string): void {
     const work = this.work(content);

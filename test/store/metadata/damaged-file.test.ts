@@ -80,6 +80,42 @@ test('a database of many pages: cut off anywhere, or with a page of another', as
   t.regex(String(whyInvalidDatabase(database)), /is truncated or damaged/);
 });
 
+/** A store whose first transaction a power loss has undone: the directory of its content is there, the database is empty. */
+async function withoutFirstTransaction(t: ExecutionContext): Promise<{ root: string; content: string }> {
+  const root = join(tmpdir(t), 'store');
+  const store = await storeAt(t, root);
+  await store.prepare('first', '');
+  await store.close();
+  truncateSync(join(root, 'metadata/store.mdb'), 0);
+  return { root, content: join(root, 'snapshots', readdirSync(join(root, 'snapshots'))[0]!) };
+}
+
+test('a store that a power loss took in its first transaction is empty', async (t) => {
+  const { root, content } = await withoutFirstTransaction(t);
+  const store = await storeAt(t, root);
+  // it gets the number of the former content
+  await commitFile(store, 'a');
+  await store.cleanup();
+  t.is((await store.list()).length, 1);
+  t.deepEqual(readdirSync(join(content, 'fs')), ['file']);
+  t.deepEqual(readdirSync(join(root, 'removed')), []);
+});
+
+const used: [what: string, use: (content: string) => void][] = [
+  ['a file', (content) => writeFileSync(join(content, 'fs/file'), '')],
+  ['what a mount makes', (content) => mkdirSync(join(content, 'work/work'))],
+  ['an image', (content) => writeFileSync(join(content, 'layer.erofs'), '')],
+];
+for (const [what, use] of used) {
+  test(`a store without metadata whose only content has ${what} is refused`, async (t) => {
+    const { root, content } = await withoutFirstTransaction(t);
+    use(content);
+    const before = filesBelow(root);
+    await refused(t, layerhook(['store', 'gc', '--store', root]), /it has snapshots, and \S+ is empty/);
+    t.deepEqual(filesBelow(root), before);
+  });
+}
+
 test('other directories that have snapshots are not taken for stores', async (t) => {
   const root = join(tmpdir(t), 'io.containerd.snapshotter.v1.overlayfs');
   mkdirSync(join(root, 'snapshots/1'), { recursive: true });
