@@ -1,6 +1,6 @@
 /** Kills a command at its system calls. */
 import { Fault, runIn, shown } from './place.js';
-import { changing, type Point, pointsOf, sample, tracerFor } from './points.js';
+import { alike, changing, type Point, pointsOf, sample, tracerFor } from './points.js';
 import { Report } from './report.js';
 import type { Scenario } from './scenario.js';
 import { Stage } from './trial.js';
@@ -12,6 +12,10 @@ export interface Extent {
   /** only each Nth fault */
   every: number;
   seed: number;
+  /** at most so many faults of each situation */
+  alike: number;
+  /** situations that other scenarios had, and that need not be tried again */
+  known: readonly string[];
   /** only the fault of this name, as a report of what is wrong has it */
   at?: string | undefined;
 }
@@ -23,7 +27,8 @@ export function crash(scenario: Scenario, extent: Extent): Report {
   stage.begin();
   const points = pointsOf(stage.place, stage.command, changing);
   stage.disk.unmount();
-  for (const point of sample(points, extent))
+  const chosen = alike(points, ({ situations }) => situations, extent.alike);
+  for (const point of sample(chosen, extent))
     report.try(`${point.call} ${point.nth}`, () => kill(stage, point));
   return report;
 }
@@ -37,10 +42,12 @@ function kill(stage: Stage, point: Point): string {
     // strace ends as the command does
     if (status === 0) return 'not met';
     if (signal !== 'SIGKILL') throw new Fault(`${shown(stage.command)}: ${stderr}`);
-    const reached = stage.reached();
-    stage.collect(reached, stage.scenario.leaves);
-    stage.repeat();
-    return reached;
+    return stage.inspected(() => {
+      const reached = stage.reached();
+      stage.collect(reached, stage.scenario.leaves);
+      stage.repeat();
+      return reached;
+    });
   } finally {
     stage.disk.unmount();
   }

@@ -1,7 +1,8 @@
 /** A file system in a file, on a loop device: its state is copied for each trial, and its power can fail. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ioctl } from '../../src/system/ioctl.js';
 
 export type FileSystem = 'ext4' | 'xfs' | 'btrfs';
 
@@ -15,10 +16,13 @@ const make: Readonly<Record<FileSystem, { size: string; command: string[] }>> = 
 export type Loss = 'log' | 'nothing';
 
 /** EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN are the same number, and have the same flags. */
-const shutdown = `
-import fcntl, os, struct, sys
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', int(sys.argv[2])))`;
+const shutdown = 0x8004587d;
+const flags: Readonly<Record<Loss, number>> = { log: 1, nothing: 2 };
 const bootFile = '/proc/sys/kernel/random/boot_id';
+const laterBoot = '00000000-0000-4000-8000-000000000002\n';
+
+/** True after {@link Disk.losePower}, for each process that sees its disk. */
+export const isAfterLoss = (): boolean => readFileSync(bootFile, 'utf8') === laterBoot;
 
 export class Disk {
   /** where the file system is mounted */
@@ -59,9 +63,16 @@ export class Disk {
 
   /** Mounts what a power loss at this moment leaves, under another boot. */
   losePower(loss: Loss): void {
-    execFileSync('python3', ['-c', shutdown, this.root, loss === 'log' ? '1' : '2']);
+    const flag = Buffer.alloc(4);
+    flag.writeUInt32LE(flags[loss]);
+    const fd = openSync(this.root, 'r');
+    try {
+      ioctl(fd, shutdown, flag, this.root);
+    } finally {
+      closeSync(fd);
+    }
     this.unmount();
-    writeFileSync(this.#boot, '00000000-0000-4000-8000-000000000002\n');
+    writeFileSync(this.#boot, laterBoot);
     execFileSync('mount', ['--bind', this.#boot, bootFile]);
     this.mount();
   }

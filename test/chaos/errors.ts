@@ -1,14 +1,25 @@
 /** Lets the system calls of a command fail. */
+
+import { mainFile } from '../helpers/cli.js';
 import type { Extent } from './crash.js';
-import { type Failure, failuresOf } from './failures.js';
+import { type Failure, failuresOf, reasonOf } from './failures.js';
 import { type Command, Fault, type Place, runIn } from './place.js';
-import { failedCalls, failing, type Point, pointsOf, sample, tracerFor } from './points.js';
+import {
+  alike,
+  failedCalls,
+  failing,
+  isChanging,
+  type Point,
+  pointsOf,
+  sample,
+  tracerFor,
+} from './points.js';
 import { Report } from './report.js';
 import type { Scenario } from './scenario.js';
-import { Stage } from './trial.js';
+import { type Reached, Stage } from './trial.js';
 
-/** A command that takes longer hangs. */
-const seconds = 100;
+/** A command that takes longer hangs: a busy machine stops one for minutes. */
+const seconds = 300;
 
 /** Lets each call of a scenario's command fail with each error. */
 export function fail(scenario: Scenario, extent: Extent): Report {
@@ -17,12 +28,38 @@ export function fail(scenario: Scenario, extent: Extent): Report {
   stage.begin();
   const points = pointsOf(stage.place, stage.command, failing);
   stage.disk.unmount();
-  const all = points.flatMap((point) => failuresOf(point.call).map((failure) => ({ point, failure })));
-  for (const { point, failure } of sample(all, extent))
+  report.situations = points.filter((point) => !isChanging(point)).flatMap(({ situations }) => situations);
+  for (const { point, failure } of sample(chosen(points, extent), extent))
     report.try(`${point.call} ${point.nth} ${failure.error}${failure.forever ? '+' : ''}`, () =>
       failAt(stage, point, failure),
     );
   return report;
+}
+
+interface ErrorAt {
+  point: Point;
+  failure: Failure;
+}
+
+/**
+ * Returns the faults to try: of each situation and each reason, at most as many as the extent says. The errors of one reason take
+ * turns. Situations of calls that only read count for all scenarios together: no state depends on them.
+ */
+function chosen(points: readonly Point[], { alike: most, seed, known }: Extent): ErrorAt[] {
+  const others = new Set(known);
+  const all = points.flatMap((point, at) => {
+    const failures = failuresOf(point);
+    const turn = (at + seed) % failures.length;
+    return [...failures.slice(turn), ...failures.slice(0, turn)].map((failure) => ({ point, failure }));
+  });
+  return alike(
+    all,
+    ({ point, failure }) =>
+      point.situations
+        .filter((each) => isChanging(point) || !others.has(each))
+        .map((each) => `${reasonOf(point.call, failure.error)} ${each}`),
+    most,
+  );
 }
 
 function failAt(stage: Stage, point: Point, failure: Failure): string {
@@ -47,11 +84,11 @@ function failAt(stage: Stage, point: Point, failure: Failure): string {
     if (status !== 0 && stage.isUntouched()) return `${library ?? 'refused'}, untouched`;
     const [wanted, ended] = status === 0 ? ['new', 'done in spite of it'] : [null, library ?? 'refused'];
     try {
-      const reached = stage.reached();
+      const isOtherwise = scenario.otherwise?.test(stderr + stdout) === true;
+      const reached = isOtherwise ? stage.reached() : stage.inspected(() => recover(stage));
       if (wanted !== null && reached !== wanted) throw new Fault(`exit status 0, but ${reached}`);
-      if (reached !== 'old' && scenario.otherwise?.test(stderr + stdout)) return `${ended}, in another way`;
-      stage.collect(reached, scenario.leaves);
-      stage.repeat(scenario.leaves);
+      if (isOtherwise && reached !== 'old') return `${ended}, in another way`;
+      if (isOtherwise) recover(stage);
       return wanted === null ? `${ended}, ${reached}` : ended;
     } catch (error) {
       throw new Fault(`${(error as Error).message}; the command had said: ${stdout}${stderr}`);
@@ -59,6 +96,13 @@ function failAt(stage: Stage, point: Point, failure: Failure): string {
   } finally {
     stage.disk.unmount();
   }
+}
+
+function recover(stage: Stage): Reached {
+  const reached = stage.reached();
+  stage.collect(reached, stage.scenario.leaves);
+  stage.repeat(stage.scenario.leaves);
+  return reached;
 }
 
 /**
@@ -77,7 +121,7 @@ function crashed(signal: string, failed: string[], { store }: Place): string | u
 
 /**
  * True if the fault has ended the process before the program ran: in the dynamic loader, in OpenSSL's start, or in node's search
- * for the main module, whose stack has no frame of a file.
+ * for the main module and the one that it loads first, whose stack has no frame of another file.
  */
 function isBeforeProgram({ argv }: Command, status: number | null, stderr: string): boolean {
   const [line, ...more] = stderr.split('\n');
@@ -87,7 +131,7 @@ function isBeforeProgram({ argv }: Command, status: number | null, stderr: strin
   const frames = stderr.match(/^ {4}at .*$/gm) ?? [];
   return (
     frames.some((frame) => /run_main|node:internal\/modules\//.test(frame)) &&
-    frames.every((frame) => /\(?node:[^)]*\)?$/.test(frame))
+    frames.every((frame) => /\(?node:[^)]*\)?$/.test(frame) || frame.includes(`(${mainFile}:`))
   );
 }
 

@@ -1,5 +1,5 @@
 /** The errors that system calls are made to fail with, each at the calls where it can happen. */
-import { changing, failing, mounting } from './points.js';
+import { changing, failing, mounting, type Point } from './points.js';
 
 /** An error, and whether the call fails once, or from there on. */
 export interface Failure {
@@ -39,6 +39,13 @@ const onFile = failing.filter(
   (call) => ![...mounting, 'mount', 'move_mount', 'umount2', 'mmap'].includes(call),
 );
 
+/** Calls that can wait, as their manual pages say: a signal ends them. */
+const waiting = failing.filter((call) =>
+  /^(open.*|p?(read|write)v?(64)?|f.*sync|ftruncate|fallocate|copy_file_range|sendfile|flock|fcntl|statfs|ioctl)$/.test(
+    call,
+  ),
+);
+
 /** Calls by which node wakes its threads and opens stderr, and LMDB locks: they cannot do without these. */
 const neverLasting = new Set(['read', 'write', 'mmap', 'fcntl', 'ioctl']);
 
@@ -52,13 +59,31 @@ const failures: readonly (Failure & { calls: readonly string[] })[] = [
   { error: 'ENOMEM', forever: true, calls: failing },
   { error: 'EROFS', forever: true, calls: onReadOnly },
   { error: 'ESTALE', forever: true, calls: onFile },
-  { error: 'EINTR', forever: false, calls: failing },
+  { error: 'EINTR', forever: false, calls: waiting },
 ];
 
-/** Returns what can happen at a call. */
-export function failuresOf(call: string): Failure[] {
-  const possible = failures.filter(({ calls }) => calls.includes(call));
+/** Returns what can happen at a point. A file that is opened to be read needs no space, and may be on a read-only file system. */
+export function failuresOf({ call, situations }: Point): Failure[] {
+  const only = (flags: RegExp) => !/^openat2?$/.test(call) || situations.some((each) => flags.test(each));
+  const possible = failures.filter(
+    ({ error, calls }) =>
+      calls.includes(call) &&
+      (error !== 'EROFS' || only(/O_CREAT|O_WRONLY|O_RDWR/)) &&
+      (!isOfSpace(error) || only(/O_CREAT/)),
+  );
   if (!neverLasting.has(call)) return possible;
   const names = new Set(possible.map(({ error }) => error));
   return [...names].map((error) => ({ error, forever: false }));
+}
+
+const isOfSpace = (error: string): boolean => error === 'ENOSPC' || error === 'EDQUOT';
+
+/**
+ * Returns the name of the errors that the program handles alike at a call. It looks for a full disk or quota everywhere, and for
+ * a read-only file system where a directory is used, made, moved or removed. The code of any other error of {@link failures} only
+ * changes words of the message.
+ */
+export function reasonOf(call: string, error: string): string {
+  if (isOfSpace(error)) return 'space';
+  return error === 'EROFS' && /^(utimensat|rename.*|mkdir|rmdir)$/.test(call) ? error : 'any error';
 }

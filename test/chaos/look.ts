@@ -107,7 +107,7 @@ export function inventory({ root }: Place): Record<string, number> {
     for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
       const below = `${path}/${entry.name}`;
       if (/^\/(lost\+found|in)$/.test(below)) continue;
-      const kind = below.replace(/[0-9a-f]{8,}/g, '#').replace(/\d+/g, '#');
+      const kind = kindOf(below);
       counts[kind] = (counts[kind] ?? 0) + 1;
       if (entry.isDirectory() && !content.test(below)) visit(below);
     }
@@ -115,6 +115,11 @@ export function inventory({ root }: Place): Record<string, number> {
   visit('');
   counts.mounts = mountsIn(root).length;
   return counts;
+}
+
+/** Returns a text with its hashes and numbers replaced. */
+export function kindOf(text: string): string {
+  return text.replace(/[0-9a-f]{8,}/g, '#').replace(/\d+/g, '#');
 }
 
 /** Returns what each change of a file or a mount changes. LMDB makes its table of readers again for the first process. */
@@ -127,7 +132,8 @@ export function traces({ root }: Place): string {
   return [...stats, ...mountsIn(root)].join('\n');
 }
 
-function mountsIn(root: string): string[] {
+/** Returns the lines of mountinfo for mounts below a directory. */
+export function mountsIn(root: string): string[] {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   return mounts.filter((line) => line.includes(`${root}/`));
 }

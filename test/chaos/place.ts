@@ -32,7 +32,7 @@ export function lh(...args: string[]): Command {
 export function runIn(
   place: Place,
   { argv, input, cwd = '/', tracesChild = false }: Command,
-  { tracer = [], seconds = 120 }: { tracer?: string[]; seconds?: number } = {},
+  { tracer = [], seconds = 300 }: { tracer?: string[]; seconds?: number } = {},
 ): SpawnSyncReturns<string> {
   const { NODE_EXTRA_CA_CERTS: _, ...rest } = process.env;
   const env = {

@@ -3,6 +3,8 @@ export class Report {
   readonly title: string;
   readonly states: Record<string, number> = {};
   readonly wrong: string[] = [];
+  /** situations that need not be tried in other scenarios */
+  situations: string[] = [];
   readonly #start = performance.now();
 
   readonly #only: string | undefined;

@@ -1,8 +1,8 @@
 /**
- * Tries faults: `npm run chaos [-- KIND [SCENARIO...]] [--every N] [--limit N] [--at FAULT] [--seed N] [--jobs N] [--seconds N]`. Needs
- * root, strace and loop devices; docs/store.md says what each kind does. `--every` tries each Nth fault, `--limit` at most so
- * many for each scenario, `--at` one; without them, all are tried. `--jobs` scenarios run at the same time. The kind `short` is
- * what the tests run.
+ * Tries faults: `npm run chaos [-- KIND [SCENARIO...]] [--alike N] [--every N] [--limit N] [--at FAULT] [--seed N] [--jobs N]
+ * [--seconds N]`. Needs root, strace and loop devices; docs/store.md says what each kind does. `--alike` tries at most so many faults
+ * of each situation (default: 1 for errors and power losses, all for kills), `--every` each Nth of these faults, `--limit` at most
+ * so many for each scenario, `--at` one. `--jobs` scenarios run at the same time. The kind `short` is what the tests run.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,11 +32,12 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '900' },
+    alike: { type: 'string' },
     at: { type: 'string' },
   },
 });
 const [kind, ...names] = positionals;
-const { at, ...numbers } = values;
+const { at, alike, ...numbers } = values;
 const { every, limit, seed, jobs, seconds } = Object.fromEntries(
   Object.entries(numbers).map(([name, value]) => [name, Number(value)]),
 ) as Record<keyof typeof numbers, number>;
@@ -65,7 +66,10 @@ function faultsOf(name: string, parts: string[], most: number): Faults[] {
       // each kind of power loss has its own file system
       (!(each.fileSystem && isPower(name)) || each.fileSystem === name),
   );
-  return chosen.map((scenario) => ({ kind: name, scenario: scenario.name, limit: most, every, seed, at }));
+  // a kill costs little, and each leaves another state
+  const usual = name === 'crash' || at !== undefined ? Number.MAX_SAFE_INTEGER : 1;
+  const extent = { limit: most, every, seed, at, alike: alike === undefined ? usual : Number(alike) };
+  return chosen.map((scenario) => ({ kind: name, scenario: scenario.name, known: [], ...extent }));
 }
 
 /** The short form names whole names, a user may name parts of them. */
@@ -76,7 +80,10 @@ function isMeant(name: string, part: string): boolean {
 async function tryAll(all: readonly Faults[]): Promise<Tried[]> {
   const [left, done] = [[...all], [] as Tried[]];
   const work = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) done.push(await one(next));
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const known = done.flatMap(({ situations }) => situations);
+      done.push(await one({ ...next, known }));
+    }
   };
   await Promise.all(Array.from({ length: jobs }, work));
   return done;
@@ -84,10 +91,11 @@ async function tryAll(all: readonly Faults[]): Promise<Tried[]> {
 
 /** Runs one scenario or one load in a process with mounts of its own: mounts that a killed command leaves go away with it. */
 async function one(task: Faults | Omit<Load, 'dir'>): Promise<Tried> {
-  const program = [process.execPath, resolve('dist/test/chaos/one.js'), JSON.stringify(task)];
+  const program = [process.execPath, resolve('dist/test/chaos/one.js')];
   const child = spawn('unshare', ['-m', '--propagation', 'private', ...program], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  child.send(task);
   let result: Tried | undefined;
   child.on('message', (message: Tried) => {
     result = message;

@@ -36,6 +36,8 @@ async function work(): Promise<void> {
       mounts: outliving((...args) => client.mounts(...args)),
       commit: outliving((...args) => client.commit(...args)),
       remove: outliving((...args) => client.remove(...args)),
+      view: outliving((...args) => client.view(...args)),
+      walk: (...args) => client.walk(...args),
     });
     await client.close();
     await end();

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Disk, type FileSystem } from './disk.js';
+import { fingerprint } from './fingerprint.js';
 import { difference, inventory, traces, type View } from './look.js';
 import { type Command, Fault, lh, type Place, placeAt, runIn, shown, succeedIn } from './place.js';
 import type { Scenario } from './scenario.js';
@@ -21,6 +22,7 @@ export class Stage implements Disposable {
   readonly scenario: Scenario;
   readonly command: Command;
   readonly #states: Record<'old' | 'new', State>;
+  readonly #inspected = new Map<string, Reached | 'refused'>();
   #begun = '';
 
   constructor(scenario: Scenario, dir: string, type: FileSystem = scenario.fileSystem ?? 'ext4') {
@@ -60,6 +62,18 @@ export class Stage implements Disposable {
   /** True if no file and no mount has changed since {@link begin}: what was tried once of that state holds. */
   isUntouched(): boolean {
     return traces(this.place) === this.#begun;
+  }
+
+  /**
+   * Returns what an inspection finds of the present state, or found of the same state before. The attributes of a btrfs
+   * subvolume are not part of the {@link fingerprint}, so that each state on a btrfs is inspected.
+   */
+  inspected<T extends Reached | 'refused'>(inspect: () => T): T {
+    if (this.scenario.fileSystem === 'btrfs') return inspect();
+    const state = fingerprint(this.place);
+    const reached = (this.#inspected.get(state) as T | undefined) ?? inspect();
+    this.#inspected.set(state, reached);
+    return reached;
   }
 
   /** Returns what commands show now. @throws Fault if something that looks whole is not */

@@ -127,7 +127,10 @@ export class Bundles implements BundleRecords {
       const progress = this.#building.progressOf(info.name);
       const directory = await this.#directoryOf(info.name);
       if (directory === undefined) continue;
-      const found = { ...describe(info, progress, mountPointsOf(directory, mounts)), isLost: lost.has(info.name) };
+      const found = {
+        ...describe(info, progress, mountPointsOf(directory, mounts)),
+        isLost: lost.has(info.name),
+      };
       // an unpack whose mark and files a power loss took: nothing of it is left but its record
       const isGone = progress === 'finished' && !found.isThere && !existsSync(directory);
       bundles.push(isGone ? { ...found, progress: 'abandoned' } : found);

@@ -127,22 +127,25 @@ rootTest('a new bundle at the path of a missing one stays when gc removes the ol
   t.true(existsSync(join(bundle, 'rootfs/base')));
 });
 
-rootTest('a bundle that a power loss took with its changes is not listed, and gc removes its record', async (t) => {
-  if (!requires(t, 'mount')) return;
-  const { bundle, options, store, states, make } = await place(t);
-  await unmountBundle(options);
-  rmSync(bundle, { recursive: true });
-  // the layer is the first snapshot
-  const [, changes] = readdirSync(join(store, 'snapshots'));
-  rmSync(join(store, 'snapshots', changes!), { recursive: true });
-  t.deepEqual(await states(), []);
-  await make();
-  t.deepEqual(await states(), ['mounted']);
-  t.regex(await succeed(t, layerhook(['store', 'gc', '--store', store])), /^freed 0 B of 0 layers$/m);
-  await removeBundle(options);
-  await succeed(t, layerhook(['store', 'gc', '--store', store]));
-  t.deepEqual(readdirSync(join(store, 'snapshots')), []);
-});
+rootTest(
+  'a bundle that a power loss took with its changes is not listed, and gc removes its record',
+  async (t) => {
+    if (!requires(t, 'mount')) return;
+    const { bundle, options, store, states, make } = await place(t);
+    await unmountBundle(options);
+    rmSync(bundle, { recursive: true });
+    // the layer is the first snapshot
+    const [, changes] = readdirSync(join(store, 'snapshots'));
+    rmSync(join(store, 'snapshots', changes!), { recursive: true });
+    t.deepEqual(await states(), []);
+    await make();
+    t.deepEqual(await states(), ['mounted']);
+    t.regex(await succeed(t, layerhook(['store', 'gc', '--store', store])), /^freed 0 B of 0 layers$/m);
+    await removeBundle(options);
+    await succeed(t, layerhook(['store', 'gc', '--store', store]));
+    t.deepEqual(readdirSync(join(store, 'snapshots')), []);
+  },
+);
 
 rootTest('a mounted bundle that is moved is listed where it is', async (t) => {
   if (!requires(t, 'mount')) return;
