@@ -85,6 +85,30 @@ for (const [driver, inject] of unpackFaults) {
   });
 }
 
+for (const [error, words] of [
+  ['EIO', 'i/o error'],
+  ['EROFS', 'read-only file system'],
+  ['ENOSPC', 'no space left'],
+] as const) {
+  test.serial(`the last rename of an unpack fails with ${error}: the reason is given`, async (t) => {
+    if (!requires(t, 'root', 'strace', 'perl')) return;
+    const { dir, reference, bundles, bundle } = place(t);
+    const unpack = ['unpack', '--image', reference, bundle];
+    const calls = join(dir, 'calls');
+    await succeed(
+      t,
+      run('strace', ['-f', '-qq', '-e', 'trace=rename', '-o', calls, process.execPath, mainFile, ...unpack]),
+    );
+    const renames = readFileSync(calls, 'utf8').split('\n');
+    const [thread] = renames.find((line) => line.includes(`"${bundle}")`))!.split(' ');
+    const last = renames.filter((line) => line.startsWith(`${thread} `) && line.includes('rename(')).length;
+    remove(bundle, join(dir, 'store'));
+    const failed = await withFault(dir, `rename:error=${error}:when=${last}`, unpack);
+    await refused(t, Promise.resolve(failed), new RegExp(`^layerhook: [^\n]*${words}[^\n]*\n$`));
+    t.deepEqual(readdirSync(bundles), []);
+  });
+}
+
 /** `moved`: the fault comes after the tag is moved, which names a whole image. */
 const repackFaults: [driver: string, refresh: boolean, inject: string, tag: 'unmoved' | 'moved'][] = [
   ['copy', false, 'fsync:error=EIO:when=1+', 'unmoved'],

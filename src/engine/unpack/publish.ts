@@ -1,6 +1,6 @@
 import { lstatSync, mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errorCode } from '../../errors/fs-error.js';
+import { errorCode, fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { fromText } from '../../system/bytes.js';
 import { AT_FDCWD, RENAME_NOREPLACE, renameat2 } from '../../system/files.js';
@@ -43,11 +43,15 @@ export function listed(names: readonly string[], most = 3): string {
 /**
  * Renames the directory `path` to `final`, which is missing or an empty directory. rename(2) never overwrites a bundle that
  * appeared meanwhile. Mounts below `path` move along.
+ *
+ * @throws LayerhookError BUNDLE_EXISTS, NO_SPACE, FILE_NOT_FOUND, SYSTEM
  */
 export function publishAs(path: string, final: string): void {
   try {
     renameSync(path, final);
   } catch (error) {
+    if (!['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'EBUSY'].includes(errorCode(error) ?? ''))
+      throw fsError(error, `renaming the finished bundle to ${final}`);
     throw new LayerhookError('BUNDLE_EXISTS', { path: final, what: 'bundle made meanwhile' }, error);
   }
 }
