@@ -131,7 +131,7 @@ function isBeforeProgram({ argv }: Command, status: number | null, stderr: strin
   const frames = stderr.match(/^ {4}at .*$/gm) ?? [];
   return (
     frames.some((frame) => /run_main|node:internal\/modules\//.test(frame)) &&
-    frames.every((frame) => /\(?node:[^)]*\)?$/.test(frame) || frame.includes(`(${mainFile}:`))
+    frames.every((frame) => /\(?node:[^)]*\)?(?: \{)?$/.test(frame) || frame.includes(`(${mainFile}:`))
   );
 }
 
