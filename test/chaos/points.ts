@@ -120,7 +120,7 @@ export const isOfData = ({ call }: Point): boolean => /^(p?writev?(64)?|sendfile
 export const isFlush = ({ call }: Point): boolean => ['fsync', 'fdatasync', 'syncfs'].includes(call);
 
 /**
- * Returns the faults of which a situation has at most so many: its first, its last, and others between them at equal distances.
+ * Returns at most so many faults of each situation: the first, the last, and others between them at equal distances.
  *
  * @param situationsOf the situations of a fault, which is chosen if one of them needs it
  */
