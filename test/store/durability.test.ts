@@ -1,10 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { openStore } from '../../src/store/open.js';
 import type { Store } from '../../src/store/types.js';
+import { mainFile, run, succeed } from '../helpers/cli.js';
+import { requires } from '../helpers/requires.js';
 import { rootTest } from '../helpers/root-test.js';
 import { tmpdir } from '../helpers/tmp.js';
-import { extractFile, layer, nothingBelow, signal, storeAt, walkAll } from './helpers.js';
+import { commitFile, extractFile, layer, nothingBelow, signal, storeAt, walkAll } from './helpers.js';
 import { extractAs, type Form, forms } from './images.js';
 
 const [one, two] = [layer('1'), layer('2', '12')];
@@ -24,6 +27,22 @@ async function reboot(
   await prepare(before);
   return { root, before, after: await storeAt(t, root, { boot: 'boot 2' }) };
 }
+
+test('a sync flushes the record that layers are on disk', async (t) => {
+  if (!requires(t, 'strace')) return;
+  const root = join(tmpdir(t), 'store');
+  const store = await openStore({ root });
+  await commitFile(store, 'a');
+  await store.close();
+  const log = join(dirname(root), 'strace');
+  const words = ['-f', '-y', '-qq', '-o', log, '-e', 'trace=pwrite64,writev,pwritev,fdatasync'];
+  await succeed(t, run('strace', [...words, process.execPath, mainFile, 'store', 'sync', '--store', root]));
+  const calls = readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((call) => call.includes('/metadata/store.mdb>'));
+  t.true(calls.some((call) => call.includes('pwrite64(')));
+  t.regex(calls.at(-1)!, / fdatasync\(/);
+});
 
 for (const form of forms) {
   const testOf = form === 'image' ? rootTest : test;

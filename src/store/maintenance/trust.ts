@@ -24,6 +24,8 @@ export async function syncStore(context: Context): Promise<void> {
       if (now && isUnmeasured(now)) putContent(writer, id, { ...now, usage });
     }
   });
+  // a power loss must not undo what the caller was told
+  db.flush();
 }
 
 /** True if a content was committed under this boot and may exist only in memory. */
