@@ -24,7 +24,7 @@ export async function syncStore(context: Context): Promise<void> {
       if (now && isUnmeasured(now)) putContent(writer, id, { ...now, usage });
     }
   });
-  // a power loss must not undo what the caller was told
+  // so that no power loss undoes what a finished sync promises
   db.flush();
 }
 
