@@ -73,23 +73,36 @@ function expectedFor(error: unknown, code = ''): string {
     return isRoot
       ? 'the file system or a security module refuses it'
       : 'run the command as root, or with --rootless';
-  return expectations[code] ?? 'check the path and its file system';
+  return pathExpectations[code] ?? machineExpectation(code) ?? 'check the path and its file system';
+}
+
+const pathExpectations: Readonly<Record<string, string>> = {
+  EACCES: 'check the permissions of the path, or run the command as root',
+  EISDIR: 'the path must be a file, not a directory',
+  ENAMETOOLONG: 'a name may have 255 bytes, a path 4095 bytes',
+  ENOTDIR: 'each parent of the path must be a directory',
+};
+
+/**
+ * Returns what would be right after a failure that no path or content can cause: a limit of the process, a lack of memory or
+ * a failing or read-only file system. Returns undefined for another code.
+ */
+export function machineExpectation(code: string): string | undefined {
+  return machineExpectations[code];
 }
 
 const failing = 'the disk or its file system is failing; see the kernel log';
 
-const expectations: Readonly<Record<string, string>> = {
-  EACCES: 'check the permissions of the path, or run the command as root',
+const machineExpectations: Readonly<Record<string, string>> = {
   EAGAIN: 'raise the limit on processes (ulimit -u, or pids.max of the container)',
   EBADMSG: failing,
+  EFBIG: 'raise the limit on file sizes (ulimit -f), or use a file system that has such large files',
   EIO: failing,
-  EISDIR: 'the path must be a file, not a directory',
   EMFILE: 'raise the limit on open files (ulimit -n)',
-  ENAMETOOLONG: 'a name may have 255 bytes, a path 4095 bytes',
   ENFILE: 'raise the limit on open files of this machine (fs.file-max)',
-  ENOMEM: 'free some memory, or raise the memory limit of the container',
-  ENOTDIR: 'each parent of the path must be a directory',
+  ENOMEM: 'free some memory, or raise the memory limit of the process or container',
   EROFS: 'the file system must be writable',
   ESTALE: 'the file system must be mounted again',
+  ETXTBSY: 'end the program that runs from this file',
   EUCLEAN: failing,
 };

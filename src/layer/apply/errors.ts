@@ -1,5 +1,5 @@
 import { errnoName } from '../../errors/errno.js';
-import { codeWords, errorCode } from '../../errors/fs-error.js';
+import { codeWords, errorCode, machineExpectation } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
 import { SystemError } from '../../system/errno.js';
@@ -34,7 +34,7 @@ export function entryError(error: unknown, digest: string, name: ByteString): un
     {
       what: `layer ${digest}: ${shown}`,
       reason: codeWords(code),
-      expected: hints[code] ?? 'check the filesystem that it is unpacked to',
+      expected: hints[code] ?? machineExpectation(code) ?? 'check the filesystem that it is unpacked to',
     },
     error,
   );
@@ -52,7 +52,6 @@ export const tooLong = 'its name is too long';
 const namesAtFault: Readonly<Record<string, string>> = {
   EINVAL: 'Linux cannot represent its name, link target or device number',
   ENAMETOOLONG: tooLong,
-  EFBIG: 'it is larger than the largest file of this filesystem',
 };
 
 const refused =
@@ -63,7 +62,6 @@ const refused =
 const hints: Readonly<Record<string, string>> = {
   EPERM: refused,
   EACCES: refused,
-  EROFS: 'unpack to a writable filesystem',
 };
 
 function codeOf(error: Error): string {
