@@ -84,8 +84,9 @@ export function startTracing(): void {
 function threadError(error: unknown, what: string): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ERR_WORKER_INIT_FAILED') {
-    // the message is the name of an errno
-    const cause = Object.assign(new Error(message, { cause: error }), { code: message });
+    // the message ends with the name of an errno
+    const name = /\w+$/.exec(message)?.[0];
+    const cause = Object.assign(new Error(message, { cause: error }), { code: name });
     return fsError(cause, `cannot start a thread for ${what}`);
   }
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {

@@ -1,5 +1,5 @@
 /** A limit of open files: a command that needs more ends with one line, and never by a signal of a library. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { layerhook, mainFile, run, succeed } from '../helpers/cli.js';
@@ -31,6 +31,32 @@ test('a command on the store under each limit of open files', async (t) => {
     t.regex(stderr, /^layerhook: [^\n]+\(EMFILE\); raise the limit on open files[^\n]+\n$/, String(limit));
   }
   t.true(refusals > 3, `${refusals}`);
+});
+
+test('an unpack without enough open files says so, and the next one removes what it had to leave', async (t) => {
+  if (!requires(t, 'root', 'prlimit')) return;
+  const dir = tmpdir(t);
+  const { reference } = buildImage(t, [[{ name: 'a', content: 'x' }]]);
+  const unpack = ['unpack', '--image', reference, join(dir, 'b')];
+  let left = 0;
+  for (let limit = 26; limit > 18; limit--) {
+    const { status, stderr } = await run(
+      'prlimit',
+      [`--nofile=${limit}`, process.execPath, mainFile, ...unpack],
+      { env: { XDG_CONFIG_HOME: '/nonexistent' } },
+    );
+    const names = readdirSync(dir);
+    if (status !== 0 && !/^node:(internal|fs)/.test(stderr)) {
+      t.deepEqual(names.includes('b'), false);
+      t.regex(stderr, /^layerhook: [^\n]*EMFILE[^\n]*; raise the limit[^\n]* on open files[^\n]*\n$/m);
+      left += names.length;
+    }
+    rmSync(join(dir, 'b'), { recursive: true, force: true });
+    await succeed(t, layerhook(unpack));
+    t.deepEqual(readdirSync(dir), ['b']);
+    rmSync(join(dir, 'b'), { recursive: true });
+  }
+  t.true(left > 0);
 });
 
 test('a quota that is reached, which node has no name for, is NO_SPACE', async (t) => {
