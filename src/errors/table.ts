@@ -232,7 +232,7 @@ export const errorTable = {
   MTREE_INVALID: { message: '{file}:{line}: {reason}', hint: 'see mtree(5) for the format' },
   NO_SPACE: {
     message: 'no space left: {path}',
-    hint: 'partial results were removed; layerhook store gc frees layers, layerhook gc blobs of a layout',
+    hint: 'partial results were removed; free some space there; layerhook store gc removes unused layers, layerhook gc unused blobs',
   },
   PLATFORM_INVALID: {
     message: 'malformed platform {value}',

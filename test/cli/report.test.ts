@@ -48,7 +48,7 @@ test('--log-format=json: one object, with code and details', (t) => {
 test('errors of the system are described in words, with their path', (t) => {
   t.is(
     run('fail', 'ENOSPC').stderr,
-    'layerhook: no space left: open /some/where; partial results were removed; layerhook store gc frees layers, layerhook gc blobs of a layout\n',
+    'layerhook: no space left: open /some/where; partial results were removed; free some space there; layerhook store gc removes unused layers, layerhook gc unused blobs\n',
   );
   t.regex(
     run('fail', 'EACCES').stderr,
