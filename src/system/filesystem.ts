@@ -1,4 +1,6 @@
 import { readFileSync, statfsSync } from 'node:fs';
+import { systemWords } from '../errors/fs-error.js';
+import { LayerhookError } from '../errors/index.js';
 import { openat as openToRead } from './access.js';
 import { type ByteString, toBuffer } from './bytes.js';
 import { E, SystemError } from './errno.js';
@@ -125,7 +127,13 @@ export function canWriteMapped(path: ByteString, length: number): boolean {
   }
 }
 
-/** Returns the UUID of the current boot of the machine; random(4). */
+/** Returns the UUID of the current boot of the machine; random(4). @throws LayerhookError SYSTEM if /proc is not mounted */
 export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  const path = '/proc/sys/kernel/random/boot_id';
+  try {
+    return readFileSync(path, 'latin1').trim();
+  } catch (error) {
+    const [what, reason] = [`cannot read ${path}`, systemWords(error)];
+    throw new LayerhookError('SYSTEM', { what, reason, expected: 'mount proc on /proc' }, error);
+  }
 }

@@ -103,3 +103,16 @@ for (const name of ['mknod', 'CAP_MKNOD'] as const)
       t.deepEqual(readdirSync(join(other.bundle, 'rootfs')), ['f']);
       await succeed(t, other.lh([], 'bundle', 'rm', other.bundle));
     });
+
+for (const driver of ['copy', 'overlay', 'erofs'])
+  rootTest(`without /proc, unpack --driver ${driver} says what to mount`, async (t) => {
+    if (!requires(t, 'unshare')) return;
+    const dir = tmpdir(t);
+    const { reference } = buildImage(t, [[{ name: 'a', content: 'a' }]]);
+    const hidden = ['-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'];
+    const args = ['unpack', '--driver', driver, '--store', tmpdir(t), '--image', reference, join(dir, 'a/b')];
+    const { status, stderr } = await run('unshare', [...hidden, process.execPath, mainFile, ...args]);
+    t.is(status, 11, stderr);
+    t.regex(stderr, /(^|\n)layerhook: [^\n]*\/proc\/[^\n]*; mount proc on \/proc\n$/);
+    t.deepEqual(readdirSync(dir), []);
+  });
