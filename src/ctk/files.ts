@@ -12,6 +12,7 @@ import { basename, dirname, join } from 'node:path';
 import { counted } from '../errors/counted.js';
 import { fsError } from '../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../errors/index.js';
+import { againIfGone } from '../system/again-if-gone.js';
 import { close } from '../system/close.js';
 import { isErrno } from '../system/errno.js';
 import { withNewDirectories } from '../system/new-directories.js';
@@ -114,12 +115,14 @@ function write({ file, mode = 0o644, temporaries }: FileChange, text: string): v
   const target = old === undefined ? file : realpathSync(file);
   const temporary = temporaries === undefined ? target : join(temporaries, basename(file));
   try {
-    withNewDirectories((made) => {
-      made.make(dirname(target));
-      sweep(temporary);
-      if (old === undefined) replaceFile(target, (fd) => writeFileSync(fd, text), { mode, temporary });
-      else rewriteFile(target, (old.indexOf(mark) === 0 ? String(mark) : '') + text, { temporary });
-    });
+    withNewDirectories((made) =>
+      againIfGone(() => {
+        made.make(dirname(target));
+        sweep(temporary);
+        if (old === undefined) replaceFile(target, (fd) => writeFileSync(fd, text), { mode, temporary });
+        else rewriteFile(target, (old.indexOf(mark) === 0 ? String(mark) : '') + text, { temporary });
+      }),
+    );
   } catch (error) {
     throw fsError(error, `cannot write ${target}`);
   }

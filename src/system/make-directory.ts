@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
+import { againIfGone } from './again-if-gone.js';
 import { isErrno } from './errno.js';
 
 /** Creates a directory as {@link makeDirectories} does. Returns true if it was created, false if it existed before. */
@@ -19,13 +20,19 @@ export function makeDirectory(path: string, mode = 0o777): boolean {
  * @throws LayerhookError DIRECTORY_INVALID, NO_SPACE, SYSTEM
  */
 export function makeDirectories(path: string, mode = 0o777, onMade?: (path: string) => void): string[] {
-  const missing: string[] = [];
-  for (let at = path; !isDirectory(at, path); at = above(at, path)) missing.unshift(at);
-  return missing.filter((at) => {
-    const isNew = makeOne(at, mode, path);
-    if (isNew) onMade?.(at);
-    return isNew;
-  });
+  const made: string[] = [];
+  const makeMissing = () => {
+    const missing: string[] = [];
+    for (let at = path; !isDirectory(at, path); at = above(at, path)) missing.unshift(at);
+    for (const at of missing) {
+      if (!makeOne(at, mode, path)) continue;
+      made.push(at);
+      onMade?.(at);
+    }
+  };
+  // EEXIST: a directory that was removed after mkdir(2) had found it
+  againIfGone(makeMissing, ['ENOENT', 'EEXIST']);
+  return made;
 }
 
 /**

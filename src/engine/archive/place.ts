@@ -3,7 +3,9 @@ import { basename, dirname } from 'node:path';
 import { fsError, reasonOf } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import type { PoststopContext } from '../../points/points.js';
+import { againIfGone } from '../../system/again-if-gone.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import { isErrno } from '../../system/errno.js';
 import { close, O, openat, RENAME_EXCHANGE, renameat2 } from '../../system/files.js';
 import { fileIdentity, identityAt } from '../../system/identity.js';
@@ -56,10 +58,14 @@ async function inParent<T>(
   const name = fromText(basename(final));
   let parent: number | undefined;
   try {
-    parent = openParent(context, made);
-    const older = identityAt(parent, name);
-    sweepTemporaries(parent, name);
-    const temporary = createTemporary(parent, name, type);
+    const { older, temporary } = againIfGone(() =>
+      closeOnError(openParent(context, made), (directory) => {
+        const older = identityAt(directory, name);
+        sweepTemporaries(directory, name);
+        return { older, temporary: createTemporary(directory, name, type) };
+      }),
+    );
+    parent = temporary.directory;
     try {
       return await write({ final, name, older, temporary });
     } finally {

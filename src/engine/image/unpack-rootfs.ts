@@ -5,6 +5,7 @@ import { LayerhookError } from '../../errors/index.js';
 import { layerSources } from '../../layer/sources.js';
 import type { MapOptions } from '../../layer/types.js';
 import { LayerUnpacker } from '../../layer/unpacker.js';
+import { againIfGone } from '../../system/again-if-gone.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
 import { type NewDirectories, withNewDirectories } from '../../system/new-directories.js';
 import { checkpoint } from '../../system/steps.js';
@@ -44,9 +45,11 @@ async function unpackBelow(made: NewDirectories, options: UnpackRootfsOptions): 
   const final = resolve(options.rootfs);
   refuseOccupied(final);
   const parent = dirname(final);
-  made.make(parent);
   await sweep(parent, privatePrefix(final));
-  const place = makePrivate(parent, privatePrefix(final));
+  const place = againIfGone(() => {
+    made.make(parent);
+    return makePrivate(parent, privatePrefix(final));
+  });
   const rootfs = join(place.path, basename(final));
   const unpacker = new LayerUnpacker({ signal: stop.signal, onWarning: (message) => log.warn(message) });
   try {

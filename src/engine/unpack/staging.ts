@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
+import { againIfGone } from '../../system/again-if-gone.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
 import { NewDirectories } from '../../system/new-directories.js';
 import {
@@ -43,7 +44,10 @@ export async function openStaging(bundle: string, options: StagingOptions = {}):
   try {
     const { parent, prefix, inside } = preparePlace(final, made, options);
     await sweep(parent, prefix);
-    const place = makePrivate(parent, prefix);
+    const place = againIfGone(() => {
+      made.make(parent);
+      return makePrivate(parent, prefix);
+    });
     const { path } = place;
     const publish = async () =>
       inside ? publishInside(place.parent, { path, final }, options) : publishAs(path, final);

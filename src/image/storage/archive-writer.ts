@@ -4,8 +4,10 @@ import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { fsError } from '../../errors/fs-error.js';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
+import { againIfGone } from '../../system/again-if-gone.js';
 import { fchmod } from '../../system/attributes.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
+import { closeOnError } from '../../system/close-on-error.js';
 import { isErrno } from '../../system/errno.js';
 import { close, closeWritten, RENAME_NOREPLACE, renameat2, writeAll } from '../../system/files.js';
 import { NewDirectories } from '../../system/new-directories.js';
@@ -63,15 +65,14 @@ export class ArchiveWriter implements LayoutWriter {
     this.#file = file;
     this.#archive = archive;
     this.#name = fromText(basename(file));
-    let directory: number | undefined;
     try {
-      this.#made.make(dirname(file));
-      directory = openSync(dirname(file), 'r');
-      sweepTemporaries(directory, this.#name);
-      this.#files = createTemporary(directory, this.#name, 'directory');
+      const [directory, files] = againIfGone(() => {
+        this.#made.make(dirname(file));
+        return openBeside(file, this.#name);
+      });
       this.#directory = directory;
+      this.#files = files;
     } catch (error) {
-      if (directory !== undefined) close(directory);
       this.#made.remove();
       throw fsError(error, `writing ${archive.path}`);
     }
@@ -177,6 +178,15 @@ export class ArchiveWriter implements LayoutWriter {
       throw fsError(error, `writing ${this.#archive.path}`);
     }
   }
+}
+
+/** Opens the directory of an archive, and creates a temporary directory in it. @throws SystemError, errors of node:fs */
+function openBeside(file: string, name: ByteString): [directory: number, files: Temporary] {
+  const directory = openSync(dirname(file), 'r');
+  return closeOnError(directory, () => {
+    sweepTemporaries(directory, name);
+    return [directory, createTemporary(directory, name, 'directory')];
+  });
 }
 
 /** Removes what killed writers of an archive have left beside it, if this user may. @throws LayerhookError SYSTEM */

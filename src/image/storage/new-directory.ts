@@ -11,6 +11,7 @@ import {
 import { dirname, join } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { againIfGone } from '../../system/again-if-gone.js';
 import { fromText } from '../../system/bytes.js';
 import { close } from '../../system/close.js';
 import { NewDirectories } from '../../system/new-directories.js';
@@ -54,9 +55,11 @@ export class NewDirectory {
 
   #create(): void {
     const path = this.#path;
-    this.#made.make(dirname(path));
     try {
-      mkdirSync(path);
+      againIfGone(() => {
+        this.#made.make(dirname(path));
+        mkdirSync(path);
+      });
       this.#made.note(fromText(path));
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;

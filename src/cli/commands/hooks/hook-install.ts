@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { fsError } from '../../../errors/fs-error.js';
 import { LayerhookError } from '../../../errors/index.js';
 import { packageFile } from '../../../places.js';
+import { againIfGone } from '../../../system/again-if-gone.js';
 import { withNewDirectories } from '../../../system/new-directories.js';
 import { removeFile } from '../../../system/regular-file.js';
 import { readWholeFile } from '../../../text/read-file.js';
@@ -59,10 +60,12 @@ export async function installHook(path: string, content: string): Promise<boolea
   if (found !== null) requireOurs(path, found);
   const { makeWhole } = await import('../../../system/temporary.js');
   try {
-    await withNewDirectories(async (made) => {
-      made.make(join(path, '..'));
-      await makeWhole(path, 'file', (fd) => writeFileSync(fd, content));
-    });
+    await withNewDirectories((made) =>
+      againIfGone(async () => {
+        made.make(join(path, '..'));
+        await makeWhole(path, 'file', (fd) => writeFileSync(fd, content));
+      }),
+    );
   } catch (error) {
     throw fsError(error, `cannot write ${path}`);
   }
