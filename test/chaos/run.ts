@@ -20,7 +20,8 @@ const short: readonly [kind: string, names: string[], limit: number][] = [
   ['errors', ['unpack copy', 'repack copy refresh', 'tag'], 3],
   ['ext4', ['repack overlay refresh'], 2],
   ['ext4', ['bundle rm overlay'], 4],
-  ['xfs', ['unpack copy'], 2],
+  ['ext4', ['raw unpack'], 2],
+  ['xfs', ['unpack copy', 'snapshotter serve'], 2],
 ];
 const shortLoad = { seconds: 10, processes: 8, clients: 40 };
 

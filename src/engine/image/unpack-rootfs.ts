@@ -6,6 +6,8 @@ import { layerSources } from '../../layer/sources.js';
 import type { MapOptions } from '../../layer/types.js';
 import { LayerUnpacker } from '../../layer/unpacker.js';
 import { againIfGone } from '../../system/again-if-gone.js';
+import { fromText } from '../../system/bytes.js';
+import { syncFilesystem } from '../../system/filesystem.js';
 import { type Logger, silentLogger } from '../../system/logger.js';
 import { type NewDirectories, withNewDirectories } from '../../system/new-directories.js';
 import { checkpoint } from '../../system/steps.js';
@@ -30,7 +32,7 @@ export interface UnpackRootfsOptions extends ImageOptions {
 
 /**
  * Unpacks the layers of an image into a directory, without hooks, a driver or a bundle; umoci-raw-unpack(1). The directory
- * appears whole, under its name, or not at all; parents that were created for it are removed after a failure.
+ * appears whole, under its name and on disk, or not at all; parents that were created for it are removed after a failure.
  *
  * @throws LayerhookError DIRECTORY_INVALID, and those of reading images and layers
  */
@@ -60,6 +62,8 @@ async function unpackBelow(made: NewDirectories, options: UnpackRootfsOptions): 
       await unpacker.apply(source, rootfs, { ...applied, track: rootfs });
     }
     await checkpoint(stop.signal);
+    // nothing records that a power loss may have emptied its files
+    await syncFilesystem(fromText(rootfs));
     publish(rootfs, final);
   } finally {
     await unpacker.close();

@@ -11,7 +11,8 @@ export async function syncStore(context: Context): Promise<void> {
   const all = db.read((reader) => [...contents(reader)]);
   const unflushed = all.filter(([, record]) => isUnflushed(context, record));
   const unmeasured = all.filter(([, record]) => isUnmeasured(record)).map(([id]) => id);
-  if (unflushed.length + unmeasured.length === 0) return;
+  // so that no power loss undoes what a finished sync promises, nor brings back a removed snapshot
+  if (unflushed.length + unmeasured.length === 0) return db.flush();
   const usages = await measureContents(context, unmeasured);
   if (unflushed.length > 0) await flush(directories.root);
   db.write((writer) => {
@@ -24,7 +25,6 @@ export async function syncStore(context: Context): Promise<void> {
       if (now && isUnmeasured(now)) putContent(writer, id, { ...now, usage });
     }
   });
-  // so that no power loss undoes what a finished sync promises
   db.flush();
 }
 
