@@ -26,8 +26,8 @@ export function compareStats(
   report: (finding: Finding, path: ByteString, oldRow: number, newRow: number) => void,
 ): void {
   const words = onDevice(index, now);
-  const groups = new HardlinkGroups({ ...index, words }, now);
   const sameBlock = blockComparer(index, words, now);
+  const compareRows = rowComparer(index, words, now);
   let o = 0;
   let n = 0;
   while (o < index.paths.length || n < now.paths.length) {
@@ -53,16 +53,6 @@ export function compareStats(
       o++;
       n++;
     }
-  }
-
-  function compareRows(oldRow: number, newRow: number): Finding | 'same' {
-    const x = oldRow * statWords;
-    const y = newRow * statWords;
-    for (const word of imageWords) if (words[x + word] !== now.words[y + word]) return 'modify';
-    let same = !isRacy(index.tick, words, oldRow);
-    for (const word of hostWords) same &&= words[x + word] === now.words[y + word];
-    if (same) return 'same';
-    return groups.differ(oldRow, newRow) ? 'modify' : 'suspect';
   }
 }
 
@@ -92,6 +82,24 @@ function blockComparer(
 
 function bytesOf(words: Uint32Array): Buffer {
   return Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+}
+
+/** Returns a function that compares two rows of the same path. */
+function rowComparer(
+  index: StatIndex,
+  words: Uint32Array,
+  now: StatTable,
+): (oldRow: number, newRow: number) => Finding | 'same' {
+  const groups = new HardlinkGroups({ ...index, words }, now);
+  return (oldRow, newRow) => {
+    const x = oldRow * statWords;
+    const y = newRow * statWords;
+    for (const word of imageWords) if (words[x + word] !== now.words[y + word]) return 'modify';
+    let same = !isRacy(index.tick, words, oldRow);
+    for (const word of hostWords) same &&= words[x + word] === now.words[y + word];
+    if (same) return 'same';
+    return groups.differ(oldRow, newRow) ? 'modify' : 'suspect';
+  };
 }
 
 /** Words that differ only if umoci would report a change, plus device numbers. */

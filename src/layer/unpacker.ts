@@ -10,6 +10,7 @@ import type {
 import { Backlog } from './backlog.js';
 import { type HoleBudget, holeBudget } from './holes.js';
 import { type Lane, Lanes } from './lanes.js';
+import { ReadAhead } from './read-ahead.js';
 import {
   blameBlob,
   canReadDirectly,
@@ -89,9 +90,6 @@ const progressInterval = 100;
 /** Milliseconds after an abort until a thread that has not stopped is terminated. */
 const graceTime = 200;
 
-/** Number of sources opened in advance; each may fill a ring of 3 MiB. */
-const sourcesAhead = 3;
-
 /**
  * Applies layers to directories in worker threads. One thread reads, verifies (blob digest and diffID) and decompresses a
  * layer, another applies it with blocking calls. Some layers are read by the thread that applies them: one with a directory of
@@ -104,13 +102,13 @@ export class LayerUnpacker {
   readonly #holes: HoleBudget;
   readonly #backlog = new Backlog();
   readonly #laneOfTrack = new Map<string, Lane>();
-  readonly #opened = new Map<LayerSource, OpenSource>();
-  #ahead: LayerSource[] = [];
+  readonly #ahead: ReadAhead;
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
     this.#holes = holeBudget(options.maxHoles);
     this.#lanes = new Lanes(options.onWarning ?? (() => {}));
+    this.#ahead = new ReadAhead(this.#lanes, options.signal);
     options.signal.addEventListener('abort', this.#stop, { once: true });
   }
 
@@ -134,9 +132,7 @@ export class LayerUnpacker {
    * them, those are aborted; if `apply` gets any other layer, all are. A few bytes are left to the thread that applies them.
    */
   prefetch(sources: LayerSource[]): void {
-    this.#giveUp();
-    this.#ahead = this.#lanes.areFewBytes(sources) ? [] : [...sources];
-    this.#openAhead();
+    this.#ahead.expect(this.#lanes.areFewBytes(sources) ? [] : sources);
   }
 
   /**
@@ -220,8 +216,7 @@ export class LayerUnpacker {
   async #onTop(source: LayerSource, work: Work): Promise<AppliedLayer> {
     throwIfAborted(this.#options.signal);
     const lane = this.#laneFor(work.track);
-    const isAhead = this.#opened.size > 0 || this.#ahead.length > 0;
-    const mayBeWhole = !isAhead && this.#lanes.areFewBytes([source]);
+    const mayBeWhole = this.#ahead.isEmpty && this.#lanes.areFewBytes([source]);
     return (mayBeWhole && (await this.#applyWhole(source, work, lane))) || this.#apply(source, work, lane);
   }
 
@@ -241,7 +236,7 @@ export class LayerUnpacker {
   }
 
   async #apply(source: LayerSource, work: Work, lane: Lane): Promise<AppliedLayer> {
-    const { ring, done, progress, abort, reuse } = this.#take(source, lane);
+    const { ring, done, progress, abort, reuse } = this.#ahead.take(source, lane);
     const reply = await this.#request(source, work, lane, { from: ring, progress, stop: () => abort() });
     const read = await done;
     reuse();
@@ -307,7 +302,7 @@ export class LayerUnpacker {
 
   /** Ends the threads after their current work has stopped. */
   async close(): Promise<void> {
-    this.#giveUp();
+    this.#ahead.giveUp();
     this.#options.signal.removeEventListener('abort', this.#stop);
     await this.#lanes.close();
   }
@@ -322,38 +317,10 @@ export class LayerUnpacker {
     if (track !== null) this.#laneOfTrack.set(track, lane);
   }
 
-  #take(source: LayerSource, lane: Lane): OpenSource {
-    const opened = this.#opened.get(source);
-    // a source without a reader would block its thread for the sources after it
-    this.#giveUp(source);
-    this.#openAhead();
-    return opened ?? lane.sources.open(source, { signal: this.#options.signal });
-  }
-
-  /** Aborts the sources opened in advance that come before `source`, or all of them if it is not among them. */
-  #giveUp(source?: LayerSource): void {
-    for (const [ahead, open] of this.#opened) {
-      this.#opened.delete(ahead);
-      if (ahead === source) return;
-      open.abort();
-    }
-    const at = source === undefined ? -1 : this.#ahead.indexOf(source);
-    this.#ahead = at < 0 ? [] : this.#ahead.slice(at + 1);
-  }
-
   /** The signal has already failed the rings. A thread that is not reading does not notice, so it is terminated. */
   readonly #stop = (): void => {
     for (const { applier } of this.#lanes.all) applier.endWithin(graceTime);
   };
-
-  #openAhead(): void {
-    while (this.#opened.size < sourcesAhead) {
-      const source = this.#ahead.shift();
-      if (!source) return;
-      const lane = this.#lanes.all[0] ?? this.#lanes.idlest();
-      this.#opened.set(source, lane.sources.open(source, { signal: this.#options.signal }));
-    }
-  }
 }
 
 function applyRequest(

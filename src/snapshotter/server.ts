@@ -53,46 +53,59 @@ export interface SnapshotService {
  * @throws LayerhookError LISTEN if another process serves the address, or this client of the store; errors of openStore
  */
 export async function serveSnapshotter(options: ServeOptions): Promise<SnapshotService> {
-  const { answered = () => {}, flushFailed = () => {}, eraseFailed = () => {} } = options;
+  const { eraseFailed = () => {} } = options;
   const trees = new ThreadedTreeWork(eraseFailed);
   const store = await openStoreAt({ client: 'containerd', ...options, requireTrust: true }, bootId(), trees);
   let unlock: Unlock | undefined;
   try {
     unlock = lockClient(options, store.client);
-    await removeDeadHolds(store);
-    const flusher = new Flusher(store, flushDelay, flushFailed);
-    const hooks = new LayerHooks(store, options, () => flusher.committed());
-    // channelz collects statistics for gRPC's debugger, which cost a tenth of each call
-    const grpc = new Server({
-      'grpc.enable_channelz': 0,
-      'grpc.max_receive_message_length': limitOf(options.limits, 'grpc-message'),
-    });
-    const snapshotter = new GuardedSnapshotter(new ContainerdStore(store, options, hooks), store, options);
-    await snapshotter.scan();
-    const handlers = handlersOf(snapshotter, (call) => {
-      if (call.method === 'Commit' && call.error === undefined) flusher.committed();
-      answered(call);
-    });
-    grpc.addService(loadService(), handlers);
-    const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    const sockets = await listen(options.address);
-    // flushes what a killed server had committed
-    flusher.committed();
-    hooks.start();
-    const open = openConnections(sockets);
-    sockets.on('connection', (socket) => connections.injectConnection(socket));
-    const end = () => close({ sockets, open, connections, grpc, hooks, flusher, store, unlock: unlock! });
-    return {
-      store,
-      untrusted: () => snapshotter.untrusted(),
-      close: end,
-      [Symbol.asyncDispose]: end,
-    };
+    return await serve(store, unlock, options);
   } catch (error) {
     unlock?.();
     await store.close();
     throw error;
   }
+}
+
+async function serve(store: Store, unlock: Unlock, options: ServeOptions): Promise<SnapshotService> {
+  const { answered = () => {}, flushFailed = () => {} } = options;
+  await removeDeadHolds(store);
+  const flusher = new Flusher(store, flushDelay, flushFailed);
+  const hooks = new LayerHooks(store, options, () => flusher.committed());
+  const snapshotter = new GuardedSnapshotter(new ContainerdStore(store, options, hooks), store, options);
+  await snapshotter.scan();
+  const grpc = grpcServer(snapshotter, options, (call) => {
+    if (call.method === 'Commit' && call.error === undefined) flusher.committed();
+    answered(call);
+  });
+  const connections = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const sockets = await listen(options.address);
+  // flushes what a killed server had committed
+  flusher.committed();
+  hooks.start();
+  const open = openConnections(sockets);
+  sockets.on('connection', (socket) => connections.injectConnection(socket));
+  const end = () => close({ sockets, open, connections, grpc, hooks, flusher, store, unlock });
+  return {
+    store,
+    untrusted: () => snapshotter.untrusted(),
+    close: end,
+    [Symbol.asyncDispose]: end,
+  };
+}
+
+function grpcServer(
+  snapshotter: GuardedSnapshotter,
+  { limits }: ServeOptions,
+  answered: (call: Answered) => void,
+): Server {
+  const grpc = new Server({
+    // statistics for gRPC's debugger, which nobody reads here
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': limitOf(limits, 'grpc-message'),
+  });
+  grpc.addService(loadService(), handlersOf(snapshotter, answered));
+  return grpc;
 }
 
 /** Locks the client: two servers for one client would mean two containerds that remove each other's snapshots. */

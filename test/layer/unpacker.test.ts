@@ -11,7 +11,7 @@ import { type ImageOptions, sha256 } from '../helpers/image.js';
 import { requires } from '../helpers/requires.js';
 import { type RawEntry, tar } from '../helpers/tar.js';
 import { until } from '../helpers/until.js';
-import { bench, dir, file, many, options } from './bench.js';
+import { type Bench, bench, dir, file, many, options } from './bench.js';
 
 test.beforeEach((t) => {
   requires(t, 'root');
@@ -71,58 +71,23 @@ test('layers apart run side by side', async (t) => {
   );
 });
 
-test('a layer is refused with the error of what is wrong with it', async (t) => {
-  const layer = [...many(300, 3000), file('x')];
-  const wrong = (change: (source: LayerSource) => Partial<LayerSource>) => (source: LayerSource) => ({
-    ...source,
-    ...change(source),
-  });
-  const cases: [code: string, source: (source: LayerSource) => LayerSource][] = [
-    ['DIFF_ID', wrong(() => ({ diffID: `sha256:${'0'.repeat(64)}` }))],
-    ['BLOB_DIGEST', wrong(() => ({ digest: `sha256:${'0'.repeat(64)}` }))],
-    ['BLOB_SIZE', wrong(({ size }) => ({ size: size - 1 }))],
-    ['BLOB_NOT_FOUND', wrong(({ path }) => ({ path: `${path}-none` }))],
-  ];
-  for (const [code, change] of cases) {
-    const { unpacker, sources, target } = bench(t, [layer]);
-    await t.throwsAsync(unpacker.apply(change(sources[0]!), target('root'), options), { code }, code);
-  }
-  const hostile = bench(t, [[...many(2000, 3000), file('.wh.')]]);
-  await t.throwsAsync(hostile.unpacker.apply(hostile.sources[0]!, hostile.target('root'), options), {
-    code: 'LAYER_ENTRY',
-    message: /\.wh\./,
-  });
-  const cut = bench(t, [layer], { blob: (tar) => tar.subarray(0, 100_000) });
-  const broken = { ...cut.sources[0]!, diffID: cut.sources[0]!.digest };
-  await t.throwsAsync(cut.unpacker.apply(broken, cut.target('root'), options), { code: 'TAR_INVALID' });
-});
+const apart: LayerOptions = { ...options, into: 'directory' };
+const noise = (count: number) => many(count, 0).map((each) => ({ ...each, content: randomBytes(4000) }));
 
-test('a small independent layer is refused with the same errors', async (t) => {
-  const independent: LayerOptions = { ...options, into: 'directory' };
-  const zeros = `sha256:${'0'.repeat(64)}`;
-  const { unpacker, sources, target } = bench(t, [many(20, 3000)]);
-  const [source] = sources as [LayerSource];
-  const cases: [code: string, changed: Partial<LayerSource>][] = [
-    ['DIFF_ID', { diffID: zeros }],
-    ['BLOB_DIGEST', { digest: zeros }],
-    ['DIGEST_INVALID', { diffID: 'sha256:x' }],
-    ['BLOB_SIZE', { size: source.size - 1 }],
-    ['BLOB_NOT_FOUND', { path: `${source.path}-none` }],
-  ];
-  for (const [code, changed] of cases) {
-    const root = target(code);
-    await t.throwsAsync(unpacker.apply({ ...source, ...changed }, root, independent), { code }, code);
-    if (code === 'BLOB_NOT_FOUND' || code === 'BLOB_SIZE') t.deepEqual(readdirSync(root), [], code);
-  }
-  t.is((await unpacker.apply(source, target('root'), independent)).entries, 20);
-  const hostile = bench(t, [[...many(20, 3000), file('.wh.')]]);
-  await t.throwsAsync(hostile.unpacker.apply(hostile.sources[0]!, hostile.target('root'), independent), {
-    code: 'LAYER_ENTRY',
-  });
-});
+/** Makes an image with one layer, and threads for the layer. */
+type Start = (
+  t: ExecutionContext<unknown>,
+  layer: RawEntry[],
+  image?: ImageOptions,
+) => Bench & { source: LayerSource };
+
+const alone: Start = (t, layer, image) => {
+  const made = bench(t, [layer], image);
+  return { ...made, source: made.sources[0]! };
+};
 
 /** Two threads of one layer each: the layers keep each other's cores busy. */
-function besideOthers(t: ExecutionContext<unknown>, layer: RawEntry[], image: ImageOptions = {}) {
+const besideOthers: Start = (t, layer, image) => {
   const made = bench(t, [layer, [file('other')]], image);
   const [source] = made.sources as [LayerSource];
   made.unpacker.start(
@@ -130,47 +95,56 @@ function besideOthers(t: ExecutionContext<unknown>, layer: RawEntry[], image: Im
     'directory',
   );
   return { ...made, source };
-}
+};
 
-const apart: LayerOptions = { ...options, into: 'directory' };
-const noise = (count: number) => many(count, 0).map((each) => ({ ...each, content: randomBytes(4000) }));
+const ways: [title: string, start: Start, layer: RawEntry[], how: LayerOptions][] = [
+  ['a layer that two threads read and apply', alone, many(300, 3000), options],
+  ['a small independent layer', alone, many(20, 3000), apart],
+  ['a layer that one thread reads and applies', besideOthers, noise(600), apart],
+];
 
-test('a layer that one thread reads and applies is refused with the same errors', async (t) => {
-  const zeros = `sha256:${'0'.repeat(64)}`;
-  const { unpacker, source, target } = besideOthers(t, noise(600));
-  t.true(source.size > 2 << 20);
-  const cases: [code: string, changed: Partial<LayerSource>][] = [
-    ['DIFF_ID', { diffID: zeros }],
-    ['BLOB_DIGEST', { digest: zeros }],
-    ['DIGEST_INVALID', { diffID: 'sha256:x' }],
-    ['BLOB_SIZE', { size: source.size - 1 }],
-    ['BLOB_NOT_FOUND', { path: `${source.path}-none` }],
-  ];
-  for (const [code, changed] of cases)
-    await t.throwsAsync(unpacker.apply({ ...source, ...changed }, target(code), apart), { code }, code);
-  t.is((await unpacker.apply(source, target('root'), apart)).entries, 600);
+for (const [title, start, layer, how] of ways)
+  test(`${title} is refused with the error of what is wrong with it`, async (t) => {
+    const zeros = `sha256:${'0'.repeat(64)}`;
+    const { unpacker, source, target } = start(t, layer);
+    const cases: [code: string, changed: Partial<LayerSource>][] = [
+      ['DIFF_ID', { diffID: zeros }],
+      ['BLOB_DIGEST', { digest: zeros }],
+      ['DIGEST_INVALID', { diffID: 'sha256:x' }],
+      ['BLOB_SIZE', { size: source.size - 1 }],
+      ['BLOB_NOT_FOUND', { path: `${source.path}-none` }],
+    ];
+    for (const [code, changed] of cases) {
+      const root = target(code);
+      await t.throwsAsync(unpacker.apply({ ...source, ...changed }, root, how), { code }, code);
+      if (code === 'BLOB_NOT_FOUND' || code === 'BLOB_SIZE') t.deepEqual(readdirSync(root), [], code);
+    }
+    t.is((await unpacker.apply(source, target('root'), how)).entries, layer.length);
 
-  const hostile = besideOthers(t, [...noise(600), file('.wh.')]);
-  await t.throwsAsync(hostile.unpacker.apply(hostile.source, hostile.target('root'), apart), {
-    code: 'LAYER_ENTRY',
-    message: /\.wh\./,
+    const hostile = start(t, [...layer, file('.wh.')]);
+    await t.throwsAsync(hostile.unpacker.apply(hostile.source, hostile.target('root'), how), {
+      code: 'LAYER_ENTRY',
+      message: /\.wh\./,
+    });
+    // the entry comes first, and its cause is the blob
+    const spoilt = { ...hostile.source, digest: zeros };
+    await t.throwsAsync(hostile.unpacker.apply(spoilt, hostile.target('spoilt'), how), {
+      code: 'BLOB_DIGEST',
+    });
+    const whole = tar(layer);
+    const short = whole.subarray(0, whole.length * 0.8);
+    const cut = start(t, [], { blob: () => gzipSync(short) });
+    const shortened = { ...cut.source, diffID: sha256(short) };
+    await t.throwsAsync(cut.unpacker.apply(shortened, cut.target('root'), how), { code: 'TAR_INVALID' });
   });
-  // the entry comes first, and its cause is the blob
-  const spoilt = { ...hostile.source, digest: zeros };
-  await t.throwsAsync(hostile.unpacker.apply(spoilt, hostile.target('spoilt'), apart), {
-    code: 'BLOB_DIGEST',
-  });
-  const short = tar(noise(600)).subarray(0, 2_000_000);
-  const cut = besideOthers(t, [], { blob: () => gzipSync(short) });
-  const shortened = { ...cut.source, diffID: sha256(short) };
-  await t.throwsAsync(cut.unpacker.apply(shortened, cut.target('root'), apart), { code: 'TAR_INVALID' });
-});
 
 test('a layer of another compression than its media type says is read by another thread', async (t) => {
   if (!requires(t, 'zstd')) return;
   const zstd = (tar: Buffer) => execFileSync('zstd', ['-q'], { input: tar, maxBuffer: 2 ** 24 });
   for (const blob of [zstd, (tar: Buffer) => tar]) {
     const { unpacker, source, target } = besideOthers(t, noise(600), { blob });
+    // a smaller one would be read before it is applied
+    t.true(source.size > 2 << 20);
     t.is((await unpacker.apply(source, target('root'), apart)).entries, 600);
   }
 });

@@ -24,7 +24,8 @@ const maxWaitingBytes = 2 << 20;
  *   COMPRESSION_UNAVAILABLE, LIMIT_EXCEEDED; the ring's own error if the ring failed meanwhile; ABORTED if the reader closed it
  */
 export async function pumpSource(source: LayerSource, writer: RingWriter): Promise<SourceSummary> {
-  const pump = new Pump(source, writer);
+  const layer = new CheckedLayer(source);
+  const pump = new Pump(layer, writer);
   try {
     await pump.run();
     const summary = pump.verify();
@@ -32,9 +33,9 @@ export async function pumpSource(source: LayerSource, writer: RingWriter): Promi
     if (writer.failure) throw writer.failure;
     return summary;
   } catch (error) {
-    throw isLayerhookError(error, 'COMPRESSION_CORRUPT') ? pump.explain(error) : error;
+    throw isLayerhookError(error, 'COMPRESSION_CORRUPT') ? layer.explain(error) : error;
   } finally {
-    pump.close();
+    layer.close();
   }
 }
 
@@ -43,8 +44,8 @@ class Pump {
   readonly #writer: RingWriter;
   #decompressor = '';
 
-  constructor(source: LayerSource, writer: RingWriter) {
-    this.#layer = new CheckedLayer(source);
+  constructor(layer: CheckedLayer, writer: RingWriter) {
+    this.#layer = layer;
     this.#writer = writer;
   }
 
@@ -73,14 +74,6 @@ class Pump {
     const digest = this.#writer.digest(hex.length / 2);
     if (digest === undefined) throw this.#unwanted();
     return `${algorithm}:${digest.toString('hex')}`;
-  }
-
-  explain(error: LayerhookError): LayerhookError {
-    return this.#layer.explain(error);
-  }
-
-  close(): void {
-    this.#layer.close();
   }
 
   /** Puts a piece of the tar into the ring. */
