@@ -120,7 +120,7 @@ export class Layout {
       if (changed === before) return before;
       const after = withMediaType(changed);
       const writer = await this.#openWriter();
-      await writer.publishIndex(await writer.write([encodeJson(after)]));
+      await writer.publishIndex(encodeJson(after));
       return after;
     });
   }

@@ -1,4 +1,4 @@
-import { fchown, fstatSync, fsync, open, writeFile } from 'node:fs';
+import { fchmod, fchown, fstatSync, fsync, open, writeFile } from 'node:fs';
 import { promisify } from 'node:util';
 import { fsError } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
@@ -21,6 +21,7 @@ const inPool = {
   open: promisify(open),
   writeFile: promisify(writeFile),
   chown: promisify(fchown),
+  chmod: promisify(fchmod),
   sync: promisify(fsync),
 };
 
@@ -77,12 +78,14 @@ export class Session implements LayoutWriter {
    * would be unreadable for that user. If it fails, no file is left.
    *
    * @param onChunk called with each chunk before it is written
+   * @param mode permission bits, whatever the umask; default: 0o644 without the bits of the umask
    * @returns the file's name in the session
    * @throws LayerhookError NO_SPACE, SYSTEM; and what `content` throws
    */
   async write(
     content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     onChunk?: (chunk: Uint8Array) => void,
+    mode?: number,
   ): Promise<ByteString> {
     const { requireThreadPool } = await import('../system/pool.js');
     requireThreadPool();
@@ -101,6 +104,7 @@ export class Session implements LayoutWriter {
         const { uid, gid } = this.#files.owner();
         await inPool.chown(fd, uid, gid).catch(said);
       }
+      if (mode !== undefined) await inPool.chmod(fd, mode).catch(said);
       await inPool.sync(fd).catch(said);
     };
     try {
@@ -130,8 +134,9 @@ export class Session implements LayoutWriter {
     }
   }
 
-  /** Replaces index.json by a file of the session. @throws LayerhookError NO_SPACE, SYSTEM */
-  async publishIndex(name: ByteString): Promise<void> {
+  /** Replaces index.json, which keeps its mode. @throws LayerhookError NO_SPACE, SYSTEM */
+  async publishIndex(content: Uint8Array): Promise<void> {
+    const name = await this.write([content], undefined, this.#files.indexMode());
     await this.#files.publish(this.#fd, name, this.#files.fd, 'index.json');
   }
 

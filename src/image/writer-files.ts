@@ -48,6 +48,13 @@ export class LayoutFiles {
     return { uid: stat.uid, gid: stat.gid };
   }
 
+  /** Returns the permission bits of index.json; undefined if it is missing. */
+  indexMode(): number | undefined {
+    const stat = new StatBuffer();
+    const found = this.#guard(`reading ${this.path}/index.json`, () => statAt(this.fd, 'index.json', stat));
+    return found && stat.isFile ? stat.mode & 0o777 : undefined;
+  }
+
   /**
    * Opens the directory of an algorithm's blobs. The caller must close it.
    *

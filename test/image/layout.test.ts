@@ -38,6 +38,18 @@ test('a new layout is what the image-spec asks for', async (t) => {
   t.deepEqual(listTags(openLayout(path)), []);
 });
 
+test('a change of index.json keeps its mode', async (t) => {
+  const { path } = createLayout(join(tmpdir(t), 'layout'));
+  const index = join(path, 'index.json');
+  for (const mode of [0o600, 0o664]) {
+    chmodSync(index, mode);
+    const layout = openLayout(path);
+    await layout.updateIndex((before) => ({ ...before, annotations: { mode: `${mode}` } }));
+    await layout.close();
+    t.is(statSync(index).mode & 0o7777, mode);
+  }
+});
+
 test('a layout is not made over anything', (t) => {
   const dir = tmpdir(t);
   writeFileSync(join(dir, 'file'), '');

@@ -119,7 +119,8 @@ export class ArchiveWriter implements LayoutWriter {
     this.#archive.pending.set(digest, { digest, size, place });
   }
 
-  async publishIndex(name: ByteString): Promise<void> {
+  async publishIndex(content: Uint8Array): Promise<void> {
+    const name = await this.write([content]);
     const mode = this.#archive.isNew() ? null : this.#guard(() => statSync(this.#file));
     const tar = this.#guard(() => createTemporary(this.#directory, this.#name, 'file', mode ? 0o600 : 0o644));
     try {

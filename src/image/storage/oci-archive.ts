@@ -135,7 +135,7 @@ export class OciArchive implements LayoutStorage {
       const writer = await this.openWriter();
       try {
         const { bytes: index } = this.readIndex(Number.POSITIVE_INFINITY)!;
-        await writer.publishIndex(await writer.write([index]));
+        await writer.publishIndex(index);
       } finally {
         writer.close();
       }

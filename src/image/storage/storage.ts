@@ -116,11 +116,11 @@ export interface LayoutWriter {
   /** Makes a file of this writer a blob. @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM */
   publishBlob(name: ByteString, algorithm: DigestAlgorithm, hex: string): Promise<void>;
   /**
-   * Replaces index.json by a file of this writer. The caller holds the exclusive lock.
+   * Replaces index.json, which keeps its mode. The caller holds the exclusive lock.
    *
    * @throws LayerhookError LAYOUT_INVALID, NO_SPACE, SYSTEM
    */
-  publishIndex(name: ByteString): Promise<void>;
+  publishIndex(content: Uint8Array): Promise<void>;
   /** Removes what was not published. */
   close(): void;
 }
