@@ -1,5 +1,6 @@
 import { walk } from 'layerhook';
-import { hash, identityOf } from './records.js';
+import { identityOfPath } from 'layerhook/system';
+import { hash } from './records.js';
 
 /**
  * Returns a name for the state of a directory. It changes with every change below the directory, because the kernel records
@@ -14,5 +15,5 @@ export function fingerprint(directory: string): string {
     if (stat.ctimeSec < sec || (stat.ctimeSec === sec && stat.ctimeNsec <= nsec)) return;
     [sec, nsec] = [stat.ctimeSec, stat.ctimeNsec];
   });
-  return hash(`${identityOf(directory)} ${entries} ${sec}.${nsec}`);
+  return hash(`${identityOfPath(directory)} ${entries} ${sec}.${nsec}`);
 }

@@ -7,8 +7,8 @@ import {
   type ProgressBars,
   reasonOf,
 } from 'layerhook';
-import { sweepTemporaries } from 'layerhook/system';
-import { type ArchiveRecord, identityOf, type Records } from './records.js';
+import { identityOfPath, sweepTemporaries } from 'layerhook/system';
+import type { ArchiveRecord, Records } from './records.js';
 import { SuccessFile } from './success.js';
 import { inParent, type TrustedPath } from './trusted-path.js';
 
@@ -43,7 +43,7 @@ export async function makeArchive(
     inParent(place, sweepTemporaries);
   } else {
     file?.remove(log);
-    if (identityOf(upperdir) === null)
+    if (identityOfPath(upperdir) === null)
       throw new LayerhookError('ARCHIVE_UPPERDIR', { mountPoint, reason: `${upperdir} is gone` });
     log.info(`Archiving upperdir from ${upperdir} to ${destination} for archive ${name}`, { method });
     const { archiveUpperdir } = await import('layerhook');
@@ -73,7 +73,7 @@ function own(records: Records | null, key: string, place: TrustedPath, log: Logg
 
 /** Drops lowerdirs if one was unmounted: against an empty directory, every file would be new. */
 function knownLowerdirs({ lowerdirs }: { lowerdirs: string[] }, ids: string[]): string[] {
-  return lowerdirs.every((path, at) => identityOf(path) === ids[at]) ? lowerdirs : [];
+  return lowerdirs.every((path, at) => identityOfPath(path) === ids[at]) ? lowerdirs : [];
 }
 
 function requireAbsolute(path: string): void {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArchiveRequest } from 'layerhook';
 import { identityAt } from 'layerhook/system';
@@ -80,7 +79,7 @@ export class Records {
     const now = identityAtPath(place);
     if (now === null) return false;
     const known = parse(this.#directories.read(recordFile(path))) as Partial<Ownership> | null;
-    if (known?.path === path && isSame(known.identity, now)) return true;
+    if (known?.path === path && known.identity === now) return true;
     if (!this.#claims(path).some((file) => this.#directories.read(file) === now)) return false;
     this.#record({ path, identity: now });
     return true;
@@ -149,11 +148,6 @@ function claimFile(key: string, path: string): string {
   return `${hash(path)}-${hash(key)}.claim`;
 }
 
-/** Compares identities. Earlier versions recorded device and inode only. */
-function isSame(known: string | undefined, now: string): boolean {
-  return known === now || (known?.split(':').length === 2 && now.startsWith(`${known}:`));
-}
-
 function identityAtPath(place: TrustedPath): string | null {
   try {
     return inParent(place, identityAt);
@@ -161,12 +155,6 @@ function identityAtPath(place: TrustedPath): string | null {
     // archiving reports the error of the path
     return null;
   }
-}
-
-/** Returns an identity that no other existing file has; null for a missing file. */
-export function identityOf(path: string): string | null {
-  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? null : `${stat.dev}:${stat.ino}`;
 }
 
 export function hash(text: string): string {

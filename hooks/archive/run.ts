@@ -1,9 +1,10 @@
 import { LayerhookError, reasonOf } from 'layerhook';
+import { identityOfPath } from 'layerhook/system';
 import { type Archive, readAnnotations } from './annotations.js';
 import { type Container, readContainer, writablePaths } from './container.js';
 import { fingerprint } from './fingerprint.js';
 import { type Means, makeArchive } from './one.js';
-import { type ArchiveRecord, type ContainerRecord, hash, identityOf } from './records.js';
+import { type ArchiveRecord, type ContainerRecord, hash } from './records.js';
 import { show } from './show.js';
 import { findOverlay } from './upperdir.js';
 
@@ -88,7 +89,7 @@ class Run {
     }
     const asked = { state, name, key, mountPoint, destination, method, whiteout, owner };
     const request = { ...asked, ...overlay, containerPaths: writablePaths(this.#container) };
-    const lowerdirIds = overlay.lowerdirs.map((path) => identityOf(path) ?? '');
+    const lowerdirIds = overlay.lowerdirs.map((path) => identityOfPath(path) ?? '');
     const tries = this.#record.archives[key]?.tries ?? 0;
     const at = new Date().toISOString();
     this.#record.archives[key] = { status: 'wanted', request, success, lowerdirIds, tries, at };
@@ -98,7 +99,7 @@ class Run {
   /** @returns null if the archive was made and the upperdir was removed after that */
   #keyOf({ name, archiveTo }: Archive, upperdir: string): string | null {
     const { id, started } = this.#container;
-    if (identityOf(upperdir) !== null)
+    if (identityOfPath(upperdir) !== null)
       return hash([id, started, name, archiveTo, fingerprint(upperdir)].join('\0'));
     const made = Object.values(this.#record.archives).some(
       ({ request, status }) => request.name === name && request.upperdir === upperdir && status === 'done',

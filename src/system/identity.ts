@@ -1,16 +1,17 @@
-import { fstatSync } from 'node:fs';
+import { type BigIntStats, fstatSync, statSync } from 'node:fs';
 import type { ByteString } from './bytes.js';
-import { E } from './errno.js';
+import { E, isErrno } from './errno.js';
 import { close, O, tryOpenat } from './files.js';
 import { check } from './libc.js';
 
 /**
- * Returns the identity of an open file (also with O_PATH), which differs even from a later file with the same inode
- * number: `DEVICE:INODE:BIRTH`, with the creation time in nanoseconds.
+ * Returns the identity of an open file (also with O_PATH): `INODE:BIRTH`, with the creation time in nanoseconds, empty if the
+ * filesystem does not record it. The identity survives a rename and a new mount of the filesystem. A copy has another one, and
+ * also a later file with the same inode number. The device number is left out: it changes with a reboot, and with each mount of
+ * a btrfs.
  */
 export function fileIdentity(fd: number): string {
-  const { dev, ino, birthtimeNs } = fstatSync(fd, { bigint: true });
-  return `${dev}:${ino}:${birthtimeNs}`;
+  return identity(fstatSync(fd, { bigint: true }));
 }
 
 /** Returns the {@link fileIdentity} of a name, without following a symlink; null if it is missing. @throws SystemError */
@@ -23,4 +24,18 @@ export function identityAt(directory: number, name: ByteString): string | null {
   } finally {
     close(fd);
   }
+}
+
+/** Returns the {@link fileIdentity} of a path, following symlinks; null if it is missing. @throws the error of stat(2) */
+export function identityOfPath(path: string): string | null {
+  try {
+    return identity(statSync(path, { bigint: true }));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+function identity({ ino, birthtimeNs }: BigIntStats): string {
+  return `${ino}:${birthtimeNs === 0n ? '' : birthtimeNs}`;
 }

@@ -1,7 +1,7 @@
 import type { FileTime } from './attributes.js';
 import type { ByteString } from './bytes.js';
 import { E, SystemError } from './errno.js';
-import { AT_FDCWD, S } from './files.js';
+import { S } from './files.js';
 import { cString, result, syscallFunction } from './libc.js';
 import { farther, isLong } from './long-path.js';
 
@@ -9,7 +9,6 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
-const STATX_BTIME = 0x800;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const statxSize = 256;
 /** Bytes of a block in st_blocks, the same for all filesystems; stat(3type). */
@@ -124,20 +123,6 @@ function tryStatAt(dirfd: number, path: ByteString, out: StatBuffer): number {
   if (isLong(path)) return farther(tryStatAt, dirfd, path, out);
   const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
   return result(statx(dirfd, cString(path), flags, STATX_BASIC_STATS, out.bytes));
-}
-
-/**
- * Returns the creation time of `path` in ns since the epoch, following symlinks; statx(2).
- *
- * @returns undefined if the filesystem does not record it
- * @throws SystemError
- */
-export function birthTime(path: ByteString): bigint | undefined {
-  const { bytes, words } = new StatBuffer();
-  const done = result(statx(AT_FDCWD, cString(path), AT_NO_AUTOMOUNT, STATX_BTIME, bytes));
-  if (done < 0) throw new SystemError(-done, 'statx', path);
-  if ((words[0]! & STATX_BTIME) === 0) return undefined;
-  return bytes.readBigInt64LE(80) * 1_000_000_000n + BigInt(words[22]!);
 }
 
 /** Fills `out` with the status of the file open as `fd`, also with O_PATH. `path` is used in the error only. */

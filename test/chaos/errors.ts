@@ -64,7 +64,7 @@ function chosen(points: readonly Point[], { alike: most, seed, known }: Extent):
 
 function failAt(stage: Stage, point: Point, failure: Failure): string {
   stage.begin();
-  const { place, command, scenario } = stage;
+  const { place, command } = stage;
   try {
     const limit = ['timeout', '-s', 'KILL', String(seconds)];
     const tracer = [...limit, ...tracerFor(place, point, failure)];
@@ -80,21 +80,35 @@ function failAt(stage: Stage, point: Point, failure: Failure): string {
     if (isBeforeProgram(command, status, stderr)) return 'not met';
     if (/^node:internal\/.*ModuleLoader|Cannot find module '|Cannot read package config /ms.test(stderr))
       return 'not met';
-    if (status !== null && status !== 0) requireClear(isLog ? stdout + stderr : stderr, command);
-    if (status !== 0 && stage.isUntouched()) return `${library ?? 'refused'}, untouched`;
-    const [wanted, ended] = status === 0 ? ['new', 'done in spite of it'] : [null, library ?? 'refused'];
-    try {
-      const isOtherwise = scenario.otherwise?.test(stderr + stdout) === true;
-      const reached = isOtherwise ? stage.reached() : stage.inspected(() => recover(stage));
-      if (wanted !== null && reached !== wanted) throw new Fault(`exit status 0, but ${reached}`);
-      if (isOtherwise && reached !== 'old') return `${ended}, in another way`;
-      if (isOtherwise) recover(stage);
-      return wanted === null ? `${ended}, ${reached}` : ended;
-    } catch (error) {
-      throw new Fault(`${(error as Error).message}; the command had said: ${stdout}${stderr}`);
-    }
+    const said = isLog ? stdout + stderr : stderr;
+    if (status !== null && status !== 0) requireClear(said, command);
+    const judged = judge(stage, status === 0 ? undefined : (library ?? 'refused'), stdout + stderr);
+    if (status !== null && status !== 0) requireNamed(said, failure.error);
+    return judged;
   } finally {
     stage.disk.unmount();
+  }
+}
+
+/**
+ * Requires a right state.
+ *
+ * @param failed how the command failed; undefined: it did its work
+ * @param said what the command printed
+ * @returns what the state is
+ */
+function judge(stage: Stage, failed: string | undefined, said: string): string {
+  if (failed !== undefined && stage.isUntouched()) return `${failed}, untouched`;
+  const ended = failed ?? 'done in spite of it';
+  try {
+    const isOtherwise = stage.scenario.otherwise?.test(said) === true;
+    const reached = isOtherwise ? stage.reached() : stage.inspected(() => recover(stage));
+    if (failed === undefined && reached !== 'new') throw new Fault(`exit status 0, but ${reached}`);
+    if (isOtherwise && reached !== 'old') return `${ended}, in another way`;
+    if (isOtherwise) recover(stage);
+    return failed === undefined ? ended : `${ended}, ${reached}`;
+  } catch (error) {
+    throw new Fault(`${(error as Error).message}; the command had said: ${said}`);
   }
 }
 
@@ -147,4 +161,18 @@ function requireClear(output: string, { input, tracesChild }: Command): void {
     : /^(?:\w+: warning: [^\n]*\n)*layerhook: [^\n]+\n$/;
   if (!(input === undefined ? lines : /level=error/).test(stderr))
     throw new Fault(`not one clear line: ${stderr}`);
+}
+
+/** What a message says of an error that it does not show by its name. */
+const words: Record<string, string> = {
+  ENOSPC: 'no space left',
+  EDQUOT: 'no space left',
+  ENOMEM: 'memory',
+  EROFS: 'read-only',
+};
+
+/** Requires that an error says why the call failed: the path alone does not tell what to mend. */
+function requireNamed(said: string, error: string): void {
+  if (said.includes(error) || said.toLowerCase().includes(words[error] ?? error)) return;
+  throw new Fault(`${error} is not named: ${said}`);
 }

@@ -1,9 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fsError } from '../../errors/fs-error.js';
-import { fromText } from '../../system/bytes.js';
-import { isErrno } from '../../system/errno.js';
-import { birthTime } from '../../system/stat.js';
+import { identityOfPath } from '../../system/identity.js';
 import type { Info } from '../types.js';
 import type { BundlePlace } from './types.js';
 
@@ -17,7 +15,7 @@ const directoryLabel = 'layerhook/directory';
  * renamed to the bundle or emptied into an existing directory: both count.
  */
 export function ownerLabels({ bundle, rootfs }: BundlePlace): Record<string, string> {
-  const directories = [dirname(rootfs), bundle].map(identityOf).filter((id) => id !== undefined);
+  const directories = [dirname(rootfs), bundle].map(identityOf).filter((id) => id !== null);
   return { [bundleLabel]: bundle, [directoryLabel]: [...new Set(directories)].join(' ') };
 }
 
@@ -38,13 +36,13 @@ export function isBundles({ kind, labels }: Info): boolean {
 /** True if the directory at the recorded path is the bundle's. Snapshots of earlier versions recorded only the path. */
 export function isAlive(info: Info, path: string): boolean {
   if (info.labels[directoryLabel] !== undefined) return matches(info, path);
-  return identityOf(path) !== undefined;
+  return identityOf(path) !== null;
 }
 
 /** True if a directory is one that the bundle may be in. */
 export function matches({ labels }: Info, directory: string): boolean {
   const identity = identityOf(directory);
-  return identity !== undefined && labels[directoryLabel]?.split(' ').includes(identity) === true;
+  return identity !== null && labels[directoryLabel]?.split(' ').includes(identity) === true;
 }
 
 export function sameDirectory(a: string, b: string): boolean {
@@ -52,15 +50,10 @@ export function sameDirectory(a: string, b: string): boolean {
   return first !== undefined && first.dev === second?.dev && first.ino === second.ino;
 }
 
-/**
- * Returns the inode number and birth time of a directory: they survive a rename and a new mount of the filesystem, and a
- * copy has others. The device number changes with a reboot, and with each mount of a btrfs.
- */
-function identityOf(directory: string): string | undefined {
+function identityOf(directory: string): string | null {
   try {
-    return `${statSync(directory, { bigint: true }).ino}:${birthTime(fromText(directory)) ?? ''}`;
+    return identityOfPath(directory);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw fsError(error, `reading ${directory}`);
   }
 }

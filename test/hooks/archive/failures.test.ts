@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -230,7 +231,27 @@ rootTest('results that cannot be recorded are a warning', (t) => {
   t.true(existsSync(join(out, 'copy/new')));
 });
 
-/** An ext4 of 8 MB. */
+test('a copy replaces the older one also when its filesystem got another device number', (t) => {
+  if (!requires(t, 'root', 'mkfs.ext4')) return;
+  const { stop, merged } = changed(t);
+  const disk = smallDisk(t);
+  const wanted = { data: archive(join(disk, 'copy')) };
+  t.is(stop(wanted).status, 0);
+  const { dev } = statSync(disk);
+  const device = execFileSync('findmnt', ['-no', 'SOURCE', disk], { encoding: 'utf8' }).trim();
+  execFileSync('umount', [disk]);
+  // from now on another file has this loop device
+  execFileSync('losetup', [device, script], { stdio: 'ignore' });
+  t.teardown(() => execFileSync('losetup', ['-d', device]));
+  execFileSync('mount', ['-o', 'loop', join(disk, '../image'), disk]);
+  t.not(statSync(disk).dev, dev);
+  sh(merged, 'touch newer');
+  const { status, log } = stop(wanted);
+  t.is(status, 0, log);
+  t.deepEqual(readdirSync(join(disk, 'copy')).sort(), ['a', 'new', 'newer']);
+});
+
+/** An ext4 of 8 MB, in the file `image` beside its mount point. */
 function smallDisk(t: ExecutionContext<unknown>): string {
   const dir = tmpdir(t);
   const [image, disk] = [join(dir, 'image'), join(dir, 'disk')];
