@@ -78,7 +78,7 @@ export class Session implements LayoutWriter {
    * would be unreadable for that user. If it fails, no file is left.
    *
    * @param onChunk called with each chunk before it is written
-   * @param mode permission bits, whatever the umask; default: 0o644 without the bits of the umask
+   * @param mode permission bits, which the umask does not change; default: 0o644 without the bits of the umask
    * @returns the file's name in the session
    * @throws LayerhookError NO_SPACE, SYSTEM; and what `content` throws
    */

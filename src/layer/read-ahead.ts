@@ -5,7 +5,7 @@ import type { LayerSource } from './types.js';
 /** Number of sources opened in advance; each may fill a ring of 3 MiB. */
 const sourcesAhead = 3;
 
-/** Layers that are applied one after the other, of which the next ones are opened in advance. */
+/** Layers that are applied one after the other. The next ones are opened in advance. */
 export class ReadAhead {
   readonly #lanes: Lanes;
   readonly #signal: AbortSignal;

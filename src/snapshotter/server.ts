@@ -100,7 +100,7 @@ function grpcServer(
   answered: (call: Answered) => void,
 ): Server {
   const grpc = new Server({
-    // statistics for gRPC's debugger, which nobody reads here
+    // statistics for gRPC's debugger: layerhook reads none
     'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': limitOf(limits, 'grpc-message'),
   });

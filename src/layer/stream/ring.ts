@@ -41,7 +41,8 @@ export const hashed = 3; // the digest is in the ring
 
 export type Turn = typeof readerTurnWord | typeof writerTurnWord | typeof hasherTurnWord;
 
-const countersAt = 64;
+/** A number of 8 bytes must be aligned. */
+const countersAt = 8 * Math.ceil(controlWords / 2);
 export const digestAt = countersAt + 16;
 /** of SHA-512 */
 export const digestBytes = 64;
