@@ -3,9 +3,11 @@ import {
   AT_FDCWD,
   type ByteString,
   close,
+  E,
   fromText,
   O,
   openat,
+  SystemError,
   statAt,
   tryOpenat,
   unchangedTime,
@@ -47,7 +49,9 @@ function withParents(changes: readonly Change[]): Set<ByteString> {
   return paths;
 }
 
-/** Runs `use` in the directory of a path, if it exists; follows no symlink. */
+const gone: readonly number[] = [E.ENOENT, E.ENOTDIR, E.ELOOP];
+
+/** Runs `use` in the directory of a path, if it exists; follows no symlink. @throws SystemError */
 function inParent<T>(
   root: string,
   path: ByteString,
@@ -60,7 +64,8 @@ function inParent<T>(
   try {
     for (const name of names) {
       const next = tryOpenat(fd, name, flags);
-      if (next < 0) return undefined;
+      if (gone.includes(-next)) return undefined;
+      if (next < 0) throw new SystemError(-next, 'openat', name);
       close(fd);
       fd = next;
     }

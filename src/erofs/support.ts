@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { systemWords } from '../errors/fs-error.js';
 import { isLayerhookError } from '../errors/index.js';
 import { fromText } from '../system/bytes.js';
+import { AT_FDCWD } from '../system/files.js';
 import { mountOverlay, unmount } from '../system/mount.js';
 import { mountErofs } from '../system/mount-erofs.js';
-import { removeTree } from '../system/remove.js';
+import { removeTree, tryRemoveTreeAt } from '../system/remove.js';
 import { tarAt } from './format.js';
 import { ErofsImage } from './image.js';
 
@@ -24,13 +25,14 @@ export async function whyNotErofs(directory: string): Promise<string | null> {
   }
   try {
     await tryIn(place);
-    return null;
   } catch (error) {
+    // a mount that stays makes this fail too, which would hide why
+    tryRemoveTreeAt(AT_FDCWD, fromText(place));
     if (!isLayerhookError(error, 'MOUNT_FAILED')) throw error;
     return error.message;
-  } finally {
-    removeTree(place);
   }
+  removeTree(place);
+  return null;
 }
 
 async function tryIn(place: string): Promise<void> {

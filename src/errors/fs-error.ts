@@ -28,8 +28,8 @@ export function errorCode(error: unknown): string | undefined {
   return unnamed.test(code) && 'errno' in error ? errnoName(Math.abs(Number(error.errno))) : code;
 }
 
-/** What node says instead of a name that it does not know, such as EDQUOT. */
-const unnamed = /^(?:Unknown system error -\d+(?:: |, )?)+/;
+/** What node says instead of a name that it does not know, such as EDQUOT; of a write: UNKNOWN. */
+const unnamed = /^(?:Unknown system error -\d+(?:: |, )?)+|^UNKNOWN(?:: unknown error, )?/;
 
 /** Returns the system's words for an error, for a message that names the file: `permission denied (EACCES)`. */
 export function systemWords(error: unknown): string {

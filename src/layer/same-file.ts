@@ -1,7 +1,9 @@
 import { readSync } from 'node:fs';
 import { readlinkat, tryOpenat } from '../system/access.js';
 import type { ByteString } from '../system/bytes.js';
+import { E } from '../system/errno.js';
 import { AT_FDCWD, close, O } from '../system/files.js';
+import { check } from '../system/libc.js';
 import type { StatBuffer } from '../system/stat.js';
 import type { Steps } from '../system/steps.js';
 import { getXattr, pathIn } from '../system/xattr.js';
@@ -36,7 +38,11 @@ export function hasSameMetadata(
   return haveSameXattrs(pathOf(a), pathOf(b), format);
 }
 
-/** Returns true if two regular files of the same size have the same content; false if one cannot be read. */
+/**
+ * Returns true if two regular files of the same size have the same content; false if one is gone or may not be read.
+ *
+ * @throws SystemError for another failure: a file that only seems to differ would be packed again, or carried over
+ */
 export function* hasSameContent(
   a: Pick<FileAt, 'dirfd' | 'name'>,
   b: Pick<FileAt, 'dirfd' | 'name'>,
@@ -79,8 +85,12 @@ function layerXattrs(path: ByteString, format: OverlayFormat | null): Map<ByteSt
   return found;
 }
 
+const unopenable: readonly number[] = [E.ENOENT, E.ENOTDIR, E.ELOOP, E.ENXIO, E.EACCES, E.EPERM];
+
+/** @returns a negative number if the file is gone, is of another type, or may not be read. @throws SystemError */
 function openFile({ dirfd, name }: Pick<FileAt, 'dirfd' | 'name'>): number {
-  return tryOpenat(dirfd, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
+  const fd = tryOpenat(dirfd, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY);
+  return unopenable.includes(-fd) ? fd : check(fd, 'openat', name);
 }
 
 const chunk = 256 * 1024;

@@ -12,7 +12,7 @@ import { mountOverlay, unmount } from '../system/mount.js';
 import { unfitForUpperdir } from '../system/mount-errors.js';
 import { findProgram } from '../system/programs.js';
 import { DT, readDirectory } from '../system/readdir.js';
-import { removeTree } from '../system/remove.js';
+import { removeTree, tryRemoveTreeAt } from '../system/remove.js';
 import { isInUserNamespace } from '../system/user-namespace.js';
 
 /** How overlays can be mounted on this host. */
@@ -96,13 +96,14 @@ function tryMount(directory: string): string | null {
     }) as [string, string, string, string];
     mountOverlay({ lowerdirs: [lower], upperdir: upper, workdir: work, options: ['userxattr'] }, target);
     unmount(target, { detach: true });
-    return null;
   } catch (error) {
+    // a mount that stays makes this fail too, which would hide why
+    tryRemoveTreeAt(AT_FDCWD, fromText(place));
     if (!isLayerhookError(error, 'MOUNT_FAILED')) throw error;
     return `this user namespace may not mount overlays (${error.details.reason})`;
-  } finally {
-    removeTree(place);
   }
+  removeTree(place);
+  return null;
 }
 
 function placeToTry(directory: string): string | null {

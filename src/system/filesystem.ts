@@ -9,6 +9,7 @@ import { libcAsyncFunction, libcFunction, result } from './libc.js';
 import { requireThreadPool } from './pool.js';
 
 const libcSyncfs = libcAsyncFunction<[fd: number]>('int syncfs(int)');
+const libcSyncfsNow = libcFunction<[fd: number]>('int syncfs(int)');
 
 const libcFallocate = libcFunction<[fd: number, mode: number, offset: number, length: number]>(
   'int fallocate(int, int, int64, int64)',
@@ -79,17 +80,31 @@ export function filesystemOf(path: ByteString): Filesystem {
 /**
  * Writes all cached data of the filesystem of `path` to its device; syncfs(2).
  *
- * @throws SystemError EIO if some data could not be written
+ * @throws SystemError if some data could not be written
  * @throws LayerhookError SYSTEM if no thread can start
  */
 export async function syncFilesystem(path: ByteString): Promise<void> {
   requireThreadPool();
   const fd = openToRead(AT_FDCWD, path, O.RDONLY);
   try {
-    if ((await libcSyncfs(fd)) < 0) throw new SystemError('EIO', 'syncfs', path);
+    const again = openToRead(AT_FDCWD, path, O.RDONLY);
+    try {
+      if ((await libcSyncfs(fd)) < 0) throw new SystemError(errorOfSync(again), 'syncfs', path);
+    } finally {
+      close(again);
+    }
   } finally {
     close(fd);
   }
+}
+
+/**
+ * Returns why a syncfs in another thread has failed, which cannot be asked there: the kernel reports a failed write once to each
+ * descriptor that was open before. Nothing is left to write, so the call takes no time.
+ */
+function errorOfSync(fd: number): number {
+  const done = result(libcSyncfsNow(fd));
+  return done < 0 ? -done : E.EIO;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { errnoName } from '../errors/errno.js';
+import { codeWords } from '../errors/fs-error.js';
 import { LayerhookError } from '../errors/index.js';
 import { type ByteString, showBytes } from './bytes.js';
 import { E, SystemError } from './errno.js';
@@ -90,6 +92,9 @@ function explain(image: ByteString, target: ByteString, errno: number): Explanat
   if (errno === E.ENODEV)
     return { reason: 'the kernel has no EROFS', expected: `load the erofs module, or ${expected}` };
   if (errno === E.EINVAL || errno === E.EIO || errno === E.ENOTSUP)
-    return { reason: 'the kernel cannot read the image', expected: `use Linux 6.4 or later, or ${expected}` };
+    return {
+      reason: `the kernel cannot read the image: ${codeWords(errnoName(errno))}`,
+      expected: `use Linux 6.4 or later, or ${expected}`,
+    };
   return explainMount(image, target, errno);
 }

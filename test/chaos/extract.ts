@@ -1,6 +1,7 @@
 /** What a containerd does with a snapshotter when it extracts an image, in a form that can be repeated. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fsError } from '../../src/errors/fs-error.js';
 import type { Mount, Snapshotter } from '../../src/store/types.js';
 import { isAfterLoss } from './disk.js';
 
@@ -16,7 +17,7 @@ export async function extract(
     await unlessDone(() => on.prepare(`filling ${name}`, parent));
     await unlessDone(async () => {
       const [mount] = await on.mounts(`filling ${name}`);
-      writeFileSync(join(upperdirOf(mount!), 'file'), name);
+      write(join(upperdirOf(mount!), 'file'), name);
       await on.commit(name, `filling ${name}`);
     });
     // a committed snapshot leaves its key free; one whose commit was repeated does not
@@ -24,6 +25,14 @@ export async function extract(
   }
   await unlessDone(() => on.prepare('container', 'two'));
   await unlessDone(() => on.remove('container'));
+}
+
+function write(file: string, content: string): void {
+  try {
+    writeFileSync(file, content);
+  } catch (error) {
+    throw fsError(error, `cannot write ${file}`);
+  }
 }
 
 /** For what a killed process may have done already. */

@@ -99,7 +99,10 @@ async function end(): Promise<void> {
   // a tracer does not pass signals on
   process.kill(lastChild(server.pid!), 'SIGTERM');
   await ended;
-  if (!wasKilled() && server.exitCode !== 0) process.exitCode = 1;
+  if (wasKilled()) return;
+  // a library has ended it
+  if (server.signalCode !== null) process.kill(process.pid, server.signalCode);
+  if (server.exitCode !== 0) process.exitCode = 1;
 }
 
 function lastChild(pid: number): number {

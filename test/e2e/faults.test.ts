@@ -69,8 +69,11 @@ const unpackFaults: [driver: string, inject: string][] = [
   ['copy', 'rename:error=EIO:when=1+'],
   ['overlay', 'fsync:error=EIO:when=1+'],
   ['overlay', 'fdatasync:error=EIO:when=1+'],
+  ['overlay', 'fdatasync:error=ESTALE:when=1+'],
+  ['overlay', 'fdatasync:error=EINTR:when=1'],
   ['overlay', 'mkdirat:error=ENOSPC:when=1+'],
   ['overlay', 'fsmount:error=ENOMEM:when=1+'],
+  ['erofs', 'umount2:error=EIO:when=1'],
 ];
 
 for (const [driver, inject] of unpackFaults) {
@@ -78,7 +81,10 @@ for (const [driver, inject] of unpackFaults) {
     if (!requires(t, 'root', 'strace', 'perl')) return;
     const { dir, reference, bundles, bundle, store } = place(t);
     const unpack = ['unpack', '--driver', driver, '--store', store, '--image', reference, bundle];
-    await refusedInOneLine(t, await withFault(dir, inject, unpack));
+    const failed = await withFault(dir, inject, unpack);
+    await refusedInOneLine(t, failed);
+    const [, error = ''] = /:error=(\w+)/.exec(inject)!;
+    t.regex(failed.stderr, new RegExp(error === 'ENOSPC' ? 'no space left' : error));
     t.deepEqual(readdirSync(bundles), []);
     t.teardown(() => remove(bundle, store));
     await succeed(t, layerhook(unpack));
@@ -177,6 +183,18 @@ test.serial(
     t.regex(rest[0] ?? '', / fsync\([^)]*\/b>\)/);
   },
 );
+
+test.serial('a file system that cannot be flushed: the reason is given', async (t) => {
+  if (!requires(t, 'root', 'strace', 'perl')) return;
+  const { dir, reference, bundles, bundle } = place(t);
+  const sync = ['raw', 'unpack', '--image', reference, bundle];
+  const noSpace = await withFault(dir, 'syncfs:error=EDQUOT:when=1+', sync);
+  await refused(t, Promise.resolve(noSpace), /^layerhook: [^\n]*no space left[^\n]*\n$/);
+  const noMemory = await withFault(dir, 'syncfs:error=ENOMEM:when=1+', sync);
+  await refused(t, Promise.resolve(noMemory), /^layerhook: [^\n]*\(ENOMEM\)[^\n]*\n$/);
+  t.deepEqual(readdirSync(bundles), []);
+  await succeed(t, layerhook(sync));
+});
 
 test.serial('a stderr that cannot be flushed keeps no command from its end', async (t) => {
   if (!requires(t, 'root', 'strace', 'perl')) return;

@@ -33,6 +33,11 @@ test('a code that node has no name for gets its name and words', (t) => {
   });
   t.is(reasonOf(unnamed(-116)), "open '/a': stale file handle (ESTALE)");
   t.true(isErrno(unnamed(-122), 'EDQUOT'));
+  // of a write
+  const written = (errno: number) =>
+    Object.assign(new Error('UNKNOWN: unknown error, write'), { code: 'UNKNOWN', errno, syscall: 'write' });
+  t.like(fsError(written(-122), 'cannot write /a'), { code: 'NO_SPACE' });
+  t.is(reasonOf(written(-116)), 'write: stale file handle (ESTALE)');
 });
 
 test('the reason of any other error is its message', (t) => {

@@ -1,4 +1,5 @@
-import { fsError } from '../../errors/fs-error.js';
+import { errnoName } from '../../errors/errno.js';
+import { codeWords, fsError, machineExpectation, reasonOf } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
 import { E } from '../../system/errno.js';
 import { Environment, type Lmdb } from './environment.js';
@@ -134,7 +135,9 @@ function databaseError(error: unknown, path: string): Error {
   const isSpace = code === E.ENOSPC || code === E.EDQUOT || (code === E.EIO && isFull(path));
   if (isSpace) return new LayerhookError('NO_SPACE', { path }, error);
   if (typeof code === 'string') return fsError(error, `opening ${pathOf(error) ?? path}`);
-  const reason = error instanceof Error ? error.message : String(error);
-  const expected = 'the file and its file system must be readable and writable';
+  const name = typeof code === 'number' && code > 0 ? errnoName(code) : undefined;
+  const reason = name === undefined ? reasonOf(error) : codeWords(name);
+  const expected =
+    machineExpectation(name ?? '') ?? 'the file and its file system must be readable and writable';
   return new LayerhookError('SYSTEM', { what: path, reason, expected }, error);
 }
