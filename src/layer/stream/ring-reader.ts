@@ -17,8 +17,8 @@ import {
   readError,
   readerTurnWord,
   slotBytes,
-  slotCount,
   slotsAt,
+  slotsOf,
   stateWord,
   type Turn,
   tailWord,
@@ -93,12 +93,14 @@ class Tail {
   readonly #ring: SharedArrayBuffer;
   readonly #control: Int32Array;
   readonly #side: Side;
+  readonly #slots: number;
   #holding = false;
 
   constructor(ring: SharedArrayBuffer, side: Side) {
     this.#ring = ring;
     this.#control = controlOf(ring);
     this.#side = side;
+    this.#slots = slotsOf(ring);
   }
 
   /**
@@ -117,7 +119,7 @@ class Tail {
       const at = control[tail]!;
       if (Atomics.load(control, headWord) !== at) {
         this.#holding = true;
-        const slot = at % slotCount;
+        const slot = at % this.#slots;
         return Buffer.from(this.#ring, slotsAt + slot * slotBytes, control[lengthWords + slot]);
       }
       if (last !== undefined) return last;

@@ -19,8 +19,8 @@ import {
   readError,
   readerTurnWord,
   slotBytes,
-  slotCount,
   slotsAt,
+  slotsOf,
   stateWord,
   tailWord,
   wait,
@@ -32,6 +32,7 @@ export class RingWriter {
   readonly #ring: SharedArrayBuffer;
   readonly #control: Int32Array;
   readonly #counters: Float64Array;
+  readonly #slots: number;
   #slot: Buffer | undefined;
   #filled = 0;
 
@@ -39,6 +40,7 @@ export class RingWriter {
     this.#ring = ring;
     this.#control = controlOf(ring);
     this.#counters = countersOf(ring);
+    this.#slots = slotsOf(ring);
   }
 
   /**
@@ -134,7 +136,7 @@ export class RingWriter {
   #publish(): void {
     if (this.#filled === 0) return;
     const head = this.#control[headWord]!;
-    this.#control[lengthWords + (head % slotCount)] = this.#filled;
+    this.#control[lengthWords + (head % this.#slots)] = this.#filled;
     this.#filled = 0;
     this.#slot = undefined;
     Atomics.store(this.#control, headWord, head + 1);
@@ -144,7 +146,7 @@ export class RingWriter {
 
   /** Waits for a free slot; undefined if the reader needs no more bytes. */
   #nextSlot(): Buffer | undefined {
-    const head = this.#control[headWord]! % slotCount;
+    const head = this.#control[headWord]! % this.#slots;
     return this.#await(() =>
       this.#isFull() ? null : Buffer.from(this.#ring, slotsAt + head * slotBytes, slotBytes),
     );
@@ -154,7 +156,7 @@ export class RingWriter {
     const control = this.#control;
     const read = Atomics.load(control, tailWord);
     const released = this.hasHasher ? Math.min(read, Atomics.load(control, hasherTailWord)) : read;
-    return control[headWord]! - released === slotCount;
+    return control[headWord]! - released === this.#slots;
   }
 
   /** Waits until `look` returns something; undefined if the reader needs no more bytes. */

@@ -32,8 +32,8 @@ export interface OpenSource {
 /**
  * A thread that reads, verifies and decompresses layers for readers in other threads.
  *
- * It handles sources in the order of opening. Each has a ring of 3 MiB, so the thread is at most 3 MiB ahead of the
- * reader. It begins the next source when the previous one is completely in its ring.
+ * It handles sources in the order of opening. Each has a ring, so the thread is at most 3 MiB, or 12 MiB of a
+ * large layer, ahead of the reader. It begins the next source when the previous one is completely in its ring.
  */
 export class SourceThread {
   readonly #worker = startThread(sourceThreadFile, {
@@ -66,8 +66,9 @@ export class SourceThread {
   /** Starts reading a layer. Aborting `signal` does what {@link OpenSource.abort} does. */
   open(source: LayerSource, { signal }: { signal?: AbortSignal | undefined } = {}): OpenSource {
     const id = ++this.#lastID;
-    const ring = this.#spare.pop() ?? createRing();
-    if (isWorthHasher(source)) this.#hashApart(source, ring);
+    const withHasher = isWorthHasher(source);
+    const ring = withHasher ? createRing({ withHasher }) : (this.#spare.pop() ?? createRing());
+    if (withHasher) this.#hashApart(source, ring);
     let reused = false;
     const abort = (reason?: unknown) => {
       if (reused) return;
@@ -90,6 +91,7 @@ export class SourceThread {
     if (this.#failure) this.#failAll(this.#failure.reason);
     const reuse = () => {
       reused = true;
+      if (withHasher) return;
       resetRing(ring);
       this.#spare.push(ring);
     };

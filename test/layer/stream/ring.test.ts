@@ -37,13 +37,25 @@ for (const [bytes, piece] of [
   });
 }
 
-test('a slow reader holds the writer back, whose memory is the ring', async (t) => {
-  const ring = createRing();
-  const writer = startThread({ do: 'write', ring, bytes: 8 * MiB, piece: 64 * 1024, end: 'end' });
-  t.true(await isPending(writer.report));
-  const reader = startThread({ do: 'read', ring, pauseMs: 20 });
-  t.like(await reader.report, { bytes: 8 * MiB, sha256: sha256(pattern(8 * MiB)), ended: 'end' });
-});
+for (const [withHasher, capacity] of [
+  [false, 3 * MiB],
+  [true, 12 * MiB],
+] as const) {
+  test(`a slow reader holds the writer back after ${capacity / MiB} MiB, the memory of the ring`, async (t) => {
+    const ring = createRing({ withHasher });
+    const writer = new RingWriter(ring);
+    writer.write(pattern(capacity));
+    t.true(writer.wouldWait);
+    t.is(new RingReader(ring).read()?.length, 512 * 1024);
+
+    const slow = createRing({ withHasher });
+    const bytes = capacity + 5 * MiB;
+    const waiting = startThread({ do: 'write', ring: slow, bytes, piece: 64 * 1024, end: 'end' });
+    t.true(await isPending(waiting.report));
+    const reader = startThread({ do: 'read', ring: slow, pauseMs: 20 });
+    t.like(await reader.report, { bytes, sha256: sha256(pattern(bytes)), ended: 'end' });
+  });
+}
 
 test('an error arrives after the bytes before it, with its code', async (t) => {
   const ring = createRing();
