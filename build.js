@@ -38,6 +38,8 @@ const ownName = {
 /** What the copy driver has in common with the store: in the store's file, they would load LMDB for the copy driver too. */
 const usedByCopy = [
   'src/store/exists.ts',
+  'src/system/exists.ts',
+  'src/system/identity.ts',
   'src/system/ioctl.ts',
   'src/system/mount.ts',
   'src/system/trusted-directory.ts',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Durability } from 'layerhook/store';
-import { lockFile, makeDirectory, tryLockFile, type Unlock } from 'layerhook/system';
+import { exists, lockFile, makeDirectory, tryLockFile, type Unlock } from 'layerhook/system';
 import { deleteSubvolume } from './remove.js';
 import { createSubvolume, flushFilesystem, setReadOnly, snapshotSubvolume } from './subvolume.js';
 
@@ -42,7 +42,7 @@ export class SubvolumeStore {
   }
 
   has(name: string): boolean {
-    return existsSync(this.path(name));
+    return exists(this.path(name));
   }
 
   /**
@@ -127,7 +127,7 @@ export class SubvolumeStore {
   }
 
   #remove(path: string): void {
-    if (existsSync(path)) deleteSubvolume(path);
+    if (exists(path)) deleteSubvolume(path);
   }
 
   #lockPath(name: string): string {

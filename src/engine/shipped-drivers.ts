@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
+import { exists } from '../system/exists.js';
 
 /** True if layerhook ships a driver of this name. In the bundle, build.js puts its own list in this file's place. */
 export function isShippedDriver(name: string): boolean {
-  return existsSync(fileOf(name));
+  return exists(fileOf(name));
 }
 
 /** Imports a driver that ships with layerhook. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { chainIDs } from '../image/chain.js';
 import type { Digest } from '../image/types.js';
@@ -15,6 +15,7 @@ import {
   type RefreshContext,
 } from '../points/points.js';
 import { Slot } from '../points/slot.js';
+import { exists } from '../system/exists.js';
 import { makeDirectory } from '../system/make-directory.js';
 import { publish } from '../system/publish.js';
 import { readRegularFile } from '../system/regular-file.js';
@@ -44,7 +45,7 @@ export function treeDriver({ name, clone, remove }: TreeDriverOptions): DriverFa
       hooks: {
         // without it, the engine removes the rootfs file by file
         ...(remove && {
-          'bundle.ociv1.remove': ({ rootfs }) => (existsSync(rootfs) ? remove(rootfs) : undefined),
+          'bundle.ociv1.remove': ({ rootfs }) => (exists(rootfs) ? remove(rootfs) : undefined),
         }),
         'unpack.ociv1.layer.try-skip': (context) => trees.skip(context),
         'unpack.ociv1.layer.post-extract': (context) => trees.keep(context),
@@ -71,7 +72,7 @@ class Trees {
   readonly #clone: TreeDriverOptions['clone'];
   readonly #remove: NonNullable<TreeDriverOptions['remove']>;
   readonly #unpacking = new Slot((context: LayerContext): Unpacking => {
-    const have = context.chainIDs.findLastIndex((chainID) => existsSync(this.#path(chainID, context)));
+    const have = context.chainIDs.findLastIndex((chainID) => exists(this.#path(chainID, context)));
     return { have, keepDirlinks: context.keepDirlinks };
   });
 
@@ -111,7 +112,7 @@ class Trees {
     const variant = readNote(context);
     const chainID = chainIDs(config.rootfs.diff_ids).at(-1);
     const tree = chainID && variant && this.#path(chainID, variant);
-    if (!tree || !existsSync(tree)) return declined;
+    if (!tree || !exists(tree)) return declined;
     const since = statSync(noteOf(context), { bigint: true }).mtimeNs;
     return compareTrees(tree, rootfs, { since, signal });
   }
@@ -122,7 +123,7 @@ class Trees {
     const variant = readNote(context);
     const lower = chainIDs(config.rootfs.diff_ids).at(-2);
     const tree = lower && variant && this.#path(lower, variant);
-    if (!layer || !variant || !tree || !existsSync(tree)) return;
+    if (!layer || !variant || !tree || !exists(tree)) return;
     const { keepDirlinks } = variant;
     await this.#make(this.#path(layer.chainID, variant), tree, (target) =>
       applyLayer({ ...layer, layout, target, map, keepDirlinks, signal, log }),
@@ -130,7 +131,7 @@ class Trees {
   }
 
   async #make(final: string, from: string, finish: (tree: string) => unknown): Promise<void> {
-    if (existsSync(final)) return;
+    if (exists(final)) return;
     makeDirectory(this.#root, 0o700);
     const temporary = `${final}.${randomBytes(6).toString('hex')}.partial`;
     try {

@@ -1,4 +1,4 @@
-import { type BigIntStats, existsSync, statSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Delta } from 'mtree-ts';
 import { fsError } from '../errors/fs-error.js';
@@ -7,6 +7,7 @@ import { mtreeAccess } from '../layer/mtree-access.js';
 import type { Usage } from '../layer/types.js';
 import type { ContentInfo } from '../store/types.js';
 import { fromText } from '../system/bytes.js';
+import { exists } from '../system/exists.js';
 import { inTurns } from '../system/steps.js';
 import type { OnProgress } from '../system/work-progress.js';
 import { guardMtree, readMtree } from './bundle/mtree-check.js';
@@ -47,7 +48,7 @@ export async function verifyLayer(
   onProgress: OnProgress = () => {},
 ): Promise<Delta[] | null> {
   if (erofs !== undefined) return verifyImage(erofs, layer?.diffID ?? '', onProgress);
-  if (!existsSync(file)) return null;
+  if (!exists(file)) return null;
   const { checkSteps } = await import('mtree-ts');
   const recorded = await readIfSound(file);
   if (recorded === null) return null;

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LayerhookError } from '../errors/index.js';
+import { exists } from '../system/exists.js';
 import { bootId } from '../system/filesystem.js';
 import { Directories } from './context/directories.js';
 import { ErofsMounts } from './context/erofs-mounts.js';
@@ -59,12 +59,12 @@ export async function openStoreAt(
  */
 function requireMetadata(directories: Directories): void {
   const { root, database } = directories;
-  if (hasMetadata(root) || !existsSync(snapshotsOf(root))) return;
+  if (hasMetadata(root) || !exists(snapshotsOf(root))) return;
   const contents = directories.contents();
   if (contents.length === 0) return;
   // Another process may have created the database and the first snapshot between the two checks above.
   if (hasMetadata(root)) return;
-  if (existsSync(dirname(database)) && contents.every((content) => directories.isUnused(content))) return;
+  if (exists(dirname(database)) && contents.every((content) => directories.isUnused(content))) return;
   const reason = `it has snapshots, and ${database} is empty or missing`;
   throw new LayerhookError('STORE_INVALID', { path: root, reason });
 }

@@ -12,6 +12,7 @@ export * from './attributes.js';
 export * from './bytes.js';
 export * from './descent.js';
 export * from './errno.js';
+export { exists } from './exists.js';
 export * from './files.js';
 export * from './filesystem.js';
 export * from './identity.js';

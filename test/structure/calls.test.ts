@@ -21,6 +21,7 @@ const bad: [path: string, source: string][] = [
   ['drivers/copy/index.ts', 'console.log(1);'],
   ['drivers/copy/index.ts', 'mkdirSync(join(a, b), { recursive: true });'],
   ['src/engine/unpack.ts', 'rmSync(a, { force: true });'],
+  ['src/store/open.ts', 'if (existsSync(a)) return;'],
   ['src/engine/unpack.ts', 'await mkdir(a, { mode: 0o700, recursive: true });'],
 ];
 
@@ -32,6 +33,7 @@ for (const [path, source] of bad) {
 
 const good: [path: string, source: string][] = [
   ['src/engine/unpack.ts', "/* console.log('x') */ const url = 'https://example.org/console.html';"],
+  ['src/ctk/launcher.ts', 'if (existsSync(a)) return;'],
   ['src/cli/main.ts', 'process.exitCode = 1; console.log(2);'],
 ];
 

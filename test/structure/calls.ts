@@ -7,6 +7,7 @@ export function forbiddenCalls(path: string, source: string): string[] {
     ...(/^src\/(?:(?:mtree|testing)\/|system\/close\.ts$)/.test(path)
       ? []
       : replaced(code).map((what) => `${path} calls ${what}`)),
+    ...guessed(path, code).map((what) => `${path} calls ${what}`),
     ...(mayPrint(path) ? [] : printing(withoutStrings(code)).map((what) => `${path} uses ${what}`)),
   ];
 }
@@ -34,6 +35,12 @@ function printing(code: string): string[] {
 function replaced(code: string): string[] {
   const calls = /\bmkdir(?:Sync)?\s*\([^;]*?\brecursive\s*:\s*true|\brmSync\s*\(|(?<!\.)\bcloseSync\s*\(/g;
   return [...code.matchAll(calls)].map(([call]) => call);
+}
+
+/** node's existsSync says that a file is missing also if the disk fails: `exists` says which. A command that only advises may guess. */
+function guessed(path: string, code: string): string[] {
+  if (!/^(drivers|src\/(engine|erofs|image|layer|overlay|store))\//.test(path)) return [];
+  return [...code.matchAll(/\bexistsSync\s*\(/g)].map(([call]) => call);
 }
 
 function withoutStrings(code: string): string {

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLayerhookError } from '../../errors/index.js';
 import type { StoredBundle } from '../../store/bundles/types.js';
 import type { Snapshotter, Store } from '../../store/types.js';
 import { fromText } from '../../system/bytes.js';
+import { exists } from '../../system/exists.js';
 import { isMountPoint } from '../../system/mount.js';
 import type { OperationOptions } from '../operation-options.js';
 import { readBundleMeta } from './metadata.js';
@@ -115,7 +115,7 @@ function stateOf({ bundle, isThere, isLost }: StoredBundle): BundleEntry['state'
 
 /** True if a directory has the file that marks a bundle as whole. */
 export function isWhole(bundle: string): boolean {
-  return existsSync(join(bundle, 'umoci.json'));
+  return exists(join(bundle, 'umoci.json'));
 }
 
 function imageOf(bundle: string): BundleEntry['image'] {

@@ -1,7 +1,8 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import type { BundleContext } from '../../points/points.js';
+import { exists } from '../../system/exists.js';
 import { throwIfAborted } from '../../system/steps.js';
 import { closeOperation, type Operation, openOperation } from '../operation.js';
 import type { OperationOptions } from '../operation-options.js';
@@ -51,7 +52,7 @@ export async function mountBundle(options: MountBundleOptions): Promise<BundleMo
 
 /** @throws LayerhookError BUNDLE_DAMAGED for a bundle whose removal was interrupted */
 function requireRootfs(bundle: string): void {
-  if (existsSync(join(bundle, 'rootfs'))) return;
+  if (exists(join(bundle, 'rootfs'))) return;
   const expected = `remove the bundle with layerhook bundle rm ${bundle}, and unpack it again`;
   throw new LayerhookError('BUNDLE_DAMAGED', { path: bundle, reason: 'its rootfs is missing', expected });
 }

@@ -1,8 +1,9 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Delta } from 'mtree-ts';
 import { LayerhookError } from '../../errors/index.js';
 import { type ByteString, showBytes } from '../../system/bytes.js';
+import { exists } from '../../system/exists.js';
 import { bootId } from '../../system/filesystem.js';
 import { type BundleMeta, writeOwnMeta } from './metadata.js';
 import { checkMtree } from './mtree-check.js';
@@ -21,7 +22,7 @@ export async function requireNoneLost(
   meta: BundleMeta,
   signal: AbortSignal,
 ): Promise<BundleMeta> {
-  if (meta.boot === undefined || meta.boot === bootId() || !existsSync(mtreeFile)) return meta;
+  if (meta.boot === undefined || meta.boot === bootId() || !exists(mtreeFile)) return meta;
   const lost = lostIn(await checkMtree(rootfs, mtreeFile, signal));
   if (lost.length > 0) throw damaged(bundle, lost);
   const { boot: _, ...proven } = meta;

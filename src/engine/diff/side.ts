@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { holeBudget } from '../../layer/holes.js';
@@ -6,6 +6,7 @@ import { readData } from '../../layer/merged/data.js';
 import { readDirectoryFile, readDirectoryTree } from '../../layer/merged/read-directory.js';
 import type { MergedTree } from '../../layer/merged/tree.js';
 import { type ByteString, fromText } from '../../system/bytes.js';
+import { exists } from '../../system/exists.js';
 import { isMountPoint } from '../../system/mount.js';
 import { inTurns } from '../../system/steps.js';
 import { copyDriver, readBundleMeta, refuseLinkedRootfs } from '../bundle/metadata.js';
@@ -29,7 +30,7 @@ export interface Side {
 
 /** Opens a side. @param name directory of a bundle, or `LAYOUT[:TAG]` @throws LayerhookError */
 export function openSide(name: string, options: Omit<ImageTreeOptions, 'image'>): Promise<Side> {
-  return existsSync(join(name, 'umoci.json')) ? openBundle(name, options) : openImage(name, options);
+  return exists(join(name, 'umoci.json')) ? openBundle(name, options) : openImage(name, options);
 }
 
 async function openImage(image: string, options: Omit<ImageTreeOptions, 'image'>): Promise<Side> {

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import type { Change } from '../../layer/types.js';
 import type { DeltaContext, ImageContext } from '../../points/points.js';
+import { exists } from '../../system/exists.js';
 import { mtreePath } from '../bundle/metadata.js';
 import type { Operation } from '../operation.js';
 import { filterChanges } from './filter-changes.js';
@@ -19,7 +19,7 @@ export async function listChanges(
 ): Promise<Change[]> {
   operation.onProgress({ type: 'phase', name: 'delta' });
   const file = mtreePath(image.bundle, image.manifestDescriptor.digest);
-  const context: DeltaContext = { ...image, mtree: existsSync(file) ? file : null, maskPaths, refresh };
+  const context: DeltaContext = { ...image, mtree: exists(file) ? file : null, maskPaths, refresh };
   const answer = await operation.dispatcher.first('repack.ociv1.layer.delta-list', context);
   const changes = answer.handled ? (answer.result as Change[]) : await compareWithMtree(context);
   return filterChanges(changes, maskPaths);

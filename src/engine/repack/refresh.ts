@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fsError } from '../../errors/fs-error.js';
 import { chainIDs } from '../../image/chain.js';
@@ -9,6 +9,7 @@ import { layerSources } from '../../layer/sources.js';
 import type { Change } from '../../layer/types.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
+import { exists } from '../../system/exists.js';
 import { removeFile } from '../../system/regular-file.js';
 import { flushDirectory, writeFileAtomic } from '../../system/write-file.js';
 import { type BundleMeta, mtreePath, writeBundleMeta } from '../bundle/metadata.js';
@@ -40,7 +41,7 @@ export async function refreshBundle(
   const { bundle } = before;
   const oldFile = mtreePath(bundle, before.manifestDescriptor.digest);
   const newFile = mtreePath(bundle, after.manifestDescriptor.digest);
-  if (packed && existsSync(oldFile)) {
+  if (packed && exists(oldFile)) {
     const { readMtree } = await import('../bundle/mtree-check.js');
     const { refreshMtree } = await import('./refresh-mtree.js');
     writeFileAtomic(newFile, refreshMtree(await readMtree(oldFile), changes, packed));

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LayerhookError } from '../../errors/index.js';
 import { historyEntry } from '../../image/history.js';
@@ -13,6 +12,7 @@ import { holeBudget } from '../../layer/holes.js';
 import type { Change } from '../../layer/types.js';
 import { imageContext } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
+import { exists } from '../../system/exists.js';
 import { checkpoint } from '../../system/steps.js';
 import { holdBundle } from '../bundle/hold.js';
 import { type BundleMeta, keepState, mtreePath, refuseLinkedRootfs } from '../bundle/metadata.js';
@@ -159,7 +159,7 @@ async function repackInto(
 }
 
 function hasMtree({ bundle, manifestDescriptor }: ImageContext): boolean {
-  return existsSync(mtreePath(bundle, manifestDescriptor.digest));
+  return exists(mtreePath(bundle, manifestDescriptor.digest));
 }
 
 async function rememberPacked(): Promise<PackedEntries> {

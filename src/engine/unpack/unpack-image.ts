@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { layerSources } from '../../layer/sources.js';
 import { imageContext, layerContexts } from '../../points/contexts.js';
 import type { ImageContext } from '../../points/points.js';
 import { generateSpec } from '../../spec/generate.js';
+import { exists } from '../../system/exists.js';
 import { bootId } from '../../system/filesystem.js';
 import { checkpoint } from '../../system/steps.js';
 import { span } from '../../system/trace.js';
@@ -48,7 +49,7 @@ export async function unpackImage(
     setRootAttributes(staging.rootfs, map);
     const { plain, ...result } = await fill(making, layers, options);
     // a rootfs that a driver made is on disk when the driver says so
-    const boot = plain && existsSync(mtreeOf(making)) ? bootId() : undefined;
+    const boot = plain && exists(mtreeOf(making)) ? bootId() : undefined;
     writeBundleMeta(staging.path, {
       ...{ from: image.path, layout: layout.absolutePath, map, keepDirlinks, boot },
       ...{ driver: operation.driverChoice, state: operation.states.toJSON() },

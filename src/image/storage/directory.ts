@@ -1,7 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { errorCode, fsError } from '../../errors/fs-error.js';
 import { LayerhookError } from '../../errors/index.js';
+import { exists } from '../../system/exists.js';
 import type { OnProgress } from '../../system/work-progress.js';
 import { isDigest, parseDigest } from '../digest.js';
 import { listDirectory, readSmallFile } from '../layout-files.js';
@@ -30,14 +31,14 @@ export class Directory implements LayoutStorage {
   /** Opens an existing layout. @throws LayerhookError LAYOUT_NOT_FOUND, LAYOUT_INVALID, SYSTEM */
   static open(path: string): Directory {
     if (!isDirectory(path)) {
-      if (!existsSync(path)) throw new LayerhookError('LAYOUT_NOT_FOUND', { path });
+      if (!exists(path)) throw new LayerhookError('LAYOUT_NOT_FOUND', { path });
       throw invalidLayout(path, 'it is not a directory');
     }
     const version = readSmallFile(join(path, 'oci-layout'), maxVersionBytes);
     if (version === undefined) throw invalidLayout(path, 'it has no file oci-layout');
     checkVersion(path, version);
     if (!isDirectory(join(path, 'blobs'))) throw invalidLayout(path, 'it has no directory blobs');
-    if (!existsSync(join(path, 'index.json'))) throw invalidLayout(path, 'it has no file index.json');
+    if (!exists(join(path, 'index.json'))) throw invalidLayout(path, 'it has no file index.json');
     return new Directory(path);
   }
 
@@ -62,7 +63,7 @@ export class Directory implements LayoutStorage {
   }
 
   hasBlob(digest: string): boolean {
-    return existsSync(this.blobPlace(digest).path);
+    return exists(this.blobPlace(digest).path);
   }
 
   blobs(): { digest: Digest; path: string }[] {

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isLayerhookError, LayerhookError } from '../../errors/index.js';
 import { isDigest } from '../../image/digest.js';
+import { exists } from '../../system/exists.js';
 import { readMountInfo } from '../../system/mountinfo.js';
 import type { Info, Mount, Store } from '../types.js';
 import type { Building } from './building.js';
@@ -132,7 +132,7 @@ export class Bundles implements BundleRecords {
         isLost: lost.has(info.name),
       };
       // an unpack whose mark and files a power loss took: nothing of it is left but its record
-      const isGone = progress === 'finished' && !found.isThere && !existsSync(directory);
+      const isGone = progress === 'finished' && !found.isThere && !exists(directory);
       bundles.push(isGone ? { ...found, progress: 'abandoned' } : found);
     }
     return bundles.sort((a, b) => (a.bundle < b.bundle ? -1 : 1));

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import { UsageCounter } from '../../layer/count-usage.js';
 import { walk } from '../../layer/walk/index.js';
 import { showBytes } from '../../system/bytes.js';
+import { exists } from '../../system/exists.js';
 import type { Usage } from '../types.js';
 
 /**
@@ -22,7 +22,7 @@ export function usageIfThere(root: string): Usage | null {
     return usageOf(root);
   } catch (error) {
     // another process removed it, or the directory is damaged
-    if (!existsSync(root)) return null;
+    if (!exists(root)) return null;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { isLayerhookError } from '../../errors/index.js';
 import { unmountTree } from '../../overlay/mount.js';
+import { exists } from '../../system/exists.js';
 import type { Unlock } from '../../system/lock.js';
 import type { Context } from '../context/context.js';
 import { labelsOfLayer } from '../context/labels.js';
@@ -119,7 +120,7 @@ export async function removeExtraction(context: Context, key: string): Promise<v
   if (content === undefined) return;
   const path = directories.of(content);
   // a hook that did not finish may have left mounts, at which a removal would stop
-  if (existsSync(path)) await unmountTree(realpathSync(path));
+  if (exists(path)) await unmountTree(realpathSync(path));
   removeSnapshot(context, key);
 }
 

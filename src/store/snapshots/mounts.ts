@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { LayerhookError } from '../../errors/index.js';
 import { overlayOptions } from '../../overlay/mount-options.js';
+import { exists } from '../../system/exists.js';
 import type { OverlayDirs } from '../../system/overlay-options.js';
 import { isInUserNamespace } from '../../system/user-namespace.js';
 import { type Context, chainOf, type Named } from '../context/context.js';
@@ -61,6 +61,6 @@ export function neededOverlayFlags(): string[] {
   return [
     ...(isInUserNamespace() ? ['userxattr'] : []),
     // With index=on, which may be the kernel's default, several overlays could not share a lowerdir.
-    ...(existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : []),
+    ...(exists('/sys/module/overlay/parameters/index') ? ['index=off'] : []),
   ];
 }
