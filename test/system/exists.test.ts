@@ -4,7 +4,7 @@ import test from 'ava';
 import { exists } from '../../src/system/exists.js';
 import { tmpdir } from '../helpers/tmp.js';
 
-test('a path that leads nowhere does not exist; nobody can tell of one that cannot be followed', (t) => {
+test('a path that leads nowhere does not exist; one that cannot be followed is an error', (t) => {
   const dir = tmpdir(t);
   const at = (name: string) => join(dir, name);
   writeFileSync(at('file'), '');
