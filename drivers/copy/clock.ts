@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createFile, removeFile } from 'layerhook';
+import { createFile, fsError, removeFile } from 'layerhook';
 import { close } from 'layerhook/system';
 import type { FileTime } from './stat-index.js';
 
@@ -29,18 +29,20 @@ export async function nextTick(directory: string): Promise<FileTime> {
   });
 }
 
+/** @throws LayerhookError SYSTEM, NO_SPACE */
 function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
   const path = `${directory}/layerhook.clock`;
-  const fd = createFile(path, 0o600);
+  const fd = named(path, () => createFile(path, 0o600));
   const end = () => {
     close(fd);
     removeFile(path);
   };
-  const touch = () => {
-    writeSync(fd, '.', 0);
-    const { ctimeNs } = fstatSync(fd, { bigint: true });
-    return { sec: Number(ctimeNs / nsPerSec), nsec: Number(ctimeNs % nsPerSec) };
-  };
+  const touch = () =>
+    named(path, () => {
+      writeSync(fd, '.', 0);
+      const { ctimeNs } = fstatSync(fd, { bigint: true });
+      return { sec: Number(ctimeNs / nsPerSec), nsec: Number(ctimeNs % nsPerSec) };
+    });
   try {
     const result = use(touch);
     if (result instanceof Promise) return result.finally(end) as T;
@@ -49,5 +51,13 @@ function withProbe<T>(directory: string, use: (touch: () => FileTime) => T): T {
   } catch (error) {
     end();
     throw error;
+  }
+}
+
+function named<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw fsError(error, `cannot write ${path}`);
   }
 }

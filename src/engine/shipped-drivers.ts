@@ -1,8 +1,8 @@
-import { exists } from '../system/exists.js';
+import { existsSync } from 'node:fs';
 
 /** True if layerhook ships a driver of this name. In the bundle, build.js puts its own list in this file's place. */
 export function isShippedDriver(name: string): boolean {
-  return exists(fileOf(name));
+  return existsSync(fileOf(name));
 }
 
 /** Imports a driver that ships with layerhook. */

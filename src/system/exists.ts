@@ -7,7 +7,7 @@ import { errorCode, fsError } from '../errors/fs-error.js';
  *
  * @throws LayerhookError SYSTEM if the kernel cannot tell
  */
-export function exists(path: string | URL): boolean {
+export function exists(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
